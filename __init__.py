@@ -1,0 +1,1 @@
+"""Delphic: does a replicated system keep its promises?"""

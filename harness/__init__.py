@@ -1,0 +1,1 @@
+"""Scenarios in, runs made, verdicts out."""

@@ -1,0 +1,44 @@
+"""One line of a history: something a process began, or how it ended."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+ProcessId = int | str
+"""Clients are numbered; `nemesis`, `observer` and `harness` go by name."""
+
+NEMESIS = "nemesis"
+OBSERVER = "observer"
+HARNESS = "harness"
+
+
+class OpType(StrEnum):
+    """How certain a line is: began, happened, did not happen, nobody knows."""
+
+    INVOKE = "invoke"
+    OK = "ok"
+    FAIL = "fail"
+    INFO = "info"
+
+
+class Op(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event of a run.
+
+    `index` is dense and given by the single history writer: it alone decides order. `time_ns` counts
+    from the start of the run on the harness's monotonic clock and is for people and plots only.
+    """
+
+    index: int
+    time_ns: int
+    process: ProcessId
+    type: OpType
+    f: str
+    key: Any = None
+    value: Any = None
+    node: str | None = None
+    error: str | None = None
+
+    @property
+    def is_client(self) -> bool:
+        return isinstance(self.process, int)

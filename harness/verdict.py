@@ -1,0 +1,52 @@
+"""What a checker concludes, and how conclusions combine."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Validity(StrEnum):
+    """The lattice of design §5, used everywhere: fail > harness_error > unknown > inconclusive > pass."""
+
+    PASS = "pass"  # noqa: S105 - no password
+    INCONCLUSIVE = "inconclusive"
+    UNKNOWN = "unknown"
+    HARNESS_ERROR = "harness_error"
+    FAIL = "fail"
+
+    @property
+    def severity(self) -> int:
+        return _ORDER.index(self)
+
+
+_ORDER = (
+    Validity.PASS,
+    Validity.INCONCLUSIVE,
+    Validity.UNKNOWN,
+    Validity.HARNESS_ERROR,
+    Validity.FAIL,
+)
+
+
+def worst(validities: Iterable[Validity]) -> Validity:
+    """The most severe of them; nothing checked is inconclusive, never a pass."""
+    found = list(validities)
+    return max(found, key=lambda v: v.severity) if found else Validity.INCONCLUSIVE
+
+
+class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One checker's conclusion about one run.
+
+    `sentence` is for a person; `promises` are ids of semantics.md (HS-2, PR-7, …) that the checker
+    checks, or, in a failure, those that broke; `witness` are the indices of the few ops that show it.
+    """
+
+    checker: str
+    validity: Validity
+    sentence: str
+    promises: tuple[str, ...] = ()
+    witness: tuple[int, ...] = ()
+    details: dict[str, Any] = {}
+    cost_s: float = 0.0

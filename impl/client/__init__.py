@@ -1,0 +1,1 @@
+"""What an application links against: connections and sessions."""

@@ -1,0 +1,1 @@
+"""High-availability stream tables over a Raft group."""

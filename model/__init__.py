@@ -1,0 +1,1 @@
+"""The executable reference model: small state machines, checked exhaustively."""

@@ -1,0 +1,1 @@
+"""A run directory becomes pages, tables and machine-readable results."""
