@@ -1,0 +1,48 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format bench nightly lock clean
+
+demo: $(VENV)/ready
+	$(BIN)/delphic run quickstart
+
+test: lint
+	$(BIN)/python -m pytest
+
+# mypy needs the folder of the checkout to be an identifier: it looks through a link called delphic.
+lint: $(VENV)/ready build/link/delphic
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	cd build/link && ../../$(BIN)/mypy --config-file ../../pyproject.toml delphic/__main__.py delphic/model delphic/impl delphic/harness delphic/reports
+	$(BIN)/lint-imports
+
+format: $(VENV)/ready
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/ready
+	$(BIN)/python bench/throughput.py
+	$(BIN)/python bench/harness.py
+
+nightly: test
+	$(BIN)/python bench/campaign.py --seeds 100
+
+# Exact versions of everything, with hashes; run after changing pyproject.toml.
+lock: $(VENV)/ready
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/python -m piptools compile --quiet --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
+
+$(VENV)/ready: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Delphic needs Python 3.11 or newer")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+build/link/delphic:
+	mkdir -p build/link
+	ln -sfn ../.. $@
+
+clean:
+	rm -rf $(VENV) build runs .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,65 @@
+"""The files of one run: the only place that knows their names."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class RunDir:
+    """A run directory. Each file has one writer; `check` and `report` need nothing else."""
+
+    path: Path
+
+    @property
+    def scenario(self) -> Path:
+        """The scenario as the user wrote it."""
+        return self.path / "scenario.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """Everything decided before anything started, as JSON."""
+        return self.path / "plan.json"
+
+    @property
+    def environment(self) -> Path:
+        """Versions, host, command line."""
+        return self.path / "environment.json"
+
+    @property
+    def journal(self) -> Path:
+        """One JSON line a phase, fsynced; the line `sealed` carries the history's SHA-256."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.jsonl"
+
+    @property
+    def verdict(self) -> Path:
+        return self.path / "verdict.json"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report.html"
+
+    @property
+    def junit(self) -> Path:
+        return self.path / "junit.xml"
+
+    @property
+    def summary(self) -> Path:
+        return self.path / "summary.md"
+
+    def node(self, alias: str) -> Path:
+        """What one node left behind."""
+        return self.path / "nodes" / alias
+
+    def node_log(self, alias: str) -> Path:
+        return self.node(alias) / "log.txt"
+
+    def node_trace(self, alias: str) -> Path:
+        return self.node(alias) / "trace.jsonl"
+
+    def node_aliases(self) -> list[str]:
+        folder = self.path / "nodes"
+        return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
