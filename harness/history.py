@@ -30,7 +30,7 @@ class Call:
 class History:
     """All ops of a run, in index order.
 
-    # Invariant: ops[i].index increases with i, and a client process has at most one open invocation.
+    # Invariant: indices increase; a client process has at most one open invocation.
     """
 
     ops: tuple[Op, ...]
@@ -73,7 +73,8 @@ def validated(ops: Iterable[Op]) -> History:
             if op.type is OpType.INVOKE:
                 if began is not None:
                     raise HistoryError(
-                        f"op {op.index}: process {op.process} invokes while op {began.index} is open"
+                        f"op {op.index}: process {op.process} invokes "
+                        f"while its op {began.index} is still open"
                     )
                 open_ops[op.process] = op
             elif began is None:

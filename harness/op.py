@@ -25,8 +25,8 @@ class OpType(StrEnum):
 class Op(msgspec.Struct, frozen=True, omit_defaults=True):
     """One event of a run.
 
-    `index` is dense and given by the single history writer: it alone decides order. `time_ns` counts
-    from the start of the run on the harness's monotonic clock and is for people and plots only.
+    `index` is dense and given by the single history writer: it alone decides order. `time_ns`
+    counts from the start of the run on the harness's monotonic clock; it is for people and plots.
     """
 
     index: int

@@ -8,7 +8,7 @@ import msgspec
 
 
 class Validity(StrEnum):
-    """The lattice of design §5, used everywhere: fail > harness_error > unknown > inconclusive > pass."""
+    """The lattice used everywhere: fail > harness_error > unknown > inconclusive > pass."""
 
     PASS = "pass"  # noqa: S105 - no password
     INCONCLUSIVE = "inconclusive"
@@ -39,8 +39,8 @@ def worst(validities: Iterable[Validity]) -> Validity:
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     """One checker's conclusion about one run.
 
-    `sentence` is for a person; `promises` are ids of semantics.md (HS-2, PR-7, …) that the checker
-    checks, or, in a failure, those that broke; `witness` are the indices of the few ops that show it.
+    `sentence` is for a person; `promises` are ids (HS-2, PR-7, …) that the checker checks or, in a
+    failure, those that broke; `witness` holds the indices of the few ops that show it.
     """
 
     checker: str
