@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -50,3 +50,36 @@ class Verdict(msgspec.Struct, frozen=True, omit_defaults=True):
     witness: tuple[int, ...] = ()
     details: dict[str, Any] = {}
     cost_s: float = 0.0
+
+
+class Provenance(msgspec.Struct, frozen=True):
+    """Which Delphic judged, and where. `git` is None outside a checkout."""
+
+    version: str
+    git: str | None = None
+    dirty: bool | None = None
+    python: str = ""
+    platform: str = ""
+
+
+class RunVerdict(msgspec.Struct, frozen=True):
+    """verdict.json, version 1: what came of one run.
+
+    `started` is UTC in ISO 8601; `expected` is what the scenario asked for, `exit_code` what
+    `delphic run` returned. docs/schemas/verdict.schema.json is made from this type.
+    """
+
+    schema: Literal[1]
+    scenario: str
+    seed: int
+    target: str
+    started: str
+    duration_s: float
+    validity: Validity
+    expected: Literal["pass", "fail"]
+    as_expected: bool
+    exit_code: int
+    sentence: str
+    verdicts: tuple[Verdict, ...]
+    statistics: dict[str, Any]
+    provenance: Provenance
