@@ -1,5 +1,7 @@
-"""All that a checker may look at."""
+"""All that a checker may look at, and what it may spend."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,13 +17,28 @@ class Limits(msgspec.Struct, frozen=True):
     replicas_s: float = 15.0
 
 
+class Budget(msgspec.Struct, frozen=True):
+    """What the bounded searches of one check may spend; a limit that was hit is named.
+
+    `clock` is the only time that a checker knows, and it knows it for this purpose alone.
+    """
+
+    seconds: float = 1.5
+    configurations: int = 2_000_000
+    memory_mib: int = 512
+    clock: Callable[[], float] = time.monotonic
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """One run's findings: who took part, what was allowed, what was observed.
 
     `traces` maps a member to its trace records (docs/traces.md), in the order it wrote them.
+    `planned_faults` are the plan's `faults` as they stand in plan.json.
     """
 
     history: History
     members: tuple[str, ...]
     limits: Limits = Limits()
     traces: dict[str, list[dict[str, Any]]] = {}
+    planned_faults: tuple[dict[str, Any], ...] = ()
+    budget: Budget = Budget()

@@ -1,20 +1,21 @@
 """The ordered ops of one run, read from and written to JSON lines."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeVar, cast
 
 import msgspec
 
 from .errors import HistoryError
 from .op import Op, OpType, ProcessId
 
+T = TypeVar("T")
+
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Op)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """An invocation with its completion; `completion` is None where the run ended first."""
 
     invoke: Op
@@ -34,6 +35,13 @@ class History:
     """
 
     ops: tuple[Op, ...]
+    _derived: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def derived(self, make: Callable[["History"], T]) -> T:
+        """Return make(self), computed once: many checkers want the same view of one history."""
+        if make not in self._derived:
+            self._derived[make] = make(self)
+        return cast(T, self._derived[make])
 
     def clients(self) -> Iterator[Op]:
         return (op for op in self.ops if op.is_client)
@@ -42,17 +50,25 @@ class History:
         return (op for op in self.ops if op.process == process)
 
     def calls(self) -> list[Call]:
-        """Client invocations joined to their completions, in order of invocation."""
-        started: dict[ProcessId, int] = {}
-        calls: list[Call] = []
-        for op in self.clients():
-            if op.type is OpType.INVOKE:
-                started[op.process] = len(calls)
-                calls.append(Call(op, None))
-            else:
-                at = started.pop(op.process)
-                calls[at] = Call(calls[at].invoke, op)
-        return calls
+        """Client invocations joined to their completions, in order of invocation.
+
+        The list is shared by all callers: read it, do not change it.
+        """
+        return self.derived(_joined)
+
+
+def _joined(history: History) -> list[Call]:
+    open_at: dict[ProcessId, int] = {}
+    invocations: list[Op] = []
+    completions: list[Op | None] = []
+    for op in history.clients():
+        if op.type is OpType.INVOKE:
+            open_at[op.process] = len(invocations)
+            invocations.append(op)
+            completions.append(None)
+        else:
+            completions[open_at.pop(op.process)] = op
+    return [Call(*pair) for pair in zip(invocations, completions, strict=True)]
 
 
 def validated(ops: Iterable[Op]) -> History:

@@ -22,8 +22,8 @@ class OpType(StrEnum):
     INFO = "info"
 
 
-class Op(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One event of a run.
+class Op(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """One event of a run. Its value is plain data without cycles, so the collector skips it.
 
     `index` is dense and given by the single history writer: it alone decides order. `time_ns`
     counts from the start of the run on the harness's monotonic clock; it is for people and plots.

@@ -1,1 +1,44 @@
-"""Histories in, verdicts out."""
+"""Every checker by name. To add one: its file, then its name here."""
+
+from .agreement import LINEARIZABLE, Agreement
+from .availability import AVAILABILITY
+from .checker import Checker
+from .elections import ELECTIONS
+from .faults import FAULTS
+from .liveness import LIVENESS
+from .log.durability import DURABILITY
+from .log.monitor import LOG_MONITOR
+from .log.order import ORDER
+from .log.second_opinion import LOG_SEARCH
+from .replicas import REPLICAS
+from .statistics import STATISTICS
+
+CHECKERS: dict[str, Checker | Agreement] = {
+    found.name: found
+    for found in (
+        LINEARIZABLE,
+        LOG_MONITOR,
+        LOG_SEARCH,
+        DURABILITY,
+        ORDER,
+        REPLICAS,
+        LIVENESS,
+        ELECTIONS,
+        FAULTS,
+        AVAILABILITY,
+        STATISTICS,
+    )
+}
+
+LOG_CHECKERS: tuple[str, ...] = (
+    LINEARIZABLE.name,
+    DURABILITY.name,
+    ORDER.name,
+    REPLICAS.name,
+    LIVENESS.name,
+    ELECTIONS.name,
+    FAULTS.name,
+    AVAILABILITY.name,
+    STATISTICS.name,
+)
+"""What workload `log` asks for."""

@@ -1,0 +1,67 @@
+"""Did two members ever lead in one term?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ..evidence import Evidence
+from ..op import OBSERVER
+from ..verdict import Validity, Verdict
+from .checker import Checker, plural, undecided
+from .liveness import is_leading
+
+NAME = "elections"
+PROMISES = ("HS-1",)
+
+
+class Leadership(msgspec.Struct, frozen=True):
+    """That a member led in a term, and who says so: an op of the observer, or its own trace."""
+
+    member: str
+    term: int
+    index: int | None
+    source: str
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Hold all observations of leaders against one another, term by term."""
+    first: dict[int, Leadership] = {}
+    for seen in _leaderships(evidence):
+        other = first.setdefault(seen.term, seen)
+        if other.member != seen.member:
+            sentence = (
+                f"Two leaders in term {seen.term}: {other.member} ({other.source}) and "
+                f"{seen.member} ({seen.source})."
+            )
+            witness = tuple(s.index for s in (other, seen) if s.index is not None)
+            details = {"term": seen.term, "members": [other.member, seen.member]}
+            return Verdict(NAME, Validity.FAIL, sentence, PROMISES, witness, details)
+    if not first:
+        sentence = "No leader was ever observed: there is no election to check."
+        return undecided(NAME, sentence, Validity.INCONCLUSIVE)
+    sentence = f"At most one leader in each of {plural(len(first), 'observed term')}."
+    details = {"leaders": {str(term): seen.member for term, seen in sorted(first.items())}}
+    return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=details)
+
+
+def _leaderships(evidence: Evidence) -> Iterator[Leadership]:
+    for op in evidence.history.of(OBSERVER):
+        if op.f == "role" and op.node is not None and is_leading(op.value):
+            term = op.value.get("term")
+            if type(term) is int:
+                source = f"observed at {op.time_ns / 1e9:.3f} s"
+                yield Leadership(op.node, term, op.index, source)
+    for member in sorted(evidence.traces):
+        for number, record in enumerate(evidence.traces[member], start=1):
+            post: Any = record.get("post")
+            if is_leading(post) and type(post.get("term")) is int:
+                yield Leadership(member, post["term"], None, f"record {number} of its trace")
+
+
+ELECTIONS = Checker(
+    name=NAME,
+    question="Is there at most one leader in a term?",
+    promises=PROMISES,
+    judge=judge,
+)

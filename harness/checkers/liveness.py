@@ -1,0 +1,210 @@
+"""After the final heal: a leader, an acknowledgement, equal replicas, each within its limit?
+
+All three are measured from the moment when the harness began to undo the last faults.
+"""
+
+from typing import Any
+
+import msgspec
+
+from ..evidence import Evidence
+from ..history import Call, History
+from ..op import OBSERVER, Op, OpType
+from ..verdict import Validity, Verdict, worst
+from .checker import Checker, undecided
+from .replicas import Replica, answered, last_of_each, replica_ops
+from .timeline import phase
+
+NAME = "liveness"
+PROMISES = ("HS-22", "HS-23", "HS-25", "HS-26")
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One of the three answers; `seconds` is what was measured, None if it never happened."""
+
+    name: str
+    seconds: float | None
+    limit_s: float
+    validity: Validity
+    sentence: str
+    promises: tuple[str, ...]
+    witness: tuple[int, ...] = ()
+
+    def as_details(self) -> dict[str, Any]:
+        return {"seconds": self.seconds, "limit_s": self.limit_s, "validity": str(self.validity)}
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Measure recovery from phase `heal` on."""
+    heal = phase(evidence.history, "heal")
+    if heal is None:
+        return undecided(NAME, "The run ended before its faults were undone: recovery is unknown.")
+    acknowledged = _first_acknowledgement(evidence.history, heal)
+    findings = [
+        _leader(evidence, heal, acknowledged),
+        _acknowledgement(evidence, heal, acknowledged),
+        _replicas(evidence, heal),
+    ]
+    validity = worst(finding.validity for finding in findings)
+    told = [finding for finding in findings if finding.validity is validity]
+    promises: tuple[str, ...] = PROMISES
+    if validity is Validity.PASS:
+        sentence = f"After the heal, {'; '.join(finding.sentence for finding in findings)}."
+    else:
+        sentence = " ".join(f"{f.sentence[0].upper()}{f.sentence[1:]}." for f in told)
+        promises = tuple(sorted({promise for f in told for promise in f.promises}))
+    return Verdict(
+        checker=NAME,
+        validity=validity,
+        sentence=sentence,
+        promises=promises,
+        witness=tuple(sorted({index for f in told for index in f.witness})),
+        details={finding.name: finding.as_details() for finding in findings},
+    )
+
+
+def _leader(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
+    """A leader is one that the observer saw, or one that answered an append."""
+    limit_s = evidence.limits.leader_s
+    signs = [
+        op
+        for op in evidence.history.of(OBSERVER)
+        if op.index > heal.index and is_leading(op.value) and op.f == "role"
+    ][:1]
+    if acknowledged is not None and acknowledged.completion is not None:
+        signs.append(acknowledged.completion)
+    first = min(signs, key=lambda op: op.index, default=None)
+    if first is None and _standing_leader(evidence.history, heal) is not None:
+        # Roles are recorded when they change: a leader that just stays leaves no further sign.
+        first = heal
+    name, promises = "leader", ("HS-22",)
+    if first is None:
+        sentence = "after the heal no leader was ever seen"
+        return Finding(name, None, limit_s, Validity.FAIL, sentence, promises, (heal.index,))
+    taken = _since(heal, first)
+    if taken <= limit_s:
+        sentence = f"a leader was seen within {taken:.3f} s"
+        return Finding(name, taken, limit_s, Validity.PASS, sentence, promises)
+    sentence = f"after the heal the first leader was seen after {taken:.3f} s only, {limit_s:g} s"
+    witness = (heal.index, first.index)
+    return Finding(
+        name, taken, limit_s, Validity.FAIL, f"{sentence} are allowed", promises, witness
+    )
+
+
+def _acknowledgement(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
+    limit_s = evidence.limits.first_ack_s
+    name, promises = "first_ack", ("HS-23", "HS-26")
+    if acknowledged is None or acknowledged.completion is None:
+        if not _was_append_tried(evidence.history, heal):
+            sentence = "after the heal no append was tried"
+            return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises)
+        sentence = "after the heal no append was acknowledged any more"
+        return Finding(name, None, limit_s, Validity.FAIL, sentence, promises, (heal.index,))
+    completion = acknowledged.completion
+    taken = _since(heal, completion)
+    if taken <= limit_s:
+        sentence = f"the first append was acknowledged within {taken:.3f} s"
+        return Finding(name, taken, limit_s, Validity.PASS, sentence, promises)
+    sentence = (
+        f"after the heal the first append was acknowledged after {taken:.3f} s only, "
+        f"{limit_s:g} s are allowed"
+    )
+    witness = (heal.index, completion.index)
+    return Finding(name, taken, limit_s, Validity.FAIL, sentence, promises, witness)
+
+
+def _replicas(evidence: Evidence, heal: Op) -> Finding:
+    """Replicas may be compared late; only a difference that was seen after the limit counts."""
+    limit_s = evidence.limits.replicas_s
+    name, promises = "replicas", ("HS-25",)
+    ops = [op for op in replica_ops(evidence.history) if op.index > heal.index]
+    if not ops:
+        sentence = "the members' replicas were not compared after the heal"
+        return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises)
+    last = last_of_each(ops)
+    compared = max(last.values(), key=lambda op: op.index)
+    taken = _since(heal, compared)
+    problem = _lagging(evidence, last)
+    if problem is None:
+        sentence = f"all replicas were equal within {taken:.3f} s"
+        return Finding(name, taken, limit_s, Validity.PASS, sentence, promises)
+    told, witness = problem
+    if taken < limit_s:
+        sentence = f"{told}, but the harness looked for {taken:.3f} s of {limit_s:g} s only"
+        return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises, witness)
+    sentence = f"{taken:.3f} s after the heal, {limit_s:g} s are allowed, {told}"
+    return Finding(name, None, limit_s, Validity.FAIL, sentence, promises, witness)
+
+
+def _lagging(
+    evidence: Evidence, last: dict[tuple[Any, str], Op]
+) -> tuple[str, tuple[int, ...]] | None:
+    """Why replicas are not known to be equal, with the ops that show it."""
+    for key in sorted({key for key, _ in last}, key=str):
+        ahead: Replica | None = None
+        for member in evidence.members:
+            op = last.get((key, member))
+            replica = None if op is None else answered(op)
+            if op is None or replica is None:
+                why = "was not asked" if op is None else f"did not answer ({op.error})"
+                return f"{member} {why} for its replica", () if op is None else (op.index,)
+            if ahead is not None and replica.content != ahead.content:
+                behind, leading = sorted((ahead, replica), key=lambda r: (r.applied, r.rows))
+                sentence = (
+                    f"{behind.node} still holds {behind.rows:,} rows up to log entry "
+                    f"{behind.applied}, {leading.node} {leading.rows:,} up to {leading.applied}"
+                )
+                return sentence, (behind.op.index, leading.op.index)
+            ahead = replica
+    return None
+
+
+def is_leading(value: Any) -> bool:
+    """Whether an observation says that the member leads."""
+    return isinstance(value, dict) and value.get("role") == "leader"
+
+
+def _standing_leader(history: History, heal: Op) -> str | None:
+    """A member whose last observed role before the heal was leader."""
+    last = {op.node: op for op in history.of(OBSERVER) if op.f == "role" and op.index < heal.index}
+    return next((node for node, op in last.items() if is_leading(op.value)), None)
+
+
+def _first_acknowledgement(history: History, heal: Op) -> Call | None:
+    answered_late = (
+        call
+        for call in history.calls()
+        if call.invoke.f == "append"
+        and call.completion is not None
+        and call.completion.type is OpType.OK
+        and call.completion.index > heal.index
+    )
+    return min(answered_late, key=_completion_index, default=None)
+
+
+def _completion_index(call: Call) -> int:
+    assert call.completion is not None
+    return call.completion.index
+
+
+def _was_append_tried(history: History, heal: Op) -> bool:
+    """Whether a client asked for an append after the heal, or was still waiting for one."""
+    return any(
+        call.invoke.index > heal.index
+        or (call.completion is not None and call.completion.index > heal.index)
+        for call in history.calls()
+        if call.invoke.f == "append"
+    )
+
+
+def _since(heal: Op, op: Op) -> float:
+    return max(0.0, (op.time_ns - heal.time_ns) / 1e9)
+
+
+LIVENESS = Checker(
+    name=NAME,
+    question="After the heal: a leader, an acknowledgement, equal replicas, within the limits?",
+    promises=PROMISES,
+    judge=judge,
+)
