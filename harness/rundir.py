@@ -54,6 +54,11 @@ class RunDir:
         """What one node left behind."""
         return self.path / "nodes" / alias
 
+    @property
+    def proxy_log(self) -> Path:
+        """What the process that carries the links had to say; empty when all went well."""
+        return self.path / "link-proxy.txt"
+
     def node_log(self, alias: str) -> Path:
         return self.node(alias) / "log.txt"
 

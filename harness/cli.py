@@ -1,0 +1,165 @@
+"""The harness's commands: run, check, report, heal, schema, list."""
+
+import json
+import random
+import shlex
+from pathlib import Path
+
+import click
+
+from . import leases, shipped
+from .errors import ExitCode, UsageError
+from .judgement import plan_of, recheck
+from .lifecycle import Finished, Order, Report, execute
+from .plan import Plan, plan
+from .progress import progress
+from .rundir import RunDir
+from .scenario import Scenario, load, schema
+from .selector import closest
+from .targets import TARGETS
+from .verdict import RunVerdict, Validity
+
+_SEED_MAX = 999_999
+
+_COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
+
+
+def commands(report: Report) -> list[click.Command]:
+    """The commands; `report` is what writes the reports of a run directory."""
+    return [_run(report), _check(report), _report(report), _heal, _schema, _list]
+
+
+def _run(report: Report) -> click.Command:
+    @click.command("run")
+    @click.argument("scenario", metavar="NAME|FILE")
+    @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
+    @click.option("--on", "target", default="local", show_default=True, help="Where members live.")
+    @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+    @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
+    @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
+    @click.pass_context
+    def run(
+        context: click.Context,
+        scenario: str,
+        seed: int | None,
+        target: str,
+        out: Path,
+        keep: bool,
+        quiet: bool,
+    ) -> None:
+        """Run one scenario, check it, and write its report.
+
+        Exit code: 0 as expected, 1 a promise was broken, 2 a mistake in the command or the
+        scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
+        """
+        text, file = shipped.text_of(scenario)
+        planned = _planned(load(text, file), scenario, seed, target)
+        show = progress(quiet=quiet)
+        for sentence in leases.heal():
+            click.echo(sentence, err=True)
+        finished = execute(Order(planned, text, out, keep), show, report)
+        _tell(finished.verdict, finished.run, planned)
+        context.exit(_failures(finished))
+
+    return run
+
+
+def _planned(scenario: Scenario, name: str, seed: int | None, target: str) -> Plan:
+    """The plan, once everything that it needs is known to be there. Raises UsageError."""
+    if target not in TARGETS:
+        raise UsageError(f"there is no target {target!r}{closest(target, list(TARGETS))}")
+    able = TARGETS[target].capabilities
+    missing = sorted(capability.value for capability in scenario.needs() - able)
+    if missing:
+        has = ", ".join(sorted(capability.value for capability in able))
+        raise UsageError(
+            f"{scenario.name} needs {', '.join(missing)}, which target {target} cannot do "
+            f"(it can: {has})"
+        )
+    chosen = random.SystemRandom().randint(0, _SEED_MAX) if seed is None else seed
+    on = [] if target == "local" else ["--on", target]
+    command = shlex.join(["delphic", "run", name, "--seed", str(chosen), *on])
+    return plan(scenario, seed=chosen, target=target, command=command)
+
+
+def _tell(found: RunVerdict, run: RunDir, planned: Plan) -> None:
+    """What came of it: the sentence first."""
+    validity = click.style(
+        found.validity.value, fg=_COLOURS.get(found.validity, "yellow"), bold=True
+    )
+    click.echo(f"{validity}: {found.sentence}")
+    for verdict in found.verdicts:
+        name = verdict.validity.value
+        promises = f" [{', '.join(verdict.promises)}]" if verdict.promises else ""
+        click.echo(f"  {name:13} {verdict.checker}{promises}: {verdict.sentence}")
+    if run.report.is_file():
+        click.echo(f"report  {_near(run.report)}")
+    click.echo(f"again   {planned.command}")
+
+
+def _near(path: Path) -> Path:
+    """The path as seen from here, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+def _failures(finished: Finished) -> int:
+    """Say what failed besides the system; the exit code of all together."""
+    code = ExitCode(finished.verdict.exit_code)
+    if finished.world is not None:
+        click.echo(f"error: {finished.world}", err=True)
+        code = ExitCode.WORLD if code is ExitCode.AS_EXPECTED else code
+    if finished.report_failure is not None:
+        click.echo(f"The report could not be written:\n{finished.report_failure}", err=True)
+        code = ExitCode.HARNESS if code is ExitCode.AS_EXPECTED else code
+    return code
+
+
+_RUN = click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+
+
+def _check(report: Report) -> click.Command:
+    @click.command("check")
+    @_RUN
+    @click.pass_context
+    def check(context: click.Context, directory: Path) -> None:
+        """Check a run directory again, and write its reports again."""
+        run = RunDir(directory.resolve())
+        found = recheck(run)
+        report(run.path)
+        _tell(found, run, plan_of(run))
+        context.exit(found.exit_code)
+
+    return check
+
+
+def _report(report: Report) -> click.Command:
+    @click.command("report")
+    @_RUN
+    def write(directory: Path) -> None:
+        """Write the reports of a run directory again, as it was judged."""
+        run = RunDir(directory.resolve())
+        report(run.path)
+        click.echo(f"report  {_near(run.report)}")
+
+    return write
+
+
+@click.command("heal")
+def _heal() -> None:
+    """End what killed harnesses left running."""
+    for sentence in leases.heal() or ["Nothing was left running."]:
+        click.echo(sentence)
+
+
+@click.command("schema")
+def _schema() -> None:
+    """Print the JSON Schema of scenarios, for editors."""
+    click.echo(json.dumps(schema(), indent=2))
+
+
+@click.command("list")
+def _list() -> None:
+    """List the scenarios that come with Delphic."""
+    for name in shipped.names():
+        click.echo(f"{name:24} {shipped.scenario(name).title}")

@@ -1,0 +1,31 @@
+"""One planned act of breaking things, as it stands in plan.json."""
+
+from typing import Any
+
+import msgspec
+
+NEW_LEADER = "new-leader"
+"""The event that a step may wait for: a leader of a higher term than at the step before."""
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What happens, to whom, when. Times are seconds from the start of the main phase.
+
+    Exactly one of `at_s`, `after` and `then_s` (seconds after the step before) says when. A fault
+    with `for_s` is undone that much later, any other lasts until a later step or the final heal.
+    `target` is what the scenario asked for, resolved when the moment has come; `order` is the
+    member list as the seed shuffled it, which decides every "one of them". `name` is the word by
+    which later steps may call the members that were hit.
+    """
+
+    kind: str
+    target: Any
+    at_s: float | None = None
+    after: str | None = None
+    then_s: float | None = None
+    within_s: float | None = None
+    for_s: float | None = None
+    name: str | None = None
+    by_s: float | None = None
+    rate_bytes_s: float | None = None
+    order: tuple[str, ...] = ()

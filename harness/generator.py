@@ -1,0 +1,148 @@
+"""Pure decisions during a run: when a client's next operation is due, and which fault is.
+
+Nothing here reads a clock or knows a cluster: time and what was observed are arguments.
+"""
+
+import random
+from dataclasses import dataclass, replace
+
+from .fault import Fault
+from .nemeses import NEMESES
+from .units import spell
+
+LEADER_WAIT_S = 5.0
+"""How long a step that aims at the leader waits for one to be known."""
+
+
+class Pace:
+    """When one client's operations are due: a seeded Poisson stream that skips what it missed."""
+
+    def __init__(self, rate: float, chance: random.Random) -> None:
+        """Of `rate` operations a second; 0 means at once, always."""
+        self._rate = rate
+        self._chance = chance
+        self._due_s = 0.0
+
+    def next(self, now_s: float) -> float:
+        """Seconds to wait before the next operation."""
+        if self._rate == 0:
+            return 0.0
+        self._due_s = max(self._due_s + self._chance.expovariate(self._rate), now_s)
+        return self._due_s - now_s
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known when something is decided; `term` is the highest that a leader was seen in."""
+
+    now_s: float
+    term: int = 0
+    leader: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step to do now, or to undo; `missed` says why it cannot be done any more."""
+
+    step: int
+    undo: bool = False
+    missed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Steps that wait for one another: a step with a time of its own begins a new chain."""
+
+    steps: tuple[int, ...]
+    since_s: float = 0.0
+    term: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FaultSchedule:
+    """What is left to do. Immutable: `after` gives the schedule that remains."""
+
+    faults: tuple[Fault, ...]
+    chains: tuple[Chain, ...]
+    undos: tuple[tuple[float, int], ...] = ()
+
+    @classmethod
+    def of(cls, faults: tuple[Fault, ...], seen: Seen) -> "FaultSchedule":
+        """The schedule of a plan, when a run begins."""
+        chains: list[list[int]] = []
+        for step, fault in enumerate(faults):
+            if fault.at_s is not None or not chains:
+                chains.append([step])
+            else:
+                chains[-1].append(step)
+        return cls(faults, tuple(Chain(tuple(c), seen.now_s, seen.term) for c in chains))
+
+    def due(self, seen: Seen) -> Due | None:
+        """What to do now, the longest due first; None if nothing is."""
+        ready = [(time_s, step, Due(step, undo=True)) for time_s, step in self.undos]
+        for chain in self.chains:
+            head = self._head(chain, seen)
+            if head is not None:
+                ready.append((head[0], chain.steps[0], head[1]))
+        ready = [one for one in ready if one[0] <= seen.now_s]
+        return min(ready, key=lambda one: one[:2])[2] if ready else None
+
+    def wake_s(self, now_s: float) -> float | None:
+        """The next moment at which something may become due by time alone."""
+        moments = [time_s for time_s, _ in self.undos]
+        for chain in self.chains:
+            fault = self.faults[chain.steps[0]]
+            moment = _moment(fault, chain)
+            moments += [moment, moment + LEADER_WAIT_S]
+        return min((moment for moment in moments if moment > now_s), default=None)
+
+    def after(self, due: Due, seen: Seen) -> "FaultSchedule":
+        """The schedule once `due` has been done, begun at `seen.now_s`."""
+        if due.undo:
+            return replace(self, undos=tuple(u for u in self.undos if u[1] != due.step))
+        fault = self.faults[due.step]
+        chains: list[Chain] = []
+        for chain in self.chains:
+            if chain.steps[0] != due.step:
+                chains.append(chain)
+            elif len(chain.steps) > 1 and due.missed is None:
+                chains.append(Chain(chain.steps[1:], seen.now_s, seen.term))
+        undos = self.undos
+        if fault.for_s is not None and due.missed is None:
+            undos = tuple(sorted((*undos, (seen.now_s + fault.for_s, due.step))))
+        return replace(self, chains=tuple(chains), undos=undos)
+
+    def without_undo(self, step: int) -> "FaultSchedule":
+        """The schedule once something else has undone a step."""
+        return replace(self, undos=tuple(u for u in self.undos if u[1] != step))
+
+    def left(self) -> tuple[int, ...]:
+        """Steps that were never done."""
+        return tuple(sorted(step for chain in self.chains for step in chain.steps))
+
+    def _head(self, chain: Chain, seen: Seen) -> tuple[float, Due] | None:
+        """The chain's first step and since when it is due."""
+        step = chain.steps[0]
+        fault = self.faults[step]
+        moment = _moment(fault, chain)
+        if fault.after is not None:
+            if seen.term > chain.term and seen.leader is not None:
+                return seen.now_s, Due(step)
+            why = f"no new leader was seen within {spell(fault.within_s or 0.0)}"
+            return moment, Due(step, missed=why)
+        if seen.leader is None and _needs_leader(fault):
+            why = f"no leader was known for {spell(LEADER_WAIT_S)}"
+            return moment + LEADER_WAIT_S, Due(step, missed=why)
+        return moment, Due(step)
+
+
+def _moment(fault: Fault, chain: Chain) -> float:
+    """When a step is due by time alone; for one that waits for an event, when that is too late."""
+    if fault.at_s is not None:
+        return fault.at_s
+    waits_s = fault.then_s if fault.after is None else fault.within_s
+    return chain.since_s + (waits_s or 0.0)
+
+
+def _needs_leader(fault: Fault) -> bool:
+    return any(s.needs_leader for s in NEMESES[fault.kind].selectors(fault.target))

@@ -1,0 +1,204 @@
+"""What came of a run: its files checked, one verdict, one exit code, one sentence."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from . import journal
+from .check import check, overall, statistics
+from .environment import provenance
+from .errors import ExitCode, HistoryError, UsageError, WorldError
+from .evidence import Evidence
+from .history import History, load
+from .plan import Plan, decode
+from .rundir import RunDir
+from .verdict import RunVerdict, Validity, Verdict, worst
+from .workloads import WORKLOADS
+
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
+
+INTERRUPTED = "interrupted"
+DIED = "nodes"
+WORLD = "world"
+SEAL = "seal"
+
+
+class Ending(msgspec.Struct, frozen=True):
+    """How a run ended, beyond what its history says."""
+
+    started: str
+    duration_s: float
+    interrupted: bool = False
+    died: tuple[tuple[str, str], ...] = ()
+    error: str | None = None
+
+
+def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
+    """Check a run directory's evidence. Raises UsageError where the history is not as sealed."""
+    evidence = evidence_of(run, plan)
+    verdicts: list[Verdict] = []
+    if evidence.history.ops:
+        verdicts = check(evidence, WORKLOADS[plan.workload["name"]].checkers)
+    verdicts += _beyond_the_history(run, ending)
+    return conclude(plan, verdicts, ending)
+
+
+def evidence_of(run: RunDir, plan: Plan) -> Evidence:
+    """All that the checkers may look at. Raises UsageError."""
+    seal = journal.seal_of(run.journal)
+    if seal is not None and seal != journal.digest(run.history):
+        raise UsageError(f"{run.history} is not what was sealed: its SHA-256 is another")
+    try:
+        with run.history.open("rb") as stream:
+            history = load(stream, torn_tail=seal is None)
+    except FileNotFoundError:
+        history = History(())
+    except HistoryError as error:
+        raise HistoryError(f"{run.history}: {error}") from error
+    return Evidence(
+        history=history,
+        members=plan.members,
+        limits=plan.limits,
+        traces={alias: trace_of(run, alias) for alias in plan.members},
+        planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
+    )
+
+
+def trace_of(run: RunDir, alias: str) -> list[dict[str, Any]]:
+    """A member's trace records, but for a line that a kill cut short."""
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    records: list[dict[str, Any]] = []
+    try:
+        with run.node_trace(alias).open("rb") as stream:
+            for line in stream:
+                try:
+                    records.append(decoder.decode(line))
+                except msgspec.DecodeError:
+                    continue
+    except FileNotFoundError:
+        return []
+    return records
+
+
+def _beyond_the_history(run: RunDir, ending: Ending) -> list[Verdict]:
+    """What makes a run inconclusive whatever its clients saw."""
+    found = []
+    if ending.error is not None:
+        found.append(_inconclusive(WORLD, f"The run could not be finished: {ending.error}"))
+    if ending.interrupted:
+        found.append(
+            _inconclusive(INTERRUPTED, "The run was interrupted: what came later is not known.")
+        )
+    for alias, how in ending.died:
+        sentence = f"{alias} ended by itself ({how}), without the harness's doing: see its log."
+        found.append(_inconclusive(DIED, sentence))
+    if journal.seal_of(run.journal) is None:
+        found.append(
+            _inconclusive(
+                SEAL, "The history was never sealed: its writer was killed, or could not."
+            )
+        )
+    return found
+
+
+def _inconclusive(name: str, sentence: str) -> Verdict:
+    return Verdict(name, Validity.INCONCLUSIVE, sentence)
+
+
+def conclude(plan: Plan, verdicts: Sequence[Verdict], ending: Ending) -> RunVerdict:
+    """Merge verdicts, and hold the outcome against what the scenario expects."""
+    validity = worst(verdict.validity for verdict in verdicts)
+    if plan.expect.validity == "fail":
+        as_expected, code, sentence = _hoped_to_fail(plan, verdicts, validity)
+        if code is ExitCode.PROMISE_BROKEN and (ending.interrupted or ending.error is not None):
+            code = ExitCode.INCONCLUSIVE if validity is Validity.INCONCLUSIVE else code
+    else:
+        as_expected = validity is Validity.PASS
+        code, sentence = _EXIT_CODES[validity], overall(verdicts).sentence
+    if ending.error is not None and code is ExitCode.INCONCLUSIVE:
+        code = ExitCode.WORLD
+    return RunVerdict(
+        schema=1,
+        scenario=plan.scenario,
+        seed=plan.seed,
+        target=plan.target,
+        started=ending.started,
+        duration_s=ending.duration_s,
+        validity=validity,
+        expected=plan.expect.validity,
+        as_expected=as_expected,
+        exit_code=code,
+        sentence=sentence,
+        verdicts=tuple(verdicts),
+        statistics=statistics(verdicts),
+        provenance=provenance(),
+    )
+
+
+_EXIT_CODES = {
+    Validity.PASS: ExitCode.AS_EXPECTED,
+    Validity.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Validity.UNKNOWN: ExitCode.INCONCLUSIVE,
+    Validity.HARNESS_ERROR: ExitCode.HARNESS,
+    Validity.FAIL: ExitCode.PROMISE_BROKEN,
+}
+
+
+def _hoped_to_fail(
+    plan: Plan, verdicts: Sequence[Verdict], validity: Validity
+) -> tuple[bool, ExitCode, str]:
+    """A scenario with a seeded bug is as expected if one of the promises that it names broke."""
+    hoped = plan.expect.promises
+    failed = [verdict for verdict in verdicts if verdict.validity is Validity.FAIL]
+    for verdict in failed:
+        broken = [promise for promise in verdict.promises if promise in hoped]
+        if broken:
+            sentence = f"{', '.join(broken)} broke, as the scenario expects: {verdict.sentence}"
+            return True, ExitCode.AS_EXPECTED, sentence
+    wanted = " or ".join(hoped)
+    if failed:
+        broken = sorted({promise for verdict in failed for promise in verdict.promises})
+        sentence = f"{', '.join(broken)} broke, not {wanted} as expected: {failed[0].sentence}"
+        return False, ExitCode.PROMISE_BROKEN, sentence
+    sentence = f"{wanted} was expected to break, and did not: the verdict is {validity.value}."
+    if validity is Validity.HARNESS_ERROR:
+        return False, ExitCode.HARNESS, f"{sentence} {overall(verdicts).sentence}"
+    if validity is not Validity.PASS:
+        sentence = f"{sentence} {overall(verdicts).sentence}"
+    return False, ExitCode.PROMISE_BROKEN, sentence
+
+
+def recheck(run: RunDir) -> RunVerdict:
+    """Judge a run directory again and replace its verdict.json. Raises UsageError, WorldError."""
+    plan = plan_of(run)
+    found = judge(run, plan, ending_of(run))
+    write(run, found)
+    return found
+
+
+def write(run: RunDir, found: RunVerdict) -> None:
+    """verdict.json. Raises WorldError."""
+    try:
+        run.verdict.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+    except OSError as error:
+        raise WorldError(f"cannot write {run.verdict}: {error.strerror}") from error
+
+
+def plan_of(run: RunDir) -> Plan:
+    """The plan in a run directory. Raises UsageError where there is none."""
+    try:
+        return decode(run.plan.read_bytes(), str(run.plan))
+    except FileNotFoundError:
+        raise UsageError(f"{run.path} is no run directory: it has no {run.plan.name}") from None
+
+
+def ending_of(run: RunDir) -> Ending:
+    """How the run ended: what its seal says, or that nobody was there to say it."""
+    lines = journal.entries(run.journal)
+    for line in reversed(lines):
+        if line["phase"] == journal.SEALED:
+            return msgspec.convert(line["ending"], Ending)
+    began = datetime.fromtimestamp(lines[0]["unix_s"] if lines else 0, tz=UTC)
+    return Ending(started=began.strftime(TIME_FORMAT), duration_s=0.0)

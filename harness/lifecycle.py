@@ -1,0 +1,247 @@
+"""One scenario from start to finish: the only file that knows the order.
+
+Names were looked up when the plan was made. Run directory · up · run (clients, faults, heal, final
+operations) · seal · down, always · check · reports. What must not happen: a run that is lost
+because something after it failed. So the history is sealed before anything is taken down, and a
+report that fails is said, not raised.
+"""
+
+import asyncio
+import os
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+import uvloop
+
+from .environment import environment
+from .errors import DelphicError, WorldError
+from .journal import SEALED, Journal, digest
+from .judgement import TIME_FORMAT, Ending, judge, write
+from .leases import Lease
+from .plan import Plan, encode
+from .progress import Progress
+from .recorder import Recorder
+from .run import Run
+from .rundir import RunDir
+from .systems import SYSTEMS
+from .targets import TARGETS
+from .targets.target import Cluster
+from .together import first
+from .verdict import RunVerdict, Validity
+
+Report = Callable[[Path], None]
+"""Writes the reports of a run directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be run, and where its files go."""
+
+    plan: Plan
+    text: str
+    out: Path
+    keep: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over: its files, what came of it, and what failed besides the system."""
+
+    run: RunDir
+    verdict: RunVerdict
+    world: DelphicError | None = None
+    report_failure: str | None = None
+
+
+def execute(order: Order, show: Progress, report: Report) -> Finished:
+    """Run a scenario. Raises WorldError only where nothing is left to judge.
+
+    SIGINT and SIGTERM end it early: faults are undone, the history is sealed and checked. A second
+    one ends it at once, and raises KeyboardInterrupt when everything is down.
+    """
+    plan = order.plan
+    run = open_run_directory(order)
+    diary = Journal(run.journal)
+    diary.write("planned")
+    lease = Lease(run.path)
+    cluster = TARGETS[plan.target].cluster(plan.setup, SYSTEMS[plan.system], run, lease)
+    show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
+    left: DelphicError | None = None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            ending, world = runner.run(_live(plan, cluster, run, diary, show))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            left = _down(runner, cluster, lease)
+    diary.write("down", left=None if left is None else str(left))
+    verdict = judge(run, plan, ending)
+    write(run, verdict)
+    diary.write("checked", validity=verdict.validity)
+    failure = _report(run, report)
+    if verdict.validity is Validity.PASS and not order.keep:
+        _drop_bulk(plan, run)
+    return Finished(run, verdict, world or left, failure)
+
+
+def _down(runner: asyncio.Runner, cluster: Cluster, lease: Lease) -> DelphicError | None:
+    """End every process. What cannot be ended stays on the lease, for `delphic heal`."""
+    try:
+        runner.run(cluster.down())
+    except DelphicError as error:
+        return error
+    lease.release()
+    return None
+
+
+async def _live(
+    plan: Plan, cluster: Cluster, run: RunDir, diary: Journal, show: Progress
+) -> tuple[Ending, DelphicError | None]:
+    """Up, run, seal. What is up afterwards is the caller's to take down."""
+    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), time.monotonic_ns()
+    stop = asyncio.Event()
+    with run.history.open("wb", buffering=0) as stream, _interrupts(stop, show):
+        recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
+        running = Run(plan, cluster, recorder)
+        world: DelphicError | None = None
+        ending = Ending(started, 0.0, error="a bug of Delphic ended it")
+        try:
+            diary.write("up")
+            world = await _up_and_run(plan, cluster, running, stop, diary, show)
+            ending = Ending(
+                started=started,
+                duration_s=round(recorder.now_ns() / 1e9, 3),
+                interrupted=stop.is_set(),
+                died=tuple(running.live.observer.died),
+                error=None if world is None else str(world).split("\n")[0],
+            )
+        finally:
+            _seal(run, stream, recorder, diary, ending)
+    return ending, world
+
+
+async def _up_and_run(
+    plan: Plan,
+    cluster: Cluster,
+    running: Run,
+    stop: asyncio.Event,
+    diary: Journal,
+    show: Progress,
+) -> DelphicError | None:
+    """The error with which the world ended the run, if it did."""
+    try:
+        await cluster.up()
+        diary.write("run")
+        async with asyncio.TaskGroup() as group:
+            following = group.create_task(show.follow(plan, running.live))
+            await running.run(stop)
+            following.cancel()
+    except DelphicError as error:
+        return error
+    except BaseExceptionGroup as errors:
+        cause = first(errors)
+        if isinstance(cause, DelphicError):
+            return cause
+        raise cause from None
+    return None
+
+
+@contextmanager
+def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
+    """The first SIGINT or SIGTERM asks for an early end, the second ends at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def interrupted() -> None:
+        if stop.is_set():
+            task.cancel()
+        else:
+            stop.set()
+            show.say("stopping: faults are undone, then what there is is checked")
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, interrupted)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _seal(
+    run: RunDir, stream: BinaryIO, recorder: Recorder, diary: Journal, ending: Ending
+) -> None:
+    """Make the history final: on disk, and its digest in the journal. Raises WorldError."""
+    recorder.flush()
+    os.fsync(stream.fileno())
+    diary.write(
+        SEALED,
+        sha256=digest(run.history),
+        ops=recorder.next_index,
+        ending=msgspec.to_builtins(ending),
+    )
+
+
+def _report(run: RunDir, report: Report) -> str | None:
+    """Write the reports; what went wrong with them, if anything did: they never cost a run."""
+    try:
+        report(run.path)
+    except Exception:
+        return traceback.format_exc()
+    return None
+
+
+def _drop_bulk(plan: Plan, run: RunDir) -> None:
+    for alias in plan.members:
+        for path in SYSTEMS[plan.system].bulk(run.node(alias)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def open_run_directory(order: Order) -> RunDir:
+    """A new directory with all that is known beforehand, and `latest` pointing at it."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    name = f"{now}-{order.plan.scenario}-{order.plan.seed}"
+    try:
+        run = RunDir(_made(order.out, name).resolve())
+        run.scenario.write_text(order.text)
+        run.plan.write_bytes(encode(order.plan))
+        facts = msgspec.json.format(msgspec.json.encode(environment()), indent=2)
+        run.environment.write_bytes(facts + b"\n")
+        _point(order.out / "latest", run.path.name)
+    except OSError as error:
+        raise WorldError(f"cannot write {error.filename or order.out}: {error.strerror}") from error
+    return run
+
+
+def _made(out: Path, name: str) -> Path:
+    """A directory of this name, or of this name and a number."""
+    out.mkdir(parents=True, exist_ok=True)
+    number = 1
+    while True:
+        path = out / (name if number == 1 else f"{name}-{number}")
+        try:
+            path.mkdir()
+        except FileExistsError:
+            number += 1
+        else:
+            return path
+
+
+def _point(link: Path, name: str) -> None:
+    fresh = link.with_name(f".{link.name}-{os.getpid()}")
+    fresh.unlink(missing_ok=True)
+    fresh.symlink_to(name)
+    fresh.replace(link)

@@ -1,0 +1,65 @@
+"""One kind of fault: how YAML writes it, and what it aims at. Pure; the conductor acts."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ..fault import Fault
+from ..selector import Selector, View
+from ..targets.links import HEALED, Links
+from ..targets.target import Capability, ProcessState
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What one fault comes to when its moment has come.
+
+    `nodes` are the members that it hits. Of a network fault, `links` is what it adds to the state
+    of the links while it lasts; of a process fault, `process` is what the nodes are to become.
+    """
+
+    nodes: tuple[str, ...]
+    links: Links = field(default_factory=lambda: HEALED)
+    process: ProcessState | None = None
+
+
+Planned = dict[str, Any]
+"""Fields of a Fault: `target`, and what else the kind needs (`by_s`, `rate_bytes_s`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nemesis:
+    """One kind of fault. To add one: write its file, then one line in the registry."""
+
+    kind: str
+    """The key in YAML."""
+    f: str
+    """What the history calls it."""
+    about: str
+    """One sentence for the JSON Schema."""
+    value: Any
+    """The type that YAML's value must have, as pydantic reads it."""
+    plan: Callable[[Any], Planned]
+    selectors: Callable[[Any], list[Selector]]
+    """Every selector in a planned target, so that its words can be checked before the run."""
+    aim: Callable[[Fault, View, Mapping[str, ProcessState]], Aim]
+    requires: Capability
+    undo: str | None = None
+    """What the history calls its undoing; None for a kind that only undoes others."""
+    drawn: tuple[Any, ...] = ()
+    """Values that `random` may choose among when only the kind is named."""
+    shapes: tuple[str, ...] = ()
+    """Words that a target may be besides selectors."""
+    check: Callable[[Any, Sequence[str]], str | None] = lambda target, members: None
+    """What is wrong with a planned target in a group of these members."""
+
+    def planned(self, raw: Any) -> Planned:
+        """The fields of a Fault for a value as YAML has it. Raises pydantic's ValidationError."""
+        return self.plan(TypeAdapter(self.value).validate_python(raw))
+
+
+def has(states: Mapping[str, ProcessState], *wanted: ProcessState) -> list[str]:
+    """The members whose process is in one of these states."""
+    return [alias for alias, state in states.items() if state in wanted]

@@ -1,0 +1,108 @@
+"""Members stop: killed and restarted, paused and resumed."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from ..fault import Fault
+from ..selector import WORDS, Raw, Selector, View, parse, resolve
+from ..targets.target import Capability, ProcessState
+from .nemesis import Aim, Nemesis, Planned, has
+
+
+def readable(raw: object) -> object:
+    """The selector itself, if it can be read. Raises ValueError."""
+    parse(raw)
+    return raw
+
+
+Members = Annotated[
+    Any,
+    BeforeValidator(readable),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "examples": [*WORDS, "n1", "not old nor leader"]},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
+]
+"""A selector as YAML writes it."""
+
+
+def _plan(value: Raw) -> Planned:
+    return {"target": value}
+
+
+def _selectors(target: Raw) -> list[Selector]:
+    return [parse(target)]
+
+
+def _aim(
+    fault: Fault,
+    view: View,
+    states: Mapping[str, ProcessState],
+    before: tuple[ProcessState, ...],
+    after: ProcessState,
+) -> Aim:
+    nodes = resolve(parse(fault.target), view, has(states, *before))
+    return Aim(nodes, process=after)
+
+
+KILL = Nemesis(
+    kind="kill",
+    f="kill",
+    about="SIGKILL; restarted after `for`.",
+    value=Members,
+    plan=_plan,
+    selectors=_selectors,
+    aim=lambda fault, view, states: _aim(
+        fault, view, states, (ProcessState.RUNNING, ProcessState.PAUSED), ProcessState.DEAD
+    ),
+    requires=Capability.KILL,
+    undo="restart",
+    drawn=("one", "leader", "follower", "minority", "majority", "all"),
+)
+
+RESTART = Nemesis(
+    kind="restart",
+    f="restart",
+    about="Starts members that an earlier step killed.",
+    value=Members,
+    plan=_plan,
+    selectors=_selectors,
+    aim=lambda fault, view, states: _aim(
+        fault, view, states, (ProcessState.DEAD,), ProcessState.RUNNING
+    ),
+    requires=Capability.KILL,
+)
+
+PAUSE = Nemesis(
+    kind="pause",
+    f="pause",
+    about="SIGSTOP; resumed after `for`.",
+    value=Members,
+    plan=_plan,
+    selectors=_selectors,
+    aim=lambda fault, view, states: _aim(
+        fault, view, states, (ProcessState.RUNNING,), ProcessState.PAUSED
+    ),
+    requires=Capability.PAUSE,
+    undo="resume",
+    drawn=("one", "leader", "follower", "minority"),
+)
+
+RESUME = Nemesis(
+    kind="resume",
+    f="resume",
+    about="Continues members that an earlier step paused.",
+    value=Members,
+    plan=_plan,
+    selectors=_selectors,
+    aim=lambda fault, view, states: _aim(
+        fault, view, states, (ProcessState.PAUSED,), ProcessState.RUNNING
+    ),
+    requires=Capability.PAUSE,
+)

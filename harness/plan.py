@@ -1,0 +1,127 @@
+"""Everything about a run that is decided before anything starts: pure data, and all from a seed."""
+
+import random
+from typing import Any, Literal
+
+import msgspec
+
+from .errors import UsageError
+from .evidence import Limits
+from .fault import Fault
+from .scenario import Scenario
+from .schedule import draw, ordered
+from .system import Option, Setup
+
+SCHEMA = 1
+
+
+class Expectation(msgspec.Struct, frozen=True):
+    """What the run should find: no broken promise, or one of these broken."""
+
+    validity: Literal["pass", "fail"] = "pass"
+    promises: tuple[str, ...] = ()
+
+
+class Load(msgspec.Struct, frozen=True):
+    """What every workload plans; the rest of `Plan.workload` is the workload's own."""
+
+    name: str
+    clients: int
+    rate: float
+    op_timeout_s: float
+    routing: Literal["mixed", "follow", "home"]
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """plan.json. The same scenario and the same seed give the same bytes."""
+
+    schema: int
+    scenario: str
+    title: str
+    description: str
+    seed: int
+    target: str
+    system: str
+    members: tuple[str, ...]
+    config: dict[str, Option]
+    node_config: dict[str, dict[str, Option]]
+    bugs: dict[str, tuple[str, ...]]
+    trace: bool
+    workload: dict[str, Any]
+    duration_s: float
+    faults: tuple[Fault, ...]
+    limits: Limits
+    promises: tuple[str, ...]
+    expect: Expectation
+    requires: tuple[str, ...]
+    command: str
+
+    @property
+    def load(self) -> Load:
+        """The part of the workload that the runner needs."""
+        return msgspec.convert(self.workload, Load)
+
+    @property
+    def setup(self) -> Setup:
+        """What the system is configured with."""
+        return Setup(self.members, self.config, self.node_config, self.bugs, self.trace)
+
+
+def plan(scenario: Scenario, *, seed: int, target: str, command: str) -> Plan:
+    """Decide everything that chance decides before a run; `command` is what repeats it."""
+    setup = scenario.cluster.setup()
+    return Plan(
+        schema=SCHEMA,
+        scenario=scenario.name,
+        title=scenario.title,
+        description=scenario.description,
+        seed=seed,
+        target=target,
+        system=scenario.cluster.system,
+        members=setup.members,
+        config=setup.config,
+        node_config=setup.node_config,
+        bugs=setup.bugs,
+        trace=setup.trace,
+        workload=scenario.workload.planned(),
+        duration_s=scenario.duration,
+        faults=_faults(scenario, seed),
+        limits=Limits(
+            leader_s=scenario.limits.leader,
+            first_ack_s=scenario.limits.first_ack,
+            replicas_s=scenario.limits.replicas,
+        ),
+        promises=tuple(scenario.promises),
+        expect=Expectation(scenario.expect.verdict, tuple(scenario.expect.promises)),
+        requires=tuple(sorted(capability.value for capability in scenario.needs())),
+        command=command,
+    )
+
+
+def _faults(scenario: Scenario, seed: int) -> tuple[Fault, ...]:
+    """The steps as written, then those that the seed drew."""
+    members = scenario.cluster.aliases
+    faults = [fault for _, fault in scenario.fixed()]
+    for number, (_, part) in enumerate(scenario.random_parts()):
+        faults += draw(
+            part.kinds,
+            every_s=part.every,
+            for_s=part.lasting,
+            until_s=part.until,
+            members=members,
+            chance=random.Random(f"{seed}/faults/{number}"),
+        )
+    return ordered(faults, members, seed)
+
+
+def encode(planned: Plan) -> bytes:
+    """plan.json, indented for people."""
+    return msgspec.json.format(msgspec.json.encode(planned), indent=2) + b"\n"
+
+
+def decode(data: bytes, file: str) -> Plan:
+    """Read plan.json. Raises UsageError where it is none, or of another version."""
+    try:
+        return msgspec.json.decode(data, type=Plan)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{file}: not a plan of this version of Delphic: {error}") from error

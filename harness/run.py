@@ -1,0 +1,211 @@
+"""(Plan, Cluster) → history: clients work, things break, all heals, replicas are compared."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+
+from .conductor import Conductor
+from .errors import WorldError
+from .generator import Pace
+from .observer import Observer
+from .op import HARNESS, Op, OpType
+from .plan import Plan
+from .recorder import Recorder
+from .system import Answer, Status
+from .targets.target import Cluster
+from .together import first
+from .units import spell
+from .worker import Worker
+from .workloads import WORKLOADS
+from .workloads.workload import Step, Workload
+
+_FLUSH_S = 0.1
+_ASK_S = 1.0
+_ASK_AGAIN_S = 0.05
+
+
+@dataclass(slots=True)
+class Live:
+    """A run under way, for whoever shows it. Everything here only reads."""
+
+    recorder: Recorder
+    observer: Observer
+    conductor: Conductor
+    phase: str = "setup"
+
+
+@dataclass(slots=True)
+class _Proof:
+    """An operation of kind `f` that began at or after `index` and was acknowledged."""
+
+    f: str
+    index: int | None = None
+    seen: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def acknowledged(self, invoke: Op) -> None:
+        if self.index is not None and invoke.index >= self.index and invoke.f == self.f:
+            self.seen.set()
+
+
+class Run:
+    """One run of a plan on a cluster that is up. Everything it learns goes into the recorder."""
+
+    def __init__(self, plan: Plan, cluster: Cluster, recorder: Recorder) -> None:
+        self._plan = plan
+        self._cluster = cluster
+        self._recorder = recorder
+        self._workload: Workload = WORKLOADS[plan.workload["name"]]
+        observer = Observer(cluster, recorder, self._workload.key)
+        self.live = Live(recorder, observer, Conductor(plan, cluster, recorder, observer))
+        load = plan.load
+        self._workers = [
+            Worker(number, load, cluster, recorder, self._workload.key)
+            for number in range(load.clients)
+        ]
+        self._proof = _Proof(self._workload.proof)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """All phases; `stop` cuts them short, but never the healing. Raises WorldError."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                watching = group.create_task(self.live.observer.watch())
+                flushing = group.create_task(self._flush())
+                await self._set_up(stop)
+                await self._work(stop)
+                if not stop.is_set():
+                    await self._final(stop)
+                self._phase("end")
+                watching.cancel()
+                flushing.cancel()
+        except BaseExceptionGroup as errors:
+            raise first(errors) from None
+        finally:
+            for worker in self._workers:
+                worker.close()
+        self._recorder.flush()
+
+    async def _set_up(self, stop: asyncio.Event) -> None:
+        """Do the workload's first steps, once a leader takes them; nothing of it is recorded."""
+        limits = self._plan.limits
+        deadline = _now() + limits.leader_s + limits.first_ack_s
+        for step in self._workload.setup:
+            asked = 0
+            while not stop.is_set():
+                alias = (
+                    self.live.observer.leader or self._plan.members[asked % len(self._plan.members)]
+                )
+                answer = await self._ask(alias, step)
+                if answer.type is OpType.OK:
+                    break
+                if _now() > deadline:
+                    raise WorldError(
+                        f"the group was not ready {spell(limits.leader_s + limits.first_ack_s)} "
+                        f"after its start; {step[0]}: {answer.error}",
+                        node=alias,
+                    )
+                asked += 1
+                await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _ask(self, alias: str, step: Step) -> Answer:
+        connection = await self._cluster.open(alias, _ASK_S)
+        if connection is None:
+            return Answer(OpType.FAIL, error=f"{alias} cannot be reached")
+        answer = await connection.perform(step[0], self._workload.key, step[1], _ASK_S)
+        connection.close()
+        return answer
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        """Clients from here on; faults, then their end, then quiet until the group serves again."""
+        self._phase("main")
+        plan, load = self._plan, self._plan.load
+        generators = self._workload.generators(plan.workload, plan.seed)
+        async with asyncio.TaskGroup() as group:
+            for number, worker in enumerate(self._workers):
+                chance = random.Random(f"{plan.seed}/pace/{number}")
+                pace = Pace(load.rate / load.clients, chance)
+                group.create_task(worker.work(generators[number], pace, self._proof.acknowledged))
+            await self.live.conductor.conduct(plan.duration_s, stop)
+            self._phase("heal")
+            await self.live.conductor.heal()
+            self._phase("quiesce")
+            await self._quiesce(stop)
+            for worker in self._workers:
+                worker.stop()
+
+    async def _quiesce(self, stop: asyncio.Event) -> None:
+        """Until an operation that began after healing is acknowledged, or took too long."""
+        self._proof.index = self._recorder.next_index
+        limits = self._plan.limits
+        deadline = _now() + limits.leader_s + limits.first_ack_s
+        while not stop.is_set() and _now() < deadline:
+            try:
+                async with asyncio.timeout(_ASK_AGAIN_S):
+                    await self._proof.seen.wait()
+                    return
+            except TimeoutError:
+                continue
+
+    async def _final(self, stop: asyncio.Event) -> None:
+        self._phase("final")
+        for step in self._workload.final:
+            await self._final_step(step, stop)
+        await self._compare_replicas(stop)
+
+    async def _final_step(self, step: Step, stop: asyncio.Event) -> None:
+        """Ask until the answer comes, or the time for it is over."""
+        worker = self._workers[0]
+        deadline = _now() + self._plan.limits.first_ack_s
+        while not stop.is_set():
+            _, answer = await worker.ask(step, follow=True)
+            if answer.type is OpType.OK or _now() > deadline:
+                return
+            await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _compare_replicas(self, stop: asyncio.Event) -> None:
+        """Record what every member holds, once all hold the same or had the time to."""
+        deadline = _now() + self._plan.limits.replicas_s
+        found: list[Status | None] = []
+        while not stop.is_set():
+            found = list(
+                await asyncio.gather(*(self._status(alias) for alias in self._plan.members))
+            )
+            same = {None if s is None else (s.applied, s.rows, s.digest) for s in found}
+            if (len(same) == 1 and None not in same) or _now() > deadline:
+                break
+            await asyncio.sleep(_ASK_AGAIN_S)
+        for alias, status in zip(self._plan.members, found, strict=False):
+            value = None
+            if status is not None:
+                value = {"rows": status.rows, "digest": status.digest, "applied": status.applied}
+            error = "does not answer" if status is None else None
+            self._recorder.add(
+                HARNESS,
+                OpType.INFO,
+                "replica",
+                key=self._workload.key,
+                node=alias,
+                value=value,
+                error=error,
+            )
+
+    async def _status(self, alias: str) -> Status | None:
+        connection = await self._cluster.open(alias, _ASK_S)
+        if connection is None:
+            return None
+        status = await connection.status(self._workload.key, _ASK_S)
+        connection.close()
+        return status
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            self._recorder.flush()
+
+    def _phase(self, name: str) -> None:
+        self.live.phase = name
+        self._recorder.add(HARNESS, OpType.INFO, "phase", value=name)
+        self._recorder.flush()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

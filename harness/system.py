@@ -1,0 +1,95 @@
+"""What is under test, as the harness sees it: how it is configured, started and asked."""
+
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from .op import OpType
+
+Option = str | int | float | bool
+
+
+class Site(msgspec.Struct, frozen=True, array_like=True):
+    """Where one member is reached."""
+
+    alias: str
+    host: str
+    port: int
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """Everything that configures a group, but for where its members live."""
+
+    members: tuple[str, ...]
+    config: dict[str, Option] = {}
+    node_config: dict[str, dict[str, Option]] = {}
+    bugs: dict[str, tuple[str, ...]] = {}
+    trace: bool = True
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """How a request ended. `ok`, `fail` (certainly not done) or `info` (nobody knows).
+
+    `leader` is the member that a refusal points at.
+    """
+
+    type: OpType
+    value: Any = None
+    error: str | None = None
+    leader: str | None = None
+
+
+class Status(msgspec.Struct, frozen=True):
+    """What a member says of itself. Local knowledge: it may be out of date."""
+
+    role: str
+    term: int
+    leader: str | None
+    applied: int
+    rows: int
+    digest: str
+
+
+class Connection(Protocol):
+    """One client's connection to one member. Requests may overlap; nothing here raises."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether requests can still be made. A request that timed out does not close it."""
+
+    async def perform(self, f: str, key: Any, value: Any, timeout_s: float) -> Answer:
+        """Do the operation `f` of a workload."""
+
+    async def status(self, key: Any, timeout_s: float) -> Status | None:
+        """What the member says, about the data under `key` too; None if it does not answer."""
+
+    def close(self) -> None:
+        """Give the connection up; nothing that is still open gets an answer."""
+
+
+class System(Protocol):
+    """A system under test."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def bugs(self) -> Collection[str]:
+        """Names of the bugs that can be seeded."""
+
+    def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        """What is wrong with a setup: where below `cluster`, and a sentence."""
+
+    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+        """Configuration files of one member: path below its home, and text."""
+
+    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
+        """The argument list that starts a member; `dials` says where it reaches its peers."""
+
+    def bulk(self, home: Path) -> list[Path]:
+        """What a member keeps below its home that nobody needs once the run has passed."""
+
+    async def open(self, site: Site, timeout_s: float) -> Connection | None:
+        """Connect and be greeted; None if that takes too long or is refused."""

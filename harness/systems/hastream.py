@@ -1,0 +1,112 @@
+"""Delphic's own HA stream table: how its data nodes are configured, started and asked."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ...impl.bugs import BUGS
+from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
+from ...impl.config import load as load_config
+from ..system import Option, Setup, Site
+from .rows import RowConnection, open_connection
+
+GROUP = 2
+"""The id of the one Raft group; ids below 2 are not for streams (HS-19)."""
+
+DEFAULTS: dict[str, Option] = {"raftElectionTick": 30}
+"""Where a scenario says nothing: elections take 0.3 to 0.6 s, not the documents' 8 to 16."""
+
+_OWN = {
+    "streamingHAMode": "the harness sets it",
+    "streamingRaftGroups": "the harness sets it from `cluster.members`",
+    "persistenceDir": "it lies in the run directory",
+    "streamingHADir": "it lies in the run directory",
+    "traceFile": "say `cluster.trace: true` or `false`",
+    "seededBugs": "say it in `cluster.bugs`",
+}
+
+
+class HaStream:
+    """The system `hastream`: one group, one table."""
+
+    name = "hastream"
+    bugs = BUGS
+
+    def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        for part, options in _parts(setup):
+            for name in options:
+                if name in _OWN:
+                    path = (*part, name)
+                    yield path, f"{'.'.join(path)}: not for scenarios: {_OWN[name]}"
+                    return
+        lines = _settings(setup)
+        sites = {
+            alias: Site(alias, "127.0.0.1", number)
+            for number, alias in enumerate(setup.members, start=1)
+        }
+        text = self.files(setup, sites, Path("/"))
+        try:
+            load_config(
+                "/",
+                setup.members[0],
+                lambda file: text[file].encode() if file in text else None,
+                allow_seeded_bugs=True,
+            )
+        except ConfigError as error:
+            at = (error.line or 1) - 1
+            path = lines[at][0] if error.file == CLUSTER_FILE and at < len(lines) else ("config",)
+            sentence = error.message.removeprefix(f"{path[-1]}: ")
+            yield path, f"{'.'.join(path)}: {sentence}"
+
+    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+        nodes = [NODES_HEADER, *(f"{s.host}:{s.port}:{s.alias},datanode" for s in sites.values())]
+        settings = [line for _, line in _settings(setup)]
+        return {NODES_FILE: "\n".join(nodes) + "\n", CLUSTER_FILE: "\n".join(settings) + "\n"}
+
+    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
+        command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
+        for peer, site in dials.items():
+            command += ["--dial", f"{peer}={site.host}:{site.port}"]
+        command.append("--reuse-port")
+        if setup.bugs:
+            command.append("--allow-seeded-bugs")
+        return command
+
+    def bulk(self, home: Path) -> list[Path]:
+        return [home / "data", home / "log"]
+
+    async def open(self, site: Site, timeout_s: float) -> RowConnection | None:
+        return await open_connection(site, GROUP, timeout_s)
+
+
+def _parts(setup: Setup) -> Iterator[tuple[tuple[str, ...], Mapping[str, Option]]]:
+    yield ("config",), setup.config
+    for alias, options in setup.node_config.items():
+        yield ("node_config", alias), options
+
+
+def _settings(setup: Setup) -> list[tuple[tuple[str, ...], str]]:
+    """The lines of cluster.cfg, each with the place below `cluster` that it comes from."""
+    group = ":".join((str(GROUP), *setup.members))
+    lines: list[tuple[tuple[str, ...], str]] = [
+        (("config",), "streamingHAMode=raft"),
+        (("members",), f"streamingRaftGroups={group}"),
+        (("config",), "persistenceDir=data"),
+    ]
+    if setup.trace:
+        lines.append((("trace",), "traceFile=trace.jsonl"))
+    for name, value in {**DEFAULTS, **setup.config}.items():
+        lines.append((("config", name), f"{name}={_spelled(value)}"))
+    for alias, options in setup.node_config.items():
+        for name, value in options.items():
+            lines.append((("node_config", alias, name), f"{alias}.{name}={_spelled(value)}"))
+    for alias, bugs in setup.bugs.items():
+        lines.append((("bugs", alias), f"{alias}.seededBugs={','.join(bugs)}"))
+    return lines
+
+
+def _spelled(value: Option) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+HASTREAM = HaStream()

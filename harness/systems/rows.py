@@ -1,0 +1,105 @@
+"""Asks a data node for what the workload `log` does: rows by id, appended and polled."""
+
+from typing import Any
+
+import pyarrow as pa
+
+from ...impl.client import functions
+from ...impl.client.connection import Connection
+from ...impl.client.errors import NOT_LEADER, TABLE_EXISTS, RequestError
+from ..op import OpType
+from ..system import Answer, Site, Status
+
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("time", pa.timestamp("ns"), nullable=False),
+        pa.field("device", pa.string(), nullable=False),
+        pa.field("temperature", pa.float64(), nullable=False),
+    ]
+)
+"""What a row of a sensor looks like. The id alone is compared; the rest follows from it."""
+
+
+def batch(ids: list[int]) -> pa.RecordBatch:
+    """The rows with these ids."""
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(ids, pa.int64()),
+            pa.array([row * 1_000_000 for row in ids], pa.timestamp("ns")),
+            pa.array([f"device-{row % 16}" for row in ids], pa.string()),
+            pa.array([20.0 + row % 100 / 10 for row in ids], pa.float64()),
+        ],
+        schema=SCHEMA,
+    )
+
+
+class RowConnection:
+    """One client's connection to one data node."""
+
+    def __init__(self, connection: Connection, group: int) -> None:
+        self._connection = connection
+        self._group = group
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection.is_open
+
+    async def perform(self, f: str, key: Any, value: Any, timeout_s: float) -> Answer:
+        try:
+            return Answer(OpType.OK, await self._do(f, key, value, timeout_s))
+        except RequestError as error:
+            return _answer(error)
+
+    async def status(self, key: Any, timeout_s: float) -> Status | None:
+        try:
+            said = await functions.raft_status(self._connection, self._group, timeout_s=timeout_s)
+        except RequestError:
+            return None
+        table = said["tables"].get(key, {"rows": 0, "digest": ""})
+        return Status(
+            role=said["role"],
+            term=said["term"],
+            leader=said["leader"],
+            applied=said["applied"],
+            rows=table["rows"],
+            digest=table["digest"],
+        )
+
+    def close(self) -> None:
+        self._connection.close()
+
+    async def _do(self, f: str, key: Any, value: Any, timeout_s: float) -> Any:
+        connection = self._connection
+        match f:
+            case "append":
+                return await functions.append(connection, key, batch(value), timeout_s=timeout_s)
+            case "read":
+                start, limit = value
+                rows = await functions.read(connection, key, start, limit, timeout_s=timeout_s)
+                return rows.column("id").to_pylist()
+            case "create":
+                await functions.create_table(
+                    connection, self._group, key, SCHEMA, timeout_s=timeout_s
+                )
+                return None
+            case _:
+                raise AssertionError(f"the system has no operation {f!r}")
+
+
+async def open_connection(site: Site, group: int, timeout_s: float) -> RowConnection | None:
+    """Connect to a data node; None if it does not greet in time."""
+    try:
+        connection = await Connection.open(site.host, site.port, timeout_s=max(0.0, timeout_s))
+    except RequestError:
+        return None
+    return RowConnection(connection, group)
+
+
+def _answer(error: RequestError) -> Answer:
+    """The one place that says how certain an error is: exactly what `definite` says."""
+    if error.name == TABLE_EXISTS:
+        return Answer(OpType.OK)
+    leader = error.site.alias if error.name == NOT_LEADER and error.site is not None else None
+    kind = OpType.FAIL if error.definite else OpType.INFO
+    return Answer(kind, error=f"{error.name}: {error.message}", leader=leader)

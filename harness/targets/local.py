@@ -1,0 +1,163 @@
+"""Members as processes on this machine, every link between them through a proxy."""
+
+import asyncio
+import socket
+
+from ..errors import WorldError
+from ..leases import Lease
+from ..rundir import RunDir
+from ..system import Connection, Setup, Site, System
+from ..together import together
+from .links import Links, Probes
+from .processes import Daemon
+from .proxies import LinkProxy
+from .proxy import LOOPBACK
+from .target import Capability, ProcessState
+
+READY_S = 15.0
+"""How long a member may take from its start to its first answer."""
+
+_ASK_AGAIN_S = 0.02
+
+
+class LocalCluster:
+    """A group on loopback.
+
+    Ports are the system's choice. One bound socket a member that never listens keeps its port ours
+    while the member is dead: the member binds the same port beside it (SO_REUSEPORT).
+    """
+
+    def __init__(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> None:
+        self._setup = setup
+        self._system = system
+        self._run = run
+        self._lease = lease
+        self._reserved: list[socket.socket] = []
+        self._sites: dict[str, Site] = {}
+        self._daemons: dict[str, Daemon] = {}
+        self._proxy: LinkProxy | None = None
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return self._setup.members
+
+    async def up(self) -> None:
+        for alias in self.members:
+            reserved = _reserve()
+            self._reserved.append(reserved)
+            self._sites[alias] = Site(alias, LOOPBACK, reserved.getsockname()[1])
+        self._proxy = LinkProxy(self._sites, self._run.proxy_log, self._lease)
+        await self._proxy.up()
+        for alias in self.members:
+            self._daemons[alias] = self._daemon(alias, self._proxy)
+        await together(*(self._first_start(alias) for alias in self.members))
+        await self._proxy.ready()
+
+    async def down(self) -> None:
+        stops = [daemon.stop() for daemon in self._daemons.values()]
+        if self._proxy is not None:
+            stops.append(self._proxy.down())
+        failed = [e for e in await asyncio.gather(*stops, return_exceptions=True) if e is not None]
+        for reserved in self._reserved:
+            reserved.close()
+        if failed:
+            raise failed[0]
+
+    async def set_links(self, links: Links) -> None:
+        assert self._proxy is not None
+        await self._proxy.set(links)
+
+    async def probe(self, links: Links) -> Probes:
+        assert self._proxy is not None
+        return await self._proxy.probe(links)
+
+    async def set_process(self, alias: str, state: ProcessState) -> None:
+        daemon = self._daemons[alias]
+        before = daemon.state()
+        match state:
+            case ProcessState.DEAD:
+                await daemon.kill()
+            case ProcessState.PAUSED:
+                daemon.pause()
+                await self._until(alias, ProcessState.PAUSED)
+            case ProcessState.RUNNING if before is ProcessState.PAUSED:
+                daemon.resume()
+                await self._until(alias, ProcessState.RUNNING)
+            case ProcessState.RUNNING if before is ProcessState.DEAD:
+                await daemon.start()
+                await self._answers(alias)
+
+    def process_state(self, alias: str) -> ProcessState:
+        return self._daemons[alias].state()
+
+    def deaths(self) -> list[tuple[str, str]]:
+        return [
+            (alias, how)
+            for alias, daemon in self._daemons.items()
+            if (how := daemon.death()) is not None
+        ]
+
+    async def open(self, alias: str, timeout_s: float) -> Connection | None:
+        return await self._system.open(self._sites[alias], timeout_s)
+
+    def _daemon(self, alias: str, proxy: LinkProxy) -> Daemon:
+        home = self._run.node(alias)
+        for name, text in self._system.files(self._setup, self._sites, home).items():
+            file = home / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        command = self._system.command(self._setup, alias, home, proxy.dials(alias))
+        return Daemon(alias, command, log=self._run.node_log(alias), lease=self._lease)
+
+    async def _first_start(self, alias: str) -> None:
+        daemon = self._daemons[alias]
+        await daemon.start()
+        if not await self._answers(alias):
+            if daemon.state() is ProcessState.DEAD:
+                raise daemon.failure(f"ended right after its start ({daemon.death()})")
+            raise daemon.failure(f"does not answer {READY_S:g} s after its start")
+
+    async def _answers(self, alias: str) -> bool:
+        """Wait until the member greets a client; False if it ends, or takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_S
+        while (left_s := deadline - loop.time()) > 0:
+            connection = await self._system.open(self._sites[alias], left_s)
+            if connection is not None:
+                connection.close()
+                return True
+            if self.process_state(alias) is ProcessState.DEAD:
+                return False
+            await asyncio.sleep(_ASK_AGAIN_S)
+        return False
+
+    async def _until(self, alias: str, wanted: ProcessState) -> None:
+        """Wait for the kernel to have done what it was told: a matter of microseconds."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + 1.0
+        while self.process_state(alias) is not wanted:
+            if loop.time() > deadline:
+                raise WorldError(f"is not {wanted} one second after its signal", node=alias)
+            await asyncio.sleep(0.001)
+
+
+def _reserve() -> socket.socket:
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    reserved.bind((LOOPBACK, 0))
+    return reserved
+
+
+class Local:
+    """The target `local`."""
+
+    name = "local"
+    capabilities = frozenset(
+        {Capability.CUT, Capability.DELAY, Capability.RATE, Capability.KILL, Capability.PAUSE}
+    )
+
+    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> LocalCluster:
+        return LocalCluster(setup, system, run, lease)
+
+
+LOCAL = Local()

@@ -1,0 +1,144 @@
+"""Operating system processes that the harness starts, stops, continues and ends."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from .. import procfs
+from ..errors import WorldError
+from ..leases import Lease
+from .target import ProcessState
+
+TAIL_LINES = 15
+"""How much of a log stands in the message about a process that failed."""
+
+_GRACE_S = 3.0
+"""How long a process may take to end after SIGTERM."""
+
+_KILL_S = 5.0
+
+
+class Daemon:
+    """One long-lived process, started again and again with the same arguments.
+
+    It leads a session of its own: a Ctrl-C at the terminal is the harness's to hear, not its.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        lease: Lease,
+        pass_fds: Sequence[int] = (),
+    ) -> None:
+        self.what = what
+        self._command = command
+        self._log = log
+        self._lease = lease
+        self._pass_fds = pass_fds
+        self._process: asyncio.subprocess.Process | None = None
+        self._identity: procfs.Identity | None = None
+        self._ended_by_us = True
+
+    async def start(self) -> None:
+        """Start it; its output is appended to its log. Raises WorldError."""
+        assert self.state() is ProcessState.DEAD
+        try:
+            with self._log.open("ab") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    pass_fds=self._pass_fds,
+                    env={**os.environ, **self._lease.environment},
+                )
+        except OSError as error:
+            raise WorldError(
+                f"cannot start {self._command[0]}: {error.strerror}", node=self.what
+            ) from error
+        self._ended_by_us = False
+        self._identity = procfs.identity(self._process.pid)
+        self._lease.add(self.what, self._process.pid)
+
+    def state(self) -> ProcessState:
+        """What the kernel says of it."""
+        if self._process is None or self._process.returncode is not None:
+            return ProcessState.DEAD
+        letter = procfs.state(self._process.pid)
+        if letter is None:
+            return ProcessState.DEAD
+        return ProcessState.PAUSED if letter in "Tt" else ProcessState.RUNNING
+
+    def death(self) -> str | None:
+        """How it ended, if it did so by itself; said once."""
+        if self._process is None or self._ended_by_us or self._process.returncode is None:
+            return None
+        self._ended_by_us = True
+        self._lease.remove(self._process.pid)
+        code = self._process.returncode
+        return f"exit status {code}" if code >= 0 else f"signal {-code}"
+
+    async def kill(self) -> None:
+        """SIGKILL, and wait until it is gone, with all that it started."""
+        self._signal(signal.SIGKILL)
+        await self._gone(_KILL_S)
+
+    def pause(self) -> None:
+        """SIGSTOP."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        self._signal(signal.SIGCONT)
+
+    async def stop(self) -> None:
+        """SIGTERM, and SIGKILL if it does not listen; also when it is paused or dead already."""
+        if self._process is None:
+            return
+        if self.state() is not ProcessState.DEAD:
+            self._signal(signal.SIGTERM)
+            self._signal(signal.SIGCONT)
+            try:
+                await self._gone(_GRACE_S)
+            except WorldError:
+                await self.kill()
+        else:
+            await self._gone(_KILL_S)
+
+    def failure(self, message: str) -> WorldError:
+        """An error about it that quotes the end of its log."""
+        return WorldError(message, node=self.what, detail=tail(self._log))
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To that very process and all that it started; to nobody if it is gone."""
+        if self._identity is None or not procfs.alive(self._identity):
+            return
+        self._ended_by_us = self._ended_by_us or number in (signal.SIGKILL, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(self._identity.pid, number)
+
+    async def _gone(self, timeout_s: float) -> None:
+        if self._process is None:
+            return
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._process.wait()
+        except TimeoutError:
+            raise self.failure(f"still runs {timeout_s:g} s after it was told to end") from None
+        self._lease.remove(self._process.pid)
+
+
+def tail(log: Path) -> str:
+    """The last lines of a log, as they are."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return "(it wrote no log)"
+    return "\n".join(lines[-TAIL_LINES:]) or "(its log is empty)"

@@ -1,0 +1,142 @@
+"""The harness's side of the link proxy: where members dial, what links should be, what they are."""
+
+import asyncio
+import socket
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..leases import Lease
+from ..system import Site
+from .links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
+from .processes import Daemon
+from .proxy import LOOPBACK, Carry, Desired, Done, Opening
+from .target import ProcessState
+
+_REPLY_S = 5.0
+
+_CUT_WAIT_S = 0.1
+"""How long a probe of a cut link listens for what must not come; an open one answers in 1 ms."""
+
+_OPEN_WAIT_S = 2.0
+"""How long a probe of any other link may take beyond its delay, on a machine that is busy."""
+
+
+class LinkProxy:
+    """One process that carries every link of a group, controlled over one socket."""
+
+    def __init__(self, sites: Mapping[str, Site], log: Path, lease: Lease) -> None:
+        self._sites = sites
+        self._log = log
+        self._lease = lease
+        self._dials: dict[Pair, Site] = {}
+        self._probes: dict[Pair, int] = {}
+        self._daemon: Daemon | None = None
+        self._control: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._ids = 0
+        self._turn = asyncio.Lock()
+
+    async def up(self) -> None:
+        """Listen for every link and start the process.
+
+        The sockets listen when this returns, so that members may be started at once: what they
+        dial waits for the proxy to come up. Call `ready` before anything depends on it.
+        """
+        ours, theirs = socket.socketpair()
+        listening: list[socket.socket] = []
+        carries: list[Carry] = []
+        try:
+            for pair in pairs(list(self._sites)):
+                link, probe = _listen(), _listen()
+                listening += [link, probe]
+                destination = self._sites[pair[1]]
+                self._dials[pair] = Site(pair[1], LOOPBACK, link.getsockname()[1])
+                self._probes[pair] = probe.getsockname()[1]
+                carries.append(Carry(pair, link.fileno(), probe.fileno(), destination.port))
+            self._daemon = Daemon(
+                "link proxy",
+                [sys.executable, "-m", "delphic.harness.targets.proxy", str(theirs.fileno())],
+                log=self._log,
+                lease=self._lease,
+                pass_fds=[theirs.fileno(), *(one.fileno() for one in listening)],
+            )
+            await self._daemon.start()
+        finally:
+            theirs.close()
+            for one in listening:
+                one.close()
+        self._control = await asyncio.open_connection(sock=ours)
+        self._control[1].write(msgspec.json.encode(Opening(tuple(carries))) + b"\n")
+
+    async def ready(self) -> None:
+        """Wait until the process carries every link. Raises WorldError."""
+        await self._reply(0)
+
+    def dials(self, alias: str) -> dict[str, Site]:
+        """Where a member reaches its peers."""
+        return {to: site for (source, to), site in self._dials.items() if source == alias}
+
+    async def set(self, links: Links) -> None:
+        """Make all links so. Raises WorldError."""
+        assert self._control is not None
+        async with self._turn:
+            self._ids += 1
+            desired = Desired(self._ids, tuple(sorted(links.items())))
+            self._control[1].write(msgspec.json.encode(desired) + b"\n")
+            await self._reply(self._ids)
+
+    async def probe(self, links: Links) -> Probes:
+        """Send bytes through every link and time them, all at once."""
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                pair: group.create_task(_probe(port, links.get(pair, OPEN)))
+                for pair, port in self._probes.items()
+            }
+        return {pair: task.result() for pair, task in tasks.items()}
+
+    async def down(self) -> None:
+        """Close the control socket, and wait for the process to follow it."""
+        if self._control is not None:
+            self._control[1].close()
+        if self._daemon is not None and self._daemon.state() is not ProcessState.DEAD:
+            await self._daemon.stop()
+
+    async def _reply(self, number: int) -> None:
+        assert self._control is not None
+        assert self._daemon is not None
+        try:
+            async with asyncio.timeout(_REPLY_S):
+                line = await self._control[0].readline()
+        except TimeoutError:
+            line = b""
+        if not line:
+            raise self._daemon.failure("does not answer")
+        assert msgspec.json.decode(line, type=Done).id == number
+
+
+def _listen() -> socket.socket:
+    listening = socket.create_server((LOOPBACK, 0), backlog=128)
+    listening.setblocking(False)
+    return listening
+
+
+async def _probe(port: int, state: LinkState) -> float | None:
+    """Seconds until the bytes came back; None if they did not in the time that they may take."""
+    size, due_s = payload(state)
+    wait_s = _CUT_WAIT_S if state.cut else due_s + _OPEN_WAIT_S
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    writer: asyncio.StreamWriter | None = None
+    try:
+        async with asyncio.timeout(wait_s):
+            reader, writer = await asyncio.open_connection(LOOPBACK, port)
+            writer.write(bytes(size))
+            await reader.readexactly(size)
+            return loop.time() - began
+    except (TimeoutError, OSError, asyncio.IncompleteReadError):
+        return None
+    finally:
+        if writer is not None:
+            writer.transport.abort()

@@ -1,0 +1,98 @@
+"""The process that carries every link of a run: `python -m delphic.harness.targets.proxy FD`.
+
+It is handed listening sockets and told over one control socket what the links should be like. When
+the control socket ends, so does it: a harness that dies leaves no proxy behind.
+"""
+
+import asyncio
+import socket
+import sys
+
+import msgspec
+import uvloop
+
+from .gate import Address, Gate
+from .links import OPEN, LinkState, Pair
+
+LOOPBACK = "127.0.0.1"
+
+
+class Carry(msgspec.Struct, frozen=True):
+    """One link to carry: inherited listening sockets for members and for probes."""
+
+    pair: Pair
+    fd: int
+    probe_fd: int
+    port: int
+
+
+class Opening(msgspec.Struct, frozen=True):
+    """The first message: all links of the run."""
+
+    links: tuple[Carry, ...]
+
+
+class Desired(msgspec.Struct, frozen=True):
+    """Every later message: the whole desired state; a link that is not listed is open."""
+
+    id: int
+    links: tuple[tuple[Pair, LinkState], ...]
+
+
+class Done(msgspec.Struct, frozen=True):
+    """The answer to a Desired, once it is so. An Opening is answered with id 0."""
+
+    id: int
+
+
+class _Echo(asyncio.Protocol):
+    """The far end of probes: it gives back what it gets."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(data)
+
+
+async def carry(control: socket.socket) -> None:
+    """Serve until the control socket ends."""
+    reader, writer = await asyncio.open_connection(sock=control)
+    gates: dict[Pair, Gate] = {}
+    async with asyncio.TaskGroup() as group:
+        opening = msgspec.json.decode(await reader.readline(), type=Opening)
+        loop = asyncio.get_running_loop()
+        echo = await loop.create_server(_Echo, LOOPBACK, 0)
+        echo_address: Address = echo.sockets[0].getsockname()
+        servers = [echo]
+        for link in opening.links:
+            gate = gates[link.pair] = Gate(group.create_task)
+            for fd, destination in (
+                (link.fd, (LOOPBACK, link.port)),
+                (link.probe_fd, echo_address),
+            ):
+                listening = socket.socket(fileno=fd)
+                servers.append(await loop.create_server(gate.acceptor(destination), sock=listening))
+        writer.write(msgspec.json.encode(Done(0)) + b"\n")
+        while line := await reader.readline():
+            desired = msgspec.json.decode(line, type=Desired)
+            states = dict(desired.links)
+            for pair, gate in gates.items():
+                gate.set(states.get(pair, OPEN))
+            writer.write(msgspec.json.encode(Done(desired.id)) + b"\n")
+        for server in servers:
+            server.close()
+        for gate in gates.values():
+            gate.close()
+    writer.close()
+
+
+def main() -> None:
+    """Run with the control socket's file descriptor as the only argument."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(carry(socket.socket(fileno=int(sys.argv[1]))))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""One client: asks a member, follows hints or stays at home, and records how each request ended."""
+
+import asyncio
+from collections.abc import Callable
+
+from .generator import Pace
+from .op import Op, OpType
+from .plan import Load
+from .recorder import Recorder
+from .system import Answer, Connection
+from .targets.target import Cluster
+from .workloads.workload import Generator, Step
+
+HOPS_MAX = 5
+"""Refusals that one operation follows; more than that only happens while members disagree."""
+
+_REFUSED_PAUSE_S = 0.05
+"""After a refusal, so that a client without a leader asks at a human rate."""
+
+
+def follows_hints(load: Load, number: int) -> bool:
+    """Whether a client goes where refusals point. Those that stay keep both sides busy."""
+    return load.routing == "follow" or (load.routing == "mixed" and number % 2 == 0)
+
+
+class Worker:
+    """One of the run's clients, as one logical process after another.
+
+    A process ends at `info`, because nobody knows whether its operation is over; the next one takes
+    its place, as in Jepsen. What was refused for certain was not done, so that asking another
+    member is part of the same operation.
+    """
+
+    def __init__(
+        self, number: int, load: Load, cluster: Cluster, recorder: Recorder, key: str
+    ) -> None:
+        self.process = number
+        self._load = load
+        self._follows = follows_hints(load, number)
+        self._cluster = cluster
+        self._recorder = recorder
+        self._key = key
+        self._home = cluster.members[number % len(cluster.members)]
+        self._at = self._home
+        self._connections: dict[str, Connection] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._resting = self._stopped = False
+
+    async def work(
+        self, generator: Generator, pace: Pace, acknowledged: Callable[[Op], None]
+    ) -> None:
+        """Operations until stopped; `acknowledged` hears the invocation of each that went well."""
+        self._task = asyncio.current_task()
+        now = asyncio.get_running_loop().time
+        began = now()
+        while not self._stopped:
+            wait_s = pace.next(now() - began)
+            if wait_s > 0:
+                await self._rest(wait_s)
+            step = generator.next()
+            invoke, answer = await self.ask(step)
+            if answer.type is OpType.OK:
+                generator.completed(step, answer.value)
+                acknowledged(invoke)
+            elif answer.type is OpType.FAIL and not self._stopped:
+                await self._rest(_REFUSED_PAUSE_S)
+
+    def stop(self) -> None:
+        """Begin no more operations; the one under way is finished."""
+        self._stopped = True
+        if self._resting and self._task is not None:
+            self._task.cancel()
+
+    def close(self) -> None:
+        """Close all connections."""
+        for connection in self._connections.values():
+            connection.close()
+
+    async def ask(self, step: Step, *, follow: bool | None = None) -> tuple[Op, Answer]:
+        """Do one operation and record its beginning and its end."""
+        f, value = step
+        add = self._recorder.add
+        invoke = add(self.process, OpType.INVOKE, f, key=self._key, value=value, node=self._at)
+        answer = await self._answer(step, self._follows if follow is None else follow)
+        result = answer.value if answer.type is OpType.OK else value
+        add(
+            self.process,
+            answer.type,
+            f,
+            key=self._key,
+            value=result,
+            node=self._at,
+            error=answer.error,
+        )
+        if answer.type is OpType.INFO:
+            self.process += self._load.clients
+            self._at = self._home
+        return invoke, answer
+
+    async def _answer(self, step: Step, follow: bool) -> Answer:
+        """Ask where we are, then where refusals point, all within the time of one operation."""
+        f, value = step
+        now = asyncio.get_running_loop().time
+        deadline = now() + self._load.op_timeout_s
+        answer = Answer(OpType.FAIL, error="no time left")
+        for _ in range(HOPS_MAX):
+            connection = self._connections.get(self._at)
+            if connection is None or not connection.is_open:
+                connection = await self._cluster.open(self._at, deadline - now())
+                if connection is None:
+                    # Nothing was sent, so nothing was done.
+                    answer = Answer(OpType.FAIL, error=f"{self._at} cannot be reached")
+                    if follow:
+                        self._at = self._next()
+                    return answer
+                self._connections[self._at] = connection
+            answer = await connection.perform(f, self._key, value, deadline - now())
+            refused = answer.type is OpType.FAIL and answer.leader not in (None, self._at)
+            if not (refused and follow) or now() >= deadline:
+                return answer
+            assert answer.leader is not None
+            self._at = answer.leader
+        return answer
+
+    def _next(self) -> str:
+        members = self._cluster.members
+        return members[(members.index(self._at) + 1) % len(members)]
+
+    async def _rest(self, seconds: float) -> None:
+        self._resting = True
+        await asyncio.sleep(seconds)
+        self._resting = False
