@@ -1,0 +1,83 @@
+"""What members of a Raft group tell one another, and what a log is made of.
+
+Indices are 1-based; index 0, of term 0, lies before the log.
+"""
+
+from enum import IntEnum
+
+import msgspec
+
+
+class Kind(IntEnum):
+    """What an entry asks the tables to do."""
+
+    NOOP = 0
+    APPEND = 1
+    CREATE_TABLE = 2
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True):
+    """One entry of the log; its index is its place."""
+
+    term: int
+    kind: Kind
+    payload: bytes
+
+
+class HardState(msgspec.Struct, frozen=True, array_like=True):
+    """Figure 2's persistent state besides the log."""
+
+    term: int = 0
+    vote: str | None = None
+
+
+class VoteRequest(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """RequestVote; with `pre`, a question about the next term that changes no state."""
+
+    src: str
+    dst: str
+    term: int
+    last_index: int
+    last_term: int
+    pre: bool
+
+
+class VoteResponse(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """A granted pre-vote carries the term that was asked about, every other answer the own term."""
+
+    src: str
+    dst: str
+    term: int
+    granted: bool
+    pre: bool
+
+
+class AppendRequest(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """AppendEntries. `round` numbers the leader's requests to be confirmed (ReadIndex)."""
+
+    src: str
+    dst: str
+    term: int
+    prev_index: int
+    prev_term: int
+    entries: tuple[Entry, ...]
+    commit: int
+    round: int
+
+
+class AppendResponse(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """`match`: the last index that this very request proved equal; 0 in a refusal.
+
+    `hint` (refusals): the last index where the logs may still agree.
+    """
+
+    src: str
+    dst: str
+    term: int
+    success: bool
+    match: int
+    hint: int
+    round: int
+
+
+Message = VoteRequest | VoteResponse | AppendRequest | AppendResponse
