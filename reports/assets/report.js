@@ -1,0 +1,232 @@
+/* Draws the two plots of a report and lets readers move in time. Reads #data; loads nothing. */
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const root = document.documentElement;
+  const calls = data.calls;
+  const WHOLE = [-0.005 * data.end, Math.max(1e-3, data.end * 1.005)];
+  const SYMBOLS = [
+    ["square", "square-x-open", "square-open"],
+    ["circle", "circle-x-open", "circle-open"],
+    ["diamond", "diamond-x-open", "diamond-open"],
+  ];
+  const SHIFT = [-0.2, 0.2, 0];
+  const PIXELS_PER_MARK = 3;
+  const hidden = { f: new Set(), outcome: new Set() };
+  let range = WHOLE;
+
+  const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
+
+  /* A copy in which names of CSS variables have become the colours that they stand for now. */
+  function painted(value, key) {
+    if (typeof value === "string") {
+      return /color$/.test(key) && value.startsWith("--") ? colour(value) : value;
+    }
+    if (Array.isArray(value)) {
+      return typeof value[0] === "object" ? value.map((item) => painted(item, key)) : value;
+    }
+    if (value === null || typeof value !== "object") return value;
+    return Object.fromEntries(Object.entries(value).map(([k, v]) => [k, painted(v, k)]));
+  }
+
+  const kind = (i) => Math.min(calls.f[i], 2);
+  const isOpen = (i) => calls.end[i] < 0;
+  const startOf = (i) => calls.start[i] / 1e6;
+  const endOf = (i) => (isOpen(i) ? data.end : calls.end[i] / 1e6);
+
+  function rowOf(i) {
+    const lane = ((calls.process[i] % calls.lanes) + calls.lanes) % calls.lanes;
+    return data.timeline.firstLane + lane + SHIFT[kind(i)];
+  }
+
+  function told(i, others) {
+    const outcome = data.outcomes[calls.outcome[i]];
+    const node = calls.nodes[calls.node[i]];
+    const ops = isOpen(i) ? `${calls.index[i]}` : `${calls.index[i]}–${calls.end_index[i]}`;
+    const took = isOpen(i) ? "never returned" : `took ${((calls.end[i] - calls.start[i]) / 1e3).toFixed(1)} ms`;
+    const lines = [
+      `<b>${plain(calls.fs[calls.f[i]])} ${outcome}</b>${node ? ` at ${plain(node)}` : ""}`,
+      plain(calls.text[i]).replace(/(.{60}[^ ]*) /g, "$1<br>"),
+      `op ${ops}, process ${calls.process[i]}`,
+      `${startOf(i).toFixed(3)} s, ${took}`,
+    ];
+    if (others) lines.push(`and ${others} more here: zoom in`);
+    return lines.join("<br>");
+  }
+
+  /* Marks and bars for what is in view: of calls that would cover one another exactly, one. */
+  function callTraces(width) {
+    const [from, to] = range;
+    const bins = Math.max(50, Math.round(width / PIXELS_PER_MARK));
+    const scale = bins / (to - from);
+    const marks = new Map();
+    const bars = new Map();
+    for (let i = 0; i < calls.index.length; i++) {
+      const [start, end] = [startOf(i), endOf(i)];
+      if (end < from || start > to) continue;
+      const outcome = calls.outcome[i];
+      if (hidden.f.has(kind(i)) || hidden.outcome.has(outcome)) continue;
+      const place = `${calls.process[i] % calls.lanes} ${kind(i)} ${outcome}`;
+      const at = isOpen(i) ? start : end;
+      const bin = Math.floor((at - from) * scale);
+      const mark = marks.get(`${place} ${bin}`);
+      if (mark) mark.others += 1;
+      else marks.set(`${place} ${bin}`, { i, at, others: 0 });
+      if ((end - start) * scale > 1) {
+        bars.set(`${place} ${Math.floor((start - from) * scale)} ${bin}`, { i, start, end });
+      }
+    }
+    return [...barTraces(bars.values()), ...markTraces(marks.values())];
+  }
+
+  function barTraces(bars) {
+    const traces = data.outcomes.map((outcome) => ({
+      type: "scatter", mode: "lines", x: [], y: [], hoverinfo: "skip",
+      line: { color: `--${outcome}`, width: 3 }, opacity: 0.45,
+    }));
+    for (const { i, start, end } of bars) {
+      const trace = traces[calls.outcome[i]];
+      trace.x.push(start, end, null);
+      trace.y.push(rowOf(i), rowOf(i), null);
+    }
+    return traces.filter((trace) => trace.x.length);
+  }
+
+  function markTraces(marks) {
+    const traces = new Map();
+    for (const { i, at, others } of marks) {
+      const outcome = calls.outcome[i];
+      const key = `${outcome} ${kind(i)}`;
+      if (!traces.has(key)) {
+        traces.set(key, {
+          type: "scatter", mode: "markers", x: [], y: [], text: [],
+          hovertemplate: "%{text}<extra></extra>",
+          marker: { symbol: SYMBOLS[kind(i)][outcome], size: outcome ? 8 : 5, color: `--${data.outcomes[outcome]}`, line: { width: outcome ? 1.6 : 0 } },
+        });
+      }
+      const trace = traces.get(key);
+      trace.x.push(at);
+      trace.y.push(rowOf(i));
+      trace.text.push(told(i, others));
+    }
+    /* What went well lies below what did not. */
+    return [...traces.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, trace]) => trace);
+  }
+
+  function witnessTrace() {
+    const trace = {
+      type: "scatter", mode: "markers+text", x: [], y: [], text: [], hovertext: [],
+      hovertemplate: "%{hovertext}<extra></extra>", textposition: "top center",
+      textfont: { color: "--witness", size: 13 }, cliponaxis: false,
+      marker: { symbol: "circle-open", size: 17, color: "--witness", line: { width: 2.5 } },
+    };
+    calls.index.forEach((index, i) => {
+      const number = data.witness[index];
+      if (!number) return;
+      trace.x.push(isOpen(i) ? startOf(i) : endOf(i));
+      trace.y.push(rowOf(i));
+      trace.text.push(`<b>W${number}</b>`);
+      trace.hovertext.push(`<b>Witness ${number}</b><br>${told(i, 0)}`);
+    });
+    return trace.x.length ? [trace] : [];
+  }
+
+  const plots = [];
+  function plot(id, figure, more) {
+    const element = document.getElementById(id);
+    if (!element || !figure) return;
+    const draw = (width) => {
+      const layout = painted(figure.layout, "");
+      layout.xaxis.range = [...range];
+      layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
+      if (width) layout.width = width;
+      const traces = [...figure.data, ...more(width || element.clientWidth)];
+      return Plotly.react(element, traces.map((trace) => painted(trace, "")), layout, {
+        responsive: true, displayModeBar: false, doubleClick: false, scrollZoom: false,
+      });
+    };
+    draw();
+    element.on("plotly_relayout", (event) => {
+      const [from, to] = [event["xaxis.range[0]"], event["xaxis.range[1]"]];
+      if (from !== undefined && to !== undefined) show(Number(from), Number(to));
+    });
+    element.on("plotly_doubleclick", () => show(...WHOLE));
+    element.addEventListener("keydown", moved);
+    plots.push(draw);
+  }
+
+  /* Both plots show the same stretch of time, never beyond the run. */
+  function show(from, to) {
+    const width = Math.min(Math.max(to - from, 1e-4), WHOLE[1] - WHOLE[0]);
+    const start = Math.min(Math.max(from, WHOLE[0]), WHOLE[1] - width);
+    if (start === range[0] && start + width === range[1]) return;
+    range = [start, start + width];
+    plots.forEach((draw) => draw());
+  }
+
+  function moved(event) {
+    const width = range[1] - range[0];
+    const steps = {
+      ArrowLeft: [-0.2, -0.2], ArrowRight: [0.2, 0.2], "+": [0.25, -0.25], "=": [0.25, -0.25],
+      "-": [-0.5, 0.5],
+    };
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "0") show(...WHOLE);
+    else if (steps[event.key]) {
+      const [left, right] = steps[event.key];
+      show(range[0] + left * width, range[1] + right * width);
+    } else return;
+    event.preventDefault();
+  }
+
+  function zoomed(target) {
+    const [from, to] = [Number(target.dataset.from), Number(target.dataset.to)];
+    const margin = Math.max((to - from) * 0.3, 0.05);
+    show(from - margin, to + margin);
+  }
+
+  function toggled(button) {
+    const { toggleF, toggleOutcome } = button.dataset;
+    const [set, code] = toggleF === undefined ? [hidden.outcome, Number(toggleOutcome)] : [hidden.f, Math.min(Number(toggleF), 2)];
+    const isShown = set.has(code);
+    if (isShown) set.delete(code);
+    else set.add(code);
+    button.setAttribute("aria-pressed", String(isShown));
+    plots[0]();
+  }
+
+  async function copied(button) {
+    const source = document.getElementById(button.dataset.copy);
+    if (navigator.clipboard && window.isSecureContext) {
+      await navigator.clipboard.writeText(source.textContent);
+    } else {
+      getSelection().selectAllChildren(source);
+      document.execCommand("copy");
+    }
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = "Copy"; }, 1500);
+  }
+
+  document.addEventListener("click", (event) => {
+    const target = event.target.closest("[data-from], [data-toggle-f], [data-toggle-outcome], [data-copy]");
+    if (!target) return;
+    if (target.dataset.copy) copied(target);
+    else if (target.dataset.from !== undefined) zoomed(target);
+    else toggled(target);
+  });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => plots.forEach((draw) => draw()));
+  addEventListener("beforeprint", () => {
+    root.classList.add("printing");
+    document.querySelectorAll("details").forEach((element) => { element.open = true; });
+    plots.forEach((draw) => draw(680));
+  });
+  addEventListener("afterprint", () => {
+    root.classList.remove("printing");
+    plots.forEach((draw) => draw());
+  });
+
+  plot("timeline-plot", data.timeline, (width) => [...callTraces(width), ...witnessTrace()]);
+  plot("series-plot", data.series, () => []);
+  root.dataset.ready = "true";
+})();

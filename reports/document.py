@@ -1,0 +1,248 @@
+"""A run directory as one frozen, JSON-able value: all that any report says."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..harness.history import History
+from ..harness.op import HARNESS, OpType
+from ..harness.verdict import RunVerdict, Validity, Verdict, worst
+from . import promises
+from .calls import Calls, calls
+from .faults import Act, acts, faults
+from .files import PlanFacts, RunFiles, read, sizes
+from .members import Span, spans, terms_with_leader
+from .nodelogs import Excerpt, NodeLog, instant
+from .nodelogs import read as read_log
+from .prose import duration_text, plural, seconds_text
+from .series import Acknowledged, Effect, Series, acknowledged, effects, series
+from .witness import Findings, Witness, witnesses
+
+KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
+
+
+class Promise(msgspec.Struct, frozen=True):
+    """One promise that was checked, and what came of it."""
+
+    id: str
+    text: str
+    state: str
+    checkers: tuple[str, ...]
+
+
+class Figure(msgspec.Struct, frozen=True):
+    """One number of the story."""
+
+    label: str
+    value: str
+    note: str = ""
+
+
+class Phase(msgspec.Struct, frozen=True):
+    """A stretch of the run; times in microseconds."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Document(msgspec.Struct, frozen=True):
+    """Everything that a report says about one run. Times are microseconds from its start.
+
+    `verdict` is None before the run was judged; `missing` says what the run did not leave.
+    """
+
+    name: str
+    plan: PlanFacts
+    verdict: RunVerdict | None
+    missing: tuple[str, ...]
+    members: tuple[str, ...]
+    promises: tuple[Promise, ...]
+    story: tuple[Figure, ...]
+    end: int
+    phases: tuple[Phase, ...]
+    acts: tuple[Act, ...]
+    effects: tuple[Effect, ...]
+    spans: tuple[Span, ...]
+    calls: Calls
+    series: Series
+    witnesses: tuple[Witness, ...]
+    logs: tuple[Excerpt, ...]
+    environment: dict[str, Any]
+    scenario: str
+    files: tuple[tuple[str, int], ...]
+
+    @property
+    def title(self) -> str:
+        """What the scenario is called, for people."""
+        judged = "" if self.verdict is None else self.verdict.scenario
+        return self.plan.title or self.plan.scenario or judged or self.name
+
+    @property
+    def command(self) -> str:
+        """What repeats the run."""
+        return self.plan.command
+
+    @property
+    def validity(self) -> Validity | None:
+        return None if self.verdict is None else self.verdict.validity
+
+    @property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        return () if self.verdict is None else self.verdict.verdicts
+
+    @property
+    def seed(self) -> int | None:
+        return self.plan.seed if self.verdict is None else self.verdict.seed
+
+
+def document(directory: Path) -> Document:
+    """Read a run directory. Raises UsageError where there is none."""
+    files = read(directory)
+    end = max((op.time_ns // 1000 for op in files.history.ops), default=0)
+    phases = _phases(files.history, end)
+    done = acts(files.history)
+    laid_out = calls(files.history, files.plan.clients)
+    roles = spans(files.history, done, end)
+    begin, until = _clients_time(phases, laid_out, end)
+    acked = acknowledged(files.history, begin, until)
+    struck = effects(done, acked, until)
+    logs = tuple(_logs(files, end))
+    judged = () if files.verdict is None else files.verdict.verdicts
+    findings = Findings(files.history, files.members, done, roles, logs)
+    return Document(
+        name=files.run.path.resolve().name,
+        plan=files.plan,
+        verdict=files.verdict,
+        missing=files.missing,
+        members=files.members,
+        promises=_promises(judged, files.plan),
+        story=_story(laid_out, acked, struck, done, roles),
+        end=end,
+        phases=phases,
+        acts=done,
+        effects=struck,
+        spans=roles,
+        calls=laid_out,
+        series=series(laid_out),
+        witnesses=witnesses(judged, findings),
+        logs=tuple(log.edges() for log in logs),
+        environment=files.environment,
+        scenario=files.scenario,
+        files=tuple(sizes(files.run)),
+    )
+
+
+def _phases(history: History, end: int) -> tuple[Phase, ...]:
+    begun = [
+        (str(op.value), op.time_ns // 1000)
+        for op in history.of(HARNESS)
+        if op.f == "phase" and op.type is OpType.INFO
+    ]
+    ends = [start for _, start in begun[1:]] + [end]
+    return tuple(
+        Phase(name, start, until) for (name, start), until in zip(begun, ends, strict=True)
+    )
+
+
+def _clients_time(phases: Iterable[Phase], found: Calls, end: int) -> tuple[int, int]:
+    """When clients were at work: from the main phase to the final one."""
+    starts = {phase.name: phase.start for phase in phases}
+    first = found.start[0] if len(found) else 0
+    return starts.get("main", first), starts.get("final", end)
+
+
+def _promises(verdicts: Iterable[Verdict], plan: PlanFacts) -> tuple[Promise, ...]:
+    """Every promise that a checker or the plan names, the broken ones first."""
+    by_id: dict[str, list[Verdict]] = {promise: [] for promise in plan.promises}
+    for verdict in verdicts:
+        for promise in verdict.promises:
+            by_id.setdefault(promise, []).append(verdict)
+    found = [
+        Promise(
+            id=promise,
+            text=promises.text(promise),
+            state=_promise_state(named),
+            checkers=tuple(verdict.checker for verdict in named),
+        )
+        for promise, named in by_id.items()
+    ]
+    return tuple(sorted(found, key=lambda p: (p.state != BROKEN, promises.order(p.id))))
+
+
+def _promise_state(named: list[Verdict]) -> str:
+    match worst(verdict.validity for verdict in named):
+        case Validity.FAIL:
+            return BROKEN
+        case Validity.PASS:
+            return KEPT
+        case _:
+            return UNDECIDED
+
+
+def _story(
+    found: Calls,
+    acked: Acknowledged,
+    struck: Iterable[Effect],
+    done: Iterable[Act],
+    roles: Iterable[Span],
+) -> tuple[Figure, ...]:
+    """The run in a few numbers."""
+    broke = faults(done)
+    bit = sum(act.bit is True for act in broke)
+    terms = terms_with_leader(roles)
+    outcomes = ", ".join(f"{found.of_outcome(o):,} {o}" for o in (OpType.FAIL, OpType.INFO))
+    recoveries = [(e.recovery, e.number) for e in struck if e.recovery is not None]
+    slowest = max(recoveries, default=None)
+    rows = Figure("rows acknowledged", f"{acked.rows:,}", plural(len(acked.times), "write"))
+    longest = acked.longest
+    return (
+        Figure("operations ok", f"{found.of_outcome(OpType.OK):,}", f"{outcomes}"),
+        rows,
+        Figure(
+            "faults that took hold",
+            f"{bit} of {len(broke)}" if broke else "none",
+            "each with its receipt" if broke and bit == len(broke) else "",
+        ),
+        Figure(
+            "terms with a leader",
+            f"{len(terms):,}" if terms else "none seen",
+            f"terms {_ranges(terms)}" if terms else "",
+        ),
+        Figure(
+            "longest time without an acknowledgement",
+            duration_text(None if longest is None else longest.length),
+            "" if longest is None else f"from {seconds_text(longest.start)}",
+        ),
+        Figure(
+            "slowest recovery after a fault",
+            duration_text(None if slowest is None else slowest[0]),
+            "" if slowest is None else f"from the end of F{slowest[1]} to the next acknowledgement",
+        ),
+    )
+
+
+def _ranges(terms: list[int]) -> str:
+    """`1–3, 5` for 1, 2, 3, 5."""
+    parts: list[list[int]] = []
+    for term in terms:
+        if parts and term == parts[-1][-1] + 1:
+            parts[-1].append(term)
+        else:
+            parts.append([term])
+    return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)
+
+
+def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:
+    started = _started(files)
+    for alias in files.run.node_aliases():
+        path = files.run.node_log(alias)
+        if path.is_file():
+            yield read_log(alias, path, started, end)
+
+
+def _started(files: RunFiles) -> datetime | None:
+    return None if files.verdict is None else instant(files.verdict.started)

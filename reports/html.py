@@ -1,0 +1,220 @@
+"""The page: one file that needs nothing else, from the verdict down to where everything lies."""
+
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+
+import msgspec
+
+from . import figures
+from .document import Document
+from .markup import Child, Html, el
+from .sections import (
+    banner,
+    checkers,
+    fault_section,
+    logs,
+    provenance,
+    statistics,
+    story,
+    witness_section,
+)
+
+_TIMELINE_HELP = (
+    "Drag to zoom, double-click to see all; with the keyboard: arrow keys move, + and − zoom, "
+    "0 shows all. Shapes tell functions, colours outcomes; bars are the time from invocation to "
+    "completion."
+)
+
+
+def render(document: Document) -> str:
+    """The whole page. Everything that comes from the run is escaped."""
+    parts = [
+        ("verdict", "Verdict", banner(document)),
+        ("story", "The run in figures", story(document)),
+        ("witness", "Witness", witness_section(document)),
+        ("timeline", "Operations over time", _timeline(document)),
+        ("latency", "Latency and throughput", _series(document)),
+        ("checkers", "What was checked", checkers(document)),
+        ("faults", "Faults and their receipts", fault_section(document)),
+        ("statistics", "Statistics", statistics(document)),
+        ("logs", "Logs of the members", logs(document)),
+        ("provenance", "Where this comes from", provenance(document)),
+    ]
+    shown = [(anchor, title, content) for anchor, title, content in parts if content is not None]
+    links = [el("li", el("a", title, href=f"#{anchor}")) for anchor, title, _ in shown]
+    sections = [_section(anchor, title, content) for anchor, title, content in shown]
+    body = el(
+        "body",
+        el("a", "Skip to the verdict", href="#verdict", class_="skip"),
+        el(
+            "header",
+            el("p", "Delphic", class_="brand"),
+            el("nav", el("ul", links), aria_label="Sections"),
+        ),
+        el("main", sections),
+        el("script", Html(_data(document)), type="application/json", id="data"),
+        [el("script", Html(script)) for script in _scripts()],
+    )
+    return f"<!doctype html>\n{el('html', _head(document), body, lang='en')}\n"
+
+
+def _section(anchor: str, title: str, content: Child) -> Html:
+    heading = el(
+        "h2", title, id=f"{anchor}-title", class_="banner-title" if anchor == "verdict" else None
+    )
+    return el("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
+
+
+def _head(document: Document) -> Html:
+    validity = "not judged" if document.validity is None else document.validity.value
+    return el(
+        "head",
+        el("meta", charset="utf-8"),
+        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        el("meta", name="color-scheme", content="light dark"),
+        el("meta", http_equiv="Content-Security-Policy", content=_policy()),
+        el("title", f"{validity}: {document.title} · Delphic"),
+        el("style", Html(_asset("report.css"))),
+    )
+
+
+def _timeline(document: Document) -> Html | None:
+    if not len(document.calls) and not document.spans:
+        return el("p", "There are no operations to show.", class_="missing")
+    found = document.calls
+    label = (
+        f"{len(found):,} operations of {found.lanes} clients and the roles of "
+        f"{len(document.members)} members over {document.end / 1e6:.1f} seconds"
+    )
+    return el(
+        "figure",
+        _legend(document),
+        _buttons(document),
+        el("div", id="timeline-plot", class_="plot", tabindex=0, role="group", aria_label=label),
+        el("figcaption", _TIMELINE_HELP),
+        el("noscript", el("p", "The plots need JavaScript; the tables do not.")),
+    )
+
+
+def _legend(document: Document) -> Html:
+    """What shapes and colours mean; what clients did can be switched off."""
+    fs = document.calls.fs
+    shapes = [
+        el("button", el("span", _shape(at), class_="shape", aria_hidden="true"), f, type="button",
+           data_toggle_f=at, aria_pressed="true")
+        for at, f in enumerate(fs)
+    ]  # fmt: skip
+    outcomes = [
+        el("button", el("span", class_=f"swatch {name}"), meaning, type="button",
+           data_toggle_outcome=code, aria_pressed="true")
+        for code, (name, meaning) in enumerate(_OUTCOMES)
+    ]  # fmt: skip
+    present = {span.role for span in document.spans}
+    roles = [
+        el("span", el("span", class_=f"swatch {role}"), role, class_="key")
+        for role in figures.ROLE_COLOURS
+        if role in present
+    ]
+    return el(
+        "div",
+        el("div", shapes, outcomes, role="group", aria_label="Operations to show"),
+        el("div", roles),
+        class_="legend",
+    )
+
+
+_OUTCOMES = (
+    ("ok", "ok"),
+    ("fail", "fail: certainly not done"),
+    ("info", "info: nobody knows"),
+)
+
+
+def _shape(at: int) -> str:
+    return "■●◆"[min(at, 2)]
+
+
+def _buttons(document: Document) -> Html:
+    """Places worth looking at."""
+    end = document.end / 1e6
+    places: list[tuple[str, float, float]] = [("Whole run", 0, end)]
+    for witness in document.witnesses[:1]:
+        for row in witness.numbered[:4]:
+            until = row.start if row.end is None else row.end
+            places.append((f"Witness {row.number}", row.start / 1e6, until / 1e6))
+    for act in [act for act in document.acts if act.number is not None][: figures.FAULT_ROWS_MAX]:
+        until = document.end if act.end is None else act.end
+        places.append((f"F{act.number} {act.kind}", act.start / 1e6, until / 1e6))
+    buttons = [
+        el("button", name, type="button", data_from=round(start, 4), data_to=round(stop, 4))
+        for name, start, stop in places
+    ]
+    return el("div", buttons, class_="zoom", role="group", aria_label="Zoom to")
+
+
+def _series(document: Document) -> Html | None:
+    found = document.series
+    if not found.middles_s:
+        return None
+    label = f"Latency and throughput in bins of {found.bin_s:g} seconds"
+    keys: list[Child] = [
+        el("span", el("span", class_=f"swatch series-{min(at, 2)}"), latency.f, class_="key")
+        for at, latency in enumerate(found.latencies)
+    ]
+    keys += [el("span", text, class_="key") for text in ("— median", "··· 99th percentile")]
+    outcomes = [
+        el("span", el("span", class_=f"swatch {name}"), name, class_="key") for name in found.rates
+    ]
+    return el(
+        "figure",
+        el("div", el("div", keys), el("div", outcomes), class_="legend"),
+        el("div", id="series-plot", class_="plot", tabindex=0, role="group", aria_label=label),
+        el(
+            "figcaption",
+            f"Latency of successful calls (dots are single calls) and completions a second, in "
+            f"bins of {found.bin_s:g} s. Shaded: faults in force.",
+        ),
+    )
+
+
+def _data(document: Document) -> str:
+    """What the page's script draws, as JSON that cannot end the element it is in."""
+    found = document.calls
+    witness = {row.index: row.number for w in document.witnesses[:1] for row in w.numbered}
+    data = {
+        "end": document.end / 1e6,
+        "timeline": figures.timeline(document),
+        "series": figures.series(document) if document.series.middles_s else None,
+        "calls": found,
+        "outcomes": ("ok", "fail", "info"),
+        "witness": witness,
+    }
+    text = msgspec.json.encode(data).decode()
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+@cache
+def _scripts() -> tuple[str, str]:
+    plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
+    assert "</script" not in plotly.lower()
+    return plotly, _asset("report.js")
+
+
+@cache
+def _asset(name: str) -> str:
+    assert __package__
+    return files(__package__).joinpath("assets", name).read_text("utf-8")
+
+
+@cache
+def _policy() -> str:
+    """Nothing is loaded, and no script runs but our own, whatever slipped into the data."""
+    hashes = " ".join(
+        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in _scripts()
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,139 @@
+"""The text logs of members: their lines by time, as far as the lines tell the time."""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from .prose import plural
+
+BYTES_MAX = 16 << 20
+"""Of a longer log, the beginning and the end, half of this each."""
+
+LINE_CHARACTERS_MAX = 400
+EDGE_LINES = 8
+EXCERPT_LINES_MAX = 40
+AROUND_US = 1_000_000
+"""How far before and after an event its lines are looked for."""
+
+_ISO = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d)\b)?"
+)
+_SECONDS = re.compile(r"""^\W{0,2}(?:time["']?\s*[=:]\s*)?(\d{1,10}\.\d{1,9})\b""")
+_LOOK_IN = 80
+"""A line's time stands near its beginning."""
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One line of a log; `time` in microseconds from the start of the run, None if unknown."""
+
+    number: int
+    text: str
+    time: int | None = None
+
+
+class Excerpt(msgspec.Struct, frozen=True):
+    """Some lines of one member's log, and a note that says which. Where numbers jump, lines were
+    left out."""
+
+    node: str
+    note: str
+    lines: tuple[Line, ...] = ()
+
+
+class NodeLog(msgspec.Struct, frozen=True):
+    """All lines of one member's log. `timed` counts those that tell a time within the run."""
+
+    node: str
+    lines: tuple[Line, ...]
+    timed: int
+
+    def around(self, times: Sequence[int]) -> Excerpt:
+        """The lines near these times; of a log without times, the first and the last ones."""
+        if not self.timed:
+            why = "Its lines tell no time of this run: the first and the last are shown."
+            return msgspec.structs.replace(self.edges(), note=why if self.lines else "Empty.")
+        near = [line for line in self.lines if _distance(line, times) <= AROUND_US]
+        if not near:
+            nearest = sorted(self.lines, key=lambda line: (_distance(line, times), line.number))
+            kept = sorted(nearest[:EDGE_LINES], key=lambda line: line.number)
+            return Excerpt(self.node, "Silent at that time: the nearest lines.", tuple(kept))
+        ranked = sorted(near, key=lambda line: (_distance(line, times), line.number))
+        kept = sorted(ranked[:EXCERPT_LINES_MAX], key=lambda line: line.number)
+        left_out = len(near) - len(kept)
+        more = f" ({plural(left_out, 'line')} further away left out)" if left_out else ""
+        return Excerpt(self.node, f"Within a second of the witness{more}.", tuple(kept))
+
+    def edges(self) -> Excerpt:
+        """The first and the last lines."""
+        if len(self.lines) <= 2 * EDGE_LINES:
+            note = f"All {plural(len(self.lines), 'line')}." if self.lines else "Empty."
+            return Excerpt(self.node, note, self.lines)
+        shown = (*self.lines[:EDGE_LINES], *self.lines[-EDGE_LINES:])
+        return Excerpt(self.node, f"The ends of {plural(len(self.lines), 'line')}.", shown)
+
+
+def read(node: str, path: Path, started: datetime | None, duration_us: int) -> NodeLog:
+    """Read a log. `started` is when the run's time was zero, for lines with the time of day."""
+    lines: list[Line] = []
+    timed, last = 0, None
+    for number, text in enumerate(_lines(path), start=1):
+        found = time_us(text, started)
+        # Another run's lines, or times of another clock, say nothing about this run.
+        if found is not None and -60_000_000 <= found <= duration_us + 60_000_000:
+            timed, last = timed + 1, found
+        shown = text if len(text) <= LINE_CHARACTERS_MAX else text[:LINE_CHARACTERS_MAX] + "…"
+        lines.append(Line(number, shown, last))
+    return NodeLog(node, tuple(lines), timed)
+
+
+def time_us(text: str, started: datetime | None) -> int | None:
+    """The time that a line tells, from the start of the run: a date and time of day, or seconds."""
+    head = text[:_LOOK_IN]
+    found = _ISO.search(head)
+    if found is not None:
+        moment = instant(found.group())
+        if moment is None or started is None:
+            return None
+        return round((moment - started).total_seconds() * 1e6)
+    seconds = _SECONDS.match(head)
+    if seconds is None:
+        return None
+    value = float(seconds.group(1))
+    if value < 1e9:
+        return round(value * 1e6)
+    return None if started is None else round((value - started.timestamp()) * 1e6)
+
+
+def instant(text: str) -> datetime | None:
+    """An ISO date and time; without a zone it is UTC. None if it is none (a 32nd of January)."""
+    try:
+        moment = datetime.fromisoformat(text.replace(",", ".").replace(" Z", "Z"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _distance(line: Line, times: Sequence[int]) -> float:
+    if line.time is None or not times:
+        return float("inf")
+    return min(abs(line.time - time) for time in times)
+
+
+def _lines(path: Path) -> list[str]:
+    with path.open("rb") as stream:
+        parts = [stream.read()] if path.stat().st_size <= BYTES_MAX else list(_ends(stream, path))
+    text = "\n".join(part.decode("utf-8", errors="replace") for part in parts)
+    return text.removesuffix("\n").split("\n") if text else []
+
+
+def _ends(stream: BinaryIO, path: Path) -> Iterator[bytes]:
+    half = BYTES_MAX // 2
+    yield stream.read(half).rpartition(b"\n")[0]
+    left_out = path.stat().st_size - BYTES_MAX
+    yield f"… about {left_out:,} bytes left out …".encode()
+    stream.seek(-half, 2)
+    yield stream.read().partition(b"\n")[2]

@@ -1,0 +1,99 @@
+"""Values of a history in a few words for people."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from ..harness.history import Call
+from ..harness.op import Op, OpType
+
+LIST_MAX = 5
+CHARACTERS_MAX = 90
+
+_encode = msgspec.json.Encoder().encode
+
+
+def shortened(text: str, limit: int = CHARACTERS_MAX) -> str:
+    """The text, or its beginning with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def value_text(value: Any) -> str:
+    """Any JSON value; long lists by their ends and their length."""
+    if isinstance(value, str):
+        return shortened(value)
+    if isinstance(value, list) and len(value) > LIST_MAX:
+        return rows_text(value)
+    return shortened(_encode(value).decode("utf-8", errors="replace"))
+
+
+def rows_text(rows: Sequence[Any]) -> str:
+    """`3, 9, 15` or `3, 9 … 33 (6)`."""
+    if len(rows) > LIST_MAX:
+        return shortened(f"{_item(rows[0])}, {_item(rows[1])} … {_item(rows[-1])} ({len(rows):,})")
+    return shortened(", ".join(map(_item, rows)))
+
+
+def call_text(call: Call, *, with_key: bool = False) -> str:
+    """What was asked and what came of it."""
+    invoke, completion = call.invoke, call.completion
+    asked = asked_text(invoke)
+    if with_key and invoke.key is not None:
+        asked = f"{value_text(invoke.key)}: {asked}"
+    if completion is None:
+        return f"{asked} → no answer"
+    if completion.type is not OpType.OK:
+        return f"{asked} → {shortened(completion.error) if completion.error else completion.type}"
+    return f"{asked} → {result_text(completion)}"
+
+
+def asked_text(invoke: Op) -> str:
+    """What an invocation asks for, in the words of its workload if it is known."""
+    value = invoke.value
+    if invoke.f == "append" and isinstance(value, list):
+        return f"rows {rows_text(value)}" if len(value) != 1 else f"row {_item(value[0])}"
+    if invoke.f == "read" and isinstance(value, list) and len(value) == 2:
+        start, limit = value
+        most = "to the end" if limit is None else f"at most {_item(limit)}"
+        return f"from {_item(start)}, {most}"
+    return value_text(value)
+
+
+def result_text(completion: Op) -> str:
+    """What a successful operation returned."""
+    value = completion.value
+    if completion.f == "append" and type(value) is int:
+        return f"offset {value}"
+    if completion.f == "read" and isinstance(value, list):
+        return rows_text(value) if value else "no rows"
+    return value_text(value)
+
+
+def op_text(op: Op) -> str:
+    """An op that stands alone: of the nemesis, the observer or the harness."""
+    value = "" if op.value is None else value_text(op.value)
+    return f"{value} {shortened(op.error)}".strip() if op.error else value
+
+
+def seconds_text(time_us: int | None) -> str:
+    """`12.345 s`, or a dash where the time is unknown."""
+    return "–" if time_us is None else f"{time_us / 1e6:,.3f} s"
+
+
+def duration_text(duration_us: int | None) -> str:
+    """A length of time in the unit that suits it."""
+    if duration_us is None:
+        return "–"
+    if duration_us >= 1_000_000:
+        return f"{duration_us / 1e6:,.2f} s"
+    return f"{duration_us / 1e3:,.1f} ms"
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _item(value: Any) -> str:
+    return str(value) if type(value) is int else value_text(value)
