@@ -10,6 +10,7 @@ from .log.durability import DURABILITY
 from .log.monitor import LOG_MONITOR
 from .log.order import ORDER
 from .log.second_opinion import LOG_SEARCH
+from .quorum import QUORUM
 from .replicas import REPLICAS
 from .statistics import STATISTICS
 
@@ -24,6 +25,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         REPLICAS,
         LIVENESS,
         ELECTIONS,
+        QUORUM,
         FAULTS,
         AVAILABILITY,
         STATISTICS,
@@ -37,6 +39,7 @@ LOG_CHECKERS: tuple[str, ...] = (
     REPLICAS.name,
     LIVENESS.name,
     ELECTIONS.name,
+    QUORUM.name,
     FAULTS.name,
     AVAILABILITY.name,
     STATISTICS.name,

@@ -32,7 +32,7 @@ class Gap(msgspec.Struct, frozen=True):
 def judge(evidence: Evidence) -> Verdict:
     """Find the longest gaps; never a failure, for no promise says how long a gap may be."""
     history = evidence.history
-    struck = windows(history)
+    struck = history.derived(windows)
     gaps = _gaps(history)
     details: dict[str, Any] = {
         "fault_windows": [

@@ -131,9 +131,14 @@ def _replicas(evidence: Evidence, heal: Op) -> Finding:
         return Finding(name, taken, limit_s, Validity.PASS, sentence, promises)
     told, witness = problem
     if taken < limit_s:
-        sentence = f"{told}, but the harness looked for {taken:.3f} s of {limit_s:g} s only"
+        sentence = (
+            f"replicas were not equal yet, but the harness looked for {taken:.3f} s of "
+            f"{limit_s:g} s only: {told}"
+        )
         return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises, witness)
-    sentence = f"{taken:.3f} s after the heal, {limit_s:g} s are allowed, {told}"
+    sentence = (
+        f"replicas were not equal {taken:.3f} s after the heal, {limit_s:g} s are allowed: {told}"
+    )
     return Finding(name, None, limit_s, Validity.FAIL, sentence, promises, witness)
 
 

@@ -1,6 +1,5 @@
 """When a run's phases began, and when its faults were in force."""
 
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -52,6 +51,24 @@ class Act(msgspec.Struct, frozen=True):
         nodes = self.details.get("nodes")
         return [str(node) for node in nodes] if isinstance(nodes, list) else []
 
+    @property
+    def title(self) -> str:
+        """What was done to whom: `partition of n1`."""
+        return f"{self.f} of {', '.join(self.nodes)}" if self.nodes else self.f
+
+    @property
+    def links(self) -> frozenset[tuple[str, str]] | None:
+        """The directed links it touched, or None if the receipt does not say."""
+        links = self.details.get("links")
+        if not isinstance(links, list):
+            return None
+        return frozenset((str(link[0]), str(link[1])) for link in links)
+
+    @property
+    def hit_nothing(self) -> bool:
+        """Whether the receipt says that there was nobody to hit."""
+        return self.receipt is not None and not self.nodes and not self.links
+
 
 class Window(msgspec.Struct, frozen=True):
     """A stretch of time, from `start_ns` to `end_ns`, in which some fault was in force."""
@@ -86,21 +103,38 @@ def acts(history: History) -> list[Act]:
     return found
 
 
+def context(history: History, start_ns: int, end_ns: int) -> str:
+    """A sentence on the faults that were in force in between; empty if there were none."""
+    told = [
+        f"{', '.join(window.faults)} (since {window.start_ns / 1e9:.3f} s)"
+        for window in history.derived(windows)
+        if window.overlaps(start_ns, max(end_ns, start_ns + 1))
+    ]
+    return f" Faults in force then: {', '.join(told)}." if told else ""
+
+
+class Force(msgspec.Struct, frozen=True):
+    """One fault in force: on a member, or on links (both None: on what, nobody wrote down)."""
+
+    fault: str
+    node: str | None = None
+    links: frozenset[tuple[str, str]] | None = None
+
+
 def windows(history: History) -> list[Window]:
     """Stretches in which at least one fault was in force, joined where faults overlap."""
     found: list[Window] = []
-    # What is in force: a fault's name, and the member that it hit (None: links).
-    active: set[tuple[str, str | None]] = set()
+    active: list[Force] = []
     names: list[str] = []
     start = 0
     for time_ns, act in _in_force(history):
-        if act.f in DISRUPTIVE:
+        if act.f in DISRUPTIVE and not act.hit_nothing:
             if not active:
                 start, names = time_ns, []
-            active |= {(act.f, node) for node in _hit(act)}
-            names += [act.f] if act.f not in names else []
+            active += _forces(act)
+            names += [act.title] if act.title not in names else []
         elif active:
-            active -= _undone(active, act)
+            active = [force for force in active if not _undoes(act, force)]
             if not active:
                 found.append(Window(start, time_ns, tuple(names)))
     if active:
@@ -109,7 +143,7 @@ def windows(history: History) -> list[Window]:
     return found
 
 
-def _in_force(history: History) -> Iterable[tuple[int, Act]]:
+def _in_force(history: History) -> list[tuple[int, Act]]:
     """Acts by the time that counts: a fault's from being asked for, a repair's once it is done."""
     timed = [
         (act.asked if act.f in DISRUPTIVE or act.receipt is None else act.receipt, act)
@@ -119,17 +153,16 @@ def _in_force(history: History) -> Iterable[tuple[int, Act]]:
     return [(op.time_ns, act) for op, act in timed]
 
 
-def _hit(act: Act) -> list[str | None]:
-    by_node = act.f in UNDOES["restart"] | UNDOES["resume"]
-    return [*act.nodes] if by_node and act.nodes else [None]
+def _forces(act: Act) -> list[Force]:
+    if act.f in UNDOES["heal"] or not act.nodes:
+        return [Force(act.f, links=act.links)]
+    return [Force(act.f, node=node) for node in act.nodes]
 
 
-def _undone(active: set[tuple[str, str | None]], act: Act) -> set[tuple[str, str | None]]:
-    """What a repair takes back: of the members that it names, or of all if it names none."""
-    faults = UNDOES.get(act.f, frozenset())
-    nodes = set(act.nodes) if act.f != "heal" else set()
-    return {
-        (fault, node)
-        for fault, node in active
-        if fault in faults and (not nodes or node is None or node in nodes)
-    }
+def _undoes(act: Act, force: Force) -> bool:
+    """Whether a repair takes a fault back: where it names no member or link, it means all."""
+    if force.fault not in UNDOES.get(act.f, frozenset()):
+        return False
+    if act.f == "heal":
+        return act.links is None or force.links is None or force.links <= act.links
+    return not act.nodes or force.node is None or force.node in act.nodes

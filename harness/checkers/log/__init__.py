@@ -1,1 +1,1 @@
-"""What histories of an append-only log say: exact monitor, bounded search, durability, order."""
+"""Histories of an append-only log: exact monitor, bounded search, durability, order."""

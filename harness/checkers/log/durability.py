@@ -131,7 +131,7 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
     more = len(missing) - 1
     others = f" So are {plural(more, 'more acknowledged append')}." if more else ""
     sentence = (
-        f"Row {first.row} is lost: {append_text(first.append)}, but the final {read_text(reader)} "
+        f"Row {first.row} of {append_text(first.append)} is lost: the final {read_text(reader)} "
         f"returned {instead} at offset {first.offset}{table_text(first.view.key)}.{others}"
     )
     return Verdict(

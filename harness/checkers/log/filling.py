@@ -14,7 +14,7 @@ from itertools import pairwise
 
 import msgspec
 
-STATES_MAX = 50_000
+STATES_MAX = 20_000
 """Exact cover is NP-hard with many sizes of batches; one size takes one state a batch."""
 
 
@@ -60,6 +60,8 @@ def fill(gaps: Sequence[range], spares: Sequence[Spare], states_max: int = STATE
     """Decide by search over (offset, how many of each size were used), each state once."""
     if not gaps:
         return Filling(Answer.YES)
+    if sum(spare.size for spare in spares) < sum(map(len, gaps)):
+        return Filling(Answer.NO, gaps[0])
     releases: dict[int, list[int]] = {}
     for spare in sorted(spares, key=lambda spare: spare.end_min):
         releases.setdefault(spare.size, []).append(spare.end_min)

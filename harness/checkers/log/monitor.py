@@ -1,10 +1,11 @@
-"""Exact near-linear monitor: is the history of a log linearizable, and if not, which ops show it?
+"""Exact near-linear monitor: is a log linearizable, and if not, which ops show it?
 
 Three steps, each exact: acknowledgements and reads agree on a row per offset (placement), the
 lengths that operations saw can be put in order (sweep), and what nobody saw can be filled in
 (filling). Only the last can run out of its bound; then the verdict is unknown and says so.
 """
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -12,12 +13,12 @@ import msgspec
 from ...evidence import Evidence
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
-from ..timeline import phase
+from ..timeline import context, phase
 from .anomaly import Anomaly, broken, first_of
 from .filling import Answer, Filling, Spare, fill, holes
 from .loss import gone_in
 from .placement import ANOMALIES_MAX, Placement, place
-from .prose import append_text, operation_text, read_text, seconds, table_text
+from .prose import append_text, identity, operation_text, read_text, seconds, table_text
 from .sweep import Item, items, sweep
 from .view import FOREVER, Append, LogView, Read, counts, logs, malformed
 
@@ -79,7 +80,7 @@ def judge(evidence: Evidence) -> Verdict:
     questions = [opinion.open_question for opinion in opinions if opinion.open_question]
     details = counts(found)
     if anomalies:
-        return failure(NAME, anomalies, details)
+        return _failure(evidence, anomalies, details)
     if questions:
         return Verdict(NAME, Validity.UNKNOWN, " ".join(questions), CHECKED, details=details)
     sentence = (
@@ -89,23 +90,23 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 
 
-def failure(name: str, anomalies: list[Anomaly], details: dict[str, Any]) -> Verdict:
+def _failure(evidence: Evidence, anomalies: list[Anomaly], details: dict[str, Any]) -> Verdict:
     """The verdict on what was found: the earliest anomaly speaks, the others are counted."""
     first = first_of(anomalies)
-    kinds: dict[str, int] = {}
-    for anomaly in anomalies:
-        kinds[anomaly.kind] = kinds.get(anomaly.kind, 0) + 1
+    last_call = max(first.operations, key=lambda operation: identity(operation.call)).call
+    last_op = last_call.completion or last_call.invoke
+    told = context(evidence.history, last_call.invoke.time_ns, last_op.time_ns)
     shown = sorted(anomalies, key=lambda anomaly: anomaly.witness[-1])[:ANOMALIES_SHOWN_MAX]
     return Verdict(
-        checker=name,
+        checker=NAME,
         validity=Validity.FAIL,
-        sentence=first.sentence,
+        sentence=f"{first.sentence}{told}",
         promises=broken(anomalies),
         witness=first.witness,
         details={
             **details,
             "kind": first.kind,
-            "kinds": kinds,
+            "kinds": dict(Counter(anomaly.kind for anomaly in anomalies)),
             "anomalies": [anomaly.as_details() for anomaly in shown],
         },
     )
@@ -228,10 +229,15 @@ def _gap(filling: Filling, spare_count: int, placement: Placement) -> Anomaly:
     key = placement.view.key
     after = placement.holder(hole.stop)
     assert after is not None
+    nobody = (
+        f"the {plural(spare_count, 'append')} of open outcome cannot have filled it"
+        if spare_count
+        else "there is no append of open outcome that could have filled it"
+    )
     sentence = (
         f"Nothing accounts for {_span(hole)}{table_text(key)}, below "
-        f"{operation_text(placement.source(after))}: no acknowledgement and no read covers it, and "
-        f"{plural(spare_count, 'append')} of open outcome cannot have filled it."
+        f"{operation_text(placement.source(after))}: no acknowledgement and no read covers it, "
+        f"and {nobody}."
     )
     shown: tuple[Append | Read, ...] = (placement.source(after),)
     if hole.start:

@@ -1,4 +1,4 @@
-"""One order for all: a row per offset, an offset per row, whole batches, clients in sequence.
+"""One order for all: a row per offset, whole batches, every client in sequence.
 
 This checker asks less than linearizability and shares nothing with it but the view of the history,
 so that each confirms the other.

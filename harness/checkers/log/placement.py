@@ -1,4 +1,4 @@
-"""Which row stands at which offset, by acknowledgements and reads, and where they contradict.
+"""Which row stands at which offset by acknowledgements and reads, and where they differ.
 
 Whatever a client saw at an offset stays there for ever, so acknowledgements and reads fill one
 table. An append whose outcome is open is placed when one of its rows is seen: a batch is all or

@@ -1,4 +1,4 @@
-"""Bounded search for a linearization, after Wing, Gong and Lowe: the monitor's second opinion.
+"""Bounded search for a linearization, after Wing, Gong and Lowe: the second opinion.
 
 It performs operations on the sequential specification one by one, in an order that real time
 allows, and goes back where an answer differs. What it finds is a certificate: an order in which

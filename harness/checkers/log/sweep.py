@@ -1,4 +1,4 @@
-"""The exact near-linear test: can operations with bounds on the log's length be put in order?
+"""Can operations with bounds on the log's length be put in order? Exact, near-linear.
 
 Every operation gets an interval [lo, hi] of keys: an append that ends at offset e has the key
 2e - 1, and a read that finds the log n rows long has the key 2n. A log only grows, so the

@@ -1,4 +1,4 @@
-"""Monitor and search against brute force on random small histories, and mutants that it must find.
+"""Monitor and search against brute force on random histories, and mutants it must find.
 
 The oracle below shares nothing with either: it knows the vocabulary of a history and tries every
 order that real time allows.

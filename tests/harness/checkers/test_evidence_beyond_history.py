@@ -1,0 +1,150 @@
+"""What checkers take from traces, from the plan and from the fault receipts."""
+
+from typing import Any
+
+import pytest
+from delphic.harness.check import check
+from delphic.harness.checkers.timeline import context, windows
+from delphic.harness.evidence import Evidence, Limits
+from delphic.harness.history import History, validated
+from delphic.harness.op import Op, OpType
+from delphic.harness.verdict import Validity, Verdict
+
+LINKS = [["n1", "n2"], ["n2", "n1"]]
+SECOND = 1_000_000_000
+
+
+def record(role: str, term: int) -> dict[str, Any]:
+    return {"node": "ignored", "event": "tick", "post": {"role": role, "term": term}}
+
+
+def elections(traces: dict[str, list[dict[str, Any]]], *ops: Op) -> Verdict:
+    return check(Evidence(validated(ops), ("n1", "n2"), traces=traces), ["elections"])[0]
+
+
+def nemesis(*acts: tuple[str, dict[str, Any]]) -> History:
+    """Acts with their receipts, one a second."""
+    ops: list[Op] = []
+    for f, receipt in acts:
+        at_ns = len(ops) // 2 * SECOND
+        asked = {"kind": receipt.get("kind", f), "target": "leader"}
+        ops.append(Op(len(ops), at_ns, "nemesis", OpType.INVOKE, f, value=asked))
+        value = {"asked": asked, "nodes": [], "observed": {}, "bit": True, **receipt}
+        ops.append(Op(len(ops), at_ns + 100, "nemesis", OpType.INFO, f, value=value))
+    return validated(ops)
+
+
+def in_force(history: History) -> list[tuple[float, float, tuple[str, ...]]]:
+    return [
+        (window.start_ns // SECOND, window.end_ns // SECOND, window.faults)
+        for window in windows(history)
+    ]
+
+
+def test_traces_alone_show_two_leaders_of_a_term() -> None:
+    found = elections(
+        {"n1": [record("leader", 2)], "n2": [record("candidate", 2), record("leader", 2)]}
+    )
+    assert found.validity is Validity.FAIL
+    assert found.sentence == (
+        "Two leaders in term 2: n1 (record 1 of its trace) and n2 (record 2 of its trace)."
+    )
+    assert found.details["members"] == ["n1", "n2"]
+
+
+def test_a_trace_and_an_observation_show_two_leaders_together() -> None:
+    value = {"role": "leader", "term": 3, "leader": "n2"}
+    seen = Op(0, 5, "observer", OpType.INFO, "role", value=value, node="n2")
+    assert elections({"n1": [record("leader", 3)]}, seen).witness == (0,)
+
+
+def test_records_that_are_no_core_steps_are_passed_over() -> None:
+    found = elections({"n1": [{"event": "start"}, {"post": None}, record("leader", 1)]})
+    assert found.validity is Validity.PASS
+    assert found.details["leaders"] == {"1": "n1"}
+
+
+@pytest.mark.parametrize(
+    ("planned", "validity", "words"),
+    [
+        (["partition"], Validity.PASS, "1 fault took hold"),
+        (["one-way"], Validity.INCONCLUSIVE, "never happened: one-way (1 of 1)"),
+        (["partition", "partition", "kill"], Validity.INCONCLUSIVE, "partition (1 of 2), kill (1"),
+    ],
+)
+def test_a_planned_fault_that_never_happened_makes_the_run_inconclusive(
+    planned: list[str], validity: Validity, words: str
+) -> None:
+    history = nemesis(("partition", {"nodes": ["n1"], "links": LINKS}))
+    faults = tuple({"kind": kind, "at_s": 1.0} for kind in planned)
+    found = check(Evidence(history, ("n1",), planned_faults=faults), ["faults"])[0]
+    assert found.validity is validity
+    assert words in found.sentence
+
+
+def test_a_fault_is_known_by_the_kind_that_the_plan_gave_it() -> None:
+    history = nemesis(("partition", {"kind": "one-way", "nodes": ["n1"], "links": LINKS[:1]}))
+    planned = ({"kind": "one-way"},)
+    found = check(Evidence(history, ("n1",), planned_faults=planned), ["faults"])[0]
+    assert found.validity is Validity.PASS
+
+
+def test_a_fault_is_in_force_until_it_is_taken_back() -> None:
+    history = nemesis(
+        ("kill", {"nodes": ["n1", "n2"]}),
+        ("restart", {"nodes": ["n1"]}),
+        ("restart", {"nodes": ["n2"]}),
+        ("pause", {"nodes": ["n3"]}),
+        ("resume", {"nodes": ["n3"]}),
+    )
+    assert in_force(history) == [(0, 2, ("kill of n1, n2",)), (3, 4, ("pause of n3",))]
+
+
+def test_overlapping_faults_make_one_window() -> None:
+    history = nemesis(
+        ("partition", {"nodes": ["n1"], "links": LINKS}),
+        ("kill", {"nodes": ["n2"]}),
+        ("heal", {"nodes": ["n1"], "links": LINKS}),
+        ("restart", {"nodes": ["n2"]}),
+    )
+    assert in_force(history) == [(0, 3, ("partition of n1", "kill of n2"))]
+
+
+def test_healing_some_links_leaves_the_others_cut() -> None:
+    history = nemesis(
+        ("partition", {"nodes": ["n1"], "links": LINKS[:1]}),
+        ("delay", {"nodes": ["n2"], "links": LINKS[1:]}),
+        ("heal", {"links": LINKS[:1]}),
+        ("heal", {"links": LINKS}),
+    )
+    assert in_force(history) == [(0, 3, ("partition of n1", "delay of n2"))]
+
+
+def test_a_fault_that_hit_nobody_is_not_in_force() -> None:
+    assert in_force(nemesis(("kill", {"nodes": [], "bit": False}))) == []
+
+
+def test_a_fault_never_taken_back_is_in_force_until_the_run_ends() -> None:
+    history = nemesis(("kill", {"nodes": ["n1"]}), ("pause", {"nodes": ["n2"]}))
+    assert in_force(history) == [(0, 1, ("kill of n1", "pause of n2"))]
+
+
+def test_the_context_of_a_moment_names_the_faults_in_force() -> None:
+    history = nemesis(("kill", {"nodes": ["n1"]}), ("restart", {"nodes": ["n1"]}))
+    assert context(history, SECOND // 2, SECOND // 2) == (
+        " Faults in force then: kill of n1 (since 0.000 s)."
+    )
+    assert context(history, 2 * SECOND, 2 * SECOND) == ""
+
+
+def test_limits_are_those_of_the_evidence() -> None:
+    ops = [
+        Op(0, 0, "harness", OpType.INFO, "phase", value="heal"),
+        Op(1, SECOND, 0, OpType.INVOKE, "append", value=[1]),
+        Op(2, 3 * SECOND, 0, OpType.OK, "append", value=0),
+    ]
+    history = validated(ops)
+    strict = Limits(leader_s=2.0, first_ack_s=5.0)
+    details = check(Evidence(history, ("n1",), limits=strict), ["liveness"])[0].details
+    assert details["leader"] == {"seconds": 3.0, "limit_s": 2.0, "validity": "fail"}
+    assert details["first_ack"] == {"seconds": 3.0, "limit_s": 5.0, "validity": "pass"}
