@@ -1,0 +1,51 @@
+"""How a call can fail, and whether it certainly did nothing.
+
+`definite` is the one thing that a caller must know before asking again: a definite error means that
+the call was not executed and never will be; any other error means that nobody knows.
+"""
+
+from typing import Final
+
+from ..site import Site, parse_site
+
+NOT_LEADER: Final = "NotLeader"
+TABLE_EXISTS: Final = "TableExists"
+NO_SUCH_TABLE: Final = "NoSuchTable"
+SCHEMA_MISMATCH: Final = "SchemaMismatch"
+BAD_REQUEST: Final = "BadRequest"
+OVERLOADED: Final = "Overloaded"
+TIMEOUT: Final = "Timeout"
+DISCONNECTED: Final = "Disconnected"
+INDETERMINATE: Final = "Indeterminate"
+FRAME_TOO_LARGE: Final = "FrameTooLarge"
+
+NOT_LEADER_TAG: Final = "<NotLeader>"
+
+
+class RequestError(Exception):
+    """The outcome of a call that gave no result."""
+
+    def __init__(self, name: str, definite: bool, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+        self.definite = definite
+        self.message = message
+
+    def __str__(self) -> str:
+        certainty = "not executed" if self.definite else "perhaps executed"
+        return f"{self.name} ({certainty}): {self.message}"
+
+    @property
+    def site(self) -> Site | None:
+        """Of a NotLeader: the site that it names (promise HS-7); None if it names none."""
+        if self.name != NOT_LEADER or not self.message.startswith(NOT_LEADER_TAG):
+            return None
+        try:
+            return parse_site(self.message.removeprefix(NOT_LEADER_TAG))
+        except ValueError:
+            return None
+
+
+def not_leader(site: Site) -> RequestError:
+    """The answer of a member that is not the leader: who is, or itself if it knows none."""
+    return RequestError(NOT_LEADER, True, f"{NOT_LEADER_TAG}{site}")

@@ -1,0 +1,90 @@
+"""The functions of a data node as typed calls, over a Connection or a Session."""
+
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from ..stream.schema import fingerprint, from_bytes, plain, to_bytes
+
+CALL_S = 5.0
+"""How long a call may take unless the caller says otherwise."""
+
+
+READ_ONLY = frozenset(
+    {"readRows", "getStreamingRaftGroups", "getStreamingLeader", "raftStatus", "nodeStatus"}
+)
+"""Functions that may be called again without harm."""
+
+
+class Caller(Protocol):
+    """Whatever can call a function of a node by name; raises RequestError."""
+
+    async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
+        """One call."""
+
+
+async def create_table(
+    caller: Caller, group: int, name: str, schema: pa.Schema, *, timeout_s: float = CALL_S
+) -> None:
+    """Create an HA stream table in a Raft group, through any of its members."""
+    await caller.call("haStreamTable", (group, to_bytes(plain(schema)), name), timeout_s=timeout_s)
+
+
+async def append(
+    caller: Caller, table: str, batch: pa.RecordBatch, *, timeout_s: float = CALL_S
+) -> int:
+    """Append a batch, all rows or none; gives the offset of its first row."""
+    args = (table, fingerprint(batch.schema), batch.serialize().to_pybytes())
+    offset: int = await caller.call("tableInsert", args, timeout_s=timeout_s)
+    return offset
+
+
+async def read(
+    caller: Caller, table: str, start: int, limit: int | None = None, *, timeout_s: float = CALL_S
+) -> pa.Table:
+    """The rows from `start` on, at most `limit`: what the table held at one moment of the call.
+
+    More than one answer's worth is fetched in parts. The first part fixes the moment: rows never
+    change, so that later parts cannot differ from what was there then.
+    """
+    schema, batches, end = await _read_part(caller, table, start, limit, timeout_s)
+    if limit is not None:
+        end = min(end, start + limit)
+    at = start + sum(batch.num_rows for batch in batches)
+    while at < end:
+        _, more, _ = await _read_part(caller, table, at, end - at, timeout_s)
+        assert more
+        batches += more
+        at += sum(batch.num_rows for batch in more)
+    return pa.Table.from_batches(batches, schema)
+
+
+async def get_streaming_raft_groups(
+    caller: Caller, *, timeout_s: float = CALL_S
+) -> list[dict[str, Any]]:
+    """The groups of the node that answers: `id` and `sites`."""
+    groups: list[dict[str, Any]] = await caller.call(
+        "getStreamingRaftGroups", (), timeout_s=timeout_s
+    )
+    return groups
+
+
+async def get_streaming_leader(caller: Caller, group: int, *, timeout_s: float = CALL_S) -> str:
+    """The alias of the leader, as far as the node that answers knows."""
+    alias: str = await caller.call("getStreamingLeader", (group,), timeout_s=timeout_s)
+    return alias
+
+
+async def raft_status(caller: Caller, group: int, *, timeout_s: float = CALL_S) -> dict[str, Any]:
+    """What the node that answers thinks of itself and holds; not linearizable."""
+    status: dict[str, Any] = await caller.call("raftStatus", (group,), timeout_s=timeout_s)
+    return status
+
+
+async def _read_part(
+    caller: Caller, table: str, start: int, limit: int | None, timeout_s: float
+) -> tuple[pa.Schema, list[pa.RecordBatch], int]:
+    answer = await caller.call("readRows", (table, start, limit), timeout_s=timeout_s)
+    schema = from_bytes(answer["schema"])
+    batches = [pa.ipc.read_record_batch(pa.py_buffer(body), schema) for body in answer["batches"]]
+    return schema, batches, answer["end"]

@@ -1,0 +1,156 @@
+"""High availability for a client: finds the leader, follows it, gives up at a known time.
+
+`sites` are the documents' highAvailabilitySites. A call is asked again after definite errors; after
+an indefinite one only if repeating it does no harm, or if the caller wants at-least-once. Nothing
+is retried for ever: each call has a total time.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from ..runtime import ClientRuntime, pause
+from ..runtime_asyncio import loop_client_runtime
+from ..site import parse_address
+from . import functions
+from .connection import FRAME_BYTES_MAX, Connection
+from .errors import DISCONNECTED, INDETERMINATE, NOT_LEADER, OVERLOADED, TIMEOUT, RequestError
+
+PAUSE_FIRST_S = 0.01
+PAUSE_MAX_S = 0.5
+DIAL_S = 1.0
+
+RETRIED = frozenset({NOT_LEADER, OVERLOADED, DISCONNECTED, TIMEOUT, INDETERMINATE})
+"""Errors after which another member, or another moment, may give another answer."""
+
+
+class Session:
+    """One client of a group, whoever leads it. Calls run one after another or at once."""
+
+    def __init__(
+        self,
+        sites: Sequence[str],
+        *,
+        total_s: float = 30.0,
+        attempt_s: float = 2.0,
+        retry_indeterminate: bool = False,
+        frame_bytes_max: int = FRAME_BYTES_MAX,
+        runtime: ClientRuntime | None = None,
+    ) -> None:
+        """`sites` as `host:port`. A call takes at most `total_s`, one attempt `attempt_s`.
+
+        With `retry_indeterminate` an append whose fate is unknown is sent again, so that it may be
+        stored twice (promise HS-15); without it, `append` raises Indeterminate.
+        """
+        if not sites:
+            raise ValueError("want at least one host:port")
+        self._sites = [parse_address(site) for site in sites]
+        self._target = self._sites[0]
+        self._total_s = total_s
+        self._attempt_s = attempt_s
+        self._retry_indeterminate = retry_indeterminate
+        self._frame_bytes_max = frame_bytes_max
+        self._runtime = loop_client_runtime() if runtime is None else runtime
+        self._connection: Connection | None = None
+        self._closed = False
+
+    @property
+    def target(self) -> str:
+        """Where the next call goes first, as `host:port`."""
+        return f"{self._target[0]}:{self._target[1]}"
+
+    async def create_table(self, group: int, name: str, schema: pa.Schema) -> None:
+        """Create a table. After Indeterminate, a second call's TableExists may be the first's."""
+        await functions.create_table(self, group, name, schema, timeout_s=self._total_s)
+
+    async def append(self, table: str, batch: pa.RecordBatch) -> int:
+        """Append a batch; gives the offset of its first row (promise HS-26)."""
+        return await functions.append(self, table, batch, timeout_s=self._total_s)
+
+    async def read(self, table: str, start: int, limit: int | None = None) -> pa.Table:
+        """Read linearizably from the leader."""
+        return await functions.read(self, table, start, limit, timeout_s=self._total_s)
+
+    def close(self) -> None:
+        """End the connection; calls under way fail."""
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+
+    async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
+        """Any function, within `timeout_s` in all; raises RequestError."""
+        clock = self._runtime.clock
+        deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
+        repeatable = self._retry_indeterminate or function in functions.READ_ONLY
+        doubt = followed = False
+        pause_s = PAUSE_FIRST_S
+        while True:
+            left_s = max(0.001, (deadline_ns - clock.now_ns()) / 1e9)
+            try:
+                return await self._attempt(function, args, left_s)
+            except RequestError as error:
+                last = error
+            if not last.definite and not repeatable:
+                raise RequestError(INDETERMINATE, False, str(last)) from last
+            if last.name not in RETRIED or self._closed:
+                raise last
+            doubt = doubt or not last.definite
+            # The first pointer to a leader is followed at once. Whatever comes after it may be an
+            # election, and waits; jitter keeps clients from arriving all together.
+            if self._go_on(last) and not followed:
+                followed = True
+                continue
+            if clock.now_ns() + pause_s * 1e9 >= deadline_ns:
+                name = INDETERMINATE if doubt else TIMEOUT
+                raise RequestError(name, not doubt, f"gave up after {timeout_s:g} s; last: {last}")
+            await pause(clock, self._runtime.randomness.uniform(pause_s / 2, pause_s))
+            pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    async def _attempt(self, function: str, args: tuple[Any, ...], left_s: float) -> Any:
+        clock = self._runtime.clock
+        start_ns = clock.now_ns()
+        if self._connection is None or not self._connection.is_open:
+            await self._connect(min(left_s, DIAL_S))
+        connection = self._connection
+        assert connection is not None
+        left_s -= (clock.now_ns() - start_ns) / 1e9
+        return await connection.call(
+            function, args, timeout_s=max(0.001, min(left_s, self._attempt_s))
+        )
+
+    async def _connect(self, timeout_s: float) -> None:
+        target = self._target
+        connection = await Connection.open(
+            *target,
+            timeout_s=timeout_s,
+            frame_bytes_max=self._frame_bytes_max,
+            runtime=self._runtime,
+        )
+        # Another call may have got there first, or have learnt of a better place.
+        if self._closed or target != self._target:
+            connection.close()
+            raise RequestError(DISCONNECTED, True, "the session moved on")
+        if self._connection is not None and self._connection.is_open:
+            connection.close()
+        else:
+            self._connection = connection
+
+    def _go_on(self, error: RequestError) -> bool:
+        """Choose where to ask next; true if the error named the place."""
+        site = error.site
+        here = "" if self._connection is None else self._connection.alias
+        if site is not None and site.alias != here:
+            self._move_to((site.host, site.port))
+            return True
+        if error.name != OVERLOADED:
+            at = self._sites.index(self._target) + 1 if self._target in self._sites else 0
+            self._move_to(self._sites[at % len(self._sites)])
+        return False
+
+    def _move_to(self, target: tuple[str, int]) -> None:
+        if self._connection is not None and target != self._target:
+            # Other calls may still wait for their answers there.
+            self._connection.retire()
+            self._connection = None
+        self._target = target

@@ -1,0 +1,369 @@
+"""One data node: its groups, its links to peers, its visitors, and the functions they may call."""
+
+import asyncio
+import itertools
+import logging
+import posixpath
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from .client.errors import BAD_REQUEST, INDETERMINATE, NO_SUCH_TABLE, RequestError
+from .config import GroupConfig, NodeConfig
+from .raft.core import Core
+from .raft.debts import Answer
+from .raft.disk import Disk
+from .raft.group import Group, Surroundings
+from .raft.transport import Address, Peers
+from .raft.wal import Wal, WalCorruption
+from .runtime import Alarm, Clock, Listener, Runtime
+from .stream.tables import Tables
+from .trace import TraceFile
+from .visitor import Visitor
+from .wire import (
+    MAGIC,
+    PEER,
+    VERSION,
+    Channel,
+    Failure,
+    Frame,
+    FrameError,
+    Hello,
+    PeerMessage,
+    Request,
+    Result,
+)
+
+INCARNATION_FILE = "incarnation"
+
+FORWARD_TICKS = 4
+"""How many election ticks a forwarded call may take before its fate is unknown."""
+
+log = logging.getLogger("delphic.node")
+
+Args = tuple[Any, ...]
+
+
+class NodeFailedError(Exception):
+    """The node cannot go on: its disk fails, or holds what the log contradicts."""
+
+
+class DataNode:
+    """`open` it, `run` it until `stop`; a `Host`. In one event loop, on one runtime."""
+
+    def __init__(
+        self,
+        config: NodeConfig,
+        runtime: Runtime,
+        *,
+        dial: Mapping[str, Address] | None = None,
+        reuse_port: bool = False,
+    ) -> None:
+        """`dial` gives other addresses at which peers are reached."""
+        self._config = config
+        self._runtime = runtime
+        self._reuse_port = reuse_port
+        hello = Hello(MAGIC, VERSION, PEER, config.alias, config.cluster_id)
+        addresses = {
+            site.alias: (dial or {}).get(site.alias, (site.host, site.port))
+            for group in config.groups
+            for site in group.sites
+            if site.alias != config.alias
+        }
+        self._peers = Peers(runtime, hello, addresses, config.frame_bytes_max)
+        self._groups: dict[int, Group] = {}
+        self._wals: list[Wal] = []
+        self._trace: TraceFile | None = None
+        self._listener: Listener | None = None
+        self._visitors: set[Visitor] = set()
+        self._forwarded: dict[int, tuple[Answer, Alarm]] = {}
+        self._forward_ids = itertools.count(1)
+        self._incarnation = 0
+        self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._functions: dict[str, tuple[Any, Callable[..., None]]] = {
+            "tableInsert": (tuple[str, bytes, bytes], self._table_insert),
+            "readRows": (tuple[str, int, int | None], self._read_rows),
+            "haStreamTable": (tuple[int, bytes, str], self._ha_stream_table),
+            "getStreamingRaftGroups": (tuple[()], self._get_streaming_raft_groups),
+            "getStreamingLeader": (tuple[int], self._get_streaming_leader),
+            "raftStatus": (tuple[int], self._raft_status),
+            "nodeStatus": (tuple[()], self._node_status),
+        }
+
+    @property
+    def alias(self) -> str:
+        return self._config.alias
+
+    @property
+    def cluster_id(self) -> str:
+        return self._config.cluster_id
+
+    @property
+    def clock(self) -> Clock:
+        return self._runtime.clock
+
+    async def open(self) -> None:
+        """Recover what the disk holds and listen; raises OSError, or NodeFailedError."""
+        config, disk = self._config, self._runtime.disk
+        disk.make_folder(config.streaming_ha_dir)
+        disk.make_folder(config.persistence_dir)
+        self._incarnation = next_incarnation(disk, config.streaming_ha_dir)
+        if config.trace_file is not None:
+            disk.make_folder(posixpath.dirname(config.trace_file))
+            file = disk.open(config.trace_file)
+            self._trace = TraceFile(self.clock, file, self.alias, self._incarnation)
+        for group in config.groups:
+            self._groups[group.id] = self._open_group(group)
+        site = config.site
+        self._listener = await self._runtime.network.listen(
+            site.host, site.port, self._welcome, reuse_port=self._reuse_port
+        )
+
+    async def run(self) -> None:
+        """Take part until `stop`; raises NodeFailedError if the node cannot go on."""
+        failure: NodeFailedError | None = None
+        for group in self._groups.values():
+            group.start()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                links = tasks.create_task(self._peers.run())
+                try:
+                    await self._end
+                except NodeFailedError as error:
+                    failure = error
+                finally:
+                    links.cancel()
+        finally:
+            await self.close()
+        if failure is not None:
+            raise failure
+
+    def stop(self) -> None:
+        """Let `run` return."""
+        if not self._end.done():
+            self._end.set_result(None)
+
+    async def close(self) -> None:
+        """Give everything back that `open` took."""
+        if self._listener is not None:
+            await self._listener.close()
+        for visitor in list(self._visitors):
+            visitor.channel.abort("the node stops")
+        for group in self._groups.values():
+            group.close()
+        await self._runtime.worker.close()
+        for wal in self._wals:
+            wal.close()
+        if self._trace is not None:
+            self._trace.close()
+        for _, alarm in self._forwarded.values():
+            alarm.cancel()
+
+    def _open_group(self, group: GroupConfig) -> Group:
+        config, disk = self._config, self._runtime.disk
+        folder = posixpath.join(config.streaming_ha_dir, str(group.id))
+        try:
+            found = Wal.recover(disk, folder, group.id)
+        except WalCorruption as error:
+            raise NodeFailedError(str(error)) from None
+        self._wals.append(found.wal)
+        if found.cut is not None:
+            log.warning("group %d: cut off a torn end, %s", group.id, found.cut)
+        core = Core.recover(
+            config.alias, group.aliases, found.hard_state, found.entries, config.seeded_bugs
+        )
+        around = Surroundings(
+            runtime=self._runtime,
+            send=self._peers.send,
+            failed=self._fail,
+            site=config.site,
+            tick_s=config.election_tick_s,
+            incarnation=self._incarnation,
+            frame_bytes_max=config.frame_bytes_max,
+            acks_early="ack-before-fsync" in config.seeded_bugs,
+            trace=self._trace,
+        )
+        log.info(
+            "group %d: recovered term %d, %d entries", group.id, core.term, core.log.last_index
+        )
+        return Group(group, core, found.wal, Tables(disk, config.persistence_dir), around)
+
+    def _fail(self, reason: str) -> None:
+        if not self._end.done():
+            self._end.set_exception(NodeFailedError(reason))
+
+    # Visitors.
+
+    def _welcome(self) -> Channel:
+        visitor = Visitor(self, self._config.frame_bytes_max)
+        self._visitors.add(visitor)
+        return visitor.channel
+
+    def arrived(self, visitor: Visitor) -> None:
+        """A visitor said who it is. A peer's new connection replaces its old one."""
+        if not visitor.is_peer:
+            return
+        if visitor.alias == self.alias or visitor.alias not in self._config.sites:
+            raise FrameError(f"no peer of {self.alias} is called {visitor.alias}")
+        for other in self._visitors:
+            if other is not visitor and other.is_peer and other.alias == visitor.alias:
+                other.channel.abort("replaced by a newer connection")
+
+    def left(self, visitor: Visitor) -> None:
+        """A visitor's connection has ended."""
+        self._visitors.discard(visitor)
+
+    def from_peer(self, alias: str, frame: Frame) -> None:
+        """A peer sent a Raft message, forwards a call, or answers a forwarded one."""
+        match frame:
+            case PeerMessage(message=message):
+                group = self._groups.get(frame.group)
+                if group is None or message.src != alias or message.dst != self.alias:
+                    raise FrameError(
+                        f"a message from {message.src} to {message.dst} in group {frame.group} "
+                        f"came from {alias} to {self.alias}"
+                    )
+                group.deliver(message, (alias, frame.incarnation, frame.number))
+            case Request(function="haStreamTable"):
+                self._serve_forwarded(alias, frame)
+            case Result(id=call_id, value=value):
+                self._returned(call_id, value)
+            case Failure(id=call_id, name=name, definite=definite, message=text):
+                self._returned(call_id, RequestError(name, definite, text))
+            case _:
+                raise FrameError(f"a {type(frame).__name__} is not for peers")
+
+    # Functions.
+
+    def call(self, function: str, args: Args, answer: Answer) -> None:
+        """Call a function by name."""
+        known = self._functions.get(function)
+        if known is None:
+            message = f"no function {function}; there are {', '.join(sorted(self._functions))}"
+            answer(RequestError(BAD_REQUEST, True, message))
+            return
+        signature, handler = known
+        try:
+            converted = msgspec.convert(args, signature)
+        except msgspec.ValidationError as error:
+            answer(RequestError(BAD_REQUEST, True, f"{function}: {error}"))
+            return
+        handler(*converted, answer)
+
+    def _table_insert(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
+        group = self._group_of_tables(answer)
+        if group is not None:
+            group.append(table, fingerprint, body, answer)
+
+    def _read_rows(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
+        group = self._group_of_tables(answer)
+        if group is not None:
+            group.read(table, start, limit, answer)
+
+    def _ha_stream_table(self, group_id: int, schema: bytes, name: str, answer: Answer) -> None:
+        """Any member takes it; the leader does it (V13)."""
+        group = self._group(group_id, answer)
+        if group is None:
+            return
+        if group.is_leader or group.leader is None:
+            group.create(name, schema, answer)
+            return
+        call_id = next(self._forward_ids)
+        request = Request(call_id, "haStreamTable", (group_id, schema, name))
+        if not self._peers.send(group.leader.alias, request):
+            answer(group.not_leader())
+            return
+        alarm = self.clock.call_later(
+            FORWARD_TICKS * self._config.election_tick_s, lambda: self._forward_lost(call_id)
+        )
+        self._forwarded[call_id] = (answer, alarm)
+
+    def _get_streaming_raft_groups(self, answer: Answer) -> None:
+        answer(
+            [
+                {"id": group.id, "sites": ",".join(str(site) for site in group.sites)}
+                for group in self._config.groups
+            ]
+        )
+
+    def _get_streaming_leader(self, group_id: int, answer: Answer) -> None:
+        group = self._group(group_id, answer)
+        if group is not None:
+            answer(group.not_leader() if group.leader is None else group.leader.alias)
+
+    def _raft_status(self, group_id: int, answer: Answer) -> None:
+        group = self._group(group_id, answer)
+        if group is not None:
+            answer(group.status())
+
+    def _node_status(self, answer: Answer) -> None:
+        answer(
+            {
+                "alias": self.alias,
+                "incarnation": self._incarnation,
+                "peers_up": self._peers.up(),
+                "syncs": sum(group.sync_count for group in self._groups.values()),
+            }
+        )
+
+    def _group(self, group_id: int, answer: Answer) -> Group | None:
+        group = self._groups.get(group_id)
+        if group is None:
+            answer(RequestError(BAD_REQUEST, True, f"{self.alias} is not in group {group_id}"))
+        return group
+
+    def _group_of_tables(self, answer: Answer) -> Group | None:
+        # The configuration allows one group per node.
+        for group in self._groups.values():
+            return group
+        answer(RequestError(NO_SUCH_TABLE, True, f"{self.alias} is in no group"))
+        return None
+
+    # Forwarded calls: they and their answers travel on the links between peers.
+
+    def _serve_forwarded(self, alias: str, request: Request) -> None:
+        def answer(value: Any) -> None:
+            if isinstance(value, RequestError):
+                failure = Failure(request.id, value.name, value.definite, value.message)
+                self._peers.send(alias, failure)
+            else:
+                self._peers.send(alias, Result(request.id, value))
+
+        try:
+            group_id, schema, name = msgspec.convert(request.args, tuple[int, bytes, str])
+        except msgspec.ValidationError as error:
+            raise FrameError(f"forwarded call: {error}") from None
+        group = self._group(group_id, answer)
+        if group is not None:
+            group.create(name, schema, answer)
+
+    def _returned(self, call_id: int, value: Any) -> None:
+        answer, alarm = self._forwarded.pop(call_id, (None, None))
+        if answer is not None and alarm is not None:
+            alarm.cancel()
+            answer(value)
+
+    def _forward_lost(self, call_id: int) -> None:
+        answer, _ = self._forwarded.pop(call_id)
+        answer(RequestError(INDETERMINATE, False, "the leader gave no answer"))
+
+
+def next_incarnation(disk: Disk, folder: str) -> int:
+    """One more than at the last start, durably; raises OSError, or NodeFailedError."""
+    path = posixpath.join(folder, INCARNATION_FILE)
+    text = disk.read(path) or b"0"
+    if not text.strip().isdigit():
+        raise NodeFailedError(f"{path} holds no number")
+    number = int(text) + 1
+    fresh = path + ".new"
+    file = disk.open(fresh)
+    try:
+        file.truncate(0)
+        file.append(b"%d\n" % number)
+        file.sync()
+    finally:
+        file.close()
+    disk.rename(fresh, path)
+    disk.sync_folder(folder)
+    return number

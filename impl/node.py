@@ -1,0 +1,114 @@
+"""Runs one data node as a process: python -m delphic.impl.node --home DIR --alias n1."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import uvloop
+
+from .config import ConfigError, NodeConfig, load
+from .data_node import DataNode, NodeFailedError
+from .raft.transport import Address
+from .runtime_asyncio import real_runtime
+from .runtime_disk import InUseError, RealDisk, claimed
+from .site import parse_address
+
+EXIT_CONFIG = 2
+EXIT_WORLD = 4
+EXIT_BUG = 5
+
+log = logging.getLogger("delphic.node")
+
+
+def arguments(argv: Sequence[str]) -> argparse.Namespace:
+    """The command line, checked; leaves with exit code 2 if it is wrong."""
+    parser = argparse.ArgumentParser(prog="python -m delphic.impl.node", description=__doc__)
+    parser.add_argument("--home", required=True, help="the folder that holds config/")
+    parser.add_argument("--alias", required=True, help="this node's name in cluster.nodes")
+    parser.add_argument(
+        "--dial",
+        action="append",
+        default=[],
+        type=_dial,
+        metavar="ALIAS=HOST:PORT",
+        help="reach a peer there instead of at its own address",
+    )
+    parser.add_argument("--reuse-port", action="store_true", help="listen with SO_REUSEPORT")
+    parser.add_argument(
+        "--allow-seeded-bugs", action="store_true", help="accept the option seededBugs"
+    )
+    return parser.parse_args(argv)
+
+
+def _dial(text: str) -> tuple[str, Address]:
+    alias, equals, place = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"want ALIAS=HOST:PORT, got '{text}'")
+    try:
+        return alias, parse_address(place)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace) -> None:
+    """Run until a signal; raises OSError or NodeFailedError."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_die)
+    dial = dict(options.dial)
+    node = DataNode(config, real_runtime(disk), dial=dial, reuse_port=options.reuse_port)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, node.stop)
+    try:
+        await node.open()
+    except BaseException:
+        await node.close()
+        raise
+    log.info("%s listens at %s:%d", config.alias, config.site.host, config.site.port)
+    await node.run()
+    log.info("%s stopped", config.alias)
+
+
+def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
+    """A callback raised: a bug of ours, after which no state can be trusted."""
+    log.critical(
+        "bug, please report: %s", context.get("message"), exc_info=context.get("exception")
+    )
+    logging.shutdown()
+    os._exit(EXIT_BUG)
+
+
+def main(argv: Sequence[str]) -> int:
+    """Start the node; gives the exit code when it has ended."""
+    options = arguments(argv)
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=logging.INFO,
+        format=f"%(asctime)s.%(msecs)03d {options.alias} %(levelname)s %(message)s",
+        datefmt="%H:%M:%S",
+    )
+    disk = RealDisk()
+    home = os.path.abspath(options.home)
+
+    def read(path: str) -> bytes | None:
+        return disk.read(os.path.join(home, path))
+
+    try:
+        config = load(home, options.alias, read, allow_seeded_bugs=options.allow_seeded_bugs)
+        with claimed(disk, config.streaming_ha_dir), claimed(disk, config.persistence_dir):
+            uvloop.run(serve(config, disk, options))
+    except ConfigError as error:
+        log.error("%s", error)
+        return EXIT_CONFIG
+    except (OSError, InUseError, NodeFailedError) as error:
+        log.error("%s", error)
+        return EXIT_WORLD
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,120 @@
+"""The options of cluster.cfg: names as documented, what each may hold, and whom it concerns.
+
+Only options that do something now are listed: any other name is refused, so that nobody believes
+in a setting that is read by nothing.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .bugs import BUGS
+
+OptionValue = int | str | tuple["GroupLine", ...] | frozenset[str]
+
+GROUP_ID_MIN = 2
+GROUP_MEMBERS_MIN = 3
+FRAME_BYTES_MIN = 8 << 20
+"""Room for what members send one another at once (raft/progress.py: 4 MiB of entries)."""
+
+FRAME_BYTES_MAX = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class GroupLine:
+    """One Raft group as written in `streamingRaftGroups`."""
+
+    id: int
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One documented option. `parse` raises ValueError with what would be right."""
+
+    name: str
+    parse: Callable[[str], OptionValue]
+    per_node: bool
+    default: OptionValue | None
+
+
+def _number(low: int, high: int, unit: str) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,12}", text) or not low <= int(text) <= high:
+            raise ValueError(f"want a whole number of {unit} from {low} to {high}, got '{text}'")
+        return int(text)
+
+    return parse
+
+
+def _mode(text: str) -> str:
+    if text != "raft":
+        raise ValueError(f"the only mode is 'raft', got '{text}'")
+    return text
+
+
+def _path(text: str) -> str:
+    if not text or "\0" in text:
+        raise ValueError("want a path")
+    return text
+
+
+def _groups(text: str) -> tuple[GroupLine, ...]:
+    """Promise HS-19: an id below 2 or fewer than 3 distinct members is refused."""
+    groups: dict[int, GroupLine] = {}
+    owner: dict[str, int] = {}
+    for part in text.split(","):
+        head, *aliases = (word.strip() for word in part.split(":"))
+        if not re.fullmatch(r"[0-9]{1,9}", head) or not all(aliases):
+            raise ValueError(f"want groupId:alias:alias:alias[,…], got '{part.strip()}'")
+        group = int(head)
+        if group < GROUP_ID_MIN:
+            raise ValueError(f"a group id is at least {GROUP_ID_MIN}, got {group}")
+        if group in groups:
+            raise ValueError(f"group {group} is given twice")
+        if len(set(aliases)) < len(aliases):
+            twice = next(alias for alias in aliases if aliases.count(alias) > 1)
+            raise ValueError(f"group {group} names {twice} twice")
+        if len(aliases) < GROUP_MEMBERS_MIN:
+            raise ValueError(
+                f"group {group} has {len(aliases)} members, it needs at least {GROUP_MEMBERS_MIN}"
+            )
+        for alias in aliases:
+            if alias in owner:
+                raise ValueError(
+                    f"{alias} is in groups {owner[alias]} and {group}; "
+                    "a data node of this version serves one group"
+                )
+            owner[alias] = group
+        groups[group] = GroupLine(group, tuple(aliases))
+    return tuple(groups.values())
+
+
+def _bugs(text: str) -> frozenset[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in BUGS:
+            raise ValueError(f"no seeded bug '{name}'; there are {', '.join(sorted(BUGS))}")
+    return frozenset(names)
+
+
+OPTIONS: dict[str, Option] = {
+    option.name: option
+    for option in (
+        Option("streamingHAMode", _mode, per_node=False, default=None),
+        Option("streamingRaftGroups", _groups, per_node=False, default=None),
+        Option("persistenceDir", _path, per_node=True, default=None),
+        Option("streamingHADir", _path, per_node=True, default="log/streamLog"),
+        # 800 x 10 ms is the documented default of the controllers' groups; that of streaming
+        # groups is not documented (V11).
+        Option("raftElectionTick", _number(2, 60_000, "10 ms"), per_node=True, default=800),
+        Option(
+            "maxFrameSize",
+            _number(FRAME_BYTES_MIN, FRAME_BYTES_MAX, "bytes"),
+            per_node=True,
+            default=64 << 20,
+        ),
+        Option("traceFile", _path, per_node=True, default=None),
+        Option("seededBugs", _bugs, per_node=True, default=None),
+    )
+}

@@ -1,0 +1,347 @@
+"""One member of one Raft group: drives the core, makes it durable, applies, and answers.
+
+The core decides and everything here obeys. A turn takes all that has arrived, steps the core,
+sends at once what may be sent at once, and hands the rest to the persister; what commits meanwhile
+is applied once it is durable here. A producer is answered when its entry is in this member's
+fsynced log, on a majority, and in this member's data file (promise HS-3).
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from ..client.errors import FRAME_TOO_LARGE, OVERLOADED, RequestError, not_leader
+from ..config import GroupConfig
+from ..runtime import Runtime
+from ..site import Site
+from ..stream.datafile import DataFileError
+from ..stream.tables import Tables
+from ..trace import GroupTrace, TraceFile, Uid
+from ..wire import PeerMessage
+from .alarms import Alarms
+from .core import Core
+from .debts import CALLS_MAX, Answer, Debts, Proposal
+from .messages import Kind, Message
+from .persister import Decision, Persister
+from .ready import (
+    Event,
+    Persisted,
+    Proposed,
+    ReadRequested,
+    Ready,
+    Received,
+    Role,
+    Timer,
+    TimerFired,
+)
+from .wal import Wal
+
+APPLY_ENTRIES_MAX = 512
+APPLY_BYTES_MAX = 8 << 20
+"""Applied in one turn, so that a long log does not keep heartbeats waiting."""
+
+FRAME_SLACK_BYTES = 4096
+"""What surrounds a batch in a frame, generously."""
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+log = logging.getLogger("delphic.group")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a group is given by its node."""
+
+    runtime: Runtime
+    send: Callable[[str, PeerMessage], bool]
+    failed: Callable[[str], None]
+    site: Site
+    tick_s: float
+    incarnation: int
+    frame_bytes_max: int
+    acks_early: bool
+    trace: TraceFile | None
+
+
+class Group:
+    """A member of a group. All calls and callbacks belong to the node's event loop."""
+
+    # Invariant: applied <= durable, applied <= commit; what is owed is owed by a leader.
+
+    def __init__(
+        self, config: GroupConfig, core: Core, wal: Wal, tables: Tables, around: Surroundings
+    ) -> None:
+        self._id = config.id
+        self._sites = {site.alias: site for site in config.sites}
+        self._core = core
+        self._tables = tables
+        self._around = around
+        self._clock = around.runtime.clock
+        self._alarms = Alarms(
+            around.runtime.clock, around.runtime.randomness, around.tick_s, self._timer_fired
+        )
+        self._persister = Persister(
+            wal,
+            around.runtime.worker,
+            durable=self._became_durable,
+            failed=lambda error: self._fail(f"Raft log: {error}"),
+            early=around.acks_early,
+        )
+        self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
+        self._debts = Debts()
+        self._numbers = 0
+        self._is_scheduled = False
+        self._is_closed = False
+        self._inbox: list[tuple[Event, Uid | None]] = []
+        self._until_serving: list[tuple[Callable[[], None], Answer]] = []
+        self._serving_from = 0
+        self._applied = 0
+
+    # What the node asks.
+
+    @property
+    def leader(self) -> Site | None:
+        """The leader as far as this member knows."""
+        return self._sites[self._core.leader] if self._core.leader else None
+
+    @property
+    def sync_count(self) -> int:
+        """Syncs of the Raft log since the start."""
+        return self._persister.sync_count
+
+    @property
+    def is_leader(self) -> bool:
+        return self._core.role is Role.LEADER
+
+    def not_leader(self) -> RequestError:
+        """Promise HS-7: names the leader, or this member if it knows none."""
+        return not_leader(self.leader or self._around.site)
+
+    def create(self, name: str, schema: bytes, answer: Answer) -> None:
+        """Create a table; answers with None."""
+
+        def go() -> None:
+            payload = self._tables.creation(name, schema)
+            self._debts.propose(Proposal(Kind.CREATE_TABLE, payload, answer))
+
+        self._as_leader(go, answer)
+
+    def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
+        """Append a batch; answers with the offset of its first row."""
+
+        def go() -> None:
+            if len(body) > self._around.frame_bytes_max - FRAME_SLACK_BYTES:
+                message = f"a batch of {len(body)} bytes does not fit into a frame"
+                raise RequestError(FRAME_TOO_LARGE, True, message)
+            payload = self._tables.insertion(table, fingerprint, body)
+            self._debts.propose(Proposal(Kind.APPEND, payload, answer))
+
+        self._as_leader(go, answer)
+
+    def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
+        """Read linearizably; answers with rows, schema and the table's length."""
+
+        def ready(error: RequestError | None) -> None:
+            try:
+                if error is not None:
+                    raise error
+                bytes_max = self._around.frame_bytes_max - FRAME_SLACK_BYTES
+                value: Any = self._tables.read(table, start, limit, bytes_max)
+            except RequestError as refusal:
+                value = refusal
+            answer(value)
+
+        self._as_leader(lambda: self._debts.read(ready), answer)
+
+    def deliver(self, message: Message, uid: Uid) -> None:
+        """A peer's message arrived."""
+        self._inbox.append((Received(message), uid))
+        self._schedule()
+
+    def status(self) -> dict[str, Any]:
+        """What this member thinks and holds; not linearizable."""
+        core = self._core
+        return {
+            "alias": self._around.site.alias,
+            "role": core.role,
+            "term": core.term,
+            "leader": core.leader,
+            "commit": core.commit,
+            "applied": self._applied,
+            "last": core.log.last_index,
+            "tables": self._tables.summary(),
+        }
+
+    def start(self) -> None:
+        """Begin to take part."""
+        if self._trace is not None:
+            self._trace.boot()
+        self._alarms.arm(Timer.ELECTION)
+
+    def close(self) -> None:
+        """Take part no more; calls under way are not answered, their connections end."""
+        if self._trace is not None and not self._is_closed:
+            self._trace.stop()
+        self._is_closed = True
+        self._alarms.close()
+        self._tables.close()
+
+    # A turn: everything that arrived, then the disk, then what committed.
+
+    def _as_leader(self, go: Callable[[], None], answer: Answer) -> None:
+        """Do what only a leader does, once it has applied all that its predecessors committed."""
+        if not self.is_leader:
+            answer(self.not_leader())
+            return
+        if self._applied < self._serving_from:
+            self._wait_for_serving(go, answer)
+            return
+        try:
+            go()
+        except RequestError as error:
+            answer(error)
+            return
+        self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled and not self._is_closed:
+            self._is_scheduled = True
+            self._clock.call_soon(self._turn)
+
+    def _timer_fired(self, timer: Timer) -> None:
+        self._inbox.append((TimerFired(timer), None))
+        self._schedule()
+
+    def _turn(self) -> None:
+        self._is_scheduled = False
+        if self._is_closed:
+            return
+        inbox, self._inbox = self._inbox, []
+        for event, uid in inbox:
+            self._step(event, uid)
+        self._propose(self._debts.take_proposals())
+        tokens = self._debts.take_reads()
+        if tokens:
+            self._step(ReadRequested(tokens))
+        self._persister.kick()
+        try:
+            self._apply()
+        except (OSError, DataFileError) as error:
+            self._fail(f"data file: {error}")
+
+    def _propose(self, proposals: list[Proposal]) -> None:
+        if not proposals:
+            return
+        ready = self._step(Proposed(tuple((p.kind, p.payload) for p in proposals)))
+        if ready.refused:
+            self._debts.refused(proposals, self.not_leader())
+        else:
+            assert ready.proposed is not None
+            first, last = ready.proposed
+            assert last - first + 1 == len(proposals)
+            self._debts.logged(first, proposals)
+
+    def _step(
+        self, event: Event, uid: Uid | None = None, traced: Mapping[str, Any] = NOTHING
+    ) -> Ready:
+        was_leader = self.is_leader
+        ready = self._core.step(event)
+        for timer in ready.disarm:
+            self._alarms.disarm(timer)
+        for timer in ready.arm:
+            self._alarms.arm(timer)
+        out = [self._framed(message) for message in ready.messages]
+        held = [self._framed(message) for message in ready.after_persist]
+        step = 0
+        if self._trace is not None:
+            step = self._trace.step(event, uid, ready, out, held, traced)
+        decision = Decision(step, ready, held)
+        if held or decision.writes:
+            self._persister.add(decision)
+        self._send(out)
+        for token, index in ready.reads:
+            self._debts.confirm(token, index)
+        for token in ready.reads_refused:
+            self._debts.refuse_read(token, self.not_leader())
+        if ready.role_changed:
+            self._changed_role(was_leader=was_leader)
+        return ready
+
+    def _became_durable(self, batch: list[Decision]) -> None:
+        """A sync ended: release what waited for it, and let the core count this member."""
+        released = [frame for decision in batch for frame in decision.held]
+        through = batch[-1].step
+        last = next((d.ready for d in reversed(batch) if d.ready.entries), None)
+        self._send(released)
+        if last is not None:
+            index, term = last.first_index + len(last.entries) - 1, last.entries[-1].term
+            traced: dict[str, Any] = {}
+            if self._trace is not None:
+                traced = {"through": through, "released": self._trace.uids(released)}
+            self._step(Persisted(index, term), traced=traced)
+        elif self._trace is not None:
+            self._trace.durable(through, released)
+        self._schedule()
+
+    def _apply(self) -> None:
+        """Execute what is committed and durable here, then answer; raises OSError."""
+        end = min(self._core.commit, self._core.durable)
+        stop = min(end, self._applied + APPLY_ENTRIES_MAX)
+        settled: list[tuple[Answer, Any]] = []
+        size = 0
+        while self._applied < stop and size < APPLY_BYTES_MAX:
+            index = self._applied + 1
+            entry = self._core.log.entry(index)
+            outcome = self._tables.apply(index, entry)
+            self._applied = index
+            size += len(entry.payload)
+            answer = self._debts.applied(index)
+            if answer is not None:
+                settled.append((answer, outcome))
+        self._tables.flush()
+        for answer, outcome in settled:
+            answer(outcome)
+        self._debts.settle_reads(self._applied)
+        if self._until_serving and self._applied >= self._serving_from:
+            self._serve()
+        if self._applied < end:
+            self._schedule()
+
+    def _changed_role(self, *, was_leader: bool) -> None:
+        core = self._core
+        log.info("group %d: %s in term %d, leader %s", self._id, core.role, core.term, core.leader)
+        if self.is_leader:
+            # The first entry of its own term is the last one now.
+            self._serving_from = core.log.last_index
+        elif was_leader:
+            error = self.not_leader()
+            self._debts.default(error)
+            waiting, self._until_serving = self._until_serving, []
+            for _, answer in waiting:
+                answer(error)
+
+    def _wait_for_serving(self, go: Callable[[], None], answer: Answer) -> None:
+        if len(self._until_serving) >= CALLS_MAX:
+            answer(RequestError(OVERLOADED, True, "the new leader is not ready yet"))
+        else:
+            self._until_serving.append((go, answer))
+
+    def _serve(self) -> None:
+        waiting, self._until_serving = self._until_serving, []
+        for go, answer in waiting:
+            self._as_leader(go, answer)
+
+    def _framed(self, message: Message) -> PeerMessage:
+        self._numbers += 1
+        return PeerMessage(self._id, self._around.incarnation, self._numbers, message)
+
+    def _send(self, frames: Iterable[PeerMessage]) -> None:
+        for frame in frames:
+            self._around.send(frame.message.dst, frame)
+
+    def _fail(self, reason: str) -> None:
+        """The disk failed: nothing that this member says from now on could be true."""
+        self.close()
+        self._around.failed(f"group {self._id}: {reason}")

@@ -1,0 +1,212 @@
+"""The world as it is: sockets, timers, files and one worker thread, on the running event loop."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from random import Random
+from typing import cast
+
+from .raft.disk import Disk
+from .runtime import (
+    Alarm,
+    Clock,
+    Listener,
+    Network,
+    Randomness,
+    Runtime,
+    Stream,
+    StreamHandler,
+)
+
+
+def real_runtime(disk: Disk) -> Runtime:
+    """The runtime of a process: call it inside the event loop that is to run the node."""
+    loop = asyncio.get_running_loop()
+    return Runtime(
+        clock=LoopClock(loop),
+        network=LoopNetwork(loop),
+        disk=disk,
+        worker=ThreadWorker(loop),
+        randomness=Random(),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoopClientRuntime:
+    """A `ClientRuntime`."""
+
+    clock: Clock
+    network: Network
+    randomness: Randomness
+
+
+def loop_client_runtime() -> LoopClientRuntime:
+    """The runtime of a client: call it inside the event loop that is to run it."""
+    loop = asyncio.get_running_loop()
+    return LoopClientRuntime(LoopClock(loop), LoopNetwork(loop), Random())
+
+
+class LoopClock:
+    """The monotonic clock of the machine."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self._loop.call_soon(callback)
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Alarm:
+        return self._loop.call_later(delay_s, callback)
+
+
+class SocketStream(asyncio.Protocol):
+    """A TCP connection as a `Stream`. Writes of one turn of the loop leave in one piece."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, handler: StreamHandler, stall_s: float = 0
+    ) -> None:
+        self._loop = loop
+        self._handler = handler
+        self._stall_s = stall_s
+        self._transport: asyncio.Transport | None = None
+        self._peer = ""
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
+
+    @property
+    def peer(self) -> str:
+        return self._peer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are asyncio's in all but ancestry.
+        self._transport = cast(asyncio.Transport, transport)
+        address = transport.get_extra_info("peername")
+        self._peer = f"{address[0]}:{address[1]}" if address else "?"
+        raw = transport.get_extra_info("socket")
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if self._stall_s and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Without it a connection whose other end vanished stays up for a quarter of an hour,
+            # and one that was cut for a while resumes only at the next retransmission.
+            milliseconds = int(self._stall_s * 1000)
+            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        self._handler.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        self._handler.received(data)
+
+    def pause_writing(self) -> None:
+        self._handler.blocked()
+
+    def resume_writing(self) -> None:
+        self._handler.writable()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._transport = None
+        self._batch.clear()
+        self._handler.closed("closed" if exc is None else str(exc) or type(exc).__name__)
+
+    def write(self, data: bytes) -> None:
+        if self._transport is None:
+            return
+        if not self._batch:
+            self._loop.call_soon(self._flush)
+        self._batch.append(data)
+        self._batch_bytes += len(data)
+
+    def _flush(self) -> None:
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if batch and self._transport is not None:
+            self._transport.writelines(batch)
+
+    def buffered(self) -> int:
+        if self._transport is None:
+            return 0
+        return self._transport.get_write_buffer_size() + self._batch_bytes
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        self._flush()
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+
+class LoopListener:
+    """A listening socket."""
+
+    def __init__(self, server: asyncio.Server) -> None:
+        self._server = server
+        self._port = int(server.sockets[0].getsockname()[1])
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    async def close(self) -> None:
+        self._server.close()
+        # The loop closes the socket in its next turn.
+        await asyncio.sleep(0)
+
+
+class LoopNetwork:
+    """TCP."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+
+    async def listen(
+        self, host: str, port: int, accept: Callable[[], StreamHandler], *, reuse_port: bool
+    ) -> Listener:
+        server = await self._loop.create_server(
+            lambda: SocketStream(self._loop, accept()), host, port, reuse_port=reuse_port
+        )
+        return LoopListener(server)
+
+    async def dial(
+        self, host: str, port: int, handler: StreamHandler, *, timeout_s: float, stall_s: float
+    ) -> Stream:
+        async with asyncio.timeout(timeout_s):
+            _, stream = await self._loop.create_connection(
+                lambda: SocketStream(self._loop, handler, stall_s), host, port
+            )
+        return stream
+
+
+class ThreadWorker:
+    """One thread, so that jobs keep their order."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+
+    def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
+        def finished(future: Future[None]) -> None:
+            self._loop.call_soon_threadsafe(report, future)
+
+        def report(future: Future[None]) -> None:
+            error = future.exception()
+            if error is not None and not isinstance(error, OSError):
+                raise error
+            done(error)
+
+        self._pool.submit(job).add_done_callback(finished)
+
+    async def close(self) -> None:
+        # Called with nothing in flight but what the loop will wait for anyway.
+        await self._loop.run_in_executor(None, self._pool.shutdown)

@@ -1,0 +1,53 @@
+"""The schema of a stream table: what it may hold, its bytes, its fingerprint."""
+
+import hashlib
+from functools import lru_cache
+
+import pyarrow as pa
+
+FINGERPRINT_BYTES = 8
+
+
+class SchemaError(Exception):
+    """A schema that no stream table can have."""
+
+
+def plain(schema: pa.Schema) -> pa.Schema:
+    """The schema without metadata, which is no part of a table's structure."""
+    return pa.schema([field.remove_metadata() for field in schema])
+
+
+@lru_cache(maxsize=256)
+def fingerprint(schema: pa.Schema) -> bytes:
+    """Equal for equal names, types and nullability, whatever the metadata."""
+    digest = hashlib.sha256(to_bytes(plain(schema))).digest()
+    return digest[:FINGERPRINT_BYTES]
+
+
+def to_bytes(schema: pa.Schema) -> bytes:
+    """The Arrow IPC form."""
+    data: bytes = schema.serialize().to_pybytes()
+    return data
+
+
+def from_bytes(data: bytes) -> pa.Schema:
+    """Read the Arrow IPC form; raises SchemaError for what no table can have."""
+    try:
+        schema = plain(pa.ipc.read_schema(pa.py_buffer(data)))
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise SchemaError(f"no Arrow schema: {error}") from None
+    if len(schema) == 0:
+        raise SchemaError("a table has at least one column")
+    if len(set(schema.names)) < len(schema):
+        raise SchemaError("two columns have the same name")
+    for field in schema:
+        _check_type(field.name, field.type)
+    return schema
+
+
+def _check_type(column: str, kind: pa.DataType) -> None:
+    """Refuse what a batch's bytes alone do not carry."""
+    if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+        raise SchemaError(f"column {column}: {kind} is not supported; cast it to a plain type")
+    for i in range(kind.num_fields):
+        _check_type(column, kind.field(i).type)

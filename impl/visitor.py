@@ -1,0 +1,153 @@
+"""One connection that somebody else dialled: a client that calls, or a peer that sends."""
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .client.errors import FRAME_TOO_LARGE, RequestError
+from .runtime import Alarm, Clock
+from .wire import (
+    CLIENT,
+    HELLO_BYTES_MAX,
+    MAGIC,
+    PEER,
+    VERSION,
+    Channel,
+    Failure,
+    Frame,
+    FrameError,
+    FrameTooLargeError,
+    Hello,
+    PeerMessage,
+    Refused,
+    Request,
+    Result,
+    Welcome,
+)
+
+HELLO_S = 5.0
+"""A stranger has this long to say who it is."""
+
+CALLS_MAX = 4096
+"""Calls of one client under way; its further ones wait in the network."""
+
+log = logging.getLogger("delphic.visitors")
+
+Answer = Callable[[Any], None]
+"""Called once with the result of a call, or with the RequestError that it ended in."""
+
+
+class Host(Protocol):
+    """The node that is visited."""
+
+    @property
+    def alias(self) -> str: ...
+    @property
+    def cluster_id(self) -> str: ...
+    @property
+    def clock(self) -> Clock: ...
+
+    def arrived(self, visitor: "Visitor") -> None:
+        """Somebody said hello; raises FrameError if the node does not want it."""
+
+    def left(self, visitor: "Visitor") -> None:
+        """The connection has ended."""
+
+    def call(self, function: str, args: tuple[Any, ...], answer: Answer) -> None:
+        """A client calls a function."""
+
+    def from_peer(self, alias: str, frame: Frame) -> None:
+        """A peer sent a frame; raises FrameError if it makes no sense."""
+
+
+class Visitor:
+    """Shakes hands, then passes on what arrives; a `Receiver`."""
+
+    def __init__(self, host: Host, frame_bytes_max: int) -> None:
+        self.channel = Channel(self, limit=frame_bytes_max, first_limit=HELLO_BYTES_MAX)
+        self._host = host
+        self._who = ""
+        self._calls = 0
+        self._is_blocked = False
+        self._is_paused = False
+        self._patience: Alarm = host.clock.call_later(HELLO_S, self._give_up)
+        self.alias = ""
+
+    @property
+    def is_peer(self) -> bool:
+        return self._who == PEER
+
+    def received(self, frame: Frame) -> None:
+        """Take a frame from the channel."""
+        if isinstance(frame, Request) and self._who == CLIENT:
+            self._calls += 1
+            self._pace()
+            self._host.call(frame.function, frame.args, lambda value: self._answer(frame.id, value))
+        elif self._who == PEER and isinstance(frame, PeerMessage | Request | Result | Failure):
+            self._host.from_peer(self.alias, frame)
+        elif isinstance(frame, Hello) and not self._who:
+            self._greet(frame)
+        else:
+            raise FrameError(f"a {type(frame).__name__} is out of place here")
+
+    def blocked(self) -> None:
+        """The client does not read its answers: read no more of its calls."""
+        self._is_blocked = True
+        self._pace()
+
+    def writable(self) -> None:
+        """Go on."""
+        self._is_blocked = False
+        self._pace()
+
+    def closed(self, reason: str) -> None:
+        """Tell the node; say why if it was not the other side's wish."""
+        self._patience.cancel()
+        if reason != "closed":
+            who = self.alias or self._who or "stranger"
+            log.warning("connection from %s (%s) ended: %s", self.channel.peer, who, reason)
+        self._host.left(self)
+
+    def _greet(self, hello: Hello) -> None:
+        host = self._host
+        reason = ""
+        if hello.magic != MAGIC:
+            reason = "this is a Delphic data node"
+        elif hello.version != VERSION:
+            reason = f"version {hello.version} of the protocol, want {VERSION}"
+        elif hello.who not in (CLIENT, PEER):
+            reason = "neither client nor peer"
+        elif hello.who == PEER and hello.cluster != host.cluster_id:
+            reason = f"{hello.alias} is configured for another cluster than {host.alias}"
+        if reason:
+            self.channel.close(reason, farewell=Refused(reason))
+            return
+        self._patience.cancel()
+        self.alias = hello.alias
+        self._who = hello.who
+        host.arrived(self)
+        self.channel.send(Welcome(VERSION, host.alias, host.cluster_id))
+
+    def _give_up(self) -> None:
+        self.channel.abort(f"no hello within {HELLO_S:g} s")
+
+    def _answer(self, call_id: int, value: Any) -> None:
+        self._calls -= 1
+        self._pace()
+        try:
+            if isinstance(value, RequestError):
+                self.channel.send(Failure(call_id, value.name, value.definite, value.message))
+            else:
+                self.channel.send(Result(call_id, value))
+        except FrameTooLargeError as error:
+            # Only results of reads can be long, and reads change nothing.
+            self.channel.send(Failure(call_id, FRAME_TOO_LARGE, True, str(error)))
+
+    def _pace(self) -> None:
+        """Let a client wait that has too much under way."""
+        wait = self._is_blocked or self._calls >= CALLS_MAX
+        if wait and not self._is_paused:
+            self.channel.pause_reading()
+        elif self._is_paused and not wait:
+            self.channel.resume_reading()
+        self._is_paused = wait

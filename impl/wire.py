@@ -1,0 +1,235 @@
+"""The bytes between nodes and to clients: length-prefixed MessagePack frames, and their kinds.
+
+A frame is four bytes of length, big-endian, then one MessagePack array whose first item tells its
+kind. Whoever dials says `Hello` first; whoever was dialled answers `Welcome`, or `Refused` and
+closes. A frame that is too long, or no frame, ends the connection and nothing else.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import msgspec
+
+from .raft.messages import Message
+from .runtime import Stream
+
+MAGIC = "delphic"
+VERSION = 1
+LENGTH_BYTES = 4
+HELLO_BYTES_MAX = 1024
+"""A stranger may make us buffer this much and no more."""
+
+CLIENT = "client"
+PEER = "peer"
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True, tag=0):
+    """Who dials. `cluster` is empty for clients; peers must agree on it."""
+
+    magic: str
+    version: int
+    who: str
+    alias: str
+    cluster: str
+
+
+class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """Who answers."""
+
+    version: int
+    alias: str
+    cluster: str
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Why the connection ends now."""
+
+    reason: str
+
+
+class Request(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Call a function; `id` is the caller's and returns in the answer."""
+
+    id: int
+    function: str
+    args: tuple[Any, ...]
+
+
+class Result(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """The call was executed and gave this."""
+
+    id: int
+    value: Any
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """The call failed; `definite`: it was certainly not executed."""
+
+    id: int
+    name: str
+    definite: bool
+    message: str
+
+
+class PeerMessage(msgspec.Struct, frozen=True, array_like=True, tag=6):
+    """A Raft message of one group. (source, incarnation, number) tells it from all others."""
+
+    group: int
+    incarnation: int
+    number: int
+    message: Message
+
+
+Frame = Hello | Welcome | Refused | Request | Result | Failure | PeerMessage
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
+
+
+class FrameError(Exception):
+    """Bytes that are no frame, or a frame over the limit."""
+
+
+class FrameTooLargeError(FrameError):
+    """A frame over the limit: nothing of it was sent."""
+
+
+def encode(frame: Frame, frame_bytes_max: int) -> bytes:
+    """The bytes of a frame with its length; raises FrameTooLargeError."""
+    body = _encoder.encode(frame)
+    if len(body) > frame_bytes_max:
+        raise FrameTooLargeError(f"{len(body)} bytes, at most {frame_bytes_max} are allowed")
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+
+
+def decode(body: bytes) -> Frame:
+    """The frame in `body` (without its length); raises FrameError."""
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FrameError(f"no frame: {error}") from None
+
+
+class Splitter:
+    """Cuts a stream of bytes into frame bodies. `limit` may change between two frames."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """The bodies that are complete now; raises FrameError. Consume it before the next call."""
+        rest: bytes | bytearray = data
+        if self._rest:
+            self._rest += data
+            rest = self._rest
+        at = 0
+        end = len(rest)
+        while end - at >= LENGTH_BYTES:
+            size = int.from_bytes(rest[at : at + LENGTH_BYTES], "big")
+            if not 0 < size <= self.limit:
+                raise FrameError(f"length {size} is not in 1..{self.limit}")
+            start = at + LENGTH_BYTES
+            if end - start < size:
+                break
+            at = start + size
+            yield bytes(rest[start:at])
+        self._rest = bytearray(memoryview(rest)[at:]) if at < end else bytearray()
+
+
+class Receiver(Protocol):
+    """Whoever a channel tells what happens to it."""
+
+    def received(self, frame: Frame) -> None:
+        """One frame, in order. May raise FrameError: the channel ends then."""
+
+    def blocked(self) -> None:
+        """Too much is buffered for sending."""
+
+    def writable(self) -> None:
+        """`blocked` is over."""
+
+    def closed(self, reason: str) -> None:
+        """Last of all, once."""
+
+
+class Channel:
+    """Frames over one stream; a `StreamHandler`."""
+
+    def __init__(self, receiver: Receiver, *, limit: int, first_limit: int) -> None:
+        """`first_limit` holds for the first frame that arrives, `limit` for all others."""
+        self._receiver = receiver
+        self._limit = limit
+        self._splitter = Splitter(first_limit)
+        self._stream: Stream | None = None
+        self._reason = ""
+
+    @property
+    def peer(self) -> str:
+        """The other side's address."""
+        return "" if self._stream is None else self._stream.peer
+
+    @property
+    def is_open(self) -> bool:
+        return self._stream is not None and not self._reason
+
+    def opened(self, stream: Stream) -> None:
+        self._stream = stream
+
+    def received(self, data: bytes) -> None:
+        if self._reason:
+            return
+        try:
+            for body in self._splitter.feed(data):
+                self._splitter.limit = self._limit
+                self._receiver.received(decode(body))
+                if self._reason:
+                    return
+        except FrameError as error:
+            self.close(str(error))
+
+    def blocked(self) -> None:
+        self._receiver.blocked()
+
+    def writable(self) -> None:
+        self._receiver.writable()
+
+    def closed(self, reason: str) -> None:
+        self._stream = None
+        self._reason = self._reason or reason
+        self._receiver.closed(self._reason)
+
+    def send(self, frame: Frame) -> bool:
+        """Write a frame; False if the channel has ended. Raises FrameTooLargeError."""
+        if self._stream is None or self._reason:
+            return False
+        self._stream.write(encode(frame, self._limit))
+        return True
+
+    def buffered(self) -> int:
+        """Bytes that wait to be sent."""
+        return 0 if self._stream is None else self._stream.buffered()
+
+    def pause_reading(self) -> None:
+        if self._stream is not None and not self._reason:
+            self._stream.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._stream is not None and not self._reason:
+            self._stream.resume_reading()
+
+    def close(self, reason: str, *, farewell: Frame | None = None) -> None:
+        """End, after everything sent has left; the receiver hears `reason`."""
+        if self._stream is None or self._reason:
+            return
+        if farewell is not None:
+            self.send(farewell)
+        self._reason = reason
+        self._stream.close()
+
+    def abort(self, reason: str) -> None:
+        """End at once."""
+        if self._stream is None or self._reason:
+            return
+        self._reason = reason
+        self._stream.abort()

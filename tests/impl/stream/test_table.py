@@ -1,0 +1,112 @@
+"""Rows in memory: offsets, reads, merging, digests, refusals."""
+
+import random
+
+import pyarrow as pa
+import pytest
+from delphic.impl.stream.table import BLOCK_ROWS, BatchError, StreamTable
+from hypothesis import given
+from hypothesis import strategies as st
+
+SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string())])
+
+
+def batch(ids: list[int]) -> pa.RecordBatch:
+    return pa.record_batch([ids, [f"row{i}" for i in ids]], schema=SCHEMA)
+
+
+def body(ids: list[int]) -> memoryview:
+    return memoryview(batch(ids).serialize().to_pybytes())
+
+
+def ids_of(batches: list[pa.RecordBatch]) -> list[int]:
+    return [i for part in batches for i in part.column("id").to_pylist()]
+
+
+def test_offsets_count_rows_from_zero() -> None:
+    table = StreamTable("t", SCHEMA)
+    assert [table.append(n, body(list(range(n)))) for n in (3, 1, 5)] == [0, 3, 4]
+    assert table.rows == 9
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.booleans()), max_size=60),
+    st.lists(st.tuples(st.integers(0, 700), st.one_of(st.none(), st.integers(0, 700)))),
+)
+def test_a_read_gives_exactly_the_rows_asked_for_however_reads_and_appends_mix(
+    appends: list[tuple[int, bool]], reads: list[tuple[int, int | None]]
+) -> None:
+    table = StreamTable("t", SCHEMA)
+    for count, read_between in appends:
+        table.append(count, body(list(range(table.rows, table.rows + count))))
+        if read_between:
+            table.read(0, None, 1 << 30)
+    rows = list(range(table.rows))
+    for start, limit in [(0, None), *reads]:
+        end = None if limit is None else start + limit
+        assert ids_of(table.read(start, limit, 1 << 30)) == rows[start:end]
+
+
+def test_many_small_batches_are_read_as_few() -> None:
+    table = StreamTable("t", SCHEMA)
+    for i in range(1000):
+        table.append(1, body([i]))
+        table.read(i, None, 1 << 30)
+    assert len(table.read(0, None, 1 << 30)) <= 10
+
+
+def test_blocks_stop_growing_at_their_limit() -> None:
+    table = StreamTable("t", pa.schema([("id", pa.int64())]))
+    big = pa.record_batch([list(range(BLOCK_ROWS))], schema=table.schema)
+    small = pa.record_batch([list(range(1000))], schema=table.schema)
+    for part in (big, small, big, small, small):
+        table.append(part.num_rows, memoryview(part.serialize().to_pybytes()))
+    sizes = [part.num_rows for part in table.read(0, None, 1 << 30)]
+    assert sum(sizes) == table.rows
+    assert max(sizes) == BLOCK_ROWS
+
+
+def test_a_read_stops_at_its_bytes_but_gives_at_least_one_row() -> None:
+    table = StreamTable("t", SCHEMA)
+    table.append(1000, body(list(range(1000))))
+    some = table.read(0, None, 4000)
+    assert 0 < sum(part.num_rows for part in some) < 1000
+    assert sum(pa.ipc.get_record_batch_size(part) for part in some) <= 4000
+    assert ids_of(table.read(5, None, 0)) == [5]
+
+
+def test_digests_are_equal_exactly_for_equal_batches_in_equal_order() -> None:
+    tables = [StreamTable("t", SCHEMA) for _ in range(3)]
+    for table in tables[:2]:
+        table.append(2, body([1, 2]))
+        table.append(1, body([3]))
+    tables[2].append(1, body([3]))
+    tables[2].append(2, body([1, 2]))
+    assert tables[0].digest == tables[1].digest
+    assert tables[0].digest != tables[2].digest
+
+
+def test_bytes_that_are_no_batch_of_the_table_are_refused() -> None:
+    table = StreamTable("t", SCHEMA)
+    good = bytes(body(list(range(50))))
+    assert table.decode(good).num_rows == 50
+    other = pa.record_batch([[1.5]], names=["x"]).serialize().to_pybytes()
+    for bad in (b"", b"x" * 100, good[:40], good[: len(good) // 2], other):
+        with pytest.raises(BatchError, match="no batch of table t"):
+            table.decode(bad)
+
+
+def test_a_damaged_batch_is_refused_or_still_a_valid_batch() -> None:
+    table = StreamTable("t", SCHEMA)
+    good = bytes(body(list(range(50))))
+    dice = random.Random(7)
+    refused = 0
+    for _ in range(500):
+        damaged = bytearray(good)
+        for _ in range(dice.randrange(1, 4)):
+            damaged[dice.randrange(len(damaged))] = dice.randrange(256)
+        try:
+            table.decode(bytes(damaged)).to_pylist()
+        except BatchError:
+            refused += 1
+    assert refused > 50
