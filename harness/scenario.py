@@ -179,7 +179,7 @@ class RandomPart(_Part):
             raise ValueError("`for` must be shorter than `every`: each fault ends before the next")
         if self.until < 2 * self.every:
             raise ValueError(
-                "`until` leaves no room for a fault: it must be at least twice `every`"
+                "`until` leaves room for no fault: it is at least twice `every`"
             )
         return self
 
@@ -331,30 +331,12 @@ def schema() -> dict[str, Any]:
 
 def _problems(scenario: Scenario) -> Iterator[Complaint]:
     cluster, members = scenario.cluster, scenario.cluster.aliases
-    for section, words in (
-        ("node_config", list(cluster.node_config)),
-        ("bugs", [alias for alias in cluster.bugs if alias != "all"]),
-    ):
-        for alias in words:
-            if alias not in members:
-                known = (*members, "all") if section == "bugs" else members
-                yield (
-                    ("cluster", section, alias),
-                    f"cluster.{section}.{alias}: no such member{closest(alias, known)}",
-                )
-    bugs = SYSTEMS[cluster.system].bugs
-    for alias, names in cluster.bugs.items():
-        for at, name in enumerate(names):
-            if name not in bugs:
-                where = f"cluster.bugs.{alias}[{at}]"
-                yield (
-                    ("cluster", "bugs", alias, at),
-                    f"{where}: unknown bug {name!r}{closest(name, bugs)}",
-                )
-    for path, sentence in SYSTEMS[cluster.system].problems(cluster.setup()):
-        yield ("cluster", *path), f"cluster.{sentence}"
-    steps = scenario.fixed()
-    for path, sentence in problems(steps, members, scenario.duration):
+    unnamed = list(_unknown_names(cluster))
+    yield from unnamed
+    if not unnamed:
+        for path, sentence in SYSTEMS[cluster.system].problems(cluster.setup()):
+            yield ("cluster", *path), f"cluster.{sentence}"
+    for path, sentence in problems(scenario.fixed(), members, scenario.duration):
         yield path, f"{spell_path(path)}: {sentence}"
     for path, part in scenario.random_parts():
         if part.until > scenario.duration:
@@ -366,6 +348,30 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
+
+
+def _unknown_names(cluster: ClusterPart) -> Iterator[Complaint]:
+    members = cluster.aliases
+    for section, words in (
+        ("node_config", list(cluster.node_config)),
+        ("bugs", [alias for alias in cluster.bugs if alias != "all"]),
+    ):
+        for alias in words:
+            if alias not in members:
+                known = (*members, "all") if section == "bugs" else members
+                yield (
+                    ("cluster", section, alias),
+                    f"cluster.{section}.{alias}: no such member{closest(alias, known)}",
+                )
+    bugs = sorted(SYSTEMS[cluster.system].bugs)
+    for alias, names in cluster.bugs.items():
+        for at, name in enumerate(names):
+            if name not in bugs:
+                where = f"cluster.bugs.{alias}[{at}]"
+                yield (
+                    ("cluster", "bugs", alias, at),
+                    f"{where}: unknown bug {name!r}{closest(name, bugs)}",
+                )
 
 
 def _error(found: list[Complaint], document: Document) -> ScenarioError:

@@ -8,6 +8,7 @@ import msgspec
 
 from .complaints import Complaint
 from .document import Path
+from .document import spell as spell_path
 from .fault import Fault
 from .nemeses import NEMESES
 from .nemeses.nemesis import Planned
@@ -111,7 +112,7 @@ def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complai
                 until = "" if first.for_s is None else f" for {spell(first.for_s)}"
                 yield (
                     (*path, "kill"),
-                    f"hits a member that is dead already: step {earlier_path[-1]} "
+                    f"hits a member that is dead already: {spell_path(earlier_path)} "
                     f"kills {_said(first.target)} at {spell(began)}{until}",
                 )
 

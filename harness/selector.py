@@ -62,7 +62,7 @@ def parse(raw: object) -> Selector:
 def unknown(selector: Selector, members: Sequence[str], names: Collection[str]) -> str | None:
     """A sentence about the first word that means nothing, with what would be right."""
     for word in selector.words:
-        known = [*WORDS, *members, *names]
+        known = list(dict.fromkeys([*WORDS, *members, *names]))
         if word not in known:
             return f"{word!r} is no member{closest(word, known)}"
     return None

@@ -53,9 +53,7 @@ class HaStream:
                 allow_seeded_bugs=True,
             )
         except ConfigError as error:
-            at = (error.line or 1) - 1
-            path = lines[at][0] if error.file == CLUSTER_FILE and at < len(lines) else ("config",)
-            sentence = error.message.removeprefix(f"{path[-1]}: ")
+            path, sentence = _placed(error, lines)
             yield path, f"{'.'.join(path)}: {sentence}"
 
     def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
@@ -77,6 +75,16 @@ class HaStream:
 
     async def open(self, site: Site, timeout_s: float) -> RowConnection | None:
         return await open_connection(site, GROUP, timeout_s)
+
+
+def _placed(
+    error: ConfigError, lines: list[tuple[tuple[str, ...], str]]
+) -> tuple[tuple[str, ...], str]:
+    """Where below `cluster` a complaint about cluster.cfg belongs, without the place in it."""
+    if error.file != CLUSTER_FILE or error.line is None:
+        return ("config",), error.message
+    path, line = lines[error.line - 1]
+    return path, error.message.removeprefix(f"{line.partition('=')[0]}: ")
 
 
 def _parts(setup: Setup) -> Iterator[tuple[tuple[str, ...], Mapping[str, Option]]]:

@@ -3,7 +3,8 @@
 A pipe is one connection that `from` dialled to `to`, carried over two sockets. Rule 1: bytes leave
 in the order in which they came. Rule 2: while the link is cut nothing is read from either socket,
 so that bytes are neither forwarded nor lost: they wait in the kernel's buffers, and whoever writes
-feels it as one does when a cable is out. A connection that is made while the link is cut hangs.
+feels it as one does when a cable is out. (What was read in the last moment waits here.) A
+connection that is made while the link is cut hangs.
 Rule 3: delay and rate concern what `from` sends; what comes back on the same connection (greetings)
 only waits for cuts, because the members answer on connections of their own.
 """
@@ -67,13 +68,16 @@ class Pipe:
         # Invariant: times do not decrease.
         self._queue: deque[tuple[float, bytes | None]] = deque()
         self._queued_bytes = 0
+        # What the far side had sent when the link was cut.
+        self._held: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     def accepted(self, near: asyncio.Transport) -> None:
         self.near = near
         self.gate.pipes.add(self)
-        self.changed()
+        # Transports begin to read only after they have been announced.
+        self._loop.call_soon(self.changed)
 
     def changed(self) -> None:
         """The link's state or a buffer's level is another now: read, connect, send accordingly."""
@@ -88,8 +92,7 @@ class Pipe:
     def forward(self, data: bytes) -> None:
         """Carry what the near side sent."""
         state = self.gate.state
-        assert self.far is not None
-        if not self._queue and state == OPEN:
+        if self.far is not None and not self._queue and state == OPEN:
             self.far.write(data)
             return
         step = len(data)
@@ -103,7 +106,9 @@ class Pipe:
 
     def backward(self, data: bytes) -> None:
         """Carry what the far side sent."""
-        if self.near is not None:
+        if self.gate.state.cut:
+            self._held.append(data)
+        elif self.near is not None:
             self.near.write(data)
 
     def near_ended(self) -> None:
@@ -135,7 +140,7 @@ class Pipe:
 
     def connected(self, far: asyncio.Transport) -> None:
         self.far = far
-        self._pump()
+        self._loop.call_soon(self._pump)
 
     async def _connect(self) -> None:
         try:
@@ -161,6 +166,9 @@ class Pipe:
             self._timer = None
         if self.far is not None and not self.gate.state.cut:
             self._send_due(self.far)
+            held, self._held = self._held, []
+            for data in held:
+                self.backward(data)
         self._read_where_there_is_room()
 
     def _send_due(self, far: asyncio.Transport) -> None:
@@ -206,9 +214,7 @@ class _Near(asyncio.Protocol):
         self._pipe = pipe
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        near = cast(asyncio.Transport, transport)
-        near.pause_reading()
-        self._pipe.accepted(near)
+        self._pipe.accepted(cast(asyncio.Transport, transport))
 
     def data_received(self, data: bytes) -> None:
         self._pipe.forward(data)

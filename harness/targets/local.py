@@ -17,7 +17,7 @@ from .target import Capability, ProcessState
 READY_S = 15.0
 """How long a member may take from its start to its first answer."""
 
-_ASK_AGAIN_S = 0.02
+_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
 
 
 class LocalCluster:
@@ -122,7 +122,7 @@ class LocalCluster:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + READY_S
         while (left_s := deadline - loop.time()) > 0:
-            connection = await self._system.open(self._sites[alias], left_s)
+            connection = await self._system.open(self._sites[alias], min(left_s, _ASK_S))
             if connection is not None:
                 connection.close()
                 return True

@@ -7,6 +7,7 @@ the control socket ends, so does it: a harness that dies leaves no proxy behind.
 import asyncio
 import socket
 import sys
+from typing import cast
 
 import msgspec
 import uvloop
@@ -49,8 +50,7 @@ class _Echo(asyncio.Protocol):
     """The far end of probes: it gives back what it gets."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._transport.write(data)

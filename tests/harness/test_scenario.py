@@ -1,0 +1,345 @@
+"""What scenarios may say, and the exact complaints about those that may not."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import pytest
+from delphic.harness import shipped
+from delphic.harness.errors import ScenarioError, UsageError
+from delphic.harness.scenario import load, schema
+
+HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
+
+TIMES = "at, after, then"
+KINDS = "partition, one-way, heal, kill, restart, pause, resume, delay, rate, random"
+WORDS = "one, leader, follower, followers, majority, minority, all"
+
+
+def complaint(text: str) -> str:
+    with pytest.raises(ScenarioError) as caught:
+        load(text, "my.yaml")
+    assert caught.value.exit_code == 2
+    return str(caught.value)
+
+
+def fault(text: str) -> str:
+    return complaint(f"{HEAD}faults:\n  - {text}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "my.yaml: a scenario is a mapping with the keys name, workload, …"),
+        ("- a\n", "my.yaml: a scenario is a mapping with the keys name, workload, …"),
+        ("a: [\n", "my.yaml:2: not YAML: expected the node content, but found '<stream end>'"),
+        ("1: x\n", "my.yaml:1: the key 1 is not a word"),
+        ("a: 2001-99-99\n", "my.yaml:1: a: month must be in 1..12"),
+        ("a: &a [*a]\n", "my.yaml:1: nested too deeply"),
+        (f"{HEAD}duration: 3s\n", "my.yaml:4: duration: said twice, first on line 3"),
+        ("name: mine\nduration: 15s\n", "my.yaml:1: workload: is missing"),
+        (
+            f"{HEAD}limit: {{}}\n",
+            "my.yaml:4: limit: unknown key; did you mean 'limits'? (known: name, title, "
+            "description, promises, cluster, workload, duration, faults, limits, expect, requires)",
+        ),
+        (
+            f"{HEAD}limits: {{lead: 3s}}\n",
+            "my.yaml:4: limits.lead: unknown key; did you mean 'leader'? "
+            "(known: leader, first_ack, replicas)",
+        ),
+        (
+            HEAD.replace("{name: log}", "{name: lgo}"),
+            "my.yaml:2: workload.name: unknown value 'lgo'; did you mean 'log'? (known: log)",
+        ),
+        (
+            HEAD.replace("log}", "log, clients: many}"),
+            "my.yaml:2: workload.clients: must be a whole number, not 'many'",
+        ),
+        (
+            HEAD.replace("log}", "log, clients: 0}"),
+            "my.yaml:2: workload.clients: must be at least 1, not 0",
+        ),
+        (
+            HEAD.replace("log}", "log, clients: true}"),
+            "my.yaml:2: workload.clients: must be a whole number, not True",
+        ),
+        (
+            HEAD.replace("log}", "log, rate: fast}"),
+            "my.yaml:2: workload.rate: must be operations a second above 0, or max, not 'fast'",
+        ),
+        (
+            HEAD.replace("log}", "log, batch: {min: 9, max: 3}}"),
+            "my.yaml:2: workload.batch: min (9) is above max (3)",
+        ),
+        (
+            HEAD.replace("log}", "log, read_share: 1}"),
+            "my.yaml:2: workload.read_share: must be below 1.0, not 1",
+        ),
+        (
+            HEAD.replace("15s", "15"),
+            "my.yaml:3: duration: must be a duration like 250ms, 2s or 1m, not 15",
+        ),
+        (
+            HEAD.replace("15s", "500ms"),
+            "my.yaml:3: duration: a run lasts at least 1s and at most 3600s, not 500ms",
+        ),
+        (
+            HEAD.replace("mine", "My Run"),
+            "my.yaml:1: name: must be lower-case letters, digits and hyphens, not 'My Run'",
+        ),
+        (
+            f"{HEAD}cluster: {{members: 2}}\n",
+            "my.yaml:4: cluster.members: must be at least 3, not 2",
+        ),
+        (
+            f"{HEAD}cluster: {{members: 10}}\n",
+            "my.yaml:4: cluster.members: must be at most 9, not 10",
+        ),
+        (
+            f"{HEAD}cluster: {{system: raftish}}\n",
+            "my.yaml:4: cluster.system: unknown system 'raftish' (known: hastream)",
+        ),
+        (
+            f"{HEAD}cluster:\n  config:\n    raftElectionTik: 30\n",
+            "my.yaml:6: cluster.config.raftElectionTik: unknown option 'raftElectionTik'; "
+            "did you mean raftElectionTick?",
+        ),
+        (
+            f"{HEAD}cluster:\n  node_config:\n    n2: {{raftElectionTick: 1}}\n",
+            "my.yaml:6: cluster.node_config.n2.raftElectionTick: "
+            "want a whole number of 10 ms from 2 to 60000, got '1'",
+        ),
+        (
+            f"{HEAD}cluster: {{config: {{raftElectionTick: null}}}}\n",
+            "my.yaml:4: cluster.config.raftElectionTick: "
+            "must be text, a number, true or false, not None",
+        ),
+        (
+            f"{HEAD}cluster: {{config: {{seededBugs: stale-read}}}}\n",
+            "my.yaml:4: cluster.config.seededBugs: not for scenarios: say it in `cluster.bugs`",
+        ),
+        (
+            f"{HEAD}cluster: {{node_config: {{n4: {{}}}}}}\n",
+            "my.yaml:4: cluster.node_config.n4: no such member (known: n1, n2, n3)",
+        ),
+        (
+            f"{HEAD}cluster: {{bugs: {{n1: [stale-reed]}}}}\n",
+            "my.yaml:4: cluster.bugs.n1[0]: unknown bug 'stale-reed'; did you mean 'stale-read'? "
+            "(known: ack-before-fsync, ack-before-quorum, commit-old-term, stale-read, vote-twice)",
+        ),
+        (
+            f"{HEAD}promises: [HS-1, HS-27]\n",
+            "my.yaml:4: promises[1]: 'HS-27' is no promise; "
+            "there are HS-1 to HS-26 and PR-1 to PR-31",
+        ),
+        (
+            f"{HEAD}expect: {{verdict: fail}}\n",
+            "my.yaml:4: expect: a scenario that expects `fail` names the `promises` that break",
+        ),
+        (
+            f"{HEAD}requires: [powercut]\n",
+            "my.yaml:4: requires[0]: unknown value 'powercut'; did you mean 'power-cut'? "
+            "(known: cut, delay, rate, kill, pause, power-cut)",
+        ),
+    ],
+)
+def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
+    text: str, said: str
+) -> None:
+    assert complaint(text) == said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("leader", "faults[0]: must be a mapping of keys to values, not 'leader'"),
+        ("{at: 2s, for: 1s}", f"faults[0]: says one fault of {KINDS}; found none"),
+        (
+            "{at: 2s, kill: n1, pause: n2}",
+            f"faults[0]: says one fault of {KINDS}; found kill and pause",
+        ),
+        ("{kill: n1}", f"faults[0]: needs one moment of {TIMES}; found none"),
+        (
+            "{at: 1s, then: 1s, kill: n1}",
+            f"faults[0]: needs one moment of {TIMES}; found at and then",
+        ),
+        (
+            "{after: new-leader, kill: n1}",
+            "faults[0]: `after` and `within` go together: the event, and how long to wait",
+        ),
+        (
+            "{after: newleader, within: 1s, kill: n1}",
+            "faults[0].after: unknown value 'newleader'; did you mean 'new-leader'? "
+            "(known: new-leader)",
+        ),
+        ("{at: 20s, kill: n1}", "faults[0]: begins at 20s, but the run ends at 15s (`duration`)"),
+        (
+            "{at: 14s, kill: n1, for: 2s}",
+            "faults[0]: lasts until 16s, but the run ends at 15s: "
+            "shorten `for` or raise `duration`",
+        ),
+        (
+            "{at: 2s, kill: leeder}",
+            "faults[0].kill: 'leeder' is no member; did you mean 'leader'? "
+            f"(known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{at: 2s, kill: n4}",
+            f"faults[0].kill: 'n4' is no member (known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{at: 2s, kill: 3}",
+            "faults[0].kill: must name members, like leader, follower or [n1, n2], not 3",
+        ),
+        (
+            "{at: 2s, kill: n1 and n2}",
+            "faults[0].kill: 'n1 and n2' is not understood; "
+            "write several members as a list: [n1, n2]",
+        ),
+        (
+            "{at: 2s, kill: not n1 n2}",
+            "faults[0].kill: 'not n1 n2' is not understood; write it like: not old nor leader",
+        ),
+        (
+            "{at: 2s, partition: haves}",
+            "faults[0].partition: 'haves' is no member; did you mean 'halves'? "
+            f"(known: {WORDS}, halves, majority-ring, bridge, n1, n2, n3)",
+        ),
+        (
+            "{at: 2s, partition: majority-ring}",
+            "faults[0].partition: a majority-ring needs at least 4 members, not 3",
+        ),
+        ("{at: 2s, partition: [[n1], [n2]]}", "faults[0].partition: n3 is in no group"),
+        (
+            "{at: 2s, partition: [[n1, n2], [n2, n3]]}",
+            "faults[0].partition: n2 is in more than one group",
+        ),
+        (
+            "{at: 2s, partition: [[n1], n2]}",
+            "faults[0].partition: groups must be lists of members, like [[n1], [n2, n3]]",
+        ),
+        ("{at: 2s, one-way: {from: n1}}", "faults[0].one-way.to: is missing"),
+        (
+            "{at: 2s, delay: {links: al, by: 1s}}",
+            "faults[0].delay.links: unknown value 'al'; did you mean 'all'? (known: all)",
+        ),
+        (
+            "{at: 2s, rate: {limit: 3kB}}",
+            "faults[0].rate.limit: must be a rate like 500B/s, 64kB/s or 2MB/s, not '3kB'",
+        ),
+        ("{at: 2s, restart: n1}", "faults[0].restart: no member is killed before"),
+        ("{at: 2s, resume: n1}", "faults[0].resume: no member is paused before"),
+        ("{at: 2s, heal: all}", "faults[0].heal: no step before this one touches the network"),
+        (
+            "{at: 2s, heal: old}",
+            "faults[0].heal: no network fault before this one is called 'old' (known: all)",
+        ),
+        (
+            "{at: 2s, restart: n1, for: 1s}",
+            "faults[0]: `restart` undoes other faults; it has no `for`",
+        ),
+        (
+            "{at: 2s, kill: n1, as: leader}",
+            "faults[0].as: 'leader' has a meaning already; choose another word",
+        ),
+        (
+            "{random: {from: [kil], every: 2s, for: 1s, until: 9s}}",
+            "faults[0].random.from[0]: unknown fault 'kil'; did you mean 'kill'? "
+            "(known: partition, one-way, kill, pause, delay, rate)",
+        ),
+        (
+            "{random: {from: [kill: n9], every: 2s, for: 1s, until: 9s}}",
+            f"faults[0].random.from[0]: 'n9' is no member (known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{random: {from: [kill], every: 2s, for: 2s, until: 9s}}",
+            "faults[0].random: `for` must be shorter than `every`: each fault ends before the next",
+        ),
+        (
+            "{random: {from: [kill], every: 2s, for: 1s, until: 3s}}",
+            "faults[0].random: `until` leaves room for no fault: it is at least twice `every`",
+        ),
+        (
+            "{random: {from: [kill], every: 2s, for: 1s, until: 19s}}",
+            "faults[0].random.until: 19s is after the end of the run (15s, `duration`)",
+        ),
+        (
+            "{at: 2s, random: {from: [kill], every: 2s, for: 1s, until: 9s}}",
+            "faults[0]: `random` draws its own moments; remove `at`",
+        ),
+    ],
+)
+def test_an_impossible_fault_is_refused_before_anything_starts(text: str, said: str) -> None:
+    assert fault(text) == f"my.yaml:5: {said}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (
+            "[{at: 2s, kill: n1, for: 5s}, {at: 3s, kill: [n1, n2]}]",
+            "faults[1].kill: hits a member that is dead already: faults[0] kills n1 at 2s for 5s",
+        ),
+        (
+            "[{at: 2s, kill: [n1, n2]}, {at: 9s, kill: all}]",
+            "faults[1].kill: hits a member that is dead already: faults[0] kills n1, n2 at 2s",
+        ),
+        (
+            "[{at: 2s, kill: n1}, {at: 3s, restart: n2}]",
+            "faults[1].restart: n2 is never killed before",
+        ),
+    ],
+)
+def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> None:
+    assert complaint(f"{HEAD}faults: {steps}\n") == f"my.yaml:4: {said}"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        "[{at: 2s, kill: n1, for: 1s}, {at: 3s, kill: n1}]",
+        "[{at: 2s, kill: n1}, {at: 3s, restart: n1}, {at: 4s, kill: n1}]",
+        "[{at: 2s, kill: leader, for: 5s}, {at: 3s, kill: leader}]",
+        "[{at: 2s, partition: leader, as: old}, {after: new-leader, within: 5s, kill: not old}]",
+        "[{at: 2s, partition: [[n1], [n2, n3]]}, {then: 1s, heal: all}]",
+        "[{at: 1s, one-way: {from: leader, to: others}, as: deaf}, {then: 2s, heal: deaf}]",
+        "[{at: 1s, delay: {by: 300ms}}, {at: 1s, rate: {links: {from: n1, to: n2}, limit: 9kB/s}}]",
+        "[{random: {from: [partition, kill: leader, pause], every: 2s, for: 1s, until: 14s}}]",
+    ],
+)
+def test_steps_that_can_be_done_are_taken(steps: str) -> None:
+    assert load(f"{HEAD}faults: {steps}\n", "my.yaml").name == "mine"
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_text() -> None:
+    text = "name: mine\nworkload: {name: log, clients: 0}\nduration: 15\nfaults: [{at: 1s}]\n"
+    assert [line.split(": ")[0] for line in complaint(text).split("\n")] == [
+        "my.yaml:2",
+        "my.yaml:3",
+        "my.yaml:4",
+    ]
+
+
+def test_every_shipped_scenario_is_read_and_named_after_its_file() -> None:
+    names = shipped.names()
+    assert {"quickstart", "majority-ring", "one-way", "kill-all", "no-faults"} <= set(names)
+    assert [shipped.scenario(name).name for name in names] == names
+    assert all(shipped.scenario(name).title for name in names)
+
+
+def test_an_unknown_scenario_is_answered_with_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="no scenario 'quikstart'; did you mean 'quickstart'"):
+        shipped.text_of("quikstart")
+    with pytest.raises(UsageError, match=r"cannot read nowhere\.yaml: No such file"):
+        shipped.text_of("nowhere.yaml")
+
+
+def test_the_json_schema_knows_every_key_of_every_shipped_scenario() -> None:
+    made: dict[str, Any] = schema()
+    step = made["$defs"]["Step"]["properties"]
+    assert set(KINDS.split(", ")) <= set(step)
+    assert {"at", "after", "then", "for", "as", "within"} <= set(step)
+    assert json.loads(json.dumps(made)) == made
+    text = files("delphic").joinpath("scenarios/quickstart.yaml").read_text()
+    assert all(f"{key}:" in text for key in made["required"])
