@@ -74,7 +74,8 @@ def _leader(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
     if acknowledged is not None and acknowledged.completion is not None:
         signs.append(acknowledged.completion)
     first = min(signs, key=lambda op: op.index, default=None)
-    if first is None and _standing_leader(evidence.history, heal) is not None:
+    is_late = first is None or _since(heal, first) > limit_s
+    if is_late and _has_standing_leader(evidence.history, heal):
         # Roles are recorded when they change: a leader that just stays leaves no further sign.
         first = heal
     name, promises = "leader", ("HS-22",)
@@ -170,10 +171,10 @@ def is_leading(value: Any) -> bool:
     return isinstance(value, dict) and value.get("role") == "leader"
 
 
-def _standing_leader(history: History, heal: Op) -> str | None:
-    """A member whose last observed role before the heal was leader."""
-    last = {op.node: op for op in history.of(OBSERVER) if op.f == "role" and op.index < heal.index}
-    return next((node for node, op in last.items() if is_leading(op.value)), None)
+def _has_standing_leader(history: History, heal: Op) -> bool:
+    """Whether some member led before the heal and was never seen in another role since."""
+    last = {op.node: op for op in history.of(OBSERVER) if op.f == "role"}
+    return any(op.index < heal.index and is_leading(op.value) for op in last.values())
 
 
 def _first_acknowledgement(history: History, heal: Op) -> Call | None:

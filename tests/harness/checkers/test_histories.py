@@ -219,6 +219,7 @@ def test_liveness_measures_what_it_judges() -> None:
         ("a-leader-after-the-limit", ("HS-22", "HS-23", "HS-26")),
         ("a-leader-but-no-acknowledgement", ("HS-23", "HS-26")),
         ("the-first-acknowledgement-after-the-limit", ("HS-23", "HS-26")),
+        ("a-standing-leader-that-acknowledges-nothing-for-long", ("HS-23", "HS-26")),
         ("a-replica-stays-behind", ("HS-25",)),
         ("a-member-never-answers", ("HS-25",)),
     ],
