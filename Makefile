@@ -14,7 +14,7 @@ test: lint
 lint: $(VENV)/ready build/link/delphic
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	cd build/link && ../../$(BIN)/mypy --config-file ../../pyproject.toml delphic/__main__.py delphic/model delphic/impl delphic/harness delphic/reports
+	cd build/link && MYPYPATH=. ../../$(BIN)/mypy --explicit-package-bases --config-file ../../pyproject.toml delphic/__main__.py delphic/model delphic/impl delphic/harness delphic/reports
 	$(BIN)/lint-imports
 
 format: $(VENV)/ready

@@ -1,0 +1,1 @@
+"""Every reachable state of a model, at the speed of compiled code."""

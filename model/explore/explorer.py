@@ -1,0 +1,396 @@
+"""Breadth-first search over compiled tables, level by level, on all cores.
+
+A level is finished before a violation is reported, so the path found is a shortest one whatever
+the number of workers. `explore_naively` is the same search in obvious Python.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..actor import Bag, Fifo, Kind, Model, Scope, Soup
+from .facts import NOTE
+from .frontier import Block, Rows, Shard, Store
+from .kernel import DROP_BASE, RESET_BASE
+from .kernel_admit import admit
+from .kernel_channels import expand_held
+from .kernel_soup import expand_soup
+from .naive import never_fired, verdicts_on_state
+from .result import Finding, Path, Result
+from .tables import Tables
+from .world import Drop, Global, Move, Reset, World
+
+CHUNK = 1 << 15
+"""Rows that a worker expands between two admissions: their candidates stay in cache."""
+
+MISSES = 1 << 16
+FLAGS = 1 << 12
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop early: states, depth, bytes held, seconds. None: never."""
+
+    states: int | None = None
+    depth: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told after each level."""
+
+    depth: int
+    states: int
+    transitions: int
+    queue: int
+    bytes_held: int
+    seconds: float
+
+
+class Explorer:
+    """One exploration of one model."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        symmetry: bool = False,
+        workers: int = 1,
+        seed: int = 0,
+        limits: Limits | None = None,
+        watch: Callable[[Progress], None] | None = None,
+    ) -> None:
+        self.model = model
+        self.world = World(model)
+        self.workers = workers
+        self.limits = limits or Limits()
+        self.watch = watch
+        self.tables = Tables(model, seed=seed, symmetry=symmetry)
+        self.kind = {Soup: 0, Bag: 1, Fifo: 2}[type(model.network)]
+        self.result = Result(model.name)
+        self.broken: list[tuple[str, str, int, int]] = []
+        self.losses = 0
+        self.depth = 0
+        self.on_state = [
+            p
+            for p in model.properties
+            if p.scope in (Scope.PAIR, Scope.TUPLE) and p.kind is not Kind.EVENTUALLY
+        ]
+        self.pairs: set[tuple[int, int]] = set()
+        self.hits: dict[str, tuple[int, int]] = {}
+        groups = len(self.tables.permutations)
+        columns = len(model.actors) + len(model.observers) + 1 + len(self.tables.links)
+        words = self._words()
+        self.shards = [
+            Shard(
+                Store(
+                    np.zeros(1 << 12, np.uint64),
+                    np.zeros(1 << 12, np.uint32),
+                    np.zeros(1 << 12, np.int32),
+                    np.zeros(1 << 10 if self.on_state else 1, np.uint64),
+                ),
+                Rows.empty(64, columns, words, groups),
+                0,
+                Rows.empty(64, columns, words, groups),
+                np.zeros(6, np.int64),
+            )
+            for _ in range(workers)
+        ]
+        capacity = 40 * CHUNK // workers + (1 << 14)
+        self.blocks = [Block.empty(workers, capacity) for _ in range(workers)]
+        self.tuples = np.empty((workers * capacity, len(model.actors) + 1), np.int64)
+        self.started = time.perf_counter()
+
+    def _words(self) -> int:
+        network = self.model.network
+        if isinstance(network, Bag):
+            return max(1, network.size)
+        return self.tables.words if isinstance(network, Soup) else 1
+
+    def run(self) -> Result:
+        self._begin()
+        with ThreadPoolExecutor(self.workers) as pool:
+            while self._rows_left() and not self.broken and self._within_limits():
+                self._level(pool)
+        self._finish()
+        return self.result
+
+    # One level.
+
+    def _begin(self) -> None:
+        initial, tables = self.world.initial(), self.tables
+        row = [tables.local(i, s) for i, s in enumerate(initial.locals)]
+        row += [tables.observer(k, s) for k, s in enumerate(initial.observers)]
+        row += [tables.budget(initial.budget)]
+        row += [int(q) for q in tables.arrays.queue_empty[: len(tables.links)]]
+        arrays, n, k = tables.arrays, len(initial.locals), len(initial.observers)
+        fps = arrays.budget_hash[row[n + k]].copy()
+        for lid in row[:n]:
+            fps += arrays.local_hash[lid]
+        for oid in row[n : n + k]:
+            fps += arrays.observer_hash[oid]
+        least = int(fps.min()) or 1
+        self.root = (least >> 40) % self.workers
+        shard = self.shards[self.root]
+        shard.rows.loc[0], shard.rows.net[0], shard.rows.fps[0] = row, 0, fps
+        shard.rows.ids[0] = self.root
+        shard.store.table[self._slot(least, shard.store.table.shape[0])] = least
+        shard.counters[0] = shard.counters[4] = shard.count = 1
+        self._check_tuple(tuple(row[:n]), self.root)
+
+    @staticmethod
+    def _slot(fp: int, size: int) -> int:
+        mixed = ((fp ^ (fp >> 32)) * 0x9E3779B97F4A7C15) & ((1 << 64) - 1)
+        return (mixed >> 20) & (size - 1)
+
+    def _rows_left(self) -> bool:
+        return any(shard.count for shard in self.shards)
+
+    def _level(self, pool: ThreadPoolExecutor) -> None:
+        todo = [np.arange(shard.count, dtype=np.int32) for shard in self.shards]
+        while any(len(rows) for rows in todo):
+            todo = self._chunk(pool, todo)
+        for shard in self.shards:
+            shard.rows, shard.following = shard.following, shard.rows
+            shard.count, shard.counters[2] = int(shard.counters[2]), 0
+        self.depth += self._rows_left()
+        if self.watch is not None:
+            self.watch(self.progress())
+
+    def _chunk(
+        self, pool: ThreadPoolExecutor, todo: list[npt.NDArray[np.int32]]
+    ) -> list[npt.NDArray[np.int32]]:
+        """Expand one chunk of every shard, admit what came out; returns the rows still to do."""
+        self._fit_words()
+        jobs = [pool.submit(self._expand, w, rows) for w, rows in enumerate(todo)]
+        outcomes = [job.result() for job in jobs]
+        misses = np.concatenate([misses for misses, _, _, _ in outcomes])
+        for w, (_, flags, transitions, _) in enumerate(outcomes):
+            self._take_flags(w, flags)
+            self.result.transitions += transitions
+        for shard in range(self.workers):
+            self.shards[shard].reserve(sum(int(block.counts[shard]) for block in self.blocks))
+        list(pool.map(self._admit, range(self.workers)))
+        self._check_new_tuples()
+        for block in self.blocks:
+            block.counts[:] = 0
+        self.tables.resolve(misses)
+        return [rest for _, _, _, rest in outcomes]
+
+    def _fit_words(self) -> None:
+        words, results = self._words(), len(self.tables.results)
+        for shard in self.shards:
+            shard.rows = shard.rows.widened(words)
+            shard.following = shard.following.widened(words)
+        self.blocks = [block.counting(results) for block in self.blocks]
+
+    def _expand(
+        self, worker: int, todo: npt.NDArray[np.int32]
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32], int, npt.NDArray[np.int32]]:
+        misses = np.empty(MISSES, np.int64)
+        deferred = np.empty(min(len(todo), CHUNK), np.int32)
+        flags = np.empty((FLAGS, 3), np.int32)
+        stat = np.zeros(8, np.int64)
+        now = todo[:CHUNK]
+        expand = expand_soup if self.kind == 0 else expand_held
+        stop = expand(
+            self.tables.arrays, self.shards[worker].rows, now, 0, self.blocks[worker],
+            self.workers, misses, deferred, flags, stat,
+        )  # fmt: skip
+        self.losses += int(stat[4])
+        rest = np.concatenate([deferred[: stat[1]], todo[stop:]])
+        return misses[: stat[0]], flags[: stat[2]], int(stat[3]), rest
+
+    def _admit(self, shard: int) -> None:
+        mine = self.shards[shard]
+        stat = mine.counters
+        stat[3] = 0
+        per = self.tuples.shape[0] // self.workers
+        view = self.tuples[shard * per : (shard + 1) * per]
+        for source, block in enumerate(self.blocks):
+            admit(
+                self.tables.arrays, self.kind, self.shards[source].rows, block, shard,
+                self.workers, mine.store, mine.following, view, stat,
+            )  # fmt: skip
+        stat[5] += stat[3]
+
+    # Properties.
+
+    def _take_flags(self, worker: int, flags: npt.NDArray[np.int32]) -> None:
+        settled: set[str] = set()
+        for row, code, refused in flags.tolist():
+            index = int(self.shards[worker].rows.ids[row])
+            if refused:
+                for name, reason in self._refusals(worker, row, code):
+                    self.broken.append((name, reason, index, code))
+                continue
+            for prop, holds in self.tables.findings[code]:
+                if not holds:
+                    self.broken.append((prop.name, "", index, code))
+                elif prop.name not in self.hits:
+                    self.hits[prop.name] = (index, code)
+                    self.result.reached[prop.name] = self.depth + 1
+                    settled.add(prop.name)
+        if settled:
+            self.tables.hits_settled(settled)
+
+    def _refusals(self, worker: int, row: int, code: int) -> list[tuple[str, str]]:
+        n, k = len(self.model.actors), len(self.model.observers)
+        note = int(self.tables.arrays.result_facts[code, NOTE])
+        ids = self.shards[worker].rows.loc[row, n : n + k].tolist()
+        found = [self.tables.refusals.get((oid, note)) for oid in ids]
+        return [(b.property, b.reason) for b in found if b is not None]
+
+    def _check_new_tuples(self) -> None:
+        if not self.on_state:
+            return
+        per = self.tuples.shape[0] // self.workers
+        n = len(self.model.actors)
+        for w, shard in enumerate(self.shards):
+            for row in self.tuples[w * per : w * per + int(shard.counters[3])].tolist():
+                self._check_tuple(tuple(row[:n]), row[n])
+
+    def _check_tuple(self, lids: tuple[int, ...], index: int) -> None:
+        locals_ = tuple(self.tables.locals[lid][1] for lid in lids)
+        for prop in self.on_state:
+            if prop.scope is Scope.TUPLE:
+                for holds in verdicts_on_state(prop, locals_):
+                    self._note_state(prop.name, prop.kind, holds, index)
+        fresh = [(a, b) for a in lids for b in lids if a != b and (a, b) not in self.pairs]
+        for a, b in fresh:
+            self.pairs.add((a, b))
+            one, two = self.tables.locals[a][1], self.tables.locals[b][1]
+            for prop in self.on_state:
+                if prop.scope is Scope.PAIR and prop.holds is not None:
+                    self._note_state(prop.name, prop.kind, prop.holds(one, two), index)
+
+    def _note_state(self, name: str, kind: Kind, holds: bool, index: int) -> None:
+        if kind is Kind.ALWAYS and not holds:
+            self.broken.append((name, "", index, 0))
+        elif kind is Kind.SOMETIMES and holds and name not in self.hits:
+            self.hits[name] = (index, 0)
+            self.result.reached[name] = 0 if index == self.root and not self.depth else -1
+
+    # The end.
+
+    def progress(self) -> Progress:
+        return Progress(
+            self.depth,
+            sum(int(s.counters[0]) for s in self.shards),
+            self.result.transitions,
+            sum(s.count for s in self.shards),
+            sum(s.bytes_held() for s in self.shards),
+            time.perf_counter() - self.started,
+        )
+
+    def _within_limits(self) -> bool:
+        now, limits = self.progress(), self.limits
+        checks = (
+            (limits.states, now.states, "states"),
+            (limits.depth, now.depth + 1, "levels"),
+            (limits.memory, now.bytes_held, "bytes"),
+            (limits.seconds, now.seconds, "seconds"),
+        )
+        for limit, value, what in checks:
+            if limit is not None and value > limit:
+                self.result.stopped_by = f"the limit of {limit:,} {what}"
+                return False
+        return True
+
+    def _finish(self) -> None:
+        result, tables = self.result, self.tables
+        result.states = sum(int(s.counters[0]) for s in self.shards)
+        result.cut = sum(int(s.counters[1]) for s in self.shards)
+        result.depth = self.depth
+        result.complete = not self.broken and not result.stopped_by
+        coverage: Counter[str] = Counter()
+        for block in self.blocks:
+            coverage.update(tables.coverage(block.fired))
+        if self.losses:
+            coverage["drop" if self.kind == 1 else "reset"] += self.losses
+        result.coverage = dict(sorted(coverage.items()))
+        result.never_fired = never_fired(self.model, coverage)
+        if self.broken:
+            name, reason, index, code = min(self.broken, key=lambda b: (b[0], b[1], b[2]))
+            result.violation = Finding(name, reason, self.path(index, code))
+        for name, (index, code) in self.hits.items():
+            result.witnesses[name] = self.path(index, code)
+            result.reached[name] = len(result.witnesses[name])
+        result.unreached = tuple(
+            p.name
+            for p in self.model.properties
+            if p.kind is Kind.SOMETIMES and p.name not in result.reached
+        )
+        result.statistics = self._statistics()
+
+    def _statistics(self) -> dict[str, Any]:
+        now, tables = self.progress(), self.tables
+        return {
+            "seconds": now.seconds,
+            "bytes_held": now.bytes_held,
+            "local_states": len(tables.locals),
+            "messages": len(tables.messages),
+            "step_calls": tables.calls,
+            "tuples": sum(int(s.counters[5]) for s in self.shards),
+            "workers": self.workers,
+            "permutations": len(tables.permutations),
+        }
+
+    def path(self, index: int, code: int) -> Path:
+        """The shortest path to a state, and over one more move; replayed, so it is real."""
+        codes = [code] if code else []
+        while index != self.root:
+            shard = self.shards[index % self.workers]
+            at = index // self.workers
+            codes.append(int(shard.store.code[at]))
+            index = int(shard.store.parent[at])
+        codes.reverse()
+        moves = [self._move(c) for c in codes]
+        return replay(self.world, moves)
+
+    def _move(self, code: int) -> Move:
+        if code > 0:
+            lid, event, _ = self.tables.results[code]
+            return Move(self.tables.locals[lid][0], event)
+        if code > RESET_BASE and self.kind == 1:
+            return Move(None, Drop(self.tables.messages[DROP_BASE - code]))
+        return Move(None, Reset(*self.tables.links[RESET_BASE - code]))
+
+
+def replay(world: World, moves: list[Move]) -> Path:
+    """Follow `moves` from the initial state by the plain meaning of the model.
+
+    Raises AssertionError where a move is not possible: then the fast explorer was wrong.
+    """
+    states: list[Global] = [world.initial()]
+    for at, move in enumerate(moves):
+        following = [s for s in world.successors(states[-1]) if s.move == move]
+        assert following, f"move {at + 1} of the path is impossible: {move}"
+        if following[0].broken is not None:
+            assert at == len(moves) - 1
+            break
+        states.append(following[0].after)
+    return Path(tuple(states), tuple(moves))
+
+
+def explore(
+    model: Model,
+    *,
+    symmetry: bool = False,
+    workers: int = 1,
+    seed: int = 0,
+    limits: Limits | None = None,
+    watch: Callable[[Progress], None] | None = None,
+) -> Result:
+    """Explore every reachable state of `model` within `limits`."""
+    return Explorer(
+        model, symmetry=symmetry, workers=workers, seed=seed, limits=limits, watch=watch
+    ).run()

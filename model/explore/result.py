@@ -1,0 +1,63 @@
+"""What an exploration found, as plain data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .world import Global, Move
+
+
+@dataclass(frozen=True)
+class Path:
+    """States from an initial one on, with the move that led to each but the first."""
+
+    states: tuple[Global, ...]
+    moves: tuple[Move, ...]
+
+    def __len__(self) -> int:
+        """Steps, not states."""
+        return len(self.moves)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A property with the path that shows it: broken (always), reached (sometimes), or stuck."""
+
+    property: str
+    reason: str
+    path: Path
+
+
+@dataclass
+class Result:
+    """Counts follow one convention in all explorers, so that they can be compared.
+
+    `states`: distinct states inside the bounds (orbits, with symmetry). `transitions`: enabled
+    moves out of them, self-loops included. `depth`: moves on the longest shortest path; the initial
+    state has depth 0. `cut`: distinct states outside the bounds, checked and not expanded.
+    """
+
+    model: str
+    states: int = 0
+    transitions: int = 0
+    depth: int = 0
+    cut: int = 0
+    complete: bool = False
+    stopped_by: str = ""
+    violation: Finding | None = None
+    reached: dict[str, int] = field(default_factory=dict)
+    witnesses: dict[str, Path] = field(default_factory=dict)
+    unreached: tuple[str, ...] = ()
+    coverage: dict[str, int] = field(default_factory=dict)
+    never_fired: tuple[str, ...] = ()
+    statistics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def holds(self) -> bool:
+        """Explored to the end, nothing broken, everything that should be reached was."""
+        return (
+            self.complete and self.violation is None and not self.unreached and not self.never_fired
+        )
+
+    def collision_probability(self) -> float:
+        """TLC's optimistic estimate: distinct x (generated - distinct) / 2^64."""
+        return self.states * max(0, self.transitions - self.states) / 2**64

@@ -1,0 +1,1 @@
+"""The promises of each model, and the ghosts that watch over time."""

@@ -1,0 +1,346 @@
+"""One member of a Raft group: election, replication, reads, snapshots, and what its disk keeps.
+
+The rules are those of Ongaro and Ousterhout 2014 (sections cited as §n) and of Ongaro's thesis
+(pre-vote §9.6, check-quorum §6.2, ReadIndex §6.4), as semantics.md §4 settles them for stream
+tables. A log is a tuple of terms: the first entry of a term is its no-op, and (index, term)
+identifies an entry.
+Index 0 lies before the log; entry i is `log[i - 1]`. Entries up to `snap` are in the snapshot: the
+tuple keeps them so that content can be compared, no rule reads them but through the snapshot.
+
+Time is abstracted: a timeout may fire whenever it is armed, and `fresh` (a leader was heard from
+within the least election timeout) may lapse at any moment.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .actor import Note, Receive, Step
+from .raft_rules import Rules
+from .raft_types import (
+    NOBODY,
+    Append,
+    AppendReply,
+    Disk,
+    Event,
+    Member,
+    Message,
+    Options,
+    Own,
+    PreVote,
+    PreVoteReply,
+    Read,
+    Replicate,
+    Role,
+    Snapshot,
+    Vote,
+    VoteReply,
+    last_term,
+    majority,
+    term_at,
+)
+
+
+@dataclass(frozen=True)
+class RaftMember:
+    """The actor: `Options` bound it, `Rules` decide."""
+
+    options: Options
+    rules: Rules = field(default_factory=Rules)
+
+    def initial(self, node: int) -> Member:
+        return self.recover(node, Disk())
+
+    def durable(self, state: Member) -> Disk:
+        return state.disk
+
+    def recover(self, node: int, durable: Disk) -> Member:
+        """A restart knows the disk and nothing else (Figure 2)."""
+        disk = self.rules.survives(durable)
+        n = self.options.members
+        return Member(
+            node, disk.term, disk.vote, Role.FOLLOWER, disk.log, disk.snap, disk.snap,
+            frozenset(), (0,) * n, (0,) * n, False, frozenset(), 0, None, disk, (),
+        )  # fmt: skip
+
+    def events(self, state: Member) -> Iterator[Event]:
+        yield from Own
+        yield from (Replicate(peer) for peer in range(self.options.members) if peer != state.me)
+
+    def step(self, state: Member, event: Event) -> Step | None:
+        match event:
+            case Receive(message):
+                return self._receive(state, message)
+            case Replicate(peer):
+                return self._replicate(state, peer)
+            case Own.TIMEOUT:
+                return self._timeout(state)
+            case Own.LAPSE:
+                return Step(state._replace(fresh=False)) if state.fresh else None
+            case Own.REQUEST:
+                return self._request(state)
+            case Own.READ:
+                return self._read(state)
+            case Own.QUORUM:
+                return self._check_quorum(state)
+            case Own.FSYNC:
+                return self._fsync(state)
+            case Own.CHECKPOINT:
+                return self._checkpoint(state)
+
+    # Elections (§5.2, §9.6).
+
+    def _timeout(self, s: Member) -> Step | None:
+        if s.role is Role.LEADER or s.term >= self.options.terms or s.fresh:
+            return None
+        if not self.options.prevote:
+            return self._campaign(s)
+        asks = tuple(
+            PreVote(s.me, peer, s.term + 1, last_term(s.log), len(s.log)) for peer in self._peers(s)
+        )
+        return self._out(s._replace(role=Role.PRECANDIDATE, votes=frozenset({s.me})), asks)
+
+    def _campaign(self, s: Member, notes: tuple[Note, ...] = ()) -> Step:
+        s = s._replace(
+            term=s.term + 1, vote=s.me, role=Role.CANDIDATE, votes=frozenset({s.me}), fresh=False
+        )
+        asks = tuple(
+            Vote(s.me, peer, s.term, last_term(s.log), len(s.log)) for peer in self._peers(s)
+        )
+        return self._out(s, asks, notes)
+
+    def _lead(self, s: Member) -> Step:
+        """§8: a new leader appends a no-op, to learn what is committed."""
+        n = self.options.members
+        s = s._replace(
+            role=Role.LEADER, votes=frozenset(), next=(len(s.log) + 1,) * n, match=(0,) * n,
+            log=(*s.log, s.term), heard=frozenset(), read=None, fresh=False,
+        )  # fmt: skip
+        return self._out(s, (), (("elected", s.me, s.term, s.log[:-1]),))
+
+    def _follow(self, s: Member, term: int) -> Member:
+        """Become a follower, in a newer term without a vote."""
+        n = self.options.members
+        vote = s.vote if term == s.term else NOBODY
+        return s._replace(
+            term=term, vote=vote, role=Role.FOLLOWER, votes=frozenset(), next=(0,) * n,
+            match=(0,) * n, heard=frozenset(), read=None,
+        )  # fmt: skip
+
+    def _on_prevote(self, s: Member, m: PreVote) -> Step | None:
+        if s.fresh or s.role is Role.LEADER:
+            return None
+        granted = m.term > s.term and self.rules.up_to_date(s.log, m.last_term, m.last_index)
+        return Step(s, (PreVoteReply(s.me, m.src, m.term if granted else s.term, granted),))
+
+    def _on_prevote_reply(self, s: Member, m: PreVoteReply) -> Step | None:
+        if s.role is not Role.PRECANDIDATE or not m.granted or m.term != s.term + 1:
+            return None
+        votes = s.votes | {m.src}
+        if len(votes) >= majority(self.options.members):
+            return self._campaign(s)
+        return Step(s._replace(votes=votes))
+
+    def _on_vote(self, s: Member, m: Vote) -> Step | None:
+        rules = self.rules
+        granted = (
+            m.term == s.term
+            and rules.may_vote(s, m)
+            and rules.up_to_date(s.log, m.last_term, m.last_index)
+        )
+        if granted:
+            s = s._replace(vote=m.src)
+        return self._out(s, (VoteReply(s.me, m.src, s.term, granted),))
+
+    def _on_vote_reply(self, s: Member, m: VoteReply) -> Step | None:
+        if s.role is not Role.CANDIDATE or not m.granted or not self.rules.counts_vote(s, m):
+            return None
+        votes = self.rules.voters(s, m)
+        if self.rules.wins(len(votes), self.options.members):
+            return self._lead(s._replace(votes=votes))
+        return Step(s._replace(votes=votes)) if votes != s.votes else None
+
+    # Replication (§5.3, §5.4).
+
+    def _request(self, s: Member) -> Step | None:
+        requests = len(s.log) - len(set(s.log))
+        if not self.rules.accepts_request(s) or requests >= self.options.entries:
+            return None
+        return self._out(s._replace(log=(*s.log, s.term)), ())
+
+    def _replicate(self, s: Member, peer: int) -> Step | None:
+        if s.role is not Role.LEADER:
+            return None
+        prev = s.next[peer] - 1
+        if prev < s.snap:
+            return Step(s, (Snapshot(s.me, peer, s.term, s.log[: s.snap]),))
+        entries = s.log[prev : prev + self.options.batch]
+        commit = min(s.commit, prev + len(entries))
+        rounds = s.read.round if s.read else 0
+        message = Append(s.me, peer, s.term, prev, term_at(s.log, prev), entries, commit, rounds)
+        return Step(s, (message,))
+
+    def _on_append(self, s: Member, m: Append) -> Step | None:
+        if self.rules.is_stale(s, m.term):
+            return Step(s, (AppendReply(s.me, m.src, s.term, False, 0, 0),))
+        if s.role is Role.LEADER:
+            return None
+        s = self._follow(s, s.term)._replace(fresh=self._leased())
+        if not self.rules.fits(s, m):
+            hint = min(len(s.log), m.prev - 1)
+            return self._out(s, (AppendReply(s.me, m.src, s.term, False, hint, m.round),))
+        log = self.rules.merged(s, m)
+        commit = self.rules.follower_commit(s, m)
+        after = s._replace(log=log, commit=commit)
+        reply = AppendReply(s.me, m.src, s.term, True, self.rules.acknowledged(after, m), m.round)
+        return self._out(after, (reply,), self._committed(s, after))
+
+    def _on_append_reply(self, s: Member, m: AppendReply) -> Step | None:
+        if s.role is not Role.LEADER or m.term != s.term:
+            return None
+        j = m.src
+        if self.options.quorum:
+            s = s._replace(heard=s.heard | {j})
+        if m.success:
+            match = self.rules.new_match(s.match[j], m)
+            after = s._replace(
+                match=_with(s.match, j, match), next=_with(s.next, j, max(s.next[j], match + 1))
+            )
+        else:
+            back = max(s.match[j] + 1, min(s.next[j] - 1, m.match + 1))
+            after = s._replace(next=_with(s.next, j, max(1, back)))
+        return self._confirm(self._advance(after), s, m)
+
+    def _advance(self, s: Member) -> Member:
+        """§5.4.2: commit by counting, and only entries of the leader's own term."""
+        for n in range(len(s.log), s.commit, -1):
+            have = sum(
+                (self.rules.own_match(s) if j == s.me else s.match[j]) >= n
+                for j in range(self.options.members)
+            )
+            if self.rules.commit_quorum(have, self.options.members) and self.rules.committable(
+                s, n
+            ):
+                return s._replace(commit=n)
+        return s
+
+    @staticmethod
+    def _committed(before: Member, after: Member) -> tuple[Note, ...]:
+        if after.commit == before.commit:
+            return ()
+        return (("commit", after.me, after.log[: after.commit]),)
+
+    # Reads (§6.4).
+
+    def _read(self, s: Member) -> Step | None:
+        if s.role is not Role.LEADER or s.read is not None or not self.rules.may_read(s):
+            return None
+        if s.rounds >= self.options.reads:
+            return None
+        read = Read(s.commit, s.rounds + 1, frozenset({s.me}))
+        begun = s._replace(read=read, rounds=s.rounds + 1)
+        begin: Note = ("read", s.me, s.term)
+        if self.rules.read_quorum(1, self.options.members):
+            return Step(begun._replace(read=None), (), (begin, ("answer", s.me, s.term, s.commit)))
+        return Step(begun, (), (begin,))
+
+    def _confirm(self, s: Member, before: Member, m: AppendReply) -> Step:
+        notes = self._committed(before, s)
+        read = s.read
+        if read is not None and m.round == read.round:
+            acks = read.acks | {m.src}
+            s = s._replace(read=read._replace(acks=acks))
+            if self.rules.read_quorum(len(acks), self.options.members):
+                s = s._replace(read=None)
+                notes += (("answer", s.me, s.term, read.at),)
+        return Step(s, (), notes)
+
+    def _check_quorum(self, s: Member) -> Step | None:
+        """§6.2: a leader that a majority does not answer steps down."""
+        if not self.options.quorum or s.role is not Role.LEADER:
+            return None
+        if len(s.heard) + 1 >= majority(self.options.members):
+            return Step(s._replace(heard=frozenset()))
+        return Step(self._follow(s, s.term))
+
+    # The disk.
+
+    def _out(self, s: Member, replies: tuple[Message, ...], notes: tuple[Note, ...] = ()) -> Step:
+        """Persist before replying: at once, or (`sync`) when the disk says so."""
+        if not self.options.sync:
+            s = s._replace(disk=self.rules.saved(s))
+            if s.role is Role.LEADER:
+                after = self._advance(s)
+                return Step(after, replies, notes + self._committed(s, after))
+            return Step(s, replies, notes)
+        if s.pending or self.rules.replies_wait(s):
+            kept = tuple(m for m in replies if m not in s.pending)
+            return Step(s._replace(pending=s.pending + kept), (), notes)
+        return Step(s, replies, notes)
+
+    def _fsync(self, s: Member) -> Step | None:
+        if not self.options.sync or (self.rules.saved(s) == s.disk and not s.pending):
+            return None
+        after = s._replace(disk=self.rules.saved(s), pending=())
+        if after.role is Role.LEADER:
+            after = self._advance(after)
+        return Step(after, s.pending, self._committed(s, after))
+
+    def _checkpoint(self, s: Member) -> Step | None:
+        """§7, HS-10: only what is committed, and durable, leaves the log."""
+        at = self.rules.checkpoint_at(s)
+        if not self.options.checkpoints or at <= s.snap or at > len(s.disk.log):
+            return None
+        after = s._replace(snap=at)
+        return Step(after._replace(disk=after.disk._replace(snap=at)), cost="checkpoint")
+
+    def _on_snapshot(self, s: Member, m: Snapshot) -> Step | None:
+        if self.rules.is_stale(s, m.term):
+            return Step(s, (AppendReply(s.me, m.src, s.term, False, 0, 0),))
+        if s.role is Role.LEADER:
+            return None
+        s = self._follow(s, s.term)._replace(fresh=self._leased())
+        index = len(m.prefix)
+        if not self.rules.installs(s, m):
+            return self._out(s, (AppendReply(s.me, m.src, s.term, True, s.commit, 0),))
+        after = s._replace(log=self.rules.installed_log(s, m), snap=index, commit=index)
+        reply = AppendReply(s.me, m.src, s.term, True, index, 0)
+        return self._out(after, (reply,), (("commit", s.me, m.prefix), ("installed", s.me)))
+
+    # Every message: a newer term makes a follower (§5.1).
+
+    def _receive(self, s: Member, m: Message) -> Step | None:
+        if isinstance(m, PreVote):
+            return self._on_prevote(s, m)
+        if isinstance(m, PreVoteReply) and m.granted:
+            return self._on_prevote_reply(s, m)
+        if m.term <= s.term:
+            return self._handle(s, m)
+        if isinstance(m, Vote) and (s.fresh or (s.role is Role.LEADER and self._leased())):
+            return None
+        s = self._follow(s, m.term)
+        return self._handle(s, m) or self._out(s, ())
+
+    def _handle(self, s: Member, m: Message) -> Step | None:
+        match m:
+            case Vote():
+                return self._on_vote(s, m)
+            case VoteReply():
+                return self._on_vote_reply(s, m)
+            case Append():
+                return self._on_append(s, m)
+            case AppendReply():
+                return self._on_append_reply(s, m)
+            case Snapshot():
+                return self._on_snapshot(s, m)
+        return None
+
+    def _leased(self) -> bool:
+        """Whether members refuse votes while they hear from a leader."""
+        return self.options.prevote or self.options.quorum
+
+    def _peers(self, s: Member) -> tuple[int, ...]:
+        return tuple(j for j in range(self.options.members) if j != s.me)
+
+
+def _with(values: tuple[int, ...], at: int, value: int) -> tuple[int, ...]:
+    return (*values[:at], value, *values[at + 1 :])

@@ -1,0 +1,123 @@
+"""A whole Raft group as a model: members, network, budgets, promises, and the mutants of each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from .actor import Model, Network, Observer, Property, Receive, Soup
+from .properties import raft as promises
+from .raft import RaftMember
+from .raft_rules import Rules
+from .raft_types import (
+    NOBODY,
+    Append,
+    AppendReply,
+    Member,
+    Options,
+    Own,
+    Read,
+    Replicate,
+)
+
+
+def rename(value: Any, permutation: Sequence[int]) -> Any:
+    """Exchange members' names in a state, message, event or ghost state."""
+    p = permutation
+    match value:
+        case Member():
+            order = sorted(range(len(p)), key=lambda j: p[j])
+            return value._replace(
+                me=p[value.me],
+                vote=_node(value.vote, p),
+                votes=frozenset(p[j] for j in value.votes),
+                next=tuple(value.next[j] for j in order),
+                match=tuple(value.match[j] for j in order),
+                heard=frozenset(p[j] for j in value.heard),
+                read=rename(value.read, p),
+                disk=value.disk._replace(vote=_node(value.disk.vote, p)),
+                pending=tuple(rename(m, p) for m in value.pending),
+            )
+        case Read():
+            return value._replace(acks=frozenset(p[j] for j in value.acks))
+        case Replicate(peer):
+            return Replicate(p[peer])
+        case (winners, log) if isinstance(winners, tuple):
+            return (tuple((term, p[node]) for term, node in winners), log)
+        case (int(committed), begun) if isinstance(begun, tuple):
+            return (committed, tuple(sorted((p[n], t, c) for n, t, c in begun)))
+        case _ if hasattr(value, "src"):
+            return value._replace(src=p[value.src], dst=p[value.dst])
+    return value
+
+
+def _node(node: int, permutation: Sequence[int]) -> int:
+    return node if node == NOBODY else permutation[node]
+
+
+def event_name(event: Any) -> str:
+    """Coverage speaks of events as Figure 2 does, and tells branches apart that matter."""
+    match event:
+        case Receive(AppendReply(success=success)):
+            return "receive append ok" if success else "receive append refused"
+        case Receive(Append(entries=entries)):
+            return "receive append" if entries else "receive heartbeat"
+        case Receive(message):
+            granted = getattr(message, "granted", None)
+            suffix = "" if granted is None else (" granted" if granted else " refused")
+            return f"receive {type(message).__name__.lower()}{suffix}"
+        case Replicate():
+            return "replicate"
+    return str(event.value)
+
+
+def raft_group(
+    options: Options,
+    *,
+    network: Network | None = None,
+    crashes: int = 0,
+    rules: Rules | None = None,
+) -> Model:
+    """A group of `options.members` members."""
+    member = RaftMember(options, rules or Rules())
+    observers: tuple[Observer, ...] = (promises.Elections(),)
+    properties: tuple[Property, ...] = (*promises.ALWAYS, promises.ELECTED, promises.COMMITTED)
+    expected = [Own.TIMEOUT.value, "replicate", "receive vote", "receive votereply granted"]
+    expected += ["receive append", "receive heartbeat", "receive append ok"]
+    if options.entries:
+        expected.append(Own.REQUEST.value)
+    if options.terms > 2:
+        expected += ["receive append refused", "receive votereply refused"]
+        properties += (promises.OVERWRITTEN,)
+    if options.prevote:
+        expected += ["receive prevote", "receive prevotereply granted"]
+    if options.reads:
+        observers += (promises.Reads(),)
+        properties += (promises.READ_SAFETY, promises.CONFIRMED)
+        expected.append(Own.READ.value)
+    if options.quorum:
+        properties += (promises.STEPPED_DOWN,)
+        expected += [Own.QUORUM.value, Own.LAPSE.value]
+    if options.checkpoints:
+        properties += (promises.INSTALLED,)
+        expected += [Own.CHECKPOINT.value, "receive snapshot"]
+    if options.sync:
+        expected.append(Own.FSYNC.value)
+    if crashes:
+        expected.append("crash")
+    return Model(
+        name="raft",
+        actors=(member,) * options.members,
+        network=network or Soup(),
+        observers=observers,
+        budgets=(("crash", crashes), ("checkpoint", options.checkpoints)),
+        properties=(*properties, promises.CONVERGED),
+        symmetric=tuple(range(options.members)),
+        rename=rename,
+        event_names=event_name,
+        expected_events=tuple(expected),
+        parameters=tuple(vars_of(options).items()),
+    )
+
+
+def vars_of(options: Options) -> dict[str, Any]:
+    """The options by name."""
+    return {name: getattr(options, name) for name in options.__dataclass_fields__}

@@ -1,0 +1,67 @@
+"""The decisions of Raft, each a pure function: what a mutant changes in one line."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from .raft_types import (
+    NOBODY,
+    Append,
+    AppendReply,
+    Disk,
+    Log,
+    Member,
+    Role,
+    Snapshot,
+    Vote,
+    VoteReply,
+    last_term,
+    majority,
+    term_at,
+)
+
+
+def merged(log: Log, prev: int, entries: Log) -> Log:
+    """§5.3: an existing entry gives way only to one of another term, and then all after it."""
+    for at, term in enumerate(entries, start=prev + 1):
+        if at > len(log) or term_at(log, at) != term:
+            return log[: at - 1] + entries[at - 1 - prev :]
+    return log
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The decisions of Raft, each a pure function, so that a mutant is one line."""
+
+    may_vote: Callable[[Member, Vote], bool] = lambda s, m: s.vote in (NOBODY, m.src)
+    up_to_date: Callable[[Log, int, int], bool] = lambda log, term, index: (
+        (term, index) >= (last_term(log), len(log))
+    )
+    counts_vote: Callable[[Member, VoteReply], bool] = lambda s, m: m.term == s.term
+    voters: Callable[[Member, VoteReply], frozenset[int]] = lambda s, m: s.votes | {m.src}
+    wins: Callable[[int, int], bool] = lambda votes, members: votes >= majority(members)
+    is_stale: Callable[[Member, int], bool] = lambda s, term: term < s.term
+    fits: Callable[[Member, Append], bool] = lambda s, m: (
+        m.prev <= s.snap or (m.prev <= len(s.log) and term_at(s.log, m.prev) == m.prev_term)
+    )
+    merged: Callable[[Member, Append], Log] = lambda s, m: merged(s.log, m.prev, m.entries)
+    acknowledged: Callable[[Member, Append], int] = lambda s, m: m.prev + len(m.entries)
+    follower_commit: Callable[[Member, Append], int] = lambda s, m: max(
+        s.commit, min(m.commit, m.prev + len(m.entries))
+    )
+    new_match: Callable[[int, AppendReply], int] = lambda old, m: max(old, m.match)
+    committable: Callable[[Member, int], bool] = lambda s, n: term_at(s.log, n) == s.term
+    own_match: Callable[[Member], int] = lambda s: len(s.disk.log)
+    commit_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
+    may_read: Callable[[Member], bool] = lambda s: (
+        s.commit > 0 and (term_at(s.log, s.commit) == s.term)
+    )
+    read_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
+    accepts_request: Callable[[Member], bool] = lambda s: s.role is Role.LEADER
+    saved: Callable[[Member], Disk] = lambda s: Disk(s.term, s.vote, s.log, s.snap)
+    survives: Callable[[Disk], Disk] = lambda disk: disk
+    replies_wait: Callable[[Member], bool] = lambda s: s.disk != Disk(s.term, s.vote, s.log, s.snap)
+    installs: Callable[[Member, Snapshot], bool] = lambda s, m: len(m.prefix) > s.commit
+    installed_log: Callable[[Member, Snapshot], Log] = lambda s, m: (
+        s.log if s.log[: len(m.prefix)] == m.prefix else m.prefix
+    )
+    checkpoint_at: Callable[[Member], int] = lambda s: s.commit

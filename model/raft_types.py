@@ -1,0 +1,175 @@
+"""The nouns of the Raft model: a member's state, its disk, its messages and events."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple
+
+from .actor import Receive
+
+NOBODY = -1
+Log = tuple[int, ...]
+
+
+class Role(Enum):
+    """What a member is in its term."""
+
+    FOLLOWER = "follower"
+    PRECANDIDATE = "precandidate"
+    CANDIDATE = "candidate"
+    LEADER = "leader"
+
+
+class Disk(NamedTuple):
+    """All that survives a crash (Figure 2, persistent state)."""
+
+    term: int = 1
+    vote: int = NOBODY
+    log: Log = ()
+    snap: int = 0
+
+
+class Read(NamedTuple):
+    """A linearizable read in progress: its index, its round, and who confirmed the leader."""
+
+    at: int
+    round: int
+    acks: frozenset[int]
+
+
+class Member(NamedTuple):
+    """One member's state. `pending`: replies that wait for the disk."""
+
+    me: int
+    term: int
+    vote: int
+    role: Role
+    log: Log
+    snap: int
+    commit: int
+    votes: frozenset[int]
+    next: tuple[int, ...]
+    match: tuple[int, ...]
+    fresh: bool
+    heard: frozenset[int]
+    rounds: int
+    read: Read | None
+    disk: Disk
+    pending: tuple["Message", ...]
+
+
+class PreVote(NamedTuple):
+    """§9.6: would you vote for me in `term`? Changes nobody's term."""
+
+    src: int
+    dst: int
+    term: int
+    last_term: int
+    last_index: int
+
+
+class PreVoteReply(NamedTuple):
+    src: int
+    dst: int
+    term: int
+    granted: bool
+
+
+class Vote(NamedTuple):
+    """§5.2, §5.4.1: RequestVote."""
+
+    src: int
+    dst: int
+    term: int
+    last_term: int
+    last_index: int
+
+
+class VoteReply(NamedTuple):
+    src: int
+    dst: int
+    term: int
+    granted: bool
+
+
+class Append(NamedTuple):
+    """§5.3: AppendEntries; empty it is a heartbeat; `round` asks to confirm a read (§6.4)."""
+
+    src: int
+    dst: int
+    term: int
+    prev: int
+    prev_term: int
+    entries: Log
+    commit: int
+    round: int
+
+
+class AppendReply(NamedTuple):
+    """`match`: where the logs agree; in a refusal, where to try next."""
+
+    src: int
+    dst: int
+    term: int
+    success: bool
+    match: int
+    round: int
+
+
+class Snapshot(NamedTuple):
+    """§7: InstallSnapshot; `prefix` stands for the tables' content up to its length."""
+
+    src: int
+    dst: int
+    term: int
+    prefix: Log
+
+
+Message = PreVote | PreVoteReply | Vote | VoteReply | Append | AppendReply | Snapshot
+
+
+class Own(Enum):
+    """Events of a member itself."""
+
+    TIMEOUT = "timeout"
+    LAPSE = "lapse"
+    REQUEST = "request"
+    READ = "read"
+    QUORUM = "quorum"
+    FSYNC = "fsync"
+    CHECKPOINT = "checkpoint"
+
+
+class Replicate(NamedTuple):
+    """The leader sends what `peer` lacks, or a heartbeat."""
+
+    peer: int
+
+
+Event = Own | Replicate | Receive
+
+
+@dataclass(frozen=True)
+class Options:
+    """Bounds and features. `sync`: fsync is a step of its own, and replies wait for it."""
+
+    members: int = 3
+    terms: int = 2
+    entries: int = 1
+    batch: int = 1
+    prevote: bool = False
+    quorum: bool = False
+    reads: int = 0
+    checkpoints: int = 0
+    sync: bool = False
+
+
+def term_at(log: Log, index: int) -> int:
+    return log[index - 1] if index else 0
+
+
+def last_term(log: Log) -> int:
+    return log[-1] if log else 0
+
+
+def majority(members: int) -> int:
+    return members // 2 + 1

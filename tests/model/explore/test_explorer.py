@@ -1,0 +1,177 @@
+"""The fast explorer against the slow one: every count, every verdict, every path length."""
+
+import sys
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from delphic.model.actor import Fifo, Kind, Model, Property, Receive, Scope, Soup, Step
+from delphic.model.explore.explorer import Limits, explore
+from delphic.model.explore.naive import explore_naively
+from delphic.model.explore.result import Result
+from delphic.model.explore.tables import Impure
+from delphic.model.raft_group import raft_group
+from delphic.model.raft_types import Options
+from hypothesis import HealthCheck, assume, given, settings
+
+sys.path.insert(0, str(Path(__file__).parent))
+from systems import Letter, Local, TableActor, system, systems
+
+
+def face(result: Result) -> dict[str, Any]:
+    """Everything that two explorers must agree on."""
+    broken = result.violation
+    return {
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "cut": result.cut,
+        "complete": result.complete,
+        "coverage": result.coverage,
+        "reached": result.reached,
+        "unreached": result.unreached,
+        "never fired": result.never_fired,
+        "broken": broken and (broken.property, broken.reason, len(broken.path)),
+    }
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=220,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(systems())
+def test_it_agrees_with_the_slow_explorer_on_random_systems(model: Model) -> None:
+    slow = explore_naively(model, max_states=1500)
+    assume(not slow.stopped_by)
+    assert face(explore(model)) == face(slow)
+    assert face(explore(model, workers=2)) == face(slow)
+
+
+@pytest.mark.slow
+@settings(
+    max_examples=60,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+@given(systems())
+def test_it_finds_the_same_orbits(model: Model) -> None:
+    slow = explore_naively(model, symmetry=True, max_states=300)
+    assume(not slow.stopped_by)
+    fast = explore(model, symmetry=True, workers=2)
+    # Which member of an orbit is kept differs, and with it nothing but the observer's wording.
+    assert face(fast) == face(slow)
+
+
+RAFTS = [
+    (Options(terms=2, entries=0), 0),
+    (Options(members=2, terms=2, entries=1), 1),
+    (Options(members=2, terms=3, entries=0, prevote=True), 0),
+    (Options(members=2, terms=2, entries=1, quorum=True), 0),
+    (Options(members=2, terms=2, entries=1, reads=1), 0),
+    (Options(members=2, terms=2, entries=0, sync=True), 1),
+    (Options(members=2, terms=2, entries=1, checkpoints=1), 0),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("options", "crashes"), RAFTS)
+def test_it_agrees_on_raft(options: Options, crashes: int) -> None:
+    model = raft_group(options, crashes=crashes)
+    slow = explore_naively(model)
+    assert slow.violation is None
+    assert face(explore(model)) == face(slow)
+
+
+@pytest.mark.slow
+def test_symmetry_leaves_one_state_an_orbit() -> None:
+    model = raft_group(Options(terms=2, entries=0))
+    orbits = explore(model, symmetry=True)
+    assert face(orbits)["states"] == face(explore_naively(model, symmetry=True))["states"]
+    assert orbits.complete
+    assert orbits.violation is None
+
+
+@pytest.mark.slow
+def test_counts_do_not_depend_on_the_seed_of_the_fingerprints() -> None:
+    model = raft_group(Options(terms=2, entries=0))
+    assert face(explore(model, seed=1)) == face(explore(model, seed=2))
+
+
+def test_a_limit_stops_the_search_and_says_so() -> None:
+    result = explore(raft_group(Options(terms=2, entries=1)), limits=Limits(states=100))
+    assert result.stopped_by == "the limit of 100 states"
+    assert not result.complete
+    assert result.violation is None
+
+
+class Impostor(TableActor):
+    """Remembers calls: no pure function."""
+
+    calls: ClassVar = [0]
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        self.calls[0] += 1
+        return Step(Local(state.me, self.calls[0] % 7, state.peer))
+
+
+def test_an_impure_handler_is_caught() -> None:
+    model = Model("impure", (Impostor(1, 2, 2, 2),) * 2, Soup())
+    with pytest.raises(Impure, match="answered differently"):
+        explore(model)
+
+
+class Favourite(TableActor):
+    """Treats actor 0 differently: not symmetric."""
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        return Step(Local(state.me, int(state.me == 0), state.peer))
+
+
+def test_a_handler_that_is_not_symmetric_is_caught() -> None:
+    model = system(1, Soup())
+    unfair = Model(
+        "unfair",
+        (Favourite(1, 2, 2, 2),) * 2,
+        Soup(),
+        symmetric=(0, 1),
+        rename=model.rename,
+        expected_events=(),
+    )
+    with pytest.raises(Impure, match="renaming"):
+        explore(unfair, symmetry=True)
+
+
+class Sender(TableActor):
+    """Sends two letters, one after the other; the receiver notes the order of arrival."""
+
+    def events(self, state: Local) -> tuple[str, ...]:
+        return ("send",)
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        if event == "send" and state.me == 0 and state.value < 2:
+            return Step(state._replace(value=state.value + 1), (Letter(0, 1, state.value),))
+        if isinstance(event, Receive) and state.me == 1:
+            return Step(state._replace(value=state.value * 2 + event.message.kind + 1))
+        return None
+
+
+def test_queues_keep_order() -> None:
+    swapped = 2 * 2 + 1
+    model = Model(
+        "order",
+        (Sender(1, 2, 2, 2),) * 2,
+        Fifo(2),
+        properties=(
+            Property("in order", Kind.ALWAYS, Scope.TUPLE, lambda ls: ls[1].value != swapped),
+        ),
+    )
+    assert explore(model).violation is None
+    soup = Model("order", model.actors, Soup(), properties=model.properties,
+                 within=lambda s: s.value < 12)  # fmt: skip
+    broken = explore(soup).violation
+    assert broken is not None
+    assert len(broken.path) == 4
