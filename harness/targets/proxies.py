@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -126,15 +127,14 @@ async def _probe(port: int, state: LinkState) -> float | None:
     """Seconds until the bytes came back; None if they did not in the time that they may take."""
     size, due_s = payload(state)
     wait_s = _CUT_WAIT_S if state.cut else due_s + _OPEN_WAIT_S
-    loop = asyncio.get_running_loop()
-    began = loop.time()
+    began = time.perf_counter()
     writer: asyncio.StreamWriter | None = None
     try:
         async with asyncio.timeout(wait_s):
             reader, writer = await asyncio.open_connection(LOOPBACK, port)
             writer.write(bytes(size))
             await reader.readexactly(size)
-            return loop.time() - began
+            return round(time.perf_counter() - began, 6)
     except (TimeoutError, OSError, asyncio.IncompleteReadError):
         return None
     finally:

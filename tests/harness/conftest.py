@@ -1,0 +1,163 @@
+"""A group that lives in memory, so that runs can be tried without processes."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from delphic.harness.leases import Lease
+from delphic.harness.op import OpType
+from delphic.harness.rundir import RunDir
+from delphic.harness.system import Answer, Connection, Setup, Status, System
+from delphic.harness.targets import TARGETS
+from delphic.harness.targets.links import OPEN, Links, Probes, pairs, payload
+from delphic.harness.targets.target import Capability, ProcessState
+
+
+class MemoryConnection:
+    """Asks a MemoryCluster, whose answers are always right."""
+
+    def __init__(self, cluster: "MemoryCluster", alias: str) -> None:
+        self._cluster = cluster
+        self._alias = alias
+        self.is_open = True
+
+    async def perform(self, f: str, key: Any, value: Any, timeout_s: float) -> Answer:
+        await asyncio.sleep(0)
+        cluster, alias = self._cluster, self._alias
+        cluster.asked.append((alias, f))
+        if cluster.states[alias] is ProcessState.DEAD:
+            self.is_open = False
+            return Answer(OpType.INFO, error="Disconnected")
+        if cluster.states[alias] is ProcessState.PAUSED or cluster.is_cut_off(alias):
+            await asyncio.sleep(timeout_s)
+            return Answer(OpType.INFO, error="Timeout")
+        if cluster.leader != alias:
+            return Answer(OpType.FAIL, error="NotLeader", leader=cluster.leader)
+        if f == "create":
+            return Answer(OpType.OK)
+        if f == "append":
+            cluster.rows.extend(value)
+            return Answer(OpType.OK, len(cluster.rows) - len(value))
+        start, limit = value
+        return Answer(OpType.OK, cluster.rows[start:][:limit])
+
+    async def status(self, key: Any, timeout_s: float) -> Status | None:
+        cluster, alias = self._cluster, self._alias
+        if cluster.states[alias] is not ProcessState.RUNNING:
+            self.is_open = cluster.states[alias] is not ProcessState.DEAD
+            await asyncio.sleep(0.01)
+            return None
+        role = "leader" if cluster.leader == alias else "follower"
+        rows = len(cluster.rows)
+        return Status(role, cluster.term, cluster.leader, rows, rows, f"{sum(cluster.rows):x}")
+
+    def close(self) -> None:
+        self.is_open = False
+
+
+class MemoryCluster:
+    """One log that all members share. It elects as soon as its leader is gone or cut off."""
+
+    def __init__(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> None:
+        self.members = setup.members
+        self.states = dict.fromkeys(self.members, ProcessState.DEAD)
+        self.links: Links = {}
+        self.rows: list[int] = []
+        self.leader: str | None = None
+        self.term = 0
+        self.asked: list[tuple[str, str]] = []
+        self.log: list[str] = []
+        """What was done to it, in order."""
+        self.deaf_to: set[str] = set()
+        """Orders that it takes and does not carry out."""
+        self.run = run
+
+    async def up(self) -> None:
+        self.log.append("up")
+        self.states = dict.fromkeys(self.members, ProcessState.RUNNING)
+        self._elect()
+
+    async def down(self) -> None:
+        self.log.append("down")
+        self.states = dict.fromkeys(self.members, ProcessState.DEAD)
+
+    async def set_links(self, links: Links) -> None:
+        self.log.append(f"links {len(links)}")
+        if "links" not in self.deaf_to:
+            self.links = dict(links)
+            self._elect()
+
+    async def probe(self, links: Links) -> Probes:
+        states = {pair: self.links.get(pair, OPEN) for pair in pairs(self.members)}
+        return {
+            pair: None if state.cut else payload(state)[1] + 0.001 for pair, state in states.items()
+        }
+
+    async def set_process(self, alias: str, state: ProcessState) -> None:
+        self.log.append(f"{alias} {state.value}")
+        if "processes" not in self.deaf_to:
+            self.states[alias] = state
+            self._elect()
+
+    def process_state(self, alias: str) -> ProcessState:
+        return self.states[alias]
+
+    def deaths(self) -> list[tuple[str, str]]:
+        return []
+
+    async def open(self, alias: str, timeout_s: float) -> Connection | None:
+        await asyncio.sleep(0)
+        if self.states[alias] is ProcessState.PAUSED:
+            await asyncio.sleep(max(0.0, timeout_s))
+        if self.states[alias] is not ProcessState.RUNNING:
+            return None
+        return MemoryConnection(self, alias)
+
+    def is_cut_off(self, alias: str) -> bool:
+        heard = [
+            peer
+            for peer in self.members
+            if peer != alias
+            and not self.links.get((alias, peer), OPEN).cut
+            and not self.links.get((peer, alias), OPEN).cut
+        ]
+        return len(heard) + 1 <= len(self.members) // 2
+
+    def _fit(self, alias: str) -> bool:
+        return self.states[alias] is ProcessState.RUNNING and not self.is_cut_off(alias)
+
+    def _elect(self) -> None:
+        if self.leader is None or not self._fit(self.leader):
+            self.leader = next((alias for alias in self.members if self._fit(alias)), None)
+            self.term += self.leader is not None
+
+
+class MemoryTarget:
+    """Groups in memory; the last one made stays at hand."""
+
+    name = "memory"
+    capabilities = frozenset(Capability) - {Capability.POWER_CUT}
+
+    def __init__(self) -> None:
+        self.last: MemoryCluster | None = None
+
+    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> MemoryCluster:
+        self.last = MemoryCluster(setup, system, run, lease)
+        return self.last
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
+    """The target `memory`, in the registry while the test runs."""
+    target = MemoryTarget()
+    monkeypatch.setitem(TARGETS, target.name, target)
+    return target
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_state_directory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Leases of tests are nobody else's business."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DELPHIC_STATE", str(tmp_path_factory.mktemp("state")))
+        yield
