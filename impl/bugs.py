@@ -4,48 +4,53 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+STALE_READ = "stale-read"
+ACK_BEFORE_QUORUM = "ack-before-quorum"
+ACK_BEFORE_FSYNC = "ack-before-fsync"
+VOTE_TWICE = "vote-twice"
+COMMIT_OLD_TERM = "commit-old-term"
+
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """What goes wrong, and the promises that it breaks."""
+    """What goes wrong, in one sentence, and the promises that it breaks."""
 
     name: str
     mistake: str
     promises: tuple[str, ...]
 
 
-BUGS: Mapping[str, Bug] = MappingProxyType(
-    {
-        bug.name: bug
-        for bug in (
-            Bug(
-                "stale-read",
-                "A leader answers reads without confirming that it still leads.",
-                ("HS-4",),
-            ),
-            Bug(
-                "ack-before-quorum",
-                "A leader commits an entry as soon as its own disk holds it.",
-                ("HS-2", "HS-3"),
-            ),
-            Bug(
-                "ack-before-fsync",
-                "A member answers before its log is synced.",
-                ("HS-2", "HS-3"),
-            ),
-            Bug(
-                "vote-twice",
-                "A vote is not made durable: a restarted member may vote again in the term.",
-                ("HS-1",),
-            ),
-            Bug(
-                "commit-old-term",
-                "A leader commits entries of older terms by counting replicas (Figure 8).",
-                ("HS-2", "HS-4"),
-            ),
-        )
-    }
+_ALL = (
+    Bug(
+        STALE_READ,
+        "A leader answers reads without confirming that it still leads.",
+        ("HS-4",),
+    ),
+    Bug(
+        ACK_BEFORE_QUORUM,
+        "A leader commits an entry as soon as its own disk holds it.",
+        ("HS-2", "HS-3"),
+    ),
+    Bug(
+        ACK_BEFORE_FSYNC,
+        "A member answers before its log is synced.",
+        ("HS-2", "HS-3"),
+    ),
+    Bug(
+        VOTE_TWICE,
+        "Term and vote are made durable only with the next entry of the log, so that a member "
+        "that restarts may vote again in the same term.",
+        ("HS-1",),
+    ),
+    Bug(
+        COMMIT_OLD_TERM,
+        "A leader commits entries of older terms by counting who holds them (Figure 8).",
+        ("HS-2", "HS-4"),
+    ),
 )
+
+BUGS: Mapping[str, Bug] = MappingProxyType({bug.name: bug for bug in _ALL})
+"""All of them by name."""
 
 
 def parse(names: Iterable[str]) -> frozenset[str]:

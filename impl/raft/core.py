@@ -1,14 +1,20 @@
 """Raft without I/O: events in, Ready out.
 
-Rule 1: everything that changes Raft state is here. Rule 2: this file knows no clock, disk, socket
-or randomness; time arrives as TimerFired, and the driver draws the election timeout.
+Rule 1: everything that changes Raft state is here, or in the parts that a core owns alone: its log
+and, while it leads, its leadership. Rule 2: no clock, disk, socket or randomness is known here;
+time arrives as TimerFired, and the driver draws the election timeout. Rule 3: what is said is
+durable. Answers and candidacies wait in `after_persist` for the disk; only what promises nothing
+new (`messages`) overtakes it: a leader's disk is one voice of many and works in parallel with the
+others (thesis §10.2.1). The driver owes what `Ready` lists, in that order.
 
-The caller owes what `Ready` lists, in that order. Sections cited (§) are those of Ongaro and
-Ousterhout, 2014; "thesis" is Ongaro's of the same year.
+Sections (§) are those of Ongaro and Ousterhout, 2014; "thesis" is Ongaro's of the same year.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import assert_never
 
+from ..bugs import VOTE_TWICE
+from .leadership import Leadership
 from .log import Log
 from .messages import (
     AppendRequest,
@@ -20,7 +26,7 @@ from .messages import (
     VoteRequest,
     VoteResponse,
 )
-from .progress import BATCH_BYTES_MAX, BATCH_COUNT_MAX, Progress
+from .progress import Progress, Window
 from .ready import (
     Event,
     Persisted,
@@ -33,41 +39,50 @@ from .ready import (
     TimerFired,
 )
 
-LEADER_TIMERS = frozenset({Timer.HEARTBEAT, Timer.QUORUM})
+ELECTION = frozenset({Timer.ELECTION})
+LEASE = frozenset({Timer.LEASE})
+HEARTBEAT = frozenset({Timer.HEARTBEAT})
+QUORUM = frozenset({Timer.QUORUM})
+FOLLOWING = ELECTION | LEASE
+LEADING = HEARTBEAT | QUORUM
 
 
 class Core:
-    """One member of one group.
+    """One member of one group. Attributes are for reading: traces and conformance look at them.
 
-    # Invariant: 0 <= commit <= log.last_index; terms in the log never exceed `term`.
-    # Invariant: `progress` and `reading` are empty unless this member leads.
+    # Invariant: no term in the log is above `term`; in a term `vote` changes from None only.
+    # Invariant: `leading` is there exactly while this member leads.
     """
 
     def __init__(
-        self, member: str, members: Sequence[str], hard_state: HardState, log: Log
+        self,
+        member: str,
+        members: Sequence[str],
+        hard_state: HardState,
+        log: Log,
+        *,
+        bugs: frozenset[str],
+        window: Window,
     ) -> None:
         assert member in members
+        assert len(set(members)) == len(members)
+        assert hard_state.term >= log.last_term, "the log knows a term that the member forgot"
         self.member = member
         self.members = tuple(sorted(members))
         self.peers = tuple(m for m in self.members if m != member)
         self.majority = len(self.members) // 2 + 1
-        self.term = max(hard_state.term, log.last_term)
-        self.vote = hard_state.vote if hard_state.term == self.term else None
+        self.bugs = bugs
+        self.window = window
+        self.term = hard_state.term
+        self.vote = hard_state.vote
         self.role = Role.FOLLOWER
         self.leader: str | None = None
+        self.lease = False
         self.log = log
-        self.commit = 0
-        self.durable = log.last_index
-        self.term_start = 0
-        self.votes: frozenset[str] = frozenset()
-        self.fresh = False
-        self.heard: frozenset[str] = frozenset()
-        self.progress: dict[str, Progress] = {}
-        self.round = 0
-        self.reading: list[tuple[int, int, tuple[int, ...]]] = []
-        self.bugs: frozenset[str] = frozenset()
+        self.votes: set[str] = set()
+        self.leading: Leadership | None = None
+        self._saved = hard_state
         self._ready = Ready()
-        self._saved = HardState(self.term, self.vote)
 
     @classmethod
     def recover(
@@ -77,30 +92,58 @@ class Core:
         hard_state: HardState,
         entries: Iterable[Entry],
         bugs: frozenset[str] = frozenset(),
+        window: Window | None = None,
     ) -> "Core":
-        """A member as its disk remembers it. The driver arms ELECTION."""
-        core = cls(member, members, hard_state, Log(list(entries)))
-        core.bugs = bugs
-        return core
+        """A follower as its disk remembers it; what is committed it learns anew.
+
+        The driver arms ELECTION. `bugs` are names from `bugs.BUGS`.
+        """
+        log = Log(entries)
+        return cls(member, members, hard_state, log, bugs=bugs, window=window or Window())
+
+    @property
+    def commit(self) -> int:
+        """How far the log is known to be committed."""
+        return self.log.commit
+
+    @property
+    def durable(self) -> int:
+        """How far this member's disk has reported to hold the log."""
+        return self.log.durable
+
+    @property
+    def progress(self) -> Mapping[str, Progress]:
+        """What a leader knows of its peers; empty for all others."""
+        return self.leading.progress if self.leading is not None else {}
 
     def step(self, event: Event) -> Ready:
-        """Take one event; the answer must be carried out before the next step's answer."""
+        """Take one event; the answer must be carried out before that of the next step."""
         ready = self._ready = Ready()
-        role, commit = self.role, self.commit
+        before = (self.role, self.term, self.leader)
+        term, commit = self.term, self.commit
         match event:
-            case TimerFired(timer):
-                self._on_timer(timer)
             case Received(message):
                 self._on_message(message)
+            case Persisted(index, its_term):
+                if self.log.persisted(index, its_term) and self.leading is not None:
+                    self.leading.count()
             case Proposed(entries):
                 self._propose(entries)
             case ReadRequested(tokens):
                 self._request_read(tokens)
-            case Persisted(index, term):
-                self._on_persisted(index, term)
+            case TimerFired(timer):
+                self._on_timer(timer)
+            case _:
+                assert_never(event)
+        assert self.term >= term
+        assert self.commit >= commit
         ready.commit = self.commit
         ready.commit_advanced = self.commit > commit
-        ready.role_changed = self.role is not role
+        ready.role_changed = (self.role, self.term, self.leader) != before
+        if self.leading is not None:
+            assert not ready.messages
+            ready.messages, self.leading.messages = self.leading.messages, []
+            ready.reads, self.leading.confirmed = self.leading.confirmed, []
         self._keep_hard_state()
         self._assert_invariants()
         return ready
@@ -110,45 +153,52 @@ class Core:
     def _on_timer(self, timer: Timer) -> None:
         match timer:
             case Timer.LEASE:
-                self.fresh = False
+                self.lease = False
             case Timer.ELECTION:
-                if self.role is not Role.LEADER:
+                if self.leading is None:
                     self._ask_around()
             case Timer.HEARTBEAT:
-                if self.role is Role.LEADER:
-                    self._arm(Timer.HEARTBEAT)
-                    self._heartbeat(retry=True)
+                if self.leading is not None:
+                    self._arm(HEARTBEAT)
+                    self.leading.beat()
             case Timer.QUORUM:
-                if self.role is Role.LEADER:
-                    self._check_quorum()
+                # V6: a leader that a majority does not answer must not go on believing.
+                if self.leading is not None and self.leading.has_quorum():
+                    self._arm(QUORUM)
+                elif self.leading is not None:
+                    self._follow(None)
 
-    def _arm(self, *timers: Timer) -> None:
-        self._ready.arm |= frozenset(timers)
-        self._ready.disarm -= frozenset(timers)
+    def _arm(self, timers: frozenset[Timer]) -> None:
+        self._ready.arm |= timers
+        self._ready.disarm -= timers
 
-    def _disarm(self, *timers: Timer) -> None:
-        self._ready.disarm |= frozenset(timers)
-        self._ready.arm -= frozenset(timers)
+    def _disarm(self, timers: frozenset[Timer]) -> None:
+        self._ready.disarm |= timers
+        self._ready.arm -= timers
 
-    # Elections: §5.2, §5.4.1; pre-vote: thesis §9.6; check-quorum: thesis §6.2.
+    # Elections: §5.2, §5.4.1; pre-vote: thesis §9.6; live leaders: thesis §4.2.3; quorum: §6.2.
 
     def _ask_around(self) -> None:
         """Would a majority vote for me? Only then is a new term worth its disturbance."""
         self.role = Role.PRECANDIDATE
         self.leader = None
-        self.fresh = False
-        self.votes = frozenset({self.member})
-        self._arm(Timer.ELECTION)
+        self.lease = False
+        self.votes = {self.member}
+        self._disarm(LEASE)
+        self._arm(ELECTION)
         if len(self.votes) >= self.majority:
             self._campaign()
             return
+        # Nothing is promised by asking, so that the disk is not waited for.
         self._ready.messages.extend(self._vote_request(p, pre=True) for p in self.peers)
 
     def _campaign(self) -> None:
-        self._enter_term(self.term + 1, vote=self.member)
+        assert self.role is Role.PRECANDIDATE
+        self._enter_term(self.term + 1)
+        self.vote = self.member
         self.role = Role.CANDIDATE
-        self.votes = frozenset({self.member})
-        self._arm(Timer.ELECTION)
+        self.votes = {self.member}
+        self._arm(ELECTION)
         if len(self.votes) >= self.majority:
             self._lead()
             return
@@ -161,129 +211,128 @@ class Core:
 
     def _lead(self) -> None:
         assert self.role is Role.CANDIDATE
+        assert self.vote == self.member
         self.role = Role.LEADER
         self.leader = self.member
-        self.votes = frozenset()
-        self.heard = frozenset()
-        self.progress = {p: Progress(next=self.log.last_index + 1) for p in self.peers}
-        self._disarm(Timer.ELECTION, Timer.LEASE)
-        self._arm(*LEADER_TIMERS)
-        self.term_start = self.log.last_index + 1
+        self.votes = set()
+        self._disarm(FOLLOWING)
+        self._arm(LEADING)
+        self.leading = Leadership(
+            self.member, self.members, self.term, self.log, window=self.window, bugs=self.bugs
+        )
         # §8: what older terms left is committed by committing something of the own term.
-        self._append([Entry(self.term, Kind.NOOP, b"")])
-        self._heartbeat(retry=False)
+        noop = Entry(self.term, Kind.NOOP, b"")
+        self._append((noop,))
+        self.leading.begin(noop)
 
-    def _enter_term(self, term: int, vote: str | None = None) -> None:
+    def _enter_term(self, term: int) -> None:
         assert term > self.term
         self.term = term
-        self.vote = vote
+        self.vote = None
         self.leader = None
 
     def _follow(self, leader: str | None) -> None:
-        """Stop doing whatever it was; known reads fail, for nobody can confirm them now."""
-        if self.role is Role.LEADER:
-            self._ready.reads_refused.extend(t for _, _, tokens in self.reading for t in tokens)
-            self._disarm(*LEADER_TIMERS)
-            self._arm(Timer.ELECTION)
+        """Become, or stay, a follower; who led until now cannot confirm reads any more."""
+        if self.leading is not None:
+            self._ready.reads_refused.extend(self.leading.reads.refuse())
+            self.leading = None
+            self._disarm(LEADING)
+            self._arm(ELECTION)
         self.role = Role.FOLLOWER
         self.leader = leader
-        self.votes = frozenset()
-        self.heard = frozenset()
-        self.progress = {}
-        self.reading = []
-
-    def _check_quorum(self) -> None:
-        """V6: a leader that a majority does not answer must not go on believing."""
-        if len(self.heard) + 1 < self.majority:
-            self._follow(None)
-            return
-        self.heard = frozenset()
-        self._arm(Timer.QUORUM)
+        self.lease = leader is not None
+        self.votes = set()
 
     def _on_vote_request(self, m: VoteRequest) -> None:
+        if m.term > self.term:
+            if self.lease or self.leading is not None:
+                # Whoever does not hear a leader that others hear must not depose it. Silence, for
+                # a refusal in the old term would tell the candidate nothing.
+                return
+            if not m.pre:
+                self._enter_term(m.term)
+                self._follow(None)
         up_to_date = (m.last_term, m.last_index) >= (self.log.last_term, self.log.last_index)
         if m.pre:
-            granted = m.term > self.term and up_to_date
-            term = m.term if granted else self.term
-            self._ready.messages.append(VoteResponse(self.member, m.src, term, granted, pre=True))
-            return
-        granted = m.term == self.term and self.vote in (None, m.src) and up_to_date
-        if granted:
-            assert self.role in (Role.FOLLOWER, Role.PRECANDIDATE) or self.vote == m.src
+            granted = m.term > self.term
+        else:
+            granted = m.term == self.term and self.vote in (None, m.src) and not self.lease
+        granted = granted and up_to_date
+        if granted and not m.pre:
+            assert self.role in (Role.FOLLOWER, Role.PRECANDIDATE)
             self.vote = m.src
-            self._arm(Timer.ELECTION)
-        self._ready.after_persist.append(
-            VoteResponse(self.member, m.src, self.term, granted, pre=False)
-        )
+            self._arm(ELECTION)
+        # A granted pre-vote speaks of the term asked about, which nobody has entered.
+        term = m.term if granted else self.term
+        self._ready.after_persist.append(VoteResponse(self.member, m.src, term, granted, m.pre))
 
     def _on_vote_response(self, m: VoteResponse) -> None:
-        if not m.granted:
+        asked = Role.PRECANDIDATE if m.pre else Role.CANDIDATE
+        term = self.term + 1 if m.pre else self.term
+        if not m.granted or self.role is not asked or m.term != term:
+            return
+        self.votes.add(m.src)
+        if len(self.votes) < self.majority:
             return
         if m.pre:
-            if self.role is Role.PRECANDIDATE and m.term == self.term + 1:
-                self.votes |= {m.src}
-                if len(self.votes) >= self.majority:
-                    self._campaign()
-        elif self.role is Role.CANDIDATE and m.term == self.term:
-            self.votes |= {m.src}
-            if len(self.votes) >= self.majority:
-                self._lead()
+            self._campaign()
+        else:
+            self._lead()
 
-    # Messages: a newer term makes a follower (§5.1).
+    # Messages: a newer term makes a follower (§5.1), unless it is only talked about.
 
     def _on_message(self, message: Message) -> None:
         assert message.dst == self.member
         if message.src not in self.peers:
             return
-        if isinstance(message, VoteRequest) and (self.fresh or self.role is Role.LEADER):
-            # A leader is alive: a member that does not hear it must not depose it.
-            if message.term > self.term:
-                return
-        elif message.term > self.term and not self._is_prevote(message):
-            self._enter_term(message.term)
-            self._follow(None)
         match message:
+            case AppendResponse():
+                self._enter_newer_term(message.term)
+                if self.leading is not None and message.term == self.term:
+                    self.leading.answered(message)
+            case AppendRequest():
+                self._enter_newer_term(message.term)
+                self._on_append_request(message)
             case VoteRequest():
                 self._on_vote_request(message)
             case VoteResponse():
+                if not (message.pre and message.granted):
+                    self._enter_newer_term(message.term)
                 self._on_vote_response(message)
-            case AppendRequest():
-                self._on_append_request(message)
-            case AppendResponse():
-                self._on_append_response(message)
+            case _:
+                assert_never(message)
 
-    @staticmethod
-    def _is_prevote(message: Message) -> bool:
-        """Pre-votes speak of a term that nobody is in yet."""
-        if isinstance(message, VoteRequest):
-            return message.pre
-        return isinstance(message, VoteResponse) and message.pre and message.granted
+    def _enter_newer_term(self, term: int) -> None:
+        if term > self.term:
+            self._enter_term(term)
+            self._follow(None)
 
     # Replication, follower's side: §5.3.
 
     def _on_append_request(self, m: AppendRequest) -> None:
         if m.term < self.term:
-            self._refuse_append(m, hint=0)
+            self._refuse_append(m, hint=self.log.last_index)
             return
-        assert self.role is not Role.LEADER, "two leaders in one term"
-        self._follow(m.src)
-        self.fresh = True
-        self._arm(Timer.ELECTION, Timer.LEASE)
+        if self.leading is not None:
+            # Two leaders in one term: somebody voted twice, and neither can tell who is right.
+            return
+        if self.role is not Role.FOLLOWER or self.leader != m.src:
+            self._follow(m.src)
+        self.lease = True
+        self._arm(FOLLOWING)
         log = self.log
-        if m.prev_index > log.last_index:
-            self._refuse_append(m, hint=log.last_index)
-            return
-        if log.term_at(m.prev_index) != m.prev_term:
-            # Nothing of the conflicting term can be trusted: skip all of it at once.
-            first = log.first_of_term(m.prev_index, above=self.commit)
-            self._refuse_append(m, hint=first - 1)
+        if not log.holds(m.prev_index, m.prev_term):
+            assert m.prev_index > log.commit, "a leader contradicts what is committed"
+            self._refuse_append(m, hint=log.may_agree_until(m.prev_index, m.prev_term))
             return
         self._take(m.prev_index + 1, m.entries)
+        # Only what this request showed is known to equal the leader's log, however long ours is.
         match = m.prev_index + len(m.entries)
-        self.commit = max(self.commit, min(m.commit, match))
-        self._ready.after_persist.append(
-            AppendResponse(self.member, m.src, self.term, True, match, 0, m.round)
-        )
+        log.commit_to(max(log.commit, min(m.commit, match)))
+        answer = AppendResponse(self.member, m.src, self.term, True, match, 0, m.round)
+        # Waits for the disk, unless that has told already that it holds all this and the term.
+        known = match <= log.durable and log.term_at(log.durable) == self.term
+        (self._ready.messages if known else self._ready.after_persist).append(answer)
 
     def _refuse_append(self, m: AppendRequest, *, hint: int) -> None:
         self._ready.after_persist.append(
@@ -293,17 +342,16 @@ class Core:
     def _take(self, first: int, entries: tuple[Entry, ...]) -> None:
         """Add what is missing; only a real conflict removes entries, never a committed one."""
         log = self.log
-        at = 0
-        while at < len(entries) and first + at <= log.last_index:
-            if log.term_at(first + at) != entries[at].term:
-                assert first + at > self.commit, "a committed entry would be overwritten"
-                log.truncate_from(first + at)
-                self.durable = min(self.durable, log.last_index)
-                self._ready.truncate_from = first + at
-                break
-            at += 1
-        if at < len(entries):
-            self._append(entries[at:])
+        for at, entry in enumerate(entries):
+            index = first + at
+            if index > log.last_index:
+                self._append(entries[at:])
+                return
+            if log.term_at(index) != entry.term:
+                log.truncate_from(index, self.term)
+                self._ready.truncate_from = index
+                self._append(entries[at:])
+                return
 
     def _append(self, entries: Sequence[Entry]) -> None:
         assert not self._ready.entries
@@ -311,127 +359,39 @@ class Core:
         self._ready.entries = tuple(entries)
         self.log.append(entries)
 
-    # Replication, leader's side: §5.3, §5.4.2.
+    # A leader's clients.
 
     def _propose(self, entries: tuple[tuple[Kind, bytes], ...]) -> None:
-        if self.role is not Role.LEADER:
+        assert entries
+        if self.leading is None:
             self._ready.refused = True
             return
         first = self.log.last_index + 1
         self._append([Entry(self.term, kind, payload) for kind, payload in entries])
         self._ready.proposed = (first, self.log.last_index)
-        for peer in self.peers:
-            self._replicate(peer)
-
-    def _replicate(self, peer: str, *, always: bool = False) -> None:
-        """Send what the peer lacks as far as the window allows; `always` at least a heartbeat."""
-        progress = self.progress[peer]
-        sent = False
-        while progress.next <= self.log.last_index and progress.may_send():
-            entries = self.log.batch(
-                progress.next, count_max=BATCH_COUNT_MAX, bytes_max=BATCH_BYTES_MAX
-            )
-            prev = progress.next - 1
-            self._send_append(peer, prev, entries)
-            progress.sent(prev + len(entries), sum(len(e.payload) for e in entries))
-            sent = True
-        if always and not sent:
-            # While requests are in flight, a heartbeat must not ask about entries not yet there.
-            prev = progress.match if progress.in_flight or progress.probing else progress.next - 1
-            self._send_append(peer, prev, ())
-
-    def _send_append(self, peer: str, prev: int, entries: tuple[Entry, ...]) -> None:
-        self._ready.messages.append(
-            AppendRequest(
-                self.member, peer, self.term, prev, self.log.term_at(prev), entries,
-                self.commit, self.round,
-            )
-        )  # fmt: skip
-
-    def _heartbeat(self, *, retry: bool) -> None:
-        for peer in self.peers:
-            if retry:
-                self.progress[peer].heartbeat()
-            self._replicate(peer, always=True)
-
-    def _on_append_response(self, m: AppendResponse) -> None:
-        if self.role is not Role.LEADER or m.term != self.term:
-            return
-        self.heard |= {m.src}
-        progress = self.progress[m.src]
-        progress.round = max(progress.round, m.round)
-        self._confirm_reads()
-        if m.success:
-            assert m.match <= self.log.last_index
-            if progress.accepted(m.match):
-                self._advance_commit()
-        elif m.hint < progress.next - 1:
-            progress.refused(m.hint)
-        self._replicate(m.src)
-
-    def _on_persisted(self, index: int, term: int) -> None:
-        # The pair tells an entry from one that took its place while the disk was busy.
-        if index <= self.log.last_index and self.log.term_at(index) == term:
-            self.durable = max(self.durable, index)
-            if self.role is Role.LEADER:
-                self._advance_commit()
-
-    def _advance_commit(self) -> None:
-        """Commit what a majority holds durably, by counting entries of the own term only."""
-        held = sorted((self.durable, *(p.match for p in self.progress.values())), reverse=True)
-        index = held[self.majority - 1]
-        if "ack-before-quorum" in self.bugs:
-            index = max(index, self.durable)
-        if index <= self.commit:
-            return
-        if self.log.term_at(index) == self.term or "commit-old-term" in self.bugs:
-            self.commit = index
-            self._confirm_reads()
-            # Followers apply, and read, without waiting for the next heartbeat.
-            for peer in self.peers:
-                self._replicate(peer, always=not self.progress[peer].in_flight)
-
-    # Reads: ReadIndex, thesis §6.4.
+        self.leading.replicate()
 
     def _request_read(self, tokens: tuple[int, ...]) -> None:
-        if self.role is not Role.LEADER:
+        if self.leading is None:
             self._ready.reads_refused.extend(tokens)
-            self._ready.refused = True
-            return
-        if "stale-read" in self.bugs:
-            self._ready.reads.extend((token, self.commit) for token in tokens)
-            return
-        self.round += 1
-        self.reading.append((self.round, self.commit, tokens))
-        self._heartbeat(retry=False)
-        self._confirm_reads()
-
-    def _confirm_reads(self) -> None:
-        """Answer reads whose round a majority confirmed, once the term has a committed entry."""
-        if not self.reading or self.log.term_at(self.commit) != self.term:
-            return
-        rounds = sorted((self.round, *(p.round for p in self.progress.values())), reverse=True)
-        confirmed = rounds[self.majority - 1]
-        while self.reading and self.reading[0][0] <= confirmed:
-            _, index, tokens = self.reading.pop(0)
-            # Asked before the no-op was committed, the index may be behind an older term's commits.
-            safe = max(index, self.term_start)
-            self._ready.reads.extend((token, safe) for token in tokens)
+        else:
+            self.leading.read(tokens)
 
     # Persistence.
 
     def _keep_hard_state(self) -> None:
-        now = HardState(self.term, self.vote)
-        if now == self._saved:
+        if self.term == self._saved.term and self.vote == self._saved.vote:
             return
-        if "vote-twice" in self.bugs and not self._ready.entries:
+        if VOTE_TWICE in self.bugs and not self._ready.entries:
             return
-        self._saved = now
-        self._ready.hard_state = now
+        self._saved = self._ready.hard_state = HardState(self.term, self.vote)
 
     def _assert_invariants(self) -> None:
-        assert 0 <= self.commit <= self.log.last_index
-        assert self.log.last_term <= self.term
+        log = self.log
+        assert 0 <= log.commit <= log.last_index
+        assert 0 <= log.durable <= log.last_index
+        assert log.last_term <= self.term
         assert (self.role is Role.LEADER) == (self.leader == self.member)
-        assert self.role is Role.LEADER or not self.reading
-        assert self.durable <= self.log.last_index
+        assert (self.role is Role.LEADER) == (self.leading is not None)
+        for progress in self.progress.values():
+            assert progress.match < progress.next <= log.last_index + 1

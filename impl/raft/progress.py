@@ -3,73 +3,104 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-IN_FLIGHT_MAX = 64
-"""Requests with entries that may wait for their answers."""
+PATIENCE_MAX = 8
+"""Heartbeats. A disk that hangs must not be sent the same megabytes with every one of them."""
 
-BATCH_COUNT_MAX = 1024
-BATCH_BYTES_MAX = 4 << 20
-"""Of one AppendRequest."""
 
-IN_FLIGHT_BYTES_MAX = 32 << 20
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How much may be under way to one peer. An entry larger than a limit still goes, alone."""
+
+    requests_max: int = 64
+    bytes_max: int = 8 << 20
+    request_entries_max: int = 1024
+    request_bytes_max: int = 1 << 20
 
 
 @dataclass(slots=True)
 class Progress:
     """One peer, as seen by the leader of a term.
 
-    # Invariant: match < next; match never falls; in_flight holds (last index, bytes), ascending.
+    Probing, one question at a time finds out where the logs agree: `next` moves back only. Else
+    requests follow one another without waiting: `next` moves ahead with every one that is sent.
+
+    # Invariant: match < next; match never falls in a term.
+    # Invariant: in_flight holds (last index, bytes) of requests with entries, ascending.
     """
 
     next: int
     match: int = 0
     probing: bool = True
-    probed: bool = False
     round: int = 0
     in_flight: deque[tuple[int, int]] = field(default_factory=deque)
     in_flight_bytes: int = 0
-    match_at_heartbeat: int = -1
+    idle: int = 0
+    patience: int = 1
 
-    def may_send(self) -> bool:
-        """Whether entries may be sent now: one request while probing, a window afterwards."""
-        if self.probing:
-            return not self.probed
-        return len(self.in_flight) < IN_FLIGHT_MAX and self.in_flight_bytes < IN_FLIGHT_BYTES_MAX
+    def has_room(self, window: Window) -> bool:
+        """Whether one more request with entries may be sent now."""
+        if self.probing or len(self.in_flight) >= window.requests_max:
+            return False
+        return self.in_flight_bytes < window.bytes_max
+
+    def beat_prev(self) -> int:
+        """After which entry an empty request should ask.
+
+        The probed one while probing; else one that the peer certainly has on its disk, so that
+        its answer waits for no sync.
+        """
+        return self.next - 1 if self.probing else self.match
 
     def sent(self, last: int, size: int) -> None:
-        """Entries up to `last` left; go on behind them unless probing."""
-        if self.probing:
-            self.probed = True
-            return
+        """Entries up to `last` left; go on behind them without waiting for the answer."""
+        assert not self.probing
+        assert last >= self.next
         self.next = last + 1
         self.in_flight.append((last, size))
         self.in_flight_bytes += size
 
     def accepted(self, match: int) -> bool:
-        """An answer proved the logs equal up to `match`; true where that is news."""
-        self.probed = False
-        self.probing = False
-        news = match > self.match
-        self.match = max(self.match, match)
-        self.next = max(self.next, self.match + 1)
+        """An answer proved the logs equal up to `match`; true if that is news.
+
+        Answers may be old, doubled or out of order: they never take back what is known.
+        """
+        if self.probing and match >= self.next - 1:
+            self.probing = False
         while self.in_flight and self.in_flight[0][0] <= match:
             self.in_flight_bytes -= self.in_flight.popleft()[1]
-        return news
+        if match <= self.match:
+            return False
+        self.match = match
+        self.next = max(self.next, match + 1)
+        self.idle = 0
+        self.patience = 1
+        return True
 
-    def refused(self, hint: int) -> None:
-        """The peer lacks what came before; look further back, but never behind what it has."""
-        self.probe(max(self.match + 1, min(self.next - 1, hint + 1)))
+    def refused(self, hint: int) -> bool:
+        """The peer lacks what came before, perhaps all after `hint`; true if `next` moved back.
 
-    def probe(self, at: int) -> None:
-        """Forget what is in flight and find out where the peer is."""
-        self.next = at
+        A refusal that could not answer a question asked from `next` on is an old one.
+        """
+        if hint + 1 >= self.next:
+            return False
+        before = self.next
+        self._probe_from(max(self.match, hint) + 1)
+        return self.next < before
+
+    def beat(self) -> None:
+        """A heartbeat is due. If answers stay away, messages were lost: ask again."""
+        if not self.in_flight:
+            self.idle = 0
+            return
+        self.idle += 1
+        if self.idle > self.patience:
+            self.idle = 0
+            self.patience = min(2 * self.patience, PATIENCE_MAX)
+            self._probe_from(self.match + 1)
+
+    def _probe_from(self, index: int) -> None:
+        assert self.match < index <= self.next
+        self.next = index
         self.probing = True
-        self.probed = False
         self.in_flight.clear()
         self.in_flight_bytes = 0
-
-    def heartbeat(self) -> None:
-        """Messages may be lost: without progress since the last heartbeat, ask again."""
-        stuck = bool(self.in_flight) and self.match_at_heartbeat == self.match
-        if self.probing or stuck:
-            self.probe(self.next if self.probing else self.match + 1)
-        self.match_at_heartbeat = self.match

@@ -26,7 +26,7 @@ class Timer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
-    """A timer that the core had armed."""
+    """A timer that the core had armed. One that fires late, when nobody needs it, does no harm."""
 
     timer: Timer
 
@@ -40,21 +40,24 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Proposed:
-    """Clients' entries: kind and payload of each."""
+    """Clients' entries, at least one: kind and payload of each."""
 
     entries: tuple[tuple[Kind, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class ReadRequested:
-    """Clients want to read; the tokens come back when the reads are safe."""
+    """Clients want to read; the tokens come back when the reads are safe, or refused."""
 
     tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Persisted:
-    """Entries up to `index`, whose term is `term`, are durable here."""
+    """Entries up to `index`, whose term is `term`, are durable here.
+
+    Reported in the order in which the entries were handed out; later reports cover earlier ones.
+    """
 
     index: int
     term: int
@@ -65,12 +68,17 @@ Event = TimerFired | Received | Proposed | ReadRequested | Persisted
 
 @dataclass(slots=True)
 class Ready:
-    """What one step asks for, in this order.
+    """What one step asks for, in this order. The core has given it away and keeps no part of it.
 
-    1. Drop the log from `truncate_from` on, append `entries` from `first_index` on, keep
-       `hard_state`: on disk. 2. Meanwhile send `messages`. 3. Only when 1 is durable: send
-    `after_persist`, and step `Persisted`. 4. Apply up to `commit`, answer `reads` whose index is
-    applied, refuse `reads_refused`. 5. Set and clear timers.
+    1. On disk, in one piece: keep `hard_state`, drop the log from `truncate_from` on, append
+       `entries` from `first_index` on (0 if there are none). Meanwhile send `messages`.
+    2. When that and all of the steps before are durable: send `after_persist`, step `Persisted`.
+    3. Apply up to `commit`; answer each of `reads` (token, index) once its index is applied, and
+       refuse `reads_refused`. `proposed` are the first and last index that the proposals got;
+       `refused`: they got none, for this member does not lead.
+    4. Set and clear timers; to arm one that runs is to set it anew.
+
+    `role_changed`: the role, the term or the known leader is not what it was before the step.
     """
 
     hard_state: HardState | None = None

@@ -1,0 +1,163 @@
+"""What a leader does in its term: replicate, commit, confirm that it still leads (§5.3, §5.4.2).
+
+It is made when an election is won and dropped with the term, so that nothing of it can outlive the
+one for which it is true. Of what it decides only the commit index stays, in the log.
+"""
+
+from collections.abc import Sequence
+
+from ..bugs import ACK_BEFORE_QUORUM, COMMIT_OLD_TERM, STALE_READ
+from .log import Log
+from .messages import AppendRequest, AppendResponse, Entry, Message
+from .progress import Progress, Window
+from .reads import Reads
+
+
+class Leadership:
+    """A term from the view of the member that leads it.
+
+    `messages` and `confirmed` (token, index) collect what it has to say until the core takes them.
+    """
+
+    def __init__(
+        self,
+        member: str,
+        members: Sequence[str],
+        term: int,
+        log: Log,
+        *,
+        window: Window,
+        bugs: frozenset[str],
+    ) -> None:
+        self._member = member
+        self._majority = len(members) // 2 + 1
+        self._term = term
+        self._log = log
+        self._window = window
+        self._bugs = bugs
+        peers = (other for other in members if other != member)
+        self.progress = {peer: Progress(next=log.last_index + 1) for peer in peers}
+        self.heard: set[str] = set()
+        self.reads = Reads()
+        self.messages: list[Message] = []
+        self.confirmed: list[tuple[int, int]] = []
+
+    def begin(self, noop: Entry) -> None:
+        """Offer the term's first entry, which the log has got, and find out where peers are."""
+        assert self._log.entry(self._log.last_index) is noop
+        for peer in self.progress:
+            self._ask(peer, self._log.last_index - 1, (noop,))
+
+    def replicate(self) -> None:
+        """Send new entries as far as the windows allow; the rest follows upon answers."""
+        for peer in self.progress:
+            self._replicate(peer)
+
+    def beat(self) -> None:
+        """Say that the leader lives, and again whatever may have been lost on the way."""
+        for peer, progress in self.progress.items():
+            progress.beat()
+            if not self._replicate(peer):
+                self._ask(peer, progress.beat_prev())
+
+    def answered(self, m: AppendResponse) -> None:
+        """Take a peer's answer of this term."""
+        assert m.term == self._term
+        progress = self.progress[m.src]
+        self.heard.add(m.src)
+        progress.round = max(progress.round, m.round)
+        if m.success:
+            assert m.match <= self._log.last_index
+            if progress.accepted(m.match):
+                self.count()
+        elif progress.refused(m.hint):
+            self._ask(m.src, progress.beat_prev())
+        self._confirm()
+        self._replicate(m.src)
+
+    def has_quorum(self) -> bool:
+        """Whether a majority was heard since the last time of asking."""
+        quorum = len(self.heard) + 1 >= self._majority
+        self.heard.clear()
+        return quorum
+
+    def count(self) -> None:
+        """Commit what a majority holds durably, by counting entries of the own term only.
+
+        This member counts, too: as far as its own disk has reported, like everybody else.
+        """
+        held = sorted((self._log.durable, *(p.match for p in self.progress.values())))
+        index = held[-self._majority]
+        if ACK_BEFORE_QUORUM in self._bugs:
+            index = max(index, self._log.durable)
+        if index <= self._log.commit:
+            return
+        if self._log.term_at(index) != self._term and COMMIT_OLD_TERM not in self._bugs:
+            return
+        self._log.commit_to(index)
+        self._ask_round()
+        # Peers that wait for nothing else learn it now, the others with what comes next.
+        for peer, progress in self.progress.items():
+            if not progress.probing and not progress.in_flight and not self._replicate(peer):
+                self._ask(peer, progress.beat_prev())
+
+    def read(self, tokens: tuple[int, ...]) -> None:
+        """Confirm reads as soon as it is certain that nobody else leads (thesis §6.4)."""
+        if STALE_READ in self._bugs:
+            self.confirmed.extend((token, self._log.commit) for token in tokens)
+            return
+        self.reads.wait(tokens)
+        self._ask_round()
+
+    def _ask_round(self) -> None:
+        """Ask everybody who leads, for the reads that wait, unless a round is under way.
+
+        Before an entry of the own term is committed, the commit index may lie behind what older
+        leaders committed (§8): the reads wait.
+        """
+        if not self.reads.waiting or self.reads.asked:
+            return
+        if self._log.term_at(self._log.commit) != self._term:
+            return
+        self.reads.ask(self._log.commit)
+        for peer, progress in self.progress.items():
+            self._ask(peer, progress.beat_prev())
+        self._confirm()
+
+    def _confirm(self) -> None:
+        """Let the round's reads go once a majority has answered it; then ask the next one."""
+        if not self.reads.asked:
+            return
+        answered = sum(p.round >= self.reads.round for p in self.progress.values())
+        if answered + 1 >= self._majority:
+            self.confirmed.extend(self.reads.confirm())
+            self._ask_round()
+
+    def _replicate(self, peer: str) -> bool:
+        """Send what the peer lacks, as far as the window allows; false if that is nothing."""
+        progress, window = self.progress[peer], self._window
+        sent = False
+        while progress.next <= self._log.last_index and progress.has_room(window):
+            prev = progress.next - 1
+            entries = self._log.batch(
+                progress.next,
+                count_max=window.request_entries_max,
+                bytes_max=window.request_bytes_max,
+            )
+            self._ask(peer, prev, entries)
+            progress.sent(prev + len(entries), sum(len(entry.payload) for entry in entries))
+            sent = True
+        return sent
+
+    def _ask(self, peer: str, prev: int, entries: tuple[Entry, ...] = ()) -> None:
+        request = AppendRequest(
+            src=self._member,
+            dst=peer,
+            term=self._term,
+            prev_index=prev,
+            prev_term=self._log.term_at(prev),
+            entries=entries,
+            commit=self._log.commit,
+            round=self.reads.round,
+        )
+        self.messages.append(request)
