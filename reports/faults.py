@@ -37,9 +37,9 @@ class Probe(msgspec.Struct, frozen=True):
 class Act(msgspec.Struct, frozen=True):
     """One act of the nemesis, from the asking (`start`) to the receipt (`done`).
 
-    `number` counts the faults; acts that undo others have none. A fault is in force from `start`
-    to `end`: when it was undone, or None if the run's end found it in force. Times are
-    microseconds. `bit` is None where there is no receipt that says.
+    `number` counts the faults; acts that undo faults have none and name those in `undoes`. A
+    fault is in force from `start` to `end`: when it was undone, or None if the run's end found it
+    in force. Times are microseconds. `bit` is None where there is no receipt that says.
     """
 
     f: str
@@ -49,6 +49,7 @@ class Act(msgspec.Struct, frozen=True):
     start: int
     done: int | None
     number: int | None = None
+    undoes: tuple[int, ...] = ()
     end: int | None = None
     nodes: tuple[str, ...] = ()
     links: tuple[Pair, ...] = ()
@@ -139,7 +140,10 @@ def _ended(numbered: list[Act]) -> list[Act]:
                 found[at] = msgspec.structs.replace(act, end=act.start)
             continue
         ended = act.start if act.done is None else act.done
-        for undone in _undone(numbered, active, act):
+        taken_back = _undone(numbered, active, act)
+        numbers = tuple(n for undone in taken_back if (n := numbered[undone].number) is not None)
+        found[at] = msgspec.structs.replace(act, undoes=numbers)
+        for undone in taken_back:
             active[undone] -= set(act.nodes) if act.f != "heal" and act.nodes else active[undone]
             if not active[undone]:
                 found[undone] = msgspec.structs.replace(found[undone], end=ended)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
+from math import inf
 from typing import Any
 
 from .document import Document
@@ -18,6 +19,9 @@ SPANS_MAX = 3_000
 ROW_PIXELS = 22
 MARGIN_PIXELS = {"l": 58, "r": 12, "t": 8, "b": 40}
 LABEL_CHARACTERS_MAX = 32
+
+_NEAR_SHARE = 0.07
+"""Of the run's length: labels nearer to each other than this touch on a phone."""
 
 _LABEL_SHARE = 0.25
 """Of the run's length: what a fault's label may need beside its bar."""
@@ -247,7 +251,13 @@ def _role_bars(spans: Sequence[Span], rows: dict[str, int]) -> Iterator[Trace]:
             hovertext=[_role_hover(span) for span in held],
         )
         if role in _HATCHED:
-            bars["marker"]["pattern"] = {"shape": _HATCHED[role], "fgcolor": "--text", "size": 5}
+            bars["marker"]["pattern"] = {
+                "shape": _HATCHED[role],
+                "fgcolor": "--text",
+                "bgcolor": colour,
+                "size": 6,
+                "solidity": 0.2,
+            }
         if role == "leader":
             bars["text"] = [f"term {span.term}" for span in held]
             bars |= {"textposition": "inside", "insidetextanchor": "middle"}
@@ -278,14 +288,18 @@ def _bands(struck: Iterable[Act], end: int) -> Iterator[dict[str, Any]]:
 
 
 def _band_labels(struck: Sequence[Act], end: int) -> Iterator[dict[str, Any]]:
-    """`F1`, `F2` … above the bands, on two levels so that neighbours do not touch."""
-    for at, act in enumerate(struck):
+    """`F1`, `F2` … above the bands; one that would touch its neighbour stands higher."""
+    last, level = -inf, 0
+    for act in struck:
+        middle = (act.start + _end(act, end)) / 2
+        level = (level + 1) % 2 if middle - last < _NEAR_SHARE * end else 0
+        last = middle
         yield {
-            "x": (act.start + _end(act, end)) / 2e6,
+            "x": middle / 1e6,
             "y": 1,
             "yref": "paper",
             "yanchor": "bottom",
-            "yshift": 12 * (at % 2),
+            "yshift": 12 * level,
             "text": f"F{act.number}",
             "showarrow": False,
         }

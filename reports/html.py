@@ -4,6 +4,7 @@ from base64 import b64encode
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
+from typing import NamedTuple
 
 import msgspec
 
@@ -21,30 +22,26 @@ from .sections import (
     witness_section,
 )
 
-_TIMELINE_HELP = (
-    "Drag to zoom, double-click to see all; with the keyboard: arrow keys move, + and − zoom, "
-    "0 shows all. Shapes tell functions, colours outcomes; bars are the time from invocation to "
-    "completion."
-)
+_MOVES = (("◀", "Earlier", "ArrowLeft"), ("▶", "Later", "ArrowRight"),
+          ("−", "Zoom out", "-"), ("+", "Zoom in", "+"))  # fmt: skip
 
 
 def render(document: Document) -> str:
     """The whole page. Everything that comes from the run is escaped."""
-    parts = [
-        ("verdict", "Verdict", banner(document)),
-        ("story", "The run in figures", story(document)),
-        ("witness", "Witness", witness_section(document)),
-        ("timeline", "Operations over time", _timeline(document)),
-        ("latency", "Latency and throughput", _series(document)),
-        ("checkers", "What was checked", checkers(document)),
-        ("faults", "Faults and their receipts", fault_section(document)),
-        ("statistics", "Statistics", statistics(document)),
-        ("logs", "Logs of the members", logs(document)),
-        ("provenance", "Where this comes from", provenance(document)),
-    ]
-    shown = [(anchor, title, content) for anchor, title, content in parts if content is not None]
-    links = [el("li", el("a", title, href=f"#{anchor}")) for anchor, title, _ in shown]
-    sections = [_section(anchor, title, content) for anchor, title, content in shown]
+    parts = (
+        _Part("verdict", "Verdict", "Verdict", banner(document)),
+        _Part("story", "Figures", "The run in figures", story(document)),
+        _Part("witness", "Witness", "Witness", witness_section(document)),
+        _Part("timeline", "Timeline", "Operations over time", _timeline(document)),
+        _Part("latency", "Latency", "Latency and throughput", _series(document)),
+        _Part("checkers", "Checks", "What was checked", checkers(document)),
+        _Part("faults", "Faults", "Faults and their receipts", fault_section(document)),
+        _Part("statistics", "Statistics", "Statistics", statistics(document)),
+        _Part("logs", "Logs", "Logs of the members", logs(document)),
+        _Part("provenance", "Provenance", "Where this comes from", provenance(document)),
+    )
+    shown = [part for part in parts if part.content is not None]
+    links = [el("li", el("a", part.name, href=f"#{part.anchor}")) for part in shown]
     body = el(
         "body",
         el("a", "Skip to the verdict", href="#verdict", class_="skip"),
@@ -53,18 +50,32 @@ def render(document: Document) -> str:
             el("p", "Delphic", class_="brand"),
             el("nav", el("ul", links), aria_label="Sections"),
         ),
-        el("main", sections),
+        el("main", map(_section, shown)),
         el("script", Html(_data(document)), type="application/json", id="data"),
         [el("script", Html(script)) for script in _scripts()],
     )
     return f"<!doctype html>\n{el('html', _head(document), body, lang='en')}\n"
 
 
-def _section(anchor: str, title: str, content: Child) -> Html:
-    heading = el(
-        "h2", title, id=f"{anchor}-title", class_="banner-title" if anchor == "verdict" else None
+class _Part(NamedTuple):
+    """One section: its name in the navigation, and its heading."""
+
+    anchor: str
+    name: str
+    title: str
+    content: Child
+
+
+def _section(part: _Part) -> Html:
+    hidden = "banner-title" if part.anchor == "verdict" else None
+    heading = el("h2", part.title, id=f"{part.anchor}-title", class_=hidden)
+    return el(
+        "section",
+        heading,
+        part.content,
+        id=part.anchor,
+        aria_labelledby=f"{part.anchor}-title",
     )
-    return el("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
 
 
 def _head(document: Document) -> Html:
@@ -93,7 +104,13 @@ def _timeline(document: Document) -> Html | None:
         _legend(document),
         _buttons(document),
         el("div", id="timeline-plot", class_="plot", tabindex=0, role="group", aria_label=label),
-        el("figcaption", _TIMELINE_HELP),
+        el(
+            "figcaption",
+            el("span", "Drag to zoom, double-click to see all; ", class_="fine"),
+            el("span", "Tap a mark for its operation; ", class_="coarse"),
+            "with the keyboard: arrow keys move, + and − zoom, 0 shows all. Shapes tell functions, "
+            "colours outcomes; bars reach from invocation to completion.",
+        ),
         el("noscript", el("p", "The plots need JavaScript; the tables do not.")),
     )
 
@@ -151,7 +168,11 @@ def _buttons(document: Document) -> Html:
         el("button", name, type="button", data_from=round(start, 4), data_to=round(stop, 4))
         for name, start, stop in places
     ]
-    return el("div", buttons, class_="zoom", role="group", aria_label="Zoom to")
+    moves = [
+        el("button", sign, type="button", aria_label=name, title=name, data_move=key)
+        for sign, name, key in _MOVES
+    ]
+    return el("div", buttons, moves, class_="zoom", role="group", aria_label="Zoom to")
 
 
 def _series(document: Document) -> Html | None:

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from .prose import plural
+from .prose import plural, shortened
 
 BYTES_MAX = 16 << 20
 """Of a longer log, the beginning and the end, half of this each."""
@@ -23,16 +23,23 @@ _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d)\b)?"
 )
 _SECONDS = re.compile(r"""^\W{0,2}(?:time["']?\s*[=:]\s*)?(\d{1,10}\.\d{1,9})\b""")
+_STAMP = re.compile(rf"^\W?{_ISO.pattern}\W?\s*")
+_SLACK_US = 60_000_000
 _LOOK_IN = 80
 """A line's time stands near its beginning."""
 
 
 class Line(msgspec.Struct, frozen=True):
-    """One line of a log; `time` in microseconds from the start of the run, None if unknown."""
+    """One line of a log; `time` in microseconds from the start of the run, None if unknown.
+
+    A line without a time has that of the line before it; from one that `is_stamped` a date and
+    time at its beginning are taken off, for they say the same.
+    """
 
     number: int
     text: str
     time: int | None = None
+    is_stamped: bool = False
 
 
 class Excerpt(msgspec.Struct, frozen=True):
@@ -83,10 +90,11 @@ def read(node: str, path: Path, started: datetime | None, duration_us: int) -> N
     for number, text in enumerate(_lines(path), start=1):
         found = time_us(text, started)
         # Another run's lines, or times of another clock, say nothing about this run.
-        if found is not None and -60_000_000 <= found <= duration_us + 60_000_000:
+        is_stamped = found is not None and -_SLACK_US <= found <= duration_us + _SLACK_US
+        if is_stamped:
             timed, last = timed + 1, found
-        shown = text if len(text) <= LINE_CHARACTERS_MAX else text[:LINE_CHARACTERS_MAX] + "…"
-        lines.append(Line(number, shown, last))
+            text = _STAMP.sub("", text)
+        lines.append(Line(number, shortened(text, LINE_CHARACTERS_MAX), last, is_stamped))
     return NodeLog(node, tuple(lines), timed)
 
 

@@ -1,5 +1,7 @@
 """The parts of the page, each from a document: markup or, where there is nothing to say, None."""
 
+from collections.abc import Iterator
+
 from ..harness.verdict import Validity, Verdict
 from .document import BROKEN, KEPT, Document
 from .faults import Act
@@ -32,9 +34,6 @@ def banner(document: Document) -> Html:
     judged = document.verdict
     sentence = judged.sentence if judged else "This run has not been judged: it left no verdict."
     name = "none" if validity is None else validity.value
-    seed = "" if document.seed is None else f" · seed {document.seed}"
-    target = document.plan.target or (judged.target if judged else "")
-    where = f" · on {target}" if target else ""
     link = (
         el("a", "Show the operations that prove it", href="#witness")
         if document.witnesses
@@ -49,13 +48,27 @@ def banner(document: Document) -> Html:
             class_=f"verdict {name}",
         ),
         el("h1", document.title),
-        el("p", document.plan.scenario or document.name, seed, where, class_="meta"),
+        el("p", " · ".join(_particulars(document)), class_="meta"),
         el("p", sentence, class_="sentence"),
         el("p", link) if link else None,
         _promises(document),
         _command(document.command),
         _missing(document),
     )
+
+
+def _particulars(document: Document) -> Iterator[str]:
+    """Which run this is."""
+    yield document.plan.scenario or document.name
+    if document.seed is not None:
+        yield f"seed {document.seed}"
+    judged = document.verdict
+    target = document.plan.target or (judged.target if judged else "")
+    if target:
+        yield f"on {target}"
+    if judged is not None:
+        yield judged.started
+        yield f"{judged.duration_s:,.1f} s"
 
 
 def _expectation(document: Document) -> Html | None:
@@ -127,7 +140,7 @@ def _witness(witness: Witness, document: Document) -> Html:
         el("p", witness.sentence, class_="sentence"),
         _witness_table(witness, document) if witness.rows else None,
         _moments(witness.moments) if witness.moments else None,
-        [_log(log, is_open=True) for log in witness.logs],
+        el("div", [_log(log, is_open=True) for log in witness.logs], class_="logs"),
         class_="violation",
     )
 
@@ -137,37 +150,39 @@ def _witness_table(witness: Witness, document: Document) -> Html:
     until = max(document.end if row.end is None else row.end for row in witness.rows)
     span = max(1, until - begin)
     heads = ("op", "when", "time", "who", "did", "came back", "outcome", "took")
-    rows = [_witness_row(row, begin, span) for row in witness.rows]
+    with_key = len({row.key for row in witness.rows if row.key}) > 1
+    rows = [_witness_row(row, begin, span, with_key=with_key) for row in witness.rows]
     caption = "The witness (numbered) and the operations around it, in order of invocation"
-    return table(caption, heads, rows, class_="stack witnesses")
+    return table(caption, heads, rows, class_="flow witnesses")
 
 
-def _witness_row(row: Row, begin: int, span: int) -> list[Child]:
+def _witness_row(row: Row, begin: int, span: int, *, with_key: bool) -> list[Child]:
     left = (row.start - begin) / span * _BAR_WIDTH
     end = begin + span if row.end is None else row.end
-    width = max(2.0, (end - row.start) / span * _BAR_WIDTH)
+    width = max(3.0, (end - row.start) / span * _BAR_WIDTH)
     left = min(left, _BAR_WIDTH - width)
-    name = f"bar {row.outcome}{' is-witness' if row.number else ''}"
+    kind = f"bar {row.outcome}{' is-witness' if row.number else ''}"
     bar = el(
         "svg",
         el("rect", x=0, y=6.5, width=_BAR_WIDTH, height=1, class_="rail"),
-        el("rect", x=round(left, 2), y=2, width=round(width, 2), height=10, class_=name),
+        el("rect", x=round(left, 2), y=2, width=round(width, 2), height=10, class_=kind),
         viewBox=f"0 0 {_BAR_WIDTH} 14",
         preserveAspectRatio="none",
         aria_hidden="true",
     )
     indices = f"{row.index}" if row.end_index is None else f"{row.index}–{row.end_index}"
-    mark: Child = row.relation
+    mark = el("span", row.relation, class_="relation")
     if row.number is not None:
         mark = el("strong", f"Witness {row.number}", class_="mark")
-    anchor = el("span", indices, id=f"op-{row.index}" if row.number is not None else None)
+    name = f"op-{row.index}" if row.number is not None else None
+    anchor = el("span", indices, id=name, class_="indices")
     node = f" at {row.node}" if row.node else ""
     return [
         el("span", mark, " ", anchor),
         bar,
         _in_timeline(row),
         f"{_who(row.process)}{node}",
-        f"{row.f} {row.asked}" + (f" of {row.key}" if row.key else ""),
+        f"{row.f} {row.asked}" + (f" of {row.key}" if with_key else ""),
         row.result,
         el("span", row.outcome, class_=f"outcome {row.outcome}"),
         "open" if row.end is None else duration_text(row.end - row.start),
@@ -198,7 +213,7 @@ def _moments(moments: tuple[Moment, ...]) -> Html:
     ]
     in_force = [", ".join(f"F{n}" for n in m.faults) or "none" for m in moments]
     rows.append(["faults in force", *in_force])
-    return table("What the members were at that time", heads, rows, class_="stack")
+    return table("What the members were at that time", heads, rows, class_="plain")
 
 
 def checkers(document: Document) -> Html | None:
@@ -207,7 +222,7 @@ def checkers(document: Document) -> Html | None:
         return None
     heads = ("checker", "verdict", "what it says", "promises", "witness", "cost")
     rows = [_checker_row(verdict, document) for verdict in document.verdicts]
-    return table("Verdicts, one a checker", heads, rows)
+    return table("Verdicts, one a checker", heads, rows, class_="flow checks")
 
 
 def _checker_row(verdict: Verdict, document: Document) -> list[Child]:
@@ -229,7 +244,7 @@ def _checker_row(verdict: Verdict, document: Document) -> list[Child]:
         verdict.sentence,
         ", ".join(verdict.promises) or "–",
         el("span", ops) if ops else "–",
-        f"{verdict.cost_s:.2f} s",
+        duration_text(round(verdict.cost_s * 1e6)),
     ]
 
 
@@ -244,7 +259,7 @@ def fault_section(document: Document) -> Html:
         longest = None if effect is None or effect.longest is None else effect.longest.length
         rows.append(
             [
-                "" if act.number is None else f"F{act.number}",
+                _fault_name(act),
                 act.kind,
                 act.target or "–",
                 ", ".join(act.nodes) or "–",
@@ -267,6 +282,13 @@ def fault_section(document: Document) -> Html:
     )  # fmt: skip
 
 
+def _fault_name(act: Act) -> str:
+    """`F1`, or of a repair what it ends."""
+    if act.number is not None:
+        return f"F{act.number}"
+    return f"ends {', '.join(f'F{number}' for number in act.undoes)}" if act.undoes else ""
+
+
 def _bit(act: Act) -> Html:
     match act.bit:
         case True:
@@ -278,9 +300,7 @@ def _bit(act: Act) -> Html:
 
 
 def _receipt(act: Act) -> Html:
-    title = f"{seconds_text(act.start)} · {act.label}"
-    if act.number is not None:
-        title = f"F{act.number} · {title}"
+    title = " · ".join(filter(None, (_fault_name(act), seconds_text(act.start), act.label)))
     links = ", ".join(f"{source}→{destination}" for source, destination in act.links)
     other = [el("p", f"{name}: {value}") for name, value in act.other]
     return el(
@@ -300,7 +320,7 @@ def statistics(document: Document) -> Html | None:
     """What was measured."""
     if document.verdict is None or not document.verdict.statistics:
         return None
-    return el("div", facts("", document.verdict.statistics), class_="tables")
+    return el("div", facts("Measured", document.verdict.statistics), class_="tables")
 
 
 def logs(document: Document) -> Html | None:
@@ -315,8 +335,9 @@ def _log(log: Excerpt, *, is_open: bool = False) -> Html:
         if last is not None and line.number != last + 1:
             lines.append(el("span", "⋯\n", class_="left-out"))
         last = line.number
-        time = "" if line.time is None else seconds_text(line.time)
-        lines += [el("span", f"{line.number:>6} {time:>12}", class_="number"), f" {line.text}\n"]
+        time = seconds_text(line.time) if line.is_stamped else ""
+        number = el("span", f"{line.number:>5} ", class_="number")
+        lines += [number, el("span", f"{time:>10} ", class_="time"), f"{line.text}\n"]
     summary = el("summary", el("strong", log.node), " ", log.note)
     text = el("pre", lines, tabindex=0, aria_label=f"Log of {log.node}") if lines else None
     return el("details", summary, text, open=is_open, class_="log")

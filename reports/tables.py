@@ -11,11 +11,16 @@ from .prose import value_text
 Rows = Iterable[Sequence[Child]]
 
 DEPTH_MAX = 6
+NOTHING = ("–", "", None)
+"""Cells that a narrow page leaves out."""
 
 
 def table(caption: Child, heads: Sequence[str], rows: Rows, *, class_: str = "stack") -> Html:
-    """A table whose rows begin with their heading. `stack` turns rows into cards where it is
-    narrow; the roles keep it a table for those who hear it."""
+    """A table whose rows begin with their heading.
+
+    Where it is narrow, rows of a `stack` become cards with labels and those of a `flow` cards
+    without; the roles keep both tables for those who hear them.
+    """
     body = [_row(heads, cells) for cells in rows]
     return _scroll(
         caption,
@@ -40,7 +45,7 @@ def _row(heads: Sequence[str], cells: Sequence[Child]) -> Html:
     first, *rest = cells
     head = el("th", first, scope="row", role="rowheader", data_label=heads[0])
     others = [
-        el("td", cell, role="cell", data_label=name)
+        el("td", cell, role="cell", data_label=name, class_="none" if cell in NOTHING else None)
         for name, cell in zip(heads[1:], rest, strict=True)
     ]
     return el("tr", head, others, role="row")
@@ -61,7 +66,7 @@ def facts(caption: str, values: Mapping[str, Any]) -> list[Html]:
         rows = [(name, value_cell(value)) for name, value in alone.items()]
         found.append(table(caption, ("what", "value"), rows, class_="facts"))
     for name, group in groups.items():
-        title = f"{caption}: {name}" if caption else name
+        title = f"{caption}: {name}"
         nested = [v for v in group.values() if isinstance(v, Mapping)]
         if len(nested) == len(group) > 1:
             found.append(_matrix(title, group))

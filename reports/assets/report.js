@@ -114,22 +114,28 @@
     return [...traces.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, trace]) => trace);
   }
 
-  function witnessTrace() {
+  /* A ring around each witness, and its name above. */
+  function witnesses() {
     const trace = {
-      type: "scatter", mode: "markers+text", x: [], y: [], text: [], hovertext: [],
-      hovertemplate: "%{hovertext}<extra></extra>", textposition: "top center",
-      textfont: { color: "--witness", size: 13 }, cliponaxis: false,
-      marker: { symbol: "circle-open", size: 17, color: "--witness", line: { width: 2.5 } },
+      type: "scatter", mode: "markers", x: [], y: [], hovertext: [],
+      hovertemplate: "%{hovertext}<extra></extra>",
+      marker: { symbol: "circle-open", size: 16, color: "--witness", line: { width: 2.5 } },
     };
+    const names = [];
     calls.index.forEach((index, i) => {
       const number = data.witness[index];
       if (!number) return;
-      trace.x.push(isOpen(i) ? startOf(i) : endOf(i));
-      trace.y.push(rowOf(i));
-      trace.text.push(`<b>W${number}</b>`);
+      const [x, y] = [isOpen(i) ? startOf(i) : endOf(i), rowOf(i)];
+      trace.x.push(x);
+      trace.y.push(y);
       trace.hovertext.push(`<b>Witness ${number}</b><br>${told(i, 0)}`);
+      names.push({
+        x, y, text: `<b>W${number}</b>`, ax: 0, ay: -26, arrowcolor: "--witness", arrowhead: 0,
+        arrowwidth: 1.5, standoff: 8, bgcolor: "--background", bordercolor: "--witness",
+        borderpad: 2, font: { color: "--witness", size: 12 },
+      });
     });
-    return trace.x.length ? [trace] : [];
+    return { traces: trace.x.length ? [trace] : [], names };
   }
 
   const plots = [];
@@ -141,7 +147,9 @@
       layout.xaxis.range = [...range];
       layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
       if (width) layout.width = width;
-      const traces = [...figure.data, ...more(width || element.clientWidth)];
+      const added = more(width || element.clientWidth);
+      layout.annotations = [...layout.annotations, ...painted(added.names, "")];
+      const traces = [...figure.data, ...added.traces];
       return Plotly.react(element, traces.map((trace) => painted(trace, "")), layout, {
         responsive: true, displayModeBar: false, doubleClick: false, scrollZoom: false,
       });
@@ -152,7 +160,7 @@
       if (from !== undefined && to !== undefined) show(Number(from), Number(to));
     });
     element.on("plotly_doubleclick", () => show(...WHOLE));
-    element.addEventListener("keydown", moved);
+    element.addEventListener("keydown", pressed);
     plots.push(draw);
   }
 
@@ -165,18 +173,22 @@
     plots.forEach((draw) => draw());
   }
 
-  function moved(event) {
+  const MOVES = {
+    ArrowLeft: [-0.2, -0.2], ArrowRight: [0.2, 0.2], "+": [0.25, -0.25], "=": [0.25, -0.25],
+    "-": [-0.5, 0.5],
+  };
+
+  function move(key) {
     const width = range[1] - range[0];
-    const steps = {
-      ArrowLeft: [-0.2, -0.2], ArrowRight: [0.2, 0.2], "+": [0.25, -0.25], "=": [0.25, -0.25],
-      "-": [-0.5, 0.5],
-    };
+    const [left, right] = MOVES[key];
+    show(range[0] + left * width, range[1] + right * width);
+  }
+
+  function pressed(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === "0") show(...WHOLE);
-    else if (steps[event.key]) {
-      const [left, right] = steps[event.key];
-      show(range[0] + left * width, range[1] + right * width);
-    } else return;
+    else if (event.key in MOVES) move(event.key);
+    else return;
     event.preventDefault();
   }
 
@@ -209,9 +221,10 @@
   }
 
   document.addEventListener("click", (event) => {
-    const target = event.target.closest("[data-from], [data-toggle-f], [data-toggle-outcome], [data-copy]");
+    const target = event.target.closest("[data-from], [data-move], [data-toggle-f], [data-toggle-outcome], [data-copy]");
     if (!target) return;
     if (target.dataset.copy) copied(target);
+    else if (target.dataset.move) move(target.dataset.move);
     else if (target.dataset.from !== undefined) zoomed(target);
     else toggled(target);
   });
@@ -226,7 +239,13 @@
     plots.forEach((draw) => draw());
   });
 
-  plot("timeline-plot", data.timeline, (width) => [...callTraces(width), ...witnessTrace()]);
-  plot("series-plot", data.series, () => []);
+  if (matchMedia("(max-width: 720px)").matches) {
+    document.querySelectorAll(".violation .log").forEach((element) => { element.open = false; });
+  }
+  const shown = witnesses();
+  plot("timeline-plot", data.timeline, (width) => ({
+    traces: [...callTraces(width), ...shown.traces], names: shown.names,
+  }));
+  plot("series-plot", data.series, () => ({ traces: [], names: [] }));
   root.dataset.ready = "true";
 })();

@@ -119,12 +119,18 @@ def _requests(
                 rows = chance.randint(1, 8)
                 request.value = [row + clients * n for n in range(rows)]
                 row += clients * rows
+            request.node = _leader(now, duration)
             found.append(request)
             # A client whose request is open for ever makes way for a new one.
             process += clients if request.outcome is OpType.INFO else 0
             now += request.took + max(0.0005, chance.expovariate(1 / pause) - request.took)
     found.append(Request(clients, duration * 0.965, 0.02, "read", [0, None], OpType.OK, None))
     return found, _played(chance, found, FAULTS[1].start * duration if is_fail else None)
+
+
+def _leader(now: float, duration: float) -> str:
+    led = [fault.node for fault in FAULTS if now < fault.start * duration + 0.55]
+    return led[0] if led else "n1"
 
 
 def _request(chance: random.Random, process: int, now: float, duration: float) -> Request:

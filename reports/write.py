@@ -1,0 +1,32 @@
+"""Makes the reports of one run: the door to this room."""
+
+from pathlib import Path
+
+from ..harness.errors import WorldError
+from ..harness.rundir import RunDir
+from . import html, junit, markdown
+from .document import document
+
+
+def write(run_directory: Path) -> list[Path]:
+    """Write report.html, junit.xml and summary.md from the files of the run; return their paths.
+
+    Raises UsageError where there is no run, WorldError where the files cannot be written.
+    """
+    run = RunDir(run_directory)
+    found = document(run_directory)
+    pages = {
+        run.report: html.render(found),
+        run.junit: junit.render(found),
+        run.summary: markdown.render(found),
+    }
+    for path, text in pages.items():
+        # Text of a run may hold halves of surrogate pairs, which no file can.
+        data = text.encode("utf-8", errors="replace")
+        unfinished = path.with_name(f".{path.name}")
+        try:
+            unfinished.write_bytes(data)
+            unfinished.replace(path)
+        except OSError as error:
+            raise WorldError(f"cannot write {path}: {error.strerror}") from error
+    return list(pages)
