@@ -22,6 +22,8 @@ from .raft_types import (
     AppendReply,
     Disk,
     Event,
+    Heartbeat,
+    Log,
     Member,
     Message,
     Options,
@@ -59,12 +61,14 @@ class RaftMember:
         n = self.options.members
         return Member(
             node, disk.term, disk.vote, Role.FOLLOWER, disk.log, disk.snap, disk.snap,
-            frozenset(), (0,) * n, (0,) * n, False, frozenset(), 0, None, disk, (),
+            frozenset(), (0,) * n, (0,) * n, False, frozenset(), 0, None, disk, frozenset(),
         )  # fmt: skip
 
     def events(self, state: Member) -> Iterator[Event]:
         yield from Own
-        yield from (Replicate(peer) for peer in range(self.options.members) if peer != state.me)
+        yield from (Replicate(peer) for peer in self._peers(state))
+        if self.options.heartbeats:
+            yield from (Heartbeat(peer) for peer in self._peers(state))
 
     def step(self, state: Member, event: Event) -> Step | None:
         match event:
@@ -72,6 +76,8 @@ class RaftMember:
                 return self._receive(state, message)
             case Replicate(peer):
                 return self._replicate(state, peer)
+            case Heartbeat(peer):
+                return self._heartbeat(state, peer)
             case Own.TIMEOUT:
                 return self._timeout(state)
             case Own.LAPSE:
@@ -173,7 +179,15 @@ class RaftMember:
         prev = s.next[peer] - 1
         if prev < s.snap:
             return Step(s, (Snapshot(s.me, peer, s.term, s.log[: s.snap]),))
-        entries = s.log[prev : prev + self.options.batch]
+        return self._send(s, peer, prev, s.log[prev : prev + self.options.batch])
+
+    def _heartbeat(self, s: Member, peer: int) -> Step | None:
+        if s.role is not Role.LEADER or s.match[peer] < s.snap:
+            return None
+        return self._send(s, peer, s.match[peer], ())
+
+    @staticmethod
+    def _send(s: Member, peer: int, prev: int, entries: Log) -> Step:
         commit = min(s.commit, prev + len(entries))
         rounds = s.read.round if s.read else 0
         message = Append(s.me, peer, s.term, prev, term_at(s.log, prev), entries, commit, rounds)
@@ -227,7 +241,7 @@ class RaftMember:
     def _committed(before: Member, after: Member) -> tuple[Note, ...]:
         if after.commit == before.commit:
             return ()
-        return (("commit", after.me, after.log[: after.commit]),)
+        return (("commit", after.me, after.term, after.log[: after.commit]),)
 
     # Reads (§6.4).
 
@@ -273,17 +287,16 @@ class RaftMember:
                 return Step(after, replies, notes + self._committed(s, after))
             return Step(s, replies, notes)
         if s.pending or self.rules.replies_wait(s):
-            kept = tuple(m for m in replies if m not in s.pending)
-            return Step(s._replace(pending=s.pending + kept), (), notes)
+            return Step(s._replace(pending=s.pending | set(replies)), (), notes)
         return Step(s, replies, notes)
 
     def _fsync(self, s: Member) -> Step | None:
         if not self.options.sync or (self.rules.saved(s) == s.disk and not s.pending):
             return None
-        after = s._replace(disk=self.rules.saved(s), pending=())
+        after = s._replace(disk=self.rules.saved(s), pending=frozenset())
         if after.role is Role.LEADER:
             after = self._advance(after)
-        return Step(after, s.pending, self._committed(s, after))
+        return Step(after, tuple(sorted(s.pending, key=repr)), self._committed(s, after))
 
     def _checkpoint(self, s: Member) -> Step | None:
         """§7, HS-10: only what is committed, and durable, leaves the log."""
@@ -304,7 +317,7 @@ class RaftMember:
             return self._out(s, (AppendReply(s.me, m.src, s.term, True, s.commit, 0),))
         after = s._replace(log=self.rules.installed_log(s, m), snap=index, commit=index)
         reply = AppendReply(s.me, m.src, s.term, True, index, 0)
-        return self._out(after, (reply,), (("commit", s.me, m.prefix), ("installed", s.me)))
+        return self._out(after, (reply,), (("commit", s.me, s.term, m.prefix), ("installed", s.me)))
 
     # Every message: a newer term makes a follower (§5.1).
 

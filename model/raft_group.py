@@ -1,6 +1,7 @@
 """A whole Raft group as a model: members, network, budgets, promises, and the mutants of each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from .actor import Model, Network, Observer, Property, Receive, Soup
@@ -11,6 +12,7 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Heartbeat,
     Member,
     Options,
     Own,
@@ -34,18 +36,20 @@ def rename(value: Any, permutation: Sequence[int]) -> Any:
                 heard=frozenset(p[j] for j in value.heard),
                 read=rename(value.read, p),
                 disk=value.disk._replace(vote=_node(value.disk.vote, p)),
-                pending=tuple(rename(m, p) for m in value.pending),
+                pending=frozenset(rename(m, p) for m in value.pending),
             )
         case Read():
             return value._replace(acks=frozenset(p[j] for j in value.acks))
         case Replicate(peer):
             return Replicate(p[peer])
-        case (winners, log) if isinstance(winners, tuple):
-            return (tuple((term, p[node]) for term, node in winners), log)
+        case Heartbeat(peer):
+            return Heartbeat(p[peer])
+        case (tuple(winners), log, since):
+            return (tuple((term, p[node]) for term, node in winners), log, since)
         case (int(committed), begun) if isinstance(begun, tuple):
             return (committed, tuple(sorted((p[n], t, c) for n, t, c in begun)))
         case _ if hasattr(value, "src"):
-            return value._replace(src=p[value.src], dst=p[value.dst])
+            return replace(value, src=p[value.src], dst=p[value.dst])
     return value
 
 
@@ -64,8 +68,8 @@ def event_name(event: Any) -> str:
             granted = getattr(message, "granted", None)
             suffix = "" if granted is None else (" granted" if granted else " refused")
             return f"receive {type(message).__name__.lower()}{suffix}"
-        case Replicate():
-            return "replicate"
+        case Replicate() | Heartbeat():
+            return type(event).__name__.lower()
     return str(event.value)
 
 
@@ -82,6 +86,8 @@ def raft_group(
     properties: tuple[Property, ...] = (*promises.ALWAYS, promises.ELECTED, promises.COMMITTED)
     expected = [Own.TIMEOUT.value, "replicate", "receive vote", "receive votereply granted"]
     expected += ["receive append", "receive heartbeat", "receive append ok"]
+    if options.heartbeats:
+        expected.append("heartbeat")
     if options.entries:
         expected.append(Own.REQUEST.value)
     if options.terms > 2:

@@ -1,4 +1,7 @@
-"""The nouns of the Raft model: a member's state, its disk, its messages and events."""
+"""The nouns of the Raft model: a member's state, its disk, its messages and events.
+
+Messages and events are dataclasses: NamedTuples of different classes with equal fields are equal.
+"""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -54,10 +57,11 @@ class Member(NamedTuple):
     rounds: int
     read: Read | None
     disk: Disk
-    pending: tuple["Message", ...]
+    pending: frozenset["Message"]
 
 
-class PreVote(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PreVote:
     """§9.6: would you vote for me in `term`? Changes nobody's term."""
 
     src: int
@@ -67,14 +71,16 @@ class PreVote(NamedTuple):
     last_index: int
 
 
-class PreVoteReply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PreVoteReply:
     src: int
     dst: int
     term: int
     granted: bool
 
 
-class Vote(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Vote:
     """§5.2, §5.4.1: RequestVote."""
 
     src: int
@@ -84,14 +90,16 @@ class Vote(NamedTuple):
     last_index: int
 
 
-class VoteReply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class VoteReply:
     src: int
     dst: int
     term: int
     granted: bool
 
 
-class Append(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Append:
     """§5.3: AppendEntries; empty it is a heartbeat; `round` asks to confirm a read (§6.4)."""
 
     src: int
@@ -104,7 +112,8 @@ class Append(NamedTuple):
     round: int
 
 
-class AppendReply(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class AppendReply:
     """`match`: where the logs agree; in a refusal, where to try next."""
 
     src: int
@@ -115,7 +124,8 @@ class AppendReply(NamedTuple):
     round: int
 
 
-class Snapshot(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Snapshot:
     """§7: InstallSnapshot; `prefix` stands for the tables' content up to its length."""
 
     src: int
@@ -139,13 +149,21 @@ class Own(Enum):
     CHECKPOINT = "checkpoint"
 
 
-class Replicate(NamedTuple):
-    """The leader sends what `peer` lacks, or a heartbeat."""
+@dataclass(frozen=True, slots=True)
+class Replicate:
+    """The leader sends what `peer` lacks; nothing, where it lacks nothing."""
 
     peer: int
 
 
-Event = Own | Replicate | Receive
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The leader sends nothing, from where `peer` is known to agree."""
+
+    peer: int
+
+
+Event = Own | Replicate | Heartbeat | Receive
 
 
 @dataclass(frozen=True)
@@ -158,6 +176,7 @@ class Options:
     batch: int = 1
     prevote: bool = False
     quorum: bool = False
+    heartbeats: bool = False
     reads: int = 0
     checkpoints: int = 0
     sync: bool = False

@@ -84,6 +84,8 @@ class Tables:
         key = (kind, value)
         found = self._ids.get(key)
         if found is not None:
+            if type(known[found]) is not type(value):
+                raise Impure(f"{value!r} equals {known[found]!r}, which is of another class")
             return found, False
         self._ids[key] = len(known)
         known.append(value)

@@ -29,35 +29,40 @@ def is_prefix(short: Log, long: Log) -> bool:
 
 
 class Elections:
-    """Ghost: who won which term (S1), whether winners know all that was committed (S5)."""
+    """Ghost: who won which term (S1), and whether winners know what was committed before (S5).
+
+    State: winners as (term, member); the committed log; for each of its entries the least term in
+    which anybody knew it to be committed.
+    """
 
     name = "elections"
 
-    def initial(self) -> tuple[tuple[tuple[int, int], ...], Log]:
-        return ((), ())
+    def initial(self) -> tuple[tuple[tuple[int, int], ...], Log, Log]:
+        return ((), (), ())
 
     def observe(self, state: Any, note: Any) -> Any:
-        winners, committed = state
+        winners, committed, since = state
         if note[0] == "elected":
             _, node, term, log = note
             before = dict(winners).get(term)
             if before not in (None, node):
-                return Broken("election-safety", f"members {before} and {node} lead in term {term}")
-            if not is_prefix(committed, log):
+                return Broken("election-safety", f"two members lead in term {term}")
+            owed = tuple(e for e, t in zip(committed, since, strict=True) if t < term)
+            if not is_prefix(owed, log):
                 return Broken(
-                    "leader-completeness",
-                    f"member {node} leads in term {term} without the committed log {committed}",
+                    "leader-completeness", f"a leader of term {term} lacks entries of {owed}"
                 )
-            won = tuple(sorted({*winners, (term, node)}))
-            return (won, committed)
+            return (tuple(sorted({*winners, (term, node)})), committed, since)
         if note[0] == "commit":
-            _, node, prefix = note
+            _, _, term, prefix = note
             if not is_prefix(committed, prefix) and not is_prefix(prefix, committed):
                 return Broken(
-                    "state-machine-safety",
-                    f"member {node} commits {prefix} where {committed} was committed",
+                    "state-machine-safety", f"{prefix} is committed where {committed} was"
                 )
-            return (winners, max(committed, prefix, key=len))
+            longest = max(committed, prefix, key=len)
+            known = (*since, *(term,) * (len(longest) - len(since)))
+            since = tuple(min(t, term) if at < len(prefix) else t for at, t in enumerate(known))
+            return (winners, longest, since)
         return state
 
 
@@ -72,7 +77,7 @@ class Reads:
     def observe(self, state: Any, note: Any) -> Any:
         committed, begun = state
         if note[0] == "commit":
-            return (max(committed, len(note[2])), begun)
+            return (max(committed, len(note[3])), begun)
         if note[0] == "read":
             _, node, term = note
             others = tuple(b for b in begun if b[0] != node)
@@ -83,7 +88,7 @@ class Reads:
             if index < asked[2]:
                 return Broken(
                     "linearizable-reads",
-                    f"member {node} answers at index {index}, {asked[2]} was committed before",
+                    f"a read answers at index {index}, {asked[2]} was committed before",
                 )
             return (committed, tuple(b for b in begun if b is not asked))
         return state
