@@ -1,8 +1,12 @@
-"""The bytes of the write-ahead log: a header, then records that carry their own checksum.
+"""The bytes of the write-ahead log: records that carry their place, their kind and a checksum.
 
-A segment is `DWAL`, version (u16), group (u32), number (u64) and their CRC-32 (u32), little-endian,
-then records: length of the body (u32), CRC-32 of the body (u32), body. The body's first byte is its
-type; the rest is MessagePack.
+A record is, little-endian: marker (3 bytes), kind (1), length of the body (u32), sequence (u64),
+synced (u64), CRC-32 of all that and of the body (u32), body. Sequence numbers are dense from 1 on
+over all segments. `synced` is the last sequence that was durable when the record was written: a
+record at or below it that is damaged now was whole once, and no crash tore it.
+
+Bodies. H, first in each segment: magic, version (u16), group (u32). S: term (u64), whether there
+is a vote (u8), vote. E: index (u64), term (u64), kind (u8), payload. T: index (u64).
 """
 
 import struct
@@ -10,79 +14,40 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import msgspec
+from .messages import Entry, HardState, Kind
 
-from .messages import Entry, HardState
-
-MAGIC = b"DWAL"
+MARKER = b"\xd7\xae\x9b"
+MAGIC = b"DELPHICW"
 VERSION = 1
-_HEADER = struct.Struct("<4sHIQ")
-_FRAME = struct.Struct("<II")
+SECTOR_BYTES = 512
+"""Of a disk: written whole or not at all."""
+
+HEADER, STATE, ENTRY, TRUNCATE = b"H", b"S", b"E", b"T"
+KINDS = frozenset({HEADER, STATE, ENTRY, TRUNCATE})
+
+_FRAME = struct.Struct("<3scIQQ")
 _CRC = struct.Struct("<I")
-HEADER_BYTES = _HEADER.size + _CRC.size
-BODY_BYTES_MAX = 1 << 30
-
-STATE, ENTRY, TRUNCATE = b"S", b"E", b"T"
-
-
-class StateRecord(msgspec.Struct, frozen=True, array_like=True):
-    """Term and vote from here on."""
-
-    hard_state: HardState
+_HEADER_BODY = struct.Struct(f"<{len(MAGIC)}sHI")
+_STATE_BODY = struct.Struct("<Q?")
+_ENTRY_BODY = struct.Struct("<QQB")
+_TRUNCATE_BODY = struct.Struct("<Q")
+FRAME_BYTES = _FRAME.size + _CRC.size
+BODY_BYTES_MAX = (1 << 32) - 1
 
 
-class EntryRecord(msgspec.Struct, frozen=True, array_like=True):
-    """The entry at `index`."""
-
-    index: int
-    entry: Entry
+class BodyError(ValueError):
+    """A record whose checksum is right and whose content is none of ours."""
 
 
-class TruncateRecord(msgspec.Struct, frozen=True, array_like=True):
-    """The log ends before `index`."""
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A whole record, and where it ends."""
 
-    index: int
-
-
-Record = StateRecord | EntryRecord | TruncateRecord
-
-_encode = msgspec.msgpack.Encoder().encode
-_DECODERS: dict[bytes, msgspec.msgpack.Decoder[Record]] = {
-    STATE: msgspec.msgpack.Decoder(StateRecord),
-    ENTRY: msgspec.msgpack.Decoder(EntryRecord),
-    TRUNCATE: msgspec.msgpack.Decoder(TruncateRecord),
-}
-
-
-def header(group: int, number: int) -> bytes:
-    """The first bytes of segment `number`."""
-    fields = _HEADER.pack(MAGIC, VERSION, group, number)
-    return fields + _CRC.pack(zlib.crc32(fields))
-
-
-def check_header(data: bytes, group: int, number: int) -> str | None:
-    """What is wrong with a header, or None."""
-    fields = data[: _HEADER.size]
-    if len(data) < HEADER_BYTES:
-        return "the header is cut off"
-    if data[_HEADER.size : HEADER_BYTES] != _CRC.pack(zlib.crc32(fields)):
-        return "the header's checksum does not match"
-    magic, version, its_group, its_number = _HEADER.unpack(fields)
-    if magic != MAGIC:
-        return "this is no write-ahead log"
-    if version != VERSION:
-        return f"version {version} is not known (this is {VERSION})"
-    if (its_group, its_number) != (group, number):
-        return f"it belongs to group {its_group}, segment {its_number}"
-    return None
-
-
-def pack(record: Record) -> bytes:
-    """One record, framed."""
-    kind = {StateRecord: STATE, EntryRecord: ENTRY, TruncateRecord: TRUNCATE}[type(record)]
-    body = kind + _encode(record)
-    assert len(body) <= BODY_BYTES_MAX
-    return _FRAME.pack(len(body), zlib.crc32(body)) + body
+    kind: bytes
+    sequence: int
+    synced: int
+    body: memoryview
+    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,54 +58,124 @@ class Damage:
     reason: str
 
 
-def unpack_at(data: bytes, offset: int) -> tuple[Record, int] | Damage:
-    """The record at `offset` and where the next begins."""
-    if len(data) - offset < _FRAME.size:
-        return Damage(offset, "a record's frame is cut off")
-    size, crc = _FRAME.unpack_from(data, offset)
-    start = offset + _FRAME.size
-    if not 0 < size <= BODY_BYTES_MAX:
-        return Damage(offset, f"a record of {size} bytes cannot be")
-    body = data[start : start + size]
-    if len(body) < size:
-        return Damage(offset, "a record is cut off")
-    if zlib.crc32(body) != crc:
-        return Damage(offset, "a record's checksum does not match")
-    decoder = _DECODERS.get(body[:1])
-    if decoder is None:
-        return Damage(offset, f"type {body[:1]!r} is not known")
-    try:
-        return decoder.decode(body[1:]), start + size
-    except msgspec.DecodeError as error:
-        return Damage(offset, f"a record cannot be read: {error}")
+def pack(kind: bytes, sequence: int, synced: int, head: bytes, tail: bytes = b"") -> list[bytes]:
+    """The bytes of a record with the body head + tail, in pieces: payloads are not copied."""
+    assert kind in KINDS
+    assert 0 <= synced < sequence
+    assert len(head) + len(tail) <= BODY_BYTES_MAX
+    frame = _FRAME.pack(MARKER, kind, len(head) + len(tail), sequence, synced)
+    crc = zlib.crc32(tail, zlib.crc32(head, zlib.crc32(frame)))
+    return [frame, _CRC.pack(crc), head, tail]
 
 
-def records(data: bytes) -> Iterator[tuple[int, Record] | Damage]:
-    """Records with their offsets; a Damage, if any, comes last."""
-    offset = HEADER_BYTES
-    while offset < len(data):
-        found = unpack_at(data, offset)
-        if isinstance(found, Damage):
-            yield found
-            return
-        record, following = found
-        yield offset, record
-        offset = following
+def unpack(data: bytes, offset: int) -> Record | Damage:
+    """The record at `offset`."""
+    body_at = offset + FRAME_BYTES
+    if body_at > len(data):
+        return Damage(offset, "a record is cut off in its first bytes")
+    marker, kind, size, sequence, synced = _FRAME.unpack_from(data, offset)
+    if marker != MARKER or kind not in KINDS:
+        return Damage(offset, "no record begins here")
+    end = body_at + size
+    if end > len(data):
+        return Damage(offset, f"a record of {size} bytes is cut off")
+    view = memoryview(data)
+    frame, body = view[offset : offset + _FRAME.size], view[body_at:end]
+    (crc,) = _CRC.unpack_from(data, offset + _FRAME.size)
+    if zlib.crc32(body, zlib.crc32(frame)) != crc:
+        return Damage(offset, "the checksum does not match")
+    return Record(kind, sequence, synced, body, end)
 
 
-def whole_record_after(data: bytes, offset: int) -> int | None:
-    """Where, behind a damaged place, a whole record stands: then it was no torn end.
+def records_after(data: bytes, offset: int, sequence: int) -> Iterator[tuple[int, Record]]:
+    """Whole records behind a damaged one, which had that sequence; with their offsets.
 
-    Every byte is a candidate, for the damage may be in a length. Lengths that do not fit are
-    passed over cheaply; a checksum decides.
+    Sequences that cannot be there are somebody's payload that looks like a log.
     """
-    for at in range(offset + 1, len(data) - _FRAME.size):
-        size, _ = _FRAME.unpack_from(data, at)
-        fits = 0 < size <= len(data) - at - _FRAME.size
-        if (
-            fits
-            and data[at + _FRAME.size : at + _FRAME.size + 1] in _DECODERS
-            and not isinstance(unpack_at(data, at), Damage)
-        ):
-            return at
-    return None
+    at = data.find(MARKER, offset + 1)
+    while at >= 0:
+        found = unpack(data, at)
+        following = at + 1
+        if isinstance(found, Record):
+            nearer = (at - offset) // FRAME_BYTES + 1
+            if sequence < found.sequence <= sequence + nearer:
+                yield at, found
+                following = found.end
+        at = data.find(MARKER, following)
+
+
+def has_unwritten_sector(data: bytes, start: int, end: int) -> bool:
+    """Whether a sector from `start` on, ended before `end`, holds the zeros of a new file.
+
+    A damaged record begins at `start`, and a marker has no zeros; a whole one begins at `end`, so
+    that its sector was written.
+    """
+    while (border := (start // SECTOR_BYTES + 1) * SECTOR_BYTES) <= end:
+        if not any(data[start:border]):
+            return True
+        start = border
+    return False
+
+
+def header_body(group: int) -> bytes:
+    """The content of a segment's first record."""
+    return _HEADER_BODY.pack(MAGIC, VERSION, group)
+
+
+def check_header_body(body: memoryview, group: int) -> None:
+    """Raises BodyError unless it is one of this version and group."""
+    if len(body) != _HEADER_BODY.size or body[: len(MAGIC)] != MAGIC:
+        raise BodyError("this is no write-ahead log of ours")
+    _, version, its_group = _HEADER_BODY.unpack(body)
+    if version != VERSION:
+        raise BodyError(f"version {version} is not known; this is version {VERSION}")
+    if its_group != group:
+        raise BodyError(f"it belongs to group {its_group}, not to {group}")
+
+
+def state_body(hard_state: HardState) -> bytes:
+    """Term and vote from here on."""
+    vote = hard_state.vote
+    return _STATE_BODY.pack(hard_state.term, vote is not None) + (vote or "").encode()
+
+
+def read_state_body(body: memoryview) -> HardState:
+    """As it was packed; raises BodyError."""
+    if len(body) < _STATE_BODY.size:
+        raise BodyError("a hard state is too short")
+    term, has_vote = _STATE_BODY.unpack_from(body)
+    try:
+        vote = str(body[_STATE_BODY.size :], "utf-8")
+    except UnicodeDecodeError as error:
+        raise BodyError(f"a vote is no text: {error}") from None
+    return HardState(term, vote if has_vote else None)
+
+
+def entry_head(index: int, entry: Entry) -> bytes:
+    """What precedes an entry's payload."""
+    return _ENTRY_BODY.pack(index, entry.term, entry.kind)
+
+
+def read_entry_body(body: memoryview) -> tuple[int, Entry]:
+    """Index and entry as they were packed; raises BodyError."""
+    if len(body) < _ENTRY_BODY.size:
+        raise BodyError("an entry is too short")
+    index, term, kind = _ENTRY_BODY.unpack_from(body)
+    try:
+        return index, Entry(term, Kind(kind), bytes(body[_ENTRY_BODY.size :]))
+    except ValueError as error:
+        raise BodyError(str(error)) from None
+
+
+def truncate_body(index: int) -> bytes:
+    """The log ends before `index`."""
+    return _TRUNCATE_BODY.pack(index)
+
+
+def read_truncate_body(body: memoryview) -> int:
+    """The index as it was packed; raises BodyError."""
+    if len(body) != _TRUNCATE_BODY.size:
+        raise BodyError("a truncation has the wrong length")
+    (index,) = _TRUNCATE_BODY.unpack(body)
+    assert isinstance(index, int)
+    return index

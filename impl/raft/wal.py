@@ -1,10 +1,18 @@
-"""The write-ahead log of one group member: what Raft must not forget, on disk before anybody knows.
+"""The write-ahead log of one group member: what Raft must not forget, on disk before it is said.
 
-Segments are files named by number. Everything is appended; a truncation is a record of its own. The
-end of the last segment may be torn by a crash and is then cut off: nobody was told of it. Damage
-anywhere else is never passed over: records behind it would change their meaning.
+Everything is appended, a truncation too, to segments that are named by their first record. Four
+rules make a crash harmless and damage visible:
+
+Rule 1: a new segment begins only when all before it is durable. Torn records, therefore, can only
+stand at the end of the last segment. Rule 2: they are cut off: nobody was told of them. Whatever
+was durable once, and whatever has a whole record behind it, is not torn but corrupt; it is never
+passed over, since the records behind it would mean something else without it. Rule 3: what
+recovery found is synced before it is believed: a killed process leaves bytes in the page cache
+that a power cut would still take. Rule 4: after an error nothing is written or synced any more. A
+second sync may succeed although the kernel dropped what the first one could not write.
 """
 
+import errno
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,38 +20,49 @@ from dataclasses import dataclass
 from .disk import Disk, File
 from .messages import Entry, HardState
 from .segment import (
-    HEADER_BYTES,
+    ENTRY,
+    HEADER,
+    STATE,
+    TRUNCATE,
+    BodyError,
     Damage,
-    EntryRecord,
     Record,
-    StateRecord,
-    TruncateRecord,
-    check_header,
-    header,
+    check_header_body,
+    entry_head,
+    has_unwritten_sector,
+    header_body,
     pack,
-    records,
-    whole_record_after,
+    read_entry_body,
+    read_state_body,
+    read_truncate_body,
+    records_after,
+    state_body,
+    truncate_body,
+    unpack,
 )
 
 SEGMENT_BYTES = 64 << 20
-"""A segment that has grown beyond this is followed by another."""
+"""A segment that has grown to this is followed by another."""
 
-_NAME = re.compile(r"raft-(\d{8})\.wal")
+_NAME = re.compile(r"(\d{16})\.wal")
 
 
 class WalCorruption(Exception):
     """A log that cannot be trusted: file, byte offset and reason. The member must not start."""
 
     def __init__(self, file: str, offset: int, reason: str) -> None:
-        super().__init__(f"{file}: corrupt at byte {offset}: {reason}")
+        super().__init__(file, offset, reason)
         self.file = file
         self.offset = offset
         self.reason = reason
 
+    def __str__(self) -> str:
+        return f"{self.file}: corrupt at byte {self.offset}: {self.reason}"
+
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a disk remembers. `cut`: what was torn off the end and how much, or None."""
+    """What a disk remembers. `cut`: what was torn off the end and why, or None."""
 
     wal: "Wal"
     hard_state: HardState
@@ -52,45 +71,55 @@ class Recovered:
 
 
 class Wal:
-    """Appends records and syncs them.
+    """Appends records and syncs them. `save` and `sync` must not overlap.
 
-    # Invariant: after an OSError nothing more is written: what the disk holds is then unknown.
+    # Invariant: sequences up to _synced are durable, up to _sequence written.
+    # Invariant: _hard_state and _last_index are what a recovery would find if all were durable.
     """
 
-    def __init__(self, disk: Disk, folder: str, group: int, number: int, file: File) -> None:
+    def __init__(
+        self, disk: Disk, folder: str, group: int, replay: "_Replay", *, segment_bytes: int
+    ) -> None:
+        """A log that goes on where `replay` ended; use `recover`."""
         self._disk = disk
         self._folder = folder
         self._group = group
-        self._number = number
-        self._file = file
-        self._size = file.size()
-        self._full: list[File] = []
-        self._failed = False
-        self._last_index = 0
+        self._segment_bytes = segment_bytes
+        self._sequence = replay.sequence
+        self._synced = replay.sequence
+        self._hard_state = replay.hard_state
+        self._last_index = len(replay.entries)
+        self._file: File | None = None
+        self._size = 0
+        self._is_listed = True
+        self._error: OSError | None = None
 
     @classmethod
-    def recover(cls, disk: Disk, folder: str, group: int) -> Recovered:
-        """Read the log in `folder`, making an empty one if there is none.
+    def recover(
+        cls, disk: Disk, folder: str, group: int, *, segment_bytes: int = SEGMENT_BYTES
+    ) -> Recovered:
+        """Read the log in `folder`, which is made if it is missing, and make it durable.
 
         Raises WalCorruption for damage that is no torn end, OSError where the disk fails.
         """
         disk.make_folder(folder)
-        numbers = sorted(int(m[1]) for name in disk.names(folder) if (m := _NAME.fullmatch(name)))
-        replay = _Replay()
+        names = [name for name in disk.names(folder) if _NAME.fullmatch(name)]
+        replay = _Replay(group)
         cut = None
-        for position, number in enumerate(numbers):
-            path = _path(folder, number)
-            if position and number != numbers[position - 1] + 1:
-                raise WalCorruption(path, 0, f"segment {number - 1} is missing")
-            cut = replay.read(disk, path, group, number, last=position == len(numbers) - 1)
-        if numbers and not replay.headless:
-            number = numbers[-1]
-            file = disk.open(_path(folder, number))
-        else:
-            number = numbers[-1] if numbers else 1
-            file = _new_segment(disk, folder, group, number)
-        wal = cls(disk, folder, group, number, file)
-        wal._last_index = len(replay.entries)
+        for name in names:
+            path = f"{folder}/{name}"
+            first = int(name.removesuffix(".wal"))
+            if first != replay.sequence + 1:
+                missing = f"record {replay.sequence + 1} should be its first"
+                raise WalCorruption(path, 0, f"a segment is missing before it: {missing}")
+            damage = replay.read(disk, path)
+            if damage is not None:
+                if name != names[-1]:
+                    raise WalCorruption(path, damage.offset, damage.reason)
+                cut = replay.cut(disk, path, damage)
+        wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes)
+        if names:
+            wal._reopen(f"{folder}/{names[-1]}")
         return Recovered(wal, replay.hard_state, replay.entries, cut)
 
     def save(
@@ -100,127 +129,170 @@ class Wal:
         first_index: int,
         entries: Sequence[Entry],
     ) -> None:
-        """Write all of it in one piece. Durable only after `sync`. Raises OSError."""
-        assert not self._failed, "the log is not written after a failure"
-        parts: list[bytes] = []
-        if hard_state is not None:
-            parts.append(pack(StateRecord(hard_state)))
-        if truncate_from is not None:
-            assert 1 <= truncate_from <= self._last_index
-            parts.append(pack(TruncateRecord(truncate_from)))
-            self._last_index = truncate_from - 1
-        assert not entries or first_index == self._last_index + 1
-        parts.extend(
-            pack(EntryRecord(index, entry)) for index, entry in enumerate(entries, first_index)
-        )
-        self._last_index += len(entries)
-        data = b"".join(parts)
+        """Write all of it in one piece; durable only after `sync`. Raises OSError.
+
+        Recovery finds a beginning of what was saved, in this order. `first_index` means nothing
+        without entries.
+        """
+        self._check_usable()
         try:
-            if self._size > SEGMENT_BYTES:
-                self._next_segment()
-            self._file.append(data)
-        except OSError:
-            self._failed = True
+            file = self._segment()
+            parts = [] if self._size else self._pack(HEADER, header_body(self._group))
+            if hard_state is not None:
+                assert _may_follow(self._hard_state, hard_state)
+                self._hard_state = hard_state
+                parts += self._pack(STATE, state_body(hard_state))
+            if truncate_from is not None:
+                assert 1 <= truncate_from <= self._last_index
+                self._last_index = truncate_from - 1
+                parts += self._pack(TRUNCATE, truncate_body(truncate_from))
+            assert not entries or first_index == self._last_index + 1
+            for index, entry in enumerate(entries, start=first_index):
+                assert entry.term <= self._hard_state.term
+                parts += self._pack(ENTRY, entry_head(index, entry), entry.payload)
+            self._last_index += len(entries)
+            data = b"".join(parts)
+            file.append(data)
+            self._size += len(data)
+        except OSError as error:
+            self._error = error
             raise
-        self._size += len(data)
 
     def sync(self) -> None:
-        """Make everything saved so far durable; may run on another thread than `save`.
-
-        Raises OSError, after which the log takes nothing more: a second sync might succeed without
-        having written what the first one lost.
-        """
+        """Make everything saved so far durable; may run on another thread. Raises OSError."""
+        self._check_usable()
+        if self._file is None:
+            return
+        through = self._sequence
         try:
-            while self._full:
-                self._full[0].sync()
-                self._full.pop(0).close()
             self._file.sync()
-        except OSError:
-            self._failed = True
+            if not self._is_listed:
+                self._disk.sync_folder(self._folder)
+                self._is_listed = True
+        except OSError as error:
+            self._error = error
             raise
+        self._synced = through
 
     def close(self) -> None:
-        self._file.close()
+        """Give the file back; what was not synced may be lost."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _next_segment(self) -> None:
-        self._full.append(self._file)
-        self._number += 1
-        self._file = _new_segment(self._disk, self._folder, self._group, self._number)
-        self._size = HEADER_BYTES
+    def _check_usable(self) -> None:
+        if self._error is not None:
+            raise OSError(errno.EIO, f"the log failed before: {self._error}")
+
+    def _pack(self, kind: bytes, head: bytes, tail: bytes = b"") -> list[bytes]:
+        self._sequence += 1
+        return pack(kind, self._sequence, self._synced, head, tail)
+
+    def _segment(self) -> File:
+        """The file to write to; another one if that is full and durable (rule 1)."""
+        is_full = self._size >= self._segment_bytes and self._synced == self._sequence
+        if self._file is not None and not is_full:
+            return self._file
+        self.close()
+        self._file = self._disk.open(f"{self._folder}/{self._sequence + 1:016}.wal")
+        self._size = self._file.size()
+        assert self._size == 0
+        self._is_listed = False
+        return self._file
+
+    def _reopen(self, path: str) -> None:
+        """Go on with the last segment (rule 3)."""
+        self._file = self._disk.open(path)
+        self._size = self._file.size()
+        self._file.sync()
+        self._disk.sync_folder(self._folder)
 
 
 class _Replay:
-    """Builds the state from records, segment after segment."""
+    """Builds from records, segment after segment, what they say."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: int) -> None:
+        self._group = group
+        self.sequence = 0
         self.hard_state = HardState()
         self.entries: list[Entry] = []
-        self.headless = False
+        self._damaged = b""
 
-    def read(self, disk: Disk, path: str, group: int, number: int, *, last: bool) -> str | None:
-        """Apply one segment; gives what was cut off its end."""
-        data = disk.read(path) or b""
-        wrong = check_header(data, group, number)
-        if wrong is not None:
-            if last and len(data) <= HEADER_BYTES and _is_torn_header(data, group, number):
-                # The crash came while the segment was made: nothing can be in it.
-                self.headless = True
-                return f"{path}: an unfinished segment of {len(data)} bytes"
-            raise WalCorruption(path, 0, wrong)
-        for found in records(data):
+    def read(self, disk: Disk, path: str) -> Damage | None:
+        """Take in one segment as far as it is whole."""
+        data = disk.read(path)
+        if not data:
+            return Damage(0, "the segment is empty")
+        offset = 0
+        while offset < len(data):
+            found = unpack(data, offset)
             if isinstance(found, Damage):
-                return self._torn(disk, path, data, found, last=last)
-            offset, record = found
-            self._apply(path, offset, record)
+                self._damaged = data
+                return found
+            try:
+                self._apply(found, is_first=offset == 0)
+            except BodyError as error:
+                # Nothing tore this record: it says what was written, and that makes no sense.
+                raise WalCorruption(path, offset, str(error)) from None
+            offset = found.end
         return None
 
-    def _torn(self, disk: Disk, path: str, data: bytes, damage: Damage, *, last: bool) -> str:
-        whole = whole_record_after(data, damage.offset) if last else damage.offset
-        if whole is not None:
-            raise WalCorruption(path, damage.offset, damage.reason)
+    def cut(self, disk: Disk, path: str, damage: Damage) -> str | None:
+        """Cut a torn end off the last segment and say so; raises WalCorruption (rule 2)."""
+        data, torn = self._damaged, self.sequence + 1
+        for number, (at, record) in enumerate(records_after(data, damage.offset, torn)):
+            if record.synced >= torn:
+                raise WalCorruption(path, damage.offset, f"{damage.reason}; it was durable once")
+            if number == 0 and not has_unwritten_sector(data, damage.offset, at):
+                reason = f"{damage.reason}; a whole record follows at byte {at}"
+                raise WalCorruption(path, damage.offset, reason)
         file = disk.open(path)
         try:
             file.truncate(damage.offset)
             file.sync()
         finally:
             file.close()
-        return (
-            f"{path}: {len(data) - damage.offset} bytes from {damage.offset} on ({damage.reason})"
-        )
+        if not data:
+            return None
+        size = len(data) - damage.offset
+        return f"{path}: {size} bytes from byte {damage.offset} on ({damage.reason})"
 
-    def _apply(self, path: str, offset: int, record: Record) -> None:
-        match record:
-            case StateRecord(hard_state):
-                if hard_state.term < self.hard_state.term:
-                    raise WalCorruption(path, offset, "the term falls")
-                self.hard_state = hard_state
-            case TruncateRecord(index):
-                if not 1 <= index <= len(self.entries):
-                    raise WalCorruption(path, offset, f"cannot truncate from {index}")
-                del self.entries[index - 1 :]
-            case EntryRecord(index, entry):
-                if index != len(self.entries) + 1:
-                    expected = len(self.entries) + 1
-                    raise WalCorruption(path, offset, f"entry {index} where {expected} belongs")
-                self.entries.append(entry)
+    def _apply(self, record: Record, *, is_first: bool) -> None:
+        """Take in one record; raises BodyError where `save` would never have written it."""
+        if record.sequence != self.sequence + 1:
+            raise BodyError(f"record {record.sequence} where {self.sequence + 1} belongs")
+        if (record.kind == HEADER) != is_first:
+            raise BodyError("a segment has one header, and at its beginning")
+        if record.kind == HEADER:
+            check_header_body(record.body, self._group)
+        elif record.kind == STATE:
+            hard_state = read_state_body(record.body)
+            if not _may_follow(self.hard_state, hard_state):
+                raise BodyError(f"{hard_state} cannot follow {self.hard_state}")
+            self.hard_state = hard_state
+        elif record.kind == ENTRY:
+            self._apply_entry(*read_entry_body(record.body))
+        else:
+            index = read_truncate_body(record.body)
+            if not 1 <= index <= len(self.entries):
+                raise BodyError(f"{len(self.entries)} entries cannot be cut off from {index} on")
+            del self.entries[index - 1 :]
+        self.sequence = record.sequence
+
+    def _apply_entry(self, index: int, entry: Entry) -> None:
+        if index != len(self.entries) + 1:
+            raise BodyError(f"entry {index} where {len(self.entries) + 1} belongs")
+        term_min = self.entries[-1].term if self.entries else 0
+        if not term_min <= entry.term <= self.hard_state.term:
+            raise BodyError(
+                f"entry {index} has term {entry.term}, not between that of the entry before it "
+                f"({term_min}) and the member's ({self.hard_state.term})"
+            )
+        self.entries.append(entry)
 
 
-def _is_torn_header(data: bytes, group: int, number: int) -> bool:
-    unfinished = header(group, number).startswith(data) and len(data) < HEADER_BYTES
-    # Some file systems keep the length of what a power cut took, filled with zeros.
-    return unfinished or not any(data)
-
-
-def _path(folder: str, number: int) -> str:
-    return f"{folder}/raft-{number:08}.wal"
-
-
-def _new_segment(disk: Disk, folder: str, group: int, number: int) -> File:
-    """A segment whose name and header survive a power cut."""
-    file = disk.open(_path(folder, number))
-    if file.size():
-        file.truncate(0)
-    file.append(header(group, number))
-    file.sync()
-    disk.sync_folder(folder)
-    return file
+def _may_follow(before: HardState, after: HardState) -> bool:
+    """Terms rise; within a term a vote is given once (promise HS-1)."""
+    if after.term == before.term:
+        return before.vote in (None, after.vote)
+    return after.term > before.term
