@@ -178,9 +178,7 @@ class RandomPart(_Part):
         if self.lasting >= self.every:
             raise ValueError("`for` must be shorter than `every`: each fault ends before the next")
         if self.until < 2 * self.every:
-            raise ValueError(
-                "`until` leaves room for no fault: it is at least twice `every`"
-            )
+            raise ValueError("`until` leaves room for no fault: it is at least twice `every`")
         return self
 
 
@@ -272,7 +270,9 @@ class Scenario(_Part):
     faults: list[Step] = Field(default_factory=list)  # type: ignore[valid-type]
     limits: LimitsPart = Field(default_factory=LimitsPart)
     expect: ExpectPart = Field(default_factory=ExpectPart)
-    requires: list[Literal["cut", "delay", "rate", "kill", "pause", "power-cut"]] = Field(
+    requires: list[
+        Literal["cut", "delay", "rate", "kill", "pause", "power-cut", "message-order"]
+    ] = Field(
         default_factory=list, description="What the target must be able to do besides the faults."
     )
 

@@ -18,6 +18,7 @@ class Capability(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     POWER_CUT = "power-cut"
+    MESSAGE_ORDER = "message-order"
 
 
 class ProcessState(StrEnum):
