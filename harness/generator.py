@@ -33,11 +33,20 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What is known when something is decided; `term` is the highest that a leader was seen in."""
+    """What is known when something is decided: who leads, and in which term that one does.
+
+    While no leader is known, `term` is the highest in which one was seen.
+    """
 
     now_s: float
     term: int = 0
     leader: str | None = None
+
+    def is_newer(self, term: int, leader: str | None) -> bool:
+        """Whether another one leads now, or the same one in a later term. Not an older one."""
+        if self.leader is None:
+            return False
+        return self.term > term or (self.term == term and self.leader != leader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Chain:
     steps: tuple[int, ...]
     since_s: float = 0.0
     term: int = 0
+    leader: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,8 @@ class FaultSchedule:
                 chains.append([step])
             else:
                 chains[-1].append(step)
-        return cls(faults, tuple(Chain(tuple(c), seen.now_s, seen.term) for c in chains))
+        begun = (Chain(tuple(steps), seen.now_s, seen.term, seen.leader) for steps in chains)
+        return cls(faults, tuple(begun))
 
     def due(self, seen: Seen) -> Due | None:
         """What to do now, the longest due first; None if nothing is."""
@@ -106,7 +117,7 @@ class FaultSchedule:
             if chain.steps[0] != due.step:
                 chains.append(chain)
             elif len(chain.steps) > 1 and due.missed is None:
-                chains.append(Chain(chain.steps[1:], seen.now_s, seen.term))
+                chains.append(Chain(chain.steps[1:], seen.now_s, seen.term, seen.leader))
         undos = self.undos
         if fault.for_s is not None and due.missed is None:
             undos = tuple(sorted((*undos, (seen.now_s + fault.for_s, due.step))))
@@ -126,7 +137,7 @@ class FaultSchedule:
         fault = self.faults[step]
         moment = _moment(fault, chain)
         if fault.after is not None:
-            if seen.term > chain.term and seen.leader is not None:
+            if seen.is_newer(chain.term, chain.leader):
                 return seen.now_s, Due(step)
             why = f"no new leader was seen within {spell(fault.within_s or 0.0)}"
             return moment, Due(step, missed=why)

@@ -38,7 +38,7 @@ from .targets.target import Cluster
 from .together import first
 from .verdict import RunVerdict, Validity
 
-Report = Callable[[Path], None]
+Report = Callable[[Path], object]
 """Writes the reports of a run directory."""
 
 

@@ -23,31 +23,30 @@ class Observer:
         self._cluster = cluster
         self._recorder = recorder
         self._key = key
-        self._said: dict[str, Status] = {}
+        # Who claims to lead: in which term, and when in the order of claims.
+        self._claims: dict[str, tuple[int, int]] = {}
+        self._claim_count = 0
+        self._term_max = 0
         self._recorded: dict[str, tuple[str, int, str | None]] = {}
 
     @property
-    def leading(self) -> Status | None:
-        """What the leader of the highest term said of itself, if a living member claims to lead."""
-        claims = [s for alias, s in self._said.items() if s.role == "leader" and self._lives(alias)]
-        return max(claims, key=lambda status: status.term, default=None)
-
-    @property
     def leader(self) -> str | None:
-        """Its alias. A member that is paused or cut off leads until another one is seen to."""
-        leading = self.leading
-        return next((a for a, s in self._said.items() if s is leading), None) if leading else None
+        """The member that claims to lead in the highest term; of several, the last to claim it.
+
+        A member that is paused or cut off leads until another one is seen to.
+        """
+        claims = [alias for alias in self._claims if self._lives(alias)]
+        return max(claims, key=self._claims.__getitem__, default=None)
 
     @property
     def term(self) -> int:
-        """The highest term in which a leader was ever seen."""
-        return self._term
-
-    _term = 0
+        """The term in which it leads, or the highest in which a leader was seen."""
+        leader = self.leader
+        return self._term_max if leader is None else self._claims[leader][0]
 
     def forget(self, alias: str) -> None:
-        """What the member said was said by a process that is gone."""
-        self._said.pop(alias, None)
+        """What the member claimed was claimed by a process that is gone."""
+        self._claims.pop(alias, None)
 
     async def watch(self) -> None:
         """Until cancelled."""
@@ -70,9 +69,13 @@ class Observer:
             await asyncio.sleep(_POLL_S)
 
     def _note(self, alias: str, status: Status) -> None:
-        self._said[alias] = status
-        if status.role == "leader":
-            self._term = max(self._term, status.term)
+        if status.role != "leader":
+            self.forget(alias)
+        elif self._claims.get(alias, (None,))[0] != status.term:
+            self._claim_count += 1
+            self._claims[alias] = (status.term, self._claim_count)
+            self._term_max = max(self._term_max, status.term)
+            self.changed.set()
         now = (status.role, status.term, status.leader)
         if self._recorded.get(alias) != now:
             self._recorded[alias] = now

@@ -50,6 +50,18 @@ def _promise(text: str) -> str:
 Promise = Annotated[str, AfterValidator(_promise), WithJsonSchema({"enum": list(PROMISES)})]
 
 
+def _capability(text: str) -> str:
+    known = [capability.value for capability in Capability]
+    if text not in known:
+        raise ValueError(f"unknown capability {text!r}{closest(text, known)}")
+    return text
+
+
+Requirement = Annotated[
+    str, AfterValidator(_capability), WithJsonSchema({"enum": [c.value for c in Capability]})
+]
+
+
 def _word(text: str) -> str:
     if not re.fullmatch(_WORD, text):
         raise ValueError(f"must be lower-case letters, digits and hyphens, not {text!r}")
@@ -270,9 +282,7 @@ class Scenario(_Part):
     faults: list[Step] = Field(default_factory=list)  # type: ignore[valid-type]
     limits: LimitsPart = Field(default_factory=LimitsPart)
     expect: ExpectPart = Field(default_factory=ExpectPart)
-    requires: list[
-        Literal["cut", "delay", "rate", "kill", "pause", "power-cut", "message-order"]
-    ] = Field(
+    requires: list[Requirement] = Field(
         default_factory=list, description="What the target must be able to do besides the faults."
     )
 

@@ -9,9 +9,9 @@ from ..rundir import RunDir
 from ..system import Connection, Setup, Site, System
 from ..together import together
 from .links import Links, Probes
+from .orders import LOOPBACK
 from .processes import Daemon
 from .proxies import LinkProxy
-from .proxy import LOOPBACK
 from .target import Capability, ProcessState
 
 READY_S = 15.0

@@ -12,9 +12,8 @@ import msgspec
 from ..leases import Lease
 from ..system import Site
 from .links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
+from .orders import LOOPBACK, Carry, Desired, Done, Opening
 from .processes import Daemon
-from .proxy import LOOPBACK, Carry, Desired, Done, Opening
-from .target import ProcessState
 
 _REPLY_S = 5.0
 
@@ -98,10 +97,10 @@ class LinkProxy:
         return {pair: task.result() for pair, task in tasks.items()}
 
     async def down(self) -> None:
-        """Close the control socket, and wait for the process to follow it."""
+        """End the process; it would also end by itself once the control socket is closed."""
         if self._control is not None:
             self._control[1].close()
-        if self._daemon is not None and self._daemon.state() is not ProcessState.DEAD:
+        if self._daemon is not None:
             await self._daemon.stop()
 
     async def _reply(self, number: int) -> None:
@@ -110,7 +109,7 @@ class LinkProxy:
         try:
             async with asyncio.timeout(_REPLY_S):
                 line = await self._control[0].readline()
-        except TimeoutError:
+        except (TimeoutError, ConnectionError):
             line = b""
         if not line:
             raise self._daemon.failure("does not answer")

@@ -75,12 +75,14 @@ def test_then_counts_from_the_step_before() -> None:
     assert plan.due(Seen(1.7)) == Due(1)
 
 
-def test_new_leader_waits_for_a_higher_term_than_at_the_step_before() -> None:
+def test_new_leader_waits_for_another_one_or_a_later_term_than_at_the_step_before() -> None:
     plan = schedule(kill(at_s=1.0), kill(after=NEW_LEADER, within_s=5.0))
     plan = plan.after(Due(0), Seen(1.0, term=3, leader="n1"))
     assert plan.due(Seen(2.0, term=3, leader="n1")) is None
     assert plan.due(Seen(2.0, term=4, leader=None)) is None
-    assert plan.due(Seen(2.0, term=4, leader="n2")) == Due(1)
+    assert plan.due(Seen(2.0, term=2, leader="n2")) is None
+    assert plan.due(Seen(2.0, term=3, leader="n2")) == Due(1)
+    assert plan.due(Seen(2.0, term=4, leader="n1")) == Due(1)
 
 
 def test_an_event_that_never_comes_is_missed_and_the_steps_behind_it_are_left_out() -> None:

@@ -139,8 +139,8 @@ def fault(text: str) -> str:
         ),
         (
             f"{HEAD}requires: [powercut]\n",
-            "my.yaml:4: requires[0]: unknown value 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, kill, pause, power-cut)",
+            "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
+            "(known: cut, delay, rate, kill, pause, power-cut, message-order)",
         ),
     ],
 )

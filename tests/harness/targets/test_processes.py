@@ -1,0 +1,119 @@
+"""Daemons: started, stopped, continued, killed, and what the kernel says of them."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+import uvloop
+from delphic.harness.errors import WorldError
+from delphic.harness.leases import Lease
+from delphic.harness.targets.processes import Daemon, tail
+from delphic.harness.targets.target import ProcessState
+
+pytestmark = pytest.mark.slow
+
+SLEEP = "import time; print('up', flush=True); time.sleep(600)"
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+def check(folder: Path, code: str, scene: Callable[[Daemon], Awaitable[None]]) -> None:
+    async def run() -> None:
+        lease = Lease(folder)
+        daemon = Daemon("n1", [sys.executable, "-c", code], log=folder / "log.txt", lease=lease)
+        try:
+            async with asyncio.timeout(30):
+                await scene(daemon)
+        finally:
+            await daemon.stop()
+            lease.release()
+        assert daemon.state() is ProcessState.DEAD
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+async def until(daemon: Daemon, state: ProcessState) -> None:
+    deadline = asyncio.get_running_loop().time() + 10
+    while daemon.state() is not state:
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.001)
+
+
+def test_a_daemon_is_paused_resumed_killed_and_started_again(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        assert daemon.state() is ProcessState.DEAD
+        await daemon.start()
+        assert daemon.state() is ProcessState.RUNNING
+        daemon.pause()
+        await until(daemon, ProcessState.PAUSED)
+        daemon.resume()
+        await until(daemon, ProcessState.RUNNING)
+        await daemon.kill()
+        assert daemon.state() is ProcessState.DEAD
+        assert daemon.death() is None
+        await daemon.start()
+        assert daemon.state() is ProcessState.RUNNING
+
+    check(tmp_path, SLEEP, scene)
+
+
+def test_a_paused_daemon_can_be_killed(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        daemon.pause()
+        await until(daemon, ProcessState.PAUSED)
+        await daemon.kill()
+        assert daemon.state() is ProcessState.DEAD
+
+    check(tmp_path, SLEEP, scene)
+
+
+def test_a_death_of_its_own_is_told_once_and_how(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        await until(daemon, ProcessState.DEAD)
+        how = None
+        while how is None:
+            how = daemon.death()
+            await asyncio.sleep(0)
+        assert how == "exit status 3"
+        assert daemon.death() is None
+        assert "why" in str(daemon.failure("ended"))
+
+    check(tmp_path, "import sys; print('why'); sys.exit(3)", scene)
+
+
+def test_a_daemon_that_ignores_sigterm_is_ended_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delphic.harness.targets.processes._GRACE_S", 0.2)
+
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        await daemon.stop()
+        assert daemon.state() is ProcessState.DEAD
+
+    check(tmp_path, STUBBORN, scene)
+
+
+def test_what_cannot_be_started_is_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        lease = Lease(tmp_path)
+        daemon = Daemon("n1", ["/nowhere/python"], log=tmp_path / "log.txt", lease=lease)
+        with pytest.raises(WorldError, match="n1: cannot start /nowhere/python: No such file"):
+            await daemon.start()
+        lease.release()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    assert tail(log) == "(it wrote no log)"
+    log.write_text("")
+    assert tail(log) == "(its log is empty)"
+    log.write_text("".join(f"{number}\n" for number in range(100)))
+    assert tail(log).split("\n") == [str(number) for number in range(85, 100)]

@@ -1,0 +1,138 @@
+"""The link proxy as a process of its own, seen from the harness."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import uvloop
+from delphic.harness import leases, procfs
+from delphic.harness.errors import WorldError
+from delphic.harness.leases import Lease
+from delphic.harness.system import Site
+from delphic.harness.targets.links import (
+    HEALED,
+    Links,
+    LinkState,
+    as_wanted,
+    cut,
+    isolate,
+    merged,
+    one_way,
+    pairs,
+)
+from delphic.harness.targets.proxies import LinkProxy
+
+pytestmark = pytest.mark.slow
+
+HOST = "127.0.0.1"
+MEMBERS = ["n1", "n2", "n3"]
+
+
+async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A member that says how many bytes it got on this connection."""
+    while data := await reader.read(1000):
+        writer.write(b"%d\n" % len(data))
+    writer.close()
+
+
+@asynccontextmanager
+async def carried(folder: Path) -> AsyncIterator[LinkProxy]:
+    servers = {alias: await asyncio.start_server(answer, HOST, 0) for alias in MEMBERS}
+    sites = {a: Site(a, HOST, s.sockets[0].getsockname()[1]) for a, s in servers.items()}
+    lease = Lease(folder)
+    proxy = LinkProxy(sites, folder / "log.txt", lease)
+    try:
+        await proxy.up()
+        await proxy.ready()
+        yield proxy
+    finally:
+        await proxy.down()
+        lease.release()
+        for server in servers.values():
+            server.close()
+
+
+def check(folder: Path, scene: Callable[[LinkProxy], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with asyncio.timeout(30), carried(folder) as proxy:
+            await scene(proxy)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+    assert (folder / "log.txt").read_text() == ""
+
+
+def test_a_member_reaches_its_peers_through_the_proxy(tmp_path: Path) -> None:
+    async def scene(proxy: LinkProxy) -> None:
+        dials = proxy.dials("n1")
+        assert sorted(dials) == ["n2", "n3"]
+        reader, writer = await asyncio.open_connection(dials["n2"].host, dials["n2"].port)
+        writer.write(b"hello")
+        assert await reader.readline() == b"5\n"
+        writer.close()
+        await writer.wait_closed()
+
+    check(tmp_path, scene)
+
+
+@pytest.mark.parametrize(
+    "links",
+    [
+        HEALED,
+        cut(isolate(["n2"], MEMBERS)),
+        cut(one_way(["n1"], MEMBERS)),
+        dict.fromkeys(pairs(MEMBERS), LinkState(delay_s=0.12)),
+        {("n1", "n2"): LinkState(rate_bytes_s=20_000.0)},
+        merged([cut(isolate(["n1"], MEMBERS)), {("n2", "n3"): LinkState(delay_s=0.1)}]),
+    ],
+)
+def test_probes_see_every_link_as_it_was_set(tmp_path: Path, links: Links) -> None:
+    async def scene(proxy: LinkProxy) -> None:
+        await proxy.set(links)
+        probes = await proxy.probe(links)
+        assert as_wanted(links, probes, MEMBERS)
+        assert [p for p, s in probes.items() if s is None] == [
+            p for p in pairs(MEMBERS) if p in links and links[p].cut
+        ]
+        await proxy.set(HEALED)
+        healed = await proxy.probe(HEALED)
+        assert as_wanted(HEALED, healed, MEMBERS)
+
+    check(tmp_path, scene)
+
+
+def test_probes_do_not_believe_what_was_only_asked_for(tmp_path: Path) -> None:
+    async def scene(proxy: LinkProxy) -> None:
+        wanted = cut(isolate(["n2"], MEMBERS))
+        probes = await proxy.probe(wanted)
+        assert not as_wanted(wanted, probes, MEMBERS)
+
+    check(tmp_path, scene)
+
+
+def test_setting_the_same_value_twice_changes_nothing(tmp_path: Path) -> None:
+    async def scene(proxy: LinkProxy) -> None:
+        wanted = cut(isolate(["n2"], MEMBERS))
+        await proxy.set(wanted)
+        await proxy.set(wanted)
+        probes = await proxy.probe(wanted)
+        assert as_wanted(wanted, probes, MEMBERS)
+
+    check(tmp_path, scene)
+
+
+def test_a_proxy_that_is_gone_is_told_with_its_log(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with carried(tmp_path) as proxy:
+            (lease,) = leases.state_directory().glob("*.json")
+            (process,) = procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.stem}")
+            os.kill(process.pid, signal.SIGKILL)
+            with pytest.raises(WorldError, match="link proxy: does not answer"):
+                await proxy.set(HEALED)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())

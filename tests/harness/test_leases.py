@@ -1,0 +1,145 @@
+"""What a killed harness leaves behind, found and ended."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+from delphic.harness import leases, procfs
+from delphic.harness.errors import WorldError
+from delphic.harness.leases import LEASE_VARIABLE, Child, Lease, Record
+from delphic.harness.procfs import Identity
+
+HARNESS = textwrap.dedent("""
+    import os, pathlib, subprocess, sys, time
+    from delphic.harness.leases import Lease
+    lease = Lease(pathlib.Path("run"))
+    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+    known = subprocess.Popen(sleep, env={**os.environ, **lease.environment})
+    lease.add("n1", known.pid)
+    unknown = subprocess.Popen(sleep, env={**os.environ, **lease.environment})
+    stopped = subprocess.Popen(sleep, env={**os.environ, **lease.environment})
+    lease.add("n3", stopped.pid)
+    stopped.send_signal(19)
+    print(known.pid, unknown.pid, stopped.pid, flush=True)
+    time.sleep(600)
+""")
+
+
+@pytest.fixture(autouse=True)
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("DELPHIC_STATE", str(folder))
+    return folder
+
+
+@contextmanager
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def record(folder: Path, harness: Identity, *children: Identity, boot: str = "") -> Path:
+    path = folder / "abc.json"
+    path.parent.mkdir(exist_ok=True)
+    told = tuple(Child(f"n{number}", child) for number, child in enumerate(children, start=1))
+    text = Record("/runs/x", boot or procfs.boot_id(), harness, told)
+    path.write_bytes(msgspec.json.encode(text))
+    return path
+
+
+GONE = Identity(pid=2**22 - 1, start=1)
+
+
+@pytest.mark.slow
+def test_a_killed_harness_is_cleaned_up_after_and_it_is_said(tmp_path: Path) -> None:
+    harness = subprocess.Popen(
+        [sys.executable, "-c", HARNESS], stdout=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    assert harness.stdout is not None
+    pids = [int(word) for word in harness.stdout.readline().split()]
+    assert leases.heal() == []
+    os.kill(harness.pid, signal.SIGKILL)
+    harness.wait()
+    harness.stdout.close()
+    assert all(procfs.state(pid) for pid in pids)
+    (said,) = leases.heal()
+    assert f"(pid {harness.pid}) is gone" in said
+    assert f"n1 (pid {pids[0]}), n3 (pid {pids[2]})" in said
+    assert f"a process that it had just started (pid {pids[1]})" in said
+    assert f"delphic check {tmp_path / 'run'}" in said
+    assert [procfs.state(pid) for pid in pids] == [None, None, None]
+    assert leases.heal() == []
+
+
+def test_a_live_harness_is_left_alone(state: Path) -> None:
+    lease = Lease(Path("run"))
+    with sleeper() as process:
+        lease.add("n1", process.pid)
+        assert leases.heal() == []
+        assert procfs.state(process.pid) is not None
+        lease.remove(process.pid)
+    lease.release()
+    assert list(state.iterdir()) == []
+
+
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(state: Path) -> None:
+    with sleeper() as process:
+        path = record(state, GONE, Identity(process.pid, start=1))
+        (said,) = leases.heal()
+        assert "nothing of it was running any more" in said
+        assert procfs.state(process.pid) is not None
+    assert not path.exists()
+
+
+def test_a_lease_from_before_a_reboot_is_only_removed(state: Path) -> None:
+    with sleeper() as process:
+        alive = procfs.identity(process.pid)
+        assert alive is not None
+        path = record(state, GONE, alive, boot="another")
+        assert len(leases.heal()) == 1
+        assert procfs.alive(alive)
+    assert not path.exists()
+
+
+def test_a_lease_that_cannot_be_read_is_told(state: Path) -> None:
+    state.mkdir()
+    (state / "x.json").write_text("{")
+    with pytest.raises(WorldError, match=r"x\.json: .*; remove it if it is not yours"):
+        leases.heal()
+
+
+def test_a_state_directory_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "file" / "state"))
+    with pytest.raises(WorldError, match=r"cannot write .*: Not a directory"):
+        Lease(Path("run"))
+
+
+def test_the_state_directory_is_where_the_user_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", "/own")
+    assert leases.state_directory() == Path("/own")
+    monkeypatch.delenv("DELPHIC_STATE")
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    assert leases.state_directory() == Path("/state/delphic")
+    monkeypatch.delenv("XDG_STATE_HOME")
+    monkeypatch.setenv("HOME", "/home/me")
+    assert leases.state_directory() == Path("/home/me/.local/state/delphic")
+
+
+def test_the_mark_of_a_lease_stands_in_the_environment() -> None:
+    lease = Lease(Path("run"))
+    assert lease.environment == {LEASE_VARIABLE: lease.name}
+    lease.release()
