@@ -19,7 +19,6 @@ class Capability(StrEnum):
     PAUSE = "pause"
     POWER_CUT = "power-cut"
     MESSAGE_ORDER = "message-order"
-    MESSAGE_ORDER = "message-order"
 
 
 class ProcessState(StrEnum):
