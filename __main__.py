@@ -2,6 +2,8 @@
 
 import sys
 import traceback
+from importlib import import_module
+from typing import ClassVar
 
 import click
 
@@ -10,7 +12,36 @@ from .harness.errors import DelphicError, ExitCode
 from .reports.write import write
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class FrontDoor(click.Group):
+    """Commands whose imports are heavy are loaded when they are called, and only then.
+
+    Compiling explorers and running nodes share no imports; `delphic run` must not wait for numba.
+    """
+
+    later: ClassVar[dict[str, tuple[str, str, str]]] = {
+        "explore": (".model.cli", "explore_command", "Explore every reachable state of a model."),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *self.later})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self.later:
+            return super().get_command(ctx, cmd_name)
+        module, name, _ = self.later[cmd_name]
+        command = getattr(import_module(module, __package__), name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """As click does, but without loading what is only listed."""
+        said = {name: text for name, (_, _, text) in self.later.items()}
+        said |= {name: c.get_short_help_str(60) for name, c in self.commands.items()}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(said.items()))
+
+
+@click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="delphic")
 def delphic() -> None:
     """Does a replicated system keep its promises?"""

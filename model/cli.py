@@ -1,0 +1,229 @@
+"""`delphic explore`: every reachable state of a model, from the command line."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path as File
+from typing import Any, NoReturn
+
+import click
+from rich.console import Console
+
+from .actor import Bag, Fifo, Kind, Model, Network, Soup
+from .explore.explorer import Limits, Progress, explore
+from .explore.result import Result
+from .explore.show import as_json, as_mermaid, as_text
+from .models import MODELS, Entry, only
+
+HOLDS, BROKEN, UNDECIDED = 0, 1, 3
+
+
+@click.command("explore", epilog="Example: delphic explore raft --bound terms=2 --bound entries=1")
+@click.argument("name", metavar="MODEL", required=False)
+@click.option("--list", "listing", is_flag=True, help="Models, their bounds, promises and mutants.")
+@click.option("--members", type=click.IntRange(1, 9), help="The same as --bound members=N.")
+@click.option("--bound", "bounds", multiple=True, metavar="NAME=VALUE", help="Set a bound.")
+@click.option("--property", "properties", multiple=True, help="Check only this one.")
+@click.option("--network", default="soup", show_default=True, help="soup, bag:K or fifo:K.")
+@click.option("--mutant", help="Make a known mistake.")
+@click.option(
+    "--symmetry", is_flag=True, help="One state of each orbit of interchangeable members."
+)
+@click.option("--workers", type=click.IntRange(1, 64), help="Threads; by default one a core.")
+@click.option("--seed", default=0, show_default=True, help="Of the fingerprints.")
+@click.option("--max-states", type=click.IntRange(1))
+@click.option("--max-depth", type=click.IntRange(1))
+@click.option("--max-memory", metavar="MIB", type=click.IntRange(1))
+@click.option("--max-seconds", type=click.FloatRange(min=0.1))
+@click.option("--json", "as_data", is_flag=True, help="The result as JSON.")
+@click.option("--trace-out", type=click.Path(dir_okay=False), help="Write the path: .json or .mmd.")
+def explore_command(
+    name: str | None, listing: bool, as_data: bool, trace_out: str | None, **options: Any
+) -> int:
+    """Explore every reachable state of MODEL within its bounds.
+
+    Exit code 0: every promise holds. 1: one is broken, or what should be reached is not. 3: a limit
+    came first.
+    """
+    if listing or name is None:
+        _list()
+        return HOLDS
+    entry = MODELS.get(name)
+    if entry is None:
+        _wrong(f"no model '{name}'; there are {', '.join(MODELS)}")
+    model = build(entry, options)
+    limits = Limits(
+        options["max_states"],
+        options["max_depth"],
+        options["max_memory"] and options["max_memory"] << 20,
+        options["max_seconds"],
+    )
+    result = explore(
+        model,
+        symmetry=options["symmetry"],
+        workers=options["workers"] or os.cpu_count() or 1,
+        seed=options["seed"],
+        limits=limits,
+        watch=None if as_data or not sys.stderr.isatty() else _watcher(),
+    )
+    if as_data:
+        click.echo(json.dumps(as_plain(model, result), indent=2))
+    else:
+        click.echo(sentence(model, result))
+    if trace_out is not None and result.violation is not None:
+        path = result.violation.path
+        data = json.dumps(as_json(model, path), indent=2)
+        File(trace_out).write_text(as_mermaid(model, path) if trace_out.endswith("mmd") else data)
+    return code(result)
+
+
+def build(entry: Entry, options: dict[str, Any]) -> Model:
+    """The model that the options ask for. Raises click.UsageError, saying what is allowed."""
+    bounds: dict[str, Any] = dict(entry.bounds)
+    for bound in options["bounds"]:
+        key, _, value = bound.partition("=")
+        if key not in bounds:
+            _wrong(f"--bound: {entry.name} has no '{key}'; it has {', '.join(entry.bounds)}")
+        bounds[key] = _bound(key, value, bounds[key])
+    if options["members"]:
+        bounds["members"] = options["members"]
+    network = _network(options["network"])
+    if options["mutant"]:
+        mutant = entry.mutants.get(options["mutant"])
+        if mutant is None:
+            _wrong(f"no mutant '{options['mutant']}'; there are {', '.join(entry.mutants)}")
+        if options["bounds"] or options["members"]:
+            _wrong("--mutant brings its own bounds")
+        model = mutant.model()
+    else:
+        model = entry.build(bounds, network)
+    known = {p.name for p in model.properties}
+    for wanted in options["properties"]:
+        if wanted not in known:
+            _wrong(f"no property '{wanted}' in this configuration; there are {sorted(known)}")
+    return only(model, options["properties"])
+
+
+def _bound(key: str, value: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if value in ("true", "yes", "1", "on"):
+            return True
+        if value in ("false", "no", "0", "off"):
+            return False
+        _wrong(f"--bound {key}: '{value}' is neither true nor false")
+    if not value.isdecimal():
+        _wrong(f"--bound {key}: '{value}' is not a whole number from 0 on")
+    return int(value)
+
+
+def _network(text: str) -> Network:
+    match = re.fullmatch(r"soup|(bag|fifo):([1-9]\d?)", text)
+    if match is None:
+        _wrong(f"--network: '{text}' is none of soup, bag:K, fifo:K (K from 1 to 99)")
+    if match[1] is None:
+        return Soup()
+    return Bag(int(match[2])) if match[1] == "bag" else Fifo(int(match[2]))
+
+
+def _wrong(message: str) -> NoReturn:
+    raise click.UsageError(message)
+
+
+def _list() -> None:
+    for entry in MODELS.values():
+        click.echo(f"{entry.name}: {entry.title}")
+        bounds = ", ".join(f"{k}={str(v).lower()}" for k, v in entry.bounds.items())
+        click.echo(f"  bounds   {bounds}")
+        names = [p.name for p in entry.build(entry.bounds, None).properties]
+        click.echo(f"  promises {', '.join(names)}")
+        click.echo(f"  mutants  {', '.join(entry.mutants)}")
+
+
+def _watcher() -> Callable[[Progress], None]:
+    status = Console(stderr=True).status("exploring")
+    status.start()
+
+    def watch(now: Progress) -> None:
+        rate = now.transitions / max(now.seconds, 1e-9) / 1e6
+        status.update(
+            f"depth {now.depth}  {now.states:,} states  {now.queue:,} in the queue  "
+            f"{rate:.1f} M transitions/s  {now.bytes_held >> 20:,} MiB"
+        )
+        if not now.queue:
+            status.stop()
+
+    return watch
+
+
+def code(result: Result) -> int:
+    """The exit code: a broken promise outweighs a limit."""
+    if result.violation is not None:
+        return BROKEN
+    if result.stopped_by:
+        return UNDECIDED
+    return HOLDS if result.holds else BROKEN
+
+
+def sentence(model: Model, result: Result) -> str:
+    """The result for a person."""
+    lines = []
+    promised = sum(p.kind is Kind.ALWAYS for p in model.properties)
+    if result.violation is not None:
+        found = result.violation
+        lines.append(f"BROKEN: {found.property}, after {len(found.path)} steps. {found.reason}")
+        lines.append(as_text(model, found.path))
+    elif result.stopped_by:
+        lines.append(
+            f"UNDECIDED: stopped by {result.stopped_by}. Explored to depth {result.depth}, "
+            f"{result.states:,} states: nothing broken so far."
+        )
+    elif result.holds:
+        lines.append(f"HOLDS: {promised} promises in all {result.states:,} reachable states.")
+    else:
+        lines.append("BROKEN: something that must be reachable is not.")
+    if not result.violation:
+        lines.extend(f"  never reached: {name}" for name in result.unreached)
+        lines.extend(f"  never fired: {name}" for name in result.never_fired)
+        for name, depth in sorted(result.reached.items()):
+            lines.append(f"  reached after {depth:2} steps: {name}")
+    s = result.statistics
+    rate = result.transitions / max(s["seconds"], 1e-9) / 1e6
+    lines.append(
+        f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}, "
+        f"{s['seconds']:.1f} s ({rate:.1f} M transitions/s), {s['bytes_held'] >> 20:,} MiB; "
+        f"{s['step_calls']:,} calls of the model's step; "
+        f"chance of a collision {result.collision_probability():.1e}."
+    )
+    return "\n".join(lines)
+
+
+def as_plain(model: Model, result: Result) -> dict[str, Any]:
+    """The result for a program."""
+    found = result.violation
+    return {
+        "schema": 1,
+        "model": result.model,
+        "parameters": dict(model.parameters),
+        "holds": result.holds,
+        "complete": result.complete,
+        "stopped_by": result.stopped_by,
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "cut": result.cut,
+        "reached": result.reached,
+        "unreached": list(result.unreached),
+        "coverage": result.coverage,
+        "never_fired": list(result.never_fired),
+        "collision_probability": result.collision_probability(),
+        "statistics": result.statistics,
+        "violation": found
+        and {
+            "property": found.property,
+            "reason": found.reason,
+            "steps": len(found.path),
+            "path": as_json(model, found.path),
+        },
+    }
