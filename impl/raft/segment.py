@@ -104,12 +104,14 @@ def records_after(data: bytes, offset: int, sequence: int) -> Iterator[tuple[int
         at = data.find(MARKER, following)
 
 
-def has_unwritten_sector(data: bytes, start: int, end: int) -> bool:
-    """Whether a sector from `start` on, ended before `end`, holds the zeros of a new file.
+def was_not_written(data: bytes, start: int, end: int) -> bool:
+    """Whether all from `start` to `end`, or a sector there, holds the zeros of a new file.
 
     A damaged record begins at `start`, and a marker has no zeros; a whole one begins at `end`, so
     that its sector was written.
     """
+    if not any(data[start:end]):
+        return True
     while (border := (start // SECTOR_BYTES + 1) * SECTOR_BYTES) <= end:
         if not any(data[start:border]):
             return True

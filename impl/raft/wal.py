@@ -29,7 +29,6 @@ from .segment import (
     Record,
     check_header_body,
     entry_head,
-    has_unwritten_sector,
     header_body,
     pack,
     read_entry_body,
@@ -39,6 +38,7 @@ from .segment import (
     state_body,
     truncate_body,
     unpack,
+    was_not_written,
 )
 
 SEGMENT_BYTES = 64 << 20
@@ -243,7 +243,7 @@ class _Replay:
         for number, (at, record) in enumerate(records_after(data, damage.offset, torn)):
             if record.synced >= torn:
                 raise WalCorruption(path, damage.offset, f"{damage.reason}; it was durable once")
-            if number == 0 and not has_unwritten_sector(data, damage.offset, at):
+            if number == 0 and not was_not_written(data, damage.offset, at):
                 reason = f"{damage.reason}; a whole record follows at byte {at}"
                 raise WalCorruption(path, damage.offset, reason)
         file = disk.open(path)
