@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from .bugs import ACK_BEFORE_FSYNC
 from .client.errors import BAD_REQUEST, INDETERMINATE, NO_SUCH_TABLE, RequestError
 from .config import GroupConfig, NodeConfig
 from .raft.core import Core
@@ -113,8 +114,10 @@ class DataNode:
             disk.make_folder(posixpath.dirname(config.trace_file))
             file = disk.open(config.trace_file)
             self._trace = TraceFile(self.clock, file, self.alias, self._incarnation)
-        for group in config.groups:
-            self._groups[group.id] = self._open_group(group)
+        for group_config in config.groups:
+            group = self._open_group(group_config)
+            self._groups[group_config.id] = group
+            group.start()
         site = config.site
         self._listener = await self._runtime.network.listen(
             site.host, site.port, self._welcome, reuse_port=self._reuse_port
@@ -123,8 +126,6 @@ class DataNode:
     async def run(self) -> None:
         """Take part until `stop`; raises NodeFailedError if the node cannot go on."""
         failure: NodeFailedError | None = None
-        for group in self._groups.values():
-            group.start()
         try:
             async with asyncio.TaskGroup() as tasks:
                 links = tasks.create_task(self._peers.run())
@@ -146,6 +147,7 @@ class DataNode:
 
     async def close(self) -> None:
         """Give everything back that `open` took."""
+        self.stop()
         if self._listener is not None:
             await self._listener.close()
         for visitor in list(self._visitors):
@@ -181,7 +183,7 @@ class DataNode:
             tick_s=config.election_tick_s,
             incarnation=self._incarnation,
             frame_bytes_max=config.frame_bytes_max,
-            acks_early="ack-before-fsync" in config.seeded_bugs,
+            acks_early=ACK_BEFORE_FSYNC in config.seeded_bugs,
             trace=self._trace,
         )
         log.info(

@@ -13,6 +13,7 @@ import uvloop
 
 from .config import ConfigError, NodeConfig, load
 from .data_node import DataNode, NodeFailedError
+from .memory import keep_freed_memory
 from .raft.transport import Address
 from .runtime_asyncio import real_runtime
 from .runtime_disk import InUseError, RealDisk, claimed
@@ -91,6 +92,7 @@ def main(argv: Sequence[str]) -> int:
         format=f"%(asctime)s.%(msecs)03d {options.alias} %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
     )
+    keep_freed_memory()
     disk = RealDisk()
     home = os.path.abspath(options.home)
 

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from .raft.disk import File
 
-LOCK_FILE = "lock"
+LOCK_FILE = ".lock"
+"""No table can be called so: its folder may be the neighbour."""
 
 
 class InUseError(Exception):
@@ -36,7 +37,7 @@ class RealFile:
             size -= len(part)
         return b"".join(parts)
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         written = os.write(self._fd, data)
         if written < len(data):
             rest = memoryview(data)[written:]

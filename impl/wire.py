@@ -94,15 +94,15 @@ class FrameTooLargeError(FrameError):
     """A frame over the limit: nothing of it was sent."""
 
 
-def encode(frame: Frame, frame_bytes_max: int) -> bytes:
-    """The bytes of a frame with its length; raises FrameTooLargeError."""
+def encode(frame: Frame, frame_bytes_max: int) -> tuple[bytes, bytes]:
+    """The length and the body of a frame; raises FrameTooLargeError."""
     body = _encoder.encode(frame)
     if len(body) > frame_bytes_max:
         raise FrameTooLargeError(f"{len(body)} bytes, at most {frame_bytes_max} are allowed")
-    return len(body).to_bytes(LENGTH_BYTES, "big") + body
+    return len(body).to_bytes(LENGTH_BYTES, "big"), body
 
 
-def decode(body: bytes) -> Frame:
+def decode(body: bytes | memoryview) -> Frame:
     """The frame in `body` (without its length); raises FrameError."""
     try:
         return _decoder.decode(body)
@@ -117,8 +117,11 @@ class Splitter:
         self.limit = limit
         self._rest = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """The bodies that are complete now; raises FrameError. Consume it before the next call."""
+    def feed(self, data: bytes) -> Iterator[memoryview]:
+        """The bodies that are complete now; raises FrameError. Consume it before the next call.
+
+        Bodies are views, not copies: a long one has been collected in a buffer of its own.
+        """
         rest: bytes | bytearray = data
         if self._rest:
             self._rest += data
@@ -133,8 +136,11 @@ class Splitter:
             if end - start < size:
                 break
             at = start + size
-            yield bytes(rest[start:at])
-        self._rest = bytearray(memoryview(rest)[at:]) if at < end else bytearray()
+            yield memoryview(rest)[start:at]
+        if at:
+            self._rest = bytearray(memoryview(rest)[at:])
+        elif rest is data:
+            self._rest += data
 
 
 class Receiver(Protocol):
@@ -203,7 +209,9 @@ class Channel:
         """Write a frame; False if the channel has ended. Raises FrameTooLargeError."""
         if self._stream is None or self._reason:
             return False
-        self._stream.write(encode(frame, self._limit))
+        length, body = encode(frame, self._limit)
+        self._stream.write(length)
+        self._stream.write(body)
         return True
 
     def buffered(self) -> int:

@@ -16,7 +16,7 @@ class File(Protocol):
     def read(self, at: int, size: int) -> bytes:
         """Bytes from `at` on: fewer than `size` only at the end."""
 
-    def append(self, data: bytes) -> None:
+    def append(self, data: bytes | memoryview) -> None:
         """Write at the end; all or OSError."""
 
     def truncate(self, size: int) -> None:

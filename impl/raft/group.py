@@ -182,9 +182,11 @@ class Group:
 
     def close(self) -> None:
         """Take part no more; calls under way are not answered, their connections end."""
-        if self._trace is not None and not self._is_closed:
-            self._trace.stop()
+        if self._is_closed:
+            return
         self._is_closed = True
+        if self._trace is not None:
+            self._trace.stop()
         self._alarms.close()
         self._tables.close()
 
@@ -271,6 +273,8 @@ class Group:
 
     def _became_durable(self, batch: list[Decision]) -> None:
         """A sync ended: release what waited for it, and let the core count this member."""
+        if self._is_closed:
+            return
         released = [frame for decision in batch for frame in decision.held]
         through = batch[-1].step
         last = next((d.ready for d in reversed(batch) if d.ready.entries), None)
@@ -311,7 +315,8 @@ class Group:
 
     def _changed_role(self, *, was_leader: bool) -> None:
         core = self._core
-        log.info("group %d: %s in term %d, leader %s", self._id, core.role, core.term, core.leader)
+        leader = core.leader or "unknown"
+        log.info("group %d: %s in term %d, leader %s", self._id, core.role, core.term, leader)
         if self.is_leader:
             # The first entry of its own term is the last one now.
             self._serving_from = core.log.last_index

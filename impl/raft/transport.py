@@ -25,7 +25,7 @@ STALL_S = 2.0
 
 RETRY_FIRST_S = 0.01
 RETRY_MAX_S = 0.1
-SEND_BUFFER_MAX = 40 << 20
+SEND_BUFFER_MAX = 16 << 20
 """More than the core keeps in flight (progress.py): only a peer that does not read is cut short."""
 
 log = logging.getLogger("delphic.peers")

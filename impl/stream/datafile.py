@@ -16,6 +16,8 @@ from ..raft.disk import Disk
 HEADER = struct.Struct("<IIQQI")
 CRC_BYTES = 4
 WINDOW_BYTES = 4 << 20
+WRITTEN_ALONE_BYTES = 64 << 10
+"""Copying a part this long costs more than a write of its own."""
 
 
 class DataFileError(Exception):
@@ -48,22 +50,30 @@ class DataFile:
         self._pending: list[bytes | memoryview] = []
         self.lsn = self._recovered[-1].lsn if self._recovered else 0
 
-    def write(self, lsn: int, start: int, rows: int, body: memoryview) -> None:
-        """Take the batch of one log entry; `flush` puts it into the file."""
+    def write(self, lsn: int, start: int, rows: int, body: memoryview) -> int:
+        """Take the batch of one log entry; `flush` puts it into the file. Gives its checksum."""
         tail = HEADER.pack(0, len(body), lsn, start, rows)[CRC_BYTES:]
         crc = zlib.crc32(body, zlib.crc32(tail))
         if lsn <= self.lsn:
             self._skip(Record(crc, len(body), lsn, start, rows))
-            return
+            return crc
         assert not self._recovered
         self._pending += (crc.to_bytes(CRC_BYTES, "little") + tail, body)
         self.lsn = lsn
+        return crc
 
     def flush(self) -> None:
         """Write what was taken since the last time; raises OSError."""
-        if self._pending:
-            self._file.append(b"".join(self._pending))
-            self._pending.clear()
+        small: list[bytes | memoryview] = []
+        for part in self._pending:
+            small.append(part)
+            if len(part) >= WRITTEN_ALONE_BYTES:
+                self._file.append(b"".join(small[:-1]))
+                self._file.append(part)
+                small.clear()
+        if small:
+            self._file.append(b"".join(small))
+        self._pending.clear()
 
     def close(self) -> None:
         """Give the file back."""

@@ -138,10 +138,10 @@ class Tables:
 
     def _append(self, index: int, command: AppendRows) -> int:
         stored = self._tables[command.table]
-        start = stored.table.append(command.rows, command.body)
-        stored.file.write(index, start, command.rows, command.body)
+        table = stored.table
+        crc = stored.file.write(index, table.rows, command.rows, command.body)
         self._touched.add(command.table)
-        return start
+        return table.append(command.rows, command.body, crc)
 
 
 def _exists(name: str) -> RequestError:

@@ -86,6 +86,10 @@ class Log:
         self.reasons.append(reason)
 
 
+def packed(frame: Frame) -> bytes:
+    return b"".join(encode(frame, 1 << 20))
+
+
 def channel(limit: int = 1 << 20, first_limit: int = 1 << 20) -> tuple[Channel, MemoryStream, Log]:
     log, stream = Log(), MemoryStream()
     opened = Channel(log, limit=limit, first_limit=first_limit)
@@ -95,7 +99,7 @@ def channel(limit: int = 1 << 20, first_limit: int = 1 << 20) -> tuple[Channel, 
 
 @pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
 def test_a_frame_survives_the_way_through_bytes(frame: Frame) -> None:
-    data = encode(frame, 1 << 20)
+    data = packed(frame)
     assert int.from_bytes(data[:4], "big") == len(data) - 4
     assert decode(data[4:]) == frame
 
@@ -104,10 +108,10 @@ def test_a_frame_survives_the_way_through_bytes(frame: Frame) -> None:
 def test_frames_reassemble_however_the_bytes_are_cut(
     frames: list[Frame], data: st.DataObject
 ) -> None:
-    stream = b"".join(encode(frame, 1 << 20) for frame in frames)
+    stream = b"".join(packed(frame) for frame in frames)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
     splitter = Splitter(1 << 20)
-    bodies: list[bytes] = []
+    bodies: list[memoryview] = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         bodies += splitter.feed(stream[start:end])
     assert [decode(body) for body in bodies] == frames
@@ -126,7 +130,7 @@ def test_garbage_ends_the_channel_and_raises_nothing(garbage: bytes, sizes: list
 
 @given(st.sampled_from(FRAMES), st.data())
 def test_a_damaged_frame_is_refused_or_is_another_frame(frame: Frame, data: st.DataObject) -> None:
-    body = bytearray(encode(frame, 1 << 20)[4:])
+    body = bytearray(packed(frame)[4:])
     at = data.draw(st.integers(0, len(body) - 1))
     body[at] = data.draw(st.integers(0, 255))
     try:
@@ -171,10 +175,10 @@ def test_a_length_out_of_bounds_ends_the_channel_before_the_bytes_arrive(size: i
 def test_only_the_first_frame_is_held_to_the_small_limit() -> None:
     opened, stream, log = channel(first_limit=HELLO_BYTES_MAX)
     big = Request(1, "f", (b"x" * 5000,))
-    opened.received(encode(FRAMES[0], 1 << 20) + encode(big, 1 << 20))
+    opened.received(packed(FRAMES[0]) + packed(big))
     assert log.frames == [FRAMES[0], big]
     late, stream, log = channel(first_limit=HELLO_BYTES_MAX)
-    late.received(encode(big, 1 << 20))
+    late.received(packed(big))
     assert stream.ended == "closed"
     assert log.frames == []
 
@@ -184,7 +188,7 @@ def test_nothing_is_heard_or_sent_after_the_end() -> None:
     opened.close("enough", farewell=Result(1, None))
     written = stream.written
     assert decode(written[4:]) == Result(1, None)
-    opened.received(encode(FRAMES[1], 1 << 20))
+    opened.received(packed(FRAMES[1]))
     assert opened.send(Result(2, None)) is False
     assert log.frames == []
     assert stream.written == written

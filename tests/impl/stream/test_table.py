@@ -1,6 +1,7 @@
 """Rows in memory: offsets, reads, merging, digests, refusals."""
 
 import random
+import zlib
 
 import pyarrow as pa
 import pytest
@@ -19,13 +20,18 @@ def body(ids: list[int]) -> memoryview:
     return memoryview(batch(ids).serialize().to_pybytes())
 
 
+def add(table: StreamTable, ids: list[int]) -> int:
+    data = body(ids)
+    return table.append(len(ids), data, zlib.crc32(data))
+
+
 def ids_of(batches: list[pa.RecordBatch]) -> list[int]:
     return [i for part in batches for i in part.column("id").to_pylist()]
 
 
 def test_offsets_count_rows_from_zero() -> None:
     table = StreamTable("t", SCHEMA)
-    assert [table.append(n, body(list(range(n)))) for n in (3, 1, 5)] == [0, 3, 4]
+    assert [add(table, list(range(n))) for n in (3, 1, 5)] == [0, 3, 4]
     assert table.rows == 9
 
 
@@ -38,7 +44,7 @@ def test_a_read_gives_exactly_the_rows_asked_for_however_reads_and_appends_mix(
 ) -> None:
     table = StreamTable("t", SCHEMA)
     for count, read_between in appends:
-        table.append(count, body(list(range(table.rows, table.rows + count))))
+        add(table, list(range(table.rows, table.rows + count)))
         if read_between:
             table.read(0, None, 1 << 30)
     rows = list(range(table.rows))
@@ -50,7 +56,7 @@ def test_a_read_gives_exactly_the_rows_asked_for_however_reads_and_appends_mix(
 def test_many_small_batches_are_read_as_few() -> None:
     table = StreamTable("t", SCHEMA)
     for i in range(1000):
-        table.append(1, body([i]))
+        add(table, [i])
         table.read(i, None, 1 << 30)
     assert len(table.read(0, None, 1 << 30)) <= 10
 
@@ -60,7 +66,7 @@ def test_blocks_stop_growing_at_their_limit() -> None:
     big = pa.record_batch([list(range(BLOCK_ROWS))], schema=table.schema)
     small = pa.record_batch([list(range(1000))], schema=table.schema)
     for part in (big, small, big, small, small):
-        table.append(part.num_rows, memoryview(part.serialize().to_pybytes()))
+        table.append(part.num_rows, memoryview(part.serialize().to_pybytes()), 0)
     sizes = [part.num_rows for part in table.read(0, None, 1 << 30)]
     assert sum(sizes) == table.rows
     assert max(sizes) == BLOCK_ROWS
@@ -68,7 +74,7 @@ def test_blocks_stop_growing_at_their_limit() -> None:
 
 def test_a_read_stops_at_its_bytes_but_gives_at_least_one_row() -> None:
     table = StreamTable("t", SCHEMA)
-    table.append(1000, body(list(range(1000))))
+    add(table, list(range(1000)))
     some = table.read(0, None, 4000)
     assert 0 < sum(part.num_rows for part in some) < 1000
     assert sum(pa.ipc.get_record_batch_size(part) for part in some) <= 4000
@@ -78,10 +84,10 @@ def test_a_read_stops_at_its_bytes_but_gives_at_least_one_row() -> None:
 def test_digests_are_equal_exactly_for_equal_batches_in_equal_order() -> None:
     tables = [StreamTable("t", SCHEMA) for _ in range(3)]
     for table in tables[:2]:
-        table.append(2, body([1, 2]))
-        table.append(1, body([3]))
-    tables[2].append(1, body([3]))
-    tables[2].append(2, body([1, 2]))
+        add(table, [1, 2])
+        add(table, [3])
+    add(tables[2], [3])
+    add(tables[2], [1, 2])
     assert tables[0].digest == tables[1].digest
     assert tables[0].digest != tables[2].digest
 

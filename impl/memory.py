@@ -1,0 +1,30 @@
+"""Keeps freed memory for the next message, where the C library is glibc."""
+
+import ctypes
+import sys
+
+M_TRIM_THRESHOLD = -1
+M_TOP_PAD = -2
+M_MMAP_THRESHOLD = -3
+
+MAPPED_BYTES = 32 << 20
+"""From this size on, memory is mapped and given back at once; glibc takes no larger value."""
+
+KEPT_BYTES = 256 << 20
+GROWTH_BYTES = 16 << 20
+
+
+def keep_freed_memory() -> None:
+    """Let the allocator give memory back to the kernel late, and ask for it in large pieces.
+
+    A batch of 10,000 rows is copied a few times on its way. By default each copy of that size is
+    mapped and unmapped, and page faults then cost ten times the copying (measured on a virtual
+    machine: 5.8 ms instead of 0.7 ms for 900 kB from client to node).
+    """
+    if sys.platform != "linux":
+        return
+    library = ctypes.CDLL(None)
+    if hasattr(library, "mallopt"):
+        library.mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
+        library.mallopt(M_TOP_PAD, GROWTH_BYTES)

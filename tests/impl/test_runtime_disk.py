@@ -1,0 +1,64 @@
+"""Real files behave as the disk that the node expects."""
+
+from pathlib import Path
+
+import pytest
+from delphic.impl.runtime_disk import InUseError, RealDisk, claimed
+
+
+def test_a_file_grows_at_its_end_and_is_cut_there(tmp_path: Path) -> None:
+    file = RealDisk().open(str(tmp_path / "f"))
+    file.append(b"one")
+    file.append(memoryview(b"two"))
+    assert (file.size(), file.read(0, 100), file.read(2, 2)) == (6, b"onetwo", b"et")
+    file.truncate(4)
+    file.append(b"!")
+    file.sync()
+    assert file.read(0, 100) == b"onet!"
+    assert file.read(5, 10) == b""
+    file.close()
+    again = RealDisk().open(str(tmp_path / "f"))
+    assert again.size() == 5
+    again.close()
+
+
+def test_a_full_disk_is_an_error_that_says_so() -> None:
+    file = RealDisk().open("/dev/full")
+    with pytest.raises(OSError, match="No space left on device"):
+        file.append(b"x")
+    file.close()
+
+
+def test_what_is_not_there_is_none_or_empty(tmp_path: Path) -> None:
+    disk = RealDisk()
+    assert disk.read(str(tmp_path / "none")) is None
+    assert disk.names(str(tmp_path / "none")) == []
+
+
+def test_folders_are_made_with_what_is_above_them_and_again(tmp_path: Path) -> None:
+    disk = RealDisk()
+    folder = str(tmp_path / "a" / "b" / "c")
+    disk.make_folder(folder)
+    disk.make_folder(folder)
+    assert disk.names(str(tmp_path / "a" / "b")) == ["c"]
+
+
+def test_names_are_given_and_taken_away(tmp_path: Path) -> None:
+    disk = RealDisk()
+    for name in ("b", "a"):
+        disk.open(str(tmp_path / name)).close()
+    assert disk.names(str(tmp_path)) == ["a", "b"]
+    disk.rename(str(tmp_path / "a"), str(tmp_path / "b"))
+    disk.sync_folder(str(tmp_path))
+    disk.remove(str(tmp_path / "b"))
+    assert disk.names(str(tmp_path)) == []
+
+
+def test_a_folder_has_one_user_at_a_time(tmp_path: Path) -> None:
+    folder = str(tmp_path / "data")
+    with claimed(RealDisk(), folder):
+        with pytest.raises(InUseError, match="is in use by another process"):
+            with claimed(RealDisk(), folder):
+                pass
+    with claimed(RealDisk(), folder):
+        assert RealDisk().names(folder) == [".lock"]
