@@ -1,0 +1,24 @@
+"""Seeded bugs by name."""
+
+import pytest
+from delphic.impl.bugs import BUGS, parse
+
+
+def test_known_names_are_taken() -> None:
+    assert parse(["vote-twice", "stale-read"]) == {"stale-read", "vote-twice"}
+    assert parse([]) == frozenset()
+
+
+def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="no seeded bug 'vote-thrice'") as caught:
+        parse(["stale-read", "vote-thrice"])
+    assert all(name in str(caught.value) for name in BUGS)
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_each_bug_says_what_goes_wrong_and_which_promise_breaks(name: str) -> None:
+    bug = BUGS[name]
+    assert bug.name == name
+    assert bug.mistake.endswith(".")
+    assert bug.promises
+    assert all(promise.startswith("HS-") for promise in bug.promises)
