@@ -28,7 +28,8 @@ def _raft(bounds: Mapping[str, Any], network: Network | None) -> Model:
 
 
 def _raft_bounds() -> dict[str, int | bool]:
-    return {f.name: f.default for f in fields(Options)} | {"crashes": 0}
+    defaults = Options()
+    return {f.name: getattr(defaults, f.name) for f in fields(Options)} | {"crashes": 0}
 
 
 MODELS: dict[str, Entry] = {
