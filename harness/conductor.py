@@ -222,5 +222,6 @@ def _spelled(target: Any) -> str:
     if isinstance(target, dict):
         return f"{_spelled(target['from'])} to {_spelled(target['to'])}"
     if isinstance(target, list):
-        return " | ".join(_spelled(part) if isinstance(part, list) else part for part in target)
+        sign = " | " if any(isinstance(part, list) for part in target) else ", "
+        return sign.join(_spelled(part) for part in target)
     return str(target)

@@ -1,0 +1,174 @@
+"""Faults on a group in memory: what is done, to whom, and what the receipts say."""
+
+import asyncio
+import io
+import re
+from typing import Any
+
+import pytest
+from delphic.harness.conductor import Conductor
+from delphic.harness.history import load
+from delphic.harness.observer import Observer
+from delphic.harness.op import NEMESIS, Op, OpType
+from delphic.harness.plan import plan
+from delphic.harness.recorder import Recorder
+from delphic.harness.scenario import load as load_scenario
+
+DURATION_S = 0.85
+"""How long each scene takes: less than a scenario may, and enough for its steps."""
+
+HEAD = "name: mine\nworkload: {name: log}\nduration: 1s\n"
+
+
+class Scene:
+    """A conducted schedule: the group afterwards, and what the nemesis wrote."""
+
+    def __init__(self, memory: Any, faults: str, *, members: int = 3, deaf: str = "") -> None:
+        text = f"{HEAD}cluster: {{members: {members}}}\nfaults: {faults}\n"
+        self._plan = plan(load_scenario(text, "my.yaml"), seed=3, target="memory", command="")
+        self.cluster = memory.cluster(self._plan.setup, None, None, None)
+        self.cluster.deaf_to = {deaf}
+        self._stream = io.BytesIO()
+        self._recorder = Recorder(self._stream, lambda: 0)
+        asyncio.run(self._conduct())
+        self._recorder.flush()
+        self._stream.seek(0)
+        self.acts = list(load(self._stream).of(NEMESIS))
+
+    async def _conduct(self) -> None:
+        observer = Observer(self.cluster, self._recorder, "t")
+        await self.cluster.up()
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(observer.watch())
+            conductor = Conductor(self._plan, self.cluster, self._recorder, observer)
+            await conductor.conduct(DURATION_S, asyncio.Event())
+            self.active = conductor.active
+            await conductor.heal()
+            self.left = conductor.active
+            watching.cancel()
+
+    def receipts(self) -> list[Op]:
+        return [op for op in self.acts if op.type is OpType.INFO]
+
+    def told(self) -> list[tuple[str, list[str], bool]]:
+        """f, members and whether it took hold, of every act."""
+        return [(op.f, op.value["nodes"], op.value["bit"]) for op in self.receipts()]
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_act_is_an_invoke_and_then_an_info_with_the_same_f(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, kill: n2, for: 200ms}, {at: 200ms, partition: n3}]")
+    kinds = [(op.f, op.type) for op in scene.acts]
+    assert kinds[::2] == [(op.f, OpType.INVOKE) for op in scene.receipts()]
+    assert [op.f for op in scene.receipts()] == ["kill", "partition", "restart", "heal"]
+    assert scene.acts[0].value == {"kind": "kill", "target": "n2"}
+
+
+def test_the_leader_is_whom_the_observer_saw_lead(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, kill: leader, for: 200ms}, {at: 600ms, pause: leader}]")
+    assert scene.told() == [
+        ("kill", ["n1"], True),
+        ("restart", ["n1"], True),
+        ("pause", ["n2"], True),
+        ("resume", ["n2"], True),
+    ]
+    assert scene.receipts()[0].value["observed"] == {"processes": {"n1": "dead"}}
+    assert scene.receipts()[1].value["observed"] == {
+        "processes": {"n1": "running"},
+        "answers": {"n1": True},
+    }
+
+
+def test_a_partition_writes_down_every_link_as_it_was_seen(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, partition: n2}]")
+    value = scene.receipts()[0].value
+    assert value["links"] == [["n1", "n2"], ["n2", "n1"], ["n2", "n3"], ["n3", "n2"]]
+    seen = value["observed"]["links"]
+    assert [name for name, seconds in seen.items() if seconds is None] == [
+        "n1->n2",
+        "n2->n1",
+        "n2->n3",
+        "n3->n2",
+    ]
+    assert seen["n1->n3"] == pytest.approx(0.001)
+    assert value["bit"] is True
+
+
+def test_faults_stack_and_each_is_undone_alone(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 100ms, delay: {by: 300ms}, for: 500ms}, {at: 200ms, partition: n2, for: 600ms}]",
+    )
+    delay, partition, undelayed, healed = scene.receipts()
+    assert (delay.f, partition.f, undelayed.f, healed.f) == ("delay", "partition", "heal", "heal")
+    assert delay.value["asked"] == {"kind": "delay", "target": "all", "by_s": 0.3}
+    assert partition.value["wanted"]["n1->n2"] == [True, 0.3, None]
+    assert undelayed.value["wanted"]["n1->n2"] == [True, 0.0, None]
+    assert healed.value["wanted"] == {}
+    assert all(op.value["bit"] for op in scene.receipts())
+
+
+def test_names_stand_for_the_members_that_a_step_hit(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 100ms, partition: leader, as: old},"
+        " {after: new-leader, within: 500ms, kill: not old nor leader, as: voter},"
+        " {then: 0s, heal: old}, {then: 0s, restart: voter}]",
+    )
+    assert scene.told() == [
+        ("partition", ["n1"], True),
+        ("kill", ["n3"], True),
+        ("heal", ["n1", "n2", "n3"], True),
+        ("restart", ["n3"], True),
+    ]
+
+
+def test_what_is_undone_by_name_is_not_undone_again(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, partition: n2, for: 500ms, as: a}, {then: 0s, heal: a}]")
+    assert [op.f for op in scene.receipts()] == ["partition", "heal"]
+
+
+def test_an_order_that_is_not_carried_out_leaves_a_receipt_that_says_so(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, partition: n2}]", deaf="links")
+    assert scene.told()[0] == ("partition", ["n2"], False)
+    scene = Scene(memory, "[{at: 100ms, kill: n2}]", deaf="processes")
+    assert scene.told() == [("kill", ["n2"], False)]
+    assert scene.receipts()[0].value["observed"] == {"processes": {"n2": "running"}}
+
+
+def test_a_fault_that_nobody_qualifies_for_did_not_bite(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, kill: all}, {at: 300ms, pause: one}]")
+    assert scene.told()[1] == ("pause", [], False)
+    assert scene.receipts()[1].error == "no member qualified"
+
+
+def test_a_step_whose_event_never_came_is_written_down(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 100ms, delay: {by: 1ms}}, {after: new-leader, within: 300ms, kill: n1},"
+        " {then: 0s, restart: n1}]",
+    )
+    missed = scene.receipts()[1]
+    assert (missed.f, missed.value["bit"]) == ("kill", False)
+    assert missed.error == "no new leader was seen within 300ms; 1 steps behind it were left out"
+
+
+def test_a_step_that_the_end_of_the_run_overtook_is_written_down(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 800ms, kill: n1, for: 100ms}, {then: 5s, kill: n2}]")
+    assert re.search("the run ended before", str(scene.receipts()[-2].error))
+    assert scene.told()[-1] == ("restart", ["n1"], True)
+
+
+def test_the_heal_undoes_everything_that_is_in_force(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, partition: [[n1, n2], [n3, n4, n5]]}, {at: 100ms, kill: n4},"
+        " {at: 150ms, pause: n5}]",
+        members=5,
+    )
+    assert scene.active == ["partition n1, n2 | n3, n4, n5", "n4 dead", "n5 paused"]
+    assert scene.left == []
+    assert [op.f for op in scene.receipts()][3:] == ["resume", "heal", "restart"]
+    assert all(op.value["bit"] for op in scene.receipts())
