@@ -1,7 +1,6 @@
 """A run directory as one frozen, JSON-able value: all that any report says."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from .calls import Calls, calls
 from .faults import Act, acts, faults
 from .files import PlanFacts, RunFiles, read, sizes
 from .members import Span, spans, terms_with_leader
-from .nodelogs import Excerpt, NodeLog, instant
+from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
 from .prose import duration_text, plural, seconds_text
 from .series import Acknowledged, Effect, Series, acknowledged, effects, series
@@ -237,12 +236,7 @@ def _ranges(terms: list[int]) -> str:
 
 
 def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:
-    started = _started(files)
     for alias in files.run.node_aliases():
         path = files.run.node_log(alias)
         if path.is_file():
-            yield read_log(alias, path, started, end)
-
-
-def _started(files: RunFiles) -> datetime | None:
-    return None if files.verdict is None else instant(files.verdict.started)
+            yield read_log(alias, path, files.zero, end)

@@ -180,7 +180,14 @@ def _other(wish: dict[str, Any], observed: dict[str, Any]) -> tuple[tuple[str, s
     """What else was asked or observed, for the reader to judge."""
     extra = {name: value for name, value in wish.items() if name not in ("kind", "target")}
     extra |= {name: v for name, v in observed.items() if name not in ("links", "processes")}
-    return tuple((name, value_text(value)) for name, value in extra.items())
+    return tuple((name, _other_text(value)) for name, value in extra.items())
+
+
+def _other_text(value: Any) -> str:
+    """`n1 yes, n2 no`, or the value as it stands."""
+    if isinstance(value, dict) and all(isinstance(item, bool) for item in value.values()):
+        return ", ".join(f"{name} {'yes' if item else 'no'}" for name, item in value.items())
+    return value_text(value)
 
 
 def _pairs(value: Any) -> Iterator[Pair]:

@@ -174,6 +174,7 @@ def _bar(name: str, colour: str, **columns: Any) -> Trace:
         "name": name,
         "marker": {"color": colour, "line": {"width": 0}},
         "hovertemplate": "%{hovertext}<extra></extra>",
+        "width": 0.82,
         "textposition": "none",
         "textangle": 0,
     } | columns

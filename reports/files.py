@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -12,6 +13,7 @@ from ..harness.history import History, validated
 from ..harness.op import Op
 from ..harness.rundir import RunDir
 from ..harness.verdict import RunVerdict
+from .nodelogs import instant
 
 S = TypeVar("S")
 
@@ -47,9 +49,19 @@ class PlanFacts(msgspec.Struct, frozen=True):
         return count if type(count) is int and count > 0 else None
 
 
+class JournalLine(msgspec.Struct, frozen=True):
+    """What a report needs of a line of journal.jsonl."""
+
+    phase: str
+    unix_s: float
+
+
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """All that a report is made of. `missing` says, a sentence each, what could not be read."""
+    """All that a report is made of. `missing` says, a sentence each, what could not be read.
+
+    `zero` is the time of day at which the run's own time began.
+    """
 
     run: RunDir
     plan: PlanFacts
@@ -57,6 +69,7 @@ class RunFiles:
     environment: dict[str, Any]
     history: History
     scenario: str
+    zero: datetime | None
     missing: tuple[str, ...]
 
     @property
@@ -81,7 +94,10 @@ def read(directory: Path) -> RunFiles:
     scenario = _scenario(run.scenario, missing)
     plan = PlanFacts() if plan is None else plan
     missing += _nodes(run, plan)
-    return RunFiles(run, plan, verdict, environment or {}, history, scenario, tuple(missing))
+    zero = _zero(run.journal)
+    if zero is None and verdict is not None:
+        zero = instant(verdict.started)
+    return RunFiles(run, plan, verdict, environment or {}, history, scenario, zero, tuple(missing))
 
 
 def sizes(run: RunDir) -> list[tuple[str, int]]:
@@ -100,6 +116,21 @@ def _decoded(path: Path, kind: type[S], missing: list[str], so: str) -> S | None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         missing.append(f"{path.name} cannot be read ({error}): {so}.")
         return None
+
+
+def _zero(journal: Path) -> datetime | None:
+    """When members were started: the journal is more exact than the verdict's whole seconds."""
+    if not journal.is_file():
+        return None
+    for line in journal.read_bytes().split(b"\n"):
+        try:
+            entry = msgspec.json.decode(line, type=JournalLine)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            # A line that a kill cut short.
+            return None
+        if entry.phase == "up":
+            return datetime.fromtimestamp(entry.unix_s, UTC)
+    return None
 
 
 def _scenario(path: Path, missing: list[str]) -> str:

@@ -19,8 +19,8 @@ from .sections import (
     provenance,
     statistics,
     story,
-    witness_section,
 )
+from .violations import witness_section
 
 _MOVES = (("◀", "Earlier", "ArrowLeft"), ("▶", "Later", "ArrowRight"),
           ("−", "Zoom out", "-"), ("+", "Zoom in", "+"))  # fmt: skip
@@ -206,6 +206,7 @@ def _data(document: Document) -> str:
     witness = {row.index: row.number for w in document.witnesses[:1] for row in w.numbered}
     data = {
         "end": document.end / 1e6,
+        "bin": document.series.bin_s,
         "timeline": figures.timeline(document),
         "series": figures.series(document) if document.series.middles_s else None,
         "calls": found,

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from .document import Document
 from .faults import faults
 from .markup import is_forbidden
-from .prose import duration_text, seconds_text, shortened
-from .sections import ICONS
+from .prose import ICONS, duration_text, seconds_text, shortened
 from .witness import Witness
 
 CELL_CHARACTERS_MAX = 300

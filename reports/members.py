@@ -68,10 +68,17 @@ def _span(node: str, state: str | None, value: dict[str, Any], time_us: int) -> 
 
 
 def _lasting(span: Span, until: int, struck: list[Span]) -> Iterator[Span]:
-    """The role until then, but no longer than until the member is killed."""
-    deaths = [s.start for s in struck if s.node == span.node and s.role == DEAD]
-    killed = min((start for start in deaths if span.start < start < until), default=until)
-    yield msgspec.structs.replace(span, end=killed)
+    """The role until then, but for the times in which the member was paused, or dead for good."""
+    start = span.start
+    for silence in struck:
+        if silence.node != span.node or silence.end <= start or silence.start >= until:
+            continue
+        if silence.start > start:
+            yield msgspec.structs.replace(span, start=start, end=silence.start)
+        # What a killed member was is gone with it.
+        start = until if silence.role == DEAD else silence.end
+    if start < until or start == span.start:
+        yield msgspec.structs.replace(span, start=start, end=max(start, until))
 
 
 def _silences(done: Iterable[Act], end: int) -> Iterator[Span]:

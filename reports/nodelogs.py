@@ -22,11 +22,16 @@ AROUND_US = 1_000_000
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d)\b)?"
 )
+_CLOCK = re.compile(r"^\W?(\d\d):(\d\d):(\d\d(?:[.,]\d{1,9})?)\b")
 _SECONDS = re.compile(r"""^\W{0,2}(?:time["']?\s*[=:]\s*)?(\d{1,10}\.\d{1,9})\b""")
-_STAMP = re.compile(rf"^\W?{_ISO.pattern}\W?\s*")
-_SLACK_US = 60_000_000
+_STAMP = re.compile(rf"^\W?(?:{_ISO.pattern}|{_CLOCK.pattern[1:]})\W?\s*")
 _LOOK_IN = 80
 """A line's time stands near its beginning."""
+
+_SLACK_US = 60_000_000
+_DAY_S = 86_400
+_ZONE_S = 900
+"""Time zones differ by quarters of an hour."""
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -83,12 +88,13 @@ class NodeLog(msgspec.Struct, frozen=True):
         return Excerpt(self.node, f"The ends of {plural(len(self.lines), 'line')}.", shown)
 
 
-def read(node: str, path: Path, started: datetime | None, duration_us: int) -> NodeLog:
-    """Read a log. `started` is when the run's time was zero, for lines with the time of day."""
+def read(node: str, path: Path, zero: datetime | None, duration_us: int) -> NodeLog:
+    """Read a log. `zero` is when the run's time was zero, for lines with the time of day."""
     lines: list[Line] = []
+    clock = Clock(zero)
     timed, last = 0, None
     for number, text in enumerate(_lines(path), start=1):
-        found = time_us(text, started)
+        found = clock.time_us(text)
         # Another run's lines, or times of another clock, say nothing about this run.
         is_stamped = found is not None and -_SLACK_US <= found <= duration_us + _SLACK_US
         if is_stamped:
@@ -98,22 +104,46 @@ def read(node: str, path: Path, started: datetime | None, duration_us: int) -> N
     return NodeLog(node, tuple(lines), timed)
 
 
-def time_us(text: str, started: datetime | None) -> int | None:
-    """The time that a line tells, from the start of the run: a date and time of day, or seconds."""
-    head = text[:_LOOK_IN]
-    found = _ISO.search(head)
-    if found is not None:
-        moment = instant(found.group())
-        if moment is None or started is None:
+class Clock:
+    """What the lines of one log tell of the time, one after another."""
+
+    def __init__(self, zero: datetime | None) -> None:
+        self._zero = zero
+        self._zone_s: int | None = None
+        self._last_s = 0.0
+
+    def time_us(self, text: str) -> int | None:
+        """The line's time from the start of the run: by a date and time of day, by a time of day,
+        or by seconds, since the start of the run or since 1970. None if it tells none."""
+        head = text[:_LOOK_IN]
+        if (found := _ISO.search(head)) is not None:
+            moment = instant(found.group())
+            if moment is None or self._zero is None:
+                return None
+            return round((moment - self._zero).total_seconds() * 1e6)
+        if (found := _CLOCK.match(head)) is not None:
+            hours, minutes, seconds = found.groups()
+            of_day_s = int(hours) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+            return self._by_day(of_day_s)
+        if (found := _SECONDS.match(head)) is None:
             return None
-        return round((moment - started).total_seconds() * 1e6)
-    seconds = _SECONDS.match(head)
-    if seconds is None:
-        return None
-    value = float(seconds.group(1))
-    if value < 1e9:
-        return round(value * 1e6)
-    return None if started is None else round((value - started.timestamp()) * 1e6)
+        value = float(found.group(1))
+        if value < 1e9:
+            return round(value * 1e6)
+        return None if self._zero is None else round((value - self._zero.timestamp()) * 1e6)
+
+    def _by_day(self, of_day_s: float) -> int | None:
+        """A time of day tells no zone: a log begins soon after its run, which tells the zone."""
+        if self._zero is None:
+            return None
+        since_s = of_day_s - self._zero.timestamp() % _DAY_S
+        if self._zone_s is None:
+            self._zone_s = round(since_s / _ZONE_S) * _ZONE_S
+        since_s -= self._zone_s
+        # Past midnight the day begins anew.
+        since_s += round((self._last_s - since_s) / _DAY_S) * _DAY_S
+        self._last_s = since_s
+        return round(since_s * 1e6)
 
 
 def instant(text: str) -> datetime | None:

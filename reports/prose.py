@@ -7,9 +7,20 @@ import msgspec
 
 from ..harness.history import Call
 from ..harness.op import Op, OpType
+from ..harness.verdict import Validity
 
 LIST_MAX = 5
 CHARACTERS_MAX = 90
+
+ICONS: dict[Validity | None, tuple[str, str]] = {
+    Validity.PASS: ("✓", "Pass"),
+    Validity.FAIL: ("✕", "Fail"),
+    Validity.INCONCLUSIVE: ("?", "Inconclusive"),
+    Validity.UNKNOWN: ("?", "Unknown"),
+    Validity.HARNESS_ERROR: ("!", "Harness error"),
+    None: ("…", "Not judged"),
+}
+"""Sign and word: a verdict is never told by its colour alone."""
 
 _encode = msgspec.json.Encoder().encode
 

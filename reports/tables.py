@@ -6,7 +6,8 @@ from typing import Any
 
 from .faults import Act, Probe
 from .markup import Child, Html, el
-from .prose import value_text
+from .nodelogs import Excerpt
+from .prose import seconds_text, value_text
 
 Rows = Iterable[Sequence[Child]]
 
@@ -59,32 +60,41 @@ def _scroll(label: Child, content: Html) -> Html:
 
 def facts(caption: str, values: Mapping[str, Any]) -> list[Html]:
     """Nested values as tables: what stands alone first, then a table for each group."""
-    alone = {k: v for k, v in values.items() if not isinstance(v, Mapping)}
-    groups = {k: v for k, v in values.items() if isinstance(v, Mapping) and v}
+    alone = [(name, value) for name, value in _flat(values, depth=DEPTH_MAX) if not _group(value)]
     found = []
     if alone:
-        rows = [(name, value_cell(value)) for name, value in alone.items()]
+        rows = [(_words(name), value_cell(value)) for name, value in alone]
         found.append(table(caption, ("what", "value"), rows, class_="facts"))
-    for name, group in groups.items():
-        title = f"{caption}: {name}"
-        nested = [v for v in group.values() if isinstance(v, Mapping)]
-        if len(nested) == len(group) > 1:
+    for name, value in values.items():
+        group = _group(value)
+        if not group:
+            continue
+        title = f"{caption}: {_words(name)}"
+        if len(group) > 1 and all(isinstance(v, Mapping) for v in group.values()):
             found.append(_matrix(title, group))
         else:
-            rows = [(path, value_cell(value)) for path, value in _flat(group)]
-            found.append(table(title, ("what", "value"), rows, class_="facts"))
+            found += facts(title, {k: v for k, v in _flat(group)})
     return found
 
 
+def _group(value: Any) -> Mapping[str, Any]:
+    """The value as a group of values with names, if it is one."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        return {str(number): item for number, item in enumerate(value, start=1)}
+    return {}
+
+
 def _matrix(caption: str, group: Mapping[str, Mapping[str, Any]]) -> Html:
-    """Groups of the same kind side by side: one row each."""
+    """Groups of the same kind side by side, in a column each if those are fewer."""
     flat = {name: dict(_flat(values)) for name, values in group.items()}
-    columns = list(dict.fromkeys(column for values in flat.values() for column in values))
-    rows = [
-        (name, *(value_cell(values.get(column)) for column in columns))
-        for name, values in flat.items()
-    ]
-    return table(caption, ("", *columns), rows, class_="grid")
+    names = list(dict.fromkeys(name for values in flat.values() for name in values))
+    if len(names) < len(flat):
+        rows = [(key, *(value_cell(values.get(n)) for n in names)) for key, values in flat.items()]
+        return table(caption, ("", *map(_words, names)), rows, class_="grid")
+    rows = [(_words(n), *(value_cell(values.get(n)) for values in flat.values())) for n in names]
+    return table(caption, ("", *flat), rows, class_="grid")
 
 
 def _flat(values: Mapping[str, Any], depth: int = 1) -> Iterable[tuple[str, Any]]:
@@ -93,6 +103,11 @@ def _flat(values: Mapping[str, Any], depth: int = 1) -> Iterable[tuple[str, Any]
             yield from ((f"{name} {path}", found) for path, found in _flat(value, depth + 1))
         else:
             yield str(name), value
+
+
+def _words(name: str) -> str:
+    """`longest under faults` of `longest_under_faults`."""
+    return name.replace("_", " ")
 
 
 def value_cell(value: Any) -> str:
@@ -148,3 +163,19 @@ def states(act: Act) -> Html | None:
     grouped = groupby(sorted(act.states, key=lambda pair: pair[1]), key=lambda pair: pair[1])
     told = [f"{', '.join(node for node, _ in pairs)} {state}" for state, pairs in grouped]
     return el("p", "Observed: ", el("strong", "; ".join(told)), ".")
+
+
+def excerpt(log: Excerpt, *, is_open: bool = False) -> Html:
+    """Lines of one member's log, folded away or not."""
+    lines: list[Child] = []
+    last = None
+    for line in log.lines:
+        if last is not None and line.number != last + 1:
+            lines.append(el("span", "⋯\n", class_="left-out"))
+        last = line.number
+        time = seconds_text(line.time) if line.is_stamped else ""
+        number = el("span", f"{line.number:>5} ", class_="number")
+        lines += [number, el("span", f"{time:>10} ", class_="time"), f"{line.text}\n"]
+    summary = el("summary", el("strong", log.node), " ", log.note)
+    text = el("pre", lines, tabindex=0, aria_label=f"Log of {log.node}") if lines else None
+    return el("details", summary, text, open=is_open, class_="log")

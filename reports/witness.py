@@ -12,7 +12,7 @@ from ..harness.verdict import Validity, Verdict
 from .faults import Act, faults
 from .members import Span, at
 from .nodelogs import Excerpt, NodeLog
-from .prose import asked_text, op_text, result_text, value_text
+from .prose import asked_text, op_text, result_text, shortened, value_text
 
 WITNESSES_MAX = 5
 CONTEXT_MAX = 12
@@ -132,6 +132,8 @@ def _context(witness: Sequence[Call], history: History) -> Context:
     keys = {value_text(call.invoke.key) for call in witness}
     others = [c for c in history.calls() if value_text(c.invoke.key) in keys]
     found: Context = {}
+    for relation, other in _writers(witness, others):
+        found.setdefault(other.invoke.index, (other, relation))
     for call in witness:
         for relation, other in (*_same_rows(call, witness, others), *_near(call, others)):
             found.setdefault(other.invoke.index, (other, relation))
@@ -187,24 +189,44 @@ def _same_rows(
             yield "same offset", other
 
 
+def _writers(witness: Sequence[Call], others: Sequence[Call]) -> Iterator[tuple[str, Call]]:
+    """Who wrote the rows that one read of the witness returned and another one did not."""
+    for short in witness:
+        placed = _read(short)
+        if placed is None:
+            continue
+        end = placed[0] + len(placed[1])
+        for row in {r for w in witness if type(r := _row_at(w, end)) is int}:
+            yield from ((f"wrote row {row}", c) for c in others if _carries(c, {row}))
+
+
 _UNTOLD = object()
 
 
 def _row_at(call: Call, offset: int) -> Any:
     """What a read returned at the offset: a row, None behind the log's end, or nothing told."""
-    asked, completion = call.invoke.value, call.completion
-    if call.invoke.f != "read" or call.outcome is not OpType.OK or completion is None:
+    placed = _read(call)
+    if placed is None or offset < placed[0]:
         return _UNTOLD
-    rows = completion.value
-    if not isinstance(asked, list) or len(asked) != 2 or not isinstance(rows, list):
-        return _UNTOLD
-    start, limit = asked
-    if type(start) is not int or offset < start:
-        return _UNTOLD
+    start, rows = placed
     if offset - start < len(rows):
         return rows[offset - start]
+    limit = call.invoke.value[1]
     is_full = limit is not None and len(rows) >= limit
     return _UNTOLD if is_full else None
+
+
+def _read(call: Call) -> tuple[int, list[Any]] | None:
+    """From which offset on a read that succeeded returned which rows."""
+    asked, completion = call.invoke.value, call.completion
+    if call.invoke.f != "read" or completion is None or completion.type is not OpType.OK:
+        return None
+    if not isinstance(asked, list) or len(asked) != 2 or not isinstance(completion.value, list):
+        return None
+    start, limit = asked
+    if type(start) is not int or not (limit is None or type(limit) is int):
+        return None
+    return start, completion.value
 
 
 def _placed(call: Call) -> tuple[int, list[Any]] | None:
@@ -259,7 +281,7 @@ def _result(found: Call | Op) -> str:
         return "no answer"
     if found.completion.type is OpType.OK:
         return result_text(found.completion)
-    return op_text(found.completion)
+    return shortened(found.completion.error or "", 160)
 
 
 def _moment(row: Row, findings: Findings) -> Moment:

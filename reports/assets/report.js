@@ -77,7 +77,7 @@
         bars.set(`${place} ${Math.floor((start - from) * scale)} ${bin}`, { i, start, end });
       }
     }
-    return [...barTraces(bars.values()), ...markTraces(marks.values())];
+    return [...barTraces(bars.values()), ...markTraces([...marks.values()])];
   }
 
   function barTraces(bars) {
@@ -95,6 +95,9 @@
 
   function markTraces(marks) {
     const traces = new Map();
+    const small = marks.length > 800 ? 5 : 7;
+    /* A cross in a box needs room to be seen. */
+    const sizes = [small, small + 1, 8];
     for (const { i, at, others } of marks) {
       const outcome = calls.outcome[i];
       const key = `${outcome} ${kind(i)}`;
@@ -102,7 +105,7 @@
         traces.set(key, {
           type: "scatter", mode: "markers", x: [], y: [], text: [],
           hovertemplate: "%{text}<extra></extra>",
-          marker: { symbol: SYMBOLS[kind(i)][outcome], size: outcome ? 8 : 5, color: `--${data.outcomes[outcome]}`, line: { width: outcome ? 1.6 : 0 } },
+          marker: { symbol: SYMBOLS[kind(i)][outcome], size: sizes[outcome], color: `--${data.outcomes[outcome]}`, line: { width: [0, 1, 1.6][outcome] } },
         });
       }
       const trace = traces.get(key);
@@ -138,18 +141,32 @@
     return { traces: trace.x.length ? [trace] : [], names };
   }
 
+  /* Horizontal bars cut to what is in view, so that what is written on them is in view too. */
+  function clipped(trace) {
+    if (!trace.base) return trace;
+    const [from, to] = range;
+    const kept = trace.base.map((_, i) => i).filter((i) => trace.base[i] < to && trace.base[i] + trace.x[i] > from);
+    const starts = kept.map((i) => Math.max(from, trace.base[i]));
+    const copy = { ...trace, base: starts, x: kept.map((i, k) => Math.min(to, trace.base[i] + trace.x[i]) - starts[k]) };
+    for (const name of ["y", "text", "hovertext"]) {
+      if (trace[name]) copy[name] = kept.map((i) => trace[name][i]);
+    }
+    return copy;
+  }
+
   const plots = [];
-  function plot(id, figure, more) {
+  function plot(id, figure, narrowest, more) {
     const element = document.getElementById(id);
     if (!element || !figure) return;
     const draw = (width) => {
       const layout = painted(figure.layout, "");
-      layout.xaxis.range = [...range];
+      const spare = Math.max(0, narrowest - (range[1] - range[0])) / 2;
+      layout.xaxis.range = [range[0] - spare, range[1] + spare];
       layout.dragmode = matchMedia("(pointer: coarse)").matches ? false : "zoom";
       if (width) layout.width = width;
       const added = more(width || element.clientWidth);
       layout.annotations = [...layout.annotations, ...painted(added.names, "")];
-      const traces = [...figure.data, ...added.traces];
+      const traces = [...figure.data.map(clipped), ...added.traces];
       return Plotly.react(element, traces.map((trace) => painted(trace, "")), layout, {
         responsive: true, displayModeBar: false, doubleClick: false, scrollZoom: false,
       });
@@ -243,9 +260,9 @@
     document.querySelectorAll(".violation .log").forEach((element) => { element.open = false; });
   }
   const shown = witnesses();
-  plot("timeline-plot", data.timeline, (width) => ({
+  plot("timeline-plot", data.timeline, 0, (width) => ({
     traces: [...callTraces(width), ...shown.traces], names: shown.names,
   }));
-  plot("series-plot", data.series, () => ({ traces: [], names: [] }));
+  plot("series-plot", data.series, 12 * data.bin, () => ({ traces: [], names: [] }));
   root.dataset.ready = "true";
 })();
