@@ -20,6 +20,7 @@ class FrontDoor(click.Group):
 
     later: ClassVar[dict[str, tuple[str, str, str]]] = {
         "explore": (".model.cli", "explore_command", "Explore every reachable state of a model."),
+        "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

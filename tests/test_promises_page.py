@@ -1,0 +1,21 @@
+"""docs/promises.md says what the registries and tests say."""
+
+from pathlib import Path
+
+import pytest
+from delphic.harness.coverage import table
+from delphic.harness.promise import PROMISES
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.slow
+def test_the_page_is_fresh() -> None:
+    assert (ROOT / "docs" / "promises.md").read_text() == table(ROOT), (
+        "renew it: delphic promises > docs/promises.md"
+    )
+
+
+def test_every_promise_of_both_families_is_listed_once() -> None:
+    families = [f"HS-{n}" for n in range(1, 27)] + [f"PR-{n}" for n in range(1, 32)]
+    assert list(PROMISES) == families
