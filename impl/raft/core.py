@@ -126,7 +126,7 @@ class Core:
                 self._on_message(message)
             case Persisted(index, its_term):
                 if self.log.persisted(index, its_term) and self.leading is not None:
-                    self.leading.count()
+                    self.leading.reported()
             case Proposed(entries):
                 self._propose(entries)
             case ReadRequested(tokens):

@@ -4,7 +4,7 @@ It is made when an election is won and dropped with the term, so that nothing of
 one for which it is true. Of what it decides only the commit index stays, in the log.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ..bugs import ACK_BEFORE_QUORUM, COMMIT_OLD_TERM, STALE_READ
 from .log import Log
@@ -66,14 +66,15 @@ class Leadership:
         progress = self.progress[m.src]
         self.heard.add(m.src)
         progress.round = max(progress.round, m.round)
+        advanced = False
         if m.success:
             assert m.match <= self._log.last_index
-            if progress.accepted(m.match):
-                self.count()
+            advanced = progress.accepted(m.match) and self._advance()
         elif progress.refused(m.hint):
             self._ask(m.src, progress.beat_prev())
         self._confirm()
         self._replicate(m.src)
+        self._tell(self.progress if advanced else (m.src,))
 
     def has_quorum(self) -> bool:
         """Whether a majority was heard since the last time of asking."""
@@ -81,7 +82,12 @@ class Leadership:
         self.heard.clear()
         return quorum
 
-    def count(self) -> None:
+    def reported(self) -> None:
+        """This member's disk holds more of the log."""
+        if self._advance():
+            self._tell(self.progress)
+
+    def _advance(self) -> bool:
         """Commit what a majority holds durably, by counting entries of the own term only.
 
         This member counts, too: as far as its own disk has reported, like everybody else.
@@ -91,15 +97,12 @@ class Leadership:
         if ACK_BEFORE_QUORUM in self._bugs:
             index = max(index, self._log.durable)
         if index <= self._log.commit:
-            return
+            return False
         if self._log.term_at(index) != self._term and COMMIT_OLD_TERM not in self._bugs:
-            return
+            return False
         self._log.commit_to(index)
         self._ask_round()
-        # Peers that wait for nothing else learn it now, the others with what comes next.
-        for peer, progress in self.progress.items():
-            if not progress.probing and not progress.in_flight and not self._replicate(peer):
-                self._ask(peer, progress.beat_prev())
+        return True
 
     def read(self, tokens: tuple[int, ...]) -> None:
         """Confirm reads as soon as it is certain that nobody else leads (thesis §6.4)."""
@@ -133,6 +136,13 @@ class Leadership:
             self.confirmed.extend(self.reads.confirm())
             self._ask_round()
 
+    def _tell(self, peers: Iterable[str]) -> None:
+        """Let peers that wait for nothing else know what is committed; others learn it anyway."""
+        for peer in peers:
+            progress = self.progress[peer]
+            if not progress.probing and not progress.in_flight and progress.told < self._log.commit:
+                self._ask(peer, progress.match)
+
     def _replicate(self, peer: str) -> bool:
         """Send what the peer lacks, as far as the window allows; false if that is nothing."""
         progress, window = self.progress[peer], self._window
@@ -150,6 +160,8 @@ class Leadership:
         return sent
 
     def _ask(self, peer: str, prev: int, entries: tuple[Entry, ...] = ()) -> None:
+        progress = self.progress[peer]
+        progress.told = max(progress.told, min(self._log.commit, prev + len(entries)))
         request = AppendRequest(
             src=self._member,
             dst=peer,

@@ -25,6 +25,7 @@ class Progress:
     requests follow one another without waiting: `next` moves ahead with every one that is sent.
 
     # Invariant: match < next; match never falls in a term.
+    # Invariant: the peer knows that entries up to `told` are committed, once all has arrived.
     # Invariant: in_flight holds (last index, bytes) of requests with entries, ascending.
     """
 
@@ -32,6 +33,7 @@ class Progress:
     match: int = 0
     probing: bool = True
     round: int = 0
+    told: int = 0
     in_flight: deque[tuple[int, int]] = field(default_factory=deque)
     in_flight_bytes: int = 0
     idle: int = 0
@@ -101,6 +103,7 @@ class Progress:
     def _probe_from(self, index: int) -> None:
         assert self.match < index <= self.next
         self.next = index
+        self.told = 0
         self.probing = True
         self.in_flight.clear()
         self.in_flight_bytes = 0
