@@ -8,6 +8,7 @@ import msgspec
 
 from . import journal
 from .check import check, overall, statistics
+from .checkers.liveness import LIVENESS
 from .environment import provenance
 from .errors import ExitCode, HistoryError, UsageError, WorldError
 from .evidence import Evidence
@@ -24,6 +25,9 @@ DIED = "nodes"
 WORLD = "world"
 SEAL = "seal"
 
+_CUT_SHORT = frozenset({INTERRUPTED, WORLD, SEAL})
+"""Verdicts that say that the run did not come to its end."""
+
 
 class Ending(msgspec.Struct, frozen=True):
     """How a run ended, beyond what its history says."""
@@ -36,13 +40,17 @@ class Ending(msgspec.Struct, frozen=True):
 
 
 def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
-    """Check a run directory's evidence. Raises UsageError where the history is not as sealed."""
+    """Check a run directory's evidence. Raises UsageError where the history is not as sealed.
+
+    A run that was cut short proves nothing about recovery, so that liveness is not asked then.
+    """
     evidence = evidence_of(run, plan)
-    verdicts: list[Verdict] = []
-    if evidence.history.ops:
-        verdicts = check(evidence, WORKLOADS[plan.workload["name"]].checkers)
-    verdicts += _beyond_the_history(run, ending)
-    return conclude(plan, verdicts, ending)
+    beyond = _beyond_the_history(run, ending)
+    names = WORKLOADS[plan.workload["name"]].checkers
+    if _CUT_SHORT.intersection(verdict.checker for verdict in beyond):
+        names = tuple(name for name in names if name != LIVENESS.name)
+    verdicts = check(evidence, names) if evidence.history.ops else []
+    return conclude(plan, [*beyond, *verdicts], ending)
 
 
 def evidence_of(run: RunDir, plan: Plan) -> Evidence:
@@ -91,9 +99,9 @@ def _beyond_the_history(run: RunDir, ending: Ending) -> list[Verdict]:
         found.append(
             _inconclusive(INTERRUPTED, "The run was interrupted: what came later is not known.")
         )
-    for alias, how in ending.died:
-        sentence = f"{alias} ended by itself ({how}), without the harness's doing: see its log."
-        found.append(_inconclusive(DIED, sentence))
+    if ending.died:
+        deaths = ", ".join(f"{alias} ({how})" for alias, how in ending.died)
+        found.append(_inconclusive(DIED, f"Members ended by themselves: {deaths}. See their logs."))
     if journal.seal_of(run.journal) is None:
         found.append(
             _inconclusive(
@@ -110,13 +118,10 @@ def _inconclusive(name: str, sentence: str) -> Verdict:
 def conclude(plan: Plan, verdicts: Sequence[Verdict], ending: Ending) -> RunVerdict:
     """Merge verdicts, and hold the outcome against what the scenario expects."""
     validity = worst(verdict.validity for verdict in verdicts)
+    code, sentence = _EXIT_CODES[validity], _sentence(validity, verdicts)
+    as_expected = validity is Validity.PASS
     if plan.expect.validity == "fail":
         as_expected, code, sentence = _hoped_to_fail(plan, verdicts, validity)
-        if code is ExitCode.PROMISE_BROKEN and (ending.interrupted or ending.error is not None):
-            code = ExitCode.INCONCLUSIVE if validity is Validity.INCONCLUSIVE else code
-    else:
-        as_expected = validity is Validity.PASS
-        code, sentence = _EXIT_CODES[validity], overall(verdicts).sentence
     if ending.error is not None and code is ExitCode.INCONCLUSIVE:
         code = ExitCode.WORLD
     return RunVerdict(
@@ -135,6 +140,14 @@ def conclude(plan: Plan, verdicts: Sequence[Verdict], ending: Ending) -> RunVerd
         statistics=statistics(verdicts),
         provenance=provenance(),
     )
+
+
+def _sentence(validity: Validity, verdicts: Sequence[Verdict]) -> str:
+    """What the most severe verdict says; of a run that was cut short, that it was."""
+    cut_short = [verdict for verdict in verdicts if verdict.checker in _CUT_SHORT]
+    if cut_short and validity in (Validity.INCONCLUSIVE, Validity.UNKNOWN):
+        return cut_short[0].sentence
+    return overall(verdicts).sentence
 
 
 _EXIT_CODES = {
@@ -162,11 +175,12 @@ def _hoped_to_fail(
         broken = sorted({promise for verdict in failed for promise in verdict.promises})
         sentence = f"{', '.join(broken)} broke, not {wanted} as expected: {failed[0].sentence}"
         return False, ExitCode.PROMISE_BROKEN, sentence
-    sentence = f"{wanted} was expected to break, and did not: the verdict is {validity.value}."
+    told = _sentence(validity, verdicts)
+    sentence = f"{wanted} was expected to break, and was not seen to ({validity.value}). {told}"
     if validity is Validity.HARNESS_ERROR:
-        return False, ExitCode.HARNESS, f"{sentence} {overall(verdicts).sentence}"
-    if validity is not Validity.PASS:
-        sentence = f"{sentence} {overall(verdicts).sentence}"
+        return False, ExitCode.HARNESS, sentence
+    if any(verdict.checker in _CUT_SHORT for verdict in verdicts):
+        return False, ExitCode.INCONCLUSIVE, sentence
     return False, ExitCode.PROMISE_BROKEN, sentence
 
 

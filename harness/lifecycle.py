@@ -113,18 +113,19 @@ async def _live(
         recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
         running = Run(plan, cluster, recorder)
         world: DelphicError | None = None
-        ending = Ending(started, 0.0, error="a bug of Delphic ended it")
+        why: str | None = "a bug of Delphic ended it"
         try:
             diary.write("up")
             world = await _up_and_run(plan, cluster, running, stop, diary, show)
+            why = None if world is None else str(world).split("\n")[0]
+        finally:
             ending = Ending(
                 started=started,
                 duration_s=round(recorder.now_ns() / 1e9, 3),
                 interrupted=stop.is_set(),
                 died=tuple(running.live.observer.died),
-                error=None if world is None else str(world).split("\n")[0],
+                error=None if stop.is_set() and world is None else why,
             )
-        finally:
             _seal(run, stream, recorder, diary, ending)
     return ending, world
 

@@ -54,7 +54,7 @@ class RowConnection:
         try:
             return Answer(OpType.OK, await self._do(f, key, value, timeout_s))
         except RequestError as error:
-            return _answer(error)
+            return answer_to(error)
 
     async def status(self, key: Any, timeout_s: float) -> Status | None:
         try:
@@ -101,7 +101,7 @@ async def open_connection(site: Site, group: int, timeout_s: float) -> RowConnec
     return RowConnection(connection, group)
 
 
-def _answer(error: RequestError) -> Answer:
+def answer_to(error: RequestError) -> Answer:
     """The one place that says how certain an error is: exactly what `definite` says."""
     if error.name == TABLE_EXISTS:
         return Answer(OpType.OK)

@@ -137,6 +137,7 @@ class MemoryTarget:
     """Groups in memory; the last one made stays at hand."""
 
     name = "memory"
+    kind = MemoryCluster
     capabilities = frozenset(Capability) - {Capability.POWER_CUT, Capability.MESSAGE_ORDER}
 
     def __init__(self) -> None:

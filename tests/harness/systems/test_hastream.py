@@ -1,0 +1,96 @@
+"""How our own data nodes are configured, started, and understood."""
+
+from pathlib import Path
+
+import pytest
+from delphic.harness.op import OpType
+from delphic.harness.system import Setup, Site
+from delphic.harness.systems import SYSTEMS
+from delphic.harness.systems.rows import SCHEMA, answer_to, batch
+from delphic.impl.client.errors import RequestError, not_leader
+from delphic.impl.config import load
+from delphic.impl.site import Site as NodeSite
+
+HASTREAM = SYSTEMS["hastream"]
+MEMBERS = ("n1", "n2", "n3")
+SITES = {alias: Site(alias, "127.0.0.1", 4000 + at) for at, alias in enumerate(MEMBERS)}
+
+
+def test_the_files_are_those_that_a_data_node_reads() -> None:
+    setup = Setup(
+        MEMBERS,
+        config={"raftElectionTick": 50},
+        node_config={"n2": {"raftElectionTick": 70}},
+        bugs={"n3": ("stale-read", "vote-twice")},
+    )
+    files = HASTREAM.files(setup, SITES, Path("/runs/x"))
+    read = {
+        alias: load(
+            "/home",
+            alias,
+            lambda name: files[name].encode() if name in files else None,
+            allow_seeded_bugs=True,
+        )
+        for alias in MEMBERS
+    }
+    assert [read[alias].election_tick_s for alias in MEMBERS] == [0.5, 0.7, 0.5]
+    assert read["n3"].seeded_bugs == {"stale-read", "vote-twice"}
+    assert read["n1"].seeded_bugs == frozenset()
+    assert read["n1"].trace_file == "/home/trace.jsonl"
+    assert [site.port for site in read["n1"].groups[0].sites] == [4000, 4001, 4002]
+
+
+def test_elections_are_quick_unless_the_scenario_says_otherwise() -> None:
+    text = HASTREAM.files(Setup(MEMBERS, trace=False), SITES, Path())["config/cluster.cfg"]
+    assert "raftElectionTick=30\n" in text
+    assert "traceFile" not in text
+
+
+def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() -> None:
+    dials = {alias: SITES[alias] for alias in ("n2", "n3")}
+    command = HASTREAM.command(Setup(MEMBERS), "n1", Path("/runs/x/nodes/n1"), dials)
+    assert command[1:] == [
+        "-m",
+        "delphic.impl.node",
+        "--home",
+        "/runs/x/nodes/n1",
+        "--alias",
+        "n1",
+        "--dial",
+        "n2=127.0.0.1:4001",
+        "--dial",
+        "n3=127.0.0.1:4002",
+        "--reuse-port",
+    ]
+    buggy = Setup(MEMBERS, bugs={"n2": ("stale-read",)})
+    assert "--allow-seeded-bugs" in HASTREAM.command(buggy, "n1", Path(), dials)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "leader"),
+    [
+        (not_leader(NodeSite("127.0.0.1", 4001, "n2")), OpType.FAIL, "n2"),
+        (RequestError("BadRequest", True, "no"), OpType.FAIL, None),
+        (RequestError("Timeout", False, "late"), OpType.INFO, None),
+        (RequestError("Timeout", True, "never sent"), OpType.FAIL, None),
+        (RequestError("Disconnected", False, "gone"), OpType.INFO, None),
+        (RequestError("Indeterminate", False, "stepped down"), OpType.INFO, None),
+        (RequestError("SomethingNew", False, "?"), OpType.INFO, None),
+        (RequestError("TableExists", True, "there"), OpType.OK, None),
+    ],
+)
+def test_only_definite_errors_are_failures(
+    error: RequestError, kind: OpType, leader: str | None
+) -> None:
+    answer = answer_to(error)
+    assert (answer.type, answer.leader) == (kind, leader)
+    assert answer.error is None or answer.error.startswith(error.name)
+
+
+@pytest.mark.parametrize("count", [1, 8, 10_000])
+def test_rows_carry_their_ids_and_fill_every_column(count: int) -> None:
+    rows = batch(list(range(7, 7 + 3 * count, 3)))
+    rows.validate(full=True)
+    assert rows.schema == SCHEMA
+    assert rows.column("id").to_pylist() == list(range(7, 7 + 3 * count, 3))
+    assert all(column.null_count == 0 for column in rows.columns)

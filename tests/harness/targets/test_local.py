@@ -1,0 +1,218 @@
+"""Members as processes: a tiny system of three greeters, started, stopped and reached."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvloop
+from delphic.harness import leases, procfs
+from delphic.harness.errors import WorldError
+from delphic.harness.leases import Lease
+from delphic.harness.op import OpType
+from delphic.harness.rundir import RunDir
+from delphic.harness.system import Answer, Setup, Site, Status
+from delphic.harness.targets.links import HEALED, as_wanted, cut, isolate
+from delphic.harness.targets.local import LOCAL, LocalCluster
+from delphic.harness.targets.target import ProcessState
+
+pytestmark = pytest.mark.slow
+
+GREETER = """
+import pathlib, socket, sys
+alias, port, *dials = sys.argv[1:]
+print("dials", *sorted(dials), flush=True)
+listening = socket.socket()
+listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+listening.bind(("127.0.0.1", int(port)))
+listening.listen()
+while True:
+    connection, _ = listening.accept()
+    connection.sendall(alias.encode() + b"\\n")
+"""
+REFUSER = "import sys; print('no such option: colour'); sys.exit(2)"
+
+
+class Greeting:
+    """A connection to a greeter that said its name."""
+
+    def __init__(self, writer: asyncio.StreamWriter, alias: str) -> None:
+        self._writer = writer
+        self.alias = alias
+        self.is_open = True
+
+    async def perform(self, f: str, key: Any, value: Any, timeout_s: float) -> Answer:
+        return Answer(OpType.OK)
+
+    async def status(self, key: Any, timeout_s: float) -> Status | None:
+        return None
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+class Greeters:
+    """The system: members are greeters, but for one that may run other code."""
+
+    name = "greeters"
+    bugs: tuple[str, ...] = ()
+
+    def __init__(self, code: str = GREETER) -> None:
+        self.code = code
+
+    def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
+        return iter(())
+
+    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+        return {"config/sites": " ".join(f"{s.alias}:{s.port}" for s in sites.values())}
+
+    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
+        sites = dict(word.split(":") for word in (home / "config/sites").read_text().split())
+        code = self.code if alias == "n2" else GREETER
+        return [sys.executable, "-c", code, alias, sites[alias], *dials]
+
+    def bulk(self, home: Path) -> list[Path]:
+        return []
+
+    async def open(self, site: Site, timeout_s: float) -> Greeting | None:
+        writer: asyncio.StreamWriter | None = None
+        line = b""
+        try:
+            async with asyncio.timeout(timeout_s):
+                reader, writer = await asyncio.open_connection(site.host, site.port)
+                line = await reader.readline()
+                return Greeting(writer, line.decode().strip())
+        except (TimeoutError, OSError):
+            return None
+        finally:
+            if writer is not None and not line:
+                writer.transport.abort()
+
+
+def check(
+    folder: Path, scene: Callable[[LocalCluster], Awaitable[None]], code: str = GREETER
+) -> None:
+    """Play a scene on a group of three, and see that nothing is left of it."""
+    run = RunDir(folder)
+    lease = Lease(folder)
+    setup = Setup(("n1", "n2", "n3"))
+    cluster = LOCAL.cluster(setup, Greeters(code), run, lease)
+
+    async def play() -> None:
+        try:
+            async with asyncio.timeout(30):
+                await scene(cluster)
+        finally:
+            await cluster.down()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(play())
+    assert procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.name}") == []
+    lease.release()
+
+
+async def greeted(cluster: LocalCluster, alias: str) -> str | None:
+    connection = await cluster.open(alias, 0.5)
+    if connection is None:
+        return None
+    connection.close()
+    return connection.alias
+
+
+def test_every_member_comes_up_on_its_own_port_and_dials_the_links(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        assert [await greeted(cluster, alias) for alias in cluster.members] == ["n1", "n2", "n3"]
+        assert RunDir(tmp_path).node_log("n1").read_text() == "dials n2 n3\n"
+
+    check(tmp_path, scene)
+
+
+def test_a_killed_member_is_gone_and_comes_back_at_the_same_place(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        await cluster.set_process("n2", ProcessState.DEAD)
+        assert cluster.process_state("n2") is ProcessState.DEAD
+        assert await greeted(cluster, "n2") is None
+        await cluster.set_process("n2", ProcessState.RUNNING)
+        assert await greeted(cluster, "n2") == "n2"
+        assert cluster.deaths() == []
+
+    check(tmp_path, scene)
+
+
+def test_a_paused_member_is_silent_until_it_is_resumed(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        await cluster.set_process("n2", ProcessState.PAUSED)
+        assert cluster.process_state("n2") is ProcessState.PAUSED
+        assert await greeted(cluster, "n2") is None
+        await cluster.set_process("n2", ProcessState.RUNNING)
+        assert await greeted(cluster, "n2") == "n2"
+
+    check(tmp_path, scene)
+
+
+def test_links_are_cut_and_healed_between_members(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        wanted = cut(isolate(["n2"], cluster.members))
+        await cluster.set_links(wanted)
+        assert as_wanted(wanted, await cluster.probe(wanted), cluster.members)
+        await cluster.set_links(HEALED)
+        assert as_wanted(HEALED, await cluster.probe(HEALED), cluster.members)
+
+    check(tmp_path, scene)
+
+
+def test_a_member_that_refuses_to_start_is_told_with_its_last_words(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        with pytest.raises(WorldError) as caught:
+            await cluster.up()
+        assert str(caught.value) == (
+            "n2: ended right after its start (exit status 2)\nno such option: colour"
+        )
+
+    check(tmp_path, scene, REFUSER)
+
+
+def test_a_member_that_never_answers_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delphic.harness.targets.local.READY_S", 0.5)
+
+    async def scene(cluster: LocalCluster) -> None:
+        with pytest.raises(WorldError, match=r"n2: does not answer 0\.5 s after its start"):
+            await cluster.up()
+
+    check(tmp_path, scene, "import time; time.sleep(60)")
+
+
+def test_a_member_that_does_not_come_back_is_left_dead_and_its_death_is_told(
+    tmp_path: Path,
+) -> None:
+    flag = tmp_path / "once"
+    code = f"import pathlib, sys\nif pathlib.Path({str(flag)!r}).exists(): sys.exit(7)\n{GREETER}"
+
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        await cluster.set_process("n2", ProcessState.DEAD)
+        flag.write_text("")
+        await cluster.set_process("n2", ProcessState.RUNNING)
+        assert cluster.process_state("n2") is ProcessState.DEAD
+        with suppress(IndexError):
+            assert cluster.deaths()[0] == ("n2", "exit status 7")
+
+    check(tmp_path, scene, code)
+
+
+def test_going_down_twice_or_before_coming_up_does_no_harm(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.down()
+        await cluster.down()
+        assert cluster.deaths() == []
+
+    check(tmp_path, scene)

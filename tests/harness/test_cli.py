@@ -1,0 +1,160 @@
+"""The commands in this process: their words and their exit codes."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.__main__ import main
+from delphic.harness import shipped
+from delphic.harness.errors import ExitCode
+
+TEXT = "name: mine\nworkload: {name: log, clients: 4, rate: 400}\nduration: 1s\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
+    (tmp_path / "mine.yaml").write_text(TEXT)
+    return tmp_path
+
+
+class Said:
+    """What one command said, and its exit code."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], *words: str) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sys, "argv", ["delphic", *words])
+            self.code = main()
+        self.out, self.err = capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "quikstart"], "there is no scenario 'quikstart'; did you mean 'quickstart'?"),
+        (["run", "nowhere.yaml"], "cannot read nowhere.yaml: No such file or directory"),
+        (
+            ["run", "mine.yaml", "--on", "locale"],
+            "there is no target 'locale'; did you mean 'local'",
+        ),
+        (
+            ["run", "bug-ack-before-fsync"],
+            "bug-ack-before-fsync needs power-cut, which target local cannot do "
+            "(it can: cut, delay, kill, pause, rate)",
+        ),
+        (["check", "."], "is no run directory: it has no plan.json"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: list[str], said: str
+) -> None:
+    found = Said(capsys, *words)
+    assert found.code == ExitCode.USAGE
+    assert found.err.startswith("error: ")
+    assert said in found.err
+    assert not (folder / "runs").exists()
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "x", "--seed", "-1"], ["fly"], ["heal", "x"]])
+def test_a_command_that_is_not_understood_is_exit_code_2(
+    capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    assert Said(capsys, *words).code == ExitCode.USAGE
+
+
+def test_a_bad_scenario_is_told_by_line_before_anything_starts(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "mine.yaml").write_text(TEXT.replace("1s", "1"))
+    found = Said(capsys, "run", "mine.yaml")
+    assert found.code == ExitCode.USAGE
+    assert found.err == (
+        "error: mine.yaml:3: duration: must be a duration like 250ms, 2s or 1m, not 1\n"
+    )
+    assert not (folder / "runs").exists()
+
+
+def test_the_list_has_every_shipped_scenario_with_its_title(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Said(capsys, "list")
+    assert found.code == ExitCode.AS_EXPECTED
+    assert [line.split()[0] for line in found.out.splitlines()] == shipped.names()
+    assert "A leader is cut off, killed and paused" in found.out
+
+
+def test_the_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
+    made = json.loads(Said(capsys, "schema").out)
+    assert made["$schema"].endswith("2020-12/schema")
+    assert {"name", "workload", "duration"} == set(made["required"])
+
+
+def test_heal_says_so_when_nothing_is_left(capsys: pytest.CaptureFixture[str]) -> None:
+    found = Said(capsys, "heal")
+    assert (found.code, found.out) == (ExitCode.AS_EXPECTED, "Nothing was left running.\n")
+
+
+@pytest.mark.slow
+def test_a_run_tells_its_verdict_its_report_and_how_to_repeat_it(
+    capsys: pytest.CaptureFixture[str], memory: Any, folder: Path
+) -> None:
+    words = ["run", "mine.yaml", "--seed", "9", "--on", "memory"]
+    found = Said(capsys, *words, "--quiet")
+    assert found.code == ExitCode.AS_EXPECTED
+    assert found.err == ""
+    lines = found.out.splitlines()
+    assert lines[0].startswith("pass: ")
+    assert lines[-2].startswith("report  runs/")
+    assert lines[-1] == "again   delphic run mine.yaml --seed 9 --on memory"
+    again = Said(capsys, "check", "runs/latest")
+    assert (again.code, again.out.splitlines()[0]) == (ExitCode.AS_EXPECTED, lines[0])
+    report = Said(capsys, "report", "runs/latest")
+    assert report.out.startswith("report  runs/")
+    assert report.out.endswith("report.html\n")
+
+
+@pytest.mark.slow
+def test_without_a_terminal_progress_is_a_few_lines(
+    capsys: pytest.CaptureFixture[str], memory: Any
+) -> None:
+    found = Said(capsys, "run", "mine.yaml", "--on", "memory")
+    lines = found.err.splitlines()
+    assert lines[0].startswith("mine: seed ")
+    assert "main: " in found.err
+    assert len(lines) < 10
+
+
+@pytest.mark.slow
+def test_an_expected_failure_that_is_not_seen_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], memory: Any, folder: Path
+) -> None:
+    (folder / "mine.yaml").write_text(TEXT + "expect: {verdict: fail, promises: [HS-2]}\n")
+    found = Said(capsys, "run", "mine.yaml", "--on", "memory", "--quiet")
+    assert found.code == ExitCode.PROMISE_BROKEN
+    assert "HS-2 was expected to break, and was not seen to (pass)." in found.out
+
+
+def test_a_bug_of_delphic_is_exit_code_5_and_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise AssertionError("impossible")
+
+    monkeypatch.setattr("delphic.harness.leases.heal", broken)
+    found = Said(capsys, "heal")
+    assert found.code == ExitCode.HARNESS
+    assert "AssertionError: impossible" in found.err
+    assert "This is a bug of Delphic" in found.err
+
+
+def test_an_interrupt_outside_a_run_is_exit_code_3(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("delphic.harness.leases.heal", interrupted)
+    assert Said(capsys, "heal").code == ExitCode.INCONCLUSIVE

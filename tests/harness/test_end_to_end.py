@@ -1,0 +1,110 @@
+"""The command `delphic` on real members: a run, an interrupted run, a killed run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from delphic.harness import leases, procfs
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
+
+TEXT = """\
+name: short
+promises: [HS-2]
+workload: {name: log, clients: 6, rate: 200, op_timeout: 500ms}
+duration: 5s
+faults:
+  - {at: 500ms, partition: leader, for: 1s}
+  - {at: 2s, kill: leader, for: 500ms}
+  - {at: 3s, pause: leader, for: 1s}
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the commands work; nothing of theirs may be alive at the end."""
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
+    (tmp_path / "short.yaml").write_text(TEXT)
+    yield tmp_path
+    assert leases.heal() == []
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "delphic", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=100)
+    return process.returncode, out, err
+
+
+def until_clients_work(folder: Path) -> None:
+    """Wait for the first client operation to reach the history."""
+    deadline = time.monotonic() + 30
+    history = folder / "runs/latest/history.jsonl"
+    while not (history.is_file() and b'"append"' in history.read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def members_alive(folder: Path) -> list[int]:
+    """Processes that carry the mark of the one lease there is."""
+    (lease,) = (folder / "state").glob("*.json")
+    return [p.pid for p in procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.stem}")]
+
+
+def test_a_short_scenario_passes_and_says_where_its_report_is(folder: Path) -> None:
+    code, out, err = finish(start(folder, "run", "short.yaml", "--seed", "3"))
+    assert code == 0, out + err
+    lines = out.splitlines()
+    assert lines[0].startswith("pass: ")
+    assert (
+        lines[-2] == f"report  {(folder / 'runs/latest').resolve().relative_to(folder)}/report.html"
+    )
+    assert lines[-1] == "again   delphic run short.yaml --seed 3"
+    run = folder / "runs/latest"
+    assert json.loads((run / "verdict.json").read_text())["validity"] == "pass"
+    assert all((run / name).is_file() for name in ("report.html", "junit.xml", "summary.md"))
+    assert list((folder / "state").iterdir()) == []
+    code, out, err = finish(start(folder, "check", "runs/latest"))
+    assert code == 0, out + err
+    assert out.splitlines()[0] == lines[0]
+
+
+def test_an_interrupted_run_leaves_no_process_and_a_checked_history(folder: Path) -> None:
+    process = start(folder, "run", "short.yaml", "--seed", "3")
+    until_clients_work(folder)
+    assert len(members_alive(folder)) == 4
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 3, out + err
+    assert "stopping: faults are undone" in err
+    assert "The run was interrupted" in out
+    assert list((folder / "state").iterdir()) == []
+    assert (folder / "runs/latest/report.html").is_file()
+
+
+def test_a_killed_run_is_healed_and_what_it_recorded_can_be_checked(folder: Path) -> None:
+    process = start(folder, "run", "short.yaml", "--seed", "3")
+    until_clients_work(folder)
+    alive = members_alive(folder)
+    os.kill(process.pid, signal.SIGKILL)
+    assert finish(process)[0] == -signal.SIGKILL
+    (said,) = leases.heal()
+    assert "is gone: ended" in said
+    assert [procfs.state(pid) for pid in alive] == [None] * len(alive)
+    code, out, err = finish(start(folder, "check", "runs/latest"))
+    assert code == 3, out + err
+    assert "The history was never sealed" in out

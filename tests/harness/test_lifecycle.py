@@ -1,0 +1,213 @@
+"""Scenarios from start to finish, on a group in memory."""
+
+import asyncio
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.harness import leases
+from delphic.harness.errors import ExitCode, UsageError, WorldError
+from delphic.harness.journal import entries, seal_of
+from delphic.harness.judgement import recheck
+from delphic.harness.lifecycle import Finished, Order, execute
+from delphic.harness.plan import Plan, plan
+from delphic.harness.progress import Quiet
+from delphic.harness.run import Live
+from delphic.harness.rundir import RunDir
+from delphic.harness.scenario import load
+from delphic.harness.verdict import Validity
+
+pytestmark = pytest.mark.slow
+
+TEXT = """\
+name: mine
+workload: {name: log, clients: 4, rate: 400, op_timeout: 200ms}
+duration: 1s
+faults:
+  - {at: 200ms, partition: leader, for: 200ms}
+  - {at: 600ms, kill: leader, for: 200ms}
+"""
+
+
+class Interrupting(Quiet):
+    """Presses Ctrl-C, so often, once clients are at work."""
+
+    def __init__(self, times: int, number: signal.Signals = signal.SIGINT) -> None:
+        self._times = times
+        self._number = number
+
+    async def follow(self, plan: Plan, live: Live) -> None:
+        while live.recorder.next_index < 50:  # noqa: ASYNC110 - the run has no event for this
+            await asyncio.sleep(0.001)
+        for _ in range(self._times):
+            os.kill(os.getpid(), self._number)
+            await asyncio.sleep(0.01)
+
+
+def order(out: Path, text: str = TEXT, *, seed: int = 5) -> Order:
+    planned = plan(load(text, "my.yaml"), seed=seed, target="memory", command="delphic run x")
+    return Order(planned, text, out)
+
+
+def nothing(path: Path) -> None:
+    return
+
+
+def finished(out: Path, text: str = TEXT, show: Quiet | None = None) -> Finished:
+    return execute(order(out, text), show or Quiet(), nothing)
+
+
+def phases(run: RunDir) -> list[str]:
+    return [entry["phase"] for entry in entries(run.journal)]
+
+
+def test_a_run_leaves_everything_that_is_needed_to_judge_it(memory: Any, tmp_path: Path) -> None:
+    run = finished(tmp_path).run
+    assert run.scenario.read_text() == TEXT
+    assert json.loads(run.plan.read_text())["seed"] == 5
+    assert json.loads(run.environment.read_text())["pid"] == os.getpid()
+    assert json.loads(run.verdict.read_text())["validity"] == "pass"
+    assert phases(run) == ["planned", "up", "run", "sealed", "down", "checked"]
+    assert (tmp_path / "latest").resolve() == run.path
+    assert run.path.name.endswith("Z-mine-5")
+
+
+def test_a_group_without_bugs_passes_and_its_faults_bit(memory: Any, tmp_path: Path) -> None:
+    done = finished(tmp_path)
+    assert done.verdict.validity is Validity.PASS, done.verdict.sentence
+    assert (done.verdict.exit_code, done.verdict.as_expected) == (ExitCode.AS_EXPECTED, True)
+    ops = [json.loads(line) for line in done.run.history.read_text().splitlines()]
+    said = [op["value"] for op in ops if op["process"] == "harness" and op["f"] == "phase"]
+    assert said == ["main", "heal", "quiesce", "final", "end"]
+    assert sum(op["f"] == "replica" for op in ops) == 3
+    assert [op["f"] for op in ops if op["process"] == "nemesis" and op["type"] == "info"] == [
+        "partition",
+        "heal",
+        "kill",
+        "restart",
+    ]
+
+
+def test_two_runs_in_one_second_have_directories_of_their_own(memory: Any, tmp_path: Path) -> None:
+    runs = {finished(tmp_path, TEXT.split("faults")[0]).run.path for _ in range(2)}
+    assert len(runs) == 2
+
+
+def test_a_group_that_loses_rows_is_found_out(memory: Any, tmp_path: Path) -> None:
+    class Losing(Quiet):
+        async def follow(self, plan: Plan, live: Live) -> None:
+            while live.recorder.next_index < 200:  # noqa: ASYNC110 - the run has no event for this
+                await asyncio.sleep(0.001)
+            del memory.last.rows[20:40]
+
+    done = finished(tmp_path, show=Losing())
+    assert done.verdict.validity is Validity.FAIL
+    assert done.verdict.exit_code == ExitCode.PROMISE_BROKEN
+    assert not done.verdict.as_expected
+
+
+def test_the_history_is_sealed_before_anything_is_taken_down(memory: Any, tmp_path: Path) -> None:
+    run = finished(tmp_path).run
+    assert memory.last.log[0] == "up"
+    assert memory.last.log[-1] == "down"
+    assert phases(run).index("sealed") < phases(run).index("down")
+    assert recheck(run).validity is Validity.PASS
+    with run.history.open("a") as stream:
+        stream.write("\n")
+    with pytest.raises(UsageError, match="is not what was sealed: its SHA-256 is another"):
+        recheck(run)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_undoes_faults_and_checks_what_there_is(
+    memory: Any, tmp_path: Path, number: signal.Signals
+) -> None:
+    text = TEXT.replace("duration: 1s", "duration: 60s").replace("200ms, part", "10ms, part")
+    done = finished(tmp_path, text.replace("for: 200ms", "for: 50s"), Interrupting(1, number))
+    assert done.verdict.validity in (Validity.INCONCLUSIVE, Validity.UNKNOWN)
+    assert done.verdict.exit_code == ExitCode.INCONCLUSIVE
+    assert "The run was interrupted" in done.verdict.sentence
+    assert memory.last.log[-2:] == ["links 0", "down"]
+    assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_interrupt_ends_at_once_and_still_seals(memory: Any, tmp_path: Path) -> None:
+    text = TEXT.replace("duration: 1s", "duration: 60s")
+    with pytest.raises(KeyboardInterrupt):
+        finished(tmp_path, text, Interrupting(2))
+    run = RunDir((tmp_path / "latest").resolve())
+    assert memory.last.log[-1] == "down"
+    assert seal_of(run.journal) is not None
+    assert recheck(run).exit_code == ExitCode.INCONCLUSIVE
+    assert leases.heal() == []
+
+
+def test_a_group_that_does_not_start_is_the_worlds_fault(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(self: Any) -> None:
+        raise WorldError("ended right after its start", node="n2", detail="last words")
+
+    monkeypatch.setattr(memory.kind, "up", refuse)
+    done = finished(tmp_path)
+    assert done.verdict.exit_code == ExitCode.WORLD
+    assert str(done.world) == "n2: ended right after its start\nlast words"
+    assert "n2: ended right after its start" in done.verdict.sentence
+    assert memory.last.log == ["down"]
+    assert leases.heal() == []
+
+
+def test_a_full_disk_ends_the_run_with_everything_down(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RunDir, "history", Path("/dev/full"))
+    with pytest.raises(WorldError, match="cannot write the history: No space left on device"):
+        finished(tmp_path)
+    assert memory.last.log[-1] == "down"
+    assert leases.heal() == []
+
+
+def test_a_bug_of_ours_still_seals_and_takes_everything_down(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise AssertionError("ours")
+
+    monkeypatch.setattr("delphic.harness.conductor.as_wanted", broken)
+    with pytest.raises(AssertionError, match="ours"):
+        finished(tmp_path)
+    assert memory.last.log[-1] == "down"
+    run = RunDir((tmp_path / "latest").resolve())
+    assert seal_of(run.journal) is not None
+    assert "a bug of Delphic ended it" in recheck(run).sentence
+
+
+def test_a_report_that_fails_costs_nothing_but_itself(memory: Any, tmp_path: Path) -> None:
+    def broken(path: Path) -> None:
+        raise ValueError("no page today")
+
+    done = execute(order(tmp_path), Quiet(), broken)
+    assert done.verdict.validity is Validity.PASS
+    assert "no page today" in str(done.report_failure)
+
+
+def test_a_directory_that_cannot_be_written_is_told(memory: Any, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorldError, match=r"cannot write .*file/runs: Not a directory"):
+        finished(tmp_path / "file" / "runs")
+
+
+def test_bulk_is_dropped_after_a_pass_unless_it_is_to_be_kept(memory: Any, tmp_path: Path) -> None:
+    def leave_data(path: Path) -> None:
+        (path / "nodes/n1/data").mkdir(parents=True)
+
+    asked = order(tmp_path, TEXT.split("faults")[0])
+    run = execute(asked, Quiet(), leave_data).run
+    assert not (run.node("n1") / "data").exists()
+    kept = Order(asked.plan, asked.text, asked.out, keep=True)
+    run = execute(kept, Quiet(), leave_data).run
+    assert (run.node("n1") / "data").exists()
