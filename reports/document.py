@@ -141,7 +141,7 @@ def _phases(history: History, end: int) -> tuple[Phase, ...]:
         for op in history.of(HARNESS)
         if op.f == "phase" and op.type is OpType.INFO
     ]
-    ends = [start for _, start in begun[1:]] + [end]
+    ends = [*(start for _, start in begun), end][1:]
     return tuple(
         Phase(name, start, until) for (name, start), until in zip(begun, ends, strict=True)
     )

@@ -42,19 +42,25 @@ def render(document: Document) -> str:
     )
     shown = [part for part in parts if part.content is not None]
     links = [el("li", el("a", part.name, href=f"#{part.anchor}")) for part in shown]
-    body = el(
-        "body",
-        el("a", "Skip to the verdict", href="#verdict", class_="skip"),
-        el(
-            "header",
-            el("p", "Delphic", class_="brand"),
-            el("nav", el("ul", links), aria_label="Sections"),
-        ),
-        el("main", map(_section, shown)),
-        el("script", Html(_data(document)), type="application/json", id="data"),
-        [el("script", Html(script)) for script in _scripts()],
+    header = el(
+        "header",
+        el("p", "Delphic", class_="brand"),
+        el("nav", el("ul", links), aria_label="Sections"),
     )
-    return f"<!doctype html>\n{el('html', _head(document), body, lang='en')}\n"
+    # Megabytes of script are joined once, not nested into element after element.
+    pieces = [
+        '<!doctype html>\n<html lang="en">',
+        _head(document).text,
+        "<body>",
+        el("a", "Skip to the verdict", href="#verdict", class_="skip").text,
+        header.text,
+        el("main", map(_section, shown)).text,
+        '<script type="application/json" id="data">',
+        _data(document),
+        *(f"</script>\n<script>{script}" for script in _scripts()),
+        "</script></body></html>\n",
+    ]
+    return "".join(pieces)
 
 
 class _Part(NamedTuple):

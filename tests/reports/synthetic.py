@@ -97,6 +97,8 @@ def build(
     run.environment.write_text(
         json.dumps({"delphic": "0.1.0", "python": "3.11.7", "cpus": 2, "argv": ["delphic", "run"]})
     )
+    up = {"unix_s": STARTED.timestamp(), "phase": "up"}
+    run.journal.write_text(f'{{"unix_s":1.5,"phase":"planned"}}\n{json.dumps(up)}\n')
     for member in MEMBERS:
         run.node(member).mkdir(parents=True)
         run.node_log(member).write_text("".join(_log_lines(chance, member, duration, hostile)))
@@ -385,11 +387,16 @@ faults:
 
 
 def _log_lines(chance: random.Random, member: str, duration: float, hostile: bool) -> Iterator[str]:
-    """A few lines a second, with the time of day."""
+    """A few lines a second. Each member tells the time in its own way: n1 by a clock in another
+    time zone, n2 by date and time, n3 not at all."""
     now = 0.02
     words = ("became follower", "heard from the leader", "appended a batch", "fsync took 1.2 ms")
     while now < duration:
-        moment = (STARTED + timedelta(seconds=now)).isoformat(timespec="milliseconds")
+        moment = STARTED + timedelta(seconds=now)
+        stamp = {
+            "n1": (moment + timedelta(hours=5.5)).strftime("%H:%M:%S.%f")[:-3] + " ",
+            "n2": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") + " ",
+        }.get(member, "")
         tail = HOSTILE if hostile and chance.random() < 0.1 else ""
-        yield f"{moment.replace('+00:00', 'Z')} INFO  {member} {chance.choice(words)}{tail}\n"
+        yield f"{stamp}{member} INFO {chance.choice(words)}{tail}\n"
         now += chance.expovariate(4)
