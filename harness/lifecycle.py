@@ -13,7 +13,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ import msgspec
 import uvloop
 
 from .environment import environment
-from .errors import DelphicError, WorldError
+from .errors import DelphicError, HistoryError, WorldError
 from .journal import SEALED, Journal, digest
 from .judgement import TIME_FORMAT, Ending, judge, write
 from .leases import Lease
@@ -65,8 +65,8 @@ class Finished:
 def execute(order: Order, show: Progress, report: Report) -> Finished:
     """Run a scenario. Raises WorldError only where nothing is left to judge.
 
-    SIGINT and SIGTERM end it early: faults are undone, the history is sealed and checked. A second
-    one ends it at once, and raises KeyboardInterrupt when everything is down.
+    SIGINT, SIGTERM and SIGHUP end it early: faults are undone, the history is sealed and checked. A
+    second one ends it at once, and raises KeyboardInterrupt when everything is down.
     """
     plan = order.plan
     run = open_run_directory(order)
@@ -84,7 +84,10 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
         finally:
             left = _down(runner, cluster, lease)
     diary.write("down", left=None if left is None else str(left))
-    verdict = judge(run, plan, ending)
+    try:
+        verdict = judge(run, plan, ending)
+    except HistoryError as error:
+        raise AssertionError("Delphic wrote a history that it cannot read") from error
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)
     failure = _report(run, report)
@@ -143,7 +146,7 @@ async def _up_and_run(
         await cluster.up()
         diary.write("run")
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(show.follow(plan, running.live))
+            following = group.create_task(_show(show, plan, running))
             await running.run(stop)
             following.cancel()
     except DelphicError as error:
@@ -156,9 +159,15 @@ async def _up_and_run(
     return None
 
 
+async def _show(show: Progress, plan: Plan, running: Run) -> None:
+    """Show the run as long as somebody looks: a terminal that is gone is no reason to end it."""
+    with suppress(OSError):
+        await show.follow(plan, running.live)
+
+
 @contextmanager
 def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
-    """The first SIGINT or SIGTERM asks for an early end, the second ends at once."""
+    """The first signal asks for an early end, the second ends at once."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
@@ -179,7 +188,7 @@ def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _seal(

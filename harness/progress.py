@@ -13,7 +13,7 @@ from .op import OpType
 from .plan import Plan
 from .run import Live
 
-_REFRESH_S = 0.25
+_REFRESH_S, _LINE_S = 0.25, 5.0
 
 
 class Progress(Protocol):
@@ -37,7 +37,7 @@ class Quiet:
 
 
 class Lines:
-    """For logs: one line a phase."""
+    """For logs: a line a phase, and one now and then."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -46,20 +46,20 @@ class Lines:
         print(text, file=self._stream, flush=True)
 
     async def follow(self, plan: Plan, live: Live) -> None:
-        phase = ""
+        phase, said_ns = "", 0
         while True:
-            if live.phase != phase:
-                phase = live.phase
-                counts = ", ".join(_counts(live))
-                self.say(f"{live.recorder.now_ns() / 1e9:6.1f} s  {phase}: {counts}")
+            now_ns = live.recorder.now_ns()
+            if live.phase != phase or now_ns - said_ns > _LINE_S * 1e9:
+                phase, said_ns = live.phase, now_ns
+                self.say(f"{now_ns / 1e9:6.1f} s  {phase}: {', '.join(_counts(live))}")
             await asyncio.sleep(_REFRESH_S)
 
 
 class Terminal:
     """For people: a status that redraws itself."""
 
-    def __init__(self) -> None:
-        self._console = Console(stderr=True)
+    def __init__(self, console: Console) -> None:
+        self._console = console
 
     def say(self, text: str) -> None:
         self._console.print(Text(text))
@@ -90,7 +90,7 @@ def progress(*, quiet: bool) -> Progress:
     """The form that suits where standard error goes."""
     if quiet:
         return Quiet()
-    return Terminal() if sys.stderr.isatty() else Lines(sys.stderr)
+    return Terminal(Console(stderr=True)) if sys.stderr.isatty() else Lines(sys.stderr)
 
 
 def _counts(live: Live) -> list[str]:

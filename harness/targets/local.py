@@ -91,6 +91,8 @@ class LocalCluster:
         return self._daemons[alias].state()
 
     def deaths(self) -> list[tuple[str, str]]:
+        if self._proxy is not None:
+            self._proxy.check()
         return [
             (alias, how)
             for alias, daemon in self._daemons.items()

@@ -78,6 +78,11 @@ class LinkProxy:
         """Where a member reaches its peers."""
         return {to: site for (source, to), site in self._dials.items() if source == alias}
 
+    def check(self) -> None:
+        """Raise WorldError if the process has ended: then nothing that is seen means anything."""
+        if self._daemon is not None and (how := self._daemon.death()) is not None:
+            raise self._daemon.failure(f"ended by itself ({how})")
+
     async def set(self, links: Links) -> None:
         """Make all links so. Raises WorldError."""
         assert self._control is not None

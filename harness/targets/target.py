@@ -54,7 +54,10 @@ class Cluster(Protocol):
         """What the member's process is now, as the operating system says."""
 
     def deaths(self) -> list[tuple[str, str]]:
-        """Members that ended by themselves since the last call, each with how."""
+        """Members that ended by themselves since the last call, each with how.
+
+        Raises WorldError if something else died without which there is nothing to observe.
+        """
 
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         """A new client connection to the member; None if it does not answer in time."""

@@ -1,7 +1,9 @@
 """What scenarios may say, and the exact complaints about those that may not."""
 
 import json
+import re
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -326,6 +328,18 @@ def test_every_shipped_scenario_is_read_and_named_after_its_file() -> None:
     assert {"quickstart", "majority-ring", "one-way", "kill-all", "no-faults"} <= set(names)
     assert [shipped.scenario(name).name for name in names] == names
     assert all(shipped.scenario(name).title for name in names)
+
+
+def test_the_scenarios_in_the_documentation_are_read() -> None:
+    text = (Path(__file__).parents[2] / "docs/scenarios.md").read_text()
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    whole = [block for block in blocks if block.startswith("name:")]
+    steps = [block for block in blocks if block.startswith("- ")]
+    parts = [block for block in blocks if block.startswith("faults:")]
+    assert (len(whole), len(steps), len(parts)) == (1, 1, 1)
+    assert load(whole[0], "docs").name == "leader-loss"
+    assert len(load(f"{HEAD}faults:\n{steps[0]}", "docs").random_parts()) == 1
+    assert len(load(HEAD + parts[0], "docs").fixed()) == 7
 
 
 def test_an_unknown_scenario_is_answered_with_the_nearest_name() -> None:

@@ -1,12 +1,15 @@
 """Members as processes: a tiny system of three greeters, started, stopped and reached."""
 
 import asyncio
+import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import uvloop
 from delphic.harness import leases, procfs
@@ -207,6 +210,21 @@ def test_a_member_that_does_not_come_back_is_left_dead_and_its_death_is_told(
             assert cluster.deaths()[0] == ("n2", "exit status 7")
 
     check(tmp_path, scene, code)
+
+
+def test_a_link_proxy_that_dies_ends_the_run(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        (lease,) = leases.state_directory().glob("*.json")
+        children = msgspec.json.decode(lease.read_bytes(), type=leases.Record).children
+        (proxy,) = [child for child in children if child.what == "link proxy"]
+        os.kill(proxy.process.pid, signal.SIGKILL)
+        with pytest.raises(WorldError, match=r"link proxy: ended by itself \(signal 9\)"):
+            while True:
+                cluster.deaths()
+                await asyncio.sleep(0)
+
+    check(tmp_path, scene)
 
 
 def test_going_down_twice_or_before_coming_up_does_no_harm(tmp_path: Path) -> None:
