@@ -117,6 +117,12 @@ def check(
     lease.release()
 
 
+async def watch_deaths(cluster: LocalCluster) -> None:
+    while True:
+        cluster.deaths()
+        await asyncio.sleep(0)
+
+
 async def greeted(cluster: LocalCluster, alias: str) -> str | None:
     connection = await cluster.open(alias, 0.5)
     if connection is None:
@@ -220,9 +226,7 @@ def test_a_link_proxy_that_dies_ends_the_run(tmp_path: Path) -> None:
         (proxy,) = [child for child in children if child.what == "link proxy"]
         os.kill(proxy.process.pid, signal.SIGKILL)
         with pytest.raises(WorldError, match=r"link proxy: ended by itself \(signal 9\)"):
-            while True:
-                cluster.deaths()
-                await asyncio.sleep(0)
+            await watch_deaths(cluster)
 
     check(tmp_path, scene)
 
