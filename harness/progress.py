@@ -99,14 +99,16 @@ def _counts(live: Live) -> list[str]:
 
 
 def _status(plan: Plan, live: Live, per_second: float) -> Table:
-    elapsed_s = live.recorder.now_ns() / 1e9
+    elapsed = f"{(live.recorder.now_ns() - live.since_ns) / 1e9:.1f} s"
+    if live.phase == "main":
+        elapsed += f" of {plan.duration_s:g} s"
     leader = live.observer.leader or "none"
     faults = "; ".join(live.conductor.active) or "none"
     table = Table.grid(padding=(0, 2))
     table.add_row(
         Text(plan.scenario, style="bold"),
         Text(live.phase, style="cyan"),
-        f"{elapsed_s:.1f} s of about {plan.duration_s:g} s",
+        elapsed,
     )
     table.add_row("operations", f"{per_second:,.0f}/s", ", ".join(_counts(live)))
     table.add_row("leader", leader, f"term {live.observer.term}")

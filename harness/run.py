@@ -32,6 +32,8 @@ class Live:
     observer: Observer
     conductor: Conductor
     phase: str = "setup"
+    since_ns: int = 0
+    """When the phase began."""
 
 
 @dataclass(slots=True)
@@ -202,7 +204,7 @@ class Run:
             self._recorder.flush()
 
     def _phase(self, name: str) -> None:
-        self.live.phase = name
+        self.live.phase, self.live.since_ns = name, self._recorder.now_ns()
         self._recorder.add(HARNESS, OpType.INFO, "phase", value=name)
         self._recorder.flush()
 

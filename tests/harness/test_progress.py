@@ -45,7 +45,15 @@ def test_a_terminal_shows_phase_counts_leader_and_faults() -> None:
     terminal = Terminal(Console(file=screen, force_terminal=True, width=100))
     shown(terminal)
     text = screen.getvalue()
-    for words in ("mine", "main", "2.5 s", "1,234 ok, 5 fail, 6 info", "n2", "term 7", "n1 dead"):
+    for words in (
+        "mine",
+        "main",
+        "2.5 s of 5 s",
+        "1,234 ok, 5 fail, 6 info",
+        "n2",
+        "term 7",
+        "n1 dead",
+    ):
         assert words in text
 
 
