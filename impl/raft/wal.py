@@ -201,7 +201,7 @@ class Wal:
         return self._file
 
     def _reopen(self, path: str) -> None:
-        """Go on with the last segment (rule 3)."""
+        """Go on with the last segment, cut or not, once it is durable (rule 3)."""
         self._file = self._disk.open(path)
         self._size = self._file.size()
         self._file.sync()
@@ -249,7 +249,6 @@ class _Replay:
         file = disk.open(path)
         try:
             file.truncate(damage.offset)
-            file.sync()
         finally:
             file.close()
         if not data:

@@ -195,6 +195,16 @@ def test_an_unfinished_record_that_holds_a_whole_one_is_a_torn_end() -> None:
     assert found(disk) == states[-1]
 
 
+def test_a_record_inside_another_one_says_nothing_about_the_hole_before() -> None:
+    """Else a payload could make a member refuse to start."""
+    disk, states = written(*STORY[:2])
+    lost, torn = record(ENTRY, 5, segment.entry_head(3, entry(1))), 5
+    inner = record(ENTRY, torn + 2, segment.entry_head(5, entry(1)), synced=torn)
+    outer = record(ENTRY, torn + 1, segment.entry_head(4, entry(1)), inner)
+    disk.files[FIRST].data += bytes(len(lost)) + outer
+    assert found(disk) == states[-1]
+
+
 @pytest.mark.parametrize("keep", [nothing, prefix(5), some([False, True, True, True])])
 def test_writing_goes_on_after_a_crash(keep: Keep) -> None:
     news = [Save(None, None, (entry(3, text),), sync=False) for text in "uvw"]

@@ -109,6 +109,9 @@ class Watch:
         if is_answer and core.role is Role.LEADER:
             for peer, progress in core.progress.items():
                 match = progress.match
+                if self._members[peer].core.term > core.term:
+                    # A newer leader may have replaced what this one had been told.
+                    continue
                 held = self._members[peer].disk[match - 1 : match] if match else []
                 true = held == ([core.log.entry(match)] if match else [])
                 self._check("S13", true, f"{peer} does not hold entry {match} durably")
