@@ -12,6 +12,7 @@
   ];
   const SHIFT = [-0.2, 0.2, 0];
   const PIXELS_PER_MARK = 3;
+  const MARKS_MAX = 5000;
   const hidden = { f: new Set(), outcome: new Set() };
   let range = WHOLE;
 
@@ -55,11 +56,21 @@
     return lines.join("<br>");
   }
 
-  /* Marks and bars for what is in view: of calls that would cover one another exactly, one. */
+  /* Marks and bars for what is in view. Of calls that would cover one another, one is drawn; so
+     many pixels count as one place that a phone can draw them all. */
   function callTraces(width) {
+    let pixels = PIXELS_PER_MARK;
+    let found = inView(width / pixels);
+    while (found.marks.size > MARKS_MAX && pixels < width / 8) {
+      pixels *= 2;
+      found = inView(width / pixels);
+    }
+    return [...barTraces(found.bars.values()), ...markTraces([...found.marks.values()])];
+  }
+
+  function inView(bins) {
     const [from, to] = range;
-    const bins = Math.max(50, Math.round(width / PIXELS_PER_MARK));
-    const scale = bins / (to - from);
+    const scale = Math.max(50, bins) / (to - from);
     const marks = new Map();
     const bars = new Map();
     for (let i = 0; i < calls.index.length; i++) {
@@ -67,17 +78,17 @@
       if (end < from || start > to) continue;
       const outcome = calls.outcome[i];
       if (hidden.f.has(kind(i)) || hidden.outcome.has(outcome)) continue;
-      const place = `${calls.process[i] % calls.lanes} ${kind(i)} ${outcome}`;
       const at = isOpen(i) ? start : end;
+      const place = (rowOf(i) * 8 + kind(i)) * 4 + outcome;
       const bin = Math.floor((at - from) * scale);
-      const mark = marks.get(`${place} ${bin}`);
+      const key = `${place} ${bin}`;
+      const mark = marks.get(key);
       if (mark) mark.others += 1;
-      else marks.set(`${place} ${bin}`, { i, at, others: 0 });
-      if ((end - start) * scale > 1) {
-        bars.set(`${place} ${Math.floor((start - from) * scale)} ${bin}`, { i, start, end });
-      }
+      else if (from <= at && at <= to) marks.set(key, { i, at, others: 0 });
+      const first = Math.floor((start - from) * scale);
+      if (Math.floor((end - from) * scale) > first) bars.set(`${key} ${first}`, { i, start, end });
     }
-    return [...barTraces(bars.values()), ...markTraces([...marks.values()])];
+    return { marks, bars };
   }
 
   function barTraces(bars) {
