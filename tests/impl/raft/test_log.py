@@ -56,7 +56,7 @@ def test_an_entry_over_the_limit_goes_alone_and_leaves_no_gap() -> None:
     assert batch([1, 200, 1], 2) == [200]
 
 
-@settings(max_examples=300, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(terms_of_a_log, st.integers(1, 12), terms_of_a_log)
 def test_terms_are_found_after_any_cut(before: list[int], cut: int, more: list[int]) -> None:
     log = Log(entries_of(before))
@@ -72,7 +72,7 @@ def test_terms_are_found_after_any_cut(before: list[int], cut: int, more: list[i
     assert [log.entry(i).term for i in range(1, log.last_index + 1)] == expected
 
 
-@settings(max_examples=1000, deadline=None, derandomize=True)
+@settings(max_examples=150, deadline=None, derandomize=True)
 @given(
     terms_of_a_log, st.integers(0, 3), st.integers(0, 3), terms_of_a_log, terms_of_a_log, st.data()
 )
