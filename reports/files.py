@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,6 +16,9 @@ from ..harness.verdict import RunVerdict
 from .nodelogs import instant
 
 S = TypeVar("S")
+
+_UNIX_S_MAX = 1e11
+"""Beyond it no date is left."""
 
 _decoder = msgspec.json.Decoder(Op)
 
@@ -128,7 +131,7 @@ def _zero(journal: Path) -> datetime | None:
         except (msgspec.DecodeError, UnicodeDecodeError):
             # A line that a kill cut short.
             return None
-        if entry.phase == "up":
+        if entry.phase == "up" and 0 < entry.unix_s < _UNIX_S_MAX:
             return datetime.fromtimestamp(entry.unix_s, UTC)
     return None
 
@@ -158,18 +161,26 @@ def _history(path: Path, missing: list[str]) -> History:
     if not path.is_file():
         missing.append(f"{path.name} is missing: there are no operations to show.")
         return History(())
+    data = path.read_bytes()
+    try:
+        return validated(_decoder.decode_lines(data))
+    except (msgspec.DecodeError, UnicodeDecodeError, HistoryError):
+        return _beginning(path.name, data, missing)
+
+
+def _beginning(name: str, data: bytes, missing: list[str]) -> History:
+    """The ops of a damaged history up to the damage."""
     good: list[Op] = []
-    with path.open("rb") as stream:
-        try:
-            return validated(_ops(stream, good, missing))
-        except HistoryError as error:
-            missing.append(f"{path.name}: {error}. Shown are the {len(good):,} ops before it.")
-            return History(tuple(good))
+    try:
+        return validated(_ops(data.splitlines(keepends=True), good, missing))
+    except HistoryError as error:
+        missing.append(f"{name}: {error}. Shown are the {len(good):,} ops before it.")
+        return History(tuple(good))
 
 
-def _ops(stream: BinaryIO, good: list[Op], missing: list[str]) -> Iterator[Op]:
+def _ops(lines: list[bytes], good: list[Op], missing: list[str]) -> Iterator[Op]:
     """The ops, each noted as good once whoever asked for it has come back for the next."""
-    for number, line in enumerate(stream, start=1):
+    for number, line in enumerate(lines, start=1):
         try:
             op = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
