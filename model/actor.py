@@ -121,8 +121,9 @@ class Scope(StrEnum):
 class Property:
     """A named promise about a model.
 
-    For SOMETIMES, `holds` being true once is what is asked for. For EVENTUALLY it is the progress
-    that must stay reachable in the good phase. `promises` are ids of the semantics document.
+    For SOMETIMES, `holds` being true once is what is asked for. For EVENTUALLY (of scope TUPLE, the
+    actors that are up) it is the progress that a good phase must make, whenever it begins.
+    `promises` are ids of the semantics document.
     """
 
     name: str
@@ -156,13 +157,32 @@ Network = Soup | Bag | Fifo
 
 
 @dataclass(frozen=True)
+class GoodPhase:
+    """What may still happen once faults have ended: the assumption of EVENTUALLY properties.
+
+    `actors` go on from the local states of the faulty phase, perhaps within wider bounds; those not
+    in `up` stay down: they do and receive nothing, and properties do not see them. The network
+    loses and repeats nothing, and has room. `allows(locals, net, node, event)` is the rest of the
+    assumption, such as timing; `net` is what is in flight. What it allows is weakly fair: it
+    happens, or it stops being possible. A step with a cost is a fault, and faults have ended.
+    `decides` names the properties that this phase decides.
+    """
+
+    name: str
+    actors: tuple[Actor, ...]
+    up: tuple[NodeId, ...]
+    allows: Callable[[tuple[Any, ...], tuple[Any, ...], NodeId, Any], bool]
+    decides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Model:
     """Actors, a network, fault budgets, observers and the properties that they promise.
 
     `within(state)` bounds the space as a TLC state constraint does: a state outside is checked but
     not expanded. `symmetric` lists interchangeable actors; `rename(value, permutation)` exchanges
     their names in any local state, message or observer state. `unreachable` names events that need
-    not fire. `good` selects the events that may still happen once faults have ended (EVENTUALLY).
+    not fire. EVENTUALLY properties are decided in each of the phases of `good`.
     """
 
     name: str
@@ -177,7 +197,7 @@ class Model:
     event_names: Callable[[Any], str] = field(default=lambda event: default_event_name(event))
     expected_events: tuple[str, ...] = ()
     unreachable: frozenset[str] = frozenset()
-    good: Callable[[NodeId, Any], bool] | None = None
+    good: tuple[GoodPhase, ...] = ()
     parameters: tuple[tuple[str, Any], ...] = ()
 
     def events(self, node: NodeId, state: State) -> Iterable[Event]:

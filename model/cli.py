@@ -12,7 +12,8 @@ import click
 from rich.console import Console
 
 from .actor import Bag, Fifo, Kind, Model, Network, Soup
-from .explore.explorer import Limits, Progress, explore
+from .explore.explorer import explore
+from .explore.limits import Limits, Progress
 from .explore.result import Result
 from .explore.show import as_json, as_mermaid, as_text
 from .models import MODELS, Entry, only

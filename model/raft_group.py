@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from .actor import Model, Network, Observer, Property, Receive, Soup
+from .actor import Fifo, Model, Network, Observer, Property, Receive, Soup
 from .properties import raft as promises
 from .raft import RaftMember
+from .raft_good import good_phases
 from .raft_rules import Rules
 from .raft_types import (
     NOBODY,
@@ -81,7 +82,8 @@ def raft_group(
     rules: Rules | None = None,
 ) -> Model:
     """A group of `options.members` members."""
-    member = RaftMember(options, rules or Rules())
+    rules = rules or Rules()
+    member = RaftMember(options, rules)
     observers: tuple[Observer, ...] = (promises.Elections(),)
     properties: tuple[Property, ...] = (*promises.ALWAYS, promises.ELECTED, promises.COMMITTED)
     expected = [Own.TIMEOUT.value, "replicate", "receive vote", "receive votereply granted"]
@@ -97,7 +99,7 @@ def raft_group(
         expected += ["receive prevote", "receive prevotereply granted"]
     if options.reads:
         observers += (promises.Reads(),)
-        properties += (promises.READ_SAFETY, promises.CONFIRMED)
+        properties += (promises.READ_SAFETY, promises.CONFIRMED, promises.READS_END)
         expected.append(Own.READ.value)
     if options.quorum:
         properties += (promises.STEPPED_DOWN,)
@@ -120,6 +122,7 @@ def raft_group(
         rename=rename,
         event_names=event_name,
         expected_events=tuple(expected),
+        good=() if isinstance(network, Fifo) else good_phases(options, rules),
         parameters=tuple(vars_of(options).items()),
     )
 

@@ -8,7 +8,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,42 +16,24 @@ import numpy.typing as npt
 from ..actor import Bag, Fifo, Kind, Model, Scope, Soup
 from .facts import NOTE
 from .frontier import Block, Rows, Shard, Store
+from .good_phase import Starts
 from .kernel import DROP_BASE, RESET_BASE
 from .kernel_admit import admit
 from .kernel_channels import expand_held
 from .kernel_soup import expand_soup
+from .limits import Limits, Progress
+from .liveness import check_eventually, not_checked
 from .naive import never_fired, verdicts_on_state
-from .result import Finding, Path, Result
+from .replay import replay
+from .result import Eventually, Finding, Path, Result
 from .tables import Tables
-from .world import Drop, Global, Move, Reset, World
+from .world import Drop, Move, Reset, World
 
 CHUNK = 1 << 15
 """Rows that a worker expands between two admissions: their candidates stay in cache."""
 
 MISSES = 1 << 16
 FLAGS = 1 << 12
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When to stop early: states, depth, bytes held, seconds. None: never."""
-
-    states: int | None = None
-    depth: int | None = None
-    memory: int | None = None
-    seconds: float | None = None
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What a watcher is told after each level."""
-
-    depth: int
-    states: int
-    transitions: int
-    queue: int
-    bytes_held: int
-    seconds: float
 
 
 class Explorer:
@@ -84,6 +65,7 @@ class Explorer:
             for p in model.properties
             if p.scope in (Scope.PAIR, Scope.TUPLE) and p.kind is not Kind.EVENTUALLY
         ]
+        self.starts = Starts(model, self.limits.good_states)
         self.pairs: set[tuple[int, int]] = set()
         self.hits: dict[str, tuple[int, int]] = {}
         groups = len(self.tables.permutations)
@@ -95,7 +77,7 @@ class Explorer:
                     np.zeros(1 << 12, np.uint64),
                     np.zeros(1 << 12, np.uint32),
                     np.zeros(1 << 12, np.int32),
-                    np.zeros(1 << 10 if self.on_state else 1, np.uint64),
+                    np.zeros(1 << 10 if self._sees_tuples() else 1, np.uint64),
                 ),
                 Rows.empty(64, columns, words, groups),
                 0,
@@ -109,6 +91,9 @@ class Explorer:
         self.tuples = np.empty((workers * capacity, len(model.actors) + 1), np.int64)
         self.started = time.perf_counter()
 
+    def _sees_tuples(self) -> bool:
+        return bool(self.on_state) or self.starts.of_tuples
+
     def _words(self) -> int:
         network = self.model.network
         if isinstance(network, Bag):
@@ -121,6 +106,7 @@ class Explorer:
             while self._rows_left() and not self.broken and self._within_limits():
                 self._level(pool)
         self._finish()
+        self.result.eventually = self._eventually()
         return self.result
 
     # One level.
@@ -145,6 +131,7 @@ class Explorer:
         shard.store.table[self._slot(least, shard.store.table.shape[0])] = least
         shard.counters[0] = shard.counters[4] = shard.count = 1
         self._check_tuple(tuple(row[:n]), self.root)
+        self.starts.take_rows(0, shard.rows, 1)
 
     @staticmethod
     def _slot(fp: int, size: int) -> int:
@@ -162,6 +149,8 @@ class Explorer:
             shard.rows, shard.following = shard.following, shard.rows
             shard.count, shard.counters[2] = int(shard.counters[2]), 0
         self.depth += self._rows_left()
+        for shard in self.shards:
+            self.starts.take_rows(self.depth, shard.rows, shard.count)
         if self.watch is not None:
             self.watch(self.progress())
 
@@ -250,7 +239,7 @@ class Explorer:
         return [(b.property, b.reason) for b in found if b is not None]
 
     def _check_new_tuples(self) -> None:
-        if not self.on_state:
+        if not self._sees_tuples():
             return
         per = self.tuples.shape[0] // self.workers
         n = len(self.model.actors)
@@ -259,6 +248,7 @@ class Explorer:
                 self._check_tuple(tuple(row[:n]), row[n])
 
     def _check_tuple(self, lids: tuple[int, ...], index: int) -> None:
+        self.starts.take_tuple(self.depth + (index != self.root), lids, index)
         locals_ = tuple(self.tables.locals[lid][1] for lid in lids)
         for prop in self.on_state:
             if prop.scope is Scope.TUPLE:
@@ -344,6 +334,18 @@ class Explorer:
             "permutations": len(tables.permutations),
         }
 
+    def _eventually(self) -> tuple[Eventually, ...]:
+        if self.broken:
+            return ()
+        if self.result.stopped_by:
+            return not_checked(self.model, "the exploration was cut short")
+        if self.starts.full:
+            return not_checked(self.model, f"more than {self.starts.limit:,} states to begin in")
+        starts = self.starts.starts(self.tables)
+        return check_eventually(
+            self.model, starts, lambda origin: self.path(origin, 0), self.limits.good_states
+        )
+
     def path(self, index: int, code: int) -> Path:
         """The shortest path to a state, and over one more move; replayed, so it is real."""
         codes = [code] if code else []
@@ -363,22 +365,6 @@ class Explorer:
         if code > RESET_BASE and self.kind == 1:
             return Move(None, Drop(self.tables.messages[DROP_BASE - code]))
         return Move(None, Reset(*self.tables.links[RESET_BASE - code]))
-
-
-def replay(world: World, moves: list[Move]) -> Path:
-    """Follow `moves` from the initial state by the plain meaning of the model.
-
-    Raises AssertionError where a move is not possible: then the fast explorer was wrong.
-    """
-    states: list[Global] = [world.initial()]
-    for at, move in enumerate(moves):
-        following = [s for s in world.successors(states[-1]) if s.move == move]
-        assert following, f"move {at + 1} of the path is impossible: {move}"
-        if following[0].broken is not None:
-            assert at == len(moves) - 1
-            break
-        states.append(following[0].after)
-    return Path(tuple(states), tuple(moves))
 
 
 def explore(

@@ -27,6 +27,31 @@ class Finding:
     path: Path
 
 
+@dataclass(frozen=True)
+class Stuck:
+    """How progress is missed for ever: faults along `prefix`, then `stem`, then `cycle` again.
+
+    An empty cycle is a dead end. States after the prefix have no observers and no budgets, and a
+    network that holds what is in flight one by one.
+    """
+
+    reason: str
+    prefix: Path
+    stem: Path
+    cycle: Path
+
+
+@dataclass(frozen=True)
+class Eventually:
+    """An EVENTUALLY property in one good phase: decided, or `skipped` with the reason."""
+
+    property: str
+    phase: str
+    skipped: str = ""
+    states: int = 0
+    stuck: Stuck | None = None
+
+
 @dataclass
 class Result:
     """Counts follow one convention in all explorers, so that they can be compared.
@@ -49,14 +74,19 @@ class Result:
     unreached: tuple[str, ...] = ()
     coverage: dict[str, int] = field(default_factory=dict)
     never_fired: tuple[str, ...] = ()
+    eventually: tuple[Eventually, ...] = ()
     statistics: dict[str, Any] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
-        """Explored to the end, nothing broken, everything that should be reached was."""
-        return (
-            self.complete and self.violation is None and not self.unreached and not self.never_fired
-        )
+        """Explored to the end, nothing broken or stuck, everything that should be reached was."""
+        sound = self.complete and self.violation is None and self.stuck is None
+        return sound and not self.unreached and not self.never_fired
+
+    @property
+    def stuck(self) -> Eventually | None:
+        """The first EVENTUALLY property that fails."""
+        return next((e for e in self.eventually if e.stuck is not None), None)
 
     def collision_probability(self) -> float:
         """TLC's optimistic estimate: distinct x (generated - distinct) / 2^64."""

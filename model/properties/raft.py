@@ -259,7 +259,11 @@ def commits_old_term_indirectly(s: Member, event: Any, step: Step) -> bool:
 
 
 def everybody_agrees(members: tuple[Member, ...]) -> bool:
-    """HS-20, HS-22, HS-25: a leader leads, and every member holds and has committed all it has."""
+    """A leader leads, and every member that is up holds and has committed all that it has.
+
+    HS-22, HS-23: so a leader was elected, and writes work. HS-20, HS-25: so whoever was behind has
+    caught up.
+    """
     leaders = [s for s in members if s.role is Role.LEADER]
     return any(
         leader.commit == len(leader.log)
@@ -269,6 +273,11 @@ def everybody_agrees(members: tuple[Member, ...]) -> bool:
         )
         for leader in leaders
     )
+
+
+def no_read_waits(members: tuple[Member, ...]) -> bool:
+    """HS-22 for reads: each was answered, or its leader knows that it leads no more."""
+    return all(s.read is None for s in members)
 
 
 _A, _S, _E = Kind.ALWAYS, Kind.SOMETIMES, Kind.EVENTUALLY
@@ -323,5 +332,6 @@ STEPPED_DOWN = Property(
     lambda s, e, t: e is Own.QUORUM and _after(t).role is not Role.LEADER,
 )
 CONVERGED = Property(
-    "the group converges", _E, Scope.TUPLE, everybody_agrees, ("HS-20", "HS-22", "HS-25")
+    "the group converges", _E, Scope.TUPLE, everybody_agrees, ("HS-20", "HS-22", "HS-23", "HS-25")
 )
+READS_END = Property("every read ends", _E, Scope.TUPLE, no_read_waits, ("HS-22",))

@@ -1,0 +1,32 @@
+"""How far an exploration may go, and how far it has come."""
+
+from dataclasses import dataclass
+
+GOOD_STATES = 200_000
+"""States of a good phase that are followed unless somebody asks for more: some ten seconds."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to stop early: states, depth, bytes held, seconds. None: never.
+
+    `good_states`: how large a good phase may be whose graph is searched for EVENTUALLY.
+    """
+
+    states: int | None = None
+    depth: int | None = None
+    memory: int | None = None
+    seconds: float | None = None
+    good_states: int = GOOD_STATES
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a watcher is told after each level."""
+
+    depth: int
+    states: int
+    transitions: int
+    queue: int
+    bytes_held: int
+    seconds: float
