@@ -1,4 +1,4 @@
-"""What the harness itself costs: operations a second at full speed, and the time to the first one.
+"""What the harness costs: operations a second at full speed, time to the first operation.
 
 Prints one JSON object. Needs no arguments: python bench/harness.py
 """

@@ -1,4 +1,4 @@
-"""Which processes live runs have started, on disk, so that nothing outlives a killed harness.
+"""Which processes live runs have started, on disk: nothing outlives a killed harness.
 
 A lease is one file a run in the state directory: the harness's own identity and its children's. Its
 name also stands in the environment of every child, for those started in the last moment before a

@@ -1,4 +1,4 @@
-"""Everything about a run that is decided before anything starts: pure data, and all from a seed."""
+"""All that is decided about a run before anything starts: pure data, from a seed."""
 
 import random
 from typing import Any, Literal

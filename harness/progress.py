@@ -1,4 +1,4 @@
-"""What a person sees while a scenario runs: a live line on a terminal, a few lines elsewhere."""
+"""What a person sees during a run: a live status on a terminal, a few lines elsewhere."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What a scenario says: the models of its YAML, and complaints that name file, line and field."""
+"""What a scenario says: models of its YAML, complaints that name file, line and field."""
 
 import re
 from collections.abc import Iterator

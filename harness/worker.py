@@ -1,4 +1,4 @@
-"""One client: asks a member, follows hints or stays at home, and records how each request ended."""
+"""One client: asks a member, follows hints or stays at home, records how each op ended."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Every kind of fault by the key that YAML gives it. To add one: its file, then its name here."""
+"""Every kind of fault by its key in YAML. To add one: its file, then its name here."""
 
 from .network import DELAY, RATE
 from .partition import HEAL, ONE_WAY, PARTITION

@@ -1,4 +1,4 @@
-"""What the harness and the process that carries its links say to each other: a JSON line each."""
+"""What the harness and the process that carries its links say to each other."""
 
 import msgspec
 

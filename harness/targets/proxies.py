@@ -1,4 +1,4 @@
-"""The harness's side of the link proxy: where members dial, what links should be, what they are."""
+"""The harness's side of the link proxy: where members dial, how links are and should be."""
 
 import asyncio
 import socket

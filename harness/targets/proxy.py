@@ -1,4 +1,4 @@
-"""The process that carries every link of a run: `python -m delphic.harness.targets.proxy FD`.
+"""The process that carries every link of a run: python -m delphic.harness.targets.proxy
 
 It is handed listening sockets and told over one control socket what the links should be like. When
 the control socket ends, so does it: a harness that dies leaves no proxy behind.
