@@ -6,12 +6,13 @@ without a mutant that breaks it is not known to check anything.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any
 
 from .actor import Model, Network
 from .raft_group import raft_group
 from .raft_rules import Rules, merged
-from .raft_types import NOBODY, Disk, Options, majority
+from .raft_types import NOBODY, Disk, Options, majority, term_at
 
 
 @dataclass(frozen=True)
@@ -265,6 +266,55 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _with(checkpoint_at=lambda s: len(s.log)),
             Options(terms=2, entries=0, checkpoints=1),
             "commit-never-falls",
+        ),
+        Mutant(
+            "no-noop",
+            "A new leader appends nothing, and never learns what older terms left.",
+            "§8",
+            _with(opening=lambda s: ()),
+            Options(members=2, terms=2, entries=1),
+            "the group converges",
+            crashes=1,
+        ),
+        Mutant(
+            "commit-scan-stops",
+            "The commit rule looks upwards and stops at an entry of an older term.",
+            "RaftOS#4",
+            _with(
+                scanned=lambda s: tuple(
+                    takewhile(
+                        lambda n: term_at(s.log, n) == s.term, range(s.commit + 1, len(s.log) + 1)
+                    )
+                )[::-1]
+            ),
+            Options(members=2, terms=2, entries=0),
+            "the group converges",
+            crashes=1,
+        ),
+        Mutant(
+            "next-stays",
+            "A refusal does not make the leader go back.",
+            "§5.3",
+            _with(backed_off=lambda s, m: s.next[m.src]),
+            Options(members=2, terms=2, entries=0),
+            "the group converges",
+            crashes=1,
+        ),
+        Mutant(
+            "snapshot-never-sent",
+            "A leader has nothing for a follower that needs what a checkpoint removed.",
+            "§7",
+            _with(replicates=lambda s, peer: s.next[peer] > s.snap),
+            Options(terms=2, entries=0, checkpoints=1),
+            "the group converges",
+        ),
+        Mutant(
+            "read-never-asked",
+            "A leader waits for its read to be confirmed and asks nobody to.",
+            "§6.4",
+            _with(asked_round=lambda s: 0),
+            Options(members=2, terms=2, entries=0, reads=1),
+            "every read ends",
         ),
     )
 }

@@ -119,9 +119,10 @@ class RaftMember:
         n = self.options.members
         s = s._replace(
             role=Role.LEADER, votes=frozenset(), next=(len(s.log) + 1,) * n, match=(0,) * n,
-            log=(*s.log, s.term), heard=frozenset(), read=None, fresh=False,
+            heard=frozenset(), read=None, fresh=False,
         )  # fmt: skip
-        return self._out(s, (), (("elected", s.me, s.term, s.log[:-1]),))
+        opened = s._replace(log=s.log + self.rules.opening(s))
+        return self._out(opened, (), (("elected", s.me, s.term, s.log),))
 
     def _follow(self, s: Member, term: int) -> Member:
         """Become a follower, in a newer term without a vote."""
@@ -174,7 +175,7 @@ class RaftMember:
         return self._out(s._replace(log=(*s.log, s.term)), ())
 
     def _replicate(self, s: Member, peer: int) -> Step | None:
-        if s.role is not Role.LEADER:
+        if s.role is not Role.LEADER or not self.rules.replicates(s, peer):
             return None
         prev = s.next[peer] - 1
         if prev < s.snap:
@@ -186,11 +187,10 @@ class RaftMember:
             return None
         return self._send(s, peer, s.match[peer], ())
 
-    @staticmethod
-    def _send(s: Member, peer: int, prev: int, entries: Log) -> Step:
+    def _send(self, s: Member, peer: int, prev: int, entries: Log) -> Step:
         commit = min(s.commit, prev + len(entries))
-        rounds = s.read.round if s.read else 0
-        message = Append(s.me, peer, s.term, prev, term_at(s.log, prev), entries, commit, rounds)
+        round_ = self.rules.asked_round(s)
+        message = Append(s.me, peer, s.term, prev, term_at(s.log, prev), entries, commit, round_)
         return Step(s, (message,))
 
     def _on_append(self, s: Member, m: Append) -> Step | None:
@@ -220,13 +220,12 @@ class RaftMember:
                 match=_with(s.match, j, match), next=_with(s.next, j, max(s.next[j], match + 1))
             )
         else:
-            back = max(s.match[j] + 1, min(s.next[j] - 1, m.match + 1))
-            after = s._replace(next=_with(s.next, j, max(1, back)))
+            after = s._replace(next=_with(s.next, j, self.rules.backed_off(s, m)))
         return self._confirm(self._advance(after), s, m)
 
     def _advance(self, s: Member) -> Member:
         """§5.4.2: commit by counting, and only entries of the leader's own term."""
-        for n in range(len(s.log), s.commit, -1):
+        for n in self.rules.scanned(s):
             have = sum(
                 (self.rules.own_match(s) if j == s.me else s.match[j]) >= n
                 for j in range(self.options.members)

@@ -1,6 +1,6 @@
 """The decisions of Raft, each a pure function: what a mutant changes in one line."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from .raft_types import (
@@ -39,6 +39,7 @@ class Rules:
     counts_vote: Callable[[Member, VoteReply], bool] = lambda s, m: m.term == s.term
     voters: Callable[[Member, VoteReply], frozenset[int]] = lambda s, m: s.votes | {m.src}
     wins: Callable[[int, int], bool] = lambda votes, members: votes >= majority(members)
+    opening: Callable[[Member], Log] = lambda s: (s.term,)
     is_stale: Callable[[Member, int], bool] = lambda s, term: term < s.term
     fits: Callable[[Member, Append], bool] = lambda s, m: (
         m.prev <= s.snap or (m.prev <= len(s.log) and term_at(s.log, m.prev) == m.prev_term)
@@ -49,12 +50,18 @@ class Rules:
         s.commit, min(m.commit, m.prev + len(m.entries))
     )
     new_match: Callable[[int, AppendReply], int] = lambda old, m: max(old, m.match)
+    backed_off: Callable[[Member, AppendReply], int] = lambda s, m: max(
+        s.match[m.src] + 1, min(s.next[m.src] - 1, m.match + 1)
+    )
+    replicates: Callable[[Member, int], bool] = lambda s, peer: True
     committable: Callable[[Member, int], bool] = lambda s, n: term_at(s.log, n) == s.term
+    scanned: Callable[[Member], Iterable[int]] = lambda s: range(len(s.log), s.commit, -1)
     own_match: Callable[[Member], int] = lambda s: len(s.disk.log)
     commit_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
     may_read: Callable[[Member], bool] = lambda s: (
         s.commit > 0 and (term_at(s.log, s.commit) == s.term)
     )
+    asked_round: Callable[[Member], int] = lambda s: s.read.round if s.read else 0
     read_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
     accepts_request: Callable[[Member], bool] = lambda s: s.role is Role.LEADER
     saved: Callable[[Member], Disk] = lambda s: Disk(s.term, s.vote, s.log, s.snap)
