@@ -111,7 +111,7 @@ class Conductor:
             self._missed(fault, "no member qualified", 0)
         elif aim.process is not None:
             self._hit[step] = aim.nodes
-            await self._set(nemesis.f, fault.target, aim.nodes, aim.process, fault.kind)
+            await self._set(nemesis.f, fault.target, aim.nodes, aim.process)
         else:
             await self._add_links(step, aim)
 
@@ -128,16 +128,9 @@ class Conductor:
         if nodes and undo is not None:
             await self._set(undo, fault.target, nodes, ProcessState.RUNNING)
 
-    async def _set(
-        self,
-        f: str,
-        target: Any,
-        nodes: Sequence[str],
-        state: ProcessState,
-        kind: str | None = None,
-    ) -> None:
+    async def _set(self, f: str, target: Any, nodes: Sequence[str], state: ProcessState) -> None:
         """Make these processes so, all at once, and write down what they then were."""
-        asked = {"kind": kind or f, "target": target}
+        asked = {"kind": f, "target": target}
         self._recorder.add(NEMESIS, OpType.INVOKE, f, value=asked)
         await together(*(self._cluster.set_process(alias, state) for alias in nodes))
         if state is ProcessState.DEAD:

@@ -62,6 +62,17 @@ class Finished:
     report_failure: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Life:
+    """One run and all that it needs while it lives."""
+
+    plan: Plan
+    run: RunDir
+    diary: Journal
+    cluster: Cluster
+    show: Progress
+
+
 def execute(order: Order, show: Progress, report: Report) -> Finished:
     """Run a scenario. Raises WorldError only where nothing is left to judge.
 
@@ -78,16 +89,13 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     left: DelphicError | None = None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            ending, world = runner.run(_live(plan, cluster, run, diary, show))
+            ending, world = runner.run(_live(_Life(plan, run, diary, cluster, show)))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
         finally:
             left = _down(runner, cluster, lease)
     diary.write("down", left=None if left is None else str(left))
-    try:
-        verdict = judge(run, plan, ending)
-    except HistoryError as error:
-        raise AssertionError("Delphic wrote a history that it cannot read") from error
+    verdict = _judged(run, plan, ending)
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)
     failure = _report(run, report)
@@ -106,20 +114,25 @@ def _down(runner: asyncio.Runner, cluster: Cluster, lease: Lease) -> DelphicErro
     return None
 
 
-async def _live(
-    plan: Plan, cluster: Cluster, run: RunDir, diary: Journal, show: Progress
-) -> tuple[Ending, DelphicError | None]:
+def _judged(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
+    try:
+        return judge(run, plan, ending)
+    except HistoryError as error:
+        raise AssertionError("Delphic wrote a history that it cannot read") from error
+
+
+async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     """Up, run, seal. What is up afterwards is the caller's to take down."""
     started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), time.monotonic_ns()
     stop = asyncio.Event()
-    with run.history.open("wb", buffering=0) as stream, _interrupts(stop, show):
+    with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life.show):
         recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
-        running = Run(plan, cluster, recorder)
+        running = Run(life.plan, life.cluster, recorder)
         world: DelphicError | None = None
         why: str | None = "a bug of Delphic ended it"
         try:
-            diary.write("up")
-            world = await _up_and_run(plan, cluster, running, stop, diary, show)
+            life.diary.write("up")
+            world = await _up_and_run(life, running, stop)
             why = None if world is None else str(world).split("\n")[0]
         finally:
             ending = Ending(
@@ -129,26 +142,19 @@ async def _live(
                 died=tuple(running.live.observer.died),
                 error=None if stop.is_set() and world is None else why,
             )
-            _seal(run, stream, recorder, diary, ending)
+            _seal(life, stream, recorder, ending)
     return ending, world
 
 
-async def _up_and_run(
-    plan: Plan,
-    cluster: Cluster,
-    running: Run,
-    stop: asyncio.Event,
-    diary: Journal,
-    show: Progress,
-) -> DelphicError | None:
+async def _up_and_run(life: _Life, running: Run, stop: asyncio.Event) -> DelphicError | None:
     """The error with which the world ended the run, if it did."""
     try:
-        await cluster.up()
-        diary.write("run")
+        await life.cluster.up()
+        life.diary.write("run")
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(_show(show, plan, running))
+            showing = group.create_task(_show(life, running))
             await running.run(stop)
-            following.cancel()
+            showing.cancel()
     except DelphicError as error:
         return error
     except BaseExceptionGroup as errors:
@@ -159,10 +165,10 @@ async def _up_and_run(
     return None
 
 
-async def _show(show: Progress, plan: Plan, running: Run) -> None:
+async def _show(life: _Life, running: Run) -> None:
     """Show the run as long as somebody looks: a terminal that is gone is no reason to end it."""
     with suppress(OSError):
-        await show.follow(plan, running.live)
+        await life.show.follow(life.plan, running.live)
 
 
 @contextmanager
@@ -191,15 +197,13 @@ def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def _seal(
-    run: RunDir, stream: BinaryIO, recorder: Recorder, diary: Journal, ending: Ending
-) -> None:
+def _seal(life: _Life, stream: BinaryIO, recorder: Recorder, ending: Ending) -> None:
     """Make the history final: on disk, and its digest in the journal. Raises WorldError."""
     recorder.flush()
     os.fsync(stream.fileno())
-    diary.write(
+    life.diary.write(
         SEALED,
-        sha256=digest(run.history),
+        sha256=digest(life.run.history),
         ops=recorder.next_index,
         ending=msgspec.to_builtins(ending),
     )

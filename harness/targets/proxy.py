@@ -1,7 +1,8 @@
 """The process that carries every link of a run: python -m delphic.harness.targets.proxy
 
-It is handed listening sockets and told over one control socket what the links should be like. When
-the control socket ends, so does it: a harness that dies leaves no proxy behind.
+Its argument is the descriptor of a control socket, over which it is handed listening sockets and
+told what the links should be like. When the control socket ends, so does it: a harness that dies
+leaves no proxy behind.
 """
 
 import asyncio
