@@ -1,6 +1,6 @@
 """What was broken and mended, when, and what the receipts say about it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -59,15 +59,11 @@ class Act(msgspec.Struct, frozen=True):
     bit: bool | None = None
     error: str | None = None
 
-    @property
-    def label(self) -> str:
-        """What it is, in a few words: `partition n1` (asked as leader)."""
-        return f"{self.kind} {self.where}"
-
-    @property
-    def where(self) -> str:
-        """Whom it hit, or what was asked for if that is all that is known."""
-        return ", ".join(self.nodes) or self.target
+    def label(self, members: Sequence[str]) -> str:
+        """What it is, in a few words: `partition n1`, but `partition majority-ring` for all."""
+        is_for_all = bool(self.target) and len(self.nodes) > 1 and set(self.nodes) >= set(members)
+        where = self.target if is_for_all else ", ".join(self.nodes) or self.target
+        return f"{self.kind} {where}"
 
     def is_in_force(self, time_us: int) -> bool:
         """Whether the fault was in force at that time."""

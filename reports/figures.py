@@ -57,7 +57,7 @@ def timeline(document: Document) -> Figure:
     labels += [f"client {lane}" for lane in range(document.calls.lanes)]
     rows = {member: first_member + at for at, member in enumerate(members)}
     data = [
-        *_fault_bars(struck, placed, document.end),
+        *_fault_bars(document, placed),
         *_phase_bars(document, phase_row),
         *_role_bars(document.spans, rows),
     ]
@@ -68,7 +68,7 @@ def timeline(document: Document) -> Figure:
         "bargap": 0.18,
         "uniformtext": {"mode": "hide", "minsize": 9},
         "shapes": [*_bands(struck, document.end), *_rules((phase_row, first_member, first_lane))],
-        "annotations": list(_fault_labels(struck, placed, document.end)),
+        "annotations": list(_fault_labels(document, placed)),
         "yaxis": {
             "range": [len(labels) - 0.5, -0.5],
             "tickvals": list(range(len(labels))),
@@ -180,36 +180,36 @@ def _bar(name: str, colour: str, **columns: Any) -> Trace:
     } | columns
 
 
-def _fault_bars(struck: Sequence[Act], placed: Sequence[int], end: int) -> Iterator[Trace]:
+def _fault_bars(document: Document, placed: Sequence[int]) -> Iterator[Trace]:
+    struck = faults(document.acts)
     if struck:
         yield _bar(
             "faults",
             "--fault",
             base=[act.start / 1e6 for act in struck],
-            x=[max(1, _end(act, end) - act.start) / 1e6 for act in struck],
+            x=[max(1, _end(act, document.end) - act.start) / 1e6 for act in struck],
             y=placed,
-            hovertext=[_fault_hover(act) for act in struck],
+            hovertext=[_fault_hover(act, document.members) for act in struck],
             width=0.7,
         )
 
 
-def _fault_hover(act: Act) -> str:
+def _fault_hover(act: Act, members: Sequence[str]) -> str:
     until = "the end" if act.end is None else seconds_text(act.end)
     bit = {True: "took hold", False: "did not take hold", None: "no receipt"}[act.bit]
-    label = f"F{act.number} {act.label}, asked: {act.target or 'nothing'}"
+    label = f"F{act.number} {act.label(members)}, asked: {act.target or 'nothing'}"
     return escape(f"{label}; {seconds_text(act.start)} to {until}; {bit}")
 
 
-def _fault_labels(
-    struck: Sequence[Act], placed: Sequence[int], end: int
-) -> Iterator[dict[str, Any]]:
+def _fault_labels(document: Document, placed: Sequence[int]) -> Iterator[dict[str, Any]]:
     """Each fault's name beside its bar, on the side where there is room."""
-    for act, row in zip(struck, placed, strict=True):
-        is_left = act.start > 0.55 * end
+    for act, row in zip(faults(document.acts), placed, strict=True):
+        is_left = act.start > 0.55 * document.end
+        name = f"F{act.number} {act.label(document.members)}"
         yield {
-            "x": (act.start if is_left else _end(act, end)) / 1e6,
+            "x": (act.start if is_left else _end(act, document.end)) / 1e6,
             "y": row,
-            "text": escape(shortened(f"F{act.number} {act.label}", LABEL_CHARACTERS_MAX)),
+            "text": escape(shortened(name, LABEL_CHARACTERS_MAX)),
             "showarrow": False,
             "xanchor": "right" if is_left else "left",
             "xshift": -3 if is_left else 3,

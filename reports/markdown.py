@@ -42,7 +42,8 @@ def _lines(document: Document) -> Iterator[str]:
         yield from _witness(witness)
     if document.acts:
         told = [
-            f"F{act.number} {act.label} ({seconds_text(act.start)}–{seconds_text(act.end)})"
+            f"F{act.number} {act.label(document.members)} "
+            f"({seconds_text(act.start)}–{seconds_text(act.end)})"
             for act in faults(document.acts)
         ]
         yield f"Faults: {_plain('; '.join(told))}."

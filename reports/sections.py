@@ -1,6 +1,6 @@
 """The parts of the page, each from a document: markup or, where there is nothing to say, None."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ..harness.verdict import Verdict
 from .document import BROKEN, KEPT, Document
@@ -166,7 +166,7 @@ def fault_section(document: Document) -> Html:
         )
     heads = ("fault", "act", "asked for", "hit", "from", "until", "took hold",
              "acknowledged meanwhile", "longest without", "first after its end")  # fmt: skip
-    receipts = [_receipt(act) for act in document.acts]
+    receipts = [_receipt(act, document.members) for act in document.acts]
     return el(
         "div",
         table("All acts of the nemesis, in order", heads, rows),
@@ -192,8 +192,10 @@ def _bit(act: Act) -> Html:
             return el("span", "? no receipt", class_="state unknown")
 
 
-def _receipt(act: Act) -> Html:
-    title = " · ".join(filter(None, (_fault_name(act), seconds_text(act.start), act.label)))
+def _receipt(act: Act, members: Sequence[str]) -> Html:
+    title = " · ".join(
+        filter(None, (_fault_name(act), seconds_text(act.start), act.label(members)))
+    )
     links = ", ".join(f"{source}→{destination}" for source, destination in act.links)
     other = [el("p", f"{name}: {value}") for name, value in act.other]
     return el(

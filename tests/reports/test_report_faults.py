@@ -43,7 +43,7 @@ def test_faults_are_numbered_and_repairs_name_what_they_end() -> None:
     assert [act.number for act in found] == [1, None, 2, None]
     assert [act.undoes for act in found] == [(), (1,), (), (2,)]
     assert [seconds(act) for act in faults(found)] == [(1, 3), (5, 8)]
-    assert found[0].label == "kill n1"
+    assert found[0].label(["n1", "n2", "n3"]) == "kill n1"
     assert found[0].target == "leader"
 
 
@@ -127,7 +127,13 @@ def test_without_a_receipt_nobody_knows_whether_it_took_hold() -> None:
     (found,) = acts(history((1, OpType.INVOKE, "kill", asked)))
     assert found.bit is None
     assert found.done is None
-    assert found.where == "leader"
+    assert found.label(["n1"]) == "kill leader"
+
+
+def test_a_fault_that_hits_all_members_is_called_as_it_was_asked_for() -> None:
+    (found,) = acts(history(*done(1, "partition", "majority-ring", ["n1", "n2", "n3"])))
+    assert found.label(["n1", "n2", "n3"]) == "partition majority-ring"
+    assert found.label(["n1", "n2", "n3", "n4"]) == "partition n1, n2, n3"
 
 
 def test_probes_are_held_against_what_was_wanted() -> None:
