@@ -673,6 +673,18 @@ def test_who_hears_a_leader_helps_nobody_to_depose_it() -> None:
     assert answer(request_vote(core, "c", 9)) == VoteResponse("a", "c", 9, True, False)
 
 
+def test_every_word_of_a_leader_renews_its_protection() -> None:
+    """Thesis §4.2.3: the time counts from when it was last heard."""
+    core = follower(term=1)
+    append(core, (0, 0), ())
+    fire(core, Timer.LEASE)
+    append(core, (0, 0), ())
+    assert ask(core, 9, "c").after_persist == []
+    fire(core, Timer.LEASE)
+    append(core, (7, 7), ())
+    assert ask(core, 9, "c").after_persist == [], "a refused request is a word, too"
+
+
 def test_a_leader_helps_nobody_to_depose_it() -> None:
     """Thesis §4.2.3 (DaosRaft#1 in model-notes.md §6)."""
     core = steady_leader()
@@ -751,6 +763,18 @@ def test_answers_to_older_requests_confirm_no_read() -> None:
     assert accept(core, "b", 1, round=0).reads == []
     assert accept(core, "b", 1, round=0).reads == []
     assert refuse(core, "c", hint=0, round=1).reads == [(1, 1)], "a refusal answers, too"
+
+
+def test_a_late_answer_does_not_take_back_a_newer_one() -> None:
+    """Answers may come out of order; what a peer confirmed it confirmed."""
+    core = leader(members=FIVE)
+    core.step(Persisted(1, 1))
+    for peer in "bc":
+        accept(core, peer, 1)
+    read(core, 1)
+    accept(core, "b", 1, round=1)
+    accept(core, "b", 1, round=0)
+    assert accept(core, "c", 1, round=1).reads == [(1, 1)]
 
 
 def test_reads_that_come_while_a_round_is_asked_share_the_next_one() -> None:
