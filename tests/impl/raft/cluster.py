@@ -20,11 +20,13 @@ from delphic.impl.raft.ready import (
     TimerFired,
 )
 from member import Member
-from watch import Watch
+from watch import INSIDE, OUTSIDE, Watch
 
 TICK_ROUNDS = 10
 PERIODS = {Timer.HEARTBEAT: 1, Timer.LEASE: TICK_ROUNDS, Timer.QUORUM: TICK_ROUNDS}
 NETWORK_MAX = 100
+ATTIC_MAX = 100
+"""Copies that are delivered long after."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Weather:
     entries_lost: float = 0.05
     doubled: float = 0.1
     overtaken: float = 0.2
+    ancient: float = 0.02
     restless: float = 0.06
     crashes: float = 0.003
     cuts: float = 0.003
@@ -63,7 +66,7 @@ class Cluster:
         seed: int = 0,
         bugs: Iterable[str] = (),
         window: Window | None = None,
-        inside: bool = True,
+        promises: frozenset[str] = INSIDE | OUTSIDE,
     ) -> None:
         self.chance = random.Random(seed)
         self.bugs = frozenset(bugs)
@@ -71,11 +74,12 @@ class Cluster:
         self.members = {
             alias: Member(alias, aliases, bugs=self.bugs, window=window) for alias in aliases
         }
-        self.watch = Watch(self.members, inside=inside)
+        self.watch = Watch(self.members, promises)
         self.network: list[Message] = []
         self.finished: dict[str, deque[tuple[list[Message], Persisted | None]]] = {
             alias: deque() for alias in aliases
         }
+        self.attic: list[Message] = []
         self.lonely: str | None = None
         self._tokens = 0
         self._due: dict[tuple[str, Timer], int] = {}
@@ -137,7 +141,7 @@ class Cluster:
         self.watch.rests()
 
     def _release(self, alias: str, messages: list[Message], report: Persisted | None) -> None:
-        self.watch.released(messages)
+        self.watch.says(self.members[alias], messages)
         self.network += messages
         if report is not None:
             self.step(alias, report)
@@ -226,14 +230,21 @@ class Cluster:
             self.sync(member.alias, self.chance.randint(1, len(member.unsynced)))
 
     def _deliver_some(self, weather: Weather) -> None:
+        choose = self.chance.random
+        if self.attic and choose() < weather.ancient:
+            message = self.chance.choice(self.attic)
+            self.step(message.dst, Received(message))
         if not self.network:
             return
-        choose = self.chance.random
         reach = len(self.network) if choose() < weather.overtaken else min(4, len(self.network))
         at = self.chance.randrange(reach)
         message = self.network[at]
         if choose() >= weather.doubled:
             del self.network[at]
+        elif len(self.attic) < ATTIC_MAX:
+            self.attic.append(message)
+        else:
+            self.attic[self.chance.randrange(ATTIC_MAX)] = message
         with_entries = isinstance(message, AppendRequest) and message.entries
         lost = choose() < (weather.entries_lost if with_entries else weather.lost)
         if not lost and self.lonely not in (message.src, message.dst):

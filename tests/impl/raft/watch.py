@@ -15,19 +15,23 @@ class Violation(Exception):
         self.promise = promise
 
 
+OUTSIDE = frozenset({"HS-1", "HS-2", "HS-4"})
+"""What clients and operators could notice in the end."""
+
+INSIDE = frozenset({"S2", "S4", "S9", "S10", "S11", "S13"})
+"""What must hold on the way there: one vote a term, also across crashes (S2); log matching (S4); no
+counting of older terms (S9); what is committed is on a majority of disks (S10); what is said is
+durable (S11); what a leader takes for a match is one (S13)."""
+
+
 class Watch:
-    """What a group has done so far, and what it may therefore not do.
+    """What a group has done so far, and what it may therefore not do."""
 
-    From outside: what clients and operators could notice in the end (HS-1, HS-2, HS-4).
-    From inside: what must hold on the way there: one vote a term, also across crashes (S2); log
-    matching (S4); no counting of older terms (S9); what is committed is on a majority of disks
-    (S10); what a leader takes for a match is one (S13).
-    """
-
-    def __init__(self, members: Mapping[str, Member], *, inside: bool) -> None:
+    def __init__(self, members: Mapping[str, Member], promises: frozenset[str]) -> None:
+        """Broken promises other than these are passed over."""
         self._members = members
         self._majority = len(members) // 2 + 1
-        self._inside = inside
+        self._promises = promises
         self.leaders: dict[int, str] = {}
         self.committed: list[tuple[Entry, int]] = []
         self.confirmed_count = 0
@@ -47,22 +51,34 @@ class Watch:
         for token, index in ready.reads:
             self._answers(token, index)
         for token in ready.reads_refused:
-            self._check("HS-4", token in self._reads, f"read {token} is refused after its answer")
-            del self._reads[token]
-        if self._inside:
-            self._looks_inside(member, event, ready)
+            asked = self._reads.pop(token, None) is not None
+            self._check("HS-4", asked, f"read {token} is refused after its answer")
+        self._compares_logs(member, ready)
+        if isinstance(event, Received) and isinstance(event.message, AppendResponse):
+            self._compares_matches(member)
+        self.says(member, ready.messages)
 
-    def released(self, messages: Iterable[Message]) -> None:
-        """A member sent what had waited for its disk (S2)."""
+    def says(self, member: Member, messages: Iterable[Message]) -> None:
+        """A member sends messages: nothing that it could forget again, and no second vote."""
         for m in messages:
-            if isinstance(m, VoteResponse) and m.granted and not m.pre:
-                self._votes_for(m.src, m.term, m.dst)
-            elif isinstance(m, VoteRequest):
-                self._votes_for(m.src, m.term, m.src)
+            saved = member.hard_state
+            said = saved.term >= m.term
+            match m:
+                case VoteRequest(pre=False):
+                    self._votes_for(m.src, m.term, m.src)
+                    said = said and (saved.term > m.term or saved.vote == m.src)
+                case VoteResponse(pre=False, granted=True):
+                    self._votes_for(m.src, m.term, m.dst)
+                    said = said and (saved.term > m.term or saved.vote == m.dst)
+                case AppendResponse(success=True):
+                    said = said and (saved.term > m.term or len(member.disk) >= m.match)
+                case VoteRequest() | VoteResponse():
+                    said = True
+            self._check("S11", said, f"{m} is not durable")
 
     def rests(self) -> None:
         """S10: what is committed stays on the disks of a majority; look after crashes."""
-        if not self._inside or not self.committed:
+        if not self.committed:
             return
         index, (entry, _) = len(self.committed), self.committed[-1]
         holders = [m for m in self._members.values() if m.disk[index - 1 : index] == [entry]]
@@ -86,41 +102,39 @@ class Watch:
                 self.committed.append((entry, member.core.term))
             same = self.committed[index - 1][0] == entry
             self._check("HS-2", same, f"{member.alias} has another committed entry {index}")
-        if self._inside and member.core.role is Role.LEADER:
+        if member.core.role is Role.LEADER:
             own = log.term_at(log.commit) == member.core.term
             self._check("S9", own, f"{member.alias} counts replicas of an older term")
         self.rests()
 
     def _answers(self, token: int, index: int) -> None:
         floor = self._reads.pop(token, None)
-        if floor is None:
-            raise Violation("HS-4", f"read {token} is answered twice, or was never asked")
+        self._check("HS-4", floor is not None, f"read {token} is answered twice")
         self.confirmed_count += 1
-        self._check("HS-4", floor <= index, f"read {token} misses entries up to {floor}: {index}")
+        self._check("HS-4", (floor or 0) <= index, f"read {token} misses {index + 1} to {floor}")
         self._check("HS-4", index <= len(self.committed), f"read {token} sees what is uncommitted")
 
-    def _looks_inside(self, member: Member, event: Event, ready: Ready) -> None:
-        core = member.core
+    def _compares_logs(self, member: Member, ready: Ready) -> None:
         for index, entry in enumerate(ready.entries, start=ready.first_index):
-            mine = (entry, core.log.term_at(index - 1))
+            mine = (entry, member.core.log.term_at(index - 1))
             theirs = self._entries.setdefault((index, entry.term), mine)
             self._check("S4", mine == theirs, f"entry {index} of term {entry.term} exists twice")
-        is_answer = isinstance(event, Received) and isinstance(event.message, AppendResponse)
-        if is_answer and core.role is Role.LEADER:
-            for peer, progress in core.progress.items():
-                match = progress.match
-                if self._members[peer].core.term > core.term:
-                    # A newer leader may have replaced what this one had been told.
-                    continue
-                held = self._members[peer].disk[match - 1 : match] if match else []
-                true = held == ([core.log.entry(match)] if match else [])
-                self._check("S13", true, f"{peer} does not hold entry {match} durably")
+
+    def _compares_matches(self, leader: Member) -> None:
+        for peer, progress in leader.core.progress.items():
+            match = progress.match
+            if self._members[peer].core.term > leader.core.term:
+                # A newer leader may have replaced what this one had been told.
+                continue
+            held = self._members[peer].disk[match - 1 : match] if match else []
+            true = held == ([leader.core.log.entry(match)] if match else [])
+            self._check("S13", true, f"{peer} does not hold entry {match} durably")
 
     def _votes_for(self, voter: str, term: int, candidate: str) -> None:
         first = self._votes.setdefault((voter, term), candidate)
         twice = f"{voter} votes for {first} and {candidate} in term {term}"
-        self._check("S2", first == candidate or not self._inside, twice)
+        self._check("S2", first == candidate, twice)
 
     def _check(self, promise: str, holds: bool, what: str) -> None:
-        if not holds:
+        if not holds and promise in self._promises:
             raise Violation(promise, what)
