@@ -14,8 +14,12 @@ ROOMS = ("model", "impl", "harness", "reports")
 LINES_MAX = 400
 FUNCTION_LINES_MAX = 70
 
-LONG_FILES: dict[str, str] = {}
-"""Files over the limit, each with its reason."""
+LONG_FUNCTIONS = {
+    "model/explore/kernel_soup.py: expand_soup": (
+        "compiled: arrays unpacked once, for every access through a record costs a reference count"
+    ),
+}
+"""Functions over the limit, each with its reason."""
 
 Source = tuple[str, str]
 """A path below the root, and the text there."""
@@ -43,20 +47,20 @@ def in_package(path: str) -> bool:
 def uncaptioned(source: Source) -> Iterator[str]:
     path, text = source
     first = (ast.get_docstring(ast.parse(text)) or "").split("\n")[0]
-    if not first or len(first) > 90:
-        yield f"{path}: line 1 must say the file's one job in at most 90 characters"
+    if not first.endswith((".", "?")):
+        yield f"{path}: line 1 must be a docstring line that says the file's one job"
 
 
 def too_long(source: Source) -> Iterator[str]:
     path, text = source
     if not in_package(path):
         return
-    if len(text.splitlines()) > LINES_MAX and path not in LONG_FILES:
+    if len(text.splitlines()) > LINES_MAX:
         yield f"{path}: more than {LINES_MAX} lines"
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
-            if length > FUNCTION_LINES_MAX:
+            if length > FUNCTION_LINES_MAX and f"{path}: {node.name}" not in LONG_FUNCTIONS:
                 yield f"{path}:{node.lineno}: {node.name} has {length} lines"
 
 
