@@ -190,6 +190,23 @@ def test_the_keyboard_moves_through_time(opened: Pages) -> None:
     assert shown_range(page) == whole
 
 
+def test_dragging_zooms_both_plots(opened: Pages) -> None:
+    page = opened("pass")
+    whole = shown_range(page)
+    page.locator("#timeline-plot").scroll_into_view_if_needed()
+    box = page.locator("#timeline-plot .nsewdrag").bounding_box()
+    assert box is not None
+    height = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] * 0.25, height)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, height, steps=3)
+    page.mouse.move(box["x"] + box["width"] * 0.75, height, steps=3)
+    page.mouse.up()
+    begin, end = shown_range(page)
+    assert end - begin == pytest.approx((whole[1] - whole[0]) / 2, rel=0.05)
+    assert shown_range(page, "series-plot") == [begin, end]
+
+
 def test_zooming_shows_more_of_less(
     browser: Browser, build: Callable[..., Any], tmp_path: Path
 ) -> None:
