@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 import click
 from rich.console import Console
 
-from .actor import Bag, Fifo, Kind, Model, Network, Soup
+from .actor import Bag, Fifo, Model, Network, Soup
 from .explore.explorer import explore
-from .explore.limits import Limits, Progress
-from .explore.result import Result
-from .explore.show import as_json, as_mermaid, as_text
+from .explore.limits import GOOD_STATES, Limits, Progress
 from .models import MODELS, Entry, only
+from .summary import HOLDS, as_plain, code, sentence, trace
 
-HOLDS, BROKEN, UNDECIDED = 0, 1, 3
+GOOD_STATES_ASKED = 5_000_000
+"""States of a good phase that are followed where a property asks for it by name."""
 
 
 @click.command("explore", epilog="Example: delphic explore raft --bound terms=2 --bound entries=1")
@@ -46,7 +46,7 @@ def explore_command(
     """Explore every reachable state of MODEL within its bounds.
 
     Exit code 0: every promise holds. 1: one is broken, or what should be reached is not. 3: a limit
-    came first.
+    came first, or a promise asked for by name could not be decided.
     """
     if listing or name is None:
         _list()
@@ -60,6 +60,7 @@ def explore_command(
         options["max_depth"],
         options["max_memory"] and options["max_memory"] << 20,
         options["max_seconds"],
+        GOOD_STATES_ASKED if options["properties"] else GOOD_STATES,
     )
     result = explore(
         model,
@@ -72,12 +73,12 @@ def explore_command(
     if as_data:
         click.echo(json.dumps(as_plain(model, result), indent=2))
     else:
-        click.echo(sentence(model, result))
-    if trace_out is not None and result.violation is not None:
-        path = result.violation.path
-        data = json.dumps(as_json(model, path), indent=2)
-        File(trace_out).write_text(as_mermaid(model, path) if trace_out.endswith("mmd") else data)
-    return code(result)
+        click.echo(sentence(model, result, options["properties"]))
+    if trace_out is not None:
+        found = trace(model, result, diagram=trace_out.endswith(".mmd"))
+        if found is not None:
+            File(trace_out).write_text(found)
+    return code(result, options["properties"])
 
 
 def build(entry: Entry, options: dict[str, Any]) -> Model:
@@ -156,75 +157,3 @@ def _watcher() -> Callable[[Progress], None]:
             status.stop()
 
     return watch
-
-
-def code(result: Result) -> int:
-    """The exit code: a broken promise outweighs a limit."""
-    if result.violation is not None:
-        return BROKEN
-    if result.stopped_by:
-        return UNDECIDED
-    return HOLDS if result.holds else BROKEN
-
-
-def sentence(model: Model, result: Result) -> str:
-    """The result for a person."""
-    lines = []
-    promised = sum(p.kind is Kind.ALWAYS for p in model.properties)
-    if result.violation is not None:
-        found = result.violation
-        lines.append(f"BROKEN: {found.property}, after {len(found.path)} steps. {found.reason}")
-        lines.append(as_text(model, found.path))
-    elif result.stopped_by:
-        lines.append(
-            f"UNDECIDED: stopped by {result.stopped_by}. Explored to depth {result.depth}, "
-            f"{result.states:,} states: nothing broken so far."
-        )
-    elif result.holds:
-        lines.append(f"HOLDS: {promised} promises in all {result.states:,} reachable states.")
-    else:
-        lines.append("BROKEN: something that must be reachable is not.")
-    if not result.violation:
-        lines.extend(f"  never reached: {name}" for name in result.unreached)
-        lines.extend(f"  never fired: {name}" for name in result.never_fired)
-        for name, depth in sorted(result.reached.items()):
-            lines.append(f"  reached after {depth:2} steps: {name}")
-    s = result.statistics
-    rate = result.transitions / max(s["seconds"], 1e-9) / 1e6
-    lines.append(
-        f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}, "
-        f"{s['seconds']:.1f} s ({rate:.1f} M transitions/s), {s['bytes_held'] >> 20:,} MiB; "
-        f"{s['step_calls']:,} calls of the model's step; "
-        f"chance of a collision {result.collision_probability():.1e}."
-    )
-    return "\n".join(lines)
-
-
-def as_plain(model: Model, result: Result) -> dict[str, Any]:
-    """The result for a program."""
-    found = result.violation
-    return {
-        "schema": 1,
-        "model": result.model,
-        "parameters": dict(model.parameters),
-        "holds": result.holds,
-        "complete": result.complete,
-        "stopped_by": result.stopped_by,
-        "states": result.states,
-        "transitions": result.transitions,
-        "depth": result.depth,
-        "cut": result.cut,
-        "reached": result.reached,
-        "unreached": list(result.unreached),
-        "coverage": result.coverage,
-        "never_fired": list(result.never_fired),
-        "collision_probability": result.collision_probability(),
-        "statistics": result.statistics,
-        "violation": found
-        and {
-            "property": found.property,
-            "reason": found.reason,
-            "steps": len(found.path),
-            "path": as_json(model, found.path),
-        },
-    }

@@ -21,12 +21,14 @@ class Row:
     sent: tuple[str, ...]
 
 
-def rows(model: Model, path: Path) -> list[Row]:
+def rows(model: Model, path: Path, first: int = 1) -> list[Row]:
     """The steps of a path; a last step that led nowhere (it was refused) changes nothing."""
     found = []
-    for number, move in enumerate(path.moves, start=1):
-        before = path.states[number - 1]
-        after = path.states[number] if number < len(path.states) else None
+    for number, (before, move) in enumerate(
+        zip(path.states, path.moves, strict=False), start=first
+    ):
+        at = number - first + 1
+        after = path.states[at] if at < len(path.states) else None
         actor = "network" if move.actor is None else f"member {move.actor}"
         changed = () if after is None else tuple(changes(model, before, after))
         sent = () if after is None else tuple(text(m) for m in new_messages(model, before, after))
@@ -49,9 +51,11 @@ def event_text(move: Move) -> str:
 
 
 def text(value: Any) -> str:
-    """A value as short as it can be said."""
+    """A value as short as it can be said; its own words, if it has a `__str__`."""
     if isinstance(value, Enum):
         return str(value.value)
+    if "__str__" in vars(type(value)):
+        return str(value)
     if isinstance(value, frozenset):
         return "{" + ", ".join(sorted(text(v) for v in value)) + "}"
     fields = named_fields(value)
@@ -113,10 +117,10 @@ def new_messages(model: Model, before: Global, after: Global) -> list[Any]:
     return sent
 
 
-def as_text(model: Model, path: Path) -> str:
+def as_text(model: Model, path: Path, first: int = 1) -> str:
     """The table: one block a step, changed fields only."""
     lines = []
-    for row in rows(model, path):
+    for row in rows(model, path, first):
         lines.append(f"{row.number:3}  {row.actor} {row.event}")
         lines.extend(f"       {change}" for change in row.changes)
         lines.extend(f"       sends {message}" for message in row.sent)
@@ -125,9 +129,19 @@ def as_text(model: Model, path: Path) -> str:
 
 def as_mermaid(model: Model, path: Path) -> str:
     """A sequence diagram that Mermaid draws."""
-    lines = ["sequenceDiagram"]
-    lines.extend(f"    participant m{i} as member {i}" for i in range(len(model.actors)))
-    for row, move in zip(rows(model, path), path.moves, strict=True):
+    return "\n".join((*mermaid_head(model), *mermaid_steps(model, path)))
+
+
+def mermaid_head(model: Model) -> list[str]:
+    """The kind of the diagram, and who takes part."""
+    names = [f"    participant m{i} as member {i}" for i in range(len(model.actors))]
+    return ["sequenceDiagram", *names]
+
+
+def mermaid_steps(model: Model, path: Path, first: int = 1) -> list[str]:
+    """An arrow or a note for each step."""
+    lines = []
+    for row, move in zip(rows(model, path, first), path.moves, strict=True):
         note = "<br>".join(row.changes).replace(";", ",").replace("#", "")
         match move.event:
             case Receive(message):
@@ -141,7 +155,7 @@ def as_mermaid(model: Model, path: Path) -> str:
                 note = "<br>".join(filter(None, (f"{row.number}. {row.event}", note)))
         if note and move.actor is not None:
             lines.append(f"    Note over m{move.actor}: {note}")
-    return "\n".join(lines)
+    return lines
 
 
 def as_json(model: Model, path: Path) -> dict[str, Any]:

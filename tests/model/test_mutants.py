@@ -1,8 +1,8 @@
 """Every known mistake is caught, by the promise it breaks, on a shortest path."""
 
 import pytest
-
 from delphic.model.explore.explorer import explore
+from delphic.model.explore.result import Finding
 from delphic.model.mutants import RAFT_MUTANTS, Mutant
 
 LENGTHS = {
@@ -19,8 +19,10 @@ LENGTHS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("mutant", RAFT_MUTANTS.values(), ids=lambda m: m.name)
 def test_a_mutant_breaks_its_promise(mutant: Mutant) -> None:
-    found = explore(mutant.model(), symmetry=True).violation
+    result = explore(mutant.model(), symmetry=True)
+    found = result.violation or result.stuck
     assert found is not None
     assert found.property == mutant.breaks
     if mutant.name in LENGTHS:
+        assert isinstance(found, Finding)
         assert len(found.path) == LENGTHS[mutant.name]

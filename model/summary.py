@@ -1,0 +1,132 @@
+"""A result in words, as data, as a picture of what went wrong, and as an exit code."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+from .actor import Kind, Model
+from .explore.result import Eventually, Result
+from .explore.show import as_json, as_mermaid, as_text
+from .explore.show_stuck import stuck_as_json, stuck_as_mermaid, stuck_as_text
+
+HOLDS, BROKEN, UNDECIDED = 0, 1, 3
+
+
+def code(result: Result, asked: Collection[str] = ()) -> int:
+    """The exit code: a broken promise outweighs a limit. `asked`: promises asked for by name."""
+    if result.violation is not None or result.stuck is not None:
+        return BROKEN
+    if result.stopped_by or _skipped(result, asked):
+        return UNDECIDED
+    return HOLDS if result.holds else BROKEN
+
+
+def _skipped(result: Result, asked: Collection[str]) -> str:
+    """Why a promise that was asked for is undecided; empty where none is."""
+    reasons = (
+        f"{e.property} was not checked: {e.skipped}"
+        for e in result.eventually
+        if e.skipped and e.property in asked
+    )
+    return next(reasons, "")
+
+
+def sentence(model: Model, result: Result, asked: Collection[str] = ()) -> str:
+    """The result for a person."""
+    lines = _verdict(model, result, _skipped(result, asked))
+    if not result.violation:
+        lines.extend(f"  never reached: {name}" for name in result.unreached)
+        lines.extend(f"  never fired: {name}" for name in result.never_fired)
+        for name, depth in sorted(result.reached.items()):
+            lines.append(f"  reached after {depth:2} steps: {name}")
+        lines.extend(f"  eventually: {_progress(each)}" for each in result.eventually)
+    s = result.statistics
+    rate = result.transitions / max(s["seconds"], 1e-9) / 1e6
+    lines.append(
+        f"{result.states:,} states, {result.transitions:,} transitions, depth {result.depth}, "
+        f"{s['seconds']:.1f} s ({rate:.1f} M transitions/s), {s['bytes_held'] >> 20:,} MiB; "
+        f"{s['step_calls']:,} calls of the model's step; "
+        f"chance of a collision {result.collision_probability():.1e}."
+    )
+    return "\n".join(lines)
+
+
+def _verdict(model: Model, result: Result, skipped: str) -> list[str]:
+    found, stuck = result.violation, result.stuck
+    if found is not None:
+        head = f"BROKEN: {found.property}, after {len(found.path)} steps. {found.reason}"
+        return [head.rstrip(), as_text(model, found.path)]
+    if stuck is not None and stuck.stuck is not None:
+        steps = len(stuck.stuck.prefix) + len(stuck.stuck.stem)
+        head = f"STUCK: {stuck.property}, after {steps} steps, while {stuck.phase}: "
+        return [f"{head}{stuck.stuck.reason}.", stuck_as_text(model, stuck.stuck)]
+    if result.stopped_by:
+        so_far = f"Explored to depth {result.depth}, {result.states:,} states"
+        return [f"UNDECIDED: stopped by {result.stopped_by}. {so_far}: nothing broken so far."]
+    if skipped:
+        return [f"UNDECIDED: {skipped}."]
+    if not result.holds:
+        return ["BROKEN: something that must be reachable is not."]
+    promised = sum(p.kind is Kind.ALWAYS for p in model.properties)
+    return [f"HOLDS: {promised} promises in all {result.states:,} reachable states."]
+
+
+def _progress(each: Eventually) -> str:
+    if each.skipped:
+        return f"{each.property}: not checked: {each.skipped}"
+    if each.stuck is not None:
+        return f"{each.property}: not always, while {each.phase}"
+    return f"{each.property}: always, while {each.phase} ({each.states:,} states)"
+
+
+def trace(model: Model, result: Result, *, diagram: bool) -> str | None:
+    """What went wrong as a Mermaid diagram or as JSON; None where nothing did."""
+    if result.violation is not None:
+        path = result.violation.path
+        return as_mermaid(model, path) if diagram else json.dumps(as_json(model, path), indent=2)
+    if result.stuck is not None and result.stuck.stuck is not None:
+        stuck = result.stuck.stuck
+        plain = stuck_as_json(model, stuck)
+        return stuck_as_mermaid(model, stuck) if diagram else json.dumps(plain, indent=2)
+    return None
+
+
+def as_plain(model: Model, result: Result) -> dict[str, Any]:
+    """The result for a program."""
+    found = result.violation
+    return {
+        "schema": 1,
+        "model": result.model,
+        "parameters": dict(model.parameters),
+        "holds": result.holds,
+        "complete": result.complete,
+        "stopped_by": result.stopped_by,
+        "states": result.states,
+        "transitions": result.transitions,
+        "depth": result.depth,
+        "cut": result.cut,
+        "reached": result.reached,
+        "unreached": list(result.unreached),
+        "coverage": result.coverage,
+        "never_fired": list(result.never_fired),
+        "eventually": [
+            {
+                "property": each.property,
+                "phase": each.phase,
+                "not_checked": each.skipped or None,
+                "states": each.states,
+                "stuck": each.stuck
+                and {"reason": each.stuck.reason, **stuck_as_json(model, each.stuck)},
+            }
+            for each in result.eventually
+        ],
+        "collision_probability": result.collision_probability(),
+        "statistics": result.statistics,
+        "violation": found
+        and {
+            "property": found.property,
+            "reason": found.reason,
+            "steps": len(found.path),
+            "path": as_json(model, found.path),
+        },
+    }
