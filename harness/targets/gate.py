@@ -33,8 +33,6 @@ class Gate:
         self.state = OPEN
         self.spawn = spawn
         self.pipes: set[Pipe] = set()
-        # When the link has passed everything that it accepted; only a narrow link keeps count.
-        self.free_at = 0.0
 
     def set(self, state: LinkState) -> None:
         """Let all connections, old and new, behave so from now on."""
@@ -68,6 +66,9 @@ class Pipe:
         # Invariant: times do not decrease.
         self._queue: deque[tuple[float, bytes | None]] = deque()
         self._queued_bytes = 0
+        # When a narrow link has passed everything that it took. Each connection has the whole rate:
+        # a link carries one for its member, and a probe must not wait behind that one's backlog.
+        self._free_at = 0.0
         # What the far side had sent when the link was cut.
         self._held: list[bytes] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -154,8 +155,8 @@ class Pipe:
     def _arrival(self, state: LinkState, size: int) -> float:
         now = self._loop.time()
         if state.rate_bytes_s is not None:
-            self.gate.free_at = max(self.gate.free_at, now) + size / state.rate_bytes_s
-            now = self.gate.free_at
+            self._free_at = max(self._free_at, now) + size / state.rate_bytes_s
+            now = self._free_at
         last = self._queue[-1][0] if self._queue else 0.0
         return max(now + state.delay_s, last)
 
