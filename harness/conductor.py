@@ -107,7 +107,7 @@ class Conductor:
             for healed in named:
                 self._schedule = self._schedule.without_undo(healed)
             await self._heal(fault.target, named)
-        elif not aim.nodes:
+        elif not aim.nodes or (aim.process is None and not aim.links):
             self._missed(fault, "no member qualified", 0)
         elif aim.process is not None:
             self._hit[step] = aim.nodes

@@ -39,7 +39,9 @@ class Narrow(BaseModel):
 
 
 def _target(links: str | Ends) -> Any:
-    return links if isinstance(links, str) else {"from": links.source, "to": links.destination}
+    if isinstance(links, str):
+        return {"from": links, "to": links}
+    return {"from": links.source, "to": links.destination}
 
 
 def _plan_delay(value: Delay) -> Planned:

@@ -58,6 +58,8 @@ def _selectors(target: Raw | Groups) -> list[Selector]:
 
 
 def _check(target: Raw | Groups, members: Sequence[str]) -> str | None:
+    if target == "all":
+        return "cuts nothing: nobody is left on the other side"
     if target == "majority-ring" and len(members) < 4:
         return f"a majority-ring needs at least 4 members, not {len(members)}"
     if not isinstance(target, list) or not _is_groups(target):
@@ -106,16 +108,12 @@ class Ends(BaseModel):
 
 
 def ends_selectors(target: Any) -> list[Selector]:
-    """The selectors of a planned pair of ends; "all" has none."""
-    if target == "all":
-        return []
+    """The selectors of a planned pair of ends."""
     return [parse(raw) for raw in (target["from"], target["to"]) if raw != "others"]
 
 
 def ends_pairs(target: Any, view: View) -> tuple[tuple[str, ...], frozenset[links.Pair]]:
     """The members at the sending ends, and the links meant."""
-    if target == "all":
-        return tuple(sorted(view.order)), frozenset(links.pairs(view.order))
     sources = resolve(parse(target["from"]), view)
     if target["to"] == "others":
         destinations = tuple(m for m in view.order if m not in sources)

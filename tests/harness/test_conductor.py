@@ -103,7 +103,9 @@ def test_faults_stack_and_each_is_undone_alone(memory: Any) -> None:
     )
     delay, partition, undelayed, healed = scene.receipts()
     assert (delay.f, partition.f, undelayed.f, healed.f) == ("delay", "partition", "heal", "heal")
-    assert delay.value["asked"] == {"kind": "delay", "target": "all", "by_s": 0.3}
+    everywhere = {"from": "all", "to": "all"}
+    assert delay.value["asked"] == {"kind": "delay", "target": everywhere, "by_s": 0.3}
+    assert undelayed.value["asked"] == {"kind": "heal", "target": everywhere}
     assert partition.value["wanted"]["n1->n2"] == [True, 0.3, None]
     assert undelayed.value["wanted"]["n1->n2"] == [True, 0.0, None]
     assert healed.value["wanted"] == {}

@@ -212,6 +212,10 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
             "{at: 2s, partition: majority-ring}",
             "faults[0].partition: a majority-ring needs at least 4 members, not 3",
         ),
+        (
+            "{at: 2s, partition: all}",
+            "faults[0].partition: cuts nothing: nobody is left on the other side",
+        ),
         ("{at: 2s, partition: [[n1], [n2]]}", "faults[0].partition: n3 is in no group"),
         (
             "{at: 2s, partition: [[n1, n2], [n2, n3]]}",
