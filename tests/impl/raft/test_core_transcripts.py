@@ -1,6 +1,6 @@
 """Whole stories, told by transcripts: every command and what the members answer.
 
-After a change that is meant to change them: DELPHIC_REWRITE=1 pytest THIS_FILE, then read the diff.
+After a change that is meant to change them: REWRITE_TRANSCRIPTS=1 pytest THIS_FILE; read the diff.
 """
 
 import os
@@ -17,7 +17,7 @@ def test_the_story_is_still_told_like_this(name: str) -> None:
     path = FOLDER / name
     told = path.read_text()
     played = Transcript().play(told)
-    if "DELPHIC_REWRITE" in os.environ:
+    if os.environ.get("REWRITE_TRANSCRIPTS") == "1":
         path.write_text(played)
     else:
         assert played == told
