@@ -14,8 +14,20 @@ from rich.console import Console
 from .actor import Bag, Fifo, Model, Network, Soup
 from .explore.explorer import explore
 from .explore.limits import GOOD_STATES, Limits, Progress
+from .explore.result import Finding, Stuck
+from .explore.walk import Plan, Walked, walk
 from .models import MODELS, Entry, only
-from .summary import HOLDS, as_plain, code, sentence, trace
+from .summary import (
+    BROKEN,
+    HOLDS,
+    UNDECIDED,
+    as_plain,
+    code,
+    sentence,
+    trace,
+    walked_as_plain,
+    walked_sentence,
+)
 
 GOOD_STATES_ASKED = 5_000_000
 """States of a good phase that are followed where a property asks for it by name."""
@@ -33,11 +45,15 @@ GOOD_STATES_ASKED = 5_000_000
     "--symmetry", is_flag=True, help="One state of each orbit of interchangeable members."
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads; by default one a core.")
-@click.option("--seed", default=0, show_default=True, help="Of the fingerprints.")
+@click.option("--seed", default=0, show_default=True, help="Of the fingerprints, or walks.")
 @click.option("--max-states", type=click.IntRange(1))
 @click.option("--max-depth", type=click.IntRange(1))
 @click.option("--max-memory", metavar="MIB", type=click.IntRange(1))
 @click.option("--max-seconds", type=click.FloatRange(min=0.1))
+@click.option("--walks", type=click.IntRange(1), help="No search: so many random walks.")
+@click.option(
+    "--depth", type=click.IntRange(1), default=200, show_default=True, help="Steps of a walk."
+)
 @click.option("--json", "as_data", is_flag=True, help="The result as JSON.")
 @click.option("--trace-out", type=click.Path(dir_okay=False), help="Write the path: .json or .mmd.")
 def explore_command(
@@ -46,7 +62,7 @@ def explore_command(
     """Explore every reachable state of MODEL within its bounds.
 
     Exit code 0: every promise holds. 1: one is broken, or what should be reached is not. 3: a limit
-    came first, or a promise asked for by name could not be decided.
+    came first, or a promise asked for by name could not be decided, or walks found nothing.
     """
     if listing or name is None:
         _list()
@@ -55,12 +71,22 @@ def explore_command(
     if entry is None:
         _wrong(f"no model '{name}'; there are {', '.join(MODELS)}")
     model = build(entry, options)
+    quiet = as_data or not sys.stderr.isatty()
+    if options["walks"]:
+        return _walk(model, options, quiet=quiet, as_data=as_data, trace_out=trace_out)
+    return _search(model, options, quiet=quiet, as_data=as_data, trace_out=trace_out)
+
+
+def _search(
+    model: Model, options: dict[str, Any], *, quiet: bool, as_data: bool, trace_out: str | None
+) -> int:
+    asked = options["properties"]
     limits = Limits(
         options["max_states"],
         options["max_depth"],
         options["max_memory"] and options["max_memory"] << 20,
         options["max_seconds"],
-        GOOD_STATES_ASKED if options["properties"] else GOOD_STATES,
+        GOOD_STATES_ASKED if asked else GOOD_STATES,
     )
     result = explore(
         model,
@@ -68,17 +94,37 @@ def explore_command(
         workers=options["workers"] or os.cpu_count() or 1,
         seed=options["seed"],
         limits=limits,
-        watch=None if as_data or not sys.stderr.isatty() else _watcher(),
+        watch=None if quiet else _watcher(),
     )
     if as_data:
         click.echo(json.dumps(as_plain(model, result), indent=2))
     else:
-        click.echo(sentence(model, result, options["properties"]))
+        click.echo(sentence(model, result, asked))
+    stuck = result.stuck
+    _write(trace_out, model, result.violation, None if stuck is None else stuck.stuck)
+    return code(result, asked)
+
+
+def _walk(
+    model: Model, options: dict[str, Any], *, quiet: bool, as_data: bool, trace_out: str | None
+) -> int:
+    plan = Plan(options["walks"], options["depth"], options["seed"], options["max_seconds"])
+    walked = walk(model, plan, None if quiet else _walk_watcher(plan))
+    if as_data:
+        click.echo(json.dumps(walked_as_plain(model, walked), indent=2))
+    else:
+        click.echo(walked_sentence(model, walked))
+    _write(trace_out, model, walked.violation, None)
+    return UNDECIDED if walked.violation is None else BROKEN
+
+
+def _write(
+    trace_out: str | None, model: Model, violation: Finding | None, stuck: Stuck | None
+) -> None:
     if trace_out is not None:
-        found = trace(model, result, diagram=trace_out.endswith(".mmd"))
+        found = trace(model, violation, stuck, diagram=trace_out.endswith(".mmd"))
         if found is not None:
             File(trace_out).write_text(found)
-    return code(result, options["properties"])
 
 
 def build(entry: Entry, options: dict[str, Any]) -> Model:
@@ -141,6 +187,18 @@ def _list() -> None:
         names = [p.name for p in entry.build(entry.bounds, None).properties]
         click.echo(f"  promises {', '.join(names)}")
         click.echo(f"  mutants  {', '.join(entry.mutants)}")
+
+
+def _walk_watcher(plan: Plan) -> Callable[[Walked], None]:
+    status = Console(stderr=True).status("walking")
+    status.start()
+
+    def watch(now: Walked) -> None:
+        status.update(f"walk {now.walks:,} of {plan.walks:,}  {now.rate:,.0f} steps/s")
+        if now.over:
+            status.stop()
+
+    return watch
 
 
 def _watcher() -> Callable[[Progress], None]:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import Any
 
 from .actor import Kind, Model
-from .explore.result import Eventually, Result
+from .explore.result import Eventually, Finding, Result, Stuck
 from .explore.show import as_json, as_mermaid, as_text
 from .explore.show_stuck import stuck_as_json, stuck_as_mermaid, stuck_as_text
+from .explore.walk import Walked
 
 HOLDS, BROKEN, UNDECIDED = 0, 1, 3
 
@@ -79,13 +81,14 @@ def _progress(each: Eventually) -> str:
     return f"{each.property}: always, while {each.phase} ({each.states:,} states)"
 
 
-def trace(model: Model, result: Result, *, diagram: bool) -> str | None:
+def trace(
+    model: Model, violation: Finding | None, stuck: Stuck | None, *, diagram: bool
+) -> str | None:
     """What went wrong as a Mermaid diagram or as JSON; None where nothing did."""
-    if result.violation is not None:
-        path = result.violation.path
+    if violation is not None:
+        path = violation.path
         return as_mermaid(model, path) if diagram else json.dumps(as_json(model, path), indent=2)
-    if result.stuck is not None and result.stuck.stuck is not None:
-        stuck = result.stuck.stuck
+    if stuck is not None:
         plain = stuck_as_json(model, stuck)
         return stuck_as_mermaid(model, stuck) if diagram else json.dumps(plain, indent=2)
     return None
@@ -93,7 +96,6 @@ def trace(model: Model, result: Result, *, diagram: bool) -> str | None:
 
 def as_plain(model: Model, result: Result) -> dict[str, Any]:
     """The result for a program."""
-    found = result.violation
     return {
         "schema": 1,
         "model": result.model,
@@ -122,11 +124,64 @@ def as_plain(model: Model, result: Result) -> dict[str, Any]:
         ],
         "collision_probability": result.collision_probability(),
         "statistics": result.statistics,
-        "violation": found
-        and {
-            "property": found.property,
-            "reason": found.reason,
-            "steps": len(found.path),
-            "path": as_json(model, found.path),
-        },
+        "violation": _violation(model, result.violation),
+    }
+
+
+def _violation(model: Model, found: Finding | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    return {
+        "property": found.property,
+        "reason": found.reason,
+        "steps": len(found.path),
+        "path": as_json(model, found.path),
+    }
+
+
+def walked_sentence(model: Model, walked: Walked) -> str:
+    """What walks found, for a person. They never prove anything."""
+    plan, found = walked.plan, walked.violation
+    where = f"{walked.walks:,} walks of at most {plan.depth:,} steps, seed {plan.seed}"
+    if found is not None:
+        lines = [
+            f"BROKEN: {found.property}, after {len(found.path)} steps, in walk {walked.found_at} "
+            f"of seed {plan.seed} ({walked.found_after} steps before it was made short). "
+            f"{found.reason}".rstrip(),
+            as_text(model, found.path),
+        ]
+    else:
+        lines = [f"UNDECIDED: nothing broken in {where}."]
+        lines.extend(f"  never reached: {name}" for name in walked.unreached)
+        lines.extend(f"  never fired: {name}" for name in walked.never_fired)
+        for name, steps in sorted(walked.reached.items()):
+            lines.append(f"  reached after {steps:2} steps: {name}")
+        wanted = (p.name for p in model.properties if p.kind is Kind.EVENTUALLY)
+        lines.extend(f"  eventually: {name}: not checked: walks end" for name in wanted)
+    lines.append(
+        f"{walked.steps:,} steps in {walked.seconds:.1f} s ({walked.rate:,.0f} steps/s), longest "
+        f"walk {walked.longest:,}; {walked.local_states:,} local states in {walked.tuples:,} "
+        f"combinations."
+    )
+    return "\n".join(lines)
+
+
+def walked_as_plain(model: Model, walked: Walked) -> dict[str, Any]:
+    """What walks found, for a program."""
+    return {
+        "schema": 1,
+        "model": model.name,
+        "parameters": dict(model.parameters),
+        "plan": asdict(walked.plan),
+        "walks": walked.walks,
+        "steps": walked.steps,
+        "longest": walked.longest,
+        "seconds": walked.seconds,
+        "tuples": walked.tuples,
+        "local_states": walked.local_states,
+        "reached": walked.reached,
+        "unreached": list(walked.unreached),
+        "coverage": walked.coverage,
+        "never_fired": list(walked.never_fired),
+        "violation": _violation(model, walked.violation),
     }

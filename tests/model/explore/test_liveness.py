@@ -32,7 +32,7 @@ from delphic.model.explore.liveness import (
     find_trap,
 )
 from delphic.model.explore.result import Stuck
-from delphic.model.explore.show_stuck import stuck_as_json, stuck_as_mermaid, stuck_as_text
+from delphic.model.explore.show_stuck import stuck_as_json, stuck_as_mermaid
 from delphic.model.models import only
 from delphic.model.mutants import RAFT_MUTANTS
 from delphic.model.raft_good import good_phases
