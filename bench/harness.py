@@ -18,7 +18,7 @@ title: As many operations as the harness can make
 cluster: {members: 3, trace: false}
 workload:
   name: log
-  clients: 96
+  clients: 128
   rate: max
   batch: {min: 1, max: 1}
   read_share: 0.5

@@ -20,7 +20,7 @@ _POLL_MAX = (5, 20, 100)
 _ANYWHERE_SHARE, _WHOLE_SHARE = 0.05, 0.01
 """Of the reads: those that start anywhere, and those of the whole log."""
 
-_WHOLE_ROWS_MAX = 20_000
+_WHOLE_ROWS_MAX = 5_000
 """A longer log is read whole only at the end of the run; more would measure JSON, not the log."""
 
 
