@@ -11,7 +11,7 @@ import msgspec
 
 from .bugs import ACK_BEFORE_FSYNC
 from .client.errors import BAD_REQUEST, INDETERMINATE, NO_SUCH_TABLE, RequestError
-from .config import GroupConfig, NodeConfig
+from .config import ConfigError, GroupConfig, NodeConfig
 from .raft.core import Core
 from .raft.debts import Answer
 from .raft.disk import Disk
@@ -66,6 +66,10 @@ class DataNode:
         self._runtime = runtime
         self._reuse_port = reuse_port
         hello = Hello(MAGIC, VERSION, PEER, config.alias, config.cluster_id)
+        members = {site.alias for group in config.groups for site in group.sites}
+        for alias in dial or {}:
+            if alias not in members - {config.alias}:
+                raise ConfigError(f"no peer is called {alias}", file=f"--dial {alias}")
         addresses = {
             site.alias: (dial or {}).get(site.alias, (site.host, site.port))
             for group in config.groups

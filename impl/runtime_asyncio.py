@@ -65,6 +65,11 @@ class LoopClock:
         return self._loop.call_later(delay_s, callback)
 
 
+_open_streams: set["SocketStream"] = set()
+"""Keeps streams alive until they end: a uvloop loop waits for ever when it is closed after an open
+transport was garbage collected."""
+
+
 class SocketStream(asyncio.Protocol):
     """A TCP connection as a `Stream`. Writes of one turn of the loop leave in one piece."""
 
@@ -95,6 +100,7 @@ class SocketStream(asyncio.Protocol):
             # and one that was cut for a while resumes only at the next retransmission.
             milliseconds = int(self._stall_s * 1000)
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+        _open_streams.add(self)
         self._handler.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -108,6 +114,7 @@ class SocketStream(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        _open_streams.discard(self)
         self._batch.clear()
         self._handler.closed("closed" if exc is None else str(exc) or type(exc).__name__)
 

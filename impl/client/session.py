@@ -91,14 +91,16 @@ class Session:
                 return await self._attempt(function, args, left_s)
             except RequestError as error:
                 last = error
-            if not last.definite and not repeatable:
-                raise RequestError(INDETERMINATE, False, str(last)) from last
             if last.name not in RETRIED or self._closed:
                 raise last
+            # Also if this call ends here, the next one need not go to the same silent member.
+            named = self._go_on(last)
+            if not last.definite and not repeatable:
+                raise RequestError(INDETERMINATE, False, str(last)) from last
             doubt = doubt or not last.definite
             # The first pointer to a leader is followed at once. Whatever comes after it may be an
             # election, and waits; jitter keeps clients from arriving all together.
-            if self._go_on(last) and not followed:
+            if named and not followed:
                 followed = True
                 continue
             if clock.now_ns() + pause_s * 1e9 >= deadline_ns:

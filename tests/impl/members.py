@@ -85,6 +85,10 @@ class Homes:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Give the ports back."""
         for reserved in self._reserved:
             reserved.close()
 

@@ -56,9 +56,11 @@ def test_names_are_given_and_taken_away(tmp_path: Path) -> None:
 
 def test_a_folder_has_one_user_at_a_time(tmp_path: Path) -> None:
     folder = str(tmp_path / "data")
-    with claimed(RealDisk(), folder):
-        with pytest.raises(InUseError, match="is in use by another process"):
-            with claimed(RealDisk(), folder):
-                pass
+    with (
+        claimed(RealDisk(), folder),
+        pytest.raises(InUseError, match="is in use by another process"),
+        claimed(RealDisk(), folder),
+    ):
+        pass
     with claimed(RealDisk(), folder):
         assert RealDisk().names(folder) == [".lock"]
