@@ -1,8 +1,8 @@
 """The process that carries every link of a run.
 
-Started as `python -m delphic.harness.targets.proxy`. Its argument is the descriptor of a control socket, over which it is handed listening sockets and
-told what the links should be like. When the control socket ends, so does it: a harness that dies
-leaves no proxy behind.
+Started as `python -m delphic.harness.targets.proxy FD`: the descriptor of a control socket, over
+which it is handed listening sockets and told what the links should be like. When the control socket
+ends, so does it: a harness that dies leaves no proxy behind.
 """
 
 import asyncio
