@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 
 from .actor import Bag, Fifo, Model, Network, Soup
+from .explore.checkpoint import Checkpoints, WrongCheckpoint, workers_of
 from .explore.explorer import explore
 from .explore.limits import GOOD_STATES, Limits, Progress
 from .explore.result import Finding, Stuck
@@ -54,6 +55,17 @@ GOOD_STATES_ASKED = 5_000_000
 @click.option(
     "--depth", type=click.IntRange(1), default=200, show_default=True, help="Steps of a walk."
 )
+@click.option("--checkpoint", type=click.Path(file_okay=False), help="Keep the search there.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+)
+@click.option(
+    "--resume", type=click.Path(file_okay=False, exists=True), help="Go on from a checkpoint."
+)
 @click.option("--json", "as_data", is_flag=True, help="The result as JSON.")
 @click.option("--trace-out", type=click.Path(dir_okay=False), help="Write the path: .json or .mmd.")
 def explore_command(
@@ -88,14 +100,25 @@ def _search(
         options["max_seconds"],
         GOOD_STATES_ASKED if asked else GOOD_STATES,
     )
-    result = explore(
-        model,
-        symmetry=options["symmetry"],
-        workers=options["workers"] or os.cpu_count() or 1,
-        seed=options["seed"],
-        limits=limits,
-        watch=None if quiet else _watcher(),
+    folder, source = options["checkpoint"], options["resume"]
+    checkpoints = Checkpoints(
+        folder and File(folder),
+        every_s=options["checkpoint_every"],
+        resume=source and File(source),
     )
+    try:
+        workers = workers_of(File(source)) if source else os.cpu_count() or 1
+        result = explore(
+            model,
+            symmetry=options["symmetry"],
+            workers=options["workers"] or workers,
+            seed=options["seed"],
+            limits=limits,
+            watch=None if quiet else _watcher(),
+            checkpoints=checkpoints,
+        )
+    except WrongCheckpoint as wrong:
+        _wrong(f"--resume: {wrong}")
     if as_data:
         click.echo(json.dumps(as_plain(model, result), indent=2))
     else:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..actor import Bag, Fifo, Kind, Model, Scope, Soup
+from .checkpoint import Checkpoints
 from .facts import NOTE
 from .frontier import Block, Rows, Shard, Store
 from .good_phase import Starts
@@ -21,7 +22,7 @@ from .kernel import DROP_BASE, RESET_BASE
 from .kernel_admit import admit
 from .kernel_channels import expand_held
 from .kernel_soup import expand_soup
-from .limits import Limits, Progress
+from .limits import Limits, Progress, exceeded
 from .liveness import check_eventually, not_checked
 from .naive import never_fired, verdicts_on_state
 from .replay import replay
@@ -48,12 +49,14 @@ class Explorer:
         seed: int = 0,
         limits: Limits | None = None,
         watch: Callable[[Progress], None] | None = None,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
         self.model = model
         self.world = World(model)
         self.workers = workers
         self.limits = limits or Limits()
         self.watch = watch
+        self.checkpoints = checkpoints
         self.tables = Tables(model, seed=seed, symmetry=symmetry)
         self.kind = {Soup: 0, Bag: 1, Fifo: 2}[type(model.network)]
         self.result = Result(model.name)
@@ -101,9 +104,10 @@ class Explorer:
         return self.tables.words if isinstance(network, Soup) else 1
 
     def run(self) -> Result:
-        self._begin()
+        if self.checkpoints is None or not self.checkpoints.take_up(self):
+            self._begin()
         with ThreadPoolExecutor(self.workers) as pool:
-            while self._rows_left() and not self.broken and self._within_limits():
+            while self._goes_on():
                 self._level(pool)
         self._finish()
         self.result.eventually = self._eventually()
@@ -141,10 +145,21 @@ class Explorer:
     def _rows_left(self) -> bool:
         return any(shard.count for shard in self.shards)
 
+    def _goes_on(self) -> bool:
+        """Asked between two levels, where an exploration can be kept."""
+        if self.broken or self.result.stopped_by or not self._rows_left():
+            return False
+        stop = self._exceeds(inside_level=False)
+        if self.checkpoints is not None:
+            self.checkpoints.offer(self, last=stop)
+        return not stop
+
     def _level(self, pool: ThreadPoolExecutor) -> None:
         todo = [np.arange(shard.count, dtype=np.int32) for shard in self.shards]
         while any(len(rows) for rows in todo):
             todo = self._chunk(pool, todo)
+            if self._exceeds(inside_level=True):
+                return
         for shard in self.shards:
             shard.rows, shard.following = shard.following, shard.rows
             shard.count, shard.counters[2] = int(shard.counters[2]), 0
@@ -281,19 +296,9 @@ class Explorer:
             time.perf_counter() - self.started,
         )
 
-    def _within_limits(self) -> bool:
-        now, limits = self.progress(), self.limits
-        checks = (
-            (limits.states, now.states, "states"),
-            (limits.depth, now.depth + 1, "levels"),
-            (limits.memory, now.bytes_held, "bytes"),
-            (limits.seconds, now.seconds, "seconds"),
-        )
-        for limit, value, what in checks:
-            if limit is not None and value > limit:
-                self.result.stopped_by = f"the limit of {limit:,} {what}"
-                return False
-        return True
+    def _exceeds(self, *, inside_level: bool) -> bool:
+        self.result.stopped_by = exceeded(self.limits, self.progress(), inside_level=inside_level)
+        return bool(self.result.stopped_by)
 
     def _finish(self) -> None:
         result, tables = self.result, self.tables
@@ -339,12 +344,11 @@ class Explorer:
             return ()
         if self.result.stopped_by:
             return not_checked(self.model, "the exploration was cut short")
-        if self.starts.full:
-            return not_checked(self.model, f"more than {self.starts.limit:,} states to begin in")
-        starts = self.starts.starts(self.tables)
-        return check_eventually(
-            self.model, starts, lambda origin: self.path(origin, 0), self.limits.good_states
-        )
+        limit, starts = self.limits.good_states, self.starts
+        if starts.full:
+            return not_checked(self.model, f"more than {limit:,} states to begin in")
+        begin = starts.starts(self.tables)
+        return check_eventually(self.model, begin, lambda origin: self.path(origin, 0), limit)
 
     def path(self, index: int, code: int) -> Path:
         """The shortest path to a state, and over one more move; replayed, so it is real."""
@@ -375,8 +379,15 @@ def explore(
     seed: int = 0,
     limits: Limits | None = None,
     watch: Callable[[Progress], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Result:
     """Explore every reachable state of `model` within `limits`."""
     return Explorer(
-        model, symmetry=symmetry, workers=workers, seed=seed, limits=limits, watch=watch
+        model,
+        symmetry=symmetry,
+        workers=workers,
+        seed=seed,
+        limits=limits,
+        watch=watch,
+        checkpoints=checkpoints,
     ).run()

@@ -30,3 +30,17 @@ class Progress:
     queue: int
     bytes_held: int
     seconds: float
+
+
+def exceeded(limits: Limits, now: Progress, *, inside_level: bool) -> str:
+    """The limit that was passed, in words, or nothing. Inside a level only memory counts."""
+    checks = (
+        (limits.memory, now.bytes_held, "bytes"),
+        (limits.states, now.states, "states"),
+        (limits.depth, now.depth + 1, "levels"),
+        (limits.seconds, now.seconds, "seconds"),
+    )
+    for limit, value, what in checks[:1] if inside_level else checks:
+        if limit is not None and value > limit:
+            return f"the limit of {limit:,} {what}"
+    return ""
