@@ -1,6 +1,7 @@
 """Three members on loopback: what clients see of a group."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ import pytest
 from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
+from delphic.impl.data_node import NodeFailedError
+from delphic.impl.raft.disk import File
 from delphic.impl.raft.messages import VoteRequest
+from delphic.impl.runtime_disk import RealDisk, RealFile
 from delphic.impl.wire import MAGIC, PEER, VERSION, Hello, PeerMessage, encode
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run
 
@@ -369,4 +373,59 @@ def test_a_node_that_stops_leaves_no_call_unanswered(tmp_path: Path) -> None:
             assert refusal(error) == ("Disconnected", True)
 
     with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
+class FullDisk(RealDisk):
+    """A disk on which nothing more can be appended from some moment on."""
+
+    def __init__(self) -> None:
+        self.is_full: set[str] = set()
+
+    def open(self, path: str) -> File:
+        return FullFile(self, path)
+
+
+class FullFile(RealFile):
+    """A file of it."""
+
+    def __init__(self, disk: FullDisk, path: str) -> None:
+        super().__init__(path)
+        self._disk = disk
+        self._suffix = Path(path).suffix
+
+    def append(self, data: bytes | memoryview) -> None:
+        if self._suffix in self._disk.is_full:
+            raise OSError(28, "No space left on device")
+        super().append(data)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "reason"),
+    [(".wal", "Raft log"), (".log", "data file"), (".jsonl", "trace file")],
+)
+def test_a_full_disk_ends_the_node_and_the_others_go_on(
+    tmp_path: Path, suffix: str, reason: str
+) -> None:
+    """What the disk did not take is acknowledged by nobody; the majority loses nothing."""
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            disk = FullDisk()
+            await members.start("n1", disk=disk)
+            await members.start("n2", "n3")
+            session = members.session()
+            await session.create_table(GROUP, "t", SCHEMA)
+            await session.append("t", rows(1))
+            disk.is_full.add(suffix)
+            found = [1]
+            for i in (2, 3):
+                with contextlib.suppress(RequestError):
+                    await session.append("t", rows(i))
+                    found.append(i)
+            with pytest.raises(NodeFailedError, match=f"{reason}.*No space left on device"):
+                await members.ended("n1")
+            assert set(found) <= set(ids(await session.read("t", 0)))
+
+    with Homes(tmp_path, extra="traceFile=trace.jsonl\n") as homes:
         run(scenario(homes))
