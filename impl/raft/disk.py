@@ -1,4 +1,4 @@
-"""What the log and the data files need of a disk. (Defined by the node's side, for all to use.)
+"""What the log and the data files need of a disk.
 
 Everything here blocks. `sync` may run on another thread than the rest; between `append` and the end
 of a `sync` that began later, a crash may keep any part of what was appended. Failures are OSError.
