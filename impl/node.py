@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import uvloop
 
 from .config import ConfigError, NodeConfig, load
 from .data_node import DataNode, NodeFailedError
-from .memory import keep_freed_memory
+from .memory import collect_rarely, keep_freed_memory
 from .raft.transport import Address
 from .runtime_asyncio import real_runtime
 from .runtime_disk import InUseError, RealDisk, claimed
@@ -74,8 +74,15 @@ async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace)
     log.info("%s stopped", config.alias)
 
 
-def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
-    """A callback raised: a bug of ours, after which no state can be trusted."""
+def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A callback raised: a bug of ours, after which no state can be trusted.
+
+    An OSError that ends here is a socket's (no descriptor left to accept with, say); whoever uses
+    the disk handles its errors.
+    """
+    if isinstance(context.get("exception"), OSError):
+        log.error("%s: %s", context.get("message"), context["exception"])
+        return
     log.critical(
         "bug, please report: %s", context.get("message"), exc_info=context.get("exception")
     )
@@ -93,6 +100,7 @@ def main(argv: Sequence[str]) -> int:
         datefmt="%H:%M:%S",
     )
     keep_freed_memory()
+    collect_rarely()
     disk = RealDisk()
     home = os.path.abspath(options.home)
 

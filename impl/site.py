@@ -23,8 +23,10 @@ def parse_site(text: str) -> Site:
         raise ValueError(f"want host:port:alias, got '{text}'")
     host, port = parse_address(f"{parts[0]}:{parts[1]}")
     # No dot: in cluster.cfg a dot ends the alias.
-    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", parts[2]):
-        raise ValueError(f"an alias is a letter, then letters, digits, _ or -; got '{parts[2]}'")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,63}", parts[2]):
+        raise ValueError(
+            f"an alias is a letter, then up to 63 letters, digits, _ or -; got '{parts[2]}'"
+        )
     return Site(host, port, parts[2])
 
 

@@ -4,7 +4,7 @@ Lines are collected and written every FLUSH_S, so that a kill loses at most that
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -38,8 +38,16 @@ _encoder = msgspec.json.Encoder()
 class TraceFile:
     """Collects the lines of one node."""
 
-    def __init__(self, clock: Clock, file: File, node: str, incarnation: int) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        file: File,
+        node: str,
+        incarnation: int,
+        failed: Callable[[str], None],
+    ) -> None:
         self._clock = clock
+        self._failed = failed
         self._file = file
         self._node = node
         self._incarnation = incarnation
@@ -63,13 +71,17 @@ class TraceFile:
         return seq
 
     def flush(self) -> None:
-        """Write what was collected; raises OSError."""
+        """Write what was collected."""
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        if self._lines:
-            self._file.append(bytes(self._lines))
-            self._lines.clear()
+        lines = bytes(self._lines)
+        self._lines.clear()
+        if lines:
+            try:
+                self._file.append(lines)
+            except OSError as error:
+                self._failed(f"trace file: {error}")
 
     def close(self) -> None:
         """Write the rest."""

@@ -169,11 +169,12 @@ class Channel:
         self._splitter = Splitter(first_limit)
         self._stream: Stream | None = None
         self._reason = ""
+        self._peer = ""
 
     @property
     def peer(self) -> str:
-        """The other side's address."""
-        return "" if self._stream is None else self._stream.peer
+        """The other side's address, also after the end."""
+        return self._peer
 
     @property
     def is_open(self) -> bool:
@@ -181,6 +182,7 @@ class Channel:
 
     def opened(self, stream: Stream) -> None:
         self._stream = stream
+        self._peer = stream.peer
 
     def received(self, data: bytes) -> None:
         if self._reason:

@@ -163,10 +163,12 @@ class Connection:
             self._channel.send(Hello(MAGIC, VERSION, CLIENT, "", ""))
             await within(clock, self._welcome, deadline_ns)
         except TimeoutError:
-            self._channel.abort("timed out")
             raise RequestError(TIMEOUT, True, f"{self._where} does not answer") from None
         except OSError as error:
             raise RequestError(DISCONNECTED, True, f"{self._where}: {error}") from None
+        finally:
+            if not self._alias:
+                self._channel.abort("no welcome")
 
     async def _until_clear(self, deadline_ns: int) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -14,6 +14,7 @@ from ..wire import (
     Channel,
     Frame,
     FrameError,
+    FrameTooLargeError,
     Hello,
     Refused,
     Welcome,
@@ -80,7 +81,12 @@ class Link:
         channel = self._channel
         if channel is None or channel.buffered() > SEND_BUFFER_MAX:
             return False
-        return channel.send(frame)
+        try:
+            return channel.send(frame)
+        except FrameTooLargeError as error:
+            # Entries from a time when maxFrameSize was larger.
+            log.error("peer %s: raise maxFrameSize: %s", self._alias, error)
+            return False
 
     async def run(self) -> None:
         """Dial, stay until the end, dial again."""

@@ -15,7 +15,8 @@ from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.session import Session
 from delphic.impl.config import NodeConfig, load
-from delphic.impl.data_node import DataNode
+from delphic.impl.data_node import DataNode, NodeFailedError
+from delphic.impl.raft.disk import Disk
 from delphic.impl.runtime_asyncio import real_runtime
 from delphic.impl.runtime_disk import RealDisk
 
@@ -100,7 +101,7 @@ class Members:
         self.homes = homes
         self._changes = changes
         self._tasks = asyncio.TaskGroup()
-        self._running: dict[str, tuple[DataNode, asyncio.Task[None]]] = {}
+        self._running: dict[str, tuple[DataNode, asyncio.Task[NodeFailedError | None]]] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -117,18 +118,36 @@ class Members:
         await self._stack.aclose()
         await self._tasks.__aexit__(kind, error, trace)
 
-    async def start(self, *aliases: str) -> None:
+    async def start(self, *aliases: str, disk: Disk | None = None) -> None:
         for alias in aliases:
             config = replace(self.homes.config(alias), **self._changes)
-            node = DataNode(config, real_runtime(RealDisk()), reuse_port=True)
+            node = DataNode(config, real_runtime(disk or RealDisk()), reuse_port=True)
             await node.open()
-            self._running[alias] = (node, self._tasks.create_task(node.run()))
+            self._running[alias] = (node, self._tasks.create_task(self._until_end(node)))
+
+    @staticmethod
+    async def _until_end(node: DataNode) -> NodeFailedError | None:
+        """A failure of one node must not take the others along."""
+        try:
+            await node.run()
+        except NodeFailedError as error:
+            return error
+        return None
+
+    async def ended(self, alias: str) -> None:
+        """Wait until the node ends by itself; raises what it failed with."""
+        _, task = self._running.pop(alias)
+        failure = await asyncio.wait_for(task, 10)
+        if failure is not None:
+            raise failure
 
     async def stop(self, *aliases: str) -> None:
         for alias in list(aliases):
             node, task = self._running.pop(alias)
             node.stop()
-            await task
+            failure = await task
+            if failure is not None:
+                raise failure
 
     def node(self, alias: str) -> DataNode:
         return self._running[alias][0]

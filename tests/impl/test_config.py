@@ -108,7 +108,8 @@ def test_a_node_outside_all_groups_needs_no_persistence_directory() -> None:
         ),
         (
             "localSite,mode\nh:1:n.1,datanode\n",
-            "config/cluster.nodes:2: an alias is a letter, then letters, digits, _ or -; got 'n.1'",
+            "config/cluster.nodes:2: an alias is a letter, then up to 63 letters, digits, _ "
+            "or -; got 'n.1'",
         ),
         (
             "localSite,mode\n\nh:1:n1,datanode\nh:2:n1,datanode\n",

@@ -99,6 +99,7 @@ def test_a_killed_member_comes_back_with_every_acknowledged_row(homes: Homes) ->
         processes.start(*ALIASES)
         assert ids(await session.read("t", 0)) == list(range(20))
         for alias in ALIASES:
+            await reachable(homes.ports[alias])
             assert processes.signal(alias, signal.SIGTERM) == 0
             assert last_line(processes.log(alias)).endswith(f"{alias} stopped")
 
