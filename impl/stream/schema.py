@@ -30,8 +30,12 @@ def to_bytes(schema: pa.Schema) -> bytes:
     return data
 
 
+@lru_cache(maxsize=256)
 def from_bytes(data: bytes) -> pa.Schema:
-    """Read the Arrow IPC form; raises SchemaError for what no table can have."""
+    """Read the Arrow IPC form; raises SchemaError for what no table can have.
+
+    Remembered, for every answer to a read carries its schema.
+    """
     try:
         schema = plain(pa.ipc.read_schema(pa.py_buffer(data)))
     except (pa.ArrowException, OSError, EOFError) as error:
