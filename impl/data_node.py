@@ -21,7 +21,7 @@ from .raft.wal import Wal, WalCorruption
 from .runtime import Alarm, Clock, Listener, Runtime
 from .stream.tables import Tables
 from .trace import TraceFile
-from .visitor import Visitor
+from .visitor import NODE_STOPS, Visitor
 from .wire import (
     MAGIC,
     PEER,
@@ -81,7 +81,7 @@ class DataNode:
         self._wals: list[Wal] = []
         self._trace: TraceFile | None = None
         self._listener: Listener | None = None
-        self._visitors: set[Visitor] = set()
+        self._visitors: dict[Visitor, None] = {}
         self._forwarded: dict[int, tuple[Answer, Alarm]] = {}
         self._forward_ids = itertools.count(1)
         self._incarnation = 0
@@ -155,7 +155,7 @@ class DataNode:
         if self._listener is not None:
             await self._listener.close()
         for visitor in list(self._visitors):
-            visitor.channel.abort("the node stops")
+            visitor.channel.abort(NODE_STOPS)
         for group in self._groups.values():
             group.close()
         await self._runtime.worker.close()
@@ -203,7 +203,7 @@ class DataNode:
 
     def _welcome(self) -> Channel:
         visitor = Visitor(self, self._config.frame_bytes_max)
-        self._visitors.add(visitor)
+        self._visitors[visitor] = None
         return visitor.channel
 
     def arrived(self, visitor: Visitor) -> None:
@@ -212,13 +212,13 @@ class DataNode:
             return
         if visitor.alias == self.alias or visitor.alias not in self._config.sites:
             raise FrameError(f"no peer of {self.alias} is called {visitor.alias}")
-        for other in self._visitors:
+        for other in list(self._visitors):
             if other is not visitor and other.is_peer and other.alias == visitor.alias:
                 other.channel.abort("replaced by a newer connection")
 
     def left(self, visitor: Visitor) -> None:
         """A visitor's connection has ended."""
-        self._visitors.discard(visitor)
+        self._visitors.pop(visitor, None)
 
     def from_peer(self, alias: str, frame: Frame) -> None:
         """A peer sent a Raft message, forwards a call, or answers a forwarded one."""

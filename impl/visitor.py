@@ -28,6 +28,8 @@ from .wire import (
 HELLO_S = 5.0
 """A stranger has this long to say who it is."""
 
+NODE_STOPS = "the node stops"
+
 CALLS_MAX = 4096
 """Calls of one client under way; its further ones wait in the network."""
 
@@ -103,7 +105,7 @@ class Visitor:
     def closed(self, reason: str) -> None:
         """Tell the node; say why if it was not the other side's wish."""
         self._patience.cancel()
-        if reason != "closed":
+        if reason not in ("closed", NODE_STOPS):
             who = self.alias or self._who or "stranger"
             log.warning("connection from %s (%s) ended: %s", self.channel.peer, who, reason)
         self._host.left(self)

@@ -228,6 +228,8 @@ class Group:
         if tokens:
             self._step(ReadRequested(tokens))
         self._persister.kick()
+        if self._is_closed:
+            return
         try:
             self._apply()
         except (OSError, DataFileError) as error:
@@ -250,9 +252,10 @@ class Group:
     ) -> Ready:
         was_leader = self.is_leader
         ready = self._core.step(event)
-        for timer in ready.disarm:
+        # Sorted, because the order of a set of strings differs from process to process.
+        for timer in sorted(ready.disarm):
             self._alarms.disarm(timer)
-        for timer in ready.arm:
+        for timer in sorted(ready.arm):
             self._alarms.arm(timer)
         out = [self._framed(message) for message in ready.messages]
         held = [self._framed(message) for message in ready.after_persist]
