@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path as File
 from typing import Any, NoReturn
 
@@ -159,6 +160,8 @@ def build(entry: Entry, options: dict[str, Any]) -> Model:
             _wrong(f"--bound: {entry.name} has no '{key}'; it has {', '.join(entry.bounds)}")
         bounds[key] = _bound(key, value, bounds[key])
     if options["members"]:
+        if "members" not in bounds:
+            _wrong(f"--members: {entry.name} is about one member")
         bounds["members"] = options["members"]
     network = _network(options["network"])
     if options["mutant"]:
@@ -184,6 +187,11 @@ def _bound(key: str, value: str, default: Any) -> Any:
         if value in ("false", "no", "0", "off"):
             return False
         _wrong(f"--bound {key}: '{value}' is neither true nor false")
+    if isinstance(default, Enum):
+        choices = [choice.value for choice in type(default)]
+        if value not in choices:
+            _wrong(f"--bound {key}: '{value}' is none of {', '.join(choices)}")
+        return type(default)(value)
     if not value.isdecimal():
         _wrong(f"--bound {key}: '{value}' is not a whole number from 0 on")
     return int(value)

@@ -2,12 +2,32 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from enum import StrEnum
+from typing import Any, Protocol
 
 from .actor import Model, Network
-from .mutants import RAFT_MUTANTS, Mutant
+from .mutants import RAFT_MUTANTS
 from .raft_group import raft_group
 from .raft_types import Options
+from .storage_group import storage
+from .storage_mutants import STORAGE_MUTANTS
+from .storage_rules import Options as StorageOptions
+
+Bound = int | bool | StrEnum
+
+
+class Mutant(Protocol):
+    """A known mistake: where it comes from, the property that it breaks, a model that makes it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def mistake(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def breaks(self) -> str: ...
+    def model(self) -> Model: ...
 
 
 @dataclass(frozen=True)
@@ -16,7 +36,7 @@ class Entry:
 
     name: str
     title: str
-    bounds: Mapping[str, int | bool]
+    bounds: Mapping[str, Bound]
     build: Callable[[Mapping[str, Any], Network | None], Model]
     mutants: Mapping[str, Mutant]
 
@@ -27,18 +47,28 @@ def _raft(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return raft_group(Options(**chosen), crashes=crashes, network=network)
 
 
-def _raft_bounds() -> dict[str, int | bool]:
-    defaults = Options()
-    return {f.name: getattr(defaults, f.name) for f in fields(Options)} | {"crashes": 0}
+def _storage(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    return storage(StorageOptions(**bounds))
+
+
+def _defaults(options: Options | StorageOptions) -> dict[str, Bound]:
+    return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
 MODELS: dict[str, Entry] = {
     "raft": Entry(
         "raft",
         "One Raft group: elections, replication, reads, snapshots, crashes",
-        _raft_bounds(),
+        _defaults(Options()) | {"crashes": 0},
         _raft,
         RAFT_MUTANTS,
+    ),
+    "storage": Entry(
+        "storage",
+        "One member's disk: log, data files with their LSNs, power failures, redo",
+        _defaults(StorageOptions()),
+        _storage,
+        STORAGE_MUTANTS,
     ),
 }
 

@@ -2,16 +2,21 @@
 
 from typing import Any
 
-from .actor import Fifo, Model
-from .properties.storage import Promises
+from .actor import Fifo, GoodPhase, Model
+from .properties.storage import CATCHES_UP, Promises
 from .storage import Storage
 from .storage_rules import Marking, Options, Write
-from .storage_types import Own
+from .storage_types import Append, Own
 
 
 def event_name(event: Any) -> str:
     """Coverage tells kinds of events apart, not records and tables."""
     return event.name.lower() if isinstance(event, Own) else type(event).__name__.lower()
+
+
+def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: Any) -> bool:
+    """Power stays, leaders stay (those steps are faults), and producers are done."""
+    return not isinstance(event, Append)
 
 
 def storage(options: Options) -> Model:
@@ -29,16 +34,20 @@ def storage(options: Options) -> Model:
         expected += ["crash", "redo", "skip", "repair"]
     if options.checkpoints:
         expected.append("checkpoint")
+    member = Storage(options)
+    promises = Promises(options, member.initial(0).tables)
+    calm = GoodPhase("calm", (member,), (0,), is_calm, (CATCHES_UP.name,))
     return Model(
         name="storage",
-        actors=(Storage(options),),
+        actors=(member,),
         network=Fifo(1),
         budgets=(
             ("overrules", options.overrules),
             ("crashes", options.crashes),
             ("checkpoints", options.checkpoints),
         ),
-        properties=Promises(options).properties(),
+        properties=(*promises.properties(), CATCHES_UP),
+        good=(calm,),
         event_names=event_name,
         expected_events=tuple(expected),
         parameters=tuple((name, getattr(options, name)) for name in options.__dataclass_fields__),

@@ -70,6 +70,14 @@ class Schemas(StrEnum):
     CHECKPOINT = "checkpoint"
 
 
+class Definitions(StrEnum):
+    """When a table is created or dropped: as rows are written, committed, or synced as well."""
+
+    EARLY = "early"
+    COMMITTED = "committed"
+    SYNCED = "synced"
+
+
 @dataclass(frozen=True)
 class Options:
     """Bounds (how many of each), then switches.
@@ -78,7 +86,8 @@ class Options:
     exist from the start. `start_row`: a record's rows go to the offset that the record carries, and
     what lies behind it is cut off; else they go to the end of the file. `rollback`: rows of records
     that were overruled are cut off before anything else is written, and at a restart all that the
-    log does not account for. `ddl_waits`: tables are created and dropped once that is committed.
+    file's LSN or the log does not account for. `lower_first`: a file's LSN is lowered, and that is
+    synced, before rows are cut off.
     """
 
     records: int = 2
@@ -97,7 +106,8 @@ class Options:
     publish: Publish = Publish.COMMITTED
     truncate: Truncate = Truncate.SYNCED
     schemas: Schemas = Schemas.CHECKPOINT
-    ddl_waits: bool = True
+    definitions: Definitions = Definitions.SYNCED
+    lower_first: bool = True
 
     @property
     def apart(self) -> bool:
@@ -108,10 +118,11 @@ class Options:
 def may_write(options: Options, s: Member, record: Record) -> bool:
     """V2, V3: whether a record may go into the data files now.
 
-    A drop cannot be rolled back: it waits until it is committed, and until the own log has it.
+    A drop cannot be rolled back, so that it waits for more.
     """
-    if record.kind is not Kind.ROWS and options.ddl_waits:
-        return record.lsn <= s.commit and is_synced(s, record)
+    if record.kind is not Kind.ROWS and options.definitions is not Definitions.EARLY:
+        synced = options.definitions is Definitions.COMMITTED or is_synced(s, record)
+        return record.lsn <= s.commit and synced
     match options.write:
         case Write.RECEIVED:
             return True
@@ -189,14 +200,12 @@ def cut(options: Options, file: Cached[Data], rows: int, mark: Mark) -> Cached[D
     """Roll a file back to its first `rows` rows and a lower LSN: the LSN first."""
     data = file.now
     short = Data(data.rows[:rows], mark)
-    match options.marking:
-        case Marking.ATOMIC:
-            return file.written(short)
-        case Marking.SYNCED:
-            lowered = dict.fromkeys(Data(image.rows, mark) for image in file.images)
-            return Cached(tuple(lowered)).written(short)
-        case Marking.ORDERED | Marking.LOOSE:
-            return file.written(Data(data.rows, mark)).written(short)
+    if options.marking is Marking.ATOMIC:
+        return file.written(short)
+    if options.marking is Marking.SYNCED and options.lower_first:
+        lowered = dict.fromkeys(Data(image.rows, mark) for image in file.images)
+        return Cached(tuple(lowered)).written(short)
+    return file.written(Data(data.rows, mark)).written(short)
 
 
 def roll_back(options: Options, s: Member) -> Member:

@@ -10,12 +10,37 @@ from typing import Any
 
 from ..actor import Kind, Property, Scope, Step
 from ..storage_rules import Marking, Options, Redo, Write
-from ..storage_types import Crash, Data, Member, Own, Records, Row, after, fold, outcomes, whole
+from ..storage_types import (
+    Cached,
+    Crash,
+    Data,
+    Mark,
+    Member,
+    Own,
+    Records,
+    Row,
+    fold,
+    outcomes,
+    whole,
+)
+from ..storage_types import Kind as RecordKind
 
 
 def at_rest(s: Member) -> bool:
     """The member has nothing to redo, to roll back, to write or to mark."""
     return not s.redo and not s.undo and s.due is None and s.cursor == s.log.now.end
+
+
+def is_repaired(s: Member) -> bool:
+    """At rest, with the log of the current leader."""
+    return at_rest(s) and whole(s.log.now, s.leader) == s.leader
+
+
+def catches_up(members: tuple[Member, ...]) -> bool:
+    """HS-25, HS-24: all that the leader has is committed, in the data files, and published."""
+    (s,) = members
+    all_rows = frozenset(row for file in s.files for row in file.now.rows)
+    return is_repaired(s) and s.commit == len(s.leader) and s.published >= all_rows
 
 
 def names(rows: frozenset[Row] | tuple[Row, ...], s: Member) -> bool:
@@ -27,8 +52,10 @@ def names(rows: frozenset[Row] | tuple[Row, ...], s: Member) -> bool:
 class Promises:
     """The predicates for one set of options."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, first: tuple[Mark | None, ...]) -> None:
+        """`first`: the schemas before the first record."""
         self.options = options
+        self.first = first
 
     def logged_rows_once(self, members: tuple[Member, ...]) -> bool:
         """HS-9: "after recovery each logged row appears in the data files exactly once"."""
@@ -56,8 +83,7 @@ class Promises:
     def overruled_rows_gone(self, members: tuple[Member, ...]) -> bool:
         """HS-11: rows of overruled records do not remain in the data files after the repair."""
         (s,) = members
-        repaired = at_rest(s) and whole(s.log.now, s.leader) == s.leader
-        return not repaired or all(names(file.now.rows, s) for file in s.files)
+        return not is_repaired(s) or all(names(file.now.rows, s) for file in s.files)
 
     def published_rows_stay(self, members: tuple[Member, ...]) -> bool:
         """HS-12: subscribers receive only rows that remain in the table."""
@@ -67,19 +93,8 @@ class Promises:
     def tables_as_committed(self, members: tuple[Member, ...]) -> bool:
         """HS-18: the tables and their schemas are those of the committed creates and drops."""
         (s,) = members
-        settled = at_rest(s) and s.agreed == len(s.leader) == s.commit
+        settled = is_repaired(s) and s.commit == len(s.leader)
         return not settled or s.tables == self._schemas(s)
-
-    def files_follow_log(self, members: tuple[Member, ...]) -> bool:
-        """HS-9, HS-13: the rows of a data file are those of the log, in the log's order."""
-        (s,) = members
-        if not at_rest(s):
-            return True
-        records = whole(s.log.now, s.leader)
-        return all(
-            file.now.rows == fold(records, table, self.options.batch)
-            for table, file in enumerate(s.files)
-        )
 
     def marks_are_true(self, members: tuple[Member, ...]) -> bool:
         """H2: whatever a power failure leaves, a file has the log's rows up to its LSN.
@@ -102,16 +117,16 @@ class Promises:
         owed = fold(vouched, table, self.options.batch)
         return data.rows[: len(owed)] == owed
 
-    def _outcomes(self, file: Any) -> tuple[Data, ...]:
+    def _outcomes(self, file: Cached[Data]) -> tuple[Data, ...]:
         return tuple(outcomes(file, apart=self.options.apart))
 
-    def _schemas(self, s: Member) -> tuple[Any, ...]:
-        nothing = s.log.images[0]._replace(base=0, records=s.leader)
-        first = tuple(
-            kept._replace(schema=None if self.options.ddl else kept.schema) for kept in nothing.kept
-        )
-        tables = after(nothing._replace(kept=first), len(s.leader), self.options.batch)
-        return tuple(table.schema for table in tables)
+    def _schemas(self, s: Member) -> tuple[Mark | None, ...]:
+        tables = list(self.first)
+        for record in s.leader:
+            if record.kind is not RecordKind.ROWS:
+                created = record.kind is RecordKind.CREATE
+                tables[record.table] = record.mark if created else None
+        return tuple(tables)
 
     def properties(self) -> tuple[Property, ...]:
         """The promises, and what must be reachable within these bounds."""
@@ -131,7 +146,6 @@ class Promises:
             Property(
                 "tables-as-committed", always, state, self.tables_as_committed, ("HS-18",), "D7"
             ),
-            Property("files-follow-log", always, state, self.files_follow_log, ("HS-9",), "S4 §4"),
             Property("marks-are-true", always, state, self.marks_are_true, ("HS-9",), "H2, D3"),
         ]  # fmt: skip
         return (*found, *self._sometimes())
@@ -144,7 +158,11 @@ class Promises:
             wanted += [
                 ("a record is redone", True, lambda s, e, t: e is Own.REDO),
                 ("the log is torn", True, torn_log),
-                ("power fails between rows and LSN", options.marking is not Marking.ATOMIC, between),
+                (
+                    "power fails between rows and LSN",
+                    options.marking is not Marking.ATOMIC,
+                    between,
+                ),
                 ("a batch is torn", options.batch > 1, self.torn_batch),
             ]
         wanted.append(
@@ -186,3 +204,8 @@ def between(s: Member, event: Any, step: Step) -> bool:
         return False
     data = event.files[s.due.table]
     return data.mark != s.due.mark and any((r.lsn, r.term) == s.due.mark for r in data.rows)
+
+
+CATCHES_UP = Property(
+    "the member catches up", Kind.EVENTUALLY, Scope.TUPLE, catches_up, ("HS-24", "HS-25"), "S4 §4"
+)
