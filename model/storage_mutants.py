@@ -100,8 +100,8 @@ STORAGE_MUTANTS: dict[str, StorageMutant] = {
             "Rows are written on receipt, not behind the synced log, and a restart trusts them.",
             "S4 §4, V3",
             Options(
-                records=1, overrules=0, checkpoints=0, marking=Marking.ATOMIC,
-                write=Write.RECEIVED, rollback=False, start_row=False,
+                records=1, overrules=0, checkpoints=0, write=Write.RECEIVED, rollback=False,
+                start_row=False,
             ),
             "logged-rows-once",
         ),
