@@ -12,7 +12,6 @@ from itertools import product
 
 from .actor import Step
 from .storage_rules import (
-    Marking,
     Options,
     Publish,
     Truncate,
@@ -200,7 +199,7 @@ class Storage:
             schema = record.mark if record.kind is Kind.CREATE else None
             tables = (*s.tables[: record.table], schema, *s.tables[record.table + 1 :])
             s = s._replace(tables=tables)
-        elif not skipped and self.options.marking is not Marking.ATOMIC:
+        elif not skipped and not self.options.atomic:
             s = s._replace(due=record)
         if skipped:
             return Step(s)

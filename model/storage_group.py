@@ -5,7 +5,7 @@ from typing import Any
 from .actor import Fifo, GoodPhase, Model
 from .properties.storage import CATCHES_UP, Promises
 from .storage import Storage
-from .storage_rules import Marking, Options, Write
+from .storage_rules import Options, Redo, Write
 from .storage_types import Append, Own
 
 
@@ -22,7 +22,7 @@ def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: An
 def storage(options: Options) -> Model:
     """The member alone: its group is its environment, so that there is no network."""
     expected = ["append", "commit", "sync_log", "write", "sync", "publish"]
-    if options.marking is not Marking.ATOMIC:
+    if not options.atomic:
         expected.append("mark")
     if options.overrules:
         expected.append("overrule")
@@ -31,7 +31,9 @@ def storage(options: Options) -> Model:
     if options.overrules > 1:
         expected.append("return")
     if options.crashes:
-        expected += ["crash", "redo", "skip", "repair"]
+        expected += ["crash", "redo", "repair"]
+        if options.redo is Redo.UPTO or options.records > 1:
+            expected.append("skip")
     if options.checkpoints:
         expected.append("checkpoint")
     member = Storage(options)

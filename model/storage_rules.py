@@ -110,6 +110,11 @@ class Options:
     lower_first: bool = True
 
     @property
+    def atomic(self) -> bool:
+        """Whether rows and LSN of a file are one write."""
+        return self.marking is Marking.ATOMIC
+
+    @property
     def apart(self) -> bool:
         """Whether rows and LSN of a file may survive without each other."""
         return self.marking in (Marking.LOOSE, Marking.SYNCED)
@@ -184,7 +189,7 @@ def write_record(options: Options, file: Cached[Data], record: Record) -> Cached
         return Cached((Data((), record.mark),))
     rows = data.rows[: record.start] if options.start_row else data.rows
     added = record.rows(options.batch)
-    if options.marking is Marking.ATOMIC:
+    if options.atomic:
         return file.written(Data(rows + added, record.mark))
     for n in range(len(added) + 1):
         file = file.written(Data(rows + added[:n], data.mark))
@@ -200,7 +205,7 @@ def cut(options: Options, file: Cached[Data], rows: int, mark: Mark) -> Cached[D
     """Roll a file back to its first `rows` rows and a lower LSN: the LSN first."""
     data = file.now
     short = Data(data.rows[:rows], mark)
-    if options.marking is Marking.ATOMIC:
+    if options.atomic:
         return file.written(short)
     if options.marking is Marking.SYNCED and options.lower_first:
         lowered = dict.fromkeys(Data(image.rows, mark) for image in file.images)

@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any
 
 from ..actor import Kind, Property, Scope, Step
-from ..storage_rules import Marking, Options, Redo, Write
+from ..storage_rules import Options, Redo, Write
 from ..storage_types import (
     Cached,
     Crash,
@@ -167,12 +167,8 @@ class Promises:
             wanted += [
                 ("a record is redone", True, lambda s, e, t: e is Own.REDO),
                 ("the log is torn", options.records > 1 or options.overrules > 0, torn_log),
-                (
-                    "power fails between rows and LSN",
-                    options.marking is not Marking.ATOMIC,
-                    between,
-                ),
-                ("a batch is torn", options.batch > 1, self.torn_batch),
+                ("power fails between rows and LSN", not options.atomic, between),
+                ("a batch is torn", options.batch > 1 and not options.atomic, self.torn_batch),
             ]
         wanted.append(
             (
