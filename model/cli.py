@@ -18,7 +18,8 @@ from .explore.explorer import explore
 from .explore.limits import GOOD_STATES, Limits, Progress
 from .explore.result import Finding, Stuck
 from .explore.walk import Plan, Walked, walk
-from .models import MODELS, Entry, only
+from .models import MODELS, Entry
+from .only import only
 from .summary import (
     BROKEN,
     HOLDS,

@@ -1,7 +1,7 @@
 """Every model by name. To add one: write its files, then one entry here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -71,11 +71,3 @@ MODELS: dict[str, Entry] = {
         STORAGE_MUTANTS,
     ),
 }
-
-
-def only(model: Model, names: tuple[str, ...]) -> Model:
-    """The model with these properties alone (by default all)."""
-    if not names:
-        return model
-    kept = tuple(p for p in model.properties if p.name in names)
-    return replace(model, properties=kept)

@@ -17,7 +17,11 @@ from .raft_types import NOBODY, Disk, Options, majority, term_at
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule changed, and where to look."""
+    """One rule changed, and where to look.
+
+    `breaks` is what it breaks first. `also_breaks` are promises that no mutant breaks first; this
+    one does when they are checked alone. docs/mutants.md has the rest.
+    """
 
     name: str
     mistake: str
@@ -27,6 +31,7 @@ class Mutant:
     breaks: str
     crashes: int = 0
     network: Network | None = None
+    also_breaks: tuple[str, ...] = ()
 
     def model(self) -> Model:
         """The group with the mistake in it."""
@@ -86,6 +91,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _SMALL,
             "term-never-falls",
             crashes=1,
+            also_breaks=("terms-in-order",),
         ),
         Mutant(
             "stale-vote-counted",
@@ -102,6 +108,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _with(wins=lambda votes, members: votes >= majority(members) - 1),
             Options(members=4, terms=2, entries=0),
             "election-safety",
+            also_breaks=("one-leader-per-term",),
         ),
         Mutant(
             "always-truncate",
@@ -152,6 +159,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _SMALL,
             "committed-is-durable",
             crashes=1,
+            also_breaks=("matches-are-true",),
         ),
         Mutant(
             "truncates-applied",
@@ -163,6 +171,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             ),
             _ENTRY,
             "commit-never-falls",
+            also_breaks=("committed-prefix-stays", "committed-rows-agree"),
         ),
         Mutant(
             "vote-twice",
@@ -179,6 +188,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _with(up_to_date=lambda log, term, index: True),
             _THREE,
             "up-to-date-votes",
+            also_breaks=("leader-completeness",),
         ),
         Mutant(
             "up-to-date-by-length",
@@ -215,6 +225,7 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             ),
             _THREE,
             "committed-is-durable",
+            also_breaks=("state-machine-safety",),
         ),
         Mutant(
             "match-falls",
@@ -266,6 +277,21 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             _with(checkpoint_at=lambda s: len(s.log)),
             Options(terms=2, entries=0, checkpoints=1),
             "commit-never-falls",
+            also_breaks=("snapshot-is-committed",),
+        ),
+        Mutant(
+            "leader-tidies",
+            "A leader that writes drops what it has not committed of older terms.",
+            "§5.3",
+            _with(
+                requested=lambda s: (
+                    *(t for n, t in enumerate(s.log, 1) if n <= s.commit or t == s.term),
+                    s.term,
+                )
+            ),
+            Options(members=2, terms=3, entries=1),
+            "leader-append-only",
+            crashes=1,
         ),
         Mutant(
             "no-noop",

@@ -172,7 +172,7 @@ class RaftMember:
         requests = len(s.log) - len(set(s.log))
         if not self.rules.accepts_request(s) or requests >= self.options.entries:
             return None
-        return self._out(s._replace(log=(*s.log, s.term)), ())
+        return self._out(s._replace(log=self.rules.requested(s)), ())
 
     def _replicate(self, s: Member, peer: int) -> Step | None:
         if s.role is not Role.LEADER or not self.rules.replicates(s, peer):

@@ -40,6 +40,7 @@ class Rules:
     voters: Callable[[Member, VoteReply], frozenset[int]] = lambda s, m: s.votes | {m.src}
     wins: Callable[[int, int], bool] = lambda votes, members: votes >= majority(members)
     opening: Callable[[Member], Log] = lambda s: (s.term,)
+    requested: Callable[[Member], Log] = lambda s: (*s.log, s.term)
     is_stale: Callable[[Member, int], bool] = lambda s, term: term < s.term
     fits: Callable[[Member, Append], bool] = lambda s, m: (
         m.prev <= s.snap or (m.prev <= len(s.log) and term_at(s.log, m.prev) == m.prev_term)
@@ -58,9 +59,7 @@ class Rules:
     scanned: Callable[[Member], Iterable[int]] = lambda s: range(len(s.log), s.commit, -1)
     own_match: Callable[[Member], int] = lambda s: len(s.disk.log)
     commit_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
-    may_read: Callable[[Member], bool] = lambda s: (
-        s.commit > 0 and (term_at(s.log, s.commit) == s.term)
-    )
+    may_read: Callable[[Member], bool] = lambda s: s.log[s.commit - 1 : s.commit] == (s.term,)
     asked_round: Callable[[Member], int] = lambda s: s.read.round if s.read else 0
     read_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
     accepts_request: Callable[[Member], bool] = lambda s: s.role is Role.LEADER

@@ -33,8 +33,8 @@ from delphic.model.explore.liveness import (
 )
 from delphic.model.explore.result import Stuck
 from delphic.model.explore.show_stuck import stuck_as_json, stuck_as_mermaid
-from delphic.model.models import only
 from delphic.model.mutants import RAFT_MUTANTS
+from delphic.model.only import only
 from delphic.model.raft_good import good_phases
 from delphic.model.raft_group import raft_group
 from delphic.model.raft_rules import Rules
