@@ -224,7 +224,9 @@ class Storage:
         return Step(s._replace(log=s.log.written(short)), cost="checkpoints")
 
     def _publish(self, s: Member) -> Step | None:
-        """Subscribers receive every visible row that they lack."""
+        """Subscribers receive every visible row that they lack; none while some are overruled."""
+        if s.undo:
+            return None
         visible = after(s.log.now, min(s.commit, s.cursor), self.options.batch)
         rows = set(s.published)
         for file, table in zip(s.files, visible, strict=True):

@@ -99,11 +99,8 @@ STORAGE_MUTANTS: dict[str, StorageMutant] = {
             "data-before-log",
             "Rows are written on receipt, not behind the synced log, and a restart trusts them.",
             "S4 §4, V3",
-            Options(
-                records=1, overrules=0, checkpoints=0, write=Write.RECEIVED, rollback=False,
-                start_row=False,
-            ),
-            "logged-rows-once",
+            Options(records=1, checkpoints=0, write=Write.RECEIVED, rollback=False),
+            "marks-are-true",
         ),
         StorageMutant(
             "publish-before-commit",

@@ -68,7 +68,7 @@ def counts(result: Result) -> tuple[int, int, int]:
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        (Options(), (4490, 14305, 21)),
+        (Options(), (4490, 14157, 21)),
         (Options(batch=2, overrules=0), (925, 2300, 18)),
         (Options(ddl=1), (1463, 3623, 17)),
     ],
