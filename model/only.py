@@ -1,21 +1,18 @@
 """A model that is asked for some of its promises only."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from .actor import Broken, Model, Observer, Scope
 
 
-@dataclass(frozen=True)
 class Narrowed:
     """An observer that reports these promises only. A note that breaks another changes nothing."""
 
-    observer: Observer
-    names: frozenset[str]
-
-    @property
-    def name(self) -> str:
-        return self.observer.name
+    def __init__(self, observer: Observer, names: frozenset[str]) -> None:
+        self.name = observer.name
+        self.observer = observer
+        self.names = names
 
     def initial(self) -> Any:
         return self.observer.initial()
