@@ -211,10 +211,18 @@ def _wrong(message: str) -> NoReturn:
     raise click.UsageError(message)
 
 
+def _told(default: Any) -> str:
+    """A bound's default; of a switch, what else it may be."""
+    if isinstance(default, Enum):
+        others = ", ".join(choice.value for choice in type(default) if choice is not default)
+        return f"{default.value} (or {others})"
+    return str(default).lower()
+
+
 def _list() -> None:
     for entry in MODELS.values():
         click.echo(f"{entry.name}: {entry.title}")
-        bounds = ", ".join(f"{k}={str(v).lower()}" for k, v in entry.bounds.items())
+        bounds = ", ".join(f"{k}={_told(v)}" for k, v in entry.bounds.items())
         click.echo(f"  bounds   {bounds}")
         names = [p.name for p in entry.build(entry.bounds, None).properties]
         click.echo(f"  promises {', '.join(names)}")
