@@ -109,7 +109,7 @@ class Promises:
         """H2: whatever a power failure leaves, a file has the log's rows up to its LSN.
 
         A file whose LSN names a record that the log does not have vouches for nothing. Where a
-        redo starts at the file's LSN itself, the file vouches for the records below it.
+        redo starts at the file's LSN itself, that record's rows may be missing.
         """
         (s,) = members
         for table, file in enumerate(s.files):
@@ -122,9 +122,9 @@ class Promises:
         if not names_one_of(records, data.mark):
             return True
         lsn = data.mark.lsn
-        vouched = records[: lsn if self.options.redo is Redo.UPTO else lsn - 1]
-        owed = fold(vouched, table, self.options.batch)
-        return data.rows[: len(owed)] == owed
+        ends = (lsn,) if self.options.redo is Redo.UPTO else (lsn - 1, lsn)
+        owed = [fold(records[:end], table, self.options.batch) for end in ends]
+        return any(data.rows[: len(rows)] == rows for rows in owed)
 
     def _outcomes(self, file: Cached[Data]) -> tuple[Data, ...]:
         return tuple(outcomes(file, apart=self.options.apart))
