@@ -40,6 +40,7 @@ class Arrays(NamedTuple):
     own_count: I32
     own_results: I32
     interesting: U64  # [local, word]: messages that are unknown or enabled there
+    sent: U64  # [local, word]: messages that some step out of it sends
     delivery: I32  # [local, column of message]
     message_hash: U64
     message_dst: I32
@@ -92,6 +93,7 @@ def empty_arrays(
         own_count=np.zeros(64, i32),
         own_results=np.zeros(256, i32),
         interesting=np.full((64, 1), MASK, u64),
+        sent=np.zeros((64, 1), u64),
         delivery=np.full((64, 64), UNKNOWN, i32),
         message_hash=np.zeros((64, g), u64),
         message_dst=np.zeros(64, i32),

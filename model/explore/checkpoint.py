@@ -26,7 +26,7 @@ from .good_phase import Starts
 from .result import Result
 from .tables import Tables
 
-SCHEMA = 1
+SCHEMA = 2
 LATEST = "LATEST"
 OWN = frozenset({"model", "seed", "permutations", "arrays", "findings"})
 """Attributes of tables that are not pickled: they are given, arrays, or hold functions."""

@@ -16,11 +16,12 @@ import numpy.typing as npt
 from ..actor import Bag, Fifo, Kind, Model, Scope, Soup
 from .checkpoint import Checkpoints
 from .facts import NOTE
-from .frontier import Block, Rows, Shard, Store
+from .frontier import SITUATIONS, Block, Desk, Memo, Rows, Shard, Store
 from .good_phase import Starts
-from .kernel import DROP_BASE, RESET_BASE
+from .kernel import DROP_BASE, RESET_BASE, unseen
 from .kernel_admit import admit
 from .kernel_channels import expand_held
+from .kernel_memo import take_uses
 from .kernel_soup import expand_soup
 from .limits import Limits, Progress, exceeded
 from .liveness import check_eventually, not_checked
@@ -76,12 +77,7 @@ class Explorer:
         words = self._words()
         self.shards = [
             Shard(
-                Store(
-                    np.zeros(1 << 12, np.uint64),
-                    np.zeros(1 << 12, np.uint32),
-                    np.zeros(1 << 12, np.int32),
-                    np.zeros(1 << 10 if self._sees_tuples() else 1, np.uint64),
-                ),
+                Store.empty(sees_tuples=self._sees_tuples()),
                 Rows.empty(64, columns, words, groups),
                 0,
                 Rows.empty(64, columns, words, groups),
@@ -91,6 +87,8 @@ class Explorer:
         ]
         capacity = 40 * CHUNK // workers + (1 << 14)
         self.blocks = [Block.empty(workers, capacity) for _ in range(workers)]
+        self.memos = [Memo.empty(SITUATIONS[0], words, groups) for _ in range(workers)]
+        self.desks = [Desk.empty(self.tables.arrays.shape, words, workers) for _ in range(workers)]
         self.tuples = np.empty((workers * capacity, len(model.actors) + 1), np.int64)
         self.started = time.perf_counter()
 
@@ -132,15 +130,10 @@ class Explorer:
         shard = self.shards[self.root]
         shard.rows.loc[0], shard.rows.net[0], shard.rows.fps[0] = row, 0, fps
         shard.rows.ids[0] = self.root
-        shard.store.table[self._slot(least, shard.store.table.shape[0])] = least
+        unseen(shard.store.table, np.uint64(least))
         shard.counters[0] = shard.counters[4] = shard.count = 1
         self._check_tuple(tuple(row[:n]), self.root)
         self.starts.take_rows(0, shard.rows, 1)
-
-    @staticmethod
-    def _slot(fp: int, size: int) -> int:
-        mixed = ((fp ^ (fp >> 32)) * 0x9E3779B97F4A7C15) & ((1 << 64) - 1)
-        return (mixed >> 20) & (size - 1)
 
     def _rows_left(self) -> bool:
         return any(shard.count for shard in self.shards)
@@ -160,6 +153,7 @@ class Explorer:
             todo = self._chunk(pool, todo)
             if self._exceeds(inside_level=True):
                 return
+        self._count_uses()
         for shard in self.shards:
             shard.rows, shard.following = shard.following, shard.rows
             shard.count, shard.counters[2] = int(shard.counters[2]), 0
@@ -169,19 +163,21 @@ class Explorer:
         if self.watch is not None:
             self.watch(self.progress())
 
+    def _count_uses(self) -> None:
+        for memo, block in zip(self.memos, self.blocks, strict=True):
+            take_uses(memo, block.fired)
+
     def _chunk(
         self, pool: ThreadPoolExecutor, todo: list[npt.NDArray[np.int32]]
     ) -> list[npt.NDArray[np.int32]]:
         """Expand one chunk of every shard, admit what came out; returns the rows still to do."""
-        self._fit_words()
+        self._fit()
         jobs = [pool.submit(self._expand, w, rows) for w, rows in enumerate(todo)]
         outcomes = [job.result() for job in jobs]
         misses = np.concatenate([misses for misses, _, _, _ in outcomes])
         for w, (_, flags, transitions, _) in enumerate(outcomes):
             self._take_flags(w, flags)
             self.result.transitions += transitions
-        for shard in range(self.workers):
-            self.shards[shard].reserve(sum(int(block.counts[shard]) for block in self.blocks))
         list(pool.map(self._admit, range(self.workers)))
         self._check_new_tuples()
         for block in self.blocks:
@@ -189,12 +185,15 @@ class Explorer:
         self.tables.resolve(misses)
         return [rest for _, _, _, rest in outcomes]
 
-    def _fit_words(self) -> None:
+    def _fit(self) -> None:
         words, results = self._words(), len(self.tables.results)
         for shard in self.shards:
             shard.rows = shard.rows.widened(words)
             shard.following = shard.following.widened(words)
         self.blocks = [block.counting(results) for block in self.blocks]
+        both = zip(self.memos, self.blocks, strict=True)
+        self.memos = [memo.fitted(words, block.fired) for memo, block in both]
+        self.desks = [desk.fitted(words) for desk in self.desks]
 
     def _expand(
         self, worker: int, todo: npt.NDArray[np.int32]
@@ -204,11 +203,14 @@ class Explorer:
         flags = np.empty((FLAGS, 3), np.int32)
         stat = np.zeros(8, np.int64)
         now = todo[:CHUNK]
-        expand = expand_soup if self.kind == 0 else expand_held
-        stop = expand(
-            self.tables.arrays, self.shards[worker].rows, now, 0, self.blocks[worker],
-            self.workers, misses, deferred, flags, stat,
-        )  # fmt: skip
+        rows, out, desk = self.shards[worker].rows, self.blocks[worker], self.desks[worker]
+        found = (misses, deferred, flags, stat)
+        if self.kind == 0:
+            stop = expand_soup(
+                self.tables.arrays, rows, now, 0, out, self.memos[worker], desk, *found
+            )
+        else:
+            stop = expand_held(self.tables.arrays, rows, now, 0, out, desk, *found)
         self.losses += int(stat[4])
         rest = np.concatenate([deferred[: stat[1]], todo[stop:]])
         return misses[: stat[0]], flags[: stat[2]], int(stat[3]), rest
@@ -217,12 +219,13 @@ class Explorer:
         mine = self.shards[shard]
         stat = mine.counters
         stat[3] = 0
+        mine.reserve(sum(int(block.counts[shard]) for block in self.blocks))
         per = self.tuples.shape[0] // self.workers
         view = self.tuples[shard * per : (shard + 1) * per]
         for source, block in enumerate(self.blocks):
             admit(
                 self.tables.arrays, self.kind, self.shards[source].rows, block, shard,
-                self.workers, mine.store, mine.following, view, stat,
+                mine.store, mine.following, view, self.desks[shard], stat,
             )  # fmt: skip
         stat[5] += stat[3]
 
@@ -306,6 +309,7 @@ class Explorer:
         result.cut = sum(int(s.counters[1]) for s in self.shards)
         result.depth = self.depth
         result.complete = not self.broken and not result.stopped_by
+        self._count_uses()
         coverage: Counter[str] = Counter()
         for block in self.blocks:
             coverage.update(tables.coverage(block.fired))

@@ -1,4 +1,4 @@
-"""Rows, candidate blocks and fingerprint shards: the arrays that kernel calls pass along.
+"""Rows, candidate blocks, situations and shards: the arrays that kernel calls pass along.
 
 Shards exchange nothing but blocks of packed candidates and the rows that these refer to, so that a
 later engine can put shards on several machines.
@@ -10,10 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernel import ROW_LIMIT, rehash
+from .kernel import ROW_LIMIT, spread
+from .kernel_memo import ENTRIES, MOVES, STEPS_USED, take_uses
 
-LOAD = 0.6
-"""A table is doubled before more of it than this is in use."""
+LOAD = 0.7
+"""A table grows by half before more of it than this is in use."""
+
+SITUATIONS = 1 << 12, 1 << 19
+"""How many situations a worker remembers at first, and at most; then it begins again."""
+
+RECENT = 1 << 13
+"""Candidates that a worker remembers to have handed on; more would not fit the nearest cache."""
+
+GLANCES = 64
+"""Places of a table that are looked at together."""
 
 
 class Rows(NamedTuple):
@@ -55,12 +65,11 @@ class Rows(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Candidates of one worker, sorted by owning shard: fingerprint, parent's row, move, actor."""
+    """Candidates of one worker, sorted by owning shard: fingerprint, parent's row, move."""
 
     fp: npt.NDArray[np.uint64]
     row: npt.NDArray[np.int32]
     code: npt.NDArray[np.int32]
-    via: npt.NDArray[np.int32]
     counts: npt.NDArray[np.int64]
     fired: npt.NDArray[np.int64]
     log: npt.NDArray[np.int32]
@@ -69,7 +78,6 @@ class Block(NamedTuple):
     def empty(cls, shards: int, capacity: int) -> "Block":
         return cls(
             np.empty((shards, capacity), np.uint64),
-            np.empty((shards, capacity), np.int32),
             np.empty((shards, capacity), np.int32),
             np.empty((shards, capacity), np.int32),
             np.zeros(shards, np.int64),
@@ -86,6 +94,92 @@ class Block(NamedTuple):
         return self._replace(fired=fired)
 
 
+class Memo(NamedTuple):
+    """The situations that one worker knows (see kernel_memo).
+
+    slots: a hash table of their numbers + 1. keys: the local state, then words of the soup. spans:
+    where its moves and steps lie. uses: how often it was met and not yet counted. moves, deltas:
+    steps that change something, and what they add to each fingerprint. steps: those that `uses`
+    counts. used: how much of `keys`, `moves` and `steps` is in use.
+    """
+
+    slots: npt.NDArray[np.int32]
+    keys: npt.NDArray[np.uint64]
+    spans: npt.NDArray[np.int32]
+    uses: npt.NDArray[np.int64]
+    moves: npt.NDArray[np.int32]
+    deltas: npt.NDArray[np.uint64]
+    steps: npt.NDArray[np.int32]
+    used: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, situations: int, words: int, groups: int) -> "Memo":
+        return cls(
+            np.zeros(2 * situations, np.int32),
+            np.empty((situations, 1 + words), np.uint64),
+            np.empty((situations, 5), np.int32),
+            np.zeros(situations, np.int64),
+            np.empty(8 * situations, np.int32),
+            np.empty((8 * situations, groups), np.uint64),
+            np.empty(16 * situations, np.int32),
+            np.zeros(3, np.int64),
+        )
+
+    def fitted(self, words: int, fired: npt.NDArray[np.int64]) -> "Memo":
+        """With room for more situations of a soup of `words`: itself, or a larger and empty one."""
+        used, situations = self.used, self.keys.shape[0]
+        has_room = (
+            2 * used[ENTRIES] < situations
+            and 2 * used[MOVES] < self.moves.shape[0]
+            and 2 * used[STEPS_USED] < self.steps.shape[0]
+        )
+        if has_room and self.keys.shape[1] == 1 + words:
+            return self
+        take_uses(self, fired)
+        larger = situations if has_room else min(2 * situations, SITUATIONS[1])
+        return Memo.empty(larger, words, self.deltas.shape[1])
+
+
+class Desk(NamedTuple):
+    """Where a worker's kernel calls write things down; nothing here outlives a chunk but `recent`.
+
+    recent: fingerprints of candidates handed on, each at a place that it may lose to another.
+    """
+
+    recent: npt.NDArray[np.uint64]
+    glance: npt.NDArray[np.uint64]
+    key: npt.NDArray[np.uint64]
+    found: npt.NDArray[np.int64]
+    kept: npt.NDArray[np.int64]
+    spare: npt.NDArray[np.int32]
+    queues: npt.NDArray[np.int32]
+    delta: npt.NDArray[np.uint64]
+    misses: npt.NDArray[np.int64]
+    unused: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, shape: npt.NDArray[np.int64], words: int, shards: int) -> "Desk":
+        """For arrays of the kernel with this `shape`."""
+        actors, observers, links, groups, _ = shape.tolist()
+        return cls(
+            np.zeros(RECENT, np.uint64),
+            np.zeros(GLANCES, np.uint64),
+            np.zeros(1 + words, np.uint64),
+            np.zeros(actors, np.int64),
+            np.zeros(shards, np.int64),
+            np.zeros(observers, np.int32),
+            np.zeros(links, np.int32),
+            np.zeros(groups, np.uint64),
+            np.zeros(1, np.int64),
+            np.zeros(8, np.int64),
+        )
+
+    def fitted(self, words: int) -> "Desk":
+        if self.key.shape[0] == 1 + words:
+            return self
+        return self._replace(key=np.zeros(1 + words, np.uint64))
+
+
 class Store(NamedTuple):
     """What a shard remembers for ever: fingerprints, and how each state was first reached."""
 
@@ -93,6 +187,15 @@ class Store(NamedTuple):
     parent: npt.NDArray[np.uint32]
     code: npt.NDArray[np.int32]
     tuples: npt.NDArray[np.uint64]
+
+    @classmethod
+    def empty(cls, *, sees_tuples: bool) -> "Store":
+        return cls(
+            np.zeros(1 << 12, np.uint64),
+            np.empty(1 << 12, np.uint32),
+            np.empty(1 << 12, np.int32),
+            np.zeros(1 << 10 if sees_tuples else 1, np.uint64),
+        )
 
 
 @dataclass
@@ -113,16 +216,15 @@ class Shard:
         """Make sure that so many candidates could all be new."""
         store, counters = self.store, self.counters
         indices = int(counters[4]) + candidates
-        if indices > store.parent.shape[0]:
-            length = max(indices, 2 * store.parent.shape[0])
-            # In place: the allocator moves pages instead of copying them.
-            store.parent.resize(length, refcheck=False)
-            store.code.resize(length, refcheck=False)
-        table = _roomy(store.table, int(counters[0] + counters[1]) + candidates)
         tuples = store.tuples
         if tuples.shape[0] > 1:
-            tuples = _roomy(tuples, int(counters[5]) + candidates)
-        self.store = store._replace(table=table, tuples=tuples)
+            tuples = with_room(tuples, int(counters[5]) + candidates)
+        self.store = Store(
+            with_room(store.table, int(counters[0] + counters[1]) + candidates),
+            longer(store.parent, indices),
+            longer(store.code, indices),
+            tuples,
+        )
         self.following = self.following.resized(int(counters[2]) + candidates + 1, int(counters[2]))
 
     def bytes_held(self) -> int:
@@ -130,12 +232,19 @@ class Shard:
         return sum(int(array.nbytes) for array in arrays)
 
 
-def _roomy(table: npt.NDArray[np.uint64], entries: int) -> npt.NDArray[np.uint64]:
-    size = table.shape[0]
-    while entries > LOAD * size:
-        size *= 2
-    if size == table.shape[0]:
+def longer(array: npt.NDArray[Any], length: int) -> npt.NDArray[Any]:
+    """The array with at least `length` items; the new ones hold anything."""
+    if length <= array.shape[0]:
+        return array
+    bigger = np.empty(max(length, array.shape[0] * 3 // 2), array.dtype)
+    bigger[: array.shape[0]] = array
+    return bigger
+
+
+def with_room(table: npt.NDArray[np.uint64], entries: int) -> npt.NDArray[np.uint64]:
+    """The table of fingerprints with room for `entries`."""
+    if entries <= LOAD * table.shape[0]:
         return table
-    bigger = np.zeros(size, np.uint64)
-    rehash(table, bigger)
+    bigger = np.zeros(max(int(entries / LOAD) + 1, table.shape[0] * 3 // 2), np.uint64)
+    spread(table, bigger)
     return bigger

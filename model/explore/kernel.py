@@ -1,4 +1,4 @@
-"""The compiled inner loops: expand rows by table look-up, admit what is new.
+"""The compiled primitives: tables of fingerprints, what is reported to Python, candidates.
 
 A row is one global state: `loc` holds the ids of local states, observers, the budget and (fifo)
 the queues; `net` the words of a soup or the sorted message ids of a bag; `fps` one additive
@@ -8,7 +8,14 @@ row put off.
 
 Counters of one call, in `stat`: 0 misses, 1 deferred rows, 2 flags, 3 transitions, 4 losses,
 5 steps of the current row (in `log`).
+
+Kernels allocate nothing, and are compiled without reference counts: counting cost more than half
+of the time (measured), as every access to a field of a record counts.
 """
+
+import hashlib
+import os
+from pathlib import Path
 
 import numba as nb
 import numpy as np
@@ -17,20 +24,77 @@ from .facts import COST, NOTE
 
 U0 = np.uint64(0)
 U1 = np.uint64(1)
+U32 = np.uint64(32)
 OK, REFUSED, MISSING, BROKEN = 0, 1, 2, 3
 DROP_BASE = -2
 RESET_BASE = -(1 << 30)
 ROW_LIMIT = 4096
 """More transitions than any one row may have."""
 
-jit = nb.njit(cache=True, nogil=True, boundscheck=False)
-inline = nb.njit(cache=True, nogil=True, boundscheck=False, inline="always")
+jit = nb.njit(cache=True, nogil=True, boundscheck=False, _nrt=False)
+inline = nb.njit(cache=True, nogil=True, boundscheck=False, _nrt=False, forceinline=True)
+
+
+def drop_stale_code() -> None:
+    """Delete compiled kernels if any kernel's source changed.
+
+    The compiler's cache looks at the file of a function, not at those of the functions it calls.
+    """
+    here = Path(__file__).parent
+    cache = here / "__pycache__"
+    if not os.access(cache, os.W_OK):
+        return
+    digest = hashlib.sha256()
+    for source in (*sorted(here.glob("kernel*.py")), here / "facts.py"):
+        digest.update(source.read_bytes())
+    stamp = cache / "kernels.sha256"
+    if stamp.is_file() and stamp.read_text() == digest.hexdigest():
+        return
+    for compiled in cache.glob("kernel*.nb?"):
+        compiled.unlink(missing_ok=True)
+    stamp.write_text(digest.hexdigest())
+
+
+drop_stale_code()
+
+
+# A table of fingerprints: open addressing, 0 marks a free place. Homes are in the order of the
+# mixed fingerprints whatever the table's size, so that a longer table is filled in one sweep.
 
 
 @inline
-def slot(fp, mask):
-    """Where a fingerprint's search in the table begins."""
-    return (((fp ^ (fp >> np.uint64(32))) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20)) & mask
+def slot(fp, size):
+    """Where a fingerprint's search begins in a table of less than 2^32 places."""
+    mixed = (fp ^ (fp >> U32)) * np.uint64(0x9E3779B97F4A7C15)
+    return ((mixed >> U32) * np.uint64(size)) >> U32
+
+
+@inline
+def unseen(table, fp):
+    """Insert a fingerprint; true where it was not there."""
+    size = np.uint64(table.shape[0])
+    p = slot(fp, size)
+    while True:
+        found = table[p]
+        if found == fp:
+            return False
+        if found == U0:
+            table[p] = fp
+            return True
+        p += U1
+        if p == size:
+            p = U0
+
+
+@jit
+def spread(old, new):
+    """Enter every fingerprint of a table into a longer one."""
+    for at in range(old.shape[0]):
+        if old[at] != U0:
+            unseen(new, old[at])
+
+
+# What Python is told.
 
 
 @inline
@@ -41,7 +105,20 @@ def report_miss(misses, stat, kind, a, b):
         stat[0] += 1
 
 
-@jit
+@inline
+def raise_flag(res, r, refused, flags, stat):
+    """Tell Python that a step fired that breaks or reaches a property, or that was refused."""
+    if stat[2] < flags.shape[0]:
+        flags[stat[2], 0] = r
+        flags[stat[2], 1] = res
+        flags[stat[2], 2] = refused
+        stat[2] += 1
+
+
+# Budgets and observers.
+
+
+@inline
 def after_step(env, loc, r, res, spare, misses, stat):
     """Budget and observers after a step: status, the new budget; observers go to `spare`."""
     actors, observers = env.shape[0], env.shape[1]
@@ -71,91 +148,50 @@ def after_step(env, loc, r, res, spare, misses, stat):
     return status, bud
 
 
-@jit
-def special_delta(env, loc, r, res, bud, spare, g):
+@inline
+def special_delta(env, loc, r, bud, spare, g):
     """What a step adds to fingerprint g by its budget and by what observers saw."""
     actors, observers = env.shape[0], env.shape[1]
-    h = U0
-    old = loc[r, actors + observers]
-    if bud != old:
-        h += env.budget_hash[bud, g] - env.budget_hash[old, g]
-    if env.result_facts[res, NOTE] != 0:
-        for k in range(observers):
-            h += env.observer_hash[spare[k], g] - env.observer_hash[loc[r, actors + k], g]
+    h = env.budget_hash[bud, g] - env.budget_hash[loc[r, actors + observers], g]
+    for k in range(observers):
+        h += env.observer_hash[spare[k], g] - env.observer_hash[loc[r, actors + k], g]
     return h
 
 
-@inline
-def put(out, shards, fp, r, code, via):
-    """Hand a candidate to the shard that owns its fingerprint."""
-    fp = max(fp, U1)
-    s = np.int64((fp >> np.uint64(40)) % np.uint64(shards)) if shards > 1 else 0
-    at = out.counts[s]
-    out.fp[s, at] = fp
-    out.row[s, at] = r
-    out.code[s, at] = code
-    out.via[s, at] = via
-    out.counts[s] = at + 1
-
-
-@jit
-def least(delta, fps, r):
-    """The canonical fingerprint: the least over all permutations."""
-    best = fps[r, 0] + delta[0]
-    for g in range(1, fps.shape[1]):
-        best = min(best, fps[r, g] + delta[g])
-    return best
-
-
-@jit
-def raise_flag(res, r, refused, flags, stat):
-    """Tell Python that a step fired that breaks or reaches a property, or that was refused."""
-    if stat[2] < flags.shape[0]:
-        flags[stat[2], 0] = r
-        flags[stat[2], 1] = res
-        flags[stat[2], 2] = refused
-        stat[2] += 1
+# Candidates.
 
 
 @inline
-def room(out, shards):
+def room(out):
     """Free places in the fullest buffer."""
     free = out.fp.shape[1]
-    for s in range(shards):
+    for s in range(out.counts.shape[0]):
         free = min(free, out.fp.shape[1] - out.counts[s])
     return free
 
 
 @inline
-def undo(out, kept, shards):
-    """Forget the candidates of a row that must be tried again."""
-    for s in range(shards):
-        out.counts[s] = kept[s]
-
-
-@jit
-def rehash(old, new):
-    """Move every fingerprint into a larger table."""
-    mask = np.uint64(new.shape[0] - 1)
-    for at in range(old.shape[0]):
-        fp = old[at]
-        if fp != U0:
-            p = slot(fp, mask)
-            while new[p] != U0:
-                p = (p + U1) & mask
-            new[p] = fp
+def put(out, fp, r, code):
+    """Hand a candidate to the shard that owns its fingerprint."""
+    fp = max(fp, U1)
+    shards = out.counts.shape[0]
+    s = np.int64((fp >> np.uint64(40)) % np.uint64(shards)) if shards > 1 else 0
+    at = out.counts[s]
+    out.fp[s, at] = fp
+    out.row[s, at] = r
+    out.code[s, at] = code
+    out.counts[s] = at + 1
 
 
 @inline
-def unseen(table, fp):
-    """Insert a fingerprint; true where it was not there."""
-    mask = np.uint64(table.shape[0] - 1)
-    p = slot(fp, mask)
-    while True:
-        found = table[p]
-        if found == fp:
-            return False
-        if found == U0:
-            table[p] = fp
-            return True
-        p = (p + U1) & mask
+def keep_counts(out, kept):
+    """Remember how many candidates there are."""
+    for s in range(out.counts.shape[0]):
+        kept[s] = out.counts[s]
+
+
+@inline
+def undo(out, kept):
+    """Forget the candidates of a row that must be tried again."""
+    for s in range(out.counts.shape[0]):
+        out.counts[s] = kept[s]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .facts import FIRST, LOCAL, MESSAGE, SENDS
+from .facts import FIRST, LOCAL, MESSAGE, NODE, SENDS, SPECIAL
 from .kernel import (
     DROP_BASE,
     RESET_BASE,
@@ -11,6 +11,7 @@ from .kernel import (
     after_step,
     inline,
     jit,
+    slot,
     special_delta,
     unseen,
 )
@@ -22,8 +23,6 @@ def build_soup(env, rows, r, code, nxt, to):
     """The parent's soup with what was sent."""
     for w in range(rows.net.shape[1]):
         nxt.net[to, w] = rows.net[r, w]
-    if code < 0:
-        return
     first = env.result_facts[code, FIRST]
     for q in range(first, first + env.result_facts[code, SENDS]):
         m = env.sends[q]
@@ -35,7 +34,7 @@ def build_soup(env, rows, r, code, nxt, to):
 
 
 @jit
-def build_bag(env, rows, r, i, code, nxt, to):
+def build_bag(env, rows, r, code, nxt, to):
     """The parent's bag without the message taken or lost, with those sent, sorted."""
     size = env.shape[4]
     gone = DROP_BASE - code if code < 0 else env.result_facts[code, MESSAGE]
@@ -70,13 +69,13 @@ def build_bag(env, rows, r, i, code, nxt, to):
 
 
 @jit
-def build_queues(env, rows, r, i, code, nxt, to):
+def build_queues(env, rows, r, code, nxt, to, desk):
     """The parent's queues after the step, or with one of them emptied."""
     base = env.shape[0] + env.shape[1] + 1
     links, groups = env.shape[2], env.shape[3]
-    queues = np.zeros(links, np.int32)
+    queues = desk.queues
     if code > 0:
-        queues_after(env, rows, r, code, queues, np.zeros(1, np.int64), np.zeros(8, np.int64))
+        queues_after(env, rows, r, code, queues, desk.misses, desk.unused)
     else:
         for q in range(links):
             queues[q] = rows.loc[r, base + q]
@@ -90,67 +89,79 @@ def build_queues(env, rows, r, i, code, nxt, to):
 
 
 @inline
-def build(env, kind, rows, r, i, code, nxt, to, spare, misses, unused):
-    """Write the row of a new state: its parent's row with what the move changed."""
+def build_actor(env, rows, r, code, nxt, to, desk):
+    """Write what a step changes but for the network; true where the local state differs."""
     actors, observers, groups = env.shape[0], env.shape[1], env.shape[3]
+    actor, target = env.result_facts[code, NODE], env.result_facts[code, LOCAL]
+    nxt.loc[to, actor] = target
+    for g in range(groups):
+        nxt.fps[to, g] += env.result_delta[code, g]
+    if env.result_facts[code, SPECIAL] != 0:
+        _, bud = after_step(env, rows.loc, r, code, desk.spare, desk.misses, desk.unused)
+        for g in range(groups):
+            nxt.fps[to, g] += special_delta(env, rows.loc, r, bud, desk.spare, g)
+        for k in range(observers):
+            nxt.loc[to, actors + k] = desk.spare[k]
+        nxt.loc[to, actors + observers] = bud
+    return target != rows.loc[r, actor]
+
+
+@inline
+def build(env, kind, rows, r, code, nxt, to, desk):
+    """Write the row of a new state: its parent's row with what the move changed."""
     for c in range(rows.loc.shape[1]):
         nxt.loc[to, c] = rows.loc[r, c]
-    for g in range(groups):
+    for g in range(env.shape[3]):
         nxt.fps[to, g] = rows.fps[r, g]
-    if code > 0:
-        _, bud = after_step(env, rows.loc, r, code, spare, misses, unused)
-        for g in range(groups):
-            nxt.fps[to, g] += env.result_delta[code, g] + special_delta(
-                env, rows.loc, r, code, bud, spare, g
-            )
-        nxt.loc[to, i] = env.result_facts[code, LOCAL]
-        nxt.loc[to, actors + observers] = bud
-        for k in range(observers):
-            nxt.loc[to, actors + k] = spare[k]
+    moved = code > 0 and build_actor(env, rows, r, code, nxt, to, desk)
     if kind == 0:
         build_soup(env, rows, r, code, nxt, to)
     elif kind == 1:
-        build_bag(env, rows, r, i, code, nxt, to)
+        build_bag(env, rows, r, code, nxt, to)
     else:
-        build_queues(env, rows, r, i, code, nxt, to)
+        build_queues(env, rows, r, code, nxt, to, desk)
+    return moved
+
+
+@inline
+def note_tuple(env, store, nxt, to, tuples, stat):
+    """Hand Python the local states of a row, if never seen together."""
+    actors = env.shape[0]
+    h = U0
+    for c in range(actors):
+        h += env.local_hash[nxt.loc[to, c], 0]
+    if unseen(store.tuples, max(h, U1)):
+        for c in range(actors):
+            tuples[stat[3], c] = nxt.loc[to, c]
+        tuples[stat[3], actors] = nxt.ids[to]
+        stat[3] += 1
 
 
 @jit
-def admit(env, kind, rows, block, shard, shards, store, nxt, tuples, stat):
+def admit(env, kind, rows, block, shard, store, nxt, tuples, desk, stat):
     """Insert one block of candidates into a shard; build rows of those never seen.
 
+    Candidates are glanced at by the dozen: their cache misses overlap, and most of them are seen.
     stat: 0 states inside, 1 states outside, 2 next rows, 3 new tuples, 4 indices given.
     """
-    actors = env.shape[0]
-    spare = np.zeros(max(1, env.shape[1]), np.int32)
-    misses = np.zeros(1, np.int64)
-    unused = np.zeros(8, np.int64)
-    count = block.counts[shard]
+    count, shards, glance = block.counts[shard], block.counts.shape[0], desk.glance
     for at in range(count):
+        if at % glance.shape[0] == 0:
+            for ahead in range(at, min(at + glance.shape[0], count)):
+                glance[ahead - at] = store.table[slot(block.fp[shard, ahead], store.table.shape[0])]
         fp = block.fp[shard, at]
-        if not unseen(store.table, fp):
+        if glance[at % glance.shape[0]] == fp or not unseen(store.table, fp):
             continue
-        r, code, i = block.row[shard, at], block.code[shard, at], block.via[shard, at]
-        index = stat[4]
+        r, code = block.row[shard, at], block.code[shard, at]
+        index, to = stat[4], stat[2]
         stat[4] = index + 1
         store.parent[index] = rows.ids[r]
         store.code[index] = code
-        outside = code > 0 and env.local_outside[env.result_facts[code, LOCAL]] != 0
-        to = stat[2]
-        build(env, kind, rows, r, i, code, nxt, to, spare, misses, unused)
         nxt.ids[to] = index * shards + shard
-        if store.tuples.shape[0] > 1 and code > 0:
-            key = U0
-            for c in range(actors):
-                key += env.local_hash[nxt.loc[to, c], 0]
-            if key == U0:
-                key = U1
-            if unseen(store.tuples, key):
-                for c in range(actors):
-                    tuples[stat[3], c] = nxt.loc[to, c]
-                tuples[stat[3], actors] = nxt.ids[to]
-                stat[3] += 1
-        if outside:
+        moved = build(env, kind, rows, r, code, nxt, to, desk)
+        if moved and store.tuples.shape[0] > 1:
+            note_tuple(env, store, nxt, to, tuples, stat)
+        if moved and env.local_outside[env.result_facts[code, LOCAL]] != 0:
             stat[1] += 1
         else:
             stat[0] += 1

@@ -15,7 +15,7 @@ from .kernel import (
     after_step,
     inline,
     jit,
-    least,
+    keep_counts,
     put,
     raise_flag,
     report_miss,
@@ -23,6 +23,15 @@ from .kernel import (
     special_delta,
     undo,
 )
+
+
+@inline
+def offer(env, rows, r, delta, out, code):
+    """Hand on a candidate under its canonical fingerprint: the least over all permutations."""
+    fp = rows.fps[r, 0] + delta[0]
+    for g in range(1, env.shape[3]):
+        fp = min(fp, rows.fps[r, g] + delta[g])
+    put(out, fp, r, code)
 
 
 @inline
@@ -36,12 +45,12 @@ def log_step(env, res, r, out, flags, stat):
 
 
 @jit
-def fire_bag(env, rows, r, i, res, m, held, out, spare, delta, shards, misses, flags, stat):
+def fire_bag(env, rows, r, res, m, held, out, desk, misses, flags, stat):
     """One step over a bag; `m` is the message it takes away, or -1. True where something missed."""
     sends = env.result_facts[res, SENDS]
     if held - (m >= 0) + sends > env.shape[4]:
         return False
-    status, bud = after_step(env, rows.loc, r, res, spare, misses, stat)
+    status, bud = after_step(env, rows.loc, r, res, desk.spare, misses, stat)
     if status == REFUSED:
         return False
     if status == MISSING:
@@ -50,21 +59,21 @@ def fire_bag(env, rows, r, i, res, m, held, out, spare, delta, shards, misses, f
     if status == BROKEN:
         raise_flag(res, r, 1, flags, stat)
         return False
-    first = env.result_facts[res, FIRST]
+    first, delta = env.result_facts[res, FIRST], desk.delta
     for g in range(env.shape[3]):
-        delta[g] = env.result_delta[res, g] + special_delta(env, rows.loc, r, res, bud, spare, g)
+        delta[g] = env.result_delta[res, g] + special_delta(env, rows.loc, r, bud, desk.spare, g)
         if m >= 0:
             delta[g] -= env.message_hash[m, g]
         for q in range(first, first + sends):
             delta[g] += env.message_hash[env.sends[q], g]
-    put(out, shards, least(delta, rows.fps, r), r, res, i)
+    offer(env, rows, r, delta, out, res)
     return False
 
 
 @jit
-def bag_row(env, rows, r, out, spare, delta, shards, misses, flags, stat):
+def bag_row(env, rows, r, out, desk, misses, flags, stat):
     """Everything that may follow one row over a bag; true where something missed."""
-    size = env.shape[4]
+    size, delta = env.shape[4], desk.delta
     held = 0
     while held < size and rows.net[r, held] != 0:
         held += 1
@@ -78,29 +87,24 @@ def bag_row(env, rows, r, out, spare, delta, shards, misses, flags, stat):
             continue
         for q in range(begin, begin + env.own_count[local]):
             missing |= fire_bag(
-                env, rows, r, i, env.own_results[q], -1, held,
-                out, spare, delta, shards, misses, flags, stat,
-            )  # fmt: skip
+                env, rows, r, env.own_results[q], -1, held, out, desk, misses, flags, stat
+            )
     for at in range(held):
         if at > 0 and rows.net[r, at] == rows.net[r, at - 1]:
             continue
         m = np.int64(rows.net[r, at]) - 1
-        i = env.message_dst[m]
-        local = rows.loc[r, i]
+        local = rows.loc[r, env.message_dst[m]]
         res = env.delivery[local, env.message_column[m]]
         if res == -1:
             report_miss(misses, stat, 1, local, m)
             missing = True
         elif res > 0:
-            missing |= fire_bag(
-                env, rows, r, i, res, m, held,
-                out, spare, delta, shards, misses, flags, stat,
-            )  # fmt: skip
+            missing |= fire_bag(env, rows, r, res, m, held, out, desk, misses, flags, stat)
         stat[3] += 1
         stat[4] += 1
         for g in range(env.shape[3]):
             delta[g] = U0 - env.message_hash[m, g]
-        put(out, shards, least(delta, rows.fps, r), r, DROP_BASE - m, i)
+        offer(env, rows, r, delta, out, DROP_BASE - m)
     return missing
 
 
@@ -129,13 +133,14 @@ def queues_after(env, rows, r, res, queues, misses, stat):
 
 
 @jit
-def fire_queues(env, rows, r, i, res, out, spare, queues, delta, shards, misses, flags, stat):
+def fire_queues(env, rows, r, res, out, desk, misses, flags, stat):
     """One step over queues; true where something missed."""
-    status, bud = after_step(env, rows.loc, r, res, spare, misses, stat)
+    status, bud = after_step(env, rows.loc, r, res, desk.spare, misses, stat)
     if status == REFUSED:
         return False
     if status == MISSING:
         return True
+    queues, delta = desk.queues, desk.delta
     sent = queues_after(env, rows, r, res, queues, misses, stat)
     if sent == REFUSED:
         return False
@@ -147,17 +152,17 @@ def fire_queues(env, rows, r, i, res, out, spare, queues, delta, shards, misses,
         return False
     base = env.shape[0] + env.shape[1] + 1
     for g in range(env.shape[3]):
-        delta[g] = env.result_delta[res, g] + special_delta(env, rows.loc, r, res, bud, spare, g)
+        delta[g] = env.result_delta[res, g] + special_delta(env, rows.loc, r, bud, desk.spare, g)
         for q in range(env.shape[2]):
             old = rows.loc[r, base + q]
             if queues[q] != old:
                 delta[g] += env.queue_hash[queues[q], g] - env.queue_hash[old, g]
-    put(out, shards, least(delta, rows.fps, r), r, res, i)
+    offer(env, rows, r, delta, out, res)
     return False
 
 
 @jit
-def queue_row(env, rows, r, out, spare, queues, delta, shards, misses, flags, stat):
+def queue_row(env, rows, r, out, desk, misses, flags, stat):
     """Everything that may follow one row over queues; true where something missed."""
     missing = False
     for i in range(env.shape[0]):
@@ -168,58 +173,44 @@ def queue_row(env, rows, r, out, spare, queues, delta, shards, misses, flags, st
             missing = True
             continue
         for q in range(begin, begin + env.own_count[local]):
-            missing |= fire_queues(
-                env, rows, r, i, env.own_results[q],
-                out, spare, queues, delta, shards, misses, flags, stat,
-            )  # fmt: skip
-    base = env.shape[0] + env.shape[1] + 1
+            missing |= fire_queues(env, rows, r, env.own_results[q], out, desk, misses, flags, stat)
+    base, delta = env.shape[0] + env.shape[1] + 1, desk.delta
     for link in range(env.shape[2]):
         queue = rows.loc[r, base + link]
         m = env.queue_head[queue]
         if m < 0:
             continue
-        i = env.message_dst[m]
-        local = rows.loc[r, i]
+        local = rows.loc[r, env.message_dst[m]]
         res = env.delivery[local, env.message_column[m]]
         if res == -1:
             report_miss(misses, stat, 1, local, m)
             missing = True
         else:
-            missing |= fire_queues(
-                env, rows, r, i, res,
-                out, spare, queues, delta, shards, misses, flags, stat,
-            )  # fmt: skip
+            missing |= fire_queues(env, rows, r, res, out, desk, misses, flags, stat)
         stat[3] += 1
         stat[4] += 1
         for g in range(env.shape[3]):
             delta[g] = U0 - env.queue_hash[queue, g]
-        put(out, shards, least(delta, rows.fps, r), r, RESET_BASE - link, i)
+        offer(env, rows, r, delta, out, RESET_BASE - link)
     return missing
 
 
 @jit
-def expand_held(env, rows, todo, start, out, shards, misses, deferred, flags, stat):
+def expand_held(env, rows, todo, start, out, desk, misses, deferred, flags, stat):
     """As `expand_soup`, for a bag (queue links = 0) or queues."""
-    spare = np.zeros(max(1, env.shape[1]), np.int32)
-    queues = np.zeros(max(1, env.shape[2]), np.int32)
-    delta = np.zeros(env.shape[3], np.uint64)
-    kept = np.zeros(shards, np.int64)
     for at in range(start, todo.shape[0]):
-        if room(out, shards) < ROW_LIMIT:
+        if room(out) < ROW_LIMIT:
             return at
         r = todo[at]
-        for s in range(shards):
-            kept[s] = out.counts[s]
+        keep_counts(out, desk.kept)
         kept_flags, kept_transitions, kept_losses = stat[2], stat[3], stat[4]
         stat[5] = 0
         if env.shape[2] == 0:
-            missing = bag_row(env, rows, r, out, spare, delta, shards, misses, flags, stat)
+            missing = bag_row(env, rows, r, out, desk, misses, flags, stat)
         else:
-            missing = queue_row(
-                env, rows, r, out, spare, queues, delta, shards, misses, flags, stat
-            )
+            missing = queue_row(env, rows, r, out, desk, misses, flags, stat)
         if missing:
-            undo(out, kept, shards)
+            undo(out, desk.kept)
             stat[2], stat[3], stat[4] = kept_flags, kept_transitions, kept_losses
             deferred[stat[1]] = r
             stat[1] += 1

@@ -108,6 +108,7 @@ class Tables:
                 own_start=grown(a.own_start, at + 1, UNKNOWN),
                 own_count=grown(a.own_count, at + 1),
                 interesting=grown(a.interesting, at + 1, 0),
+                sent=grown(a.sent, at + 1),
                 delivery=grown(a.delivery, at + 1, UNKNOWN),
             )
             for g, p in enumerate(self.permutations):
@@ -137,6 +138,7 @@ class Tables:
                 message_column=grown(a.message_column, at + 1),
                 message_link=grown(a.message_link, at + 1),
                 interesting=widened(a.interesting, self.words, 0),
+                sent=widened(a.sent, self.words, 0),
                 delivery=widened(a.delivery, column + 1, UNKNOWN),
             )
             for g, p in enumerate(self.permutations):
@@ -286,6 +288,8 @@ class Tables:
         a.result_facts[at, : len(facts)] = facts
         a.result_delta[at] = a.local_hash[target] - a.local_hash[lid]
         a.sends[self._sends : self._sends + len(mids)] = mids
+        for mid in mids:
+            a.sent[lid, mid >> 6] |= np.uint64(1 << (mid & 63))
         self._sends += len(mids)
         return at
 
