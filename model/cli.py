@@ -53,6 +53,12 @@ GOOD_STATES_ASKED = 5_000_000
 @click.option("--max-depth", type=click.IntRange(1))
 @click.option("--max-memory", metavar="MIB", type=click.IntRange(1))
 @click.option("--max-seconds", type=click.FloatRange(min=0.1))
+@click.option(
+    "--bitstate",
+    metavar="MIB",
+    type=click.IntRange(1),
+    help="Keep bits of states, not fingerprints: more states, and some are missed.",
+)
 @click.option("--walks", type=click.IntRange(1), help="No search: so many random walks.")
 @click.option(
     "--depth", type=click.IntRange(1), default=200, show_default=True, help="Steps of a walk."
@@ -75,8 +81,9 @@ def explore_command(
 ) -> int:
     """Explore every reachable state of MODEL within its bounds.
 
-    Exit code 0: every promise holds. 1: one is broken, or what should be reached is not. 3: a limit
-    came first, or a promise asked for by name could not be decided, or walks found nothing.
+    Exit code 0: every promise holds. 1: one is broken, or what should be reached is not. 3: nothing
+    was found, but a limit came first, or a promise asked for by name could not be decided, or this
+    was a search that may miss states (--walks, --bitstate).
     """
     if listing or name is None:
         _list()
@@ -118,6 +125,7 @@ def _search(
             limits=limits,
             watch=None if quiet else _watcher(),
             checkpoints=checkpoints,
+            bitstate=(options["bitstate"] or 0) << 20,
         )
     except WrongCheckpoint as wrong:
         _wrong(f"--resume: {wrong}")

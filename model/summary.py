@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .actor import Kind, Model
+from .explore.bitstate import Bits
 from .explore.result import Eventually, Finding, Result, Stuck
 from .explore.show import as_json, as_mermaid, as_text
 from .explore.show_stuck import stuck_as_json, stuck_as_mermaid, stuck_as_text
@@ -13,12 +14,15 @@ from .explore.walk import Walked
 
 HOLDS, BROKEN, UNDECIDED = 0, 1, 3
 
+TOO_FULL = 0.1
+"""With this chance to miss a new state, what is missed is mostly what lies behind."""
+
 
 def code(result: Result, asked: Collection[str] = ()) -> int:
     """The exit code: a broken promise outweighs a limit. `asked`: promises asked for by name."""
     if result.violation is not None or result.stuck is not None:
         return BROKEN
-    if result.stopped_by or _skipped(result, asked):
+    if result.stopped_by or result.bits is not None or _skipped(result, asked):
         return UNDECIDED
     return HOLDS if result.holds else BROKEN
 
@@ -65,12 +69,24 @@ def _verdict(model: Model, result: Result, skipped: str) -> list[str]:
     if result.stopped_by:
         so_far = f"Explored to depth {result.depth}, {result.states:,} states"
         return [f"UNDECIDED: stopped by {result.stopped_by}. {so_far}: nothing broken so far."]
+    if result.bits is not None:
+        return [_approximately(result.states, result.bits)]
     if skipped:
         return [f"UNDECIDED: {skipped}."]
     if not result.holds:
         return ["BROKEN: something that must be reachable is not."]
     promised = sum(p.kind is Kind.ALWAYS for p in model.properties)
     return [f"HOLDS: {promised} promises in all {result.states:,} reachable states."]
+
+
+def _approximately(states: int, bits: Bits) -> str:
+    full = " That is too full to say anything: give it more." if bits.chance() > TOO_FULL else ""
+    return (
+        f"UNDECIDED: no violation found in {states:,} states, coverage estimate at best "
+        f"{bits.coverage():.6%}: {bits.omitted():,.1f} states were missed, and what only they "
+        f"lead to. Of {bits.size >> 23:,} MiB of bits {bits.marked / bits.size:.1%} are set; a new "
+        f"state is missed with probability {bits.chance():.1e}.{full}"
+    )
 
 
 def _progress(each: Eventually) -> str:
@@ -107,6 +123,14 @@ def as_plain(model: Model, result: Result) -> dict[str, Any]:
         "transitions": result.transitions,
         "depth": result.depth,
         "cut": result.cut,
+        "bitstate": result.bits
+        and {
+            "bits": result.bits.size,
+            "marked": result.bits.marked,
+            "hashes": result.bits.hashes,
+            "expected_omissions": result.bits.omitted(),
+            "coverage": result.bits.coverage(),
+        },
         "reached": result.reached,
         "unreached": list(result.unreached),
         "coverage": result.coverage,

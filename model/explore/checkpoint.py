@@ -26,7 +26,7 @@ from .good_phase import Starts
 from .result import Result
 from .tables import Tables
 
-SCHEMA = 2
+SCHEMA = 3
 LATEST = "LATEST"
 OWN = frozenset({"model", "seed", "permutations", "arrays", "findings"})
 """Attributes of tables that are not pickled: they are given, arrays, or hold functions."""
@@ -46,6 +46,7 @@ class Exploration(Protocol):
 
     model: Model
     workers: int
+    bitstate: int
     tables: Tables
     result: Result
     shards: list[Shard]
@@ -99,6 +100,7 @@ def identity(exploration: Exploration) -> dict[str, Any]:
         "permutations": len(tables.permutations),
         "seed": tables.seed,
         "workers": exploration.workers,
+        "bytes of bit-state": exploration.bitstate,
     }
 
 

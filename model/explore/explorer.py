@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..actor import Bag, Fifo, Kind, Model, Scope, Soup
+from .bitstate import Bits
 from .checkpoint import Checkpoints
 from .facts import NOTE
 from .frontier import SITUATIONS, Block, Desk, Memo, Rows, Shard, Store
 from .good_phase import Starts
-from .kernel import DROP_BASE, RESET_BASE, unseen
 from .kernel_admit import admit
 from .kernel_channels import expand_held
 from .kernel_memo import take_uses
@@ -29,7 +29,7 @@ from .naive import never_fired, verdicts_on_state
 from .replay import replay
 from .result import Eventually, Finding, Path, Result
 from .tables import Tables
-from .world import Drop, Move, Reset, World
+from .world import World
 
 CHUNK = 1 << 15
 """Rows that a worker expands between two admissions: their candidates stay in cache."""
@@ -51,6 +51,7 @@ class Explorer:
         limits: Limits | None = None,
         watch: Callable[[Progress], None] | None = None,
         checkpoints: Checkpoints | None = None,
+        bitstate: int = 0,
     ) -> None:
         self.model = model
         self.world = World(model)
@@ -58,6 +59,7 @@ class Explorer:
         self.limits = limits or Limits()
         self.watch = watch
         self.checkpoints = checkpoints
+        self.bitstate = bitstate
         self.tables = Tables(model, seed=seed, symmetry=symmetry)
         self.kind = {Soup: 0, Bag: 1, Fifo: 2}[type(model.network)]
         self.result = Result(model.name)
@@ -77,7 +79,7 @@ class Explorer:
         words = self._words()
         self.shards = [
             Shard(
-                Store.empty(sees_tuples=self._sees_tuples()),
+                Store.empty(sees_tuples=self._sees_tuples(), bloom_bytes=bitstate // workers),
                 Rows.empty(64, columns, words, groups),
                 0,
                 Rows.empty(64, columns, words, groups),
@@ -130,7 +132,7 @@ class Explorer:
         shard = self.shards[self.root]
         shard.rows.loc[0], shard.rows.net[0], shard.rows.fps[0] = row, 0, fps
         shard.rows.ids[0] = self.root
-        unseen(shard.store.table, np.uint64(least))
+        shard.store.mark(least)
         shard.counters[0] = shard.counters[4] = shard.count = 1
         self._check_tuple(tuple(row[:n]), self.root)
         self.starts.take_rows(0, shard.rows, 1)
@@ -308,7 +310,8 @@ class Explorer:
         result.states = sum(int(s.counters[0]) for s in self.shards)
         result.cut = sum(int(s.counters[1]) for s in self.shards)
         result.depth = self.depth
-        result.complete = not self.broken and not result.stopped_by
+        result.complete = not (self.broken or result.stopped_by or self.bitstate)
+        result.bits = Bits.of(self.shards) if self.bitstate else None
         self._count_uses()
         coverage: Counter[str] = Counter()
         for block in self.blocks:
@@ -346,8 +349,11 @@ class Explorer:
     def _eventually(self) -> tuple[Eventually, ...]:
         if self.broken:
             return ()
-        if self.result.stopped_by:
-            return not_checked(self.model, "the exploration was cut short")
+        if not self.result.complete:
+            why = (
+                "states may have been missed" if self.bitstate else "the exploration was cut short"
+            )
+            return not_checked(self.model, why)
         limit, starts = self.limits.good_states, self.starts
         if starts.full:
             return not_checked(self.model, f"more than {limit:,} states to begin in")
@@ -358,21 +364,11 @@ class Explorer:
         """The shortest path to a state, and over one more move; replayed, so it is real."""
         codes = [code] if code else []
         while index != self.root:
-            shard = self.shards[index % self.workers]
-            at = index // self.workers
-            codes.append(int(shard.store.code[at]))
-            index = int(shard.store.parent[at])
+            at = self.shards[index % self.workers].store
+            codes.append(int(at.code[index // self.workers]))
+            index = int(at.parent[index // self.workers])
         codes.reverse()
-        moves = [self._move(c) for c in codes]
-        return replay(self.world, moves)
-
-    def _move(self, code: int) -> Move:
-        if code > 0:
-            lid, event, _ = self.tables.results[code]
-            return Move(self.tables.locals[lid][0], event)
-        if code > RESET_BASE and self.kind == 1:
-            return Move(None, Drop(self.tables.messages[DROP_BASE - code]))
-        return Move(None, Reset(*self.tables.links[RESET_BASE - code]))
+        return replay(self.world, [self.tables.move(c) for c in codes])
 
 
 def explore(
@@ -384,8 +380,12 @@ def explore(
     limits: Limits | None = None,
     watch: Callable[[Progress], None] | None = None,
     checkpoints: Checkpoints | None = None,
+    bitstate: int = 0,
 ) -> Result:
-    """Explore every reachable state of `model` within `limits`."""
+    """Explore every reachable state of `model` within `limits`.
+
+    `bitstate`: with a filter of so many bytes instead of every fingerprint; then never complete.
+    """
     return Explorer(
         model,
         symmetry=symmetry,
@@ -394,4 +394,5 @@ def explore(
         limits=limits,
         watch=watch,
         checkpoints=checkpoints,
+        bitstate=bitstate,
     ).run()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .kernel import ROW_LIMIT, spread
+from .kernel import ROW_LIMIT, spread, unmarked, unseen
 from .kernel_memo import ENTRIES, MOVES, STEPS_USED, take_uses
 
 LOAD = 0.7
@@ -21,6 +21,9 @@ SITUATIONS = 1 << 12, 1 << 19
 
 RECENT = 1 << 13
 """Candidates that a worker remembers to have handed on; more would not fit the nearest cache."""
+
+HASHES = 3
+"""Bits of a state in a filter: good where it has five to a hundred bits a state."""
 
 GLANCES = 64
 """Places of a table that are looked at together."""
@@ -181,21 +184,34 @@ class Desk(NamedTuple):
 
 
 class Store(NamedTuple):
-    """What a shard remembers for ever: fingerprints, and how each state was first reached."""
+    """What a shard remembers for ever: fingerprints, and how each state was first reached.
+
+    hashes: 0, or the table is a Bloom filter of fixed size in which a state has so many bits.
+    """
 
     table: npt.NDArray[np.uint64]
     parent: npt.NDArray[np.uint32]
     code: npt.NDArray[np.int32]
     tuples: npt.NDArray[np.uint64]
+    hashes: npt.NDArray[np.int64]
 
     @classmethod
-    def empty(cls, *, sees_tuples: bool) -> "Store":
+    def empty(cls, *, sees_tuples: bool, bloom_bytes: int = 0) -> "Store":
+        """With a table that grows or, where `bloom_bytes` are given, a filter of that size."""
         return cls(
-            np.zeros(1 << 12, np.uint64),
+            np.zeros(max(1, bloom_bytes // 8) if bloom_bytes else 1 << 12, np.uint64),
             np.empty(1 << 12, np.uint32),
             np.empty(1 << 12, np.int32),
             np.zeros(1 << 10 if sees_tuples else 1, np.uint64),
+            np.array([HASHES if bloom_bytes else 0], np.int64),
         )
+
+    def mark(self, fp: int) -> None:
+        """Enter a fingerprint from Python."""
+        if self.hashes[0]:
+            unmarked(self.table, np.uint64(fp), self.hashes[0])
+        else:
+            unseen(self.table, np.uint64(fp))
 
 
 @dataclass
@@ -219,11 +235,11 @@ class Shard:
         tuples = store.tuples
         if tuples.shape[0] > 1:
             tuples = with_room(tuples, int(counters[5]) + candidates)
+        table = store.table
+        if not store.hashes[0]:
+            table = with_room(table, int(counters[0] + counters[1]) + candidates)
         self.store = Store(
-            with_room(store.table, int(counters[0] + counters[1]) + candidates),
-            longer(store.parent, indices),
-            longer(store.code, indices),
-            tuples,
+            table, longer(store.parent, indices), longer(store.code, indices), tuples, store.hashes
         )
         self.following = self.following.resized(int(counters[2]) + candidates + 1, int(counters[2]))
 

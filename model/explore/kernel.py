@@ -86,6 +86,21 @@ def unseen(table, fp):
             p = U0
 
 
+@inline
+def unmarked(bits, fp, hashes):
+    """Set a fingerprint's bits in a Bloom filter; true where one of them was not set."""
+    new = False
+    h = fp
+    for _ in range(hashes):
+        word = slot(h, bits.shape[0])
+        bit = U1 << ((h >> np.uint64(7)) & np.uint64(63))
+        if bits[word] & bit == U0:
+            bits[word] |= bit
+            new = True
+        h = h * np.uint64(6364136223846793005) + np.uint64(1442695040888963407)
+    return new
+
+
 @jit
 def spread(old, new):
     """Enter every fingerprint of a table into a longer one."""

@@ -13,6 +13,7 @@ from .kernel import (
     jit,
     slot,
     special_delta,
+    unmarked,
     unseen,
 )
 from .kernel_channels import queues_after
@@ -142,15 +143,20 @@ def admit(env, kind, rows, block, shard, store, nxt, tuples, desk, stat):
     """Insert one block of candidates into a shard; build rows of those never seen.
 
     Candidates are glanced at by the dozen: their cache misses overlap, and most of them are seen.
+    Where the store has hashes, its table is a Bloom filter and takes some new states for seen.
     stat: 0 states inside, 1 states outside, 2 next rows, 3 new tuples, 4 indices given.
     """
     count, shards, glance = block.counts[shard], block.counts.shape[0], desk.glance
+    hashes = store.hashes[0]
     for at in range(count):
         if at % glance.shape[0] == 0:
             for ahead in range(at, min(at + glance.shape[0], count)):
                 glance[ahead - at] = store.table[slot(block.fp[shard, ahead], store.table.shape[0])]
         fp = block.fp[shard, at]
-        if glance[at % glance.shape[0]] == fp or not unseen(store.table, fp):
+        if hashes != 0:
+            if not unmarked(store.table, fp, hashes):
+                continue
+        elif glance[at % glance.shape[0]] == fp or not unseen(store.table, fp):
             continue
         r, code = block.row[shard, at], block.code[shard, at]
         index, to = stat[4], stat[2]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from .bitstate import Bits
 from .world import Global, Move
 
 
@@ -75,6 +76,7 @@ class Result:
     coverage: dict[str, int] = field(default_factory=dict)
     never_fired: tuple[str, ...] = ()
     eventually: tuple[Eventually, ...] = ()
+    bits: Bits | None = None
     statistics: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..actor import Broken, Fifo, Kind, Model, Property, Receive, Soup, Step
+from ..actor import Bag, Broken, Fifo, Kind, Model, Property, Receive, Soup, Step
 from .arrays import (
     BAD,
     DISABLED,
@@ -28,7 +28,9 @@ from .arrays import (
 )
 from .canonical import MASK, hash64
 from .facts import COST, FLAG, NOTE, SPECIAL
+from .kernel import DROP_BASE, RESET_BASE
 from .naive import group, verdicts_on_step
+from .world import Drop, Move, Reset
 
 
 class Impure(AssertionError):
@@ -345,6 +347,15 @@ class Tables:
             return
         after = self.queue(link, (*messages, mid))
         self.arrays.queue_push[qid, mid] = after
+
+    def move(self, code: int) -> Move:
+        """What the code of a transition stands for: a step, a lost message, a broken connection."""
+        if code > 0:
+            lid, event, _ = self.results[code]
+            return Move(self.locals[lid][0], event)
+        if code > RESET_BASE and isinstance(self.model.network, Bag):
+            return Move(None, Drop(self.messages[DROP_BASE - code]))
+        return Move(None, Reset(*self.links[RESET_BASE - code]))
 
     def hits_settled(self, names: set[str]) -> None:
         """Stop reporting steps that reach `sometimes` properties already reached."""
