@@ -58,6 +58,13 @@ STORAGE_MUTANTS: dict[str, StorageMutant] = {
             "logged-rows-once",
         ),
         StorageMutant(
+            "lsn-before-rows",
+            "The LSN is written after the rows, and nothing makes the disk keep that order.",
+            "S4 §4, D3",
+            Options(records=1, overrules=0, checkpoints=0, marking=Marking.LOOSE),
+            "marks-are-true",
+        ),
+        StorageMutant(
             "lsn-without-term",
             "A record is taken for redone because the file's LSN is not below its own.",
             "S4 §4, H2",
@@ -75,11 +82,11 @@ STORAGE_MUTANTS: dict[str, StorageMutant] = {
             "logged-rows-once",
         ),
         StorageMutant(
-            "lsn-before-rows",
-            "The LSN is written after the rows, and nothing makes the disk keep that order.",
-            "S4 §4, D3",
-            Options(records=1, overrules=0, checkpoints=0, marking=Marking.LOOSE),
-            "marks-are-true",
+            "no-rollback",
+            "Rows written before commit stay when their record is overruled.",
+            "S4 §4, W5, V2",
+            Options(tables=2, checkpoints=0, marking=Marking.ATOMIC, rollback=False),
+            "overruled-rows-gone",
         ),
         StorageMutant(
             "lsn-lowered-late",
@@ -87,13 +94,6 @@ STORAGE_MUTANTS: dict[str, StorageMutant] = {
             "V2, V4",
             Options(records=1, checkpoints=0, lower_first=False),
             "marks-are-true",
-        ),
-        StorageMutant(
-            "no-rollback",
-            "Rows written before commit stay when their record is overruled.",
-            "S4 §4, W5, V2",
-            Options(tables=2, checkpoints=0, marking=Marking.ATOMIC, rollback=False),
-            "overruled-rows-gone",
         ),
         StorageMutant(
             "data-before-log",
