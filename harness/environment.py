@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from .verdict import Provenance
 _ROOT = Path(__file__).resolve().parent.parent
 
 
+@cache
 def provenance() -> Provenance:
-    """Which Delphic this is."""
+    """Which Delphic this is, as it was when first asked."""
     commit = _git("rev-parse", "HEAD")
     return Provenance(
         version=_version(),

@@ -45,7 +45,12 @@ def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
     A run that was cut short proves nothing about recovery, so that liveness is not asked then.
     """
     evidence = evidence_of(run, plan)
-    beyond = _beyond_the_history(run, ending)
+    return decide(evidence, plan, ending, sealed=journal.seal_of(run.journal) is not None)
+
+
+def decide(evidence: Evidence, plan: Plan, ending: Ending, *, sealed: bool) -> RunVerdict:
+    """Check evidence, wherever it comes from."""
+    beyond = _beyond_the_history(ending, sealed=sealed)
     names = WORKLOADS[plan.workload["name"]].checkers
     if _CUT_SHORT.intersection(verdict.checker for verdict in beyond):
         names = tuple(name for name in names if name != LIVENESS.name)
@@ -90,7 +95,7 @@ def trace_of(run: RunDir, alias: str) -> list[dict[str, Any]]:
     return records
 
 
-def _beyond_the_history(run: RunDir, ending: Ending) -> list[Verdict]:
+def _beyond_the_history(ending: Ending, *, sealed: bool) -> list[Verdict]:
     """What makes a run inconclusive whatever its clients saw."""
     found = []
     if ending.error is not None:
@@ -102,7 +107,7 @@ def _beyond_the_history(run: RunDir, ending: Ending) -> list[Verdict]:
     if ending.died:
         deaths = ", ".join(f"{alias} ({how})" for alias, how in ending.died)
         found.append(_inconclusive(DIED, f"Members ended by themselves: {deaths}. See their logs."))
-    if journal.seal_of(run.journal) is None:
+    if not sealed:
         found.append(
             _inconclusive(
                 SEAL, "The history was never sealed: its writer was killed, or could not."

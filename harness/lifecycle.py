@@ -10,7 +10,6 @@ import asyncio
 import os
 import shutil
 import signal
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-import uvloop
 
 from .environment import environment
 from .errors import DelphicError, HistoryError, WorldError
@@ -84,10 +82,11 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     diary = Journal(run.journal)
     diary.write("planned")
     lease = Lease(run.path)
-    cluster = TARGETS[plan.target].cluster(plan.setup, SYSTEMS[plan.system], run, lease)
+    target, system = TARGETS[plan.target], SYSTEMS[plan.system]
+    cluster = target.cluster(plan.setup, system, run, lease, plan.seed)
     show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
     left: DelphicError | None = None
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with cluster.watched(), asyncio.Runner(loop_factory=cluster.new_loop) as runner:
         try:
             ending, world = runner.run(_live(_Life(plan, run, diary, cluster, show)))
         except asyncio.CancelledError:
@@ -123,10 +122,10 @@ def _judged(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
 
 async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     """Up, run, seal. What is up afterwards is the caller's to take down."""
-    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), time.monotonic_ns()
+    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), life.cluster.now_ns()
     stop = asyncio.Event()
     with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life.show):
-        recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
+        recorder = Recorder(stream, lambda: life.cluster.now_ns() - start_ns)
         running = Run(life.plan, life.cluster, recorder)
         world: DelphicError | None = None
         why: str | None = "a bug of Delphic ended it"

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ..impl.runtime import ClientRuntime, Runtime
 from .op import OpType
 
 Option = str | int | float | bool
@@ -91,5 +92,16 @@ class System(Protocol):
     def bulk(self, home: Path) -> list[Path]:
         """What a member keeps below its home that nobody needs once the run has passed."""
 
-    async def open(self, site: Site, timeout_s: float) -> Connection | None:
-        """Connect and be greeted; None if that takes too long or is refused."""
+    async def program(self, setup: Setup, alias: str, home: Path, runtime: Runtime) -> None:
+        """Run a member inside this process, in a simulated world, until it ends.
+
+        Its configuration files are on the runtime's disk. Raises what ends a member.
+        """
+
+    async def open(
+        self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
+    ) -> Connection | None:
+        """Connect and be greeted; None if that takes too long or is refused.
+
+        Without a `runtime` over real sockets.
+        """

@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import uvloop
 
 from .config import ConfigError, NodeConfig, load
-from .data_node import DataNode, NodeFailedError
+from .data_node import DataNode, NodeFailedError, run_node
 from .memory import collect_rarely, keep_freed_memory
 from .raft.transport import Address
 from .runtime_asyncio import real_runtime
@@ -61,17 +62,15 @@ async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace)
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_die)
     dial = dict(options.dial)
-    node = DataNode(config, real_runtime(disk), dial=dial, reuse_port=options.reuse_port)
+    started = partial(_obey_signals, loop)
+    await run_node(
+        config, real_runtime(disk), dial=dial, reuse_port=options.reuse_port, started=started
+    )
+
+
+def _obey_signals(loop: asyncio.AbstractEventLoop, node: DataNode) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
-    try:
-        await node.open()
-    except BaseException:
-        await node.close()
-        raise
-    log.info("%s listens at %s:%d", config.alias, config.site.host, config.site.port)
-    await node.run()
-    log.info("%s stopped", config.alias)
 
 
 def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
+from ...impl.data_node import run_node
+from ...impl.runtime import ClientRuntime, Runtime
 from ..system import Option, Setup, Site
 from .rows import RowConnection, open_connection
 
@@ -73,8 +75,17 @@ class HaStream:
     def bulk(self, home: Path) -> list[Path]:
         return [home / "data", home / "log"]
 
-    async def open(self, site: Site, timeout_s: float) -> RowConnection | None:
-        return await open_connection(site, GROUP, timeout_s)
+    async def program(self, setup: Setup, alias: str, home: Path, runtime: Runtime) -> None:
+        def read(path: str) -> bytes | None:
+            return runtime.disk.read(str(home / path))
+
+        config = load_config(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
+        await run_node(config, runtime)
+
+    async def open(
+        self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
+    ) -> RowConnection | None:
+        return await open_connection(site, GROUP, timeout_s, runtime)
 
 
 def _placed(

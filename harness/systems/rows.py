@@ -8,6 +8,7 @@ import pyarrow as pa
 from ...impl.client import functions
 from ...impl.client.connection import Connection
 from ...impl.client.errors import NOT_LEADER, TABLE_EXISTS, RequestError
+from ...impl.runtime import ClientRuntime
 from ..op import OpType
 from ..system import Answer, Site, Status
 
@@ -92,10 +93,13 @@ class RowConnection:
                 raise AssertionError(f"the system has no operation {f!r}")
 
 
-async def open_connection(site: Site, group: int, timeout_s: float) -> RowConnection | None:
+async def open_connection(
+    site: Site, group: int, timeout_s: float, runtime: ClientRuntime | None = None
+) -> RowConnection | None:
     """Connect to a data node; None if it does not greet in time."""
+    wait_s = max(0.0, timeout_s)
     try:
-        connection = await Connection.open(site.host, site.port, timeout_s=max(0.0, timeout_s))
+        connection = await Connection.open(site.host, site.port, timeout_s=wait_s, runtime=runtime)
     except RequestError:
         return None
     return RowConnection(connection, group)

@@ -2,6 +2,10 @@
 
 import asyncio
 import socket
+import time
+from contextlib import AbstractContextManager, nullcontext
+
+import uvloop
 
 from ..errors import WorldError
 from ..leases import Lease
@@ -40,6 +44,15 @@ class LocalCluster:
     @property
     def members(self) -> tuple[str, ...]:
         return self._setup.members
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        return uvloop.new_event_loop()
+
+    def watched(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def now_ns(self) -> int:
+        return time.monotonic_ns()
 
     async def up(self) -> None:
         for alias in self.members:
@@ -158,7 +171,9 @@ class Local:
         {Capability.CUT, Capability.DELAY, Capability.RATE, Capability.KILL, Capability.PAUSE}
     )
 
-    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> LocalCluster:
+    def cluster(
+        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
+    ) -> LocalCluster:
         return LocalCluster(setup, system, run, lease)
 
 

@@ -1,5 +1,7 @@
 """Where members live, and what can be done to them there."""
 
+import asyncio
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import Protocol
 
@@ -34,6 +36,15 @@ class Cluster(Protocol):
 
     @property
     def members(self) -> tuple[str, ...]: ...
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        """The event loop in which the harness and everything here is to run."""
+
+    def watched(self) -> AbstractContextManager[None]:
+        """Holds as long as the loop runs."""
+
+    def now_ns(self) -> int:
+        """The clock by which histories are written: nanoseconds since some fixed moment."""
 
     async def up(self) -> None:
         """Start everything and wait until every member answers. Raises WorldError."""
@@ -72,5 +83,7 @@ class Target(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
-    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> Cluster:
-        """A group that is not up yet."""
+    def cluster(
+        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
+    ) -> Cluster:
+        """A group that is not up yet. `seed` decides what the target leaves to chance."""

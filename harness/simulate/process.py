@@ -1,0 +1,143 @@
+"""A simulated process: what runs in it, whether it runs, and every effect that it has."""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context, ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from .loop import SimLoop, SimTask
+
+T = TypeVar("T")
+
+CURRENT: ContextVar["Process | None"] = ContextVar("process", default=None)
+"""The process whose code runs. Tasks and callbacks inherit it as they inherit any context."""
+
+HELD_TASKS_MIN = 64
+
+
+class Crashed(BaseException):
+    """This process is dead. Nothing may catch it: what follows has no effect anyway."""
+
+
+class Handle:
+    """A callback in a queue; asyncio's handles in all but ancestry."""
+
+    __slots__ = ("args", "callback", "context", "is_cancelled", "process", "when_ns")
+
+    def __init__(
+        self,
+        process: "Process",
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: Context,
+        when_ns: int = 0,
+    ) -> None:
+        self.process = process
+        self.callback: Callable[..., object] | None = callback
+        self.args = args
+        self.context = context
+        self.when_ns = when_ns
+        self.is_cancelled = False
+
+    def cancel(self) -> None:
+        self.is_cancelled = True
+        self.callback, self.args = None, ()
+
+    def cancelled(self) -> bool:
+        return self.is_cancelled
+
+    def when(self) -> float:
+        """Seconds, as `loop.time()` counts them."""
+        return self.when_ns / 1e9
+
+
+class Process:
+    """One incarnation of a process. Its callbacks run in order; the loop picks whose turn it is.
+
+    It is alive until it is killed or ends. A paused one keeps its callbacks and its timers, and
+    runs them once it is resumed.
+    """
+
+    def __init__(self, loop: "SimLoop", name: str, incarnation: int, seed: str) -> None:
+        self.loop = loop
+        self.name = name
+        self.incarnation = incarnation
+        self.chance = random.Random(f"{seed}/{name}/{incarnation}")
+        self.is_alive = True
+        self.is_paused = False
+        self.is_buried = False
+        """Whether the loop still has to unwind the coroutines of a dead process."""
+        self.effects = 0
+        """How many effects on the world were begun."""
+        self.crash_at: tuple[int, bool] | None = None
+        """A crash point: the number of the effect, and whether it happens before the crash."""
+        self.last_effect = ""
+        self.queue: deque[Handle] = deque()
+        self.context = Context()
+        self.context.run(CURRENT.set, self)
+        self._ends: list[Callable[[], None]] = []
+        self._tasks: list[SimTask] = []
+        self._tasks_kept = HELD_TASKS_MIN
+
+    def call(self, callback: Callable[..., object], *args: Any) -> None:
+        """Run it soon, in this process; forgotten if it is dead."""
+        if self.is_alive:
+            self.loop.enqueue(Handle(self, callback, args, self.context))
+
+    def call_after(self, delay_ns: int, callback: Callable[..., object], *args: Any) -> Handle:
+        """Run it in this process after so much of the world's time, unless it is dead by then."""
+        return self.loop.enqueue_at(
+            self.loop.now_ns + max(0, delay_ns), Handle(self, callback, args, self.context)
+        )
+
+    def effect(self, kind: str, detail: str, do: Callable[[], T]) -> T:
+        """Do something to the world; here is where crash points bite. Raises Crashed."""
+        if not self.is_alive:
+            raise Crashed
+        self.effects += 1
+        if self.crash_at is None or self.effects != self.crash_at[0]:
+            return do()
+        self.last_effect = f"{'after' if self.crash_at[1] else 'before'} {kind} {detail}".rstrip()
+        if self.crash_at[1]:
+            do()
+        self.kill()
+        raise Crashed
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Have the world do something when this process dies."""
+        self._ends.append(callback)
+
+    def kill(self) -> None:
+        """End at once: nothing of it runs any more. May be called twice."""
+        if not self.is_alive:
+            return
+        self.is_alive = False
+        self.queue.clear()
+        ends, self._ends = self._ends, []
+        for end in ends:
+            end()
+        self.loop.bury(self)
+
+    def pause(self) -> None:
+        """Run nothing until `resume`."""
+        self.is_paused = True
+        self.loop.suspend(self)
+
+    def resume(self) -> None:
+        """Run what has waited."""
+        self.is_paused = False
+        self.loop.wake(self)
+
+    def hold(self, task: "SimTask") -> None:
+        """Keep a task alive as long as it is not done: the collector must not decide anything."""
+        self._tasks.append(task)
+        if len(self._tasks) > self._tasks_kept:
+            self._tasks = [one for one in self._tasks if not one.done()]
+            self._tasks_kept = max(HELD_TASKS_MIN, 2 * len(self._tasks))
+
+    def pending(self) -> "list[SimTask]":
+        """Its tasks that are not done, oldest first."""
+        self._tasks = [one for one in self._tasks if not one.done()]
+        return self._tasks

@@ -1,0 +1,163 @@
+"""Members in a simulated world: virtual time, and every decision from a seed."""
+
+import asyncio
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from ..errors import WorldError
+from ..leases import Lease
+from ..rundir import RunDir
+from ..simulate.world import World
+from ..system import Connection, Setup, Site, System
+from .links import Links, Probes, pairs
+from .target import Capability, ProcessState
+
+PORT = 8848
+HOME = Path("/node")
+"""Where a member lives on its own simulated disk."""
+
+READY_S = 15.0
+_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
+
+
+class SimCluster:
+    """A group in a world of its own."""
+
+    def __init__(self, setup: Setup, system: System, seed: int, run: RunDir | None) -> None:
+        """With a run directory, `down` leaves there what members wrote."""
+        self.world = World(str(seed), setup.members)
+        self._setup = setup
+        self._system = system
+        self._run = run
+        self._runtime = self.world.client_runtime()
+        self._sites = {
+            alias: Site(alias, f"10.0.0.{number}", PORT)
+            for number, alias in enumerate(setup.members, start=1)
+        }
+        self._crash_points: dict[str, tuple[int, bool]] = {}
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return self._setup.members
+
+    def new_loop(self) -> asyncio.AbstractEventLoop:
+        return self.world.loop
+
+    def watched(self) -> AbstractContextManager[None]:
+        return self.world.watched()
+
+    def now_ns(self) -> int:
+        return self.world.now_ns()
+
+    async def up(self) -> None:
+        for alias in self.members:
+            disk = self.world.hosts[alias].disk
+            for name, text in self._system.files(self._setup, self._sites, HOME).items():
+                disk.write_file(str(HOME / name), text.encode())
+            self._boot(alias)
+        ready = await asyncio.gather(*(self._answers(alias) for alias in self.members))
+        for alias, answers in zip(self.members, ready, strict=True):
+            if not answers:
+                raise WorldError(
+                    f"does not answer after its start: {self._last(alias)}", node=alias
+                )
+
+    async def down(self) -> None:
+        self.world.end()
+        # The dead are unwound before anything else runs.
+        await asyncio.sleep(0)
+        if self._run is not None:
+            self._export(self._run)
+        if self.world.loop.complaints:
+            raise AssertionError("; ".join(self.world.loop.complaints))
+
+    def _export(self, run: RunDir) -> None:
+        for alias, host in self.world.hosts.items():
+            if alias not in self.members:
+                continue
+            host.disk.export(str(HOME), run.node(alias))
+            run.node_log(alias).write_text("".join(f"{line}\n" for line in host.log))
+
+    def trace(self, alias: str) -> bytes:
+        """What a member has written to its trace file."""
+        return self.world.hosts[alias].disk.tree().get(str(HOME / "trace.jsonl"), b"")
+
+    async def set_links(self, links: Links) -> None:
+        self.world.net.set_links(links)
+
+    async def probe(self, links: Links) -> Probes:
+        wanted = pairs(self.members)
+        seconds = await asyncio.gather(*(self.world.net.probe(a, b) for a, b in wanted))
+        return dict(zip(wanted, seconds, strict=True))
+
+    async def set_process(self, alias: str, state: ProcessState) -> None:
+        before = self.process_state(alias)
+        match state:
+            case ProcessState.DEAD:
+                self.world.kill(alias)
+            case ProcessState.PAUSED:
+                self.world.pause(alias)
+            case ProcessState.RUNNING if before is ProcessState.PAUSED:
+                self.world.resume(alias)
+            case ProcessState.RUNNING if before is ProcessState.DEAD:
+                self._boot(alias)
+                await self._answers(alias)
+
+    def process_state(self, alias: str) -> ProcessState:
+        host = self.world.hosts[alias]
+        if host.process is None or not host.is_up:
+            return ProcessState.DEAD
+        return ProcessState.PAUSED if host.process.is_paused else ProcessState.RUNNING
+
+    def deaths(self) -> list[tuple[str, str]]:
+        found = list(self.world.deaths)
+        self.world.deaths.clear()
+        return found
+
+    async def open(self, alias: str, timeout_s: float) -> Connection | None:
+        return await self._system.open(self._sites[alias], timeout_s, self._runtime)
+
+    def _boot(self, alias: str) -> None:
+        program = partial(self._system.program, self._setup, alias, HOME)
+        self.world.boot(alias, program, crash_at=self._crash_points.pop(alias, None))
+
+    async def _answers(self, alias: str) -> bool:
+        """Wait until the member greets a client; False if it ends, or takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_S
+        while (left_s := deadline - loop.time()) > 0:
+            connection = await self.open(alias, min(left_s, _ASK_S))
+            if connection is not None:
+                connection.close()
+                return True
+            if self.process_state(alias) is ProcessState.DEAD:
+                return False
+            await asyncio.sleep(_ASK_AGAIN_S)
+        return False
+
+    def _last(self, alias: str) -> str:
+        return next(iter(reversed(self.world.hosts[alias].log)), "it wrote nothing")
+
+
+class Sim:
+    """The target `sim`."""
+
+    name = "sim"
+    capabilities = frozenset(
+        {
+            Capability.CUT,
+            Capability.DELAY,
+            Capability.RATE,
+            Capability.KILL,
+            Capability.PAUSE,
+        }
+    )
+
+    def cluster(
+        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
+    ) -> SimCluster:
+        return SimCluster(setup, system, seed, run)
+
+
+SIM = Sim()

@@ -1,0 +1,194 @@
+"""The deterministic loop: virtual time, order within a process, chance between processes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+from delphic.harness.simulate.loop import Deadlock, SimLoop, Standstill
+from delphic.harness.simulate.process import Crashed, Process
+
+T = TypeVar("T")
+
+
+def run(work: Callable[[SimLoop], Awaitable[T]], seed: str = "1") -> T:
+    loop = SimLoop(seed)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(_started(work, loop))
+
+
+async def _started(work: Callable[[SimLoop], Awaitable[T]], loop: SimLoop) -> T:
+    return await work(loop)
+
+
+def process(loop: SimLoop, name: str) -> Process:
+    return Process(loop, name, 1, loop.seed)
+
+
+def test_time_jumps_to_the_next_timer() -> None:
+    async def work(loop: SimLoop) -> list[int]:
+        seen = []
+        for seconds in (3600.0, 0.25):
+            await asyncio.sleep(seconds)
+            seen.append(loop.now_ns)
+        return seen
+
+    assert run(work) == [3_600_000_000_000, 3_600_250_000_000]
+
+
+def test_a_timeout_is_one_of_virtual_time() -> None:
+    async def work(loop: SimLoop) -> float:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(30):
+                await loop.create_future()
+        return loop.time()
+
+    assert run(work) == pytest.approx(30, abs=1e-6)
+
+
+def interleaving(seed: str) -> str:
+    async def work(loop: SimLoop) -> str:
+        told: list[str] = []
+        for name in "abc":
+            one = process(loop, name)
+            for number in range(3):
+                one.call(told.append, f"{name}{number}")
+        await asyncio.sleep(1)
+        return " ".join(told)
+
+    return run(work, seed)
+
+
+def test_a_seed_decides_how_processes_interleave() -> None:
+    found = {interleaving(str(seed)) for seed in range(30)}
+    assert len(found) > 20
+    assert all(interleaving(str(seed)) in found for seed in range(5))
+
+
+def test_inside_a_process_order_is_kept() -> None:
+    for seed in range(10):
+        words = interleaving(str(seed)).split()
+        assert all([w for w in words if w[0] == n] == [f"{n}{i}" for i in range(3)] for n in "abc")
+
+
+def test_tasks_belong_to_the_process_that_made_them() -> None:
+    async def work(loop: SimLoop) -> list[str]:
+        told: list[str] = []
+        one = process(loop, "n1")
+
+        async def child() -> None:
+            await asyncio.sleep(1)
+            told.append("child")
+
+        async def parent() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(child())
+                group.create_task(child())
+            told.append("parent")
+
+        one.call(lambda: loop.create_task(parent()))
+        await asyncio.sleep(0.5)
+        one.pause()
+        await asyncio.sleep(10)
+        assert told == []
+        one.resume()
+        await asyncio.sleep(0.5)
+        return told
+
+    assert run(work) == ["child", "child", "parent"]
+
+
+def test_the_dead_are_unwound_without_any_effect() -> None:
+    async def work(loop: SimLoop) -> tuple[list[str], int]:
+        told: list[str] = []
+        one = process(loop, "n1")
+
+        async def program() -> None:
+            try:
+                await asyncio.sleep(100)
+            finally:
+                told.append("unwound")
+                await asyncio.sleep(1)
+                one.effect("append", "file", lambda: told.append("effect"))
+
+        one.call(lambda: loop.create_task(program()))
+        await asyncio.sleep(1)
+        one.kill()
+        await asyncio.sleep(200)
+        return told, len(one.pending())
+
+    assert run(work) == (["unwound"], 0)
+
+
+@pytest.mark.parametrize(("happens", "told"), [(False, ["a"]), (True, ["a", "b"])])
+def test_a_crash_point_is_before_or_after_an_effect(happens: bool, told: list[str]) -> None:
+    async def work(loop: SimLoop) -> list[str]:
+        done: list[str] = []
+        one = process(loop, "n1")
+        one.crash_at = (2, happens)
+
+        def act() -> None:
+            for word in "abc":
+                one.effect("append", word, lambda word=word: done.append(word))
+
+        one.call(act)
+        await asyncio.sleep(1)
+        assert not one.is_alive
+        assert one.last_effect == f"{'after' if happens else 'before'} append b"
+        with pytest.raises(Crashed):
+            one.effect("append", "d", lambda: done.append("d"))
+        return done
+
+    assert run(work) == told
+
+
+def test_an_error_in_the_harness_ends_the_run() -> None:
+    async def work(loop: SimLoop) -> None:
+        loop.call_soon(lambda: 1 / 0)
+        await asyncio.sleep(1)
+
+    with pytest.raises(ZeroDivisionError):
+        run(work)
+
+
+def test_an_error_elsewhere_is_told_to_the_world() -> None:
+    async def work(loop: SimLoop) -> list[str]:
+        heard: list[str] = []
+        loop.failed = lambda one, error: heard.append(f"{one.name}: {error}")
+        process(loop, "n1").call(lambda: 1 / 0)
+        await asyncio.sleep(1)
+        return heard
+
+    assert run(work) == ["n1: division by zero"]
+
+
+def test_waiting_for_nothing_is_an_error() -> None:
+    async def work(loop: SimLoop) -> None:
+        await loop.create_future()
+
+    with pytest.raises(Deadlock, match="nothing is due any more at 0 ns"):
+        run(work)
+
+
+def test_a_world_that_stands_still_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("delphic.harness.simulate.loop.STANDSTILL_MAX", 1_000)
+
+    async def work(loop: SimLoop) -> None:
+        def again() -> None:
+            loop.call_soon(again)
+
+        again()
+        await asyncio.sleep(1)
+
+    with pytest.raises(Standstill, match="1,000 callbacks at 0 ns"):
+        run(work)
+
+
+def test_tasks_have_numbers_for_hashes() -> None:
+    async def work(loop: SimLoop) -> list[int]:
+        tasks = [loop.create_task(asyncio.sleep(0)) for _ in range(3)]
+        await asyncio.gather(*tasks)
+        return [hash(task) for task in tasks]
+
+    first, second, third = run(work)
+    assert (second - first, third - second) == (1, 1)
