@@ -1,6 +1,6 @@
 """What came of a run: its files checked, one verdict, one exit code, one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -81,18 +81,23 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
 
 def trace_of(run: RunDir, alias: str) -> list[dict[str, Any]]:
     """A member's trace records, but for a line that a kill cut short."""
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    records: list[dict[str, Any]] = []
     try:
         with run.node_trace(alias).open("rb") as stream:
-            for line in stream:
-                try:
-                    records.append(decoder.decode(line))
-                except msgspec.DecodeError:
-                    continue
+            return records(stream)
     except FileNotFoundError:
         return []
-    return records
+
+
+def records(lines: Iterable[bytes]) -> list[dict[str, Any]]:
+    """The records of a trace; a line that is none was cut short by a kill."""
+    decoder = msgspec.json.Decoder(dict[str, Any])
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        try:
+            found.append(decoder.decode(line))
+        except msgspec.DecodeError:
+            continue
+    return found
 
 
 def _beyond_the_history(ending: Ending, *, sealed: bool) -> list[Verdict]:

@@ -1,6 +1,6 @@
 """What is under test, as the harness sees it: how it is configured, started and asked."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,6 +70,13 @@ class Connection(Protocol):
         """Give the connection up; nothing that is still open gets an answer."""
 
 
+class Member(Protocol):
+    """A member that runs inside this process."""
+
+    def inspect(self) -> dict[str, Any]:
+        """What it has in memory, for people and for tests; plain JSON."""
+
+
 class System(Protocol):
     """A system under test."""
 
@@ -92,7 +99,14 @@ class System(Protocol):
     def bulk(self, home: Path) -> list[Path]:
         """What a member keeps below its home that nobody needs once the run has passed."""
 
-    async def program(self, setup: Setup, alias: str, home: Path, runtime: Runtime) -> None:
+    async def program(
+        self,
+        setup: Setup,
+        alias: str,
+        home: Path,
+        started: Callable[[Member], None],
+        runtime: Runtime,
+    ) -> None:
         """Run a member inside this process, in a simulated world, until it ends.
 
         Its configuration files are on the runtime's disk. Raises what ends a member.

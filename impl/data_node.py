@@ -199,6 +199,11 @@ class DataNode:
         if not self._end.done():
             self._end.set_exception(NodeFailedError(reason))
 
+    def inspect(self) -> dict[str, Any]:
+        """What this node has in memory, for tools that hold it in their own process."""
+        groups = {str(group_id): group.inspect() for group_id, group in self._groups.items()}
+        return {"incarnation": self._incarnation, "groups": groups}
+
     # Visitors.
 
     def _welcome(self) -> Channel:
@@ -353,31 +358,6 @@ class DataNode:
     def _forward_lost(self, call_id: int) -> None:
         answer, _ = self._forwarded.pop(call_id)
         answer(RequestError(INDETERMINATE, False, "the leader gave no answer"))
-
-
-async def run_node(
-    config: NodeConfig,
-    runtime: Runtime,
-    *,
-    dial: Mapping[str, Address] | None = None,
-    reuse_port: bool = False,
-    started: Callable[[DataNode], None] | None = None,
-) -> None:
-    """Run a data node until it is stopped; raises ConfigError, OSError or NodeFailedError.
-
-    `started` gets it before it opens anything.
-    """
-    node = DataNode(config, runtime, dial=dial, reuse_port=reuse_port)
-    if started is not None:
-        started(node)
-    try:
-        await node.open()
-    except BaseException:
-        await node.close()
-        raise
-    log.info("%s listens at %s:%d", config.alias, config.site.host, config.site.port)
-    await node.run()
-    log.info("%s stopped", config.alias)
 
 
 def next_incarnation(disk: Disk, folder: str) -> int:

@@ -13,7 +13,8 @@ from typing import Any
 import uvloop
 
 from .config import ConfigError, NodeConfig, load
-from .data_node import DataNode, NodeFailedError, run_node
+from .data_node import DataNode, NodeFailedError
+from .launch import run_node
 from .memory import collect_rarely, keep_freed_memory
 from .raft.transport import Address
 from .runtime_asyncio import real_runtime

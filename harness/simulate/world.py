@@ -30,6 +30,12 @@ class Host:
     starts: int = 0
     log: list[str] = field(default_factory=list)
 
+    first: Process | None = None
+
+    def first_effects(self) -> int:
+        """How many effects its first process had."""
+        return 0 if self.first is None else self.first.effects
+
     @property
     def is_up(self) -> bool:
         return self.process is not None and self.process.is_alive
@@ -78,6 +84,7 @@ class World:
         process = Process(self.loop, name, host.starts, self._seed)
         process.crash_at = crash_at
         host.process = process
+        host.first = host.first or process
         runtime = Runtime(
             clock=SimClock(host.clock, process),
             network=self.net.of(process),

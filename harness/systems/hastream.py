@@ -1,15 +1,15 @@
 """Delphic's own HA stream table: how its data nodes are configured, started and asked."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
-from ...impl.data_node import run_node
+from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
-from ..system import Option, Setup, Site
+from ..system import Member, Option, Setup, Site
 from .rows import RowConnection, open_connection
 
 GROUP = 2
@@ -75,12 +75,19 @@ class HaStream:
     def bulk(self, home: Path) -> list[Path]:
         return [home / "data", home / "log"]
 
-    async def program(self, setup: Setup, alias: str, home: Path, runtime: Runtime) -> None:
+    async def program(
+        self,
+        setup: Setup,
+        alias: str,
+        home: Path,
+        started: Callable[[Member], None],
+        runtime: Runtime,
+    ) -> None:
         def read(path: str) -> bytes | None:
             return runtime.disk.read(str(home / path))
 
         config = load_config(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
-        await run_node(config, runtime)
+        await run_node(config, runtime, started=started)
 
     async def open(
         self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None

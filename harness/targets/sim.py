@@ -1,21 +1,26 @@
 """Members in a simulated world: virtual time, and every decision from a seed."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from ..errors import WorldError
 from ..leases import Lease
 from ..rundir import RunDir
 from ..simulate.world import World
-from ..system import Connection, Setup, Site, System
+from ..system import Connection, Member, Setup, Site, System
 from .links import Links, Probes, pairs
 from .target import Capability, ProcessState
 
 PORT = 8848
 HOME = Path("/node")
 """Where a member lives on its own simulated disk."""
+
+CrashPoint = tuple[int, bool]
+"""The number of an effect, from 1 on, and whether it happens before the crash."""
 
 READY_S = 15.0
 _ASK_S, _ASK_AGAIN_S = 1.0, 0.02
@@ -24,8 +29,18 @@ _ASK_S, _ASK_AGAIN_S = 1.0, 0.02
 class SimCluster:
     """A group in a world of its own."""
 
-    def __init__(self, setup: Setup, system: System, seed: int, run: RunDir | None) -> None:
-        """With a run directory, `down` leaves there what members wrote."""
+    def __init__(
+        self,
+        setup: Setup,
+        system: System,
+        seed: int,
+        run: RunDir | None = None,
+        crash: Mapping[str, CrashPoint] | None = None,
+    ) -> None:
+        """With a run directory, `down` leaves there what members wrote.
+
+        `crash`: at which effect the first process of a member is to crash.
+        """
         self.world = World(str(seed), setup.members)
         self._setup = setup
         self._system = system
@@ -35,7 +50,8 @@ class SimCluster:
             alias: Site(alias, f"10.0.0.{number}", PORT)
             for number, alias in enumerate(setup.members, start=1)
         }
-        self._crash_points: dict[str, tuple[int, bool]] = {}
+        self._crash = dict(crash or {})
+        self._members: dict[str, Member] = {}
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -79,6 +95,19 @@ class SimCluster:
             host.disk.export(str(HOME), run.node(alias))
             run.node_log(alias).write_text("".join(f"{line}\n" for line in host.log))
 
+    def inspect(self) -> dict[str, dict[str, Any] | None]:
+        """What each member has in memory; None for one that is not up."""
+        return {
+            alias: self._members[alias].inspect()
+            if alias in self._members and self.world.hosts[alias].is_up
+            else None
+            for alias in self.members
+        }
+
+    def effects(self) -> dict[str, int]:
+        """How many effects the first process of each member had so far."""
+        return {alias: self.world.hosts[alias].first_effects() for alias in self.members}
+
     def trace(self, alias: str) -> bytes:
         """What a member has written to its trace file."""
         return self.world.hosts[alias].disk.tree().get(str(HOME / "trace.jsonl"), b"")
@@ -119,8 +148,10 @@ class SimCluster:
         return await self._system.open(self._sites[alias], timeout_s, self._runtime)
 
     def _boot(self, alias: str) -> None:
-        program = partial(self._system.program, self._setup, alias, HOME)
-        self.world.boot(alias, program, crash_at=self._crash_points.pop(alias, None))
+        self._members.pop(alias, None)
+        started = partial(self._members.__setitem__, alias)
+        program = partial(self._system.program, self._setup, alias, HOME, started)
+        self.world.boot(alias, program, crash_at=self._crash.pop(alias, None))
 
     async def _answers(self, alias: str) -> bool:
         """Wait until the member greets a client; False if it ends, or takes too long."""

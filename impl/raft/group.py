@@ -18,7 +18,7 @@ from ..runtime import Runtime
 from ..site import Site
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
-from ..trace import GroupTrace, TraceFile, Uid
+from ..trace import GroupTrace, TraceFile, Uid, entry_digest
 from ..wire import PeerMessage
 from .alarms import Alarms
 from .core import Core
@@ -41,6 +41,9 @@ from .wal import Wal
 APPLY_ENTRIES_MAX = 512
 APPLY_BYTES_MAX = 8 << 20
 """Applied in one turn, so that a long log does not keep heartbeats waiting."""
+
+INSPECTED_ENTRIES = 8
+"""How much of the end of a log `inspect` shows."""
 
 FRAME_SLACK_BYTES = 4096
 """What surrounds a batch in a frame, generously."""
@@ -173,6 +176,14 @@ class Group:
             "last": core.log.last_index,
             "tables": self._tables.summary(),
         }
+
+    def inspect(self) -> dict[str, Any]:
+        """The status, the vote, and the end of the log."""
+        core = self._core
+        log, last = core.log, core.log.last_index
+        shown = range(max(1, last - INSPECTED_ENTRIES + 1), last + 1)
+        entries = [entry_digest(index, log.entry(index)) for index in shown]
+        return self.status() | {"vote": core.vote, "entries": entries}
 
     def start(self) -> None:
         """Begin to take part."""

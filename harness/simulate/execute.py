@@ -1,0 +1,130 @@
+"""(Plan) → history, traces and verdict, in a simulated world and in memory."""
+
+import asyncio
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..evidence import Evidence
+from ..history import load
+from ..judgement import Ending, decide, records
+from ..op import Op
+from ..plan import Plan
+from ..recorder import Recorder
+from ..run import Run
+from ..systems import SYSTEMS
+from ..targets.sim import CrashPoint, SimCluster
+from ..verdict import RunVerdict
+from .loop import SimLoop
+
+STARTED = "1970-01-01T00:00:00Z"
+"""When every simulated world begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """One simulated run. The same plan gives the same history and the same traces."""
+
+    plan: Plan
+    verdict: RunVerdict
+    history: bytes
+    traces: dict[str, bytes]
+    logs: dict[str, list[str]]
+    effects: dict[str, int]
+    """How many effects on the world each member's first process had."""
+    virtual_s: float
+    states: dict[str, dict[str, Any] | None]
+    """What each member had in memory at the end; None for one that was not up."""
+
+
+def simulate_plan(
+    plan: Plan, *, crash: Mapping[str, CrashPoint] | None = None, until: int | None = None
+) -> Simulated:
+    """Run a plan to its end and judge it; touches no file and no clock.
+
+    `crash`: at which of its effects a member is to crash, in its first life. With `until` the world
+    stops right after the op of that index. Raises WorldError where the group never comes up.
+    """
+    cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, crash=crash)
+    stream, loop = io.BytesIO(), cluster.world.loop
+    recorder = _Recorder(stream, cluster, until)
+    running = Run(plan, cluster, recorder)
+    with cluster.watched():
+        states = _played(loop, cluster, running)
+    recorder.flush()
+    history = _first_lines(stream.getvalue(), until)
+    traces = {alias: cluster.trace(alias) for alias in plan.members}
+    ending = Ending(
+        started=STARTED,
+        duration_s=round(recorder.now_ns() / 1e9, 3),
+        interrupted=until is not None,
+        died=tuple(running.live.observer.died),
+    )
+    evidence = Evidence(
+        history=load(io.BytesIO(history)),
+        members=plan.members,
+        limits=plan.limits,
+        traces={alias: records(data.splitlines()) for alias, data in traces.items()},
+        planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
+    )
+    return Simulated(
+        plan,
+        decide(evidence, plan, ending, sealed=True),
+        history,
+        traces,
+        {alias: cluster.world.hosts[alias].log for alias in plan.members},
+        cluster.effects(),
+        ending.duration_s,
+        states,
+    )
+
+
+class _Recorder(Recorder):
+    """Stops the loop after one op."""
+
+    def __init__(self, stream: io.BytesIO, cluster: SimCluster, until: int | None) -> None:
+        super().__init__(stream, cluster.now_ns)
+        self._loop = cluster.world.loop
+        self._until = until
+
+    def add(self, *what: Any, **more: Any) -> Op:
+        op = super().add(*what, **more)
+        if self._until is not None and op.index >= self._until:
+            self._loop.stop()
+        return op
+
+
+def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[str, Any] | None]:
+    """Run until the end, or until something stops the loop; what members then had in memory."""
+
+    async def play() -> None:
+        await cluster.up()
+        await running.run(asyncio.Event())
+
+    task = loop.create_task(play())
+    task.add_done_callback(lambda _: loop.stop())
+    try:
+        loop.run_forever()
+        states = cluster.inspect()
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        loop.run_until_complete(_quietly(task))
+        loop.run_until_complete(cluster.down())
+        loop.close()
+    return states
+
+
+async def _quietly(task: asyncio.Task[None]) -> None:
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _first_lines(history: bytes, until: int | None) -> bytes:
+    """Without what was recorded while the run was being ended."""
+    if until is None:
+        return history
+    return b"".join(history.splitlines(keepends=True)[: until + 1])
