@@ -76,7 +76,9 @@ def _planned(scenario: Scenario, name: str, seed: int | None, target: str) -> Pl
             f"{scenario.name} needs {', '.join(missing)}, which target {target} cannot do "
             f"(it can: {has})"
         )
-    chosen = random.SystemRandom().randint(0, _SEED_MAX) if seed is None else seed
+    chosen = scenario.seed if seed is None else seed
+    if chosen is None:
+        chosen = random.SystemRandom().randint(0, _SEED_MAX)
     on = [] if target == "local" else ["--on", target]
     command = shlex.join(["delphic", "run", name, "--seed", str(chosen), *on])
     return plan(scenario, seed=chosen, target=target, command=command)

@@ -11,6 +11,7 @@ from .fault import Fault
 from .scenario import Scenario
 from .schedule import draw, ordered
 from .system import Option, Setup
+from .workloads.workload import Scripted
 
 SCHEMA = 1
 
@@ -30,6 +31,12 @@ class Load(msgspec.Struct, frozen=True):
     rate: float
     op_timeout_s: float
     routing: Literal["mixed", "follow", "home"]
+    ops: tuple[Scripted, ...] | None = None
+    """Everything that clients do, where it is scripted."""
+
+    def script(self, client: int) -> tuple[Scripted, ...]:
+        """What one client does, where it is scripted."""
+        return tuple(op for op in self.ops or () if op.client == client)
 
 
 class Plan(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from .together import first
 from .units import spell
 from .worker import Worker
 from .workloads import WORKLOADS
-from .workloads.workload import Step, Workload
+from .workloads.workload import Generator, Step, Workload
 
 _FLUSH_S = 0.1
 _ASK_S = 1.0
@@ -64,6 +64,9 @@ class Run:
             Worker(number, load, cluster, recorder, self._workload.key)
             for number in range(load.clients)
         ]
+        self._generators: list[Generator] = (
+            self._workload.generators(plan.workload, plan.seed) if load.ops is None else []
+        )
         self._proof = _Proof(self._workload.proof)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -119,33 +122,56 @@ class Run:
     async def _work(self, stop: asyncio.Event) -> None:
         """Clients from here on; faults, then their end, then quiet until the group serves again."""
         self._phase("main")
-        plan, load = self._plan, self._plan.load
-        generators = self._workload.generators(plan.workload, plan.seed)
         async with asyncio.TaskGroup() as group:
-            for number, worker in enumerate(self._workers):
-                chance = random.Random(f"{plan.seed}/pace/{number}")
-                pace = Pace(load.rate / load.clients, chance)
-                group.create_task(worker.work(generators[number], pace, self._proof.acknowledged))
-            await self.live.conductor.conduct(plan.duration_s, stop)
+            clients = [group.create_task(self._client(worker)) for worker in self._workers]
+            await self.live.conductor.conduct(self._plan.duration_s, stop)
             self._phase("heal")
             await self.live.conductor.heal()
             self._phase("quiesce")
-            await self._quiesce(stop)
+            await self._quiesce(stop, clients)
             for worker in self._workers:
                 worker.stop()
 
-    async def _quiesce(self, stop: asyncio.Event) -> None:
+    async def _client(self, worker: Worker) -> None:
+        """What one client does until it is stopped, or has come to the end of its script."""
+        plan, load, number = self._plan, self._plan.load, worker.number
+        if load.ops is not None:
+            await worker.play(load.script(number))
+            return
+        pace = Pace(load.rate / load.clients, random.Random(f"{plan.seed}/pace/{number}"))
+        await worker.work(self._generators[number], pace, self._proof.acknowledged)
+
+    async def _quiesce(self, stop: asyncio.Event, clients: list[asyncio.Task[None]]) -> None:
         """Until an operation that began after healing is acknowledged, or took too long."""
         self._proof.index = self._recorder.next_index
         limits = self._plan.limits
         deadline = _now() + limits.leader_s + limits.first_ack_s
-        while not stop.is_set() and _now() < deadline:
+        if self._plan.load.ops is not None:
+            await self._prove(stop, clients, deadline)
+        while not stop.is_set() and not self._proof.seen.is_set() and _now() < deadline:
             try:
                 async with asyncio.timeout(_ASK_AGAIN_S):
                     await self._proof.seen.wait()
-                    return
             except TimeoutError:
                 continue
+
+    async def _prove(
+        self, stop: asyncio.Event, clients: list[asyncio.Task[None]], deadline: float
+    ) -> None:
+        """Where clients follow a script, let the first of them do what shows that all is well.
+
+        What the script has left is left out: it says what happens while the clients work.
+        """
+        for worker in self._workers:
+            worker.stop()
+        await asyncio.wait(clients)
+        for step in self._workload.proofs(self._plan.workload):
+            invoke, answer = await self._workers[0].ask(step, follow=True)
+            if answer.type is OpType.OK:
+                self._proof.acknowledged(invoke)
+            if answer.type is OpType.OK or stop.is_set() or _now() > deadline:
+                return
+            await asyncio.sleep(_ASK_AGAIN_S)
 
     async def _final(self, stop: asyncio.Event) -> None:
         self._phase("final")

@@ -275,6 +275,9 @@ class Scenario(_Part):
     name: Word
     title: str = ""
     description: str = ""
+    seed: int | None = Field(
+        default=None, ge=0, description="What decides for chance where no seed is given."
+    )
     promises: list[Promise] = Field(default_factory=list)
     cluster: ClusterPart = Field(default_factory=ClusterPart)
     workload: AnyOptions
@@ -348,6 +351,8 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
             yield ("cluster", *path), f"cluster.{sentence}"
     for path, sentence in problems(scenario.fixed(), members, scenario.duration):
         yield path, f"{spell_path(path)}: {sentence}"
+    for path, sentence in scenario.workload.problems(members, scenario.duration):
+        yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"
     for path, part in scenario.random_parts():
         if part.until > scenario.duration:
             yield (

@@ -1,7 +1,7 @@
 """One client: asks a member, follows hints or stays at home, records how each op ended."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .generator import Pace
 from .op import Op, OpType
@@ -9,7 +9,7 @@ from .plan import Load
 from .recorder import Recorder
 from .system import Answer, Connection
 from .targets.target import Cluster
-from .workloads.workload import Generator, Step
+from .workloads.workload import Generator, Scripted, Step
 
 HOPS_MAX = 5
 """Refusals that one operation follows; more than that only happens while members disagree."""
@@ -34,7 +34,7 @@ class Worker:
     def __init__(
         self, number: int, load: Load, cluster: Cluster, recorder: Recorder, key: str
     ) -> None:
-        self.process = number
+        self.number = self.process = number
         self._load = load
         self._follows = follows_hints(load, number)
         self._cluster = cluster
@@ -64,6 +64,21 @@ class Worker:
                 acknowledged(invoke)
             elif answer.type is OpType.FAIL and not self._stopped:
                 await self._rest(_REFUSED_PAUSE_S)
+
+    async def play(self, script: Iterable[Scripted]) -> None:
+        """The operations of a script, in order, each at its time or as soon as we are free."""
+        self._task = asyncio.current_task()
+        now = asyncio.get_running_loop().time
+        began = now()
+        for op in script:
+            wait_s = began + op.at_s - now()
+            if wait_s > 0:
+                await self._rest(wait_s)
+            if self._stopped:
+                return
+            if op.node is not None:
+                self._at = op.node
+            await self.ask((op.f, op.value))
 
     def stop(self) -> None:
         """Begin no more operations; the one under way is finished."""

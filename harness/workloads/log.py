@@ -1,13 +1,19 @@
 """One stream table: clients append batches of unique rows and poll, mostly near the end."""
 
 import random
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from itertools import count
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+import msgspec
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..checkers import LOG_CHECKERS
-from .workload import Generator, Options, Step, Workload
+from ..complaints import Complaint
+from ..selector import closest
+from ..units import Duration, spell
+from .workload import Generator, Options, Scripted, Step, Workload
 
 TABLE = "readings"
 
@@ -39,21 +45,109 @@ class Batch(BaseModel):
         return self
 
 
+def _pollable(value: list[int | None]) -> list[int | None]:
+    start, limit = value
+    if start is None or start < 0 or (limit is not None and limit < 1):
+        raise ValueError(f"must be an offset, and how many rows or null, not {value}")
+    return value
+
+
+class Operation(BaseModel):
+    """One operation of a script: a client, a moment, and either rows to append or a poll."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    client: int = Field(ge=0)
+    at: Duration = Field(description="From the start of the run, or when the client is free.")
+    node: str | None = Field(default=None, description="The member that is asked.")
+    append: int | None = Field(default=None, ge=1, le=10_000, description="So many new rows.")
+    read: (
+        Annotated[list[int | None], Field(min_length=2, max_length=2), AfterValidator(_pollable)]
+        | None
+    ) = Field(default=None, description="[offset, most], or [offset, null] to the end.")
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "Operation":
+        if (self.append is None) == (self.read is None):
+            raise ValueError("says one of append, read")
+        return self
+
+
+_NOT_SCRIPTED = ("rate", "batch", "read_share")
+
+
 class LogOptions(Options):
-    """Appends of unique rows to one table, and polls of it."""
+    """Appends of unique rows to one table, and polls of it; or a script of both."""
 
     named: ClassVar[str] = "log"
 
     name: Literal["log"] = "log"
     batch: Batch = Field(default_factory=Batch)
     read_share: float = Field(default=0.4, ge=0, lt=1)
+    ops: list[Operation] | None = Field(
+        default=None, description="A script: exactly these operations, instead of chance."
+    )
+
+    @model_validator(mode="after")
+    def _script_or_chance(self) -> "LogOptions":
+        if self.ops is not None:
+            for word in _NOT_SCRIPTED:
+                if word in self.model_fields_set:
+                    raise ValueError(f"`ops` says all that clients do; remove `{word}`")
+        return self
+
+    @property
+    def _clients(self) -> int:
+        """A script without `clients` has as many as it names."""
+        if self.ops is None or "clients" in self.model_fields_set:
+            return self.clients
+        return 1 + max((op.client for op in self.ops), default=0)
 
     def planned(self) -> dict[str, Any]:
+        planned = {**super().planned(), "clients": self._clients}
+        if self.ops is not None:
+            script = [msgspec.to_builtins(op) for op in scripted(self.ops, self._clients)]
+            return {**planned, "rate": 0.0, "ops": script}
         return {
-            **super().planned(),
+            **planned,
             "batch": [self.batch.min, self.batch.max],
             "read_share": self.read_share,
         }
+
+    def problems(self, members: Sequence[str], duration_s: float) -> Iterator[Complaint]:
+        before: dict[int, float] = {}
+        for number, op in enumerate(self.ops or ()):
+            path = ("ops", number)
+            if op.client >= self._clients:
+                yield path, f"there is no client {op.client}: `clients` is {self._clients}"
+            if op.at >= duration_s:
+                ends = f"the run ends at {spell(duration_s)} (`duration`)"
+                yield path, f"begins at {spell(op.at)}, but {ends}"
+            if op.at < before.get(op.client, 0.0):
+                yield path, f"client {op.client} has something later to do above; put it in order"
+            if op.node is not None and op.node not in members:
+                yield path, f"{op.node!r} is no member{closest(op.node, members)}"
+            before[op.client] = op.at
+
+
+def scripted(ops: Sequence[Operation], clients: int) -> Iterator[Scripted]:
+    """The script as planned, with ids for the rows: those of `client` are its number modulo all."""
+    written = [0] * max(clients, 1 + max((op.client for op in ops), default=0))
+    for op in ops:
+        if op.append is None:
+            yield Scripted(op.client, op.at, "read", op.read, op.node)
+        else:
+            first = op.client + written[op.client] * clients
+            written[op.client] += op.append
+            rows = list(range(first, op.client + written[op.client] * clients, clients))
+            yield Scripted(op.client, op.at, "append", rows, op.node)
+
+
+def proofs(options: dict[str, Any]) -> Iterator[Step]:
+    """Appends of one row each, with ids above all of the script's."""
+    script = msgspec.convert(options.get("ops", []), list[Scripted])
+    rows = [row for op in script if op.f == "append" for row in op.value]
+    return (("append", [row]) for row in count(max(rows, default=-1) + 1))
 
 
 @dataclass(slots=True)
@@ -129,5 +223,6 @@ LOG = Workload(
     setup=(("create", None),),
     generators=generators,
     proof="append",
+    proofs=proofs,
     final=(("read", [0, None]),),
 )

@@ -1,11 +1,13 @@
 """What clients do: which operations, in which proportion, and what is asked at the end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
+import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from ..complaints import Complaint
 from ..units import Duration
 
 
@@ -51,6 +53,23 @@ class Options(BaseModel):
             "routing": self.routing,
         }
 
+    def problems(self, members: Sequence[str], duration_s: float) -> Iterator[Complaint]:
+        """What cannot work in a run of these members and this length; places are below `self`."""
+        yield from ()
+
+
+class Scripted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One operation of a script, as plan.json has it: who does what, and when.
+
+    `at_s` counts from the start of the main phase; `node` is asked, or whoever is next in turn.
+    """
+
+    client: int
+    at_s: float
+    f: str
+    value: Any
+    node: str | None = None
+
 
 Step = tuple[str, Any]
 """What to do: f and value."""
@@ -83,5 +102,8 @@ class Workload:
     """(planned options, seed) → what each client does."""
     proof: str
     """The f whose acknowledgement proves that the group serves again."""
+    proofs: Callable[[dict[str, Any]], Iterator[Step]]
+    """Planned options → endless operations of that kind, for the harness to do where the clients
+    follow a script."""
     final: tuple[Step, ...]
     """Asked once everything is quiet."""

@@ -43,7 +43,8 @@ def fault(text: str) -> str:
         (
             f"{HEAD}limit: {{}}\n",
             "my.yaml:4: limit: unknown key; did you mean 'limits'? (known: name, title, "
-            "description, promises, cluster, workload, duration, faults, limits, expect, requires)",
+            "description, seed, promises, cluster, workload, duration, faults, limits, expect, "
+            "requires)",
         ),
         (
             f"{HEAD}limits: {{lead: 3s}}\n",
