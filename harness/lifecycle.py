@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import signal
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
+import uvloop
 
 from .environment import environment
 from .errors import DelphicError, HistoryError, WorldError
@@ -31,7 +33,7 @@ from .recorder import Recorder
 from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
-from .targets import TARGETS
+from .targets import REAL_TARGETS
 from .targets.target import Cluster
 from .together import first
 from .verdict import RunVerdict, Validity
@@ -82,11 +84,10 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     diary = Journal(run.journal)
     diary.write("planned")
     lease = Lease(run.path)
-    target, system = TARGETS[plan.target], SYSTEMS[plan.system]
-    cluster = target.cluster(plan.setup, system, run, lease, plan.seed)
+    cluster = REAL_TARGETS[plan.target].cluster(plan.setup, SYSTEMS[plan.system], run, lease)
     show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
     left: DelphicError | None = None
-    with cluster.watched(), asyncio.Runner(loop_factory=cluster.new_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             ending, world = runner.run(_live(_Life(plan, run, diary, cluster, show)))
         except asyncio.CancelledError:
@@ -97,9 +98,9 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     verdict = _judged(run, plan, ending)
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)
-    failure = _report(run, report)
+    failure = reported(run, report)
     if verdict.validity is Validity.PASS and not order.keep:
-        _drop_bulk(plan, run)
+        drop_bulk(plan, run)
     return Finished(run, verdict, world or left, failure)
 
 
@@ -122,10 +123,10 @@ def _judged(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
 
 async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     """Up, run, seal. What is up afterwards is the caller's to take down."""
-    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), life.cluster.now_ns()
+    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), time.monotonic_ns()
     stop = asyncio.Event()
     with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life.show):
-        recorder = Recorder(stream, lambda: life.cluster.now_ns() - start_ns)
+        recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
         running = Run(life.plan, life.cluster, recorder)
         world: DelphicError | None = None
         why: str | None = "a bug of Delphic ended it"
@@ -208,7 +209,7 @@ def _seal(life: _Life, stream: BinaryIO, recorder: Recorder, ending: Ending) -> 
     )
 
 
-def _report(run: RunDir, report: Report) -> str | None:
+def reported(run: RunDir, report: Report) -> str | None:
     """Write the reports; what went wrong with them, if anything did: they never cost a run."""
     try:
         report(run.path)
@@ -217,7 +218,8 @@ def _report(run: RunDir, report: Report) -> str | None:
     return None
 
 
-def _drop_bulk(plan: Plan, run: RunDir) -> None:
+def drop_bulk(plan: Plan, run: RunDir) -> None:
+    """Delete what members kept and nobody needs."""
     for alias in plan.members:
         for path in SYSTEMS[plan.system].bulk(run.node(alias)):
             shutil.rmtree(path, ignore_errors=True)

@@ -28,14 +28,13 @@ STARTED = "1970-01-01T00:00:00Z"
 class Simulated:
     """One simulated run. The same plan gives the same history and the same traces."""
 
-    plan: Plan
+    cluster: SimCluster
     verdict: RunVerdict
+    ending: Ending
     history: bytes
     traces: dict[str, bytes]
-    logs: dict[str, list[str]]
     effects: dict[str, int]
     """How many effects on the world each member's first process had."""
-    virtual_s: float
     states: dict[str, dict[str, Any] | None]
     """What each member had in memory at the end; None for one that was not up."""
 
@@ -52,7 +51,7 @@ def simulate_plan(
     stream, loop = io.BytesIO(), cluster.world.loop
     recorder = _Recorder(stream, cluster, until)
     running = Run(plan, cluster, recorder)
-    with cluster.watched():
+    with cluster.world.watched():
         states = _played(loop, cluster, running)
     recorder.flush()
     history = _first_lines(stream.getvalue(), until)
@@ -70,23 +69,15 @@ def simulate_plan(
         traces={alias: records(data.splitlines()) for alias, data in traces.items()},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
     )
-    return Simulated(
-        plan,
-        decide(evidence, plan, ending, sealed=True),
-        history,
-        traces,
-        {alias: cluster.world.hosts[alias].log for alias in plan.members},
-        cluster.effects(),
-        ending.duration_s,
-        states,
-    )
+    verdict = decide(evidence, plan, ending, sealed=True)
+    return Simulated(cluster, verdict, ending, history, traces, cluster.effects(), states)
 
 
 class _Recorder(Recorder):
     """Stops the loop after one op."""
 
     def __init__(self, stream: io.BytesIO, cluster: SimCluster, until: int | None) -> None:
-        super().__init__(stream, cluster.now_ns)
+        super().__init__(stream, cluster.world.now_ns)
         self._loop = cluster.world.loop
         self._until = until
 

@@ -2,10 +2,6 @@
 
 import asyncio
 import socket
-import time
-from contextlib import AbstractContextManager, nullcontext
-
-import uvloop
 
 from ..errors import WorldError
 from ..leases import Lease
@@ -44,15 +40,6 @@ class LocalCluster:
     @property
     def members(self) -> tuple[str, ...]:
         return self._setup.members
-
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        return uvloop.new_event_loop()
-
-    def watched(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def now_ns(self) -> int:
-        return time.monotonic_ns()
 
     async def up(self) -> None:
         for alias in self.members:
@@ -171,9 +158,7 @@ class Local:
         {Capability.CUT, Capability.DELAY, Capability.RATE, Capability.KILL, Capability.PAUSE}
     )
 
-    def cluster(
-        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
-    ) -> LocalCluster:
+    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> LocalCluster:
         return LocalCluster(setup, system, run, lease)
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ..errors import WorldError
-from ..leases import Lease
 from ..rundir import RunDir
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
@@ -34,17 +32,12 @@ class SimCluster:
         setup: Setup,
         system: System,
         seed: int,
-        run: RunDir | None = None,
         crash: Mapping[str, CrashPoint] | None = None,
     ) -> None:
-        """With a run directory, `down` leaves there what members wrote.
-
-        `crash`: at which effect the first process of a member is to crash.
-        """
+        """`crash`: at which effect the first process of a member is to crash."""
         self.world = World(str(seed), setup.members)
         self._setup = setup
         self._system = system
-        self._run = run
         self._runtime = self.world.client_runtime()
         self._sites = {
             alias: Site(alias, f"10.0.0.{number}", PORT)
@@ -56,15 +49,6 @@ class SimCluster:
     @property
     def members(self) -> tuple[str, ...]:
         return self._setup.members
-
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        return self.world.loop
-
-    def watched(self) -> AbstractContextManager[None]:
-        return self.world.watched()
-
-    def now_ns(self) -> int:
-        return self.world.now_ns()
 
     async def up(self) -> None:
         for alias in self.members:
@@ -83,15 +67,13 @@ class SimCluster:
         self.world.end()
         # The dead are unwound before anything else runs.
         await asyncio.sleep(0)
-        if self._run is not None:
-            self._export(self._run)
         if self.world.loop.complaints:
             raise AssertionError("; ".join(self.world.loop.complaints))
 
-    def _export(self, run: RunDir) -> None:
-        for alias, host in self.world.hosts.items():
-            if alias not in self.members:
-                continue
+    def export(self, run: RunDir) -> None:
+        """Leave in a run directory what members wrote, and their logs."""
+        for alias in self.members:
+            host = self.world.hosts[alias]
             host.disk.export(str(HOME), run.node(alias))
             run.node_log(alias).write_text("".join(f"{line}\n" for line in host.log))
 
@@ -184,11 +166,6 @@ class Sim:
             Capability.PAUSE,
         }
     )
-
-    def cluster(
-        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
-    ) -> SimCluster:
-        return SimCluster(setup, system, seed, run)
 
 
 SIM = Sim()

@@ -1,18 +1,15 @@
 """A group that lives in memory, so that runs can be tried without processes."""
 
 import asyncio
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
-import uvloop
 from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Connection, Setup, Status, System
-from delphic.harness.targets import TARGETS
+from delphic.harness.targets import REAL_TARGETS, TARGETS
 from delphic.harness.targets.links import OPEN, Links, Probes, pairs, payload
 from delphic.harness.targets.target import Capability, ProcessState
 
@@ -75,15 +72,6 @@ class MemoryCluster:
         self.deaf_to: set[str] = set()
         """Orders that it takes and does not carry out."""
         self.run = run
-
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        return uvloop.new_event_loop()
-
-    def watched(self) -> AbstractContextManager[None]:
-        return nullcontext()
-
-    def now_ns(self) -> int:
-        return time.monotonic_ns()
 
     async def up(self) -> None:
         self.log.append("up")
@@ -155,9 +143,7 @@ class MemoryTarget:
     def __init__(self) -> None:
         self.last: MemoryCluster | None = None
 
-    def cluster(
-        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int = 0
-    ) -> MemoryCluster:
+    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> MemoryCluster:
         self.last = MemoryCluster(setup, system, run, lease)
         return self.last
 
@@ -166,6 +152,7 @@ class MemoryTarget:
 def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
     """The target `memory`, in the registry while the test runs."""
     target = MemoryTarget()
+    monkeypatch.setitem(REAL_TARGETS, target.name, target)
     monkeypatch.setitem(TARGETS, target.name, target)
     return target
 

@@ -102,7 +102,7 @@ def check(
     run = RunDir(folder)
     lease = Lease(folder)
     setup = Setup(("n1", "n2", "n3"))
-    cluster = LOCAL.cluster(setup, Greeters(code), run, lease, 0)
+    cluster = LOCAL.cluster(setup, Greeters(code), run, lease)
 
     async def play() -> None:
         try:

@@ -1,0 +1,274 @@
+"""The commands of the simulator: simulate, replay."""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from .. import shipped
+from ..errors import ExitCode, UsageError
+from ..judgement import plan_of
+from ..lifecycle import Order, Report
+from ..progress import Quiet
+from ..rundir import RunDir
+from ..scenario import load
+from ..targets.sim import SIM
+from ..verdict import Validity
+from .campaign import Campaign, Job, Tried, again, campaign
+from .execute import simulate_plan
+from .keep import execute_simulated
+
+SHOWN_GROUPS = 10
+
+
+class Seeds(click.ParamType[range]):
+    """`A..B`, both included, or one number: that many from 1 on."""
+
+    name = "A..B"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> range:
+        if isinstance(value, range):
+            return value
+        found = re.fullmatch(r"([0-9]+)(?:\.\.([0-9]+))?", value)
+        first, last = (0, -1) if found is None else (int(found[1]), int(found[2] or 0))
+        if found is not None and found[2] is None:
+            first, last = 1, first
+        if last < first:
+            self.fail(f"{value!r} is not understood: write 1..1000, or 1000 for the same", param)
+        return range(first, last + 1)
+
+
+def commands(report: Report) -> list[click.Command]:
+    """The commands; `report` is what writes the reports of a run directory."""
+    return [_simulate(report), _replay]
+
+
+def _simulate(report: Report) -> click.Command:
+    @click.command("simulate")
+    @click.argument("scenario", metavar="NAME|FILE")
+    @click.option("--seeds", type=Seeds(), default="1..100", show_default=True)
+    @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
+    @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
+    @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
+    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @click.option("--quiet", is_flag=True, help="No progress.")
+    @click.pass_context
+    def simulate(
+        context: click.Context,
+        scenario: str,
+        seeds: range,
+        jobs: int | None,
+        keep_going: bool,
+        out: Path,
+        as_json: bool,
+        quiet: bool,
+    ) -> None:
+        """Run one scenario in simulated worlds, one a seed, and check each.
+
+        The first failure of every kind is run again into a run directory with its report. Exit code
+        as of `delphic run`; where a scenario expects a failure, one seed has to show it.
+        """
+        job = job_of(scenario)
+        with _shown(scenario, len(seeds), quiet=quiet or as_json) as watch:
+            found = campaign(
+                job, seeds, jobs=jobs or os.cpu_count() or 1, keep_going=keep_going, watch=watch
+            )
+        kept = {
+            group[0].seed: _kept(job, group[0].seed, out, report)
+            for group in found.groups()[:SHOWN_GROUPS]
+        }
+        if as_json:
+            click.echo(json.dumps(_plain(job, found, kept), indent=2))
+        else:
+            _tell(job, found, kept)
+        context.exit(found.exit_code())
+
+    return simulate
+
+
+def job_of(scenario: str) -> Job:
+    """The scenario, once it is known that a simulated world can do all that it asks for.
+
+    Raises UsageError.
+    """
+    text, file = shipped.text_of(scenario)
+    missing = sorted(need.value for need in load(text, file).needs() - SIM.capabilities)
+    if missing:
+        has = ", ".join(sorted(capability.value for capability in SIM.capabilities))
+        raise UsageError(
+            f"{scenario} needs {', '.join(missing)}, which target sim cannot do (it can: {has})"
+        )
+    return Job(text, file, scenario)
+
+
+def _kept(job: Job, seed: int, out: Path, report: Report) -> Path:
+    """Run a seed again, into a run directory with everything."""
+    finished = execute_simulated(Order(job.plan(seed), job.text, out, keep=True), Quiet(), report)
+    return finished.run.path
+
+
+class _Shown:
+    """Progress on standard error."""
+
+    def __init__(self, scenario: str, total: int, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}"),
+            console=console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(scenario, total=total, said="")
+
+    def __enter__(self) -> Callable[[Campaign], None]:
+        self._bar.start()
+        return self.update
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def update(self, found: Campaign) -> None:
+        said = f"{_rates(found)}, {len(found.failed)} broken"
+        self._bar.update(self._task, completed=len(found.tried), said=said)
+
+
+class _Unseen:
+    """No progress."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+
+def _shown(scenario: str, total: int, *, quiet: bool) -> _Shown | _Unseen:
+    if quiet or not sys.stderr.isatty():
+        return _Unseen()
+    return _Shown(scenario, total, Console(stderr=True))
+
+
+def _rates(found: Campaign) -> str:
+    wall_s = max(found.wall_s, 1e-9)
+    operations = sum(one.operations for one in found.tried)
+    virtual_s = sum(one.virtual_s for one in found.tried)
+    return (
+        f"{len(found.tried) / wall_s:.1f} seeds/s, {operations / wall_s:,.0f} operations/s, "
+        f"{virtual_s / wall_s:.0f} × real time"
+    )
+
+
+def _tell(job: Job, found: Campaign, kept: dict[int, Path]) -> None:
+    count = len(found.tried)
+    click.echo(f"{job.name}: {count:,} seeds in {found.wall_s:.1f} s ({_rates(found)})")
+    others = [
+        f"{len(found.of(validity)):,} {validity.value}"
+        for validity in Validity
+        if found.of(validity)
+    ]
+    click.echo(f"  {', '.join(others)}")
+    for group in found.groups()[:SHOWN_GROUPS]:
+        first = group[0]
+        click.echo(f"{len(group):,} × {first.sentence}")
+        click.echo(f"  first   seed {first.seed}, {_near(kept[first.seed])}")
+        click.echo(f"  again   {again(job.name, first.seed)}")
+        click.echo(f"  shrink  delphic shrink {_near(kept[first.seed])}")
+    for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
+        _tell_others(job, found.of(validity))
+    if found.expects_failure and not found.failed:
+        click.echo("The failure that the scenario expects was not seen in any seed.")
+
+
+def _tell_others(job: Job, ones: Sequence[Tried]) -> None:
+    if ones:
+        first = ones[0]
+        click.echo(f"{len(ones):,} × {first.validity.value}: {first.sentence}")
+        click.echo(f"  again   {again(job.name, first.seed)}")
+
+
+def _plain(job: Job, found: Campaign, kept: dict[int, Path]) -> dict[str, Any]:
+    return {
+        "scenario": job.name,
+        "seeds": len(found.tried),
+        "wall_s": round(found.wall_s, 3),
+        "cpu_s": round(sum(one.cpu_s for one in found.tried), 3),
+        "virtual_s": round(sum(one.virtual_s for one in found.tried), 3),
+        "operations": sum(one.operations for one in found.tried),
+        "verdicts": {validity.value: len(found.of(validity)) for validity in Validity},
+        "exit_code": found.exit_code(),
+        "failures": [
+            {
+                "seeds": [one.seed for one in group],
+                "sentence": group[0].sentence,
+                "run": None if group[0].seed not in kept else str(kept[group[0].seed]),
+                "again": again(job.name, group[0].seed),
+            }
+            for group in found.groups()
+        ],
+        "others": [
+            {"seed": one.seed, "validity": one.validity.value, "sentence": one.sentence}
+            for one in found.tried
+            if one.validity not in (Validity.PASS, Validity.FAIL)
+        ],
+    }
+
+
+def _near(path: Path) -> Path:
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+@click.command("replay")
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--until", type=click.IntRange(0), metavar="INDEX", help="Stop after this op.")
+@click.option("--state", is_flag=True, help="Show what each member then has in memory, as JSON.")
+@click.pass_context
+def _replay(context: click.Context, directory: Path, until: int | None, state: bool) -> None:
+    """Play the schedule of a simulated run again, and compare its history.
+
+    Exit code 0: the same history, as far as it was played. 1: another one, because this is another
+    version of Delphic, or because something reached out of its world.
+    """
+    run = RunDir(directory.resolve())
+    planned = plan_of(run)
+    if planned.target != SIM.name:
+        raise UsageError(
+            f"{directory} was run on {planned.target}: only simulated runs can be played again; "
+            f"the same plan: {planned.command}"
+        )
+    before = run.history.read_bytes()
+    lines = before.count(b"\n")
+    if until is not None and until >= lines:
+        raise UsageError(f"--until {until}: the history has the ops 0 to {lines - 1}")
+    found = simulate_plan(planned, until=until)
+    if state:
+        click.echo(json.dumps(found.states, indent=2, default=str))
+    same = before.startswith(found.history) and (until is not None or before == found.history)
+    ops = found.history.count(b"\n")
+    if same:
+        click.echo(f"the same history: {ops:,} of {lines:,} ops", err=state)
+    else:
+        click.echo(
+            f"another history: {_first_difference(before, found.history)}; the run was made by "
+            f"another version, or something in it was not decided by its seed",
+            err=state,
+        )
+    context.exit(ExitCode.AS_EXPECTED if same else ExitCode.PROMISE_BROKEN)
+
+
+def _first_difference(before: bytes, now: bytes) -> str:
+    pairs = zip(before.splitlines(), now.splitlines(), strict=False)
+    for index, (one, other) in enumerate(pairs):
+        if one != other:
+            return f"op {index} was {one.decode()} and is {other.decode()}"
+    return "one of them ends earlier"

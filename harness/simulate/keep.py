@@ -1,0 +1,35 @@
+"""A simulated run into a run directory, as if members had been processes."""
+
+import msgspec
+
+from ..errors import WorldError
+from ..journal import SEALED, Journal, digest
+from ..judgement import write
+from ..lifecycle import Finished, Order, Report, drop_bulk, open_run_directory, reported
+from ..progress import Progress
+from ..verdict import Validity
+from .execute import simulate_plan
+
+
+def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
+    """Run a scenario in a simulated world. Raises WorldError where it cannot be written."""
+    plan = order.plan
+    run = open_run_directory(order)
+    diary = Journal(run.journal)
+    diary.write("planned")
+    show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
+    found = simulate_plan(plan)
+    try:
+        run.history.write_bytes(found.history)
+        found.cluster.export(run)
+    except OSError as error:
+        raise WorldError(f"cannot write {error.filename or run.path}: {error.strerror}") from error
+    ops = found.history.count(b"\n")
+    ending = msgspec.to_builtins(found.ending)
+    diary.write(SEALED, sha256=digest(run.history), ops=ops, ending=ending)
+    write(run, found.verdict)
+    diary.write("checked", validity=found.verdict.validity)
+    failure = reported(run, report)
+    if found.verdict.validity is Validity.PASS and not order.keep:
+        drop_bulk(plan, run)
+    return Finished(run, found.verdict, None, failure)

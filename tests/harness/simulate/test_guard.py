@@ -1,0 +1,76 @@
+"""Simulated code that reaches for the real world ends the run."""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from delphic.harness.simulate.guard import Reached, guarded
+from delphic.harness.simulate.loop import SimLoop
+from delphic.harness.simulate.process import Process
+
+REACHES: dict[str, Callable[[], object]] = {
+    "time.time": lambda: time.time(),
+    "time.monotonic": lambda: time.monotonic(),
+    "time.sleep": lambda: time.sleep(0.001),
+    "random.random": lambda: random.random(),
+    "random.shuffle": lambda: random.shuffle([1, 2]),
+    "os.urandom": lambda: os.urandom(1),
+    "a thread": lambda: threading.Thread(target=print).start(),
+    "a file": lambda: Path(__file__).read_bytes(),
+    "a folder": lambda: os.listdir("/"),
+    "a socket": lambda: socket.socket(),
+}
+
+
+def heard(act: Callable[[], object], *, simulated: bool) -> tuple[list[BaseException], list[str]]:
+    """What a callback raised, and the complaints of the loop."""
+    loop = SimLoop("1")
+    raised: list[BaseException] = []
+    loop.failed = lambda _, error: raised.append(error)
+
+    async def work() -> None:
+        if simulated:
+            Process(loop, "n1", 1, "1").call(act)
+        else:
+            act()
+        await asyncio.sleep(1)
+
+    with guarded():
+        loop.run_until_complete(work())
+    return raised, loop.complaints
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_a_simulated_process_reaches_nothing_real(name: str) -> None:
+    raised, complaints = heard(REACHES[name], simulated=True)
+    assert [type(error) for error in raised] == [Reached]
+    assert len(complaints) == 1
+    assert complaints[0].startswith("n1 ")
+
+
+def test_a_task_cannot_hide_it() -> None:
+    async def hides() -> None:
+        with contextlib.suppress(BaseException):
+            time.time()
+
+    _, complaints = heard(lambda: asyncio.get_running_loop().create_task(hides()), simulated=True)
+    assert complaints == ["n1 called time: the clock of the machine"]
+
+
+@pytest.mark.parametrize("name", ["time.time", "random.random", "a file", "a folder"])
+def test_the_harness_may(name: str) -> None:
+    assert heard(REACHES[name], simulated=False) == ([], [])
+
+
+def test_nothing_is_left_of_the_guard() -> None:
+    before = time.time
+    with guarded(), guarded():
+        assert time.time is not before
+    assert time.time is before
