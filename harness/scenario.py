@@ -275,9 +275,7 @@ class Scenario(_Part):
     name: Word
     title: str = ""
     description: str = ""
-    seed: int | None = Field(
-        default=None, ge=0, description="What decides for chance where no seed is given."
-    )
+    seed: int | None = Field(default=None, ge=0, description="Used where no other is given.")
     promises: list[Promise] = Field(default_factory=list)
     cluster: ClusterPart = Field(default_factory=ClusterPart)
     workload: AnyOptions
@@ -321,9 +319,14 @@ class Scenario(_Part):
 
 def load(text: str, file: str) -> Scenario:
     """Read a scenario. Raises ScenarioError with every mistake, each with its line."""
-    document = parse(text, file)
+    return read(parse(text, file))
+
+
+def read(document: Document) -> Scenario:
+    """Read a scenario that is data already. Raises as `load` does."""
     if not isinstance(document.data, dict):
-        raise ScenarioError("a scenario is a mapping with the keys name, workload, …", file=file)
+        sentence = "a scenario is a mapping with the keys name, workload, …"
+        raise ScenarioError(sentence, file=document.file)
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
