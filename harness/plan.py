@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .crash import CrashPoint
 from .errors import UsageError
 from .evidence import Limits
 from .fault import Fault
@@ -62,6 +63,8 @@ class Plan(msgspec.Struct, frozen=True):
     expect: Expectation
     requires: tuple[str, ...]
     command: str
+    crash: tuple[CrashPoint, ...] = ()
+    """Where members crash in their first life; simulated worlds alone can do it."""
 
     @property
     def load(self) -> Load:
@@ -74,7 +77,14 @@ class Plan(msgspec.Struct, frozen=True):
         return Setup(self.members, self.config, self.node_config, self.bugs, self.trace)
 
 
-def plan(scenario: Scenario, *, seed: int, target: str, command: str) -> Plan:
+def plan(
+    scenario: Scenario,
+    *,
+    seed: int,
+    target: str,
+    command: str,
+    crash: tuple[CrashPoint, ...] = (),
+) -> Plan:
     """Decide everything that chance decides before a run; `command` is what repeats it."""
     setup = scenario.cluster.setup()
     return Plan(
@@ -102,6 +112,7 @@ def plan(scenario: Scenario, *, seed: int, target: str, command: str) -> Plan:
         expect=Expectation(scenario.expect.verdict, tuple(scenario.expect.promises)),
         requires=tuple(sorted(capability.value for capability in scenario.needs())),
         command=command,
+        crash=crash,
     )
 
 

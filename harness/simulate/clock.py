@@ -1,37 +1,41 @@
 """Clocks that are wrong: each host has an offset and a rate of its own."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .loop import SimLoop
 from .process import Handle, Process
 
 EPOCH_NS = 1_000_000_000_000
-"""What an untouched clock says when the world begins; a clock that is set back stays positive."""
+"""What an untouched clock says when the world begins."""
 
 
-@dataclass(slots=True)
 class HostClock:
-    """What one host takes for the time: `rate` of its seconds pass in one of the world's."""
+    """The monotonic clock of one host: ahead by an offset, and running at a rate.
 
-    loop: SimLoop
-    rate: float = 1.0
-    offset_ns: int = EPOCH_NS
-    _since_ns: int = 0
-    """The moment of the world from which `rate` holds; `offset_ns` is what the clock said then."""
+    It never goes back: set to an earlier time, it stands still until that time has come.
+    """
+
+    def __init__(self, loop: SimLoop) -> None:
+        self.rate = 1.0
+        self._loop = loop
+        self._wrong = False
+        self._base_ns = EPOCH_NS
+        self._since_ns = 0
+        self._least_ns = 0
 
     def now_ns(self) -> int:
-        passed = self.loop.now_ns - self._since_ns
-        return self.offset_ns + (passed if self.rate == 1.0 else int(passed * self.rate))
+        now_ns = self._loop.now_ns
+        if not self._wrong:
+            return EPOCH_NS + now_ns
+        said = self._base_ns + int((now_ns - self._since_ns) * self.rate)
+        return max(said, self._least_ns)
 
-    def jump(self, by_ns: int) -> None:
-        """Say another time from now on."""
-        self.offset_ns = self.now_ns() + by_ns
-        self._since_ns = self.loop.now_ns
-
-    def run_at(self, rate: float) -> None:
-        """Run faster or slower from now on. Timers that were set before keep their moment."""
-        self.jump(0)
+    def set(self, offset_ns: int, rate: float) -> None:
+        """Be ahead by this now, and run so from now on. Timers set before keep their moment."""
+        self._least_ns = self.now_ns()
+        self._wrong = True
+        self._since_ns = self._loop.now_ns
+        self._base_ns = EPOCH_NS + self._since_ns + offset_ns
         self.rate = rate
 
 

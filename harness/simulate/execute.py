@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..plan import Plan
 from ..recorder import Recorder
 from ..run import Run
 from ..systems import SYSTEMS
-from ..targets.sim import CrashPoint, SimCluster
+from ..targets.sim import SimCluster
 from ..verdict import RunVerdict
 from .loop import SimLoop
 
@@ -39,15 +38,13 @@ class Simulated:
     """What each member had in memory at the end; None for one that was not up."""
 
 
-def simulate_plan(
-    plan: Plan, *, crash: Mapping[str, CrashPoint] | None = None, until: int | None = None
-) -> Simulated:
+def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     """Run a plan to its end and judge it; touches no file and no clock.
 
-    `crash`: at which of its effects a member is to crash, in its first life. With `until` the world
-    stops right after the op of that index. Raises WorldError where the group never comes up.
+    With `until` the world stops right after the op of that index. Raises WorldError where the group
+    never comes up.
     """
-    cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, crash=crash)
+    cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, plan.crash)
     stream, loop = io.BytesIO(), cluster.world.loop
     recorder = _Recorder(stream, cluster, until)
     running = Run(plan, cluster, recorder)

@@ -71,9 +71,12 @@ class Process:
         """Whether the loop still has to unwind the coroutines of a dead process."""
         self.effects = 0
         """How many effects on the world were begun."""
-        self.crash_at: tuple[int, bool] | None = None
-        """A crash point: the number of the effect, and whether it happens before the crash."""
-        self.last_effect = ""
+        self.crash_at = 0
+        """The number of the effect at which it crashes; 0: at none."""
+        self.crash_after = False
+        """Whether that effect still happens."""
+        self.crash: Callable[[str], None] = lambda _: self.kill()
+        """How it crashes; hears at which effect."""
         self.queue: deque[Handle] = deque()
         self.context = Context()
         self.context.run(CURRENT.set, self)
@@ -97,12 +100,11 @@ class Process:
         if not self.is_alive:
             raise Crashed
         self.effects += 1
-        if self.crash_at is None or self.effects != self.crash_at[0]:
+        if self.effects != self.crash_at:
             return do()
-        self.last_effect = f"{'after' if self.crash_at[1] else 'before'} {kind} {detail}".rstrip()
-        if self.crash_at[1]:
+        if self.crash_after:
             do()
-        self.kill()
+        self.crash(f"{'after' if self.crash_after else 'before'} {kind} {detail}".rstrip())
         raise Crashed
 
     def at_end(self, callback: Callable[[], None]) -> None:

@@ -5,9 +5,11 @@ import logging
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from ...impl.runtime import ClientRuntime, Runtime
+from ..crash import CrashPoint
 from .clock import HostClock, SimClock
 from .disk import SimDisk, SimWorker
 from .guard import guarded
@@ -62,6 +64,8 @@ class World:
         }
         self.deaths: list[tuple[str, str]] = []
         """Processes that ended by themselves, and how; whoever reads them clears the list."""
+        self.crashed: Callable[[str, str], None] = lambda name, where: None
+        """Who hears that a process crashed at its crash point, and at which effect."""
         self._seed = seed
 
     def now_ns(self) -> int:
@@ -74,15 +78,15 @@ class World:
         clock = SimClock(self.hosts[main.name].clock, main)
         return SimClientRuntime(clock, self.net.of(main), main.chance)  # type: ignore[return-value]
 
-    def boot(
-        self, name: str, program: Program, *, crash_at: tuple[int, bool] | None = None
-    ) -> None:
-        """Start a process on a host that runs none; `crash_at` is a crash point for it."""
+    def boot(self, name: str, program: Program, crash: CrashPoint | None = None) -> None:
+        """Start a process on a host that runs none; it may have to crash at some effect."""
         host = self.hosts[name]
         assert not host.is_up
         host.starts += 1
         process = Process(self.loop, name, host.starts, self._seed)
-        process.crash_at = crash_at
+        if crash is not None:
+            process.crash_at, process.crash_after = crash.effect, crash.after
+            process.crash = partial(self._crash, process, crash)
         host.process = process
         host.first = host.first or process
         runtime = Runtime(
@@ -114,6 +118,15 @@ class World:
         self.hosts[process.name].log.append(self._line(process, "CRITICAL", how))
         self.deaths.append((process.name, how))
         process.kill()
+
+    def _crash(self, process: Process, crash: CrashPoint, where: str) -> None:
+        """A crash point was reached, in the middle of the process's code."""
+        self.hosts[process.name].log.append(self._line(process, "CRASH", where))
+        if crash.power:
+            self.cut_power([process.name])
+        else:
+            process.kill()
+        self.crashed(process.name, where)
 
     def kill(self, name: str) -> None:
         """SIGKILL: what the kernel has taken stays."""

@@ -1,24 +1,26 @@
 """Members in a simulated world: virtual time, and every decision from a seed."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..crash import CrashPoint
 from ..errors import WorldError
 from ..rundir import RunDir
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
-from .links import Links, Probes, pairs
+from .faults import TRUE, ClockState, DiskState, Messages
+from .links import Links, Pair, Probes, pairs
 from .target import Capability, ProcessState
 
 PORT = 8848
 HOME = Path("/node")
 """Where a member lives on its own simulated disk."""
 
-CrashPoint = tuple[int, bool]
-"""The number of an effect, from 1 on, and whether it happens before the crash."""
+RESTART_NS = 300_000_000
+"""How long a member that crashed at a crash point stays down."""
 
 READY_S = 15.0
 _ASK_S, _ASK_AGAIN_S = 1.0, 0.02
@@ -32,9 +34,9 @@ class SimCluster:
         setup: Setup,
         system: System,
         seed: int,
-        crash: Mapping[str, CrashPoint] | None = None,
+        crash: Sequence[CrashPoint] = (),
     ) -> None:
-        """`crash`: at which effect the first process of a member is to crash."""
+        """`crash`: where members are to crash in their first life."""
         self.world = World(str(seed), setup.members)
         self._setup = setup
         self._system = system
@@ -43,8 +45,12 @@ class SimCluster:
             alias: Site(alias, f"10.0.0.{number}", PORT)
             for number, alias in enumerate(setup.members, start=1)
         }
-        self._crash = dict(crash or {})
+        self._crash = {point.node: point for point in crash}
+        self.world.crashed = self._crashed
+        self.crashes: list[str] = []
+        """Crash points that were reached: which member, at which effect."""
         self._members: dict[str, Member] = {}
+        self._clocks: dict[str, ClockState] = {}
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -102,6 +108,35 @@ class SimCluster:
         seconds = await asyncio.gather(*(self.world.net.probe(a, b) for a, b in wanted))
         return dict(zip(wanted, seconds, strict=True))
 
+    async def cut_power(self, aliases: Sequence[str]) -> None:
+        self.world.cut_power(aliases)
+
+    async def set_messages(self, messages: Messages) -> None:
+        self.world.net.set_messages(messages)
+
+    def messages(self) -> Messages:
+        return self.world.net.messages()
+
+    async def reset_links(self, pairs: Collection[Pair]) -> int:
+        return self.world.net.reset(pairs)
+
+    async def set_disk(self, alias: str, state: DiskState) -> None:
+        self.world.hosts[alias].disk.set(state)
+
+    def disk_state(self, alias: str) -> DiskState:
+        return self.world.hosts[alias].disk.state
+
+    async def flip(self, alias: str) -> tuple[str, int] | None:
+        chance = self.world.loop.main.chance
+        return self.world.hosts[alias].disk.flip(chance, str(HOME))
+
+    async def set_clock(self, alias: str, state: ClockState) -> None:
+        self._clocks[alias] = state
+        self.world.hosts[alias].clock.set(int(state.offset_s * 1e9), state.drift)
+
+    def clock_state(self, alias: str) -> ClockState:
+        return self._clocks.get(alias, TRUE)
+
     async def set_process(self, alias: str, state: ProcessState) -> None:
         before = self.process_state(alias)
         match state:
@@ -133,7 +168,16 @@ class SimCluster:
         self._members.pop(alias, None)
         started = partial(self._members.__setitem__, alias)
         program = partial(self._system.program, self._setup, alias, HOME, started)
-        self.world.boot(alias, program, crash_at=self._crash.pop(alias, None))
+        self.world.boot(alias, program, self._crash.pop(alias, None))
+
+    def _crashed(self, alias: str, where: str) -> None:
+        self.crashes.append(f"{alias} {where}")
+        self.world.loop.main.call_after(RESTART_NS, self._restart, alias)
+
+    def _restart(self, alias: str) -> None:
+        """Start a crashed member, unless a step of the scenario did."""
+        if not self.world.hosts[alias].is_up:
+            self._boot(alias)
 
     async def _answers(self, alias: str) -> bool:
         """Wait until the member greets a client; False if it ends, or takes too long."""
@@ -157,15 +201,7 @@ class Sim:
     """The target `sim`."""
 
     name = "sim"
-    capabilities = frozenset(
-        {
-            Capability.CUT,
-            Capability.DELAY,
-            Capability.RATE,
-            Capability.KILL,
-            Capability.PAUSE,
-        }
-    )
+    capabilities = frozenset(Capability)
 
 
 SIM = Sim()

@@ -124,8 +124,15 @@ def test_the_dead_are_unwound_without_any_effect() -> None:
 def test_a_crash_point_is_before_or_after_an_effect(happens: bool, told: list[str]) -> None:
     async def work(loop: SimLoop) -> list[str]:
         done: list[str] = []
+        heard: list[str] = []
         one = process(loop, "n1")
-        one.crash_at = (2, happens)
+        one.crash_at, one.crash_after = 2, happens
+
+        def crash(where: str) -> None:
+            heard.append(where)
+            one.kill()
+
+        one.crash = crash
 
         def act() -> None:
             for word in "abc":
@@ -133,8 +140,8 @@ def test_a_crash_point_is_before_or_after_an_effect(happens: bool, told: list[st
 
         one.call(act)
         await asyncio.sleep(1)
+        assert heard == [f"{'after' if happens else 'before'} append b"]
         assert not one.is_alive
-        assert one.last_effect == f"{'after' if happens else 'before'} append b"
         with pytest.raises(Crashed):
             one.effect("append", "d", lambda: done.append("d"))
         return done
