@@ -5,18 +5,36 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 STALE_READ = "stale-read"
+READ_BEFORE_NOOP = "read-before-noop"
+ABORTED_READ = "aborted-read"
 ACK_BEFORE_QUORUM = "ack-before-quorum"
 ACK_BEFORE_FSYNC = "ack-before-fsync"
-VOTE_TWICE = "vote-twice"
+FOLLOWER_ACK_BEFORE_FSYNC = "follower-ack-before-fsync"
+FOLDER_NOT_SYNCED = "folder-not-synced"
+COUNTS_ITSELF_EARLY = "counts-itself-early"
+ACK_BY_INDEX = "ack-by-index"
+ACK_OWN_LAST = "ack-own-last"
 COMMIT_OLD_TERM = "commit-old-term"
+ALWAYS_TRUNCATE = "always-truncate"
+TRUNCATES_APPLIED = "truncates-applied"
+TRUNCATE_OFF_BY_ONE = "truncate-off-by-one"
+VOTE_TWICE = "vote-twice"
+STALE_VOTE_COUNTED = "stale-vote-counted"
+DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
+PRE_VOTE_COUNTED = "pre-vote-counted"
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """What goes wrong, in one sentence, and the promises that it breaks."""
+    """What goes wrong, in one sentence, where it was seen, and the promises that it breaks.
+
+    `source` is where systems in the field made this mistake, or the paper's section that it
+    ignores. What is also a mutant of the model has the mutant's name.
+    """
 
     name: str
     mistake: str
+    source: str
     promises: tuple[str, ...]
 
 
@@ -24,28 +42,114 @@ _ALL = (
     Bug(
         STALE_READ,
         "A leader answers reads without confirming that it still leads.",
+        "R3: d-engine#381, dqlite#258",
+        ("HS-4",),
+    ),
+    Bug(
+        READ_BEFORE_NOOP,
+        "A new leader reads before anything of its own term is committed, and so without what "
+        "older leaders committed but did not tell it.",
+        "R2: redisraft#18, #19",
+        ("HS-4",),
+    ),
+    Bug(
+        ABORTED_READ,
+        "A leader that steps down calls pending appends failed, although they may still commit.",
+        "R22: redpanda#3036",
         ("HS-4",),
     ),
     Bug(
         ACK_BEFORE_QUORUM,
         "A leader commits an entry as soon as its own disk holds it.",
+        "§5.3",
         ("HS-2", "HS-3"),
     ),
     Bug(
         ACK_BEFORE_FSYNC,
         "A member answers before its log is synced.",
+        "R13: nats-server#7564, etcd#14370",
         ("HS-2", "HS-3"),
+    ),
+    Bug(
+        FOLLOWER_ACK_BEFORE_FSYNC,
+        "A follower acknowledges entries before its log is synced; one such member is enough.",
+        "R14: nats-server#7567",
+        ("HS-2", "HS-3"),
+    ),
+    Bug(
+        FOLDER_NOT_SYNCED,
+        "The folder of a new log file is not synced, so that a power cut takes the whole file.",
+        "R13: etcd#6368",
+        ("HS-1", "HS-2", "HS-3"),
+    ),
+    Bug(
+        COUNTS_ITSELF_EARLY,
+        "A leader counts itself among those that hold an entry before its disk does.",
+        "R27",
+        ("HS-2", "HS-3"),
+    ),
+    Bug(
+        ACK_BY_INDEX,
+        "A disk's late report of entries that were replaced meanwhile is taken for one of the new "
+        "entries, since only the index is compared.",
+        "R27: etcd raft, async storage writes",
+        ("HS-2", "HS-3"),
+    ),
+    Bug(
+        ACK_OWN_LAST,
+        "A follower acknowledges all of its log instead of what the request showed to be equal.",
+        "R9: CCF#6001",
+        ("HS-2", "HS-3", "HS-20", "HS-25"),
+    ),
+    Bug(
+        COMMIT_OLD_TERM,
+        "A leader commits entries of older terms by counting who holds them (Figure 8).",
+        "R1: logcabin#44",
+        ("HS-2", "HS-4"),
+    ),
+    Bug(
+        ALWAYS_TRUNCATE,
+        "An append cuts the log behind what it carries, conflict or not.",
+        "R8: akka-raft#66, CCF#5676",
+        ("HS-2", "HS-3", "HS-20", "HS-25"),
+    ),
+    Bug(
+        TRUNCATES_APPLIED,
+        "A follower commits and applies what its log holds before it is compared with the "
+        "leader's, and then finds a conflict there.",
+        "R26: canonical/raft#355",
+        ("HS-4", "HS-20", "HS-25"),
+    ),
+    Bug(
+        TRUNCATE_OFF_BY_ONE,
+        "Where the log is cut, its file keeps one entry too many, which is back after a restart.",
+        "R15: qdrant#1329, #2508",
+        ("HS-4", "HS-20", "HS-25"),
     ),
     Bug(
         VOTE_TWICE,
         "Term and vote are made durable only with the next entry of the log, so that a member "
         "that restarts may vote again in the same term.",
+        "R5: nebula#3415",
         ("HS-1",),
     ),
     Bug(
-        COMMIT_OLD_TERM,
-        "A leader commits entries of older terms by counting who holds them (Figure 8).",
-        ("HS-2", "HS-4"),
+        STALE_VOTE_COUNTED,
+        "A candidate counts votes of another term.",
+        "R6: little-raft#44",
+        ("HS-1", "HS-2"),
+    ),
+    Bug(
+        DUPLICATE_VOTE_COUNTED,
+        "A majority is counted in answers, not in voters.",
+        "R7: butane oracles#18",
+        ("HS-1", "HS-2"),
+    ),
+    Bug(
+        PRE_VOTE_COUNTED,
+        "A late answer to a pre-vote is counted as a vote, since both name the proposed term.",
+        "R25: canonical/raft#196, #386, nebula#685",
+        ("HS-1", "HS-2"),
     ),
 )
 

@@ -170,7 +170,7 @@ class DataNode:
         config, disk = self._config, self._runtime.disk
         folder = posixpath.join(config.streaming_ha_dir, str(group.id))
         try:
-            found = Wal.recover(disk, folder, group.id)
+            found = Wal.recover(disk, folder, group.id, bugs=config.seeded_bugs)
         except WalCorruption as error:
             raise NodeFailedError(str(error)) from None
         self._wals.append(found.wal)

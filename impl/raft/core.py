@@ -13,7 +13,13 @@ Sections (§) are those of Ongaro and Ousterhout, 2014; "thesis" is Ongaro's of 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from ..bugs import VOTE_TWICE
+from ..bugs import (
+    ACK_OWN_LAST,
+    ALWAYS_TRUNCATE,
+    FOLLOWER_ACK_BEFORE_FSYNC,
+    TRUNCATES_APPLIED,
+    VOTE_TWICE,
+)
 from .leadership import Leadership
 from .log import Log
 from .messages import (
@@ -26,6 +32,7 @@ from .messages import (
     VoteRequest,
     VoteResponse,
 )
+from .poll import Poll
 from .progress import Progress, Window
 from .ready import (
     Event,
@@ -79,7 +86,7 @@ class Core:
         self.leader: str | None = None
         self.lease = False
         self.log = log
-        self.votes: set[str] = set()
+        self.poll: Poll | None = None
         self.leading: Leadership | None = None
         self._saved = hard_state
         self._ready = Ready()
@@ -98,7 +105,7 @@ class Core:
 
         The driver arms ELECTION. `bugs` are names from `bugs.BUGS`.
         """
-        log = Log(entries)
+        log = Log(entries, bugs)
         return cls(member, members, hard_state, log, bugs=bugs, window=window or Window())
 
     @property
@@ -110,6 +117,11 @@ class Core:
     def durable(self) -> int:
         """How far this member's disk has reported to hold the log."""
         return self.log.durable
+
+    @property
+    def votes(self) -> set[str]:
+        """Who has granted what this member asks for; empty if it asks for nothing."""
+        return self.poll.voters if self.poll is not None else set()
 
     @property
     def progress(self) -> Mapping[str, Progress]:
@@ -159,22 +171,14 @@ class Core:
                     self._ask_around()
             case Timer.HEARTBEAT:
                 if self.leading is not None:
-                    self._arm(HEARTBEAT)
+                    self._ready.start(HEARTBEAT)
                     self.leading.beat()
             case Timer.QUORUM:
                 # V6: a leader that a majority does not answer must not go on believing.
                 if self.leading is not None and self.leading.has_quorum():
-                    self._arm(QUORUM)
+                    self._ready.start(QUORUM)
                 elif self.leading is not None:
                     self._follow(None)
-
-    def _arm(self, timers: frozenset[Timer]) -> None:
-        self._ready.arm |= timers
-        self._ready.disarm -= timers
-
-    def _disarm(self, timers: frozenset[Timer]) -> None:
-        self._ready.disarm |= timers
-        self._ready.arm -= timers
 
     # Elections: §5.2, §5.4.1; pre-vote: thesis §9.6; live leaders: thesis §4.2.3; quorum: §6.2.
 
@@ -183,9 +187,9 @@ class Core:
         self.role = Role.PRECANDIDATE
         self.leader = None
         self.lease = False
-        self.votes = {self.member}
-        self._disarm(LEASE)
-        self._arm(ELECTION)
+        self.poll = Poll(self.member, self.term + 1, pre=True, bugs=self.bugs)
+        self._ready.stop(LEASE)
+        self._ready.start(ELECTION)
         if len(self.votes) >= self.majority:
             self._campaign()
             return
@@ -197,8 +201,8 @@ class Core:
         self._enter_term(self.term + 1)
         self.vote = self.member
         self.role = Role.CANDIDATE
-        self.votes = {self.member}
-        self._arm(ELECTION)
+        self.poll = Poll(self.member, self.term, pre=False, bugs=self.bugs)
+        self._ready.start(ELECTION)
         if len(self.votes) >= self.majority:
             self._lead()
             return
@@ -214,9 +218,9 @@ class Core:
         assert self.vote == self.member
         self.role = Role.LEADER
         self.leader = self.member
-        self.votes = set()
-        self._disarm(FOLLOWING)
-        self._arm(LEADING)
+        self.poll = None
+        self._ready.stop(FOLLOWING)
+        self._ready.start(LEADING)
         self.leading = Leadership(
             self.member, self.members, self.term, self.log, window=self.window, bugs=self.bugs
         )
@@ -236,12 +240,12 @@ class Core:
         if self.leading is not None:
             self._ready.reads_refused.extend(self.leading.reads.refuse())
             self.leading = None
-            self._disarm(LEADING)
-            self._arm(ELECTION)
+            self._ready.stop(LEADING)
+            self._ready.start(ELECTION)
         self.role = Role.FOLLOWER
         self.leader = leader
         self.lease = leader is not None
-        self.votes = set()
+        self.poll = None
 
     def _on_vote_request(self, m: VoteRequest) -> None:
         if m.term > self.term:
@@ -261,20 +265,15 @@ class Core:
         if granted and not m.pre:
             assert self.role in (Role.FOLLOWER, Role.PRECANDIDATE)
             self.vote = m.src
-            self._arm(ELECTION)
+            self._ready.start(ELECTION)
         # A granted pre-vote speaks of the term asked about, which nobody has entered.
         term = m.term if granted else self.term
         self._ready.after_persist.append(VoteResponse(self.member, m.src, term, granted, m.pre))
 
     def _on_vote_response(self, m: VoteResponse) -> None:
-        asked = Role.PRECANDIDATE if m.pre else Role.CANDIDATE
-        term = self.term + 1 if m.pre else self.term
-        if not m.granted or self.role is not asked or m.term != term:
+        if self.poll is None or not self.poll.count(m) or len(self.votes) < self.majority:
             return
-        self.votes.add(m.src)
-        if len(self.votes) < self.majority:
-            return
-        if m.pre:
+        if self.poll.pre:
             self._campaign()
         else:
             self._lead()
@@ -319,20 +318,25 @@ class Core:
         if self.role is not Role.FOLLOWER or self.leader != m.src:
             self._follow(m.src)
         self.lease = True
-        self._arm(FOLLOWING)
+        self._ready.start(FOLLOWING)
         log = self.log
         if not log.holds(m.prev_index, m.prev_term):
             assert m.prev_index > log.commit, "a leader contradicts what is committed"
             self._refuse_append(m, hint=log.may_agree_until(m.prev_index, m.prev_term))
             return
+        if TRUNCATES_APPLIED in self.bugs:
+            log.commit_to(max(log.commit, min(m.commit, log.last_index)))
         self._take(m.prev_index + 1, m.entries)
         # Only what this request showed is known to equal the leader's log, however long ours is.
         match = m.prev_index + len(m.entries)
         log.commit_to(max(log.commit, min(m.commit, match)))
+        if ACK_OWN_LAST in self.bugs:
+            match = log.last_index
         answer = AppendResponse(self.member, m.src, self.term, True, match, 0, m.round)
         # Waits for the disk, unless that has told already that it holds all this and the term.
         known = match <= log.durable and log.term_at(log.durable) == self.term
-        (self._ready.messages if known else self._ready.after_persist).append(answer)
+        at_once = known or FOLLOWER_ACK_BEFORE_FSYNC in self.bugs
+        (self._ready.messages if at_once else self._ready.after_persist).append(answer)
 
     def _refuse_append(self, m: AppendRequest, *, hint: int) -> None:
         self._ready.after_persist.append(
@@ -342,16 +346,15 @@ class Core:
     def _take(self, first: int, entries: tuple[Entry, ...]) -> None:
         """Add what is missing; only a real conflict removes entries, never a committed one."""
         log = self.log
-        for at, entry in enumerate(entries):
-            index = first + at
-            if index > log.last_index:
-                self._append(entries[at:])
-                return
-            if log.term_at(index) != entry.term:
-                log.truncate_from(index, self.term)
-                self._ready.truncate_from = index
-                self._append(entries[at:])
-                return
+        held = log.count_held(first, entries)
+        if ALWAYS_TRUNCATE in self.bugs:
+            held = min(held, max(0, log.commit + 1 - first))
+        if held == len(entries):
+            return
+        if first + held <= log.last_index:
+            self._ready.truncate_from = first + held
+            log.truncate_from(first + held, self.term)
+        self._append(entries[held:])
 
     def _append(self, entries: Sequence[Entry]) -> None:
         assert not self._ready.entries

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..bugs import ABORTED_READ
 from ..client.errors import INDETERMINATE, OVERLOADED, RequestError
 from .messages import Kind
 
@@ -37,7 +38,8 @@ class Debts:
 
     # Invariant: _payload_bytes is the sum over _new_proposals and _logged.
 
-    def __init__(self) -> None:
+    def __init__(self, bugs: frozenset[str] = frozenset()) -> None:
+        self._bugs = bugs
         self._new_proposals: list[Proposal] = []
         self._logged: dict[int, Proposal] = {}
         self._payload_bytes = 0
@@ -117,9 +119,10 @@ class Debts:
         self.refused(self.take_proposals(), error)
         logged, self._logged = self._logged, {}
         self._payload_bytes = 0
+        message = "the leader stepped down before the entry was committed"
+        unknown = RequestError(INDETERMINATE, False, message)
         for proposal in logged.values():
-            message = "the leader stepped down before the entry was committed"
-            proposal.answer(RequestError(INDETERMINATE, False, message))
+            proposal.answer(error if ABORTED_READ in self._bugs else unknown)
         reads, self._reads = self._reads, {}
         self._new_reads.clear()
         self._confirmed.clear()

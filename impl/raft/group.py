@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from ..bugs import READ_BEFORE_NOOP
 from ..client.errors import FRAME_TOO_LARGE, OVERLOADED, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
@@ -93,7 +94,7 @@ class Group:
             early=around.acks_early,
         )
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
-        self._debts = Debts()
+        self._debts = Debts(core.bugs)
         self._numbers = 0
         self._is_scheduled = False
         self._is_closed = False
@@ -333,7 +334,7 @@ class Group:
         log.info("group %d: %s in term %d, leader %s", self._id, core.role, core.term, leader)
         if self.is_leader:
             # The first entry of its own term is the last one now.
-            self._serving_from = core.log.last_index
+            self._serving_from = core.log.last_index if READ_BEFORE_NOOP not in core.bugs else 0
         elif was_leader:
             error = self.not_leader()
             self._debts.default(error)

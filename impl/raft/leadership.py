@@ -6,7 +6,13 @@ one for which it is true. Of what it decides only the commit index stays, in the
 
 from collections.abc import Iterable, Sequence
 
-from ..bugs import ACK_BEFORE_QUORUM, COMMIT_OLD_TERM, STALE_READ
+from ..bugs import (
+    ACK_BEFORE_QUORUM,
+    COMMIT_OLD_TERM,
+    COUNTS_ITSELF_EARLY,
+    READ_BEFORE_NOOP,
+    STALE_READ,
+)
 from .log import Log
 from .messages import AppendRequest, AppendResponse, Entry, Message
 from .progress import Progress, Window
@@ -92,7 +98,8 @@ class Leadership:
 
         This member counts, too: as far as its own disk has reported, like everybody else.
         """
-        held = sorted((self._log.durable, *(p.match for p in self.progress.values())))
+        own = self._log.durable if COUNTS_ITSELF_EARLY not in self._bugs else self._log.last_index
+        held = sorted((own, *(p.match for p in self.progress.values())))
         index = held[-self._majority]
         if ACK_BEFORE_QUORUM in self._bugs:
             index = max(index, self._log.durable)
@@ -120,7 +127,8 @@ class Leadership:
         """
         if not self.reads.waiting or self.reads.asked:
             return
-        if self._log.term_at(self._log.commit) != self._term:
+        is_known = self._log.term_at(self._log.commit) == self._term
+        if not is_known and READ_BEFORE_NOOP not in self._bugs:
             return
         self.reads.ask(self._log.commit)
         for peer, progress in self.progress.items():

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
+from ..bugs import ACK_BY_INDEX
 from .messages import Entry
 
 
@@ -15,12 +16,13 @@ class Log:
     # Invariant: _starts and _terms hold, ascending, each term in the log and its first index.
     """
 
-    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+    def __init__(self, entries: Iterable[Entry] = (), bugs: frozenset[str] = frozenset()) -> None:
         """What a disk holds."""
         self._entries: list[Entry] = []
         self._starts: list[int] = []
         self._terms: list[int] = []
         self._report_term_min = 0
+        self._reports_by_index = ACK_BY_INDEX in bugs
         self.append(list(entries))
         self.durable = self.last_index
         self.commit = 0
@@ -48,6 +50,13 @@ class Log:
     def holds(self, index: int, term: int) -> bool:
         """Whether there is an entry of that term at that index; index 0 has term 0."""
         return index <= len(self._entries) and self.term_at(index) == term
+
+    def count_held(self, first: int, entries: Sequence[Entry]) -> int:
+        """How many of the entries, which belong here from `first` on, are here already."""
+        for at, entry in enumerate(entries):
+            if not self.holds(first + at, entry.term):
+                return at
+        return len(entries)
 
     def batch(self, first: int, *, count_max: int, bytes_max: int) -> tuple[Entry, ...]:
         """Entries from `first` on, without a gap, within both limits but never none for size."""
@@ -88,7 +97,11 @@ class Log:
 
         The pair tells an entry from another that took its place while the disk was busy.
         """
-        if index <= self.durable or term < self._report_term_min or not self.holds(index, term):
+        if self._reports_by_index:
+            index = min(index, self.last_index)
+        elif term < self._report_term_min or not self.holds(index, term):
+            return False
+        if index <= self.durable:
             return False
         self.durable = index
         return True

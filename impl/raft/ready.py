@@ -96,3 +96,13 @@ class Ready:
     arm: frozenset[Timer] = frozenset()
     disarm: frozenset[Timer] = frozenset()
     role_changed: bool = False
+
+    def start(self, timers: frozenset[Timer]) -> None:
+        """Ask for these timers, set anew."""
+        self.arm |= timers
+        self.disarm -= timers
+
+    def stop(self, timers: frozenset[Timer]) -> None:
+        """Ask for none of these timers."""
+        self.disarm |= timers
+        self.arm -= timers

@@ -17,6 +17,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from .disk import Disk, File
 from .messages import Entry, HardState
 from .segment import (
@@ -78,13 +79,21 @@ class Wal:
     """
 
     def __init__(
-        self, disk: Disk, folder: str, group: int, replay: "_Replay", *, segment_bytes: int
+        self,
+        disk: Disk,
+        folder: str,
+        group: int,
+        replay: "_Replay",
+        *,
+        segment_bytes: int,
+        bugs: frozenset[str],
     ) -> None:
         """A log that goes on where `replay` ended; use `recover`."""
         self._disk = disk
         self._folder = folder
         self._group = group
         self._segment_bytes = segment_bytes
+        self._bugs = bugs
         self._sequence = replay.sequence
         self._synced = replay.sequence
         self._hard_state = replay.hard_state
@@ -96,7 +105,13 @@ class Wal:
 
     @classmethod
     def recover(
-        cls, disk: Disk, folder: str, group: int, *, segment_bytes: int = SEGMENT_BYTES
+        cls,
+        disk: Disk,
+        folder: str,
+        group: int,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        bugs: frozenset[str] = frozenset(),
     ) -> Recovered:
         """Read the log in `folder`, which is made if it is missing, and make it durable.
 
@@ -117,7 +132,7 @@ class Wal:
                 if name != names[-1]:
                     raise WalCorruption(path, damage.offset, damage.reason)
                 cut = replay.cut(disk, path, damage)
-        wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes)
+        wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes, bugs=bugs)
         if names:
             wal._reopen(f"{folder}/{names[-1]}")
         return Recovered(wal, replay.hard_state, replay.entries, cut)
@@ -135,6 +150,9 @@ class Wal:
         without entries.
         """
         self._check_usable()
+        is_shifted = TRUNCATE_OFF_BY_ONE in self._bugs
+        if is_shifted and truncate_from is not None:
+            truncate_from = truncate_from + 1 if truncate_from < self._last_index else None
         try:
             file = self._segment()
             parts = [] if self._size else self._pack(HEADER, header_body(self._group))
@@ -146,8 +164,8 @@ class Wal:
                 assert 1 <= truncate_from <= self._last_index
                 self._last_index = truncate_from - 1
                 parts += self._pack(TRUNCATE, truncate_body(truncate_from))
-            assert not entries or first_index == self._last_index + 1
-            for index, entry in enumerate(entries, start=first_index):
+            assert not entries or first_index == self._last_index + 1 or is_shifted
+            for index, entry in enumerate(entries, start=self._last_index + 1):
                 assert entry.term <= self._hard_state.term
                 parts += self._pack(ENTRY, entry_head(index, entry), entry.payload)
             self._last_index += len(entries)
@@ -166,7 +184,7 @@ class Wal:
         through = self._sequence
         try:
             self._file.sync()
-            if not self._is_listed:
+            if not self._is_listed and FOLDER_NOT_SYNCED not in self._bugs:
                 self._disk.sync_folder(self._folder)
                 self._is_listed = True
         except OSError as error:

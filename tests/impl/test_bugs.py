@@ -2,6 +2,7 @@
 
 import pytest
 from delphic.impl.bugs import BUGS, parse
+from delphic.model.mutants import RAFT_MUTANTS
 
 
 def test_known_names_are_taken() -> None:
@@ -20,5 +21,14 @@ def test_each_bug_says_what_goes_wrong_and_which_promise_breaks(name: str) -> No
     bug = BUGS[name]
     assert bug.name == name
     assert bug.mistake.endswith(".")
+    assert bug.source
     assert bug.promises
     assert all(promise.startswith("HS-") for promise in bug.promises)
+
+
+def test_a_mistake_that_the_model_knows_too_has_the_same_source_there() -> None:
+    shared = BUGS.keys() & RAFT_MUTANTS.keys()
+    assert len(shared) >= 10
+    for name in shared - {"vote-twice"}:
+        rows = {word.strip(",:") for word in RAFT_MUTANTS[name].source.split()}
+        assert BUGS[name].source.split()[0].strip(":") in rows

@@ -238,5 +238,5 @@ def test_seeded_bugs_need_the_flag_and_a_known_name() -> None:
         "vote-twice",
     }
     assert load_from(cluster=text, alias="n2", allow_seeded_bugs=True).seeded_bugs == set()
-    with pytest.raises(ConfigError, match="no seeded bug 'slow'; there are ack-before-fsync"):
+    with pytest.raises(ConfigError, match="no seeded bug 'slow'; there are aborted-read"):
         load_from(cluster=CLUSTER + "seededBugs=slow\n", allow_seeded_bugs=True)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from delphic.impl.bugs import ABORTED_READ
 from delphic.impl.client.errors import RequestError, not_leader
 from delphic.impl.raft import debts as module
 from delphic.impl.raft.debts import Debts, Proposal
@@ -79,6 +80,16 @@ def test_stepping_down_is_indeterminate_only_for_what_was_logged() -> None:
     assert debts.applied(1) is None
     assert all(len(told) == 1 for told in callers.told.values())
     assert debts.count == 0
+
+
+def test_the_seeded_bug_calls_failed_what_may_still_commit() -> None:
+    debts = Debts(frozenset({ABORTED_READ}))
+    callers = Callers(debts)
+    callers.propose("logged")
+    debts.logged(1, debts.take_proposals())
+    debts.default(ELSEWHERE)
+    [logged] = callers.told["logged"]
+    assert (logged.name, logged.definite) == ("NotLeader", True)
 
 
 def test_a_refused_read_is_told_once() -> None:

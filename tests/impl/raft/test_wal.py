@@ -4,6 +4,7 @@ import random
 from dataclasses import dataclass, replace
 
 import pytest
+from delphic.impl.bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from delphic.impl.raft import segment
 from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.segment import ENTRY, HEADER, SECTOR_BYTES, STATE, TRUNCATE
@@ -566,3 +567,27 @@ def test_any_story_is_recovered_and_keeps_what_was_synced(
         assert found(disk.power_cut(keep)) in reachable
     assert found(disk) == states[-1]
     assert found(disk.power_cut(nothing)) == states[-1], "recovering made it durable"
+
+
+@pytest.mark.parametrize("bugs", [frozenset[str](), frozenset({FOLDER_NOT_SYNCED})])
+def test_a_log_whose_folder_is_not_synced_is_gone_after_a_power_cut(bugs: frozenset[str]) -> None:
+    disk = MemoryDisk()
+    log = Wal.recover(disk, FOLDER, 2, bugs=bugs).wal
+    state = do(log, Save(HardState(1, "n1"), None, (entry(1),)), (HardState(), ()))
+    assert found(disk.power_cut()) == ((HardState(), ()) if bugs else state)
+    assert found(disk) == state
+
+
+@pytest.mark.parametrize("bugs", [frozenset[str](), frozenset({TRUNCATE_OFF_BY_ONE})])
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_log_that_is_cut_one_too_late_brings_an_entry_back(
+    bugs: frozenset[str], cut: int
+) -> None:
+    disk = MemoryDisk()
+    log = Wal.recover(disk, FOLDER, 2, bugs=bugs).wal
+    old = (entry(1, "a"), entry(1, "b"), entry(1, "c"))
+    new = (entry(2, "d"), entry(2, "e"))
+    state = do(log, Save(HardState(1, "n1"), None, old), (HardState(), ()))
+    state = do(log, Save(HardState(2, "n2"), cut, new[:1]), state)
+    do(log, Save(entries=new[1:]), state)
+    assert found(disk)[1] == old[: cut if bugs else cut - 1] + new
