@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 
+from .targets.faults import ClockState, DiskState, MessageFaults
+
 NEW_LEADER = "new-leader"
 """The event that a step may wait for: a leader of a higher term than at the step before."""
 
@@ -28,4 +30,17 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str | None = None
     by_s: float | None = None
     rate_bytes_s: float | None = None
+    messages: MessageFaults | None = None
+    disk: DiskState | None = None
+    clock: ClockState | None = None
     order: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What is to be done to whom, for the history."""
+        more = {name: getattr(self, name) for name in _EXTENT if getattr(self, name) is not None}
+        return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
+
+
+_EXTENT = ("by_s", "rate_bytes_s", "messages", "disk", "clock")
+"""How much of it."""

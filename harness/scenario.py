@@ -1,18 +1,14 @@
 """What a scenario says: models of its YAML, complaints that name file, line and field."""
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     WithJsonSchema,
-    create_model,
     model_validator,
 )
 
@@ -22,8 +18,9 @@ from .document import spell as spell_path
 from .errors import ScenarioError
 from .fault import Fault
 from .nemeses import NEMESES
-from .schedule import DRAWABLE, Choice, choice_problems, problems
+from .schedule import choice_problems, problems
 from .selector import closest
+from .steps import Part, RandomPart, Step, StepPart, Word
 from .system import Option, Setup
 from .systems import SYSTEMS
 from .targets.target import Capability
@@ -34,8 +31,6 @@ MEMBERS_MIN, MEMBERS_MAX = 3, 9
 """A group needs three (HS-19); more than nine processes on one machine measure the machine."""
 
 DURATION_MIN_S, DURATION_MAX_S = 1.0, 3600.0
-
-_WORD = r"[a-z][a-z0-9-]*"
 
 PROMISES = (*(f"HS-{n}" for n in range(1, 27)), *(f"PR-{n}" for n in range(1, 32)))
 """Every promise there is, by the id under which docs/promises.md states it."""
@@ -62,15 +57,6 @@ Requirement = Annotated[
 ]
 
 
-def _word(text: str) -> str:
-    if not re.fullmatch(_WORD, text):
-        raise ValueError(f"must be lower-case letters, digits and hyphens, not {text!r}")
-    return text
-
-
-Word = Annotated[str, AfterValidator(_word), WithJsonSchema({"type": "string", "pattern": _WORD})]
-
-
 def _run_length(duration_s: float) -> float:
     if not DURATION_MIN_S <= duration_s <= DURATION_MAX_S:
         raise ValueError(
@@ -78,10 +64,6 @@ def _run_length(duration_s: float) -> float:
             f"not {spell(duration_s)}"
         )
     return duration_s
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _option(raw: object) -> object:
@@ -99,7 +81,7 @@ def _system(name: str) -> str:
     return name
 
 
-class ClusterPart(_Part):
+class ClusterPart(Part):
     """The group under test."""
 
     system: Annotated[str, AfterValidator(_system)] = "hastream"
@@ -134,7 +116,7 @@ class ClusterPart(_Part):
         )
 
 
-class LimitsPart(_Part):
+class LimitsPart(Part):
     """How long recovery may take after the final heal."""
 
     leader: Duration = 10.0
@@ -142,7 +124,7 @@ class LimitsPart(_Part):
     replicas: Duration = 15.0
 
 
-class ExpectPart(_Part):
+class ExpectPart(Part):
     """What the run should find. `fail` is for seeded bugs: these promises must be seen to break."""
 
     verdict: Literal["pass", "fail"] = "pass"
@@ -155,121 +137,7 @@ class ExpectPart(_Part):
         return self
 
 
-def _choice(raw: object) -> Choice:
-    kind, value = (
-        next(iter(raw.items())) if isinstance(raw, dict) and len(raw) == 1 else (raw, None)
-    )
-    if kind not in DRAWABLE:
-        raise ValueError(f"unknown fault {kind!r}{closest(str(kind), DRAWABLE)}")
-    if value is None:
-        return kind, None
-    try:
-        return kind, NEMESES[kind].planned(value)
-    except ValidationError as error:
-        raise ValueError(
-            f"{kind}: {error.errors()[0]['msg'].removeprefix('Value error, ')}"
-        ) from error
-
-
-class RandomPart(_Part):
-    """Faults that the seed draws before the run: one in every stretch of `every`."""
-
-    kinds: list[
-        Annotated[
-            Any,
-            BeforeValidator(_choice),
-            WithJsonSchema({"anyOf": [{"enum": DRAWABLE}, {"type": "object", "maxProperties": 1}]}),
-        ]
-    ] = Field(alias="from", min_length=1)
-    every: Duration
-    lasting: Duration = Field(alias="for")
-    until: Duration
-
-    @model_validator(mode="after")
-    def _fits(self) -> "RandomPart":
-        if self.lasting >= self.every:
-            raise ValueError("`for` must be shorter than `every`: each fault ends before the next")
-        if self.until < 2 * self.every:
-            raise ValueError("`until` leaves room for no fault: it is at least twice `every`")
-        return self
-
-
-class StepPart(_Part):
-    """One step: a moment (`at`, `after` or `then`) and one kind of fault."""
-
-    at: Duration | None = Field(default=None, description="From the start of the run.")
-    after: Literal["new-leader"] | None = Field(
-        default=None, description="When a leader of a higher term than at the step before is seen."
-    )
-    then: Duration | None = Field(default=None, description="So long after the step before it.")
-    within: Duration | None = Field(default=None, description="How long `after` waits.")
-    lasting: Duration | None = Field(default=None, alias="for", description="Undone so much later.")
-    named: Word | None = Field(
-        default=None,
-        alias="as",
-        description="A word for the members that it hits, for later steps.",
-    )
-    random: RandomPart | None = None
-
-    @property
-    def kind(self) -> str:
-        """The kind of fault, as YAML says it."""
-        return next(kind for kind in (*NEMESES, "random") if self._value(kind) is not None)
-
-    def _value(self, kind: str) -> Any:
-        return getattr(self, _field_name(kind))
-
-    def fault(self) -> Fault:
-        """The step as the plan has it. Not for `random`."""
-        return Fault(
-            kind=self.kind,
-            at_s=self.at,
-            after=self.after,
-            then_s=self.then,
-            within_s=self.within,
-            for_s=self.lasting,
-            name=self.named,
-            **NEMESES[self.kind].plan(self._value(self.kind)),
-        )
-
-    @model_validator(mode="after")
-    def _says_one_thing(self) -> "StepPart":
-        kinds = [kind for kind in (*NEMESES, "random") if self._value(kind) is not None]
-        if len(kinds) != 1:
-            said = " and ".join(kinds) or "none"
-            raise ValueError(f"says one fault of {', '.join((*NEMESES, 'random'))}; found {said}")
-        kind = kinds[0]
-        moments = [word for word in ("at", "after", "then") if getattr(self, word) is not None]
-        others = [*moments, *(w for w, v in (("for", self.lasting), ("as", self.named)) if v)]
-        if kind == "random":
-            if others:
-                raise ValueError(f"`random` draws its own moments; remove `{others[0]}`")
-        elif len(moments) != 1:
-            found = " and ".join(moments) or "none"
-            raise ValueError(f"needs one moment of at, after, then; found {found}")
-        elif self.lasting is not None and NEMESES[kind].undo is None:
-            raise ValueError(f"`{kind}` undoes other faults; it has no `for`")
-        if (self.within is None) != (self.after is None):
-            raise ValueError("`after` and `within` go together: the event, and how long to wait")
-        return self
-
-
-def _field_name(kind: str) -> str:
-    return kind.replace("-", "_")
-
-
-_kinds: dict[str, Any] = {
-    _field_name(nemesis.kind): (
-        nemesis.value | None,
-        Field(default=None, alias=nemesis.kind, description=nemesis.about),
-    )
-    for nemesis in NEMESES.values()
-}
-Step = create_model("Step", __base__=StepPart, **_kinds)
-"""A step with a key for every kind of fault in the registry."""
-
-
-class Scenario(_Part):
+class Scenario(Part):
     """One scenario: a group, what clients do, what goes wrong, and what to expect."""
 
     name: Word

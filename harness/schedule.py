@@ -11,7 +11,7 @@ from .document import Path
 from .document import spell as spell_path
 from .fault import Fault
 from .nemeses import NEMESES
-from .nemeses.nemesis import Planned
+from .nemeses.nemesis import ENDS, HEALS, Planned
 from .selector import WORDS, Selector, closest, parse, unknown
 from .units import spell
 
@@ -67,27 +67,31 @@ def _bad_target(
         yield complaint
 
 
-_UNDOES = {"restart": "kill", "resume": "pause"}
+_UNDOES = {
+    "restart": frozenset({"kill", "power-cut", "disk", "bit-flip"}),
+    "resume": frozenset({"pause"}),
+}
+"""What may have happened to members that a step brings back: a disk may end a member too."""
 
 
 def _nothing_to_undo(
     fault: Fault, members: Sequence[str], names: Mapping[str, Fault], done: Sequence[Fault]
 ) -> Iterator[str]:
     if fault.kind == "heal":
-        known = [name for name, named in names.items() if NEMESES[named.kind].undo == "heal"]
+        known = [name for name, named in names.items() if NEMESES[named.kind].undo in HEALS]
         if fault.target == "all":
-            if not any(NEMESES[earlier.kind].undo == "heal" for earlier in done):
-                yield "no step before this one touches the network"
+            if not any(NEMESES[earlier.kind].undo in HEALS for earlier in done):
+                yield "no step before this one touches the network, a disk or a clock"
         elif fault.target not in known:
             yield (
-                f"no network fault before this one is called {fault.target!r}"
+                f"no fault of network, disk or clock before this one is called {fault.target!r}"
                 f"{closest(fault.target, ['all', *known])}"
             )
     elif fault.kind in _UNDOES:
-        cause = _UNDOES[fault.kind]
-        hit = [parse(earlier.target) for earlier in done if earlier.kind == cause]
+        causes = _UNDOES[fault.kind]
+        hit = [parse(earlier.target) for earlier in done if earlier.kind in causes]
         asked = parse(fault.target)
-        past = {"kill": "killed", "pause": "paused"}[cause]
+        past = {"restart": "killed", "resume": "paused"}[fault.kind]
         if not hit:
             yield f"no member is {past} before"
         elif asked.explicit(members) and all(s.explicit(members) for s in hit):
@@ -97,8 +101,8 @@ def _nothing_to_undo(
 
 
 def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complaint]:
-    """Kills at known times that certainly hit a member twice, without a restart between."""
-    kills = [(path, f) for path, f in steps if f.kind == "kill" and f.at_s is not None]
+    """Ends at known times that certainly hit a member twice, without a restart between."""
+    kills = [(path, f) for path, f in steps if f.kind in ENDS and f.at_s is not None]
     restarts = [f for _, f in steps if f.kind == "restart"]
     kills.sort(key=lambda step: step[1].at_s or 0)
     for later, (path, second) in enumerate(kills):
@@ -110,10 +114,11 @@ def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complai
                 continue
             if _always_meet(parse(first.target), parse(second.target), members):
                 until = "" if first.for_s is None else f" for {spell(first.for_s)}"
+                verb = {"kill": "kills", "power-cut": "ends"}[first.kind]
                 yield (
-                    (*path, "kill"),
+                    (*path, second.kind),
                     f"hits a member that is dead already: {spell_path(earlier_path)} "
-                    f"kills {_said(first.target)} at {spell(began)}{until}",
+                    f"{verb} {_said(first.target)} at {spell(began)}{until}",
                 )
 
 
@@ -157,7 +162,8 @@ def draw(
         kind, planned = chance.choice(choices)
         if planned is None:
             planned = chance.choice(own_targets(kind, members))
-        faults.append(Fault(kind=kind, at_s=at_s, for_s=for_s, **planned))
+        lasts_s = None if NEMESES[kind].momentary else for_s
+        faults.append(Fault(kind=kind, at_s=at_s, for_s=lasts_s, **planned))
     return faults
 
 

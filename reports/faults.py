@@ -10,11 +10,16 @@ from ..harness.op import NEMESIS, Op, OpType
 from .prose import shortened, value_text
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate"}),
-    "restart": frozenset({"kill"}),
+    "heal": frozenset({"partition", "delay", "rate", "messages"}),
+    "restart": frozenset({"kill", "power-cut"}),
     "resume": frozenset({"pause"}),
+    "mend": frozenset({"disk"}),
+    "set-clock": frozenset({"clock"}),
 }
 """Which faults each repairing act takes back."""
+
+MOMENTARY = frozenset({"reset", "bit-flip"})
+"""Faults that are over as soon as they are done."""
 
 DEAD, PAUSED = "dead", "paused"
 
@@ -129,6 +134,9 @@ def _ended(numbered: list[Act]) -> list[Act]:
     active: dict[int, set[str]] = {}
     for at, act in enumerate(numbered):
         if act.number is not None:
+            if act.f in MOMENTARY:
+                found[at] = msgspec.structs.replace(act, end=act.done or act.start)
+                continue
             # A fault that missed its moment was never in force.
             if act.nodes or act.links or act.done is None:
                 active[at] = set(act.nodes)

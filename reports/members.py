@@ -85,7 +85,7 @@ def _silences(done: Iterable[Act], end: int) -> Iterator[Span]:
     """A member is dead or paused from the act that made it so to the one that names it again."""
     acts = list(done)
     for at_act, act in enumerate(acts):
-        state = {"kill": DEAD, "pause": PAUSED}.get(act.f)
+        state = {"kill": DEAD, "power-cut": DEAD, "pause": PAUSED}.get(act.f)
         if state is None or act.number is None:
             continue
         for node in act.nodes:

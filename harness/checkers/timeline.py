@@ -8,9 +8,11 @@ from ..history import History
 from ..op import HARNESS, NEMESIS, Op, OpType
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate"}),
-    "restart": frozenset({"kill"}),
+    "heal": frozenset({"partition", "delay", "rate", "messages"}),
+    "restart": frozenset({"kill", "power-cut"}),
     "resume": frozenset({"pause"}),
+    "mend": frozenset({"disk"}),
+    "set-clock": frozenset({"clock"}),
 }
 """Which faults each repairing act takes back."""
 

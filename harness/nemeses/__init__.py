@@ -1,10 +1,16 @@
 """Every kind of fault by its key in YAML. To add one: its file, then its name here."""
 
+from .host import BIT_FLIP, CLOCK, DISK
+from .messages import MESSAGES, RESET
 from .network import DELAY, RATE
 from .partition import HEAL, ONE_WAY, PARTITION
-from .process import KILL, PAUSE, RESTART, RESUME
+from .process import KILL, PAUSE, POWER_CUT, RESTART, RESUME
 
 NEMESES = {
     nemesis.kind: nemesis
-    for nemesis in (PARTITION, ONE_WAY, HEAL, KILL, RESTART, PAUSE, RESUME, DELAY, RATE)
+    for nemesis in (
+        *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, MESSAGES, RESET),
+        *(KILL, POWER_CUT, RESTART, PAUSE, RESUME),
+        *(DISK, BIT_FLIP, CLOCK),
+    )
 }

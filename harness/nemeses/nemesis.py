@@ -8,21 +8,36 @@ from pydantic import TypeAdapter
 
 from ..fault import Fault
 from ..selector import Selector, View
-from ..targets.links import HEALED, Links
+from ..targets.faults import Clocks, Disks, Messages
+from ..targets.links import HEALED, Links, Pair
 from ..targets.target import Capability, ProcessState
+
+HEALS = frozenset({"heal", "mend", "set-clock"})
+"""What the history calls the undoing of faults that the YAML key `heal` undoes."""
+
+
+ENDS = frozenset({"kill", "power-cut"})
+"""Kinds that end processes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aim:
     """What one fault comes to when its moment has come.
 
-    `nodes` are the members that it hits. Of a network fault, `links` is what it adds to the state
-    of the links while it lasts; of a process fault, `process` is what the nodes are to become.
+    `nodes` are the members that it hits. `links`, `messages`, `disks` and `clocks` are what it adds
+    to their state while it lasts; of a process fault, `process` is what the nodes are to become,
+    and `loses` says whether they lose what was not synced. `resets` and `flips` are over at once.
     """
 
     nodes: tuple[str, ...]
     links: Links = field(default_factory=lambda: HEALED)
     process: ProcessState | None = None
+    loses: bool = False
+    messages: Messages = field(default_factory=dict)
+    disks: Disks = field(default_factory=dict)
+    clocks: Clocks = field(default_factory=dict)
+    resets: frozenset[Pair] = frozenset()
+    flips: bool = False
 
 
 Planned = dict[str, Any]
@@ -47,11 +62,13 @@ class Nemesis:
     aim: Callable[[Fault, View, Mapping[str, ProcessState]], Aim]
     requires: Capability
     undo: str | None = None
-    """What the history calls its undoing; None for a kind that only undoes others."""
+    """What the history calls its undoing; None for a kind that undoes others, or is momentary."""
     drawn: tuple[Any, ...] = ()
     """Values that `random` may choose among when only the kind is named."""
     shapes: tuple[str, ...] = ()
     """Words that a target may be besides selectors."""
+    momentary: bool = False
+    """Whether it is over as soon as it is done."""
     check: Callable[[Any, Sequence[str]], str | None] = lambda target, members: None
     """What is wrong with a planned target in a group of these members."""
 

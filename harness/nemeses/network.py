@@ -38,18 +38,19 @@ class Narrow(BaseModel):
     limit: Rate
 
 
-def _target(links: str | Ends) -> Any:
+def ends(links: str | Ends) -> Any:
+    """The two ends as the plan has them."""
     if isinstance(links, str):
         return {"from": links, "to": links}
     return {"from": links.source, "to": links.destination}
 
 
 def _plan_delay(value: Delay) -> Planned:
-    return {"target": _target(value.links), "by_s": value.by}
+    return {"target": ends(value.links), "by_s": value.by}
 
 
 def _plan_rate(value: Narrow) -> Planned:
-    return {"target": _target(value.links), "rate_bytes_s": value.limit}
+    return {"target": ends(value.links), "rate_bytes_s": value.limit}
 
 
 def _aim(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:

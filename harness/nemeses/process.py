@@ -1,6 +1,7 @@
 """Members stop: killed and restarted, paused and resumed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, WithJsonSchema
@@ -66,10 +67,30 @@ KILL = Nemesis(
     drawn=("one", "leader", "follower", "minority", "majority", "all"),
 )
 
+
+def _aim_power_cut(fault: Fault, view: View, states: Mapping[str, ProcessState]) -> Aim:
+    up = (ProcessState.RUNNING, ProcessState.PAUSED)
+    aim = _aim(fault, view, states, up, ProcessState.DEAD)
+    return replace(aim, loses=True)
+
+
+POWER_CUT = Nemesis(
+    kind="power-cut",
+    f="power-cut",
+    about="Ends members, who lose what they had not synced; restarted after `for`.",
+    value=Members,
+    plan=_plan,
+    selectors=_selectors,
+    aim=_aim_power_cut,
+    requires=Capability.POWER_CUT,
+    undo="restart",
+    drawn=("one", "leader", "minority", "majority", "all"),
+)
+
 RESTART = Nemesis(
     kind="restart",
     f="restart",
-    about="Starts members that an earlier step killed.",
+    about="Starts members that an earlier step ended.",
     value=Members,
     plan=_plan,
     selectors=_selectors,

@@ -1,14 +1,14 @@
 """Where members live, and what can be done to them there."""
 
-import asyncio
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
-from .links import Links, Probes
+from .faults import ClockState, DiskState, Messages
+from .links import Links, Pair, Probes
 
 
 class Capability(StrEnum):
@@ -21,6 +21,9 @@ class Capability(StrEnum):
     PAUSE = "pause"
     POWER_CUT = "power-cut"
     MESSAGE_ORDER = "message-order"
+    RESET = "reset"
+    DISK = "disk"
+    CLOCK = "clock"
 
 
 class ProcessState(StrEnum):
@@ -36,15 +39,6 @@ class Cluster(Protocol):
 
     @property
     def members(self) -> tuple[str, ...]: ...
-
-    def new_loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop in which the harness and everything here is to run."""
-
-    def watched(self) -> AbstractContextManager[None]:
-        """Holds as long as the loop runs."""
-
-    def now_ns(self) -> int:
-        """The clock by which histories are written: nanoseconds since some fixed moment."""
 
     async def up(self) -> None:
         """Start everything and wait until every member answers. Raises WorldError."""
@@ -74,6 +68,45 @@ class Cluster(Protocol):
         """A new client connection to the member; None if it does not answer in time."""
 
 
+@runtime_checkable
+class DeepCluster(Cluster, Protocol):
+    """A group whose world is in the target's hands down to messages, disks and clocks.
+
+    What `set_…` makes holds until it is made otherwise, over deaths and restarts of the member.
+    What is asked for without `set_` is what holds now, for receipts.
+    """
+
+    async def cut_power(self, aliases: Sequence[str]) -> None:
+        """End these members all at once; what they had not synced may be lost, wholly or partly."""
+
+    async def set_messages(self, messages: Messages) -> None:
+        """Make what happens to messages so: the whole value, at once."""
+
+    def messages(self) -> Messages:
+        """What happens to messages now."""
+
+    async def reset_links(self, pairs: Collection[Pair]) -> int:
+        """Break every connection that carries one of these links; how many there were.
+
+        Members may connect again at once.
+        """
+
+    async def set_disk(self, alias: str, state: DiskState) -> None:
+        """Make one member's disk so."""
+
+    def disk_state(self, alias: str) -> DiskState:
+        """How the member's disk behaves now."""
+
+    async def flip(self, alias: str) -> tuple[str, int] | None:
+        """Turn one bit of what the member stores; the file and byte, or None if it stores none."""
+
+    async def set_clock(self, alias: str, state: ClockState) -> None:
+        """Set one member's clock, and let it run so."""
+
+    def clock_state(self, alias: str) -> ClockState:
+        """How the member's clock was last set."""
+
+
 class Target(Protocol):
     """A kind of place where groups can live."""
 
@@ -83,7 +116,9 @@ class Target(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
-    def cluster(
-        self, setup: Setup, system: System, run: RunDir, lease: Lease, seed: int
-    ) -> Cluster:
-        """A group that is not up yet. `seed` decides what the target leaves to chance."""
+
+class RealTarget(Target, Protocol):
+    """A place with processes of its own: what a run leaves there is on a lease."""
+
+    def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> Cluster:
+        """A group that is not up yet."""

@@ -1,7 +1,7 @@
 """A group that lives in memory, so that runs can be tried without processes."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +10,8 @@ from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Connection, Setup, Status, System
 from delphic.harness.targets import REAL_TARGETS, TARGETS
-from delphic.harness.targets.links import OPEN, Links, Probes, pairs, payload
+from delphic.harness.targets.faults import SOUND, TRUE, ClockState, DiskState, Messages
+from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.target import Capability, ProcessState
 
 
@@ -72,6 +73,11 @@ class MemoryCluster:
         self.deaf_to: set[str] = set()
         """Orders that it takes and does not carry out."""
         self.run = run
+        self.found_messages: Messages = {}
+        self.disks: dict[str, DiskState] = {}
+        self.clocks: dict[str, ClockState] = {}
+        self.stored = dict.fromkeys(self.members, 64)
+        """Bytes on each member's disk."""
 
     async def up(self) -> None:
         self.log.append("up")
@@ -102,6 +108,42 @@ class MemoryCluster:
 
     def process_state(self, alias: str) -> ProcessState:
         return self.states[alias]
+
+    async def cut_power(self, aliases: Sequence[str]) -> None:
+        self.log.append(f"power of {', '.join(aliases)}")
+        for alias in aliases:
+            await self.set_process(alias, ProcessState.DEAD)
+
+    async def set_messages(self, messages: Messages) -> None:
+        if "messages" not in self.deaf_to:
+            self.found_messages = dict(messages)
+
+    def messages(self) -> Messages:
+        return self.found_messages
+
+    async def reset_links(self, pairs: Collection[Pair]) -> int:
+        self.log.append(f"reset {len(pairs)}")
+        return 0 if "resets" in self.deaf_to else len(pairs)
+
+    async def set_disk(self, alias: str, state: DiskState) -> None:
+        if "disks" not in self.deaf_to:
+            self.disks[alias] = state
+            if state.full:
+                self.states[alias] = ProcessState.DEAD
+                self._elect()
+
+    def disk_state(self, alias: str) -> DiskState:
+        return self.disks.get(alias, SOUND)
+
+    async def flip(self, alias: str) -> tuple[str, int] | None:
+        return ("log", self.stored[alias] // 2) if self.stored[alias] else None
+
+    async def set_clock(self, alias: str, state: ClockState) -> None:
+        if "clocks" not in self.deaf_to:
+            self.clocks[alias] = state
+
+    def clock_state(self, alias: str) -> ClockState:
+        return self.clocks.get(alias, TRUE)
 
     def deaths(self) -> list[tuple[str, str]]:
         return []
@@ -138,7 +180,7 @@ class MemoryTarget:
 
     name = "memory"
     kind = MemoryCluster
-    capabilities = frozenset(Capability) - {Capability.POWER_CUT, Capability.MESSAGE_ORDER}
+    capabilities = frozenset(Capability)
 
     def __init__(self) -> None:
         self.last: MemoryCluster | None = None

@@ -5,6 +5,7 @@ import io
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from delphic.harness.conductor import Conductor
 from delphic.harness.history import load
@@ -13,6 +14,7 @@ from delphic.harness.op import NEMESIS, Op, OpType
 from delphic.harness.plan import plan
 from delphic.harness.recorder import Recorder
 from delphic.harness.scenario import load as load_scenario
+from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults
 
 DURATION_S = 0.85
 """How long each scene takes: less than a scenario may, and enough for its steps."""
@@ -173,4 +175,112 @@ def test_the_heal_undoes_everything_that_is_in_force(memory: Any) -> None:
     assert scene.active == ["partition n1, n2 | n3, n4, n5", "n4 dead", "n5 paused"]
     assert scene.left == []
     assert [op.f for op in scene.receipts()][3:] == ["resume", "heal", "restart"]
+    assert all(op.value["bit"] for op in scene.receipts())
+
+
+def test_messages_stack_and_what_the_target_says_is_in_force_is_written_down(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, messages: {lose: 0.1}, for: 400ms},"
+        " {at: 100ms, messages: {links: {from: n1, to: n2}, duplicate: 0.5}, for: 500ms}]",
+    )
+    lose, duplicate, healed, last = scene.receipts()
+    assert [op.f for op in scene.receipts()] == ["messages", "messages", "heal", "heal"]
+    assert lose.value["asked"] == {
+        "kind": "messages",
+        "target": {"from": "all", "to": "all"},
+        "messages": msgspec.json.decode(msgspec.json.encode(MessageFaults(lose=0.1))),
+    }
+    assert len(lose.value["links"]) == 6
+    both = msgspec.convert(duplicate.value["observed"]["messages"]["n1->n2"], MessageFaults)
+    assert both == MessageFaults(lose=0.1, duplicate=0.5)
+    only = msgspec.json.decode(msgspec.json.encode(MessageFaults(duplicate=0.5)))
+    assert healed.value["observed"] == {"messages": {"n1->n2": only}}
+    assert last.value["observed"] == {"messages": {}}
+    assert all(op.value["bit"] for op in scene.receipts())
+
+
+def test_a_disk_is_mended_and_whom_it_ended_is_started_again(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 100ms, disk: {node: leader, is: full}, for: 300ms}]")
+    assert scene.told() == [
+        ("disk", ["n1"], True),
+        ("mend", ["n1"], True),
+        ("restart", ["n1"], True),
+    ]
+    full, sound = (op.value["observed"]["disks"]["n1"] for op in scene.receipts()[:2])
+    assert msgspec.convert(full, DiskState) == DiskState(full=True)
+    assert msgspec.convert(sound, DiskState) == SOUND
+    assert scene.receipts()[1].value["asked"] == {"kind": "heal", "target": "leader"}
+
+
+def test_mending_a_disk_starts_nobody_whom_another_fault_ended(memory: Any) -> None:
+    steps = "[{at: 50ms, kill: n1}, {at: 100ms, disk: {node: n1, is: slow}, for: 100ms}]"
+    scene = Scene(memory, steps)
+    assert [op.f for op in scene.receipts()] == ["kill", "disk", "mend", "restart"]
+    assert scene.active == ["n1 dead"]
+
+
+def test_clocks_are_set_and_set_right_by_name(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, clock: {node: n1, by: -5s}},"
+        " {at: 60ms, clock: {node: n1, drift: 2}, as: fast}, {then: 0s, heal: fast}]",
+    )
+    wanted = [op.value["wanted"] for op in scene.receipts()]
+    assert wanted == [
+        {"n1": {"offset_s": -5.0, "drift": 1.0}},
+        {"n1": {"offset_s": -5.0, "drift": 2.0}},
+        {"n1": {"offset_s": -5.0, "drift": 1.0}},
+        {},
+    ]
+    assert [op.f for op in scene.receipts()] == ["clock", "clock", "set-clock", "set-clock"]
+    assert scene.cluster.clocks == {"n1": TRUE}
+
+
+def test_a_power_cut_hits_all_of_its_members_at_once_and_restarting_undoes_it(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 50ms, power-cut: all, for: 200ms}]")
+    assert "power of n1, n2, n3" in scene.cluster.log
+    assert scene.told() == [
+        ("power-cut", ["n1", "n2", "n3"], True),
+        ("restart", ["n1", "n2", "n3"], True),
+    ]
+
+
+def test_momentary_faults_are_not_undone(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 50ms, reset: n2}, {at: 100ms, bit-flip: n3}]")
+    assert scene.told() == [("reset", ["n2"], True), ("bit-flip", ["n3"], True)]
+    reset, flip = scene.receipts()
+    assert reset.value["observed"] == {"connections": 4}
+    assert flip.value["observed"] == {"flipped": {"n3": ["log", 32]}}
+    assert (scene.active, scene.left) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("deaf", "step"),
+    [
+        ("messages", "messages: {lose: 0.5}"),
+        ("disks", "disk: {node: n1, is: slow}"),
+        ("clocks", "clock: {node: n1, by: 1s}"),
+        ("resets", "reset: n1"),
+        ("processes", "power-cut: n1"),
+    ],
+)
+def test_a_deep_fault_that_is_not_carried_out_leaves_a_receipt_that_says_so(
+    memory: Any, deaf: str, step: str
+) -> None:
+    scene = Scene(memory, f"[{{at: 50ms, {step}}}]", deaf=deaf)
+    assert scene.receipts()[0].value["bit"] is False
+
+
+def test_the_heal_mends_disks_before_it_restarts_members(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, disk: {node: n1, is: full}}, {at: 100ms, clock: {node: n2, by: 1s}},"
+        " {at: 150ms, messages: {reorder: 1}}, {at: 200ms, partition: n3},"
+        " {at: 250ms, power-cut: n2}]",
+    )
+    assert scene.left == []
+    assert [op.f for op in scene.receipts()][5:] == [
+        *("heal", "heal", "mend", "restart", "set-clock", "restart")
+    ]
     assert all(op.value["bit"] for op in scene.receipts())

@@ -10,11 +10,15 @@ import pytest
 from delphic.harness import shipped
 from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.scenario import load, schema
+from delphic.impl.bugs import BUGS
 
 HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 
 TIMES = "at, after, then"
-KINDS = "partition, one-way, heal, kill, restart, pause, resume, delay, rate, random"
+KINDS = (
+    "partition, one-way, heal, delay, rate, messages, reset, "
+    "kill, power-cut, restart, pause, resume, disk, bit-flip, clock, random"
+)
 WORDS = "one, leader, follower, followers, majority, minority, all"
 
 
@@ -129,7 +133,7 @@ def fault(text: str) -> str:
         (
             f"{HEAD}cluster: {{bugs: {{n1: [stale-reed]}}}}\n",
             "my.yaml:4: cluster.bugs.n1[0]: unknown bug 'stale-reed'; did you mean 'stale-read'? "
-            "(known: ack-before-fsync, ack-before-quorum, commit-old-term, stale-read, vote-twice)",
+            f"(known: {', '.join(sorted(BUGS))})",
         ),
         (
             f"{HEAD}promises: [HS-1, HS-27]\n",
@@ -143,7 +147,7 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, kill, pause, power-cut, message-order)",
+            "(known: cut, delay, rate, kill, pause, power-cut, message-order, reset, disk, clock)",
         ),
     ],
 )
@@ -237,14 +241,48 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
         ),
         ("{at: 2s, restart: n1}", "faults[0].restart: no member is killed before"),
         ("{at: 2s, resume: n1}", "faults[0].resume: no member is paused before"),
-        ("{at: 2s, heal: all}", "faults[0].heal: no step before this one touches the network"),
+        (
+            "{at: 2s, heal: all}",
+            "faults[0].heal: no step before this one touches the network, a disk or a clock",
+        ),
         (
             "{at: 2s, heal: old}",
-            "faults[0].heal: no network fault before this one is called 'old' (known: all)",
+            "faults[0].heal: no fault of network, disk or clock before this one is called 'old' "
+            "(known: all)",
         ),
         (
             "{at: 2s, restart: n1, for: 1s}",
             "faults[0]: `restart` undoes other faults; it has no `for`",
+        ),
+        ("{at: 2s, reset: n1, for: 1s}", "faults[0]: `reset` is over at once; it has no `for`"),
+        (
+            "{at: 2s, messages: {links: all}}",
+            "faults[0].messages: says how much to `lose`, `duplicate`, `reorder` or `delay`",
+        ),
+        (
+            "{at: 2s, messages: {lose: 5}}",
+            "faults[0].messages.lose: must be at most 1.0, not 5",
+        ),
+        (
+            "{at: 2s, disk: {node: n1, is: ful}}",
+            "faults[0].disk.is: unknown value 'ful'; did you mean 'full'? "
+            "(known: full, slow, failing-sync, failing-write)",
+        ),
+        (
+            "{at: 2s, disk: {node: n1, is: full, factor: 2}}",
+            "faults[0].disk: a disk that is full has no `factor`",
+        ),
+        (
+            "{at: 2s, disk: {node: n9, is: full}}",
+            f"faults[0].disk: 'n9' is no member (known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{at: 2s, clock: {node: n1}}",
+            "faults[0].clock: says how far the clock is set (`by`), or how fast it runs (`drift`)",
+        ),
+        (
+            "{at: 2s, clock: {node: n1, by: 3}}",
+            "faults[0].clock.by: must be a duration like 250ms, 2s or -1m, not 3",
         ),
         (
             "{at: 2s, kill: n1, as: leader}",
@@ -253,7 +291,8 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
         (
             "{random: {from: [kil], every: 2s, for: 1s, until: 9s}}",
             "faults[0].random.from[0]: unknown fault 'kil'; did you mean 'kill'? "
-            "(known: partition, one-way, kill, pause, delay, rate)",
+            "(known: partition, one-way, delay, rate, messages, reset, "
+            "kill, power-cut, pause, disk, bit-flip, clock)",
         ),
         (
             "{random: {from: [kill: n9], every: 2s, for: 1s, until: 9s}}",
@@ -296,6 +335,10 @@ def test_an_impossible_fault_is_refused_before_anything_starts(text: str, said: 
             "[{at: 2s, kill: n1}, {at: 3s, restart: n2}]",
             "faults[1].restart: n2 is never killed before",
         ),
+        (
+            "[{at: 2s, power-cut: n1, for: 5s}, {at: 3s, kill: n1}]",
+            "faults[1].kill: hits a member that is dead already: faults[0] ends n1 at 2s for 5s",
+        ),
     ],
 )
 def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> None:
@@ -311,6 +354,12 @@ def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> 
         "[{at: 2s, partition: leader, as: old}, {after: new-leader, within: 5s, kill: not old}]",
         "[{at: 2s, partition: [[n1], [n2, n3]]}, {then: 1s, heal: all}]",
         "[{at: 1s, one-way: {from: leader, to: others}, as: deaf}, {then: 2s, heal: deaf}]",
+        "[{at: 1s, disk: {node: n1, is: slow, factor: 5}, as: d}, {then: 1s, heal: d}]",
+        "[{at: 1s, disk: {node: n1, is: full}}, {then: 1s, heal: all}, {then: 0s, restart: n1}]",
+        "[{at: 1s, clock: {node: leader, by: -5s, drift: 0.9}, for: 1s}]",
+        "[{at: 1s, power-cut: all}, {then: 1s, restart: all}, {then: 1s, bit-flip: n1}]",
+        "[{at: 1s, messages: {lose: 0.1, reorder: 1}}, {at: 2s, reset: {from: n1, to: n2}}]",
+        "[{random: {from: [reset, disk, clock, {bit-flip: n1}], every: 2s, for: 1s, until: 9s}}]",
         "[{at: 1s, delay: {by: 300ms}}, {at: 1s, rate: {links: {from: n1, to: n2}, limit: 9kB/s}}]",
         "[{random: {from: [partition, kill: leader, pause], every: 2s, for: 1s, until: 14s}}]",
     ],

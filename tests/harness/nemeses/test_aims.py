@@ -7,6 +7,7 @@ from delphic.harness.fault import Fault
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.nemeses.nemesis import Aim
 from delphic.harness.selector import View
+from delphic.harness.targets.faults import ClockState, DiskState, MessageFaults
 from delphic.harness.targets.links import CUT, LinkState, Pair, isolate, one_way
 from delphic.harness.targets.target import ProcessState
 
@@ -91,10 +92,57 @@ def test_a_leader_that_is_down_already_is_not_hit_again() -> None:
     assert aim("kill", "leader", n1=DEAD).nodes == ()
 
 
+def test_messages_have_fates_on_the_links_named() -> None:
+    found = aim("messages", {"links": {"from": "n1", "to": "n2"}, "lose": 0.1, "delay": "50ms"})
+    assert found.messages == {("n1", "n2"): MessageFaults(lose=0.1, delay_s=(0.0, 0.05))}
+    assert len(aim("messages", {"duplicate": 1}).messages) == 20
+
+
+def test_a_reset_breaks_every_connection_of_a_member_or_those_of_some_links() -> None:
+    assert aim("reset", "n1").resets == isolate(["n1"], MEMBERS)
+    assert len(aim("reset", "all").resets) == 20
+    found = aim("reset", {"from": "leader", "to": "others"})
+    assert (found.nodes, found.resets) == (("n1",), one_way(["n1"], MEMBERS))
+
+
+@pytest.mark.parametrize(
+    ("raw", "state"),
+    [
+        ({"is": "full"}, DiskState(full=True)),
+        ({"is": "slow"}, DiskState(slow=20.0)),
+        ({"is": "slow", "factor": 3}, DiskState(slow=3)),
+        ({"is": "failing-sync"}, DiskState(fail_sync=True)),
+        ({"is": "failing-write"}, DiskState(fail_write=True)),
+    ],
+)
+def test_a_disk_is_as_asked_for_even_of_a_member_that_is_down(
+    raw: dict[str, Any], state: DiskState
+) -> None:
+    found = aim("disk", {"node": ["n1", "n2"], **raw}, n1=DEAD)
+    assert found.disks == {"n1": state, "n2": state}
+
+
+def test_clocks_jump_both_ways_and_drift() -> None:
+    assert aim("clock", {"node": "one", "by": "-250ms"}).clocks == {"n4": ClockState(-0.25)}
+    assert aim("clock", {"node": "n1", "drift": 1.05}).clocks == {"n1": ClockState(0, 1.05)}
+
+
+def test_a_power_cut_ends_members_and_loses_what_they_had_not_synced() -> None:
+    found = aim("power-cut", "all", n2=DEAD, n5=PAUSED)
+    assert (found.nodes, found.process, found.loses) == (("n1", "n3", "n4", "n5"), DEAD, True)
+    assert not aim("kill", "all").loses
+
+
+def test_a_bit_is_turned_on_the_members_named() -> None:
+    found = aim("bit-flip", "followers")
+    assert (found.nodes, found.flips) == (("n2", "n3", "n4", "n5"), True)
+
+
 @pytest.mark.parametrize("kind", [kind for kind, nemesis in NEMESES.items() if nemesis.drawn])
 def test_what_random_may_choose_can_be_planned_and_undone(kind: str) -> None:
     nemesis = NEMESES[kind]
-    assert nemesis.undo in {"heal", "restart", "resume"}
+    undoes = {"heal", "mend", "set-clock", "restart", "resume"}
+    assert nemesis.undo in undoes or nemesis.momentary
     for raw in nemesis.drawn:
         planned = nemesis.planned(raw)
         assert nemesis.check(planned["target"], ["n1", "n2", "n3"]) is None

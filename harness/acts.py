@@ -1,0 +1,107 @@
+"""Single acts on a cluster, each with its receipt: invoke, do, look what is so now, info."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .layers import Layer, Part, deep, spelled
+from .observer import Observer
+from .op import NEMESIS, OpType
+from .recorder import Recorder
+from .targets.links import Pair
+from .targets.target import Cluster, ProcessState
+from .together import together
+
+_ANSWER_S = 2.0
+"""How long a member that was restarted or resumed may take to greet a client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be done to whom. `fired` is the state for which the act had waited."""
+
+    f: str
+    asked: dict[str, Any]
+    nodes: Sequence[str] = ()
+    fired: dict[str, Any] | None = None
+
+
+class Acts:
+    """Does what it is told, and writes down what came of it. A receipt's `bit` is observed."""
+
+    def __init__(self, cluster: Cluster, recorder: Recorder, observer: Observer) -> None:
+        self._cluster = cluster
+        self._recorder = recorder
+        self._observer = observer
+
+    def states(self) -> dict[str, ProcessState]:
+        """What every member's process is now."""
+        return {alias: self._cluster.process_state(alias) for alias in self._cluster.members}
+
+    async def set_processes(self, wish: Wish, state: ProcessState, *, loses: bool = False) -> None:
+        """Make these processes so, all at once; `loses`: with what they had not synced."""
+        self._ask(wish)
+        if loses:
+            await deep(self._cluster).cut_power(wish.nodes)
+        else:
+            await together(*(self._cluster.set_process(alias, state) for alias in wish.nodes))
+        if state is ProcessState.DEAD:
+            for alias in wish.nodes:
+                self._observer.forget(alias)
+        seen = {alias: self._cluster.process_state(alias) for alias in wish.nodes}
+        observed: dict[str, Any] = {"processes": {alias: s.value for alias, s in seen.items()}}
+        bit = all(now is state for now in seen.values())
+        if state is ProcessState.RUNNING:
+            answers = dict(zip(wish.nodes, await self._answers(wish.nodes), strict=True))
+            observed["answers"] = answers
+            bit = bit and all(answers.values())
+        self._tell(wish, observed, bit)
+
+    async def make(self, wish: Wish, layer: Layer, wanted: Part, touched: Part) -> None:
+        """Make a whole layer as wanted; `touched` is what this act changed."""
+        self._ask(wish)
+        seen, bit = await layer.make(self._cluster, wanted, wish.nodes)
+        more: dict[str, Any] = {"wanted": spelled(wanted)}
+        if layer.by_link:
+            more["links"] = [list(pair) for pair in touched]
+        self._tell(wish, {layer.name: seen}, bit, **more)
+
+    async def reset(self, wish: Wish, pairs: Collection[Pair]) -> None:
+        """Break the connections that carry these links."""
+        self._ask(wish)
+        count = await deep(self._cluster).reset_links(pairs)
+        links = [list(pair) for pair in sorted(pairs)]
+        self._tell(wish, {"connections": count}, count > 0, links=links)
+
+    async def flip(self, wish: Wish) -> None:
+        """Turn one bit of what each of these members stores."""
+        self._ask(wish)
+        flipped = {alias: await deep(self._cluster).flip(alias) for alias in wish.nodes}
+        places = {alias: None if at is None else list(at) for alias, at in flipped.items()}
+        self._tell(wish, {"flipped": places}, None not in places.values())
+
+    def missed(self, wish: Wish, why: str) -> None:
+        """Write down that it was not done."""
+        self._ask(wish)
+        self._tell(wish, {}, bit=False, error=why)
+
+    def _ask(self, wish: Wish) -> None:
+        self._recorder.add(NEMESIS, OpType.INVOKE, wish.f, value=wish.asked)
+
+    def _tell(
+        self, wish: Wish, observed: Any, bit: bool, *, error: str | None = None, **more: Any
+    ) -> None:
+        value: dict[str, Any] = {"asked": wish.asked, "nodes": list(wish.nodes)}
+        if wish.fired is not None:
+            value["fired"] = wish.fired
+        value |= {"observed": observed, **more, "bit": bit}
+        self._recorder.add(NEMESIS, OpType.INFO, wish.f, value=value, error=error)
+
+    async def _answers(self, nodes: Sequence[str]) -> list[bool]:
+        """Whether each of these members greets a client."""
+        opened = await asyncio.gather(*(self._cluster.open(a, _ANSWER_S) for a in nodes))
+        for connection in opened:
+            if connection is not None:
+                connection.close()
+        return [connection is not None for connection in opened]

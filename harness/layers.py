@@ -1,0 +1,96 @@
+"""Faults that last, by what they change: links, messages, disks, clocks. Set, and seen to hold.
+
+Faults of one layer stack: each adds its part while it lasts, and the wanted state of the whole
+layer is always all parts merged, so that undoing one leaves the others in force.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from .nemeses.nemesis import Aim
+from .targets.faults import (
+    FAITHFUL,
+    SOUND,
+    TRUE,
+    merged_clocks,
+    merged_disks,
+    merged_messages,
+)
+from .targets.links import as_wanted, merged
+from .targets.target import Cluster, DeepCluster
+
+Part = Mapping[Any, Any]
+"""What a fault adds: state by link or by member."""
+
+Made = tuple[dict[str, Any], bool]
+"""What was observed once it was made so, and whether it was as wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One thing that faults change, and how it is made so."""
+
+    name: str
+    """What receipts call it."""
+    undo: str
+    """What the history calls the undoing."""
+    by_link: bool
+    """Whether its state is by link, else by member."""
+    part: Callable[[Aim], Part]
+    merged: Callable[[Iterable[Any]], Part]
+    make: Callable[[Cluster, Any, Collection[str]], Awaitable[Made]]
+    """Make the whole layer so; the members named are those that may have changed."""
+
+
+def deep(cluster: Cluster) -> DeepCluster:
+    """The cluster, of a target that was asked for its capabilities before."""
+    assert isinstance(cluster, DeepCluster)
+    return cluster
+
+
+async def _make_links(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
+    await cluster.set_links(wanted)
+    probes = await cluster.probe(wanted)
+    return spelled(probes), as_wanted(wanted, probes, cluster.members)
+
+
+async def _make_messages(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
+    await deep(cluster).set_messages(wanted)
+    seen = {pair: s for pair, s in deep(cluster).messages().items() if s != FAITHFUL}
+    return spelled(seen), seen == wanted
+
+
+async def _make_disks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    for alias in nodes:
+        await deep(cluster).set_disk(alias, wanted.get(alias, SOUND))
+    seen = {alias: deep(cluster).disk_state(alias) for alias in nodes}
+    return spelled(seen), all(seen[a] == wanted.get(a, SOUND) for a in nodes)
+
+
+async def _make_clocks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    for alias in nodes:
+        await deep(cluster).set_clock(alias, wanted.get(alias, TRUE))
+    seen = {alias: deep(cluster).clock_state(alias) for alias in nodes}
+    return spelled(seen), all(seen[a] == wanted.get(a, TRUE) for a in nodes)
+
+
+def spelled(states: Part) -> dict[str, Any]:
+    """The states as JSON may have them, links as `n1->n2`."""
+    return {
+        "->".join(key) if isinstance(key, tuple) else key: msgspec.to_builtins(state)
+        for key, state in states.items()
+    }
+
+
+LINKS = Layer("links", "heal", True, lambda aim: aim.links, merged, _make_links)
+
+LAYERS = (
+    LINKS,
+    Layer("messages", "heal", True, lambda aim: aim.messages, merged_messages, _make_messages),
+    Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),
+    Layer("clocks", "set-clock", False, lambda aim: aim.clocks, merged_clocks, _make_clocks),
+)
+"""All of them, in the order in which the end of a run undoes them."""

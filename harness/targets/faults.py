@@ -1,0 +1,99 @@
+"""What else may be wrong with a member's world: its messages, its disk, its clock. All values.
+
+Nothing in this file touches anything. What is not in a mapping is as it should be.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from .links import Pair
+
+
+class MessageFaults(msgspec.Struct, frozen=True):
+    """What happens to the messages of a link, each by itself: chances from 0 to 1.
+
+    `delay_s` is the least and the most by which a message is late.
+    """
+
+    lose: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    delay_s: tuple[float, float] = (0.0, 0.0)
+
+
+FAITHFUL = MessageFaults()
+
+Messages = Mapping[Pair, MessageFaults]
+"""Every link whose messages do not simply arrive."""
+
+
+class DiskState(msgspec.Struct, frozen=True):
+    """How one member's disk behaves; `slow` multiplies how long a sync takes."""
+
+    full: bool = False
+    slow: float = 1.0
+    fail_sync: bool = False
+    fail_write: bool = False
+
+
+SOUND = DiskState()
+
+Disks = Mapping[str, DiskState]
+"""Every member whose disk is not sound."""
+
+
+class ClockState(msgspec.Struct, frozen=True):
+    """A member's clock: set `offset_s` ahead of the true time, then `drift` times as fast."""
+
+    offset_s: float = 0.0
+    drift: float = 1.0
+
+
+TRUE = ClockState()
+
+Clocks = Mapping[str, ClockState]
+"""Every member whose clock is not true."""
+
+
+def merged_messages(parts: Iterable[Messages]) -> Messages:
+    """All of them at once: of two chances the higher one counts, delays add up."""
+    found: dict[Pair, MessageFaults] = {}
+    for part in parts:
+        for pair, state in part.items():
+            known = found.get(pair, FAITHFUL)
+            found[pair] = MessageFaults(
+                lose=max(known.lose, state.lose),
+                duplicate=max(known.duplicate, state.duplicate),
+                reorder=max(known.reorder, state.reorder),
+                delay_s=(
+                    known.delay_s[0] + state.delay_s[0],
+                    known.delay_s[1] + state.delay_s[1],
+                ),
+            )
+    return {pair: state for pair, state in sorted(found.items()) if state != FAITHFUL}
+
+
+def merged_disks(parts: Iterable[Disks]) -> Disks:
+    """All of them at once: every failure holds, of two factors the higher one."""
+    found: dict[str, DiskState] = {}
+    for part in parts:
+        for alias, state in part.items():
+            known = found.get(alias, SOUND)
+            found[alias] = DiskState(
+                full=known.full or state.full,
+                slow=max(known.slow, state.slow),
+                fail_sync=known.fail_sync or state.fail_sync,
+                fail_write=known.fail_write or state.fail_write,
+            )
+    return {alias: state for alias, state in sorted(found.items()) if state != SOUND}
+
+
+def merged_clocks(parts: Iterable[Clocks]) -> Clocks:
+    """All of them at once: offsets add up, drifts multiply."""
+    found: dict[str, ClockState] = {}
+    for part in parts:
+        for alias, state in part.items():
+            known = found.get(alias, TRUE)
+            found[alias] = ClockState(known.offset_s + state.offset_s, known.drift * state.drift)
+    return {alias: state for alias, state in sorted(found.items()) if state != TRUE}
