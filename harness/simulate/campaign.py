@@ -1,16 +1,18 @@
-"""Many seeds of one scenario: each in a world of its own, over several processes."""
+"""Many worlds of one scenario, over several processes: many seeds, or every crash point."""
 
 import gc
 import hashlib
 import re
+import shlex
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 
+from ..crash import CrashPoint
 from ..errors import ExitCode
 from ..plan import Plan, plan
 from ..scenario import load
@@ -18,7 +20,7 @@ from ..verdict import RunVerdict, Validity
 from .execute import simulate_plan
 
 AHEAD = 4
-"""Seeds that wait for each process, so that none waits for a seed."""
+"""Cases that wait for each process, so that none waits for a case."""
 
 TRACEBACK_LINES = 30
 
@@ -34,23 +36,39 @@ class Job:
     file: str
     name: str
 
-    def plan(self, seed: int) -> Plan:
+    def plan(self, case: "Case") -> Plan:
         """What the seed makes of it."""
         return plan(
-            load(self.text, self.file), seed=seed, target="sim", command=again(self.name, seed)
+            load(self.text, self.file),
+            seed=case.seed,
+            target="sim",
+            command=self.again(case),
+            crash=case.crash,
         )
 
+    def again(self, case: "Case") -> str:
+        """The command that shows one case."""
+        crashes = [word for point in case.crash for word in ("--crash", str(point))]
+        words = ["delphic", "run", self.name, "--seed", str(case.seed), "--on", "sim", *crashes]
+        return shlex.join(words)
 
-def again(name: str, seed: int) -> str:
-    """The command that shows one seed."""
-    return f"delphic run {name} --seed {seed} --on sim"
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What tells one world from the others."""
+
+    seed: int
+    crash: tuple[CrashPoint, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join([f"seed {self.seed}", *(f"crash {point}" for point in self.crash)])
 
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What came of one seed."""
+    """What came of one world."""
 
-    seed: int
+    case: Case
     validity: Validity
     as_expected: bool
     sentence: str
@@ -65,7 +83,7 @@ class Tried:
 
 @dataclass(slots=True)
 class Campaign:
-    """All seeds tried so far, in their order."""
+    """All worlds tried so far, in their order."""
 
     expects_failure: bool
     tried: list[Tried] = field(default_factory=list)
@@ -73,11 +91,11 @@ class Campaign:
 
     @property
     def failed(self) -> list[Tried]:
-        """Seeds in which a promise broke."""
+        """Those in which a promise broke."""
         return [one for one in self.tried if one.validity is Validity.FAIL]
 
     def of(self, validity: Validity) -> list[Tried]:
-        """Seeds that came to this."""
+        """Those that came to this."""
         return [one for one in self.tried if one.validity is validity]
 
     def groups(self) -> list[list[Tried]]:
@@ -85,10 +103,10 @@ class Campaign:
         found: dict[Signature, list[Tried]] = {}
         for one in self.failed:
             found.setdefault(one.signature, []).append(one)
-        return sorted(found.values(), key=lambda group: (-len(group), group[0].seed))
+        return sorted(found.values(), key=lambda group: -len(group))
 
     def exit_code(self) -> ExitCode:
-        """As for a single run. A scenario that expects a failure needs one seed that shows it."""
+        """As for a single run. A scenario that expects a failure needs one world that shows it."""
         if self.of(Validity.HARNESS_ERROR):
             return ExitCode.HARNESS
         if self.expects_failure:
@@ -101,16 +119,16 @@ class Campaign:
         return ExitCode.AS_EXPECTED
 
 
-def try_seed(job: Job, seed: int) -> Tried:
-    """One seed, from nothing to its verdict. A bug of Delphic is an outcome, too."""
+def try_case(job: Job, case: Case) -> Tried:
+    """One world, from nothing to its verdict. A bug of Delphic is an outcome, too."""
     began = time.process_time()
     gc.disable()
     try:
-        found = simulate_plan(job.plan(seed))
+        found = simulate_plan(job.plan(case))
     except Exception as error:
         lines = traceback.format_exc().splitlines()[-TRACEBACK_LINES:]
         return Tried(
-            seed,
+            case,
             Validity.HARNESS_ERROR,
             False,
             "\n".join(lines),
@@ -125,7 +143,7 @@ def try_seed(job: Job, seed: int) -> Tried:
         hashed.update(f"{alias} {len(trace)}\n".encode() + trace)
     verdict = found.verdict
     return Tried(
-        seed,
+        case,
         verdict.validity,
         verdict.as_expected,
         verdict.sentence,
@@ -146,18 +164,18 @@ def signature(verdict: RunVerdict) -> Signature:
     )
 
 
-def seeds_tried(job: Job, seeds: Sequence[int], jobs: int) -> Iterator[Tried]:
-    """Every seed, in order, whatever number of processes works on them."""
+def all_tried(job: Job, cases: Iterable[Case], jobs: int) -> Iterator[Tried]:
+    """Every case, in order, whatever number of processes works on them."""
     if jobs == 1:
-        yield from (try_seed(job, seed) for seed in seeds)
+        yield from (try_case(job, case) for case in cases)
         return
-    left = iter(seeds)
+    left = iter(cases)
     under_way: deque[Future[Tried]] = deque()
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
         try:
             while True:
-                while len(under_way) < jobs * AHEAD and (seed := next(left, None)) is not None:
-                    under_way.append(pool.submit(try_seed, job, seed))
+                while len(under_way) < jobs * AHEAD and (case := next(left, None)) is not None:
+                    under_way.append(pool.submit(try_case, job, case))
                 if not under_way:
                     return
                 yield under_way.popleft().result()
@@ -165,19 +183,34 @@ def seeds_tried(job: Job, seeds: Sequence[int], jobs: int) -> Iterator[Tried]:
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+def crash_cases(job: Job, seed: int) -> list[Case]:
+    """One case for every effect of every member's first life, in all four ways.
+
+    The effects are counted in a world without crashes; until the crash the others are the same.
+    """
+    effects = simulate_plan(job.plan(Case(seed))).effects
+    return [
+        Case(seed, (CrashPoint(node, effect, after, power),))
+        for node, count in effects.items()
+        for effect in range(1, count + 1)
+        for after in (False, True)
+        for power in (False, True)
+    ]
+
+
 def campaign(
     job: Job,
-    seeds: Sequence[int],
+    cases: Iterable[Case],
     *,
     jobs: int = 1,
     keep_going: bool = False,
     watch: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
-    """Try seeds until one breaks a promise, or all of them with `keep_going`."""
+    """Try cases until one breaks a promise, or all of them with `keep_going`."""
     expects_failure = load(job.text, job.file).expect.verdict == "fail"
     found = Campaign(expects_failure)
     began = time.monotonic()
-    for one in seeds_tried(job, seeds, jobs):
+    for one in all_tried(job, cases, jobs):
         found.tried.append(one)
         found.wall_s = time.monotonic() - began
         if watch is not None:

@@ -21,7 +21,7 @@ from ..rundir import RunDir
 from ..scenario import load
 from ..targets.sim import SIM
 from ..verdict import Validity
-from .campaign import Campaign, Job, Tried, again, campaign
+from .campaign import Campaign, Case, Job, Tried, campaign, crash_cases
 from .execute import simulate_plan
 from .keep import execute_simulated
 
@@ -57,6 +57,11 @@ def _simulate(report: Report) -> click.Command:
     @click.argument("scenario", metavar="NAME|FILE")
     @click.option("--seeds", type=Seeds(), default="1..100", show_default=True)
     @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
+    @click.option(
+        "--crash-points",
+        is_flag=True,
+        help="Crash every member at every effect on disk and network, one a world.",
+    )
     @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -67,6 +72,7 @@ def _simulate(report: Report) -> click.Command:
         scenario: str,
         seeds: range,
         jobs: int | None,
+        crash_points: bool,
         keep_going: bool,
         out: Path,
         as_json: bool,
@@ -78,12 +84,15 @@ def _simulate(report: Report) -> click.Command:
         as of `delphic run`; where a scenario expects a failure, one seed has to show it.
         """
         job = job_of(scenario)
-        with _shown(scenario, len(seeds), quiet=quiet or as_json) as watch:
+        cases = [Case(seed) for seed in seeds]
+        if crash_points:
+            cases = [case for seed in seeds for case in crash_cases(job, seed)]
+        with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
             found = campaign(
-                job, seeds, jobs=jobs or os.cpu_count() or 1, keep_going=keep_going, watch=watch
+                job, cases, jobs=jobs or os.cpu_count() or 1, keep_going=keep_going, watch=watch
             )
         kept = {
-            group[0].seed: _kept(job, group[0].seed, out, report)
+            group[0].case: _kept(job, group[0].case, out, report)
             for group in found.groups()[:SHOWN_GROUPS]
         }
         if as_json:
@@ -110,9 +119,9 @@ def job_of(scenario: str) -> Job:
     return Job(text, file, scenario)
 
 
-def _kept(job: Job, seed: int, out: Path, report: Report) -> Path:
-    """Run a seed again, into a run directory with everything."""
-    finished = execute_simulated(Order(job.plan(seed), job.text, out, keep=True), Quiet(), report)
+def _kept(job: Job, case: Case, out: Path, report: Report) -> Path:
+    """Run a case again, into a run directory with everything."""
+    finished = execute_simulated(Order(job.plan(case), job.text, out, keep=True), Quiet(), report)
     return finished.run.path
 
 
@@ -163,14 +172,14 @@ def _rates(found: Campaign) -> str:
     operations = sum(one.operations for one in found.tried)
     virtual_s = sum(one.virtual_s for one in found.tried)
     return (
-        f"{len(found.tried) / wall_s:.1f} seeds/s, {operations / wall_s:,.0f} operations/s, "
+        f"{len(found.tried) / wall_s:.1f} worlds/s, {operations / wall_s:,.0f} operations/s, "
         f"{virtual_s / wall_s:.0f} × real time"
     )
 
 
-def _tell(job: Job, found: Campaign, kept: dict[int, Path]) -> None:
+def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
     count = len(found.tried)
-    click.echo(f"{job.name}: {count:,} seeds in {found.wall_s:.1f} s ({_rates(found)})")
+    click.echo(f"{job.name}: {count:,} worlds in {found.wall_s:.1f} s ({_rates(found)})")
     others = [
         f"{len(found.of(validity)):,} {validity.value}"
         for validity in Validity
@@ -180,26 +189,26 @@ def _tell(job: Job, found: Campaign, kept: dict[int, Path]) -> None:
     for group in found.groups()[:SHOWN_GROUPS]:
         first = group[0]
         click.echo(f"{len(group):,} × {first.sentence}")
-        click.echo(f"  first   seed {first.seed}, {_near(kept[first.seed])}")
-        click.echo(f"  again   {again(job.name, first.seed)}")
-        click.echo(f"  shrink  delphic shrink {_near(kept[first.seed])}")
+        click.echo(f"  first   {first.case}, {_near(kept[first.case])}")
+        click.echo(f"  again   {job.again(first.case)}")
+        click.echo(f"  shrink  delphic shrink {_near(kept[first.case])}")
     for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
         _tell_others(job, found.of(validity))
     if found.expects_failure and not found.failed:
-        click.echo("The failure that the scenario expects was not seen in any seed.")
+        click.echo("The failure that the scenario expects was not seen in any of them.")
 
 
 def _tell_others(job: Job, ones: Sequence[Tried]) -> None:
     if ones:
         first = ones[0]
         click.echo(f"{len(ones):,} × {first.validity.value}: {first.sentence}")
-        click.echo(f"  again   {again(job.name, first.seed)}")
+        click.echo(f"  again   {job.again(first.case)}")
 
 
-def _plain(job: Job, found: Campaign, kept: dict[int, Path]) -> dict[str, Any]:
+def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
     return {
         "scenario": job.name,
-        "seeds": len(found.tried),
+        "worlds": len(found.tried),
         "wall_s": round(found.wall_s, 3),
         "cpu_s": round(sum(one.cpu_s for one in found.tried), 3),
         "virtual_s": round(sum(one.virtual_s for one in found.tried), 3),
@@ -208,15 +217,15 @@ def _plain(job: Job, found: Campaign, kept: dict[int, Path]) -> dict[str, Any]:
         "exit_code": found.exit_code(),
         "failures": [
             {
-                "seeds": [one.seed for one in group],
+                "cases": [str(one.case) for one in group],
                 "sentence": group[0].sentence,
-                "run": None if group[0].seed not in kept else str(kept[group[0].seed]),
-                "again": again(job.name, group[0].seed),
+                "run": None if group[0].case not in kept else str(kept[group[0].case]),
+                "again": job.again(group[0].case),
             }
             for group in found.groups()
         ],
         "others": [
-            {"seed": one.seed, "validity": one.validity.value, "sentence": one.sentence}
+            {"case": str(one.case), "validity": one.validity.value, "sentence": one.sentence}
             for one in found.tried
             if one.validity not in (Validity.PASS, Validity.FAIL)
         ],
