@@ -56,7 +56,7 @@ _ALL = (
         ABORTED_READ,
         "A leader that steps down calls pending appends failed, although they may still commit.",
         "R22: redpanda#3036",
-        ("HS-4",),
+        ("HS-6", "HS-11"),
     ),
     Bug(
         ACK_BEFORE_QUORUM,
@@ -86,7 +86,7 @@ _ALL = (
         COUNTS_ITSELF_EARLY,
         "A leader counts itself among those that hold an entry before its disk does.",
         "R27",
-        ("HS-2", "HS-3"),
+        ("HS-4", "HS-20", "HS-25"),
     ),
     Bug(
         ACK_BY_INDEX,

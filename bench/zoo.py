@@ -1,0 +1,160 @@
+"""How soon each seeded bug is found: seeds and seconds until its scenario shows it; JSON.
+
+python bench/zoo.py [BUG …] > docs/zoo.json           several starts for every bug, or for these
+python bench/zoo.py --table docs/zoo.json > docs/zoo.md
+"""
+
+import argparse
+import gc
+import json
+import os
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from delphic.harness.simulate.campaign import Case, Job
+from delphic.harness.simulate.cli import job_of
+from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.verdict import Validity
+from delphic.impl.bugs import BUGS
+
+STARTS = 9
+SEEDS_MAX = 200
+"""A bug that so many seeds do not show counts as not found from that start."""
+
+HEAD = """# The zoo: seeded bugs, and how soon they are found
+
+Written by `python bench/zoo.py --table docs/zoo.json`: do not edit.
+
+Each mistake is known from the field, or from a paper that warns of it. `delphic run NODE
+--allow-seeded-bugs` is the only way to switch one on. A bug's scenario is `bug-NAME`; here it ran
+in simulated worlds with one seed after another until a promise that it names broke, from {starts}
+starts. *seeds*: how many that took, the median (and the most). *seconds*: of one core, the median.
+*row*: in the harness notes' list of bugs, and where it was seen. *caught by*: the checkers whose
+verdict it was, and the promises that they saw break.
+
+| bug | row | mistake | breaks | caught by | seeds | seconds |
+|---|---|---|---|---|--:|--:|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One start: the seed that showed the bug, or None; all seeds up to it cost `cpu_s`."""
+
+    start: int
+    seed: int | None
+    seeds: int
+    cpu_s: float
+    virtual_s: float
+    caught: tuple[tuple[str, str, str], ...]
+    """Checker, promises and sentence of each verdict that a promise broke."""
+
+
+def search(job: Job, start: int) -> Found:
+    """Try one seed after another."""
+    began, virtual_s = time.process_time(), 0.0
+    for seed in range(start, start + SEEDS_MAX):
+        gc.disable()
+        found = simulate_plan(job.plan(Case(seed)))
+        gc.enable()
+        gc.collect()
+        virtual_s += found.ending.duration_s
+        if found.verdict.as_expected:
+            hoped = set(job.plan(Case(seed)).expect.promises)
+            caught = tuple(
+                (one.checker, ", ".join(one.promises), one.sentence)
+                for one in found.verdict.verdicts
+                if one.validity is Validity.FAIL and hoped.intersection(one.promises)
+            )
+            cpu_s = time.process_time() - began
+            return Found(start, seed, seed - start + 1, cpu_s, virtual_s, caught)
+    return Found(start, None, SEEDS_MAX, time.process_time() - began, virtual_s, ())
+
+
+def measure(names: Sequence[str], jobs: int) -> Iterator[dict[str, Any]]:
+    """Every bug from every start."""
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+        begun = {
+            name: [
+                pool.submit(search, job_of(f"bug-{name}"), 1 + at * SEEDS_MAX)
+                for at in range(STARTS)
+            ]
+            for name in names
+        }
+        for name, futures in begun.items():
+            found = [future.result() for future in futures]
+            told = summary(name, found)
+            print(f"{name}: {told['seeds_median']} seeds", file=sys.stderr, flush=True)
+            yield told
+
+
+def summary(name: str, found: Sequence[Found]) -> dict[str, Any]:
+    """What the page says of one bug, and what it was made from."""
+    bug = BUGS[name]
+    caught = Counter((checker, promises) for one in found for checker, promises, _ in one.caught)
+    return {
+        "bug": name,
+        "row": bug.source,
+        "mistake": bug.mistake,
+        "promises": list(bug.promises),
+        "found": sum(one.seed is not None for one in found),
+        "starts": len(found),
+        "seeds_median": statistics.median(one.seeds for one in found),
+        "seeds_max": max(one.seeds for one in found),
+        "cpu_s_median": round(statistics.median(one.cpu_s for one in found), 2),
+        "virtual_s_median": round(statistics.median(one.virtual_s for one in found), 1),
+        "caught_by": [
+            {"checker": checker, "promises": promises, "starts": count}
+            for (checker, promises), count in caught.most_common()
+        ],
+        "example": next((one.caught[0][2] for one in found if one.caught), None),
+        "searches": [asdict(one) for one in found],
+    }
+
+
+def table(told: dict[str, Any]) -> str:
+    """The page."""
+    rows = [
+        "| "
+        + " | ".join(
+            (
+                f"`{one['bug']}`",
+                one["row"],
+                one["mistake"],
+                ", ".join(one["promises"]),
+                "; ".join(f"`{c['checker']}` {c['promises']}" for c in one["caught_by"][:2]),
+                f"{one['seeds_median']:g} ({one['seeds_max']})",
+                f"{one['cpu_s_median']:.1f}",
+            )
+        )
+        + " |\n"
+        for one in told["bugs"]
+    ]
+    return HEAD.format(starts=told["starts"]) + "".join(rows)
+
+
+def main() -> None:
+    """Measure, or write the page of what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("bugs", nargs="*", choices=[[], *BUGS], metavar="BUG")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--table", type=Path, metavar="JSON")
+    asked = parser.parse_args()
+    if asked.table is not None:
+        print(table(json.loads(asked.table.read_text())), end="")
+        return
+    measured = list(measure(asked.bugs or list(BUGS), asked.jobs))
+    told = {"starts": STARTS, "seeds_max": SEEDS_MAX, "bugs": measured}
+    print(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    main()
