@@ -1,6 +1,7 @@
 """What a scenario says: models of its YAML, complaints that name file, line and field."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
@@ -205,8 +206,9 @@ def read(document: Document) -> Scenario:
     return scenario
 
 
+@cache
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a scenario, for editors."""
+    """The JSON Schema of a scenario, for editors. Made once: read it, do not change it."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **Scenario.model_json_schema(by_alias=True),
