@@ -14,9 +14,14 @@ from .plan import Plan
 from .recorder import Recorder
 from .selector import View
 from .targets.target import Cluster, ProcessState
+from .triggers import MATCHED
+from .watch import Match, Watch
 
 _LOOK_S = 0.05
 """How often to look whether the run is to stop."""
+
+_WATCH_S = 0.001
+"""How often to look whether a state has come that a step waits for."""
 
 
 class Conductor:
@@ -34,6 +39,7 @@ class Conductor:
         self._hit: dict[int, tuple[str, ...]] = {}
         self._ended: set[str] = set()
         """Members that a fault ended and nobody has started again."""
+        self._watch = Watch(plan.faults, cluster)
         self._schedule = FaultSchedule.of(plan.faults, Seen(0.0))
 
     @property
@@ -53,12 +59,15 @@ class Conductor:
         self._schedule = FaultSchedule.of(self._faults, self._seen(0.0))
         while not stop.is_set() and (elapsed := now_s() - began) < duration_s:
             self._observer.changed.clear()
+            waiting = self._schedule.waiting(elapsed)
+            self._watch.look(waiting, self._names)
             due = self._schedule.due(self._seen(elapsed))
             if due is not None:
                 await self._act(due, elapsed)
                 continue
             wake = self._schedule.wake_s(elapsed)
-            await self._look(min(_LOOK_S, duration_s - elapsed, (wake or duration_s) - elapsed))
+            often_s = _WATCH_S if waiting else _LOOK_S
+            await self._look(min(often_s, duration_s - elapsed, (wake or duration_s) - elapsed))
         for step in () if stop.is_set() else self._schedule.left():
             await self._act(Due(step, missed="the run ended before its moment came"), duration_s)
 
@@ -83,13 +92,13 @@ class Conductor:
 
     async def _break(self, step: int) -> None:
         fault = self._faults[step]
-        view = View(fault.order, self._observer.leader, self._names)
-        aim = NEMESES[fault.kind].aim(fault, view, self._acts.states())
+        match = self._watch.matches.get(step)
+        aim = NEMESES[fault.kind].aim(fault, self._view(fault, match), self._acts.states())
         if fault.name is not None:
             self._names[fault.name] = aim.nodes
-        wish = _wish(fault, aim.nodes)
+        wish = _wish(fault, aim.nodes, match)
         if fault.kind == "heal":
-            await self._heal_named(fault)
+            await self._heal_named(fault, match)
         elif not aim.nodes:
             self._acts.missed(wish, "no member qualified")
         elif aim.process is not None:
@@ -124,17 +133,24 @@ class Conductor:
         nodes = tuple(alias for alias in self._in_state(broken) if alias in hit)
         await self._bring_back(undo, fault.target, nodes)
 
-    async def _heal_named(self, fault: Fault) -> None:
+    def _view(self, fault: Fault, match: Match | None) -> View:
+        """What the fault's words mean now: for a step that waited, when its state came."""
+        if match is None:
+            return View(fault.order, self._observer.leader, self._names)
+        leader = match.leader or self._observer.leader
+        return View(fault.order, leader, {**self._names, MATCHED: match.nodes})
+
+    async def _heal_named(self, fault: Fault, match: Match | None) -> None:
         named = [s for s in self._parts if fault.target in ("all", self._faults[s].name)]
         for step in named:
             self._schedule = self._schedule.without_undo(step)
         if named:
-            await self._heal(fault.target, named)
+            await self._heal(fault.target, named, match)
         else:
             # All of it was undone before: the receipt shows the links as they are.
-            await self._acts.make(_wish(fault), LINKS, self._wanted(LINKS), {})
+            await self._acts.make(_wish(fault, (), match), LINKS, self._wanted(LINKS), {})
 
-    async def _heal(self, target: Any, steps: list[int]) -> None:
+    async def _heal(self, target: Any, steps: list[int], match: Match | None = None) -> None:
         """Take these steps' parts back, layer by layer."""
         healed = [aim for step in steps if (aim := self._parts.pop(step, None)) is not None]
         for layer in LAYERS:
@@ -145,7 +161,8 @@ class Conductor:
                 nodes = sorted({alias for pair in touched for alias in pair})
             else:
                 nodes = sorted(touched)
-            wish = Wish(layer.undo, {"kind": "heal", "target": target}, nodes)
+            told = None if match is None else match.told
+            wish = Wish(layer.undo, {"kind": "heal", "target": target}, nodes, told)
             await self._acts.make(wish, layer, self._wanted(layer), touched)
             if layer.undo == "mend":
                 await self._bring_back("restart", target, self._fallen(nodes))
@@ -173,7 +190,8 @@ class Conductor:
         return tuple(alias for alias, now in self._acts.states().items() if now is state)
 
     def _seen(self, now_s: float) -> Seen:
-        return Seen(now_s, self._observer.term, self._observer.leader)
+        held = frozenset(self._watch.matches)
+        return Seen(now_s, self._observer.term, self._observer.leader, held)
 
     async def _look(self, seconds: float) -> None:
         """Until something is seen to change, but not longer than this."""
@@ -184,8 +202,9 @@ class Conductor:
             return
 
 
-def _wish(fault: Fault, nodes: tuple[str, ...] = ()) -> Wish:
-    return Wish(NEMESES[fault.kind].f, fault.asked, nodes)
+def _wish(fault: Fault, nodes: tuple[str, ...] = (), match: Match | None = None) -> Wish:
+    fired = None if match is None else match.told
+    return Wish(NEMESES[fault.kind].f, fault.asked, nodes, fired)
 
 
 def _spelled(target: Any) -> str:

@@ -13,8 +13,9 @@ NEW_LEADER = "new-leader"
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     """What happens, to whom, when. Times are seconds from the start of the main phase.
 
-    Exactly one of `at_s`, `after` and `then_s` (seconds after the step before) says when. A fault
-    with `for_s` is undone that much later, any other lasts until a later step or the final heal.
+    Exactly one of `at_s`, `after` and `then_s` (seconds after the step before) says when; a step
+    that waits for a state (`when`) may go without, or else begins to wait then. A fault with
+    `for_s` is undone that much later, any other lasts until a later step or the final heal.
     `target` is what the scenario asked for, resolved when the moment has come; `order` is the
     member list as the seed shuffled it, which decides every "one of them". `name` is the word by
     which later steps may call the members that were hit.
@@ -26,6 +27,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     after: str | None = None
     then_s: float | None = None
     within_s: float | None = None
+    when: str | None = None
     for_s: float | None = None
     name: str | None = None
     by_s: float | None = None
@@ -42,5 +44,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 
-_EXTENT = ("by_s", "rate_bytes_s", "messages", "disk", "clock")
-"""How much of it."""
+_EXTENT = ("when", "by_s", "rate_bytes_s", "messages", "disk", "clock")
+"""For which state it waited, and how much of it."""

@@ -41,6 +41,8 @@ class Seen:
     now_s: float
     term: int = 0
     leader: str | None = None
+    held: frozenset[int] = frozenset()
+    """Steps whose state was seen since they wait for it."""
 
     def is_newer(self, term: int, leader: str | None) -> bool:
         """Whether another one leads now, or the same one in a later term. Not an older one."""
@@ -104,8 +106,17 @@ class FaultSchedule:
         for chain in self.chains:
             fault = self.faults[chain.steps[0]]
             moment = _moment(fault, chain)
-            moments += [moment, moment + LEADER_WAIT_S]
+            moments += [_begins_s(fault, chain), moment, moment + LEADER_WAIT_S]
         return min((moment for moment in moments if moment > now_s), default=None)
+
+    def waiting(self, now_s: float) -> frozenset[int]:
+        """Steps that wait for a state now."""
+        heads = ((chain, chain.steps[0]) for chain in self.chains)
+        return frozenset(
+            step
+            for chain, step in heads
+            if self.faults[step].when is not None and _begins_s(self.faults[step], chain) <= now_s
+        )
 
     def after(self, due: Due, seen: Seen) -> "FaultSchedule":
         """The schedule once `due` has been done, begun at `seen.now_s`."""
@@ -136,6 +147,11 @@ class FaultSchedule:
         step = chain.steps[0]
         fault = self.faults[step]
         moment = _moment(fault, chain)
+        if fault.when is not None:
+            if step in seen.held:
+                return seen.now_s, Due(step)
+            why = f"{fault.when!r} was not seen within {spell(fault.within_s or 0.0)}"
+            return moment, Due(step, missed=why)
         if fault.after is not None:
             if seen.is_newer(chain.term, chain.leader):
                 return seen.now_s, Due(step)
@@ -149,10 +165,15 @@ class FaultSchedule:
 
 def _moment(fault: Fault, chain: Chain) -> float:
     """When a step is due by time alone; for one that waits for an event, when that is too late."""
+    waits = fault.after is not None or fault.when is not None
+    return _begins_s(fault, chain) + ((fault.within_s or 0.0) if waits else 0.0)
+
+
+def _begins_s(fault: Fault, chain: Chain) -> float:
+    """When a step is due, or begins to wait."""
     if fault.at_s is not None:
         return fault.at_s
-    waits_s = fault.then_s if fault.after is None else fault.within_s
-    return chain.since_s + (waits_s or 0.0)
+    return chain.since_s + (fault.then_s or 0.0)
 
 
 def _needs_leader(fault: Fault) -> bool:

@@ -224,6 +224,10 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
             yield ("cluster", *path), f"cluster.{sentence}"
     for path, sentence in problems(scenario.fixed(), members, scenario.duration):
         yield path, f"{spell_path(path)}: {sentence}"
+    for path, fault in scenario.fixed():
+        if fault.when is not None and not cluster.trace:
+            where = (*path, "when")
+            yield where, f"{spell_path(where)}: waits for what traces tell: `cluster.trace` is off"
     for path, sentence in scenario.workload.problems(members, scenario.duration):
         yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"
     for path, part in scenario.random_parts():

@@ -13,6 +13,8 @@ from .fault import Fault
 from .nemeses import NEMESES
 from .nemeses.nemesis import ENDS, HEALS, Planned
 from .selector import WORDS, Selector, closest, parse, unknown
+from .triggers import MATCHED, problem
+from .triggers import parse as parse_trigger
 from .units import spell
 
 Steps = Sequence[tuple[Path, Fault]]
@@ -26,17 +28,35 @@ def problems(steps: Steps, members: Sequence[str], duration_s: float) -> Iterato
     for path, fault in steps:
         for sentence in _untimely(fault, duration_s):
             yield path, sentence
+        bound = [*names, *_matched(fault)]
+        if fault.when is not None:
+            complaint = problem(fault.when, members, names)
+            if complaint is not None:
+                yield (*path, "when"), complaint
         for sentence in (
-            *_bad_target(fault.kind, fault.target, members, names),
+            *_bad_target(fault.kind, fault.target, members, bound),
             *_nothing_to_undo(fault, members, names, done),
         ):
             yield (*path, fault.kind), sentence
         if fault.name is not None:
-            if fault.name in (*WORDS, *members, *names, "not", "nor", "others", "halves"):
+            if fault.name in (*WORDS, *members, *names, *_RESERVED):
                 yield (*path, "as"), f"{fault.name!r} has a meaning already; choose another word"
             names[fault.name] = fault
         done.append(fault)
     yield from _overlapping_kills(steps, members)
+
+
+_RESERVED = ("not", "nor", "others", "halves", MATCHED)
+
+
+def _matched(fault: Fault) -> list[str]:
+    """The word for the members for which a step's state holds, where it is about members."""
+    if fault.when is None:
+        return []
+    try:
+        return [MATCHED] if parse_trigger(fault.when).form.matches else []
+    except ValueError:
+        return [MATCHED]
 
 
 def _untimely(fault: Fault, duration_s: float) -> Iterator[str]:
@@ -47,7 +67,7 @@ def _untimely(fault: Fault, duration_s: float) -> Iterator[str]:
         yield (
             f"begins at {spell(fault.at_s)}, but the run ends at {spell(duration_s)} (`duration`)"
         )
-    elif ends_s > duration_s:
+    elif ends_s > duration_s and fault.when is None:
         yield (
             f"lasts until {spell(ends_s)}, but the run ends at {spell(duration_s)}: "
             "shorten `for` or raise `duration`"
@@ -102,7 +122,7 @@ def _nothing_to_undo(
 
 def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complaint]:
     """Ends at known times that certainly hit a member twice, without a restart between."""
-    kills = [(path, f) for path, f in steps if f.kind in ENDS and f.at_s is not None]
+    kills = [(path, f) for path, f in steps if f.kind in ENDS and _is_timed(f)]
     restarts = [f for _, f in steps if f.kind == "restart"]
     kills.sort(key=lambda step: step[1].at_s or 0)
     for later, (path, second) in enumerate(kills):
@@ -120,6 +140,10 @@ def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complai
                     f"hits a member that is dead already: {spell_path(earlier_path)} "
                     f"{verb} {_said(first.target)} at {spell(began)}{until}",
                 )
+
+
+def _is_timed(fault: Fault) -> bool:
+    return fault.at_s is not None and fault.when is None
 
 
 def _said(target: Any) -> str:

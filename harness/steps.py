@@ -19,6 +19,7 @@ from .fault import Fault
 from .nemeses import NEMESES
 from .schedule import DRAWABLE, Choice
 from .selector import closest
+from .triggers import FORMS
 from .units import Duration
 
 _WORD = r"[a-z][a-z0-9-]*"
@@ -37,6 +38,13 @@ class Part(BaseModel):
     """A part of a scenario: nothing unknown, nothing converted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+State = Annotated[
+    str,
+    WithJsonSchema({"type": "string", "examples": [form.text for form in FORMS]}),
+]
+"""What a step waits for, checked where the members are known."""
 
 
 def _choice(raw: object) -> Choice:
@@ -79,14 +87,19 @@ class RandomPart(Part):
 
 
 class StepPart(Part):
-    """One step: a moment (`at`, `after` or `then`) and one kind of fault."""
+    """One step: a moment (`at`, `after`, `then` or `when`) and one kind of fault."""
 
     at: Duration | None = Field(default=None, description="From the start of the run.")
     after: Literal["new-leader"] | None = Field(
         default=None, description="When a leader of a higher term than at the step before is seen."
     )
     then: Duration | None = Field(default=None, description="So long after the step before it.")
-    within: Duration | None = Field(default=None, description="How long `after` waits.")
+    when: State | None = Field(
+        default=None,
+        description="When this state is seen in the members' traces; from `at` or `then` on, if "
+        "one is said too.",
+    )
+    within: Duration | None = Field(default=None, description="How long `after` or `when` waits.")
     lasting: Duration | None = Field(default=None, alias="for", description="Undone so much later.")
     named: Word | None = Field(
         default=None,
@@ -111,6 +124,7 @@ class StepPart(Part):
             after=self.after,
             then_s=self.then,
             within_s=self.within,
+            when=self.when,
             for_s=self.lasting,
             name=self.named,
             **NEMESES[self.kind].plan(self._value(self.kind)),
@@ -123,19 +137,22 @@ class StepPart(Part):
             said = " and ".join(kinds) or "none"
             raise ValueError(f"says one fault of {', '.join((*NEMESES, 'random'))}; found {said}")
         kind = kinds[0]
-        moments = [word for word in ("at", "after", "then") if getattr(self, word) is not None]
+        words = ("at", "after", "then", "when")
+        moments = [word for word in words if getattr(self, word) is not None]
         others = [*moments, *(w for w, v in (("for", self.lasting), ("as", self.named)) if v)]
         if kind == "random":
             if others:
                 raise ValueError(f"`random` draws its own moments; remove `{others[0]}`")
-        elif len(moments) != 1:
+        elif len(moments) != 1 and moments not in (["at", "when"], ["then", "when"]):
             found = " and ".join(moments) or "none"
-            raise ValueError(f"needs one moment of at, after, then; found {found}")
+            raise ValueError(f"needs one moment of {', '.join(words)}; found {found}")
         elif self.lasting is not None and NEMESES[kind].undo is None:
             why = "is over at once" if NEMESES[kind].momentary else "undoes other faults"
             raise ValueError(f"`{kind}` {why}; it has no `for`")
-        if (self.within is None) != (self.after is None):
-            raise ValueError("`after` and `within` go together: the event, and how long to wait")
+        if (self.within is None) != (self.after is None and self.when is None):
+            raise ValueError(
+                "`within` goes with `after` or `when`, and they with it: how long to wait"
+            )
         return self
 
 

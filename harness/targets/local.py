@@ -2,12 +2,15 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 from ..errors import WorldError
+from ..feed import Feed
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, Site, System
 from ..together import together
+from ..triggers import Snapshot
 from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon
@@ -36,6 +39,7 @@ class LocalCluster:
         self._sites: dict[str, Site] = {}
         self._daemons: dict[str, Daemon] = {}
         self._proxy: LinkProxy | None = None
+        self._feed = Feed(setup.members, self._trace, self._is_alive)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -99,8 +103,24 @@ class LocalCluster:
             if (how := daemon.death()) is not None
         ]
 
+    def states(self) -> Sequence[Snapshot]:
+        return self._feed.advance()
+
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         return await self._system.open(self._sites[alias], timeout_s)
+
+    def _trace(self, alias: str, start: int) -> bytes | None:
+        """What a member's trace holds from a byte on."""
+        path = self._run.node_trace(alias)
+        size = path.stat().st_size if path.exists() else 0
+        if size <= start:
+            return b"" if size == start else None
+        with path.open("rb") as stream:
+            stream.seek(start)
+            return stream.read()
+
+    def _is_alive(self, alias: str) -> bool:
+        return alias in self._daemons and self.process_state(alias) is not ProcessState.DEAD
 
     def _daemon(self, alias: str, proxy: LinkProxy) -> Daemon:
         home = self._run.node(alias)

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
+from ..triggers import Snapshot
 from .faults import ClockState, DiskState, Messages
 from .links import Links, Pair, Probes
 
@@ -66,6 +67,17 @@ class Cluster(Protocol):
 
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         """A new client connection to the member; None if it does not answer in time."""
+
+
+@runtime_checkable
+class WatchedCluster(Cluster, Protocol):
+    """A group whose members' states are known, as far as their traces tell them."""
+
+    def states(self) -> Sequence[Snapshot]:
+        """What became known of members' states since the last call, oldest first; at least one.
+
+        The last one is what is known now. Without traces nothing is known.
+        """
 
 
 @runtime_checkable

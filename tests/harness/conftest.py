@@ -13,6 +13,7 @@ from delphic.harness.targets import REAL_TARGETS, TARGETS
 from delphic.harness.targets.faults import SOUND, TRUE, ClockState, DiskState, Messages
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.target import Capability, ProcessState
+from delphic.harness.triggers import MemberState, Snapshot
 
 
 class MemoryConnection:
@@ -27,10 +28,10 @@ class MemoryConnection:
         await asyncio.sleep(0)
         cluster, alias = self._cluster, self._alias
         cluster.asked.append((alias, f))
-        if cluster.states[alias] is ProcessState.DEAD:
+        if cluster.processes[alias] is ProcessState.DEAD:
             self.is_open = False
             return Answer(OpType.INFO, error="Disconnected")
-        if cluster.states[alias] is ProcessState.PAUSED or cluster.is_cut_off(alias):
+        if cluster.processes[alias] is ProcessState.PAUSED or cluster.is_cut_off(alias):
             await asyncio.sleep(timeout_s)
             return Answer(OpType.INFO, error="Timeout")
         if cluster.leader != alias:
@@ -45,8 +46,8 @@ class MemoryConnection:
 
     async def status(self, key: Any, timeout_s: float) -> Status | None:
         cluster, alias = self._cluster, self._alias
-        if cluster.states[alias] is not ProcessState.RUNNING:
-            self.is_open = cluster.states[alias] is not ProcessState.DEAD
+        if cluster.processes[alias] is not ProcessState.RUNNING:
+            self.is_open = cluster.processes[alias] is not ProcessState.DEAD
             await asyncio.sleep(0.01)
             return None
         role = "leader" if cluster.leader == alias else "follower"
@@ -62,7 +63,7 @@ class MemoryCluster:
 
     def __init__(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> None:
         self.members = setup.members
-        self.states = dict.fromkeys(self.members, ProcessState.DEAD)
+        self.processes = dict.fromkeys(self.members, ProcessState.DEAD)
         self.links: Links = {}
         self.rows: list[int] = []
         self.leader: str | None = None
@@ -78,15 +79,17 @@ class MemoryCluster:
         self.clocks: dict[str, ClockState] = {}
         self.stored = dict.fromkeys(self.members, 64)
         """Bytes on each member's disk."""
+        self.uncommitted = 0
+        """Entries that the leader's log holds and has not committed."""
 
     async def up(self) -> None:
         self.log.append("up")
-        self.states = dict.fromkeys(self.members, ProcessState.RUNNING)
+        self.processes = dict.fromkeys(self.members, ProcessState.RUNNING)
         self._elect()
 
     async def down(self) -> None:
         self.log.append("down")
-        self.states = dict.fromkeys(self.members, ProcessState.DEAD)
+        self.processes = dict.fromkeys(self.members, ProcessState.DEAD)
 
     async def set_links(self, links: Links) -> None:
         self.log.append(f"links {len(links)}")
@@ -103,11 +106,11 @@ class MemoryCluster:
     async def set_process(self, alias: str, state: ProcessState) -> None:
         self.log.append(f"{alias} {state.value}")
         if "processes" not in self.deaf_to:
-            self.states[alias] = state
+            self.processes[alias] = state
             self._elect()
 
     def process_state(self, alias: str) -> ProcessState:
-        return self.states[alias]
+        return self.processes[alias]
 
     async def cut_power(self, aliases: Sequence[str]) -> None:
         self.log.append(f"power of {', '.join(aliases)}")
@@ -129,7 +132,7 @@ class MemoryCluster:
         if "disks" not in self.deaf_to:
             self.disks[alias] = state
             if state.full:
-                self.states[alias] = ProcessState.DEAD
+                self.processes[alias] = ProcessState.DEAD
                 self._elect()
 
     def disk_state(self, alias: str) -> DiskState:
@@ -148,11 +151,28 @@ class MemoryCluster:
     def deaths(self) -> list[tuple[str, str]]:
         return []
 
+    def states(self) -> list[Snapshot]:
+        return [{alias: self._state(alias) for alias in self.members}]
+
+    def _state(self, alias: str) -> MemberState:
+        leads = alias == self.leader
+        count = len(self.rows)
+        return MemberState(
+            term=self.term,
+            vote=self.leader,
+            role="leader" if leads else "follower",
+            leader=self.leader,
+            commit=count,
+            last=count + (self.uncommitted if leads else 0),
+            last_term=self.term,
+            alive=self.processes[alias] is not ProcessState.DEAD,
+        )
+
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         await asyncio.sleep(0)
-        if self.states[alias] is ProcessState.PAUSED:
+        if self.processes[alias] is ProcessState.PAUSED:
             await asyncio.sleep(max(0.0, timeout_s))
-        if self.states[alias] is not ProcessState.RUNNING:
+        if self.processes[alias] is not ProcessState.RUNNING:
             return None
         return MemoryConnection(self, alias)
 
@@ -167,7 +187,7 @@ class MemoryCluster:
         return len(heard) + 1 <= len(self.members) // 2
 
     def _fit(self, alias: str) -> bool:
-        return self.states[alias] is ProcessState.RUNNING and not self.is_cut_off(alias)
+        return self.processes[alias] is ProcessState.RUNNING and not self.is_cut_off(alias)
 
     def _elect(self) -> None:
         if self.leader is None or not self._fit(self.leader):

@@ -25,11 +25,14 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 1s\n"
 class Scene:
     """A conducted schedule: the group afterwards, and what the nemesis wrote."""
 
-    def __init__(self, memory: Any, faults: str, *, members: int = 3, deaf: str = "") -> None:
+    def __init__(
+        self, memory: Any, faults: str, *, members: int = 3, deaf: str = "", uncommitted: int = 0
+    ) -> None:
         text = f"{HEAD}cluster: {{members: {members}}}\nfaults: {faults}\n"
         self._plan = plan(load_scenario(text, "my.yaml"), seed=3, target="memory", command="")
         self.cluster = memory.cluster(self._plan.setup, None, None, None)
         self.cluster.deaf_to = {deaf}
+        self.cluster.uncommitted = uncommitted
         self._stream = io.BytesIO()
         self._recorder = Recorder(self._stream, lambda: 0)
         asyncio.run(self._conduct())
@@ -284,3 +287,45 @@ def test_the_heal_mends_disks_before_it_restarts_members(memory: Any) -> None:
         *("heal", "heal", "mend", "restart", "set-clock", "restart")
     ]
     assert all(op.value["bit"] for op in scene.receipts())
+
+
+def test_a_step_waits_for_a_state_and_its_receipt_tells_which(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, partition: n1},"
+        " {when: n2 is leader, within: 300ms, kill: matched, as: second},"
+        " {when: n1 is leader, within: 300ms, restart: second}]",
+    )
+    assert scene.told() == [
+        ("partition", ["n1"], True),
+        ("kill", ["n2"], True),
+        ("restart", [], False),
+        ("heal", ["n1", "n2", "n3"], True),
+        ("restart", ["n2"], True),
+    ]
+    kill = scene.receipts()[1].value
+    assert kill["asked"] == {"kind": "kill", "target": "matched", "when": "n2 is leader"}
+    assert (kill["fired"]["when"], kill["fired"]["nodes"]) == ("n2 is leader", ["n2"])
+    assert kill["fired"]["states"]["n2"]["role"] == "leader"
+    assert scene.receipts()[2].error == "'n1 is leader' was not seen within 300ms"
+
+
+def test_a_step_hits_the_leader_of_the_state_for_which_it_waited(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 100ms, when: leader has an uncommitted entry, within: 300ms, pause: leader,"
+        " for: 100ms}]",
+        uncommitted=2,
+    )
+    assert scene.told() == [("pause", ["n1"], True), ("resume", ["n1"], True)]
+    state = scene.receipts()[0].value["fired"]["states"]["n1"]
+    assert (state["commit"], state["last"]) == (0, 2)
+
+
+def test_a_heal_may_wait_for_a_state(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, partition: leader, as: old}, {when: term above 1, within: 500ms, heal: old}]",
+    )
+    assert scene.told()[1][0] == "heal"
+    assert scene.receipts()[1].value["fired"]["nodes"] == ["n1", "n2", "n3"]

@@ -106,3 +106,28 @@ def test_a_step_at_the_leader_waits_for_one_but_not_for_ever() -> None:
 def test_a_step_that_was_undone_by_another_is_not_undone_again() -> None:
     plan = schedule(kill(at_s=1.0, for_s=3.0)).after(Due(0), Seen(1.0)).without_undo(0)
     assert plan.due(Seen(9.0)) is None
+
+
+def test_a_step_waits_for_its_state_and_not_for_ever() -> None:
+    plan = schedule(kill(at_s=1.0), kill(when="two leaders", within_s=5.0, for_s=1.0))
+    assert plan.waiting(9.0) == frozenset()
+    plan = plan.after(Due(0), Seen(1.0))
+    assert plan.waiting(1.0) == {1}
+    assert plan.due(Seen(2.0)) is None
+    assert plan.wake_s(2.0) == 6.0
+    assert plan.due(Seen(2.0, held=frozenset({1}))) == Due(1)
+    assert plan.after(Due(1), Seen(2.0)).due(Seen(3.0)) == Due(1, undo=True)
+    assert plan.due(Seen(6.0)) == Due(1, missed="'two leaders' was not seen within 5s")
+
+
+def test_a_step_that_also_has_a_time_begins_to_wait_then() -> None:
+    plan = schedule(
+        kill(at_s=2.0, when="no leader", within_s=1.0),
+        kill(then_s=1.0, when="no leader", within_s=3.0),
+    )
+    assert (plan.waiting(1.9), plan.waiting(2.0)) == (frozenset(), {0})
+    assert plan.wake_s(0.0) == 2.0
+    assert plan.due(Seen(2.9)) is None
+    plan = plan.after(Due(0), Seen(2.5))
+    assert (plan.waiting(3.4), plan.waiting(3.5)) == (frozenset(), {1})
+    assert plan.due(Seen(6.5)) == Due(1, missed="'no leader' was not seen within 3s")

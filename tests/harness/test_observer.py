@@ -60,7 +60,7 @@ def test_roles_are_written_when_they_change_and_only_then(memory: Any) -> None:
 def test_a_paused_leader_leads_until_another_is_seen(memory: Any) -> None:
     async def scene(observer: Observer, cluster: Any) -> None:
         await until_led_by(observer, "n1")
-        cluster.states["n1"] = ProcessState.PAUSED
+        cluster.processes["n1"] = ProcessState.PAUSED
         await asyncio.sleep(0.1)
         assert observer.leader == "n1"
         await cluster.set_process("n1", ProcessState.PAUSED)
@@ -72,7 +72,7 @@ def test_a_paused_leader_leads_until_another_is_seen(memory: Any) -> None:
 def test_a_dead_leader_leads_no_more_but_its_term_is_remembered(memory: Any) -> None:
     async def scene(observer: Observer, cluster: Any) -> None:
         await until_led_by(observer, "n1")
-        cluster.states = dict.fromkeys(cluster.members, ProcessState.DEAD)
+        cluster.processes = dict.fromkeys(cluster.members, ProcessState.DEAD)
         assert observer.leader is None
         assert observer.term == 1
 
@@ -82,7 +82,7 @@ def test_a_dead_leader_leads_no_more_but_its_term_is_remembered(memory: Any) -> 
 def test_of_two_that_claim_one_term_the_last_to_claim_it_leads(memory: Any) -> None:
     async def scene(observer: Observer, cluster: Any) -> None:
         await until_led_by(observer, "n1")
-        cluster.states["n1"] = ProcessState.PAUSED
+        cluster.processes["n1"] = ProcessState.PAUSED
         cluster.leader = "n3"
         await until_led_by(observer, "n3")
         assert observer.term == 1

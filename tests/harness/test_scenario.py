@@ -10,11 +10,12 @@ import pytest
 from delphic.harness import shipped
 from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.scenario import load, schema
+from delphic.harness.triggers import FORMS
 from delphic.impl.bugs import BUGS
 
 HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 
-TIMES = "at, after, then"
+TIMES = "at, after, then, when"
 KINDS = (
     "partition, one-way, heal, delay, rate, messages, reset, "
     "kill, power-cut, restart, pause, resume, disk, bit-flip, clock, random"
@@ -173,7 +174,7 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
         ),
         (
             "{after: new-leader, kill: n1}",
-            "faults[0]: `after` and `within` go together: the event, and how long to wait",
+            "faults[0]: `within` goes with `after` or `when`, and they with it: how long to wait",
         ),
         (
             "{after: newleader, within: 1s, kill: n1}",
@@ -238,6 +239,35 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
         (
             "{at: 2s, rate: {limit: 3kB}}",
             "faults[0].rate.limit: must be a rate like 500B/s, 64kB/s or 2MB/s, not '3kB'",
+        ),
+        (
+            "{when: two leaders, kill: n1}",
+            "faults[0]: `within` goes with `after` or `when`, and they with it: how long to wait",
+        ),
+        (
+            "{after: new-leader, when: two leaders, within: 1s, kill: n1}",
+            f"faults[0]: needs one moment of {TIMES}; found after and when",
+        ),
+        (
+            "{when: n4 is leader, within: 1s, kill: n1}",
+            "faults[0].when: 'n4' is no member (known: n1, n2, n3)",
+        ),
+        (
+            "{when: two leeders, within: 1s, kill: n1}",
+            "faults[0].when: 'two leeders' is no state to wait for; did you mean 'two leaders'? "
+            f"(known: {', '.join(form.text for form in FORMS)})",
+        ),
+        (
+            "{when: no leader, within: 1s, kill: matched}",
+            f"faults[0].kill: 'matched' is no member (known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{at: 1s, kill: matched}",
+            f"faults[0].kill: 'matched' is no member (known: {WORDS}, n1, n2, n3)",
+        ),
+        (
+            "{at: 1s, kill: n1, as: matched}",
+            "faults[0].as: 'matched' has a meaning already; choose another word",
         ),
         ("{at: 2s, restart: n1}", "faults[0].restart: no member is killed before"),
         ("{at: 2s, resume: n1}", "faults[0].resume: no member is paused before"),
@@ -354,6 +384,9 @@ def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> 
         "[{at: 2s, partition: leader, as: old}, {after: new-leader, within: 5s, kill: not old}]",
         "[{at: 2s, partition: [[n1], [n2, n3]]}, {then: 1s, heal: all}]",
         "[{at: 1s, one-way: {from: leader, to: others}, as: deaf}, {then: 2s, heal: deaf}]",
+        "[{when: leader has an uncommitted entry, within: 5s, kill: leader, for: 1s}]",
+        "[{at: 2s, when: a candidate, within: 5s, pause: matched, as: a, for: 9s},"
+        " {then: 1s, when: a is leader, within: 3s, kill: not matched}]",
         "[{at: 1s, disk: {node: n1, is: slow, factor: 5}, as: d}, {then: 1s, heal: d}]",
         "[{at: 1s, disk: {node: n1, is: full}}, {then: 1s, heal: all}, {then: 0s, restart: n1}]",
         "[{at: 1s, clock: {node: leader, by: -5s, drift: 0.9}, for: 1s}]",
@@ -366,6 +399,13 @@ def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> 
 )
 def test_steps_that_can_be_done_are_taken(steps: str) -> None:
     assert load(f"{HEAD}faults: {steps}\n", "my.yaml").name == "mine"
+
+
+def test_a_state_is_waited_for_on_traces_only() -> None:
+    steps = "faults: [{when: no leader, within: 1s, kill: n1}]\n"
+    assert complaint(f"{HEAD}cluster: {{trace: false}}\n{steps}") == (
+        "my.yaml:5: faults[0].when: waits for what traces tell: `cluster.trace` is off"
+    )
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_the_text() -> None:

@@ -81,9 +81,9 @@ def test_a_client_that_stays_at_home_is_refused_for_certain(memory: Any) -> None
 def test_a_timeout_ends_the_process_keeps_the_connection_and_sends_it_home(memory: Any) -> None:
     async def scene(worker: Worker, cluster: Any) -> None:
         await worker.ask(ROW)
-        cluster.states["n1"] = ProcessState.PAUSED
+        cluster.processes["n1"] = ProcessState.PAUSED
         await worker.ask(ROW)
-        cluster.states["n1"] = ProcessState.RUNNING
+        cluster.processes["n1"] = ProcessState.RUNNING
         await worker.ask(ROW)
 
     found, _ = ops(memory, 2, scene)
@@ -99,7 +99,7 @@ def test_a_timeout_ends_the_process_keeps_the_connection_and_sends_it_home(memor
 
 def test_who_cannot_be_reached_did_nothing_and_the_next_member_is_asked(memory: Any) -> None:
     async def scene(worker: Worker, cluster: Any) -> None:
-        cluster.states["n3"] = ProcessState.DEAD
+        cluster.processes["n3"] = ProcessState.DEAD
         await worker.ask(ROW)
         await worker.ask(ROW)
 

@@ -1,0 +1,189 @@
+"""States of a group that a step may wait for: a closed vocabulary, decided on snapshots. Pure.
+
+A snapshot is what is known of every member at one moment, as its trace tells it (docs/traces.md).
+A dead member has no role, but what it last said of its term, vote and log still counts.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from .selector import closest
+
+MATCHED = "matched"
+"""The selector for the members for which the state of a step holds."""
+
+
+class MemberState(msgspec.Struct, frozen=True):
+    """What a member last said of itself: `last` and `last_term` are of its last log entry."""
+
+    term: int = 0
+    vote: str | None = None
+    role: str = "follower"
+    leader: str | None = None
+    commit: int = 0
+    last: int = 0
+    last_term: int = 0
+    alive: bool = True
+
+
+Snapshot = Mapping[str, MemberState]
+"""Every member that has said anything."""
+
+Names = Mapping[str, tuple[str, ...]]
+"""Words bound by `as`, and whom they stand for."""
+
+
+def leader_of(snapshot: Snapshot) -> str | None:
+    """The member that leads in the highest term; others that think they lead are behind."""
+    leading = _in_role(snapshot, "leader")
+    return max(leading, key=lambda alias: snapshot[alias].term, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A state to wait for: one of the forms, and the words that fill it."""
+
+    text: str
+    form: "Form"
+    words: tuple[str, ...]
+
+    def holds(self, snapshot: Snapshot, names: Names) -> tuple[str, ...] | None:
+        """The members for which it holds, which may be none; None if it does not hold."""
+        return self.form.holds(snapshot, self.words, names)
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One sentence of the vocabulary. NODE is a member or a word bound by `as`, N a number."""
+
+    text: str
+    pattern: str
+    holds: Callable[[Snapshot, tuple[str, ...], Names], tuple[str, ...] | None]
+    nodes: tuple[int, ...] = ()
+    """Which of the pattern's words name members."""
+    also: tuple[str, ...] = ()
+    """What may stand for a member in this form only."""
+    matches: bool = True
+    """Whether it holds for members that a step can hit."""
+
+
+def parse(text: str) -> Trigger:
+    """Read `leader has an uncommitted entry`. Raises ValueError, with what would be right."""
+    plain = " ".join(text.split())
+    for form in FORMS:
+        found = re.fullmatch(form.pattern, plain)
+        if found is not None:
+            return Trigger(plain, form, tuple(word or "" for word in found.groups()))
+    known = [form.text for form in FORMS]
+    raise ValueError(f"{text!r} is no state to wait for{closest(text, known)}")
+
+
+def problem(text: str, members: Collection[str], names: Collection[str]) -> str | None:
+    """What is wrong with the text of a trigger; `names` are those that earlier steps bind."""
+    try:
+        trigger = parse(text)
+    except ValueError as error:
+        return str(error)
+    for at in trigger.form.nodes:
+        word = trigger.words[at]
+        known = [*members, *names, *trigger.form.also]
+        if word not in known:
+            return f"{word!r} is no member{closest(word, known)}"
+    return None
+
+
+def _meant(word: str, names: Names) -> tuple[str, ...]:
+    return names.get(word, (word,))
+
+
+def _in_role(snapshot: Snapshot, role: str) -> tuple[str, ...]:
+    return tuple(a for a, state in sorted(snapshot.items()) if state.alive and state.role == role)
+
+
+def _found(nodes: Collection[str]) -> tuple[str, ...] | None:
+    return tuple(sorted(nodes)) or None
+
+
+def _uncommitted(
+    snapshot: Snapshot, words: tuple[str, ...], names: Names
+) -> tuple[str, ...] | None:
+    who, count = words
+    leader = leader_of(snapshot)
+    asked = ((leader,) if leader else ()) if who == "leader" else _meant(who, names)
+    least = int(count or 1)
+    return _found([a for a in asked if (s := snapshot.get(a)) and s.last - s.commit >= least])
+
+
+def _behind(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    who, by = words
+    leader = leader_of(snapshot)
+    if leader is None:
+        return None
+    least = int(by or 1)
+    asked = _in_role(snapshot, "follower") if who == "a follower" else _meant(who, names)
+    end = snapshot[leader].last
+    return _found([a for a in asked if (s := snapshot.get(a)) and end - s.last >= least])
+
+
+def _two_leaders(snapshot: Snapshot, _: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    leading = _in_role(snapshot, "leader")
+    return leading if len(leading) > 1 else None
+
+
+def _no_leader(snapshot: Snapshot, _: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    return None if _in_role(snapshot, "leader") else ()
+
+
+def _a_role(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    return _found(_in_role(snapshot, words[0]))
+
+
+def _is_role(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    who, role = words
+    return _found(set(_meant(who, names)).intersection(_in_role(snapshot, role)))
+
+
+def _term_above(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    return _found([a for a, state in snapshot.items() if state.term > int(words[0])])
+
+
+def _committed(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    return _found([a for a, state in snapshot.items() if state.commit >= int(words[0])])
+
+
+def _voted(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    who, whom = (_meant(word, names) for word in words)
+    return _found([a for a in who if (s := snapshot.get(a)) and s.vote in whom])
+
+
+_WORD = r"[a-z][a-z0-9-]*"
+_NODE = f"({_WORD})"
+_ROLES = r"(leader|follower|candidate|precandidate)"
+
+FORMS = (
+    Form(
+        "leader has an uncommitted entry",
+        rf"{_NODE} has (?:an uncommitted entry|(\d+) uncommitted entries)",
+        _uncommitted,
+        nodes=(0,),
+        also=("leader",),
+    ),
+    Form(
+        "a follower is behind",
+        rf"(a follower|{_WORD}) is behind(?: by (\d+))?",
+        _behind,
+        nodes=(0,),
+        also=("a follower",),
+    ),
+    Form("two leaders", "two leaders", _two_leaders),
+    Form("no leader", "no leader", _no_leader, matches=False),
+    Form("a candidate", r"a (candidate|precandidate)", _a_role),
+    Form("NODE is leader|follower|candidate|precandidate", rf"{_NODE} is {_ROLES}", _is_role, (0,)),
+    Form("NODE has voted for NODE", rf"{_NODE} has voted for {_NODE}", _voted, (0, 1)),
+    Form("term above N", r"term above (\d+)", _term_above),
+    Form("N entries committed", r"(\d+) entries committed", _committed),
+)
+"""The whole vocabulary."""
