@@ -1,0 +1,200 @@
+"""How a scenario can be made smaller: each move yields smaller ones, the boldest first.
+
+A move knows nothing of runs. What it yields need not even be a scenario: whoever tries it reads it
+first. `size` decides what is smaller, so that whatever the moves do, shrinking comes to an end.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import combinations
+from typing import Any
+
+from ..scenario import MEMBERS_MIN
+from . import moments, steps
+from .moments import Data
+
+Move = Callable[[Data], Iterator[Data]]
+
+Size = tuple[int | float, ...]
+
+_TOLD = ("name", "title", "description", "promises", "expect", "seed")
+"""Keys that tell people about the scenario, and make nothing happen."""
+
+_RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
+_CLIENTS = (1, 2, 3, 4, 6, 8)
+
+DEFAULT_CLIENTS, DEFAULT_RATE, DEFAULT_ROWS = 8, 300.0, 8
+
+
+def size(data: Data) -> Size:
+    """How much there is to a scenario, what weighs most first."""
+    workload, faults = data["workload"], data.get("faults", [])
+    ops = workload.get("ops")
+    clients = workload.get("clients", DEFAULT_CLIENTS)
+    rate = workload.get("rate", DEFAULT_RATE)
+    rows = workload.get("batch", {}).get("max", DEFAULT_ROWS)
+    if ops is not None:
+        clients = workload.get("clients", 1 + max((op["client"] for op in ops), default=0))
+        rate, rows = 0.0, sum(op.get("append", 0) for op in ops)
+    return (
+        ops is None,
+        sum("random" in step for step in faults),
+        len(faults),
+        len(ops or ()),
+        members(data),
+        clients,
+        float("inf") if rate == "max" else float(rate),
+        rows,
+        sum("read" in op and op["read"] != [0, None] for op in ops or ()),
+        _leaves({key: part for key, part in data.items() if key not in _TOLD}),
+        *moments.cost(data),
+    )
+
+
+def members(data: Data) -> int:
+    """How many members the group has."""
+    count: int = data.get("cluster", {}).get("members", MEMBERS_MIN)
+    return count
+
+
+def _leaves(value: Any) -> int:
+    """How many keys and values there are to read."""
+    if isinstance(value, dict):
+        return sum(1 + _leaves(part) for part in value.values())
+    if isinstance(value, list):
+        return sum(_leaves(part) for part in value)
+    return 1
+
+
+def undone_by_for(data: Data) -> Iterator[Data]:
+    """A step that undoes another, as the other's `for`."""
+    for shorter in steps.undone(data.get("faults", [])):
+        yield {**data, "faults": shorter}
+
+
+def fewer_members(data: Data) -> Iterator[Data]:
+    """A smaller group; whatever named the members that are gone names others, or nobody."""
+    cluster = data.get("cluster", {})
+    for count in range(MEMBERS_MIN, members(data)):
+        left = [f"n{number}" for number in range(1, count + 1)]
+        gone = [f"n{number}" for number in range(count + 1, members(data) + 1)]
+        smaller = {
+            key: {alias: part for alias, part in value.items() if alias not in gone}
+            if key in ("node_config", "bugs")
+            else value
+            for key, value in cluster.items()
+        }
+        workload, faults = data["workload"], data.get("faults", [])
+        for shift in range(count):
+            others = {alias: left[(at + shift) % count] for at, alias in enumerate(gone)}
+            yield {
+                **data,
+                "cluster": {**smaller, "members": count},
+                "workload": _renamed(workload, others),
+                "faults": _renamed(faults, others),
+            }
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(part, names) for key, part in value.items()}
+    if isinstance(value, list):
+        renamed = [_renamed(part, names) for part in value]
+        words = [part for part in renamed if isinstance(part, str)]
+        return list(dict.fromkeys(words)) if words and words == renamed else renamed
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def fewer_clients(data: Data) -> Iterator[Data]:
+    """All operations by one client, or those of two by one; of chance, fewer clients."""
+    workload = data["workload"]
+    ops = workload.get("ops")
+    if ops is None:
+        for count in _CLIENTS:
+            yield {**data, "workload": {**workload, "clients": count}}
+        return
+    rest = {key: value for key, value in workload.items() if key != "clients"}
+    clients = sorted({op["client"] for op in ops})
+    merges = [dict.fromkeys(clients, 0)]
+    merges += [{gone: kept} for kept, gone in combinations(clients, 2)]
+    merges += [{client: at for at, client in enumerate(clients)}]
+    for merge in merges:
+        merged = [{**op, "client": merge.get(op["client"], op["client"])} for op in ops]
+        merged.sort(key=lambda op: moments.read(op["at"]))
+        numbers = {c: at for at, c in enumerate(sorted({op["client"] for op in merged}))}
+        merged = [{**op, "client": numbers[op["client"]]} for op in merged]
+        yield {**data, "workload": {**rest, "ops": merged}}
+
+
+def plainer_operations(data: Data) -> Iterator[Data]:
+    """Batches of one row, polls of everything: all at once, then one by one."""
+    workload = data["workload"]
+    ops = workload.get("ops")
+    if ops is None:
+        yield {**data, "workload": {**workload, "batch": {"min": 1, "max": 1}}}
+        return
+    plain = [_plain(op) for op in ops]
+    yield {**data, "workload": {**workload, "ops": plain}}
+    for at, op in enumerate(plain):
+        yield {**data, "workload": {**workload, "ops": [*ops[:at], op, *ops[at + 1 :]]}}
+
+
+def _plain(op: Data) -> Data:
+    return {**op, "append": 1} if "append" in op else {**op, "read": [0, None]}
+
+
+def lower_rate(data: Data) -> Iterator[Data]:
+    """Fewer operations a second, where chance makes them."""
+    if "ops" not in data["workload"]:
+        for rate in _RATES:
+            yield {**data, "workload": {**data["workload"], "rate": rate}}
+
+
+_KEPT = (("name",), ("workload",), ("workload", "name"), ("workload", "ops"), ("duration",))
+"""What a scenario cannot do without, or what other moves see to."""
+
+
+def defaults(data: Data) -> Iterator[Data]:
+    """Without one key, so that its default counts; without one entry of a list of words."""
+    yield from (_cut(data, place) for place in _optional(data, ()))
+
+
+def _optional(value: Any, place: moments.Place) -> Iterator[moments.Place]:
+    if isinstance(value, dict):
+        for key, part in value.items():
+            here = (*place, key)
+            if len(here) == 1 and key in _TOLD:
+                continue
+            if here not in _KEPT:
+                yield here
+            yield from _optional(part, here)
+    elif isinstance(value, list) and place not in (("faults",), ("workload", "ops")):
+        for at, part in enumerate(value):
+            if isinstance(part, str) and len(value) > 1:
+                yield (*place, at)
+    elif isinstance(value, list):
+        for at, part in enumerate(value):
+            yield from _optional(part, (*place, at))
+
+
+def _cut(data: Any, place: moments.Place) -> Any:
+    head, *rest = place
+    if rest:
+        inner = _cut(data[head], tuple(rest))
+        if isinstance(data, list):
+            return [inner if at == head else part for at, part in enumerate(data)]
+        return {**data, head: inner}
+    if isinstance(data, list):
+        return [part for at, part in enumerate(data) if at != head]
+    return {key: part for key, part in data.items() if key != head}
+
+
+MOVES: tuple[Move, ...] = (
+    undone_by_for,
+    fewer_members,
+    fewer_clients,
+    lower_rate,
+    plainer_operations,
+    defaults,
+    moments.rounder,
+)
+"""Everything but leaving out faults and operations, and writing out chance."""

@@ -1,0 +1,251 @@
+"""The search for the smallest scenario that still breaks the same promises.
+
+Delta debugging over faults and operations, then one move after the other (`moves`), and all again
+until nothing more can go. Runs are only asked for, through `Trials`, so that the search can be
+tried without a simulator. What the system does depends on the seed and on everything else, too: a
+smaller scenario counts if one of several seeds breaks the promises, and that seed is kept with it.
+
+The same run and the same bounds give the same result, however many processes work on it; only
+`Bounds.seconds` makes it depend on the machine.
+"""
+
+import hashlib
+import json
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from ..document import Document
+from ..errors import ScenarioError
+from ..scenario import read
+from . import steps
+from .moments import Data
+from .moves import DEFAULT_CLIENTS, MOVES, Size, members, size
+from .script import scripts
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A scenario, as its YAML says it, and a seed."""
+
+    data: Data
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A verdict that says `fail`: the promises that broke, and the ops that show it."""
+
+    promises: frozenset[str]
+    witness: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one run: what failed, and the history."""
+
+    failures: tuple[Failure, ...] = ()
+    history: bytes = b""
+
+    @property
+    def broken(self) -> frozenset[str]:
+        """All promises that broke."""
+        return frozenset[str]().union(*(failure.promises for failure in self.failures))
+
+    def witness(self, promises: frozenset[str]) -> tuple[int, ...]:
+        """The ops that show that the promises broke."""
+        told = (f.witness for f in self.failures if f.promises & promises)
+        return next(told, ())
+
+
+Trials = Callable[[Iterable[Candidate]], Generator[Outcome, None, None]]
+"""Runs candidates, in order; may look ahead, and is told to stop by being closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a search may spend, and how many seeds each scenario is given."""
+
+    trials: int = 3_000
+    seconds: float = 600.0
+    seeds: tuple[int, ...] = (1, 8)
+    """One search after the other, each with so many seeds."""
+    seeds_at_first: int = 50
+    """So many are tried before a run counts as one that cannot be shown again."""
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What is left. `is_minimal`: no move makes it smaller; otherwise the bounds were met first."""
+
+    candidate: Candidate
+    outcome: Outcome
+    trials: int
+    is_minimal: bool
+
+
+def shrink(
+    start: Candidate,
+    promises: frozenset[str],
+    trials: Trials,
+    bounds: Bounds,
+    say: Callable[[str], None] = lambda line: None,
+) -> Shrunk | None:
+    """The smallest scenario found that breaks all of `promises`; None if not even `start` does."""
+    search = _Search(start, promises, trials, bounds, say)
+    if not search.begin():
+        return None
+    for count in bounds.seeds:
+        search.seeds = count
+        before: Size | None = None
+        while before != size(search.best.data):
+            before = size(search.best.data)
+            _go_through(search)
+    return Shrunk(search.best, search.outcome, search.spent, not search.is_over)
+
+
+def _go_through(search: "_Search") -> None:
+    """Every way to make it smaller, each as long as it works."""
+    written = steps.written_out(search.best.data, search.best.seed)
+    search.adopt([written])
+    if "ops" not in search.best.data["workload"]:
+        outcome = search.outcome
+        witness = outcome.witness(search.promises)
+        search.adopt(scripts(search.best.data, outcome.history, witness))
+    _fewer(search, lambda data: len(data.get("faults", [])), _without_faults)
+    _fewer(search, lambda data: len(data["workload"].get("ops") or ()), _without_operations)
+    for move in MOVES:
+        while search.adopt(move(search.best.data)) is not None:
+            continue
+
+
+def _fewer(
+    search: "_Search", count: Callable[[Data], int], leave_out: Callable[[Data, range], Data]
+) -> None:
+    """Delta debugging: leave out all, then halves, quarters, … then one at a time."""
+    chunk = count(search.best.data)
+    while chunk >= 1:
+        at = 0
+        while at < (total := count(search.best.data)):
+            data = search.best.data
+            starts = range(at, total, chunk)
+            found = search.adopt(
+                leave_out(data, range(start, min(start + chunk, total))) for start in starts
+            )
+            if found is None:
+                break
+            at = starts[found]
+        chunk //= 2
+
+
+def _without_faults(data: Data, left_out: range) -> Data:
+    return {**data, "faults": steps.without(data["faults"], left_out)}
+
+
+def _without_operations(data: Data, left_out: range) -> Data:
+    workload = data["workload"]
+    kept = [op for at, op in enumerate(workload["ops"]) if at not in left_out]
+    return {**data, "workload": {**workload, "ops": kept}}
+
+
+@dataclass(slots=True)
+class _Search:
+    """The smallest so far, what was tried, and what may still be spent."""
+
+    best: Candidate
+    promises: frozenset[str]
+    trials: Trials
+    bounds: Bounds
+    say: Callable[[str], None]
+    seeds: int = 1
+    outcome: Outcome = Outcome()
+    spent: int = 0
+    is_over: bool = False
+    _began_s: float = field(init=False)
+    _was_cut: bool = False
+    """Whether the bounds kept a candidate of the last call from being tried."""
+    _failed: set[bytes] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._began_s = self.bounds.clock()
+
+    def begin(self) -> bool:
+        """Show the failure, with the run's own seed or with another."""
+        data, own = self.best.data, self.best.seed
+        others = (seed for seed in range(self.bounds.seeds_at_first) if seed != own)
+        tries = (Candidate(data, seed) for seed in (own, *others))
+        return self._first(enumerate(tries)) is not None
+
+    def adopt(self, documents: Iterable[Data]) -> int | None:
+        """Take the first smaller scenario that still breaks the promises; its place, or None."""
+        return self._first(
+            (place, Candidate(data, seed))
+            for place, data in enumerate(documents)
+            if self._is_worth_a_try(data)
+            for seed in self._seeds()
+        )
+
+    def _seeds(self) -> list[int]:
+        own = self.best.seed
+        return [own, *(seed for seed in range(self.seeds) if seed != own)][: self.seeds]
+
+    def _is_worth_a_try(self, data: Data) -> bool:
+        try:
+            read(Document(data, {}, ""))
+        except ScenarioError:
+            return False
+        return size(data) < size(self.best.data)
+
+    def _first(self, candidates: Iterable[tuple[int, Candidate]]) -> int | None:
+        """The place of the first candidate that breaks the promises, which is then the best."""
+        pulled: deque[tuple[int, Candidate, bytes]] = deque()
+        outcomes = self.trials(one for _, one, _ in self._affordable(candidates, pulled))
+        with closing(outcomes):
+            for outcome in outcomes:
+                place, candidate, key = pulled.popleft()
+                self.spent += 1
+                if self.promises <= outcome.broken:
+                    self.best, self.outcome, self._was_cut = candidate, outcome, False
+                    self.say(f"{self.spent:5} runs  {summary(candidate.data)}")
+                    return place
+                self._failed.add(key)
+        self.is_over = self.is_over or self._was_cut
+        return None
+
+    def _affordable(
+        self,
+        candidates: Iterable[tuple[int, Candidate]],
+        pulled: deque[tuple[int, Candidate, bytes]],
+    ) -> Iterator[tuple[int, Candidate, bytes]]:
+        """Candidates that were never tried, as long as something is left to spend."""
+        asked: set[bytes] = set()
+        bounds = self.bounds
+        for place, candidate in candidates:
+            key = _key(candidate)
+            if key in self._failed or key in asked:
+                continue
+            late = bounds.clock() - self._began_s > bounds.seconds
+            if late or self.spent + len(pulled) >= bounds.trials:
+                self._was_cut = True
+                return
+            asked.add(key)
+            pulled.append((place, candidate, key))
+            yield pulled[-1]
+
+
+def _key(candidate: Candidate) -> bytes:
+    text = json.dumps([candidate.seed, candidate.data], sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()
+
+
+def summary(data: Data) -> str:
+    """How large a scenario is, for people."""
+    workload = data["workload"]
+    ops = workload.get("ops")
+    clients = workload.get("clients", DEFAULT_CLIENTS)
+    work = f"{clients} clients" if ops is None else f"{len(ops)} operations"
+    faults = len(data.get("faults", []))
+    return f"{faults} faults, {work}, {members(data)} members, {data['duration']}"

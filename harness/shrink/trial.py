@@ -1,0 +1,70 @@
+"""One candidate run in the simulator, or several at once in processes of their own."""
+
+import gc
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from ..document import Document
+from ..errors import WorldError
+from ..plan import plan
+from ..scenario import read
+from ..simulate.execute import Simulated, simulate_plan
+from ..verdict import Validity
+from .search import Candidate, Failure, Outcome, Trials
+
+
+def simulated(candidate: Candidate) -> Simulated:
+    """Run a candidate. Raises WorldError where the group never comes up."""
+    scenario = read(Document(candidate.data, {}, "scenario"))
+    return simulate_plan(plan(scenario, seed=candidate.seed, target="sim", command=""))
+
+
+def outcome(candidate: Candidate) -> Outcome:
+    """What comes of a candidate; a group that never comes up breaks no promise."""
+    gc.disable()
+    try:
+        run = simulated(candidate)
+    except WorldError:
+        return Outcome()
+    finally:
+        gc.enable()
+        gc.collect()
+    failures = tuple(
+        Failure(frozenset(verdict.promises), verdict.witness)
+        for verdict in run.verdict.verdicts
+        if verdict.validity is Validity.FAIL
+    )
+    return Outcome(failures, run.history if failures else b"")
+
+
+def one_by_one(candidates: Iterable[Candidate]) -> Generator[Outcome, None, None]:
+    """In this process."""
+    yield from map(outcome, candidates)
+
+
+@contextmanager
+def trials(jobs: int) -> Iterator[Trials]:
+    """What runs candidates in so many processes. Looks ahead by as many; results are in order."""
+    if jobs == 1:
+        yield one_by_one
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+
+        def at_once(candidates: Iterable[Candidate]) -> Generator[Outcome, None, None]:
+            left = iter(candidates)
+            under_way: deque[Future[Outcome]] = deque()
+            try:
+                while True:
+                    while len(under_way) < jobs and (one := next(left, None)) is not None:
+                        under_way.append(pool.submit(outcome, one))
+                    if not under_way:
+                        return
+                    yield under_way.popleft().result()
+            finally:
+                for future in under_way:
+                    future.cancel()
+
+        yield at_once
