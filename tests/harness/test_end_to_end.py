@@ -83,6 +83,34 @@ def test_a_short_scenario_passes_and_says_where_its_report_is(folder: Path) -> N
     assert out.splitlines()[0] == lines[0]
 
 
+WAITS = """\
+name: waits
+promises: [HS-1]
+workload: {name: log, clients: 6, rate: 200, op_timeout: 500ms}
+duration: 4s
+faults:
+  - {at: 300ms, when: leader has an uncommitted entry, within: 3s, kill: leader, as: old}
+  - {when: a candidate, within: 3s, delay: {links: {from: matched, to: others}, by: 1ms}}
+  - {when: term above 1, within: 2s, restart: old}
+"""
+
+
+def test_faults_strike_when_the_traces_of_real_members_tell_of_a_state(folder: Path) -> None:
+    (folder / "waits.yaml").write_text(WAITS)
+    code, out, err = finish(start(folder, "run", "waits.yaml", "--seed", "3"))
+    assert code == 0, out + err
+    history = (folder / "runs/latest/history.jsonl").read_text().splitlines()
+    ops = [op for op in map(json.loads, history) if op["process"] == "nemesis"]
+    kill, delay, restart = [op["value"] for op in ops if op["type"] == "info"][:3]
+    assert kill["fired"]["nodes"] == kill["nodes"]
+    leader = kill["fired"]["states"][kill["nodes"][0]]
+    assert (leader["role"], leader["last"] > leader["commit"]) == ("leader", True)
+    candidate = delay["fired"]["states"][delay["nodes"][0]]
+    assert (candidate["role"], candidate["term"] > leader["term"]) == ("candidate", True)
+    assert restart["nodes"] == kill["nodes"]
+    assert all(value["bit"] for value in (kill, delay, restart))
+
+
 def test_an_interrupted_run_leaves_no_process_and_a_checked_history(folder: Path) -> None:
     process = start(folder, "run", "short.yaml", "--seed", "3")
     until_clients_work(folder)

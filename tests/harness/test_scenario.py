@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from delphic.harness import shipped
 from delphic.harness.errors import ScenarioError, UsageError
+from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
 from delphic.harness.triggers import FORMS
 from delphic.impl.bugs import BUGS
@@ -430,10 +431,19 @@ def test_the_scenarios_in_the_documentation_are_read() -> None:
     whole = [block for block in blocks if block.startswith("name:")]
     steps = [block for block in blocks if block.startswith("- ")]
     parts = [block for block in blocks if block.startswith("faults:")]
-    assert (len(whole), len(steps), len(parts)) == (1, 1, 1)
+    assert (len(whole), len(steps), len(parts)) == (1, 2, 1)
     assert load(whole[0], "docs").name == "leader-loss"
     assert len(load(f"{HEAD}faults:\n{steps[0]}", "docs").random_parts()) == 1
+    assert len(load(f"{HEAD}faults:\n{steps[1]}", "docs").fixed()) == 3
     assert len(load(HEAD + parts[0], "docs").fixed()) == 7
+
+
+def test_the_documentation_knows_every_kind_of_fault_and_every_state() -> None:
+    text = (Path(__file__).parents[2] / "docs/scenarios.md").read_text()
+    for kind in NEMESES:
+        assert f"`{kind}`" in text
+    for form in FORMS:
+        assert form.text.split("|")[0] in text
 
 
 def test_an_unknown_scenario_is_answered_with_the_nearest_name() -> None:
@@ -447,7 +457,8 @@ def test_the_json_schema_knows_every_key_of_every_shipped_scenario() -> None:
     made: dict[str, Any] = schema()
     step = made["$defs"]["Step"]["properties"]
     assert set(KINDS.split(", ")) <= set(step)
-    assert {"at", "after", "then", "for", "as", "within"} <= set(step)
+    assert {"at", "after", "then", "when", "for", "as", "within"} <= set(step)
+    assert "two leaders" in step["when"]["anyOf"][0]["examples"]
     assert json.loads(json.dumps(made)) == made
     text = files("delphic").joinpath("scenarios/quickstart.yaml").read_text()
     assert all(f"{key}:" in text for key in made["required"])
