@@ -116,6 +116,7 @@ class Conductor:
         layers = [layer for layer in LAYERS if layer.part(aim)]
         if not layers:
             self._acts.missed(wish, "no member qualified")
+        self._observer.excused |= _failing(aim)
         for layer in layers:
             self._parts[step] = aim
             await self._acts.make(wish, layer, self._wanted(layer), layer.part(aim))
@@ -181,6 +182,10 @@ class Conductor:
             self._ended.update(wish.nodes)
         else:
             self._ended.difference_update(wish.nodes)
+            # Only a process that has lived with a failing disk may end by itself.
+            self._observer.note_deaths()
+            still = {alias for aim in self._parts.values() for alias in _failing(aim)}
+            self._observer.excused -= set(wish.nodes) - still
         await self._acts.set_processes(wish, state, loses=loses)
 
     def _wanted(self, layer: Layer) -> Part:
@@ -205,6 +210,10 @@ class Conductor:
 def _wish(fault: Fault, nodes: tuple[str, ...] = (), match: Match | None = None) -> Wish:
     fired = None if match is None else match.told
     return Wish(NEMESES[fault.kind].f, fault.asked, nodes, fired)
+
+
+def _failing(aim: Aim) -> set[str]:
+    return {alias for alias, disk in aim.disks.items() if disk.fails}
 
 
 def _spelled(target: Any) -> str:

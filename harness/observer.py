@@ -19,7 +19,9 @@ class Observer:
         self.changed = asyncio.Event()
         """Set when a leader or a term is another; whoever waits for it clears it."""
         self.died: list[tuple[str, str]] = []
-        """Members that ended by themselves, and how."""
+        """Members that ended by themselves, and how; not those that are excused."""
+        self.excused: set[str] = set()
+        """Members whose disk a fault makes fail: that they end is what they should do."""
         self._cluster = cluster
         self._recorder = recorder
         self._key = key
@@ -57,7 +59,7 @@ class Observer:
     async def _watch(self, alias: str) -> None:
         connection: Connection | None = None
         while True:
-            self._note_deaths()
+            self.note_deaths()
             if connection is None or not connection.is_open:
                 connection = await self._cluster.open(alias, _PATIENCE_S)
             if connection is None:
@@ -83,9 +85,11 @@ class Observer:
             self._recorder.add(OBSERVER, OpType.INFO, "role", node=alias, value=value)
             self.changed.set()
 
-    def _note_deaths(self) -> None:
+    def note_deaths(self) -> None:
+        """Take in who has ended by itself since the last look."""
         for alias, how in self._cluster.deaths():
-            self.died.append((alias, how))
+            if alias not in self.excused:
+                self.died.append((alias, how))
             self.forget(alias)
             self._recorder.add(OBSERVER, OpType.INFO, "died", node=alias, error=how)
 

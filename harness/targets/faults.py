@@ -36,6 +36,11 @@ class DiskState(msgspec.Struct, frozen=True):
     fail_sync: bool = False
     fail_write: bool = False
 
+    @property
+    def fails(self) -> bool:
+        """Whether it does not do what it is asked for, so that a member may well end."""
+        return self.full or self.fail_sync or self.fail_write
+
 
 SOUND = DiskState()
 

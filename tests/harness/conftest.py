@@ -79,6 +79,8 @@ class MemoryCluster:
         self.clocks: dict[str, ClockState] = {}
         self.stored = dict.fromkeys(self.members, 64)
         """Bytes on each member's disk."""
+        self.ended: list[tuple[str, str]] = []
+        """Who ended by itself, and how."""
         self.uncommitted = 0
         """Entries that the leader's log holds and has not committed."""
 
@@ -133,6 +135,7 @@ class MemoryCluster:
             self.disks[alias] = state
             if state.full:
                 self.processes[alias] = ProcessState.DEAD
+                self.ended.append((alias, "no space left on device"))
                 self._elect()
 
     def disk_state(self, alias: str) -> DiskState:
@@ -149,7 +152,8 @@ class MemoryCluster:
         return self.clocks.get(alias, TRUE)
 
     def deaths(self) -> list[tuple[str, str]]:
-        return []
+        ended, self.ended = self.ended, []
+        return ended
 
     def states(self) -> list[Snapshot]:
         return [{alias: self._state(alias) for alias in self.members}]

@@ -50,6 +50,7 @@ class Scene:
             self.active = conductor.active
             await conductor.heal()
             self.left = conductor.active
+            self.died = observer.died
             watching.cancel()
 
     def receipts(self) -> list[Op]:
@@ -214,6 +215,11 @@ def test_a_disk_is_mended_and_whom_it_ended_is_started_again(memory: Any) -> Non
     assert msgspec.convert(full, DiskState) == DiskState(full=True)
     assert msgspec.convert(sound, DiskState) == SOUND
     assert scene.receipts()[1].value["asked"] == {"kind": "heal", "target": "leader"}
+
+
+def test_whom_a_failing_disk_ended_did_not_end_by_itself(memory: Any) -> None:
+    excused = Scene(memory, "[{at: 100ms, disk: {node: n1, is: full}, for: 100ms}]")
+    assert excused.died == []
 
 
 def test_mending_a_disk_starts_nobody_whom_another_fault_ended(memory: Any) -> None:

@@ -88,3 +88,19 @@ def test_of_two_that_claim_one_term_the_last_to_claim_it_leads(memory: Any) -> N
         assert observer.term == 1
 
     assert watched(memory, scene)
+
+
+def test_a_member_that_ends_by_itself_is_recorded_and_told_unless_it_is_excused(
+    memory: Any,
+) -> None:
+    async def scene(observer: Observer, cluster: Any) -> None:
+        observer.excused.add("n2")
+        cluster.ended = [("n1", "exit code 4"), ("n2", "no space left on device")]
+        observer.note_deaths()
+        assert observer.died == [("n1", "exit code 4")]
+
+    ops = watched(memory, scene)
+    assert [(op.node, op.error) for op in ops if op.f == "died"] == [
+        ("n1", "exit code 4"),
+        ("n2", "no space left on device"),
+    ]

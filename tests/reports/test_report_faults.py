@@ -175,3 +175,16 @@ def test_what_else_was_asked_and_seen_is_kept() -> None:
 
 def test_a_receipt_without_an_asking_is_left_out() -> None:
     assert acts(history((1, OpType.INFO, "kill", {"bit": True}))) == ()
+
+
+def test_a_momentary_fault_ends_when_it_is_done() -> None:
+    reset, disk, mend = acts(
+        history(
+            *done(1, "reset", "n1", ["n1"]),
+            *done(2, "disk", "n2", ["n2"]),
+            *done(4, "mend", "n2", ["n2"]),
+        )
+    )
+    assert seconds(reset) == (1, 1)
+    assert seconds(disk) == (2, 4)
+    assert (mend.number, mend.undoes) == (None, (2,))

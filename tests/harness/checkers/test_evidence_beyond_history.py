@@ -100,6 +100,28 @@ def test_a_fault_is_in_force_until_it_is_taken_back() -> None:
     assert in_force(history) == [(0, 2, ("kill of n1, n2",)), (3, 4, ("pause of n3",))]
 
 
+def test_power_cuts_disks_and_clocks_are_taken_back_each_by_its_own_repair() -> None:
+    history = nemesis(
+        ("power-cut", {"nodes": ["n1"]}),
+        ("restart", {"nodes": ["n1"]}),
+        ("disk", {"nodes": ["n2"]}),
+        ("clock", {"nodes": ["n2"]}),
+        ("mend", {"nodes": ["n2"]}),
+        ("set-clock", {"nodes": ["n2"]}),
+    )
+    assert in_force(history) == [
+        (0, 1, ("power-cut of n1",)),
+        (2, 5, ("disk of n2", "clock of n2")),
+    ]
+
+
+def test_momentary_faults_count_and_are_never_in_force() -> None:
+    history = nemesis(("reset", {"nodes": ["n1"], "links": LINKS}), ("bit-flip", {"nodes": ["n2"]}))
+    assert in_force(history) == []
+    found = check(Evidence(history, ("n1", "n2")), ["faults"])[0]
+    assert found.sentence.startswith("2 faults took hold")
+
+
 def test_overlapping_faults_make_one_window() -> None:
     history = nemesis(
         ("partition", {"nodes": ["n1"], "links": LINKS}),
