@@ -50,6 +50,11 @@ class RunDir:
     def summary(self) -> Path:
         return self.path / "summary.md"
 
+    @property
+    def shrunk(self) -> Path:
+        """The smallest scenario that breaks what this run broke, where `delphic shrink` made it."""
+        return self.path / "shrunk.yaml"
+
     def node(self, alias: str) -> Path:
         """What one node left behind."""
         return self.path / "nodes" / alias

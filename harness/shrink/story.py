@@ -13,6 +13,7 @@ from ..op import OBSERVER, Op, OpType
 from ..plan import Plan
 from ..promise import PROMISES, order
 from ..verdict import RunVerdict, Validity, Verdict
+from .moments import spell
 
 CALLS_MAX = 12
 """Of more operations than these, those that show the failure are told."""
@@ -45,6 +46,7 @@ def tell(plan: Plan, history: History, verdict: RunVerdict, promises: frozenset[
         for one in verdict.verdicts
         if one.validity is Validity.FAIL and promises.intersection(one.promises)
     ]
+    failed.sort(key=lambda one: len(promises.symmetric_difference(one.promises)))
     witness = frozenset(failed[0].witness) if failed else frozenset[int]()
     moments = [
         *_leaders(history, start_ns),
@@ -202,7 +204,8 @@ def _at(op: Op, start_ns: int) -> str:
 
 
 def _seconds(time_ns: int) -> str:
-    return f"{time_ns / 1e9:.3f} s"
+    """As the scenario spells it, to the millisecond."""
+    return spell(time_ns // 1_000_000 * 1_000)
 
 
 def _rows(rows: list[int]) -> str:

@@ -9,24 +9,24 @@ from multiprocessing import get_context
 
 from ..document import Document
 from ..errors import WorldError
-from ..plan import plan
+from ..plan import Plan, plan
 from ..scenario import read
-from ..simulate.execute import Simulated, simulate_plan
+from ..simulate.execute import simulate_plan
 from ..verdict import Validity
 from .search import Candidate, Failure, Outcome, Trials
 
 
-def simulated(candidate: Candidate) -> Simulated:
-    """Run a candidate. Raises WorldError where the group never comes up."""
+def planned(candidate: Candidate) -> Plan:
+    """What the seed makes of the scenario."""
     scenario = read(Document(candidate.data, {}, "scenario"))
-    return simulate_plan(plan(scenario, seed=candidate.seed, target="sim", command=""))
+    return plan(scenario, seed=candidate.seed, target="sim", command="")
 
 
 def outcome(candidate: Candidate) -> Outcome:
     """What comes of a candidate; a group that never comes up breaks no promise."""
     gc.disable()
     try:
-        run = simulated(candidate)
+        run = simulate_plan(planned(candidate))
     except WorldError:
         return Outcome()
     finally:

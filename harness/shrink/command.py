@@ -1,0 +1,85 @@
+"""The command `delphic shrink`."""
+
+import textwrap
+from pathlib import Path
+
+import click
+
+from ..errors import WorldError
+from ..rundir import RunDir
+from ..scenario import PROMISES
+from .cut import Small, cut_down
+from .search import Bounds, summary
+from .trial import trials
+
+_DEFAULT = Bounds()
+
+
+@click.command("shrink")
+@click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file to write.  [default: RUN/shrunk.yaml]"
+)
+@click.option(
+    "--promise",
+    "promises",
+    type=click.Choice(PROMISES),
+    multiple=True,
+    metavar="ID",
+    help="What has to go on breaking.  [default: what the first verdict that failed names]",
+)
+@click.option(
+    "--trials",
+    "most",
+    type=click.IntRange(1),
+    default=_DEFAULT.trials,
+    show_default=True,
+    help="Simulated runs at most.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=_DEFAULT.seconds,
+    show_default=True,
+    help="Time at most.",
+)
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.option("--quiet", is_flag=True, help="Say nothing of the way there.")
+def shrink_command(
+    directory: Path,
+    out: Path | None,
+    promises: tuple[str, ...],
+    most: int,
+    seconds: float,
+    jobs: int,
+    quiet: bool,
+) -> None:
+    """Cut a run that broke a promise down to the smallest scenario that still breaks it.
+
+    Faults, operations, members, clients and times go as long as the simulator still shows the
+    failure, with one of several seeds. What is left runs as it is: `delphic run FILE --on sim`.
+    """
+    run = RunDir(directory.resolve())
+    file = run.shrunk if out is None else out
+    bounds = Bounds(trials=most, seconds=seconds)
+    with trials(jobs) as ask:
+        small = cut_down(
+            run,
+            ask,
+            bounds=bounds,
+            promises=promises,
+            say=(lambda line: None) if quiet else lambda line: click.echo(line, err=True),
+        )
+    try:
+        file.write_text(small.text, encoding="utf-8")
+    except OSError as error:
+        raise WorldError(f"cannot write {file}: {error.strerror}") from error
+    _tell(small, file)
+
+
+def _tell(small: Small, file: Path) -> None:
+    shrunk = small.shrunk
+    click.echo(textwrap.fill(small.story, 100))
+    why = "" if shrunk.is_minimal else "; there may be a smaller one (--trials, --seconds)"
+    click.echo(f"{summary(shrunk.candidate.data)}, after {shrunk.trials} runs{why}")
+    click.echo(f"again   delphic run {file} --on sim")
