@@ -42,8 +42,7 @@ class Said:
         ),
         (
             ["run", "bug-ack-before-fsync"],
-            "bug-ack-before-fsync needs power-cut, which target local cannot do "
-            "(it can: cut, delay, kill, pause, rate)",
+            "power-cut, which target local cannot do (it can: cut, delay, kill, pause, rate)",
         ),
         (["check", "."], "is no run directory: it has no plan.json"),
     ],

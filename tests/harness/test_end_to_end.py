@@ -85,7 +85,6 @@ def test_a_short_scenario_passes_and_says_where_its_report_is(folder: Path) -> N
 
 WAITS = """\
 name: waits
-promises: [HS-1]
 workload: {name: log, clients: 6, rate: 200, op_timeout: 500ms}
 duration: 4s
 faults:
