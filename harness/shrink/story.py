@@ -24,14 +24,17 @@ _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight"
 
 _DONE = {
     "partition": "{nodes} {is_are} cut off ({asked})",
-    "heal": "the links are whole again",
+    "one-way": "what {nodes} {sends} no longer arrives ({asked})",
+    "heal": "links are whole again",
     "kill": "{nodes} {is_are} killed",
+    "power-cut": "{nodes} {loses} power",
     "restart": "{nodes} {is_are} started again",
     "pause": "{nodes} {is_are} paused",
     "resume": "{nodes} {goes} on",
     "delay": "links become slow ({asked})",
     "rate": "links become narrow ({asked})",
 }
+"""Kind of fault → what it does; `nodes` are the members that it hit."""
 
 Moment = tuple[int, str]
 """The index of an op, and what happened then."""
@@ -103,30 +106,36 @@ def _faults(history: History, start_ns: int) -> Iterator[Moment]:
 
 
 def _what(act: Act) -> str:
-    nodes = _and(act.nodes)
-    return _DONE.get(act.f, "{kind} hits {nodes} ({asked})").format(
-        nodes=nodes,
-        kind=act.kind,
-        is_are="is" if len(act.nodes) == 1 else "are",
-        goes="goes" if len(act.nodes) == 1 else "go",
+    several = len(act.nodes) > 1
+    return _DONE.get(act.kind, "{asked} on {nodes}").format(
+        nodes=_and(act.nodes),
+        is_are="are" if several else "is",
+        sends="send" if several else "sends",
+        loses="lose" if several else "loses",
+        goes="go" if several else "goes",
         asked=_asked(act),
     )
 
 
 def _asked(act: Act) -> str:
-    """What the plan said, as far as it is more than the members."""
+    """What the plan said, in its words, without what is not so anyway."""
     value = {key: part for key, part in dict(act.asked.value).items() if key != "kind"}
-    target = value.pop("target", None)
-    words = [act.kind, _spelled(target), *(f"{key}: {part}" for key, part in value.items())]
-    return " ".join(word for word in words if word)
+    target = _spelled(value.pop("target", None))
+    words = [target, *(f"{key} {_spelled(part)}" for key, part in value.items())]
+    return f"{act.kind}: {', '.join(filter(None, words))}"
 
 
-def _spelled(target: Any) -> str:
-    if isinstance(target, dict):
-        return ", ".join(f"{key} {_spelled(part)}" for key, part in target.items())
-    if isinstance(target, list):
-        return " | ".join(_spelled(part) for part in target)
-    return str(target)
+def _spelled(value: Any) -> str:
+    match value:
+        case dict():
+            said = {key: part for key, part in value.items() if part not in (False, None)}
+            return ", ".join(f"{key} {_spelled(part)}" for key, part in said.items())
+        case list():
+            return " | ".join(_spelled(part) for part in value)
+        case None:
+            return ""
+        case _:
+            return str(value)
 
 
 def _operations(history: History, start_ns: int, witness: frozenset[int]) -> Iterator[Moment]:
@@ -164,7 +173,7 @@ def _operation(call: Call) -> str:
 def _came(invoke: Op, end: Op | None) -> str:
     if end is None:
         return " and gets no answer"
-    why = f" ({end.error})" if end.error else ""
+    why = f" ({end.error.partition(':')[0]})" if end.error else ""
     match end.type, invoke.f:
         case OpType.FAIL, _:
             return f" and is refused{why}"
@@ -191,7 +200,7 @@ def _ending(failed: list[Verdict], promises: frozenset[str], start_ns: int) -> I
 def _as_told(sentence: str, start_ns: int) -> str:
     """A verdict's sentence without numbers of operations, in the scenario's time."""
     sentence = re.sub(r" Faults in force then: .*", "", sentence)
-    sentence = re.sub(r" #\d+", "", sentence)
+    sentence = re.sub(r" #\d+|: <NotLeader>[^ )]*", "", sentence)
 
     def earlier(found: re.Match[str]) -> str:
         return f"{found[1]} {_seconds(round(float(found[2]) * 1e9) - start_ns)}"
