@@ -31,6 +31,7 @@ class Conductor:
         self, plan: Plan, cluster: Cluster, recorder: Recorder, observer: Observer
     ) -> None:
         self._faults = plan.faults
+        self._members = plan.members
         self._acts = Acts(cluster, recorder, observer)
         self._observer = observer
         self._names: dict[str, tuple[str, ...]] = {}
@@ -41,6 +42,13 @@ class Conductor:
         """Members that a fault ended and nobody has started again."""
         self._watch = Watch(plan.faults, cluster)
         self._schedule = FaultSchedule.of(plan.faults, Seen(0.0))
+
+    def who(self, word: str) -> str | None:
+        """The member that a word of a script means now: its alias, `leader`, or a step's `as`."""
+        if word == "leader":
+            return self._observer.leader
+        named = self._names.get(word, (word,))
+        return next((alias for alias in named if alias in self._members), None)
 
     @property
     def active(self) -> list[str]:

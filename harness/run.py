@@ -136,7 +136,7 @@ class Run:
         """What one client does until it is stopped, or has come to the end of its script."""
         plan, load, number = self._plan, self._plan.load, worker.number
         if load.ops is not None:
-            await worker.play(load.script(number))
+            await worker.play(load.script(number), self.live.conductor.who)
             return
         pace = Pace(load.rate / load.clients, random.Random(f"{plan.seed}/pace/{number}"))
         await worker.work(self._generators[number], pace, self._proof.acknowledged)

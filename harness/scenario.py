@@ -228,7 +228,8 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         if fault.when is not None and not cluster.trace:
             where = (*path, "when")
             yield where, f"{spell_path(where)}: waits for what traces tell: `cluster.trace` is off"
-    for path, sentence in scenario.workload.problems(members, scenario.duration):
+    words = [*members, "leader", *(fault.name for _, fault in scenario.fixed() if fault.name)]
+    for path, sentence in scenario.workload.problems(words, scenario.duration):
         yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"
     for path, part in scenario.random_parts():
         if part.until > scenario.duration:

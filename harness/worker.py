@@ -65,8 +65,11 @@ class Worker:
             elif answer.type is OpType.FAIL and not self._stopped:
                 await self._rest(_REFUSED_PAUSE_S)
 
-    async def play(self, script: Iterable[Scripted]) -> None:
-        """The operations of a script, in order, each at its time or as soon as we are free."""
+    async def play(self, script: Iterable[Scripted], who: Callable[[str], str | None]) -> None:
+        """The operations of a script, in order, each at its time or as soon as we are free.
+
+        `who` knows which member a word means; where it is nobody, the client asks where it is.
+        """
         self._task = asyncio.current_task()
         now = asyncio.get_running_loop().time
         began = now()
@@ -77,7 +80,7 @@ class Worker:
             if self._stopped:
                 return
             if op.node is not None:
-                self._at = op.node
+                self._at = who(op.node) or self._at
             await self.ask((op.f, op.value))
 
     def stop(self) -> None:

@@ -59,7 +59,9 @@ class Operation(BaseModel):
 
     client: int = Field(ge=0)
     at: Duration = Field(description="From the start of the run, or when the client is free.")
-    node: str | None = Field(default=None, description="The member that is asked.")
+    node: str | None = Field(
+        default=None, description="Who is asked: n1, leader, or a name that a step gives (`as`)."
+    )
     append: int | None = Field(default=None, ge=1, le=10_000, description="So many new rows.")
     read: (
         Annotated[list[int | None], Field(min_length=2, max_length=2), AfterValidator(_pollable)]
@@ -114,7 +116,7 @@ class LogOptions(Options):
             "read_share": self.read_share,
         }
 
-    def problems(self, members: Sequence[str], duration_s: float) -> Iterator[Complaint]:
+    def problems(self, words: Sequence[str], duration_s: float) -> Iterator[Complaint]:
         before: dict[int, float] = {}
         for number, op in enumerate(self.ops or ()):
             path = ("ops", number)
@@ -125,8 +127,8 @@ class LogOptions(Options):
                 yield path, f"begins at {spell(op.at)}, but {ends}"
             if op.at < before.get(op.client, 0.0):
                 yield path, f"client {op.client} has something later to do above; put it in order"
-            if op.node is not None and op.node not in members:
-                yield path, f"{op.node!r} is no member{closest(op.node, members)}"
+            if op.node is not None and op.node not in words:
+                yield path, f"{op.node!r} is no member{closest(op.node, words)}"
             before[op.client] = op.at
 
 

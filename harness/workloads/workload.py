@@ -53,15 +53,19 @@ class Options(BaseModel):
             "routing": self.routing,
         }
 
-    def problems(self, members: Sequence[str], duration_s: float) -> Iterator[Complaint]:
-        """What cannot work in a run of these members and this length; places are below `self`."""
+    def problems(self, words: Sequence[str], duration_s: float) -> Iterator[Complaint]:
+        """What cannot work in a run of this length; places are below `self`.
+
+        `words` are those that mean a member: aliases, `leader`, names that steps give.
+        """
         yield from ()
 
 
 class Scripted(msgspec.Struct, frozen=True, omit_defaults=True):
     """One operation of a script, as plan.json has it: who does what, and when.
 
-    `at_s` counts from the start of the main phase; `node` is asked, or whoever is next in turn.
+    `at_s` counts from the start of the main phase. `node` is a word for the member that is asked;
+    without one, the client asks where it is.
     """
 
     client: int

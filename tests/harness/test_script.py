@@ -51,7 +51,7 @@ def planned(text: str, target: str = "local") -> Any:
         ),
         (
             "{client: 0, at: 1ms, append: 1, node: n4}",
-            "4: workload.ops[0]: 'n4' is no member (known: n1, n2, n3)",
+            "4: workload.ops[0]: 'n4' is no member (known: n1, n2, n3, leader)",
         ),
     ],
 )
@@ -155,3 +155,24 @@ def test_a_script_may_be_empty(memory: Any, tmp_path: Path) -> None:
     done, calls = played(NEVER, tmp_path)
     assert [c.invoke.f for c in calls] == ["append", "read"]
     assert done.verdict.validity is Validity.PASS, done.verdict.sentence
+
+
+@pytest.mark.slow
+def test_a_script_may_ask_the_leader_or_whom_a_step_hit(memory: Any, tmp_path: Path) -> None:
+    text = f"""{HEAD}  op_timeout: 100ms
+  ops:
+    - {{client: 1, at: 100ms, node: leader, append: 1}}
+    - {{client: 1, at: 400ms, node: leader, append: 1}}
+    - {{client: 2, at: 410ms, node: old, read: [0, null]}}
+    - {{client: 0, at: 150ms, node: late, append: 1}}
+faults:
+  - {{at: 200ms, partition: leader, as: old}}
+  - {{at: 800ms, pause: n3, as: late}}
+"""
+    _, calls = played(text, tmp_path)
+    assert [(c.invoke.node, c.outcome) for c in calls[:4]] == [
+        ("n1", OpType.OK),
+        ("n1", OpType.OK),
+        ("n2", OpType.OK),
+        ("n1", OpType.INFO),
+    ]
