@@ -12,7 +12,6 @@ ACK_BEFORE_FSYNC = "ack-before-fsync"
 FOLLOWER_ACK_BEFORE_FSYNC = "follower-ack-before-fsync"
 FOLDER_NOT_SYNCED = "folder-not-synced"
 COUNTS_ITSELF_EARLY = "counts-itself-early"
-ACK_BY_INDEX = "ack-by-index"
 ACK_OWN_LAST = "ack-own-last"
 COMMIT_OLD_TERM = "commit-old-term"
 ALWAYS_TRUNCATE = "always-truncate"
@@ -87,13 +86,6 @@ _ALL = (
         "A leader counts itself among those that hold an entry before its disk does.",
         "R27",
         ("HS-4", "HS-20", "HS-25"),
-    ),
-    Bug(
-        ACK_BY_INDEX,
-        "A disk's late report of entries that were replaced meanwhile is taken for one of the new "
-        "entries, since only the index is compared.",
-        "R27: etcd raft, async storage writes",
-        ("HS-2", "HS-3"),
     ),
     Bug(
         ACK_OWN_LAST,

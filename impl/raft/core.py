@@ -105,7 +105,7 @@ class Core:
 
         The driver arms ELECTION. `bugs` are names from `bugs.BUGS`.
         """
-        log = Log(entries, bugs)
+        log = Log(entries)
         return cls(member, members, hard_state, log, bugs=bugs, window=window or Window())
 
     @property

@@ -111,6 +111,11 @@ class Group:
         return self._sites[self._core.leader] if self._core.leader else None
 
     @property
+    def core(self) -> Core:
+        """For tools that look on, and do not touch."""
+        return self._core
+
+    @property
     def sync_count(self) -> int:
         """Syncs of the Raft log since the start."""
         return self._persister.sync_count

@@ -3,7 +3,6 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 
-from ..bugs import ACK_BY_INDEX
 from .messages import Entry
 
 
@@ -16,13 +15,12 @@ class Log:
     # Invariant: _starts and _terms hold, ascending, each term in the log and its first index.
     """
 
-    def __init__(self, entries: Iterable[Entry] = (), bugs: frozenset[str] = frozenset()) -> None:
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """What a disk holds."""
         self._entries: list[Entry] = []
         self._starts: list[int] = []
         self._terms: list[int] = []
         self._report_term_min = 0
-        self._reports_by_index = ACK_BY_INDEX in bugs
         self.append(list(entries))
         self.durable = self.last_index
         self.commit = 0
@@ -97,11 +95,7 @@ class Log:
 
         The pair tells an entry from another that took its place while the disk was busy.
         """
-        if self._reports_by_index:
-            index = min(index, self.last_index)
-        elif term < self._report_term_min or not self.holds(index, term):
-            return False
-        if index <= self.durable:
+        if index <= self.durable or term < self._report_term_min or not self.holds(index, term):
             return False
         self.durable = index
         return True

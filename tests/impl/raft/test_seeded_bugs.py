@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 from cluster import Cluster, within
 from delphic.impl.bugs import (
-    ACK_BY_INDEX,
     ACK_OWN_LAST,
     ALWAYS_TRUNCATE,
     COUNTS_ITSELF_EARLY,
@@ -192,25 +191,6 @@ def counts_itself_early(*bugs: str) -> None:
     cluster.elect("n3", within("n1", "n3"))
 
 
-def ack_by_index(*bugs: str) -> None:
-    """n1's disk reports an entry of term 1 when n1 has another there, of term 2, not on disk."""
-    cluster = Cluster(3, bugs=bugs, promises=OUTSIDE)
-    cluster.elect("n1")
-    cluster.fire("n3", Timer.LEASE)
-    cluster.fire("n2", Timer.ELECTION)
-    cluster.exchange(votes("n2", "n3"), keep=True)
-    requests = [m for m in taken(cluster, "n2", "n1") if isinstance(m, AppendRequest)]
-    cluster.propose("n1")
-    cluster.sync("n1")
-    deliver(cluster, *requests)
-    cluster.finish("n1")
-    deliver(cluster, *requests)
-    deliver(cluster, *taken(cluster, "n1", "n2"))
-    assert len(cluster.watch.committed) == 1 + len(bugs)
-    cluster.crash("n1")
-    cluster.elect("n1", within("n1", "n3"))
-
-
 @pytest.mark.parametrize(
     ("promise", "play", "bug"),
     [
@@ -222,7 +202,6 @@ def ack_by_index(*bugs: str) -> None:
         ("HS-2", ack_own_last, ACK_OWN_LAST),
         ("HS-2", follower_ack_before_fsync, FOLLOWER_ACK_BEFORE_FSYNC),
         ("HS-2", counts_itself_early, COUNTS_ITSELF_EARLY),
-        ("HS-2", ack_by_index, ACK_BY_INDEX),
     ],
 )
 def test_a_seeded_bug_breaks_its_promise_by_the_shortest_way(
