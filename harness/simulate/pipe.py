@@ -321,14 +321,14 @@ class Pipe:
 
     def watch_room(self) -> None:
         """The sender waits for room: see by when a kernel, not a process, has made some."""
-        if self._flying and not self._is_stuck():
+        if self._flying and self._is_stuck():
+            self._hold()
+        elif self._flying:
             wait_ns = self._flying[-1][0] - self.link.loop.now_ns
             self.link.loop.main.call_after(wait_ns, self._look_for_room)
 
     def _look_for_room(self) -> None:
         if self.src.is_blocked and not self.src.is_closed:
             self.land()
-            if self._landed_bytes >= WINDOW and self._flying:
-                self._hold()
             if not self.src.ease():
                 self.watch_room()
