@@ -4,6 +4,7 @@ A move knows nothing of runs. What it yields need not even be a scenario: whoeve
 first. `size` decides what is smaller, so that whatever the moves do, shrinking comes to an end.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
@@ -45,6 +46,7 @@ def size(data: Data) -> Size:
         float("inf") if rate == "max" else float(rate),
         rows,
         sum("read" in op and op["read"] != [0, None] for op in ops or ()),
+        sum(_is_alias(op.get("node", "")) for op in ops or ()),
         _leaves({key: part for key, part in data.items() if key not in _TOLD}),
         *moments.cost(data),
     )
@@ -54,6 +56,11 @@ def members(data: Data) -> int:
     """How many members the group has."""
     count: int = data.get("cluster", {}).get("members", MEMBERS_MIN)
     return count
+
+
+def _is_alias(word: str) -> bool:
+    """Whether a word names one member for ever: who that hits is up to the seed."""
+    return re.fullmatch(r"n\d+", word) is not None
 
 
 def _leaves(value: Any) -> int:
@@ -126,7 +133,7 @@ def fewer_clients(data: Data) -> Iterator[Data]:
 
 
 def plainer_operations(data: Data) -> Iterator[Data]:
-    """Batches of one row, polls of everything: all at once, then one by one."""
+    """Batches of one row, polls of everything, of the leader: all at once, then one by one."""
     workload = data["workload"]
     ops = workload.get("ops")
     if ops is None:
@@ -134,8 +141,10 @@ def plainer_operations(data: Data) -> Iterator[Data]:
         return
     plain = [_plain(op) for op in ops]
     yield {**data, "workload": {**workload, "ops": plain}}
-    for at, op in enumerate(plain):
-        yield {**data, "workload": {**workload, "ops": [*ops[:at], op, *ops[at + 1 :]]}}
+    leading = [{**op, "node": "leader"} if _is_alias(op.get("node", "")) else op for op in ops]
+    for others in (plain, leading):
+        for at, op in enumerate(others):
+            yield {**data, "workload": {**workload, "ops": [*ops[:at], op, *ops[at + 1 :]]}}
 
 
 def _plain(op: Data) -> Data:

@@ -4,12 +4,15 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ..checkers.timeline import phase
+from ..checkers.timeline import Act, acts, phase
 from ..document import Document
 from ..history import Call, History, load
+from ..nemeses import NEMESES
+from ..op import OBSERVER
 from ..scenario import read
 from . import moments
 from .moments import Data
+from .steps import kind_of
 
 OPERATIONS_MAX = 3_000
 """A longer script is not worth a try: it takes as long as the run that it was cut from."""
@@ -34,11 +37,16 @@ class Played:
         completion = self.call.completion
         return self.call.invoke.index if completion is None else completion.index
 
-    def as_op(self, client: int, *, whole: bool) -> Data:
+    @property
+    def node(self) -> str | None:
+        """The member that answered, or was asked last."""
+        completion = self.call.completion
+        return self.call.invoke.node if completion is None else completion.node
+
+    def as_op(self, client: int, node: str | None, *, whole: bool) -> Data:
         """Its YAML; with `whole` a poll asks for the whole log."""
-        invoke, completion = self.call.invoke, self.call.completion
+        invoke = self.call.invoke
         op: Data = {"client": client, "at": moments.spell(self.at_ns // 1_000)}
-        node = invoke.node if completion is None else completion.node
         if node is not None:
             op["node"] = node
         if invoke.f == "append":
@@ -47,16 +55,71 @@ class Played:
 
 
 def scripts(data: Data, history: bytes, witness: Sequence[int]) -> Iterator[Data]:
-    """The scenario with a script in place of chance, the shortest first."""
-    played = _played(load(io.BytesIO(history)), data)
+    """The scenario with a script in place of chance, the shortest first.
+
+    Who is asked is said by words that mean the same with other seeds (`leader`, whom a step hit),
+    and if that does not do, by alias.
+    """
+    recorded = load(io.BytesIO(history))
+    played = _played(recorded, data)
+    told = Roles.of(recorded, data)
     seen: list[list[Played]] = []
     for chosen in (*_around(played, witness), played):
         if chosen not in seen and len(chosen) <= OPERATIONS_MAX:
             seen.append(chosen)
-            for routing in ("follow", "home"):
-                yield _scripted(data, chosen, routing, whole=True)
+            words = [told.word(one) for one in chosen]
+            aliases = [one.node for one in chosen]
+            for nodes in [words] if words == aliases else [words, aliases]:
+                for routing in ("follow", "home"):
+                    yield _scripted(told.data, chosen, nodes, routing, whole=True)
             if chosen:
-                yield _scripted(data, chosen, "follow", whole=False)
+                yield _scripted(told.data, chosen, aliases, "follow", whole=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What members were besides their aliases, and when; `data` gives steps names for it."""
+
+    data: Data
+    since: tuple[tuple[int, str, str], ...]
+    """(index of an op, word, the member that it means from then on)."""
+
+    @classmethod
+    def of(cls, history: History, data: Data) -> "Roles":
+        """The leaders that were seen, and the members that steps hit alone."""
+        found = []
+        for op in history.of(OBSERVER):
+            if op.f == "role" and op.node is not None and op.value.get("role") == "leader":
+                found.append((op.index, "leader", op.node))
+        steps = [dict(step) for step in data.get("faults", [])]
+        left = list(enumerate(steps))
+        for act in acts(history):
+            at = next((at for at, step in left if _is_of(step, act)), None)
+            if at is not None and len(act.nodes) == 1:
+                left = [one for one in left if one[0] != at]
+                name = steps[at].setdefault("as", f"hit-{at + 1}")
+                found.append((act.asked.index, name, act.nodes[0]))
+        return cls({**data, "faults": steps} if steps else data, tuple(sorted(found)))
+
+    def word(self, one: Played) -> str | None:
+        """What the member was that this operation asked: the leader, or the last that was hit."""
+        means: dict[str, str] = {}
+        for index, word, node in self.since:
+            if index < one.call.invoke.index:
+                means.pop(word, None)
+                means[word] = node
+        if means.get("leader") == one.node:
+            return "leader"
+        return next((word for word, node in reversed(means.items()) if node == one.node), one.node)
+
+
+def _is_of(step: Data, act: Act) -> bool:
+    """Whether an act may be that of a step."""
+    kind = kind_of(step)
+    if kind != act.kind or kind not in NEMESES:
+        return False
+    target = NEMESES[kind].planned(step[kind])["target"]
+    return bool(target == dict(act.asked.value).get("target"))
 
 
 def _played(history: History, data: Data) -> list[Played]:
@@ -87,7 +150,9 @@ def _around(played: Sequence[Played], witness: Sequence[int]) -> Iterator[list[P
             yield [one for one in played if low <= one.at_ns <= high]
 
 
-def _scripted(data: Data, chosen: Sequence[Played], routing: str, *, whole: bool) -> Data:
+def _scripted(
+    data: Data, chosen: Sequence[Played], nodes: Sequence[str | None], routing: str, *, whole: bool
+) -> Data:
     """The scenario with these operations, by clients that are counted anew."""
     numbers = {client: at for at, client in enumerate(sorted({one.client for one in chosen}))}
     workload = {
@@ -96,5 +161,8 @@ def _scripted(data: Data, chosen: Sequence[Played], routing: str, *, whole: bool
         if key not in ("rate", "batch", "read_share", "clients", "routing")
     }
     workload["routing"] = routing
-    workload["ops"] = [one.as_op(numbers[one.client], whole=whole) for one in chosen]
+    workload["ops"] = [
+        one.as_op(numbers[one.client], node, whole=whole)
+        for one, node in zip(chosen, nodes, strict=True)
+    ]
     return {**data, "workload": workload}

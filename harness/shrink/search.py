@@ -70,8 +70,8 @@ class Bounds:
 
     trials: int = 3_000
     seconds: float = 600.0
-    seeds: tuple[int, ...] = (1, 8)
-    """One search after the other, each with so many seeds."""
+    stages: tuple[tuple[int, int], ...] = ((1, 1), (8, 1))
+    """One search after the other: with how many seeds, and how many of them must show it."""
     seeds_at_first: int = 50
     """So many are tried before a run counts as one that cannot be shown again."""
     clock: Callable[[], float] = time.monotonic
@@ -98,8 +98,7 @@ def shrink(
     search = _Search(start, promises, trials, bounds, say)
     if not search.begin():
         return None
-    for count in bounds.seeds:
-        search.seeds = count
+    for search.seeds, search.needed in bounds.stages:
         before: Size | None = None
         while before != size(search.best.data):
             before = size(search.best.data)
@@ -161,6 +160,7 @@ class _Search:
     bounds: Bounds
     say: Callable[[str], None]
     seeds: int = 1
+    needed: int = 1
     outcome: Outcome = Outcome()
     spent: int = 0
     is_over: bool = False
@@ -175,6 +175,7 @@ class _Search:
     def begin(self) -> bool:
         """Show the failure, with the run's own seed or with another."""
         data, own = self.best.data, self.best.seed
+        self.seeds, self.needed = 1, 1
         others = (seed for seed in range(self.bounds.seeds_at_first) if seed != own)
         tries = (Candidate(data, seed) for seed in (own, *others))
         return self._first(enumerate(tries)) is not None
@@ -200,18 +201,23 @@ class _Search:
         return size(data) < size(self.best.data)
 
     def _first(self, candidates: Iterable[tuple[int, Candidate]]) -> int | None:
-        """The place of the first candidate that breaks the promises, which is then the best."""
+        """The first place with enough candidates that break the promises; its first is the best."""
         pulled: deque[tuple[int, Candidate, bytes]] = deque()
+        shown: list[tuple[int, Candidate, Outcome]] = []
         outcomes = self.trials(one for _, one, _ in self._affordable(candidates, pulled))
         with closing(outcomes):
             for outcome in outcomes:
                 place, candidate, key = pulled.popleft()
                 self.spent += 1
-                if self.promises <= outcome.broken:
-                    self.best, self.outcome, self._was_cut = candidate, outcome, False
+                if not self.promises <= outcome.broken:
+                    self._failed.add(key)
+                    continue
+                shown = [one for one in shown if one[0] == place] + [(place, candidate, outcome)]
+                if len(shown) == self.needed:
+                    _, self.best, self.outcome = shown[0]
+                    self._was_cut = False
                     self.say(f"{self.spent:5} runs  {summary(candidate.data)}")
                     return place
-                self._failed.add(key)
         self.is_over = self.is_over or self._was_cut
         return None
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from delphic.harness.history import encode
-from delphic.harness.op import HARNESS, Op, OpType
+from delphic.harness.op import HARNESS, NEMESIS, OBSERVER, Op, OpType
 from delphic.harness.shrink.script import OPERATIONS_MAX, scripts
 
 DATA: dict[str, Any] = {
@@ -78,3 +78,33 @@ def test_a_script_as_long_as_the_run_is_not_worth_a_try() -> None:
 @pytest.mark.parametrize("history", [b"", encode(Op(0, 5, HARNESS, OpType.INFO, "phase"))])
 def test_a_run_that_never_began_has_nothing_to_play(history: bytes) -> None:
     assert [ops(document) for document in scripts(DATA, history, witness=[3])] == [[], []]
+
+
+def test_who_was_asked_is_said_by_what_it_was_then() -> None:
+    data = DATA | {"faults": [{"at": "0s", "pause": "n3"}, {"at": "500ms", "partition": "leader"}]}
+    asked = {"kind": "partition", "target": "leader"}
+    hit = {"asked": asked, "nodes": ["n2"], "bit": True}
+    ops_ = [Op(0, 0, HARNESS, OpType.INFO, "phase", value="main")]
+
+    def add(at_ms: int, process: Any, type: OpType, f: str, value: Any, node: str | None) -> None:
+        ops_.append(Op(len(ops_), at_ms * 1_000_000, process, type, f, value=value, node=node))
+
+    def append(at_ms: int, node: str) -> None:
+        add(at_ms, 0, OpType.INVOKE, "append", [at_ms], node)
+        add(at_ms + 1, 0, OpType.OK, "append", at_ms, node)
+
+    add(10, OBSERVER, OpType.INFO, "role", {"role": "leader", "term": 1, "leader": "n2"}, "n2")
+    append(20, "n2")
+    append(30, "n3")
+    add(500, NEMESIS, OpType.INVOKE, "partition", asked, None)
+    add(501, NEMESIS, OpType.INFO, "partition", hit, None)
+    append(600, "n2")
+    add(900, OBSERVER, OpType.INFO, "role", {"role": "leader", "term": 2, "leader": "n1"}, "n1")
+    append(1_000, "n2")
+    append(1_100, "n1")
+    history = b"".join(encode(op) for op in ops_)
+    found = [document for document in scripts(data, history, witness=[]) if ops(document)]
+    words = [op["node"] for op in ops(found[0])]
+    assert words == ["leader", "n3", "leader", "hit-2", "leader"]
+    assert [step.get("as") for step in found[0]["faults"]] == [None, "hit-2"]
+    assert [op["node"] for op in ops(found[-1])] == ["n2", "n3", "n2", "n2", "n1"]

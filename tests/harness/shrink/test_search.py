@@ -28,7 +28,7 @@ Data = dict[str, Any]
 Rule = Callable[[Candidate], bool]
 
 HS4 = frozenset({"HS-4"})
-BOUNDS = Bounds(trials=5_000, seconds=1e9, seeds=(1, 2), clock=lambda: 0.0)
+BOUNDS = Bounds(trials=5_000, seconds=1e9, stages=((1, 1), (2, 1)), clock=lambda: 0.0)
 
 
 def judged(rule: Rule, candidate: Candidate) -> Outcome:
@@ -186,7 +186,7 @@ def test_looking_ahead_changes_nothing_and_no_more_is_spent_than_allowed(
     except ScenarioError:
         return
     rule = draws.draw(rules(data))
-    bounds = Bounds(trials=most, seconds=1e9, seeds=(1, 2), clock=lambda: 0.0)
+    bounds = Bounds(trials=most, seconds=1e9, stages=((1, 1), (2, 1)), clock=lambda: 0.0)
     asked: list[Candidate] = []
     alone = shrink(Candidate(data, 7), HS4, one_by_one(rule, asked), bounds)
     assert alone == shrink(Candidate(data, 7), HS4, looking_ahead(rule, ahead), bounds)
@@ -286,3 +286,12 @@ def test_a_search_says_how_it_gets_on() -> None:
     shrink(Candidate(DATA, 7), HS4, one_by_one(lambda _: True), BOUNDS, said.append)
     assert said[0] == "    1 runs  2 faults, 0 operations, 3 members, 20s"
     assert said[-1].endswith("0 faults, 0 operations, 3 members, 1s")
+
+
+def test_more_than_one_seed_may_have_to_show_it() -> None:
+    def rule(candidate: Candidate) -> bool:
+        return len(kinds(candidate.data)) == 2 or candidate.seed in (1, 7)
+
+    for needed, left in ((2, 0), (3, 2)):
+        bounds = Bounds(stages=((4, needed),), clock=lambda: 0.0)
+        assert len(kinds(shrunk(DATA, rule, bounds).candidate.data)) == left
