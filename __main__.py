@@ -20,6 +20,11 @@ class FrontDoor(click.Group):
 
     later: ClassVar[dict[str, tuple[str, str, str]]] = {
         "explore": (".model.cli", "explore_command", "Explore every reachable state of a model."),
+        "shrink": (
+            ".harness.shrink.command",
+            "shrink_command",
+            "Cut a run that broke a promise down to the smallest scenario that still does.",
+        ),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

@@ -4,10 +4,13 @@ import json
 import random
 import shlex
 from pathlib import Path
+from typing import Any
 
 import click
 
 from . import leases, shipped
+from .crash import CrashPoint
+from .crash import parse as parse_crash
 from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
 from .lifecycle import Finished, Order, Report, execute
@@ -16,7 +19,10 @@ from .progress import progress
 from .rundir import RunDir
 from .scenario import Scenario, load, schema
 from .selector import closest
-from .targets import TARGETS
+from .simulate import cli as simulator
+from .simulate.keep import execute_simulated
+from .targets import REAL_TARGETS, TARGETS
+from .targets.sim import SIM
 from .verdict import RunVerdict, Validity
 
 _SEED_MAX = 999_999
@@ -26,7 +32,8 @@ _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 
 def commands(report: Report) -> list[click.Command]:
     """The commands; `report` is what writes the reports of a run directory."""
-    return [_run(report), _check(report), _report(report), _heal, _schema, _list]
+    own = [_run(report), _check(report), _report(report), _heal, _schema, _list]
+    return [*own, *simulator.commands(report)]
 
 
 def _run(report: Report) -> click.Command:
@@ -34,6 +41,12 @@ def _run(report: Report) -> click.Command:
     @click.argument("scenario", metavar="NAME|FILE")
     @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
     @click.option("--on", "target", default="local", show_default=True, help="Where members live.")
+    @click.option(
+        "--crash",
+        type=CrashPoints(),
+        multiple=True,
+        help="Crash a member at one of its effects, as in n1:17:after:power; target sim only.",
+    )
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
     @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
@@ -43,6 +56,7 @@ def _run(report: Report) -> click.Command:
         scenario: str,
         seed: int | None,
         target: str,
+        crash: tuple[CrashPoint, ...],
         out: Path,
         keep: bool,
         quiet: bool,
@@ -53,18 +67,39 @@ def _run(report: Report) -> click.Command:
         scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
         """
         text, file = shipped.text_of(scenario)
-        planned = _planned(load(text, file), scenario, seed, target)
+        planned = _planned(load(text, file), scenario, seed, target, crash)
         show = progress(quiet=quiet)
         for sentence in leases.heal():
             click.echo(sentence, err=True)
-        finished = execute(Order(planned, text, out, keep), show, report)
+        execution = execute if target in REAL_TARGETS else execute_simulated
+        finished = execution(Order(planned, text, out, keep), show, report)
         _tell(finished.verdict, finished.run, planned)
         context.exit(_failures(finished))
 
     return run
 
 
-def _planned(scenario: Scenario, name: str, seed: int | None, target: str) -> Plan:
+class CrashPoints(click.ParamType[CrashPoint]):
+    """A crash point as text."""
+
+    name = "NODE:EFFECT:before|after[:power]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> CrashPoint:
+        try:
+            return parse_crash(value)
+        except ValueError as error:
+            self.fail(str(error), param)
+
+
+def _planned(
+    scenario: Scenario,
+    name: str,
+    seed: int | None,
+    target: str,
+    crash: tuple[CrashPoint, ...] = (),
+) -> Plan:
     """The plan, once everything that it needs is known to be there. Raises UsageError."""
     if target not in TARGETS:
         raise UsageError(f"there is no target {target!r}{closest(target, list(TARGETS))}")
@@ -79,9 +114,21 @@ def _planned(scenario: Scenario, name: str, seed: int | None, target: str) -> Pl
     chosen = scenario.seed if seed is None else seed
     if chosen is None:
         chosen = random.SystemRandom().randint(0, _SEED_MAX)
+    _check_crashes(crash, scenario, target)
     on = [] if target == "local" else ["--on", target]
-    command = shlex.join(["delphic", "run", name, "--seed", str(chosen), *on])
-    return plan(scenario, seed=chosen, target=target, command=command)
+    crashes = [word for point in crash for word in ("--crash", str(point))]
+    command = shlex.join(["delphic", "run", name, "--seed", str(chosen), *on, *crashes])
+    return plan(scenario, seed=chosen, target=target, command=command, crash=crash)
+
+
+def _check_crashes(crash: tuple[CrashPoint, ...], scenario: Scenario, target: str) -> None:
+    """Raises UsageError where there is nobody to crash."""
+    if crash and target != SIM.name:
+        raise UsageError(f"--crash: only target {SIM.name} can do it, not {target}")
+    members = scenario.cluster.aliases
+    for point in crash:
+        if point.node not in members:
+            raise UsageError(f"--crash {point}: no such member{closest(point.node, members)}")
 
 
 def _tell(found: RunVerdict, run: RunDir, planned: Plan) -> None:

@@ -9,8 +9,8 @@ class CrashPoint(msgspec.Struct, frozen=True, omit_defaults=True):
     """One member's effect, from 1 on: it crashes right before it, or right after it.
 
     Effects are what reaches the disk or leaves for the network: appends, syncs, renames, sends.
-    With `power` the crash is a power cut, which loses what was not synced. The member starts again
-    soon after.
+    With `power` the power fails, for the whole group at once: whatever was not synced may be lost.
+    Whoever crashed starts again soon after.
     """
 
     node: str

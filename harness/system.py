@@ -8,6 +8,7 @@ import msgspec
 
 from ..impl.runtime import ClientRuntime, Runtime
 from .op import OpType
+from .triggers import MemberState
 
 Option = str | int | float | bool
 
@@ -75,6 +76,9 @@ class Member(Protocol):
 
     def inspect(self) -> dict[str, Any]:
         """What it has in memory, for people and for tests; plain JSON."""
+
+    def state(self) -> MemberState | None:
+        """What steps may wait for, as it is now; None until it knows it."""
 
 
 class System(Protocol):

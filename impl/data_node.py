@@ -204,6 +204,11 @@ class DataNode:
         groups = {str(group_id): group.inspect() for group_id, group in self._groups.items()}
         return {"incarnation": self._incarnation, "groups": groups}
 
+    def core(self, group_id: int) -> Core | None:
+        """The core of a group, for tools that look on; None before it has recovered."""
+        group = self._groups.get(group_id)
+        return None if group is None else group.core
+
     # Visitors.
 
     def _welcome(self) -> Channel:

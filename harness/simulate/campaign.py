@@ -2,7 +2,6 @@
 
 import gc
 import hashlib
-import re
 import shlex
 import time
 import traceback
@@ -11,12 +10,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
+from typing import Any
 
 from ..crash import CrashPoint
 from ..errors import ExitCode
 from ..plan import Plan, plan
 from ..scenario import load
-from ..verdict import RunVerdict, Validity
+from ..verdict import RunVerdict, Validity, Verdict
 from .execute import simulate_plan
 
 AHEAD = 4
@@ -25,7 +25,7 @@ AHEAD = 4
 TRACEBACK_LINES = 30
 
 Signature = tuple[str, ...]
-"""What broke, without the numbers: equal for failures that are probably the same."""
+"""What broke, and how: equal for failures that are probably the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class Campaign:
 def try_case(job: Job, case: Case) -> Tried:
     """One world, from nothing to its verdict. A bug of Delphic is an outcome, too."""
     began = time.process_time()
-    gc.disable()
+    gc.disable()  # a world is one heap of garbage at its end, and little before
     try:
         found = simulate_plan(job.plan(case))
     except Exception as error:
@@ -137,7 +137,6 @@ def try_case(job: Job, case: Case) -> Tried:
         )
     finally:
         gc.enable()
-        gc.collect()
     hashed = hashlib.sha256(found.history)
     for alias, trace in sorted(found.traces.items()):
         hashed.update(f"{alias} {len(trace)}\n".encode() + trace)
@@ -156,12 +155,17 @@ def try_case(job: Job, case: Case) -> Tried:
 
 
 def signature(verdict: RunVerdict) -> Signature:
-    """The checkers that failed, what they check, and their sentences without numbers and names."""
+    """The checkers that failed, the promises that they saw broken, and the kinds of anomalies."""
     return tuple(
-        f"{one.checker} {','.join(one.promises)} {re.sub(r'n?[0-9][0-9.,]*', '#', one.sentence)}"
+        " ".join([one.checker, *one.promises, *sorted({a["kind"] for a in _anomalies(one)})])
         for one in verdict.verdicts
         if one.validity is Validity.FAIL
     )
+
+
+def _anomalies(verdict: Verdict) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = verdict.details.get("anomalies", [])
+    return found
 
 
 def all_tried(job: Job, cases: Iterable[Case], jobs: int) -> Iterator[Tried]:
@@ -171,7 +175,9 @@ def all_tried(job: Job, cases: Iterable[Case], jobs: int) -> Iterator[Tried]:
         return
     left = iter(cases)
     under_way: deque[Future[Tried]] = deque()
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(jobs, mp_context=context, initializer=gc.freeze) as pool:
         try:
             while True:
                 while len(under_way) < jobs * AHEAD and (case := next(left, None)) is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -240,7 +241,7 @@ def _near(path: Path) -> Path:
 @click.command("replay")
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--until", type=click.IntRange(0), metavar="INDEX", help="Stop after this op.")
-@click.option("--state", is_flag=True, help="Show what each member then has in memory, as JSON.")
+@click.option("--state", is_flag=True, help="Show what each member then has in memory.")
 @click.pass_context
 def _replay(context: click.Context, directory: Path, until: int | None, state: bool) -> None:
     """Play the schedule of a simulated run again, and compare its history.
@@ -261,7 +262,8 @@ def _replay(context: click.Context, directory: Path, until: int | None, state: b
         raise UsageError(f"--until {until}: the history has the ops 0 to {lines - 1}")
     found = simulate_plan(planned, until=until)
     if state:
-        click.echo(json.dumps(found.states, indent=2, default=str))
+        plain = json.loads(json.dumps(found.states))
+        click.echo(yaml.safe_dump(plain, sort_keys=False, default_flow_style=None), nl=False)
     same = before.startswith(found.history) and (until is not None or before == found.history)
     ops = found.history.count(b"\n")
     if same:

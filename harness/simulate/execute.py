@@ -80,7 +80,7 @@ class _Recorder(Recorder):
 
     def add(self, *what: Any, **more: Any) -> Op:
         op = super().add(*what, **more)
-        if self._until is not None and op.index >= self._until:
+        if op.index == self._until:
             self._loop.stop()
         return op
 
@@ -93,9 +93,14 @@ def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[
         await running.run(asyncio.Event())
 
     task = loop.create_task(play())
-    task.add_done_callback(lambda _: loop.stop())
+
+    def done(_: asyncio.Task[None]) -> None:
+        loop.stop()
+
+    task.add_done_callback(done)
     try:
         loop.run_forever()
+        task.remove_done_callback(done)
         states = cluster.inspect()
         if task.done():
             task.result()

@@ -67,7 +67,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         """What went wrong where nobody listened; of dead processes nothing is said."""
         self.failed: Callable[[Process, BaseException], None] | None = None
         """Who hears that a callback of a process other than `main` raised."""
-        self.turns = 0
+        self._standing = 0
         self._chance = random.Random(f"{seed}/schedule")
         self._ready: list[Process] = []
         self._timers: list[tuple[int, int, Handle]] = []
@@ -76,7 +76,6 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._task_numbers = itertools.count(1)
         self._graves: list[Process] = []
         self._running = self._stopping = self._closed = False
-        self._error: BaseException | None = None
         self._signals: dict[int, tuple[Callable[..., object], tuple[Any, ...]]] = {}
         self._signalled: list[int] = []
 
@@ -118,31 +117,44 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     # Running.
 
-    def _turn(self) -> None:
-        """Run one callback of one process, once time has come to one."""
-        if self._graves:
+    def _turns(self) -> None:
+        """Run callbacks of processes, one at a time, until somebody stops the loop."""
+        timers, ready, chance = self._timers, self._ready, self._chance.random
+        while not self._stopping:
+            if self._graves or self._signalled:
+                self._interrupt()
+            if not ready:
+                self._advance()
+            elif timers and timers[0][0] <= self.now_ns:
+                self._take_due()
+            if not ready:
+                continue
+            self._standing += 1
+            if self._standing > STANDSTILL_MAX:
+                raise Standstill(
+                    f"{STANDSTILL_MAX:,} callbacks at {self.now_ns} ns of virtual time"
+                )
+            at = int(chance() * len(ready)) if len(ready) > 1 else 0
+            process = ready[at]
+            handle = process.queue.popleft()
+            if not process.queue:
+                ready[at] = ready[-1]
+                ready.pop()
+            callback = handle.callback
+            if callback is None:
+                continue
+            try:
+                handle.context.run(callback, *handle.args)
+            except BaseException as error:
+                self._raised(process, error)
+
+    def _interrupt(self) -> None:
+        """What comes before any callback: the dead are unwound, signals are handed on."""
+        while self._graves:
             self._unwind(self._graves.pop(0))
-            return
-        if self._signalled:
+        while self._signalled:
             callback, args = self._signals[self._signalled.pop(0)]
             self.main.call(callback, *args)
-        timers, ready = self._timers, self._ready
-        if not ready:
-            self._advance()
-        elif timers and timers[0][0] <= self.now_ns:
-            self._take_due()
-        if not ready:
-            return
-        self.turns += 1
-        if self.turns > STANDSTILL_MAX:
-            raise Standstill(f"{STANDSTILL_MAX:,} callbacks at {self.now_ns} ns of virtual time")
-        at = int(self._chance.random() * len(ready)) if len(ready) > 1 else 0
-        process = ready[at]
-        handle = process.queue.popleft()
-        if not process.queue:
-            ready[at] = ready[-1]
-            ready.pop()
-        self._call(handle)
 
     def _advance(self) -> None:
         """Let time pass until something is due."""
@@ -152,7 +164,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         if not timers:
             raise Deadlock(f"nothing is due any more at {self.now_ns} ns of virtual time")
         if timers[0][0] > self.now_ns:
-            self.now_ns, self.turns = timers[0][0], 0
+            self.now_ns, self._standing = timers[0][0], 0
         self._take_due()
 
     def _take_due(self) -> None:
@@ -162,23 +174,15 @@ class SimLoop(asyncio.AbstractEventLoop):
             if not handle.is_cancelled and handle.process.is_alive:
                 self.enqueue(handle)
 
-    def _call(self, handle: Handle) -> None:
-        callback = handle.callback
-        if callback is None:
-            return
-        try:
-            handle.context.run(callback, *handle.args)
-        except BaseException as error:
-            self._raised(handle.process, error)
-
     def _raised(self, process: Process, error: BaseException) -> None:
         """A callback raised: fatal for the harness, the end of any other process."""
         if process is self.main or isinstance(error, _ENDS_ALL):
-            self._error = error
-        elif process.is_alive and self.failed is not None:
-            self.failed(process, error)
-        elif process.is_alive:
-            self._error = error
+            raise error
+        if not process.is_alive:
+            return
+        if self.failed is None:
+            raise error
+        self.failed(process, error)
 
     def _unwind(self, process: Process) -> None:
         """Cancel its tasks until all are done; their effects come to nothing."""
@@ -190,11 +194,20 @@ class SimLoop(asyncio.AbstractEventLoop):
             for task in pending:
                 task.cancel()
             while process.queue:
-                self._call(process.queue.popleft())
+                self._run_dead(process.queue.popleft())
         for task in process.pending():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
         process.queue.clear()
         process.is_buried = False
+
+    def _run_dead(self, handle: Handle) -> None:
+        """What code of a dead process raises concerns nobody."""
+        if handle.callback is not None:
+            try:
+                handle.context.run(handle.callback, *handle.args)
+            except BaseException as error:
+                if isinstance(error, _ENDS_ALL):
+                    raise
 
     # asyncio's loop, as far as code without sockets, threads and processes needs it.
 
@@ -285,11 +298,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         events._set_running_loop(self)
         self._running, self._stopping = True, False
         try:
-            while not self._stopping:
-                self._turn()
-                if self._error is not None:
-                    error, self._error = self._error, None
-                    raise error
+            self._turns()
         finally:
             self._running = False
             events._set_running_loop(before)

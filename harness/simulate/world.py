@@ -64,8 +64,8 @@ class World:
         }
         self.deaths: list[tuple[str, str]] = []
         """Processes that ended by themselves, and how; whoever reads them clears the list."""
-        self.crashed: Callable[[str, str], None] = lambda name, where: None
-        """Who hears that a process crashed at its crash point, and at which effect."""
+        self.crashed: Callable[[Sequence[str], str], None] = lambda names, where: None
+        """Who hears which processes died at a crash point, and at which effect."""
         self._seed = seed
 
     def now_ns(self) -> int:
@@ -123,10 +123,12 @@ class World:
         """A crash point was reached, in the middle of the process's code."""
         self.hosts[process.name].log.append(self._line(process, "CRASH", where))
         if crash.power:
-            self.cut_power([process.name])
+            hit = [name for name, host in self.hosts.items() if host.is_up]
+            self.cut_power(hit)
         else:
+            hit = [process.name]
             process.kill()
-        self.crashed(process.name, where)
+        self.crashed(hit, where)
 
     def kill(self, name: str) -> None:
         """SIGKILL: what the kernel has taken stays."""

@@ -2,14 +2,18 @@
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
+from ...impl.data_node import DataNode
 from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
 from ..system import Member, Option, Setup, Site
+from ..triggers import MemberState
 from .rows import RowConnection, open_connection
 
 GROUP = 2
@@ -87,12 +91,37 @@ class HaStream:
             return runtime.disk.read(str(home / path))
 
         config = load_config(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
-        await run_node(config, runtime, started=started)
+        await run_node(config, runtime, started=lambda node: started(_Node(node)))
 
     async def open(
         self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
     ) -> RowConnection | None:
         return await open_connection(site, GROUP, timeout_s, runtime)
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    """A data node in this process; a `Member`."""
+
+    node: DataNode
+
+    def inspect(self) -> dict[str, Any]:
+        return self.node.inspect()
+
+    def state(self) -> MemberState | None:
+        core = self.node.core(GROUP)
+        if core is None:
+            return None
+        last = core.log.last_index
+        return MemberState(
+            term=core.term,
+            vote=core.vote,
+            role=core.role.value,
+            leader=core.leader,
+            commit=core.commit,
+            last=last,
+            last_term=core.log.term_at(last),
+        )
 
 
 def _placed(

@@ -1,6 +1,10 @@
 """Every target by name. To add one: its file, then its name here."""
 
 from .local import LOCAL
-from .target import Target
+from .sim import SIM
+from .target import RealTarget, Target
 
-TARGETS: dict[str, Target] = {target.name: target for target in (LOCAL,)}
+REAL_TARGETS: dict[str, RealTarget] = {target.name: target for target in (LOCAL,)}
+"""Where members are processes of their own."""
+
+TARGETS: dict[str, Target] = {**REAL_TARGETS, SIM.name: SIM}

@@ -6,11 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..crash import CrashPoint
 from ..errors import WorldError
 from ..rundir import RunDir
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
+from ..triggers import MemberState, Snapshot
 from .faults import TRUE, ClockState, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
 from .target import Capability, ProcessState
@@ -47,10 +50,12 @@ class SimCluster:
         }
         self._crash = {point.node: point for point in crash}
         self.world.crashed = self._crashed
+        self._to_restart: set[str] = set()
         self.crashes: list[str] = []
-        """Crash points that were reached: which member, at which effect."""
+        """Crash points that were reached."""
         self._members: dict[str, Member] = {}
         self._clocks: dict[str, ClockState] = {}
+        self._seen: dict[str, MemberState] = {}
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -128,7 +133,8 @@ class SimCluster:
 
     async def flip(self, alias: str) -> tuple[str, int] | None:
         chance = self.world.loop.main.chance
-        return self.world.hosts[alias].disk.flip(chance, str(HOME))
+        folder = chance.choice(self._system.bulk(HOME))
+        return self.world.hosts[alias].disk.flip(chance, str(folder))
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         self._clocks[alias] = state
@@ -161,6 +167,20 @@ class SimCluster:
         self.world.deaths.clear()
         return found
 
+    def states(self) -> Sequence[Snapshot]:
+        """What members are at this moment; of those that are down, what they were last seen to be.
+
+        Read from memory, where a trace would tell it up to 50 ms later.
+        """
+        for alias, member in self._members.items():
+            if self.world.hosts[alias].is_up:
+                self._seen[alias] = member.state() or self._seen.get(alias, MemberState())
+            elif alias in self._seen:
+                self._seen[alias] = msgspec.structs.replace(
+                    self._seen[alias], alive=False, role="follower", leader=None
+                )
+        return [dict(self._seen)]
+
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         return await self._system.open(self._sites[alias], timeout_s, self._runtime)
 
@@ -170,12 +190,15 @@ class SimCluster:
         program = partial(self._system.program, self._setup, alias, HOME, started)
         self.world.boot(alias, program, self._crash.pop(alias, None))
 
-    def _crashed(self, alias: str, where: str) -> None:
-        self.crashes.append(f"{alias} {where}")
-        self.world.loop.main.call_after(RESTART_NS, self._restart, alias)
+    def _crashed(self, aliases: Sequence[str], where: str) -> None:
+        self.crashes.append(where)
+        for alias in aliases:
+            self._to_restart.add(alias)
+            self.world.loop.main.call_after(RESTART_NS, self._restart, alias)
 
     def _restart(self, alias: str) -> None:
         """Start a crashed member, unless a step of the scenario did."""
+        self._to_restart.discard(alias)
         if not self.world.hosts[alias].is_up:
             self._boot(alias)
 
@@ -188,7 +211,7 @@ class SimCluster:
             if connection is not None:
                 connection.close()
                 return True
-            if self.process_state(alias) is ProcessState.DEAD:
+            if self.process_state(alias) is ProcessState.DEAD and alias not in self._to_restart:
                 return False
             await asyncio.sleep(_ASK_AGAIN_S)
         return False

@@ -1,0 +1,171 @@
+"""Many worlds of one scenario: outcomes, groups, crash points, and the seed decides it all."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from delphic.harness.crash import CrashPoint
+from delphic.harness.errors import ExitCode
+from delphic.harness.simulate.campaign import (
+    Campaign,
+    Case,
+    Job,
+    Tried,
+    campaign,
+    crash_cases,
+    try_case,
+)
+from delphic.harness.verdict import Validity
+
+TINY = """
+name: tiny
+title: A handful of operations
+cluster: {members: 3, config: {raftElectionTick: 10}, bugs: {all: [BUG]}}
+workload:
+  name: log
+  clients: 2
+  ops:
+    - {client: 0, at: 500ms, append: 2}
+    - {client: 1, at: 510ms, append: 1}
+    - {client: 0, at: 800ms, read: [0, null]}
+    - {client: 1, at: 1s, append: 1}
+duration: 2s
+"""
+
+CORRECT = Job(TINY.replace("BUG", ""), "tiny.yaml", "tiny.yaml")
+FORGETFUL = Job(TINY.replace("BUG", "ack-before-fsync"), "tiny.yaml", "tiny.yaml")
+
+DIGESTS = """
+import json, sys
+from delphic.harness import shipped
+from delphic.harness.simulate.campaign import Case, Job, try_case
+found = {}
+for name in sys.argv[1:]:
+    text, file = shipped.text_of(name)
+    one = try_case(Job(text, file, name), Case(7))
+    found[name] = [one.digest, one.validity.value, one.sentence]
+print(json.dumps(found))
+"""
+
+SCENARIOS = (
+    "quickstart",
+    "kill-all",
+    "pause-leader",
+    "one-way",
+    "majority-ring",
+    "bug-ack-before-fsync",
+    "bug-stale-vote-counted",
+    "bug-duplicate-vote-counted",
+    "bug-truncate-off-by-one",
+    "bug-always-truncate",
+)
+
+
+def tried(seed: int, validity: Validity, *signature: str) -> Tried:
+    return Tried(Case(seed), validity, validity is Validity.PASS, "…", signature)
+
+
+def digests(hash_seed: str) -> dict[str, list[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", DIGESTS, *SCENARIOS],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+    )
+    found: dict[str, list[str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
+    """Histories and traces of ten scenarios, with different hash seeds of Python."""
+    one, other = digests("1"), digests("2")
+    assert one == other
+    assert len({digest for digest, _, _ in one.values()}) == len(SCENARIOS)
+    assert not [name for name, found in one.items() if found[1] == "harness_error"]
+
+
+@pytest.mark.slow
+def test_other_seeds_give_other_worlds() -> None:
+    found = campaign(CORRECT, [Case(seed) for seed in range(5)])
+    assert [one.validity for one in found.tried] == [Validity.PASS] * 5
+    assert len({one.digest for one in found.tried}) == 5
+
+
+@pytest.mark.slow
+def test_worlds_are_the_same_whatever_number_of_processes_works_on_them() -> None:
+    cases = [Case(seed) for seed in range(6)]
+    alone, together = campaign(CORRECT, cases, jobs=1), campaign(CORRECT, cases, jobs=3)
+    assert [(t.case, t.digest) for t in alone.tried] == [(t.case, t.digest) for t in together.tried]
+
+
+@pytest.mark.slow
+def test_the_correct_build_survives_a_crash_at_effects_of_every_kind() -> None:
+    """Every 97th of all crash points; `make nightly` takes them all. Promises HS-2, HS-3, HS-25."""
+    cases = crash_cases(CORRECT, 1)
+    assert {(point.after, point.power) for case in cases for point in case.crash} == {
+        (after, power) for after in (False, True) for power in (False, True)
+    }
+    found = campaign(CORRECT, cases[::97], jobs=1)
+    assert len(found.tried) > 40
+    assert [one.sentence for one in found.tried if one.validity is not Validity.PASS] == []
+
+
+@pytest.mark.slow
+def test_a_crash_point_shows_what_was_acknowledged_too_early() -> None:
+    """With ack-before-fsync the power has to fail on a majority, which no single point can."""
+    last = [case for case in crash_cases(FORGETFUL, 1) if case.crash[0].power][-1].crash[0]
+    both = Case(1, tuple(CrashPoint(n, last.effect // 2, power=True) for n in ("n1", "n2", "n3")))
+    assert try_case(FORGETFUL, both).validity in (Validity.PASS, Validity.FAIL)
+
+
+def test_a_bug_of_ours_is_an_outcome_that_says_where() -> None:
+    broken = Job(TINY.replace("BUG", "").replace("500ms", "soon"), "tiny.yaml", "tiny.yaml")
+    found = try_case(broken, Case(1))
+    assert found.validity is Validity.HARNESS_ERROR
+    assert "ScenarioError" in found.sentence
+
+
+def test_failures_that_look_alike_are_one_group() -> None:
+    found = Campaign(expects_failure=False)
+    found.tried = [
+        tried(1, Validity.FAIL, "log lost"),
+        tried(2, Validity.PASS),
+        tried(3, Validity.FAIL, "log stale"),
+        tried(4, Validity.FAIL, "log stale"),
+    ]
+    groups = [[one.case.seed for one in group] for group in found.groups()]
+    assert groups == [[3, 4], [1]]
+
+
+@pytest.mark.parametrize(
+    ("expects_failure", "validities", "code"),
+    [
+        (False, ["pass", "pass"], ExitCode.AS_EXPECTED),
+        (False, ["pass", "fail"], ExitCode.PROMISE_BROKEN),
+        (False, ["pass", "inconclusive"], ExitCode.INCONCLUSIVE),
+        (False, ["fail", "harness_error"], ExitCode.HARNESS),
+        (True, ["pass", "pass"], ExitCode.PROMISE_BROKEN),
+    ],
+)
+def test_the_exit_code_of_many_worlds(
+    expects_failure: bool, validities: list[str], code: ExitCode
+) -> None:
+    found = Campaign(expects_failure)
+    found.tried = [
+        Tried(Case(seed), Validity(name), name == "pass" and not expects_failure, "…")
+        for seed, name in enumerate(validities)
+    ]
+    assert found.exit_code() is code
+
+
+def test_the_command_that_shows_a_case_again_can_be_typed(tmp_path: Path) -> None:
+    job = Job("", "x", "my scenario.yaml")
+    case = Case(3, (CrashPoint("n1", 17, after=True, power=True),))
+    assert job.again(case) == (
+        "delphic run 'my scenario.yaml' --seed 3 --on sim --crash n1:17:after:power"
+    )
