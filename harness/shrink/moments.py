@@ -129,33 +129,24 @@ def cost(data: Data) -> tuple[int, int]:
     return sum(map(digits, times)), sum(times)
 
 
-def rounder(data: Data) -> Iterator[Data]:
-    """The same scenario with other times, the shortest and roundest first."""
-    yield from _evenly(data)
-    yield from _on_a_grid(data)
-    yield from _earlier(data)
-    yield from _one_by_one(data)
-    yield from _shorter_spans(data)
-
-
 _GRIDS = (1_000_000, 500_000, 200_000, 100_000, 50_000, 20_000, 10_000, 5_000, 2_000, 1_000)
 
 
-def _evenly(data: Data) -> Iterator[Data]:
+def evenly(data: Data) -> Iterator[Data]:
     """All moments at equal distances."""
     found = moments(data)
     for step in reversed(_GRIDS[:7]):
         yield moved(data, {moment: step * rank for rank, moment in enumerate(found, 1)})
 
 
-def _on_a_grid(data: Data) -> Iterator[Data]:
+def on_a_grid(data: Data) -> Iterator[Data]:
     """All moments rounded alike, which keeps their order."""
     found = moments(data)
     for step in _GRIDS:
         yield moved(data, {moment: step * max(1, round(moment / step)) for moment in found})
 
 
-def _earlier(data: Data) -> Iterator[Data]:
+def earlier(data: Data) -> Iterator[Data]:
     """Everything from one moment on earlier, by as much as there is room for."""
     found = moments(data)
     for before, moment in pairwise([0, *found]):
@@ -164,7 +155,7 @@ def _earlier(data: Data) -> Iterator[Data]:
             yield moved(data, {each: each - (less if each >= moment else 0) for each in found})
 
 
-def _one_by_one(data: Data) -> Iterator[Data]:
+def one_by_one(data: Data) -> Iterator[Data]:
     """One moment moved, no further than to its neighbours."""
     found = moments(data)
     for at, moment in enumerate(found):
@@ -185,7 +176,8 @@ def _round_near(time: int, low: int, high: int) -> list[int]:
     return sorted(found, key=lambda near: (digits(near), near))
 
 
-def _shorter_spans(data: Data) -> Iterator[Data]:
+def shorter_spans(data: Data) -> Iterator[Data]:
+    """One span shorter, or rounder."""
     for place, length in spans(data):
         tenths = [nice for nice in reversed(NICE) if nice < length and str(nice)[0] == "1"]
         for time in (0, *tenths, *_round_near(length, 0, 2 * length)):

@@ -204,6 +204,10 @@ MOVES: tuple[Move, ...] = (
     lower_rate,
     plainer_operations,
     defaults,
-    moments.rounder,
+    moments.evenly,
+    moments.on_a_grid,
+    moments.earlier,
+    moments.one_by_one,
+    moments.shorter_spans,
 )
 """Everything but leaving out faults and operations, and writing out chance."""

@@ -6,17 +6,23 @@ import pytest
 from delphic.harness.shrink.moments import (
     cost,
     digits,
+    earlier,
+    evenly,
     is_length,
     moments,
     moved,
+    on_a_grid,
+    one_by_one,
     read,
-    rounder,
+    shorter_spans,
     spans,
     spell,
 )
 from delphic.harness.units import seconds
 from hypothesis import given
 from hypothesis import strategies as st
+
+MOVES = (evenly, on_a_grid, earlier, one_by_one, shorter_spans)
 
 DATA: dict[str, Any] = {
     "workload": {"name": "log", "op_timeout": "150ms", "ops": [{"client": 0, "at": "1.5s"}]},
@@ -80,7 +86,7 @@ def test_what_is_moved_takes_its_end_along() -> None:
 
 def test_the_order_of_moments_is_kept() -> None:
     before = [1_500_000, 2_000_000, 5_250_000, 10_000_000]
-    for other in rounder(DATA):
+    for other in (other for move in MOVES for other in move(DATA)):
         step = other["faults"][0]
         after = [
             read(other["workload"]["ops"][0]["at"]),
@@ -93,6 +99,6 @@ def test_the_order_of_moments_is_kept() -> None:
 
 
 def test_the_boldest_comes_first_and_some_of_them_are_rounder() -> None:
-    others = list(rounder(DATA))
+    others = [other for move in MOVES for other in move(DATA)]
     assert [spell(moment) for moment in moments(others[0])] == ["10ms", "20ms", "30ms", "40ms"]
     assert sum(cost(other) < cost(DATA) for other in others) > 20

@@ -1,0 +1,125 @@
+"""A run that broke a promise, cut down in the simulator, from the command line."""
+
+from collections.abc import Generator, Iterable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from delphic.harness.document import parse
+from delphic.harness.errors import UsageError
+from delphic.harness.lifecycle import Order
+from delphic.harness.plan import plan
+from delphic.harness.progress import Quiet
+from delphic.harness.rundir import RunDir
+from delphic.harness.scenario import load
+from delphic.harness.shrink.command import shrink_command
+from delphic.harness.shrink.cut import Small, cut_down, shrunk_scenario
+from delphic.harness.shrink.search import Bounds, Candidate, Outcome
+from delphic.harness.shrink.trial import one_by_one, outcome, trials
+from delphic.harness.simulate.keep import execute_simulated
+from delphic.harness.verdict import Validity
+
+pytestmark = pytest.mark.slow
+
+TEXT = """\
+name: mine
+cluster: {bugs: {all: [ack-before-quorum]}}
+workload: {name: log, clients: 4, rate: 100}
+duration: 4s
+faults:
+  - {at: 500ms, pause: follower, for: 200ms}
+  - {at: 1s, partition: leader, for: 2s}
+expect: {verdict: fail, promises: [HS-2]}
+"""
+
+BOUNDS = Bounds(trials=400, seconds=1e9)
+
+
+def ran(out: Path, text: str = TEXT) -> RunDir:
+    planned = plan(load(text, "mine.yaml"), seed=3, target="sim", command="delphic run x")
+    return execute_simulated(Order(planned, text, out), Quiet(), lambda path: None).run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
+    return ran(tmp_path_factory.mktemp("runs"))
+
+
+@pytest.fixture(scope="module")
+def small(run: RunDir) -> Small:
+    return cut_down(run, one_by_one, bounds=BOUNDS)
+
+
+def test_what_is_left_is_small_and_runs_as_it_is(small: Small, tmp_path: Path) -> None:
+    scenario = load(small.text, "small.yaml")
+    assert small.shrunk.is_minimal
+    assert [fault.kind for _, fault in scenario.fixed()] == ["partition"]
+    assert len(scenario.workload.ops or ()) == 1
+    assert scenario.duration <= 2
+    assert (scenario.name, scenario.promises) == ("mine-shrunk", ["HS-2"])
+    assert scenario.seed is not None
+    planned = plan(scenario, seed=scenario.seed, target="sim", command="")
+    order = Order(planned, small.text, tmp_path)
+    found = execute_simulated(order, Quiet(), lambda path: None).verdict
+    assert (found.validity, found.as_expected) == (Validity.FAIL, True)
+
+
+def test_it_tells_its_story(small: Small) -> None:
+    assert load(small.text, "small.yaml").description == small.story
+    assert small.story.startswith("Three members, with the seeded bug ack-before-quorum")
+    assert "is cut off (partition: leader)" in small.story
+    assert "acknowledged at offset 0" in small.story
+    assert small.story.endswith("That breaks HS-2 (No acknowledged row is lost).")
+
+
+def test_several_processes_come_to_the_same(small: Small, run: RunDir) -> None:
+    with trials(2) as ask:
+        assert cut_down(run, ask, bounds=BOUNDS).text == small.text
+
+
+def test_the_command_writes_the_scenario_and_tells_how_to_run_it(
+    run: RunDir, small: Small, tmp_path: Path
+) -> None:
+    told = CliRunner().invoke(shrink_command, [str(run.path), "--trials", "400"])
+    assert told.exit_code == 0, told.output
+    assert run.shrunk.read_text() == small.text
+    assert f"again   delphic run {run.shrunk} --on sim" in told.stdout
+    assert "1 faults, 1 operations, 3 members" in told.stdout
+    assert told.stderr.splitlines()[0].endswith("2 faults, 4 clients, 3 members, 4s")
+
+
+def test_what_was_not_finished_is_said(run: RunDir, tmp_path: Path) -> None:
+    file = tmp_path / "small.yaml"
+    words = [str(run.path), "--trials", "3", "--quiet", "--out", str(file)]
+    told = CliRunner().invoke(shrink_command, words)
+    assert told.exit_code == 0, told.output
+    assert "after 3 runs; there may be a smaller one (--trials, --seconds)" in told.stdout
+    assert told.stderr == ""
+    assert load(file.read_text(), "small.yaml").name == "mine-shrunk"
+
+
+def test_a_run_that_broke_nothing_is_refused(tmp_path: Path) -> None:
+    run = ran(tmp_path, TEXT.replace("{bugs: {all: [ack-before-quorum]}}", "{}"))
+    with pytest.raises(UsageError, match=r"no promise broke in this run \(pass\)"):
+        cut_down(run, one_by_one, bounds=BOUNDS)
+
+
+def test_only_what_broke_can_be_asked_for(run: RunDir) -> None:
+    with pytest.raises(UsageError, match=r"HS-1 did not break in this run; HS-2, HS-4, .* did"):
+        cut_down(run, one_by_one, bounds=BOUNDS, promises=["HS-1"])
+
+
+def test_what_the_simulator_does_not_show_is_said(run: RunDir) -> None:
+    def nothing(candidates: Iterable[Candidate]) -> Generator[Outcome, None, None]:
+        yield from (Outcome() for _ in candidates)
+
+    with pytest.raises(UsageError, match="neither with seed 3 nor with 4 others"):
+        cut_down(run, nothing, bounds=Bounds(seeds_at_first=5))
+    data = parse(TEXT, "").data
+    assert shrunk_scenario(Candidate(data, 3), frozenset({"HS-2"}), nothing, BOUNDS) is None
+
+
+def test_a_group_that_never_comes_up_breaks_no_promise() -> None:
+    data = parse(TEXT, "").data
+    stopped = {**data, "limits": {"leader": "0s", "first_ack": "0s"}}
+    assert outcome(Candidate(stopped, 3)).broken == frozenset()
