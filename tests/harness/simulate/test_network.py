@@ -435,6 +435,35 @@ def test_a_death_behind_a_cut_is_learnt_by_a_stall() -> None:
     run(work)
 
 
+@pytest.mark.parametrize("after", [False, True])
+def test_a_crash_at_a_send_loses_it_before_and_not_after(after: bool) -> None:
+    async def work(two: Two) -> None:
+        await two.up()
+        process = two.processes["n1"]
+        process.crash_at, process.crash_after = 1, after
+        two.stream.write(b"vote")
+        await ms(10)
+        assert not process.is_alive
+        assert two.far.data == (b"vote" if after else b"")
+        assert two.far.ending == "connection reset by peer"
+
+    run(work)
+
+
+def test_what_dead_code_does_to_its_connections_changes_nothing() -> None:
+    async def work(two: Two) -> None:
+        await two.up()
+        two.processes["n1"].kill()
+        two.stream.write(b"from beyond")
+        two.stream.close()
+        two.stream.abort()
+        await ms(10)
+        assert two.far.heard == ["opened", "connection reset by peer"]
+        assert two.near.heard == ["opened"]
+
+    run(work)
+
+
 def cut_power(two: Two, name: str) -> None:
     two.net.power_lost(two.processes[name])
     two.processes[name].kill()
