@@ -16,7 +16,7 @@ from delphic.harness.shrink.search import Bounds, Candidate, summary
 from delphic.harness.shrink.trial import outcome, trials
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios" / "regress"
-SEEDS = 200
+SEEDS = 100
 
 
 def failing(name: str) -> tuple[Candidate, frozenset[str]] | None:
@@ -35,7 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*")
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seconds", type=float, default=200.0)
     asked = parser.parse_args()
     names = asked.names or [name for name in shipped.names() if name.startswith("bug-")]
     FOLDER.mkdir(exist_ok=True)

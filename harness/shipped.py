@@ -1,6 +1,7 @@
 """The scenarios that come with Delphic, by name."""
 
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from .errors import UsageError
@@ -12,9 +13,18 @@ _FOLDER = files("delphic").joinpath("scenarios")
 
 def names() -> list[str]:
     """Every shipped scenario."""
+    return _in(_FOLDER)
+
+
+def regressions() -> list[str]:
+    """The smallest scenarios that show a seeded bug, as `delphic shrink` made them."""
+    return [f"regress/{name}" for name in _in(_FOLDER.joinpath("regress"))]
+
+
+def _in(folder: Traversable) -> list[str]:
     return sorted(
         entry.name.removesuffix(".yaml")
-        for entry in _FOLDER.iterdir()
+        for entry in folder.iterdir()
         if entry.name.endswith(".yaml")
     )
 
@@ -28,7 +38,7 @@ def text_of(name_or_file: str) -> tuple[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
             raise UsageError(f"cannot read {name_or_file}: {why}") from error
-    if name_or_file not in names():
+    if name_or_file not in (*names(), *regressions()):
         raise UsageError(
             f"there is no scenario {name_or_file!r}{closest(name_or_file, names())}; "
             "a file of your own ends in .yaml"

@@ -48,6 +48,8 @@ class Small:
 def start_of(run: RunDir) -> Candidate:
     """What a run did: its scenario and its seed. Raises UsageError where none can be simulated."""
     plan = plan_of(run)
+    if plan.crash:
+        raise UsageError("a run with --crash cannot be shrunk: no scenario says at which effect")
     try:
         document = parse(run.scenario.read_text(encoding="utf-8"), str(run.scenario))
     except OSError as error:

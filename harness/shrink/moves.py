@@ -91,8 +91,11 @@ def fewer_members(data: Data) -> Iterator[Data]:
             for key, value in cluster.items()
         }
         workload, faults = data["workload"], data.get("faults", [])
-        for shift in range(count):
-            others = {alias: left[(at + shift) % count] for at, alias in enumerate(gone)}
+        turns = [
+            {alias: left[(at + shift) % count] for at, alias in enumerate(gone)}
+            for shift in range(count)
+        ]
+        for others in (*turns, *(dict.fromkeys(gone, alias) for alias in left)):
             yield {
                 **data,
                 "cluster": {**smaller, "members": count},
