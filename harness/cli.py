@@ -21,7 +21,7 @@ from .scenario import Scenario, load, schema
 from .selector import closest
 from .simulate import cli as simulator
 from .simulate.keep import execute_simulated
-from .targets import REAL_TARGETS, TARGETS
+from .targets.registry import REAL_TARGETS, TARGETS
 from .targets.sim import SIM
 from .verdict import RunVerdict, Validity
 

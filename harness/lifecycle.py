@@ -33,7 +33,7 @@ from .recorder import Recorder
 from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
-from .targets import REAL_TARGETS
+from .targets.registry import REAL_TARGETS
 from .targets.target import Cluster
 from .together import first
 from .verdict import RunVerdict, Validity

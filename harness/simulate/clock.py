@@ -1,5 +1,6 @@
 """Clocks that are wrong: each host has an offset and a rate of its own."""
 
+import math
 from collections.abc import Callable
 
 from .loop import SimLoop
@@ -55,4 +56,5 @@ class SimClock:
         self._process.call(callback)
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Handle:
-        return self._process.call_after(int(delay_s * 1e9 / self._host.rate), callback)
+        # Rounded up: whoever wakes up by its own clock must not find that it is too early.
+        return self._process.call_after(math.ceil(delay_s * 1e9 / self._host.rate), callback)

@@ -105,6 +105,7 @@ def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[
         if task.done():
             task.result()
     finally:
+        cluster.world.end()
         task.cancel()
         loop.run_until_complete(_quietly(task))
         loop.run_until_complete(cluster.down())

@@ -9,9 +9,9 @@ from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Connection, Setup, Status, System
-from delphic.harness.targets import REAL_TARGETS, TARGETS
 from delphic.harness.targets.faults import SOUND, TRUE, ClockState, DiskState, Messages
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
+from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
 from delphic.harness.targets.target import Capability, ProcessState
 from delphic.harness.triggers import MemberState, Snapshot
 

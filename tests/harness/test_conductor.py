@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from delphic.harness.acts import Acts, Wish
 from delphic.harness.conductor import Conductor
 from delphic.harness.history import load
 from delphic.harness.observer import Observer
@@ -14,7 +15,9 @@ from delphic.harness.op import NEMESIS, Op, OpType
 from delphic.harness.plan import plan
 from delphic.harness.recorder import Recorder
 from delphic.harness.scenario import load as load_scenario
+from delphic.harness.system import Setup
 from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults
+from delphic.harness.targets.target import ProcessState
 
 DURATION_S = 0.85
 """How long each scene takes: less than a scenario may, and enough for its steps."""
@@ -220,6 +223,25 @@ def test_a_disk_is_mended_and_whom_it_ended_is_started_again(memory: Any) -> Non
 def test_whom_a_failing_disk_ended_did_not_end_by_itself(memory: Any) -> None:
     excused = Scene(memory, "[{at: 100ms, disk: {node: n1, is: full}, for: 100ms}]")
     assert excused.died == []
+
+
+@pytest.mark.parametrize("excused", [{"n2"}, set()])
+def test_a_resume_took_hold_although_the_disk_ended_whom_it_woke(
+    memory: Any, excused: set[str]
+) -> None:
+    cluster = memory.cluster(Setup(("n1", "n2", "n3")), None, None, None)
+    cluster.deaf_to = {"processes"}
+    stream = io.BytesIO()
+    recorder = Recorder(stream, lambda: 0)
+    observer = Observer(cluster, recorder, "t")
+    observer.excused = excused
+    acts = Acts(cluster, recorder, observer)
+    asyncio.run(acts.set_processes(Wish("resume", {}, ["n2"]), ProcessState.RUNNING))
+    recorder.flush()
+    stream.seek(0)
+    receipt = list(load(stream).of(NEMESIS))[-1]
+    assert receipt.value["observed"] == {"processes": {"n2": "dead"}, "answers": {"n2": False}}
+    assert receipt.value["bit"] is bool(excused)
 
 
 def test_mending_a_disk_starts_nobody_whom_another_fault_ended(memory: Any) -> None:

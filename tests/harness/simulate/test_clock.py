@@ -53,3 +53,26 @@ def test_timers_follow_the_rate_of_their_clock(rate: float, fires_s: float) -> N
         assert host.now_ns() == EPOCH_NS + int(60 * SECOND_NS * rate)
 
     run(work)
+
+
+def test_a_timer_of_a_fast_clock_is_never_early_by_that_clock() -> None:
+    """Else whoever waits for the rest of its time waits for nothing, for ever."""
+
+    async def work(loop: SimLoop) -> None:
+        host = HostClock(loop)
+        clock = SimClock(host, Process(loop, "n1", 1, "1"))
+        host.set(0, 1.05)
+        due_ns = host.now_ns() + 10_000_001
+        said: list[int] = []
+
+        def fire() -> None:
+            said.append(host.now_ns())
+            if said[-1] < due_ns:
+                clock.call_later((due_ns - said[-1]) / 1e9, fire)
+
+        clock.call_later(0.010000001, fire)
+        await asyncio.sleep(1)
+        assert len(said) <= 3
+        assert said[-1] >= due_ns
+
+    run(work)
