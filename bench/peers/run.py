@@ -1,0 +1,125 @@
+"""The same bounded Raft model in Delphic, TLC and Stateright: states per CPU second, as JSON.
+
+python bench/peers/run.py              bounds of up to ten million states; TLC on the small ones
+python bench/peers/run.py --long       TLC and Stateright on one bound more each (half an hour)
+python bench/peers/run.py --only NAME  that bound alone
+
+Exit code 1: a tool failed, or the tools do not agree on the number of distinct states. A tool that
+is not to be had is told as absent.
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+from bounds import BARS, BOUNDS, Bound, bars, disagreements, ratios  # noqa: E402
+from tools import Absent, Run, Stateright, Tlc, run_child  # noqa: E402
+
+NOTES = (
+    "states_per_cpu_s charges each tool with its whole process: loading kernels (ours) and the "
+    "JVM's start (TLC) included. Ours is charged twice: *_explore_only leaves out the start of "
+    "Python, but not TLC's or Stateright's.",
+    "transitions: ours and TLC's count moves that change nothing, Stateright's does not: its model "
+    "drops them before a state is built.",
+    "Ours checks 21 promises at every step, the peers six in every state.",
+)
+
+
+def ours(bound: Bound) -> Run:
+    """`explore` on one worker, in a fresh process that finds the kernels compiled."""
+    run = run_child([sys.executable, str(Path(__file__).resolve()), "--ours", bound.name])
+    told = json.loads(run.output)
+    return Run(told["states"], told["transitions"], run.wall_s, run.cpu_s, told["explore_cpu_s"])
+
+
+def explore_here(bound: Bound) -> None:
+    """Explore in this process, and tell the result."""
+    from delphic.model.explore.explorer import explore
+    from delphic.model.explore.limits import Limits
+    from delphic.model.raft_group import raft_group
+    from delphic.model.raft_types import Options
+
+    safety, least = Limits(good_states=0), Options(terms=1, entries=0)
+    explore(raft_group(least), workers=1, limits=safety)  # loads the kernels
+    model = raft_group(Options(terms=bound.terms, entries=bound.entries), crashes=bound.crashes)
+    began = time.process_time()
+    result = explore(model, workers=1, limits=safety)
+    cpu_s = time.process_time() - began
+    assert result.complete, result.violation or result.stopped_by
+    told = {"states": result.states, "transitions": result.transitions, "explore_cpu_s": cpu_s}
+    print(json.dumps(told))
+
+
+def measured(bound: Bound, peers: dict[str, Any], *, long: bool) -> dict[str, Any]:
+    """One bound in every tool that is there and meant to do it."""
+    tools: dict[str, Any] = {}
+    for name in ("ours", *peers):
+        print(f"{bound.name}: {name}", file=sys.stderr, flush=True)
+        if name == "ours":
+            tools[name] = ours(bound).told()
+        elif isinstance(peers[name], Absent):
+            tools[name] = {"absent": str(peers[name])}
+        elif name in bound.left_out and not long:
+            tools[name] = {"not_run": "takes long; asked for by --long"}
+        elif name in bound.never:
+            tools[name] = {"not_run": "would take hours"}
+        else:
+            tools[name] = peers[name].run(bound).told()
+    return {**asdict(bound), "tools": tools, "ratios": ratios(tools)}
+
+
+def prepared() -> dict[str, Any]:
+    """Every peer, built, or the reason why it is absent."""
+    peers: dict[str, Any] = {}
+    for name, tool in (("tlc", Tlc), ("stateright", Stateright)):
+        try:
+            peers[name] = tool.prepare(HERE)
+        except Absent as absent:
+            peers[name] = absent
+    return peers
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help="more, and takes half an hour")
+    parser.add_argument("--only", choices=[b.name for b in BOUNDS], action="append")
+    parser.add_argument("--ours", choices=[b.name for b in BOUNDS], help=argparse.SUPPRESS)
+    asked = parser.parse_args()
+    by_name = {bound.name: bound for bound in BOUNDS}
+    if asked.ours:
+        explore_here(by_name[asked.ours])
+        return 0
+    load = os.getloadavg()[0]
+    peers = prepared()
+    ours(BOUNDS[0])  # compiles the kernels, if nobody has
+    chosen = [b for b in BOUNDS if (b.name in asked.only if asked.only else asked.long or b.usual)]
+    results = [measured(bound, peers, long=asked.long) for bound in chosen]
+    differences = disagreements(results)
+    told = {
+        "cores": os.cpu_count(),
+        "load_before": round(load, 1),
+        "load_after": round(os.getloadavg()[0], 1),
+        "versions": {
+            name: f"absent: {p}" if isinstance(p, Absent) else p.version
+            for name, p in peers.items()
+        },
+        "counts_agree": not differences,
+        "differences": differences,
+        "bars": bars(results, BARS),
+        "bounds": results,
+        "notes": NOTES,
+    }
+    print(json.dumps(told, indent=2))
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
