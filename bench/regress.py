@@ -16,7 +16,7 @@ from delphic.harness.shrink.search import Bounds, Candidate, summary
 from delphic.harness.shrink.trial import outcome, trials
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios" / "regress"
-SEEDS = 100
+SEEDS = 60
 
 
 def failing(name: str) -> tuple[Candidate, frozenset[str]] | None:

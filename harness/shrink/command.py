@@ -82,4 +82,6 @@ def _tell(small: Small, file: Path) -> None:
     click.echo(textwrap.fill(small.story, 100))
     why = "" if shrunk.is_minimal else "; there may be a smaller one (--trials, --seconds)"
     click.echo(f"{summary(shrunk.candidate.data)}, after {shrunk.trials} runs{why}")
-    click.echo(f"again   delphic run {file} --on sim")
+    here = Path.cwd()
+    near = file.relative_to(here) if file.is_relative_to(here) else file
+    click.echo(f"again   delphic run {near} --on sim")

@@ -39,6 +39,7 @@ def size(data: Data) -> Size:
     return (
         ops is None,
         sum("random" in step for step in faults),
+        sum(1 - chance for _, chance in _chances(faults, ("faults",))),
         len(faults),
         len(ops or ()),
         members(data),
@@ -70,6 +71,28 @@ def _leaves(value: Any) -> int:
     if isinstance(value, list):
         return sum(_leaves(part) for part in value)
     return 1
+
+
+def _chances(value: Any, place: moments.Place) -> Iterator[tuple[moments.Place, float]]:
+    """Every number between 0 and 1: how likely something is."""
+    if isinstance(value, dict | list):
+        inner = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in inner:
+            yield from _chances(part, (*place, key))
+    elif isinstance(value, float) and 0 < value < 1:
+        yield place, value
+
+
+def surer(data: Data) -> Iterator[Data]:
+    """What was likely happens always, or half of the time."""
+    found = [place for place, _ in _chances(data.get("faults", []), ("faults",))]
+    for chance in (1.0, 0.5):
+        changed = data
+        for place in found:
+            changed = moments.put(changed, place, chance)
+        yield changed
+        for place in found:
+            yield moments.put(data, place, chance)
 
 
 def undone_by_for(data: Data) -> Iterator[Data]:
@@ -201,6 +224,7 @@ def _cut(data: Any, place: moments.Place) -> Any:
 
 
 MOVES: tuple[Move, ...] = (
+    surer,
     undone_by_for,
     fewer_members,
     fewer_clients,

@@ -84,7 +84,7 @@ def test_the_command_writes_the_scenario_and_tells_how_to_run_it(
     assert told.exit_code == 0, told.output
     assert run.shrunk.read_text() == small.text
     assert f"again   delphic run {run.shrunk} --on sim" in told.stdout
-    assert "1 faults, 1 operations, 3 members" in told.stdout
+    assert "1 fault, 1 operation, 3 members" in told.stdout
     assert told.stderr.splitlines()[0].endswith("2 faults, 4 clients, 3 members, 4s")
 
 

@@ -11,6 +11,7 @@ from delphic.harness.shrink.moves import (
     lower_rate,
     plainer_operations,
     size,
+    surer,
     undone_by_for,
 )
 
@@ -96,6 +97,19 @@ def test_a_step_that_undoes_another_becomes_its_for() -> None:
     assert [document["faults"] for document in undone_by_for(data)] == [
         [{"at": "1s", "pause": "n4", "for": "1s"}]
     ]
+
+
+def test_what_was_likely_becomes_sure() -> None:
+    data = DATA | {"faults": [{"at": "1s", "messages": {"lose": 0.1, "reorder": 0.2}}]}
+    found = [document["faults"][0]["messages"] for document in surer(data)]
+    assert found[:3] == [
+        {"lose": 1.0, "reorder": 1.0},
+        {"lose": 1.0, "reorder": 0.2},
+        {"lose": 0.1, "reorder": 1.0},
+    ]
+    assert found[3] == {"lose": 0.5, "reorder": 0.5}
+    sizes = [size(data | {"faults": [{"at": "1s", "messages": one}]}) for one in found]
+    assert all(smaller < size(data) for smaller in sizes)
 
 
 @pytest.mark.parametrize(
