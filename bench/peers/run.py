@@ -12,16 +12,14 @@ import argparse
 import json
 import os
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE))
+from bounds import BARS, BOUNDS, Bound, bars, disagreements, ratios
+from tools import Absent, Run, Stateright, Tlc, run_child
 
-from bounds import BARS, BOUNDS, Bound, bars, disagreements, ratios  # noqa: E402
-from tools import Absent, Run, Stateright, Tlc, run_child  # noqa: E402
+HERE = Path(__file__).resolve().parent
 
 NOTES = (
     "states_per_cpu_s charges each tool with its whole process: loading kernels (ours) and the "
@@ -35,27 +33,9 @@ NOTES = (
 
 def ours(bound: Bound) -> Run:
     """`explore` on one worker, in a fresh process that finds the kernels compiled."""
-    run = run_child([sys.executable, str(Path(__file__).resolve()), "--ours", bound.name])
+    run = run_child([sys.executable, str(HERE / "ours.py"), bound.name])
     told = json.loads(run.output)
     return Run(told["states"], told["transitions"], run.wall_s, run.cpu_s, told["explore_cpu_s"])
-
-
-def explore_here(bound: Bound) -> None:
-    """Explore in this process, and tell the result."""
-    from delphic.model.explore.explorer import explore
-    from delphic.model.explore.limits import Limits
-    from delphic.model.raft_group import raft_group
-    from delphic.model.raft_types import Options
-
-    safety, least = Limits(good_states=0), Options(terms=1, entries=0)
-    explore(raft_group(least), workers=1, limits=safety)  # loads the kernels
-    model = raft_group(Options(terms=bound.terms, entries=bound.entries), crashes=bound.crashes)
-    began = time.process_time()
-    result = explore(model, workers=1, limits=safety)
-    cpu_s = time.process_time() - began
-    assert result.complete, result.violation or result.stopped_by
-    told = {"states": result.states, "transitions": result.transitions, "explore_cpu_s": cpu_s}
-    print(json.dumps(told))
 
 
 def measured(bound: Bound, peers: dict[str, Any], *, long: bool) -> dict[str, Any]:
@@ -91,12 +71,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--long", action="store_true", help="more, and takes half an hour")
     parser.add_argument("--only", choices=[b.name for b in BOUNDS], action="append")
-    parser.add_argument("--ours", choices=[b.name for b in BOUNDS], help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    by_name = {bound.name: bound for bound in BOUNDS}
-    if asked.ours:
-        explore_here(by_name[asked.ours])
-        return 0
     load = os.getloadavg()[0]
     peers = prepared()
     ours(BOUNDS[0])  # compiles the kernels, if nobody has

@@ -60,11 +60,11 @@ class Run:
         return told
 
 
-def run_child(argv: list[str]) -> Child:
+def run_child(argv: list[str], *, inside: str | None = None) -> Child:
     """Run to the end; a failure ends the benchmark, with what the tool said."""
     with tempfile.TemporaryFile() as out:
         began = time.perf_counter()
-        child = subprocess.Popen(argv, stdout=out)
+        child = subprocess.Popen(argv, stdout=out, cwd=inside)
         _, status, used = os.wait4(child.pid, 0)
         wall_s = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
@@ -127,8 +127,8 @@ class Tlc:
             config = configured((self.spec / "Raft.cfg").read_text(), bound)
             Path(home, "Raft.cfg").write_text(config)
             words = ["-XX:+UseParallelGC", "-cp", str(self.jar), "tlc2.TLC", "-workers", "1"]
-            words += ["-deadlock", "-metadir", f"{home}/states", "-config", f"{home}/Raft.cfg"]
-            child = run_child([self.java, *words, f"{home}/Raft.tla"])
+            words += ["-deadlock", "-metadir", "states", "-config", "Raft.cfg", "Raft.tla"]
+            child = run_child([self.java, *words], inside=home)
         states, generated = tlc_counts(child.output)
         return Run(states, generated, child.wall_s, child.cpu_s)
 
