@@ -231,10 +231,14 @@ MOVES: tuple[Move, ...] = (
     lower_rate,
     plainer_operations,
     defaults,
+)
+"""All that leaves less, but for faults, operations and chance written out."""
+
+TIMES: tuple[Move, ...] = (
     moments.evenly,
     moments.on_a_grid,
     moments.earlier,
     moments.one_by_one,
     moments.shorter_spans,
 )
-"""Everything but leaving out faults and operations, and writing out chance."""
+"""All that makes times shorter or rounder."""

@@ -4,6 +4,8 @@ Delta debugging over faults and operations, then one move after the other (`move
 until nothing more can go. Runs are only asked for, through `Trials`, so that the search can be
 tried without a simulator. What the system does depends on the seed and on everything else, too: a
 smaller scenario counts if one of several seeds breaks the promises, and that seed is kept with it.
+Other times are worth less: they count if no fewer seeds show the failure than before, so that it is
+not by luck alone that it shows.
 
 The same run and the same bounds give the same result, however many processes work on it; only
 `Bounds.seconds` makes it depend on the machine.
@@ -23,7 +25,7 @@ from ..errors import ScenarioError
 from ..scenario import read
 from . import steps
 from .moments import Data
-from .moves import DEFAULT_CLIENTS, MOVES, Size, members, size, surer
+from .moves import DEFAULT_CLIENTS, MOVES, TIMES, Move, Size, members, size, surer
 from .script import scripts
 
 
@@ -71,8 +73,8 @@ class Bounds:
 
     trials: int = 3_000
     seconds: float = 600.0
-    stages: tuple[tuple[int, int], ...] = ((1, 1), (8, 1))
-    """One search after the other: with how many seeds, and how many of them must show it."""
+    seeds: int = 8
+    """So many for each scenario, once one alone shows nothing smaller."""
     seeds_at_first: int = 50
     """So many are tried before a run counts as one that cannot be shown again."""
     clock: Callable[[], float] = time.monotonic
@@ -99,16 +101,14 @@ def shrink(
     search = _Search(start, promises, trials, bounds, say)
     if not search.begin():
         return None
-    for search.seeds, search.needed in bounds.stages:
-        before: Size | None = None
-        while before != size(search.best.data):
-            before = size(search.best.data)
-            _go_through(search)
+    for search.seeds in (1, bounds.seeds):
+        search.until_nothing_goes(_less)
+    search.until_nothing_goes(_rounder, _less)
     return Shrunk(search.best, search.outcome, search.spent, not search.is_over)
 
 
-def _go_through(search: "_Search") -> None:
-    """Every way to make it smaller, each as long as it works."""
+def _less(search: "_Search") -> None:
+    """Every way to have less in it, each as long as it works."""
     written = steps.written_out(search.best.data, search.best.seed)
     search.adopt([written])
     if "ops" not in search.best.data["workload"]:
@@ -116,13 +116,19 @@ def _go_through(search: "_Search") -> None:
         witness = outcome.witness(search.promises)
         search.adopt(scripts(search.best.data, outcome.history, witness))
     # What happens surely needs fewer operations to be seen.
-    while search.adopt(surer(search.best.data)) is not None:
-        continue
+    search.as_long_as_it_works(surer)
     _fewer(search, lambda data: len(data.get("faults", [])), _without_faults)
     _fewer(search, lambda data: len(data["workload"].get("ops") or ()), _without_operations)
     for move in MOVES:
-        while search.adopt(move(search.best.data)) is not None:
-            continue
+        search.as_long_as_it_works(move)
+
+
+def _rounder(search: "_Search") -> None:
+    """Every way to have shorter and rounder times."""
+    search.needed = search.shown()
+    for move in TIMES:
+        search.as_long_as_it_works(move)
+    search.needed = 1
 
 
 def _fewer(
@@ -179,10 +185,32 @@ class _Search:
     def begin(self) -> bool:
         """Show the failure, with the run's own seed or with another."""
         data, own = self.best.data, self.best.seed
-        self.seeds, self.needed = 1, 1
         others = (seed for seed in range(self.bounds.seeds_at_first) if seed != own)
         tries = (Candidate(data, seed) for seed in (own, *others))
         return self._first(enumerate(tries)) is not None
+
+    def until_nothing_goes(self, *passes: Callable[["_Search"], None]) -> None:
+        """Go through these again and again."""
+        before: Size | None = None
+        while before != size(self.best.data):
+            before = size(self.best.data)
+            for each in passes:
+                each(self)
+
+    def as_long_as_it_works(self, move: Move) -> None:
+        """Make this move again and again."""
+        while self.adopt(move(self.best.data)) is not None:
+            continue
+
+    def shown(self) -> int:
+        """With how many of the seeds the best shows the failure, as far as can be afforded."""
+        tries = enumerate(Candidate(self.best.data, seed) for seed in self._seeds()[1:])
+        pulled: deque[tuple[int, Candidate, bytes]] = deque()
+        outcomes = self.trials(one for _, one, _ in self._affordable(tries, pulled))
+        with closing(outcomes):
+            found = [self.promises <= outcome.broken for outcome in outcomes]
+        self.spent += len(found)
+        return 1 + sum(found)
 
     def adopt(self, documents: Iterable[Data]) -> int | None:
         """Take the first smaller scenario that still breaks the promises; its place, or None."""

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from delphic.harness.shrink.moves import (
     MOVES,
+    TIMES,
     defaults,
     fewer_clients,
     fewer_members,
@@ -132,5 +133,5 @@ def test_what_is_said_for_people_weighs_nothing() -> None:
 
 def test_no_move_changes_what_it_is_given() -> None:
     before = repr(DATA)
-    assert sum(len(list(move(DATA))) for move in MOVES) > 50
+    assert sum(len(list(move(DATA))) for move in (*MOVES, *TIMES)) > 50
     assert repr(DATA) == before
