@@ -95,7 +95,7 @@ def records(lines: Iterable[bytes]) -> list[dict[str, Any]]:
     for line in lines:
         try:
             found.append(decoder.decode(line))
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
     return found
 

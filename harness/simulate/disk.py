@@ -1,184 +1,305 @@
-"""A simulated disk."""
+"""A simulated disk: it forgets at a power cut what was not synced, fills up, slows down, fails.
 
+It outlives the processes of its host. A process sees it through a handle, so that every effect is
+one of that process, and none happens once it is dead.
+"""
+
+import asyncio
 import errno
+import os
 import posixpath
-import random
+from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
 from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+from greenlet import getcurrent, greenlet
 
 from ..targets.faults import DiskState
+from .inode import Inode
 from .process import Process
 
+SYNC_NS = 200_000, 1_500_000
+"""How long a sync takes at least and at most, on a disk that is not slow."""
 
-class _File:
-    def __init__(self) -> None:
-        self.now = bytearray()
-        self.durable = b""
+
+class Naming(NamedTuple):
+    """A change of the names in one folder: what is known by a name from now on, None for nothing.
+
+    A rename is one change of two names: both happen, or none.
+    """
+
+    names: tuple[tuple[str, Inode | None], ...]
 
 
 class SimDisk:
-    def __init__(self) -> None:
-        self.files: dict[str, _File] = {}
-        self.folders: set[str] = {"/"}
-        self.state = DiskState()
-        self.deferred: list[Callable[[], None]] | None = None
+    """See the file. Folders themselves are durable as soon as they are made."""
 
-    def set(self, state: DiskState) -> None:
-        self.state = state
+    def __init__(self) -> None:
+        self.state = DiskState()
+        self._files: dict[str, Inode] = {}
+        self._durable: dict[str, Inode] = {}
+        self._namings: dict[str, list[Naming]] = {}
+        """Changes of names that no sync of their folder has covered, by folder."""
+        self._folders = {"/"}
+        self.block: Callable[[], None] | None = None
+        """Inside a worker's job: what lets the time of a sync pass."""
+
+    # For the world.
 
     def handle(self, process: Process) -> "DiskHandle":
+        """The `Disk` of one process."""
         return DiskHandle(self, process)
 
+    def set(self, state: DiskState) -> None:
+        """Behave so from now on."""
+        self.state = state
+
     def write_file(self, path: str, data: bytes) -> None:
-        file = self.files[path] = _File()
-        file.now = bytearray(data)
-        file.durable = data
-
-    def power_cut(self, chance: random.Random) -> None:
-        for path in sorted(self.files):
-            file = self.files[path]
-            base = file.durable
-            if bytes(file.now[: len(base)]) == base and len(file.now) > len(base):
-                keep = chance.randint(len(base), len(file.now))
-                file.now = file.now[:keep]
-            elif bytes(file.now) != base and chance.random() < 0.5:
-                file.now = bytearray(base)
-            file.durable = bytes(file.now)
-
-    def flip(self, chance: random.Random, folder: str) -> tuple[str, int] | None:
-        names = sorted(p for p, f in self.files.items() if p.startswith(folder) and f.now)
-        if not names:
-            return None
-        path = chance.choice(names)
-        at = chance.randrange(len(self.files[path].now))
-        self.files[path].now[at] ^= 1 << chance.randrange(8)
-        return path, at
-
-    def export(self, folder: str, to: Path) -> None:
-        for path, file in self.files.items():
-            if path.startswith(folder + "/"):
-                target = to / posixpath.relpath(path, folder)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(file.now)
+        """A file that is there, durably."""
+        self._files[path] = self._durable[path] = Inode(data)
 
     def tree(self) -> dict[str, bytes]:
-        return {path: bytes(file.now) for path, file in self.files.items()}
+        """Every file, as the kernel shows it."""
+        return {path: bytes(inode.now) for path, inode in self._files.items()}
 
+    def content(self, path: str) -> bytes:
+        """One file, as the kernel shows it; empty if there is none."""
+        inode = self._files.get(path)
+        return b"" if inode is None else bytes(inode.now)
 
-class FileHandle:
-    def __init__(self, disk: SimDisk, process: Process, path: str) -> None:
-        self.disk, self.process, self.path = disk, process, path
-        self.file = disk.files[path]
+    def export(self, folder: str, to: Path) -> None:
+        """Write what is below a folder to the real file system. Raises OSError."""
+        for path, inode in sorted(self._files.items()):
+            if path.startswith(f"{folder}/"):
+                place = to / posixpath.relpath(path, folder)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(inode.now)
 
-    def size(self) -> int:
-        return len(self.file.now)
+    def power_cut(self, chance: Random) -> None:
+        """Keep what was synced, and of the rest what chance leaves."""
+        for folder in sorted(self._namings):
+            namings = self._namings[folder]
+            self._settle(namings[: chance.randint(0, len(namings))])
+        self._namings.clear()
+        self._files = dict(sorted(self._durable.items()))
+        for inode in self._files.values():
+            inode.power_cut(chance)
 
-    def read(self, at: int, size: int) -> bytes:
-        return bytes(self.file.now[at : at + size])
+    def flip(self, chance: Random, folder: str) -> tuple[str, int] | None:
+        """Turn one bit of one file below a folder: path and byte; None if there is no bit."""
+        full = sorted(p for p, i in self._files.items() if p.startswith(f"{folder}/") and i.now)
+        if not full:
+            return None
+        path = chance.choice(full)
+        return path, self._files[path].flip(chance)
 
-    def append(self, data: bytes | memoryview) -> None:
-        if self.disk.state.full:
-            raise OSError(errno.ENOSPC, "no space left on device")
-        self.process.effect("append", self.path, lambda: self.file.now.extend(data))
+    # For handles.
 
-    def truncate(self, size: int) -> None:
-        self.process.effect(
-            "truncate", self.path, lambda: self.file.now.__delitem__(slice(size, None))
-        )
+    def find(self, path: str) -> Inode | None:
+        """The file of that name."""
+        return self._files.get(path)
 
-    def sync(self) -> None:
-        if self.disk.state.fail_sync:
-            raise OSError(errno.EIO, "input/output error")
-        self.process.effect("sync", self.path, self._sync)
+    def name(self, *names: tuple[str, Inode | None]) -> None:
+        """Change names in one folder; a sync of it makes it last."""
+        for path, inode in names:
+            if inode is None:
+                self._files.pop(path, None)
+            else:
+                self._files[path] = inode
+        folder = posixpath.dirname(names[0][0])
+        self._namings.setdefault(folder, []).append(Naming(names))
 
-    def _sync(self) -> None:
-        image = bytes(self.file.now)
+    def below(self, folder: str) -> list[str]:
+        """The names in a folder, sorted."""
+        start = f"{folder.rstrip('/')}/"
+        paths = [*self._files, *self._folders]
+        return sorted({p[len(start) :].partition("/")[0] for p in paths if p.startswith(start)})
 
-        def done() -> None:
-            self.file.durable = image
+    def make_folder(self, folder: str) -> None:
+        self._folders.add(folder)
 
-        if self.disk.deferred is not None:
-            self.disk.deferred.append(done)
-        else:
-            done()
+    def sync_folder(self, folder: str) -> None:
+        """Make the names in a folder last, as they are when it begins."""
+        count = len(self._namings.get(folder, ()))
+        self._pass_time()
+        self._settle(self._namings.get(folder, [])[:count])
+        del self._namings.get(folder, [])[:count]
 
-    def close(self) -> None:
-        return
+    def sync(self, inode: Inode) -> None:
+        """Make a file's content last, as it is when it begins. Raises OSError."""
+        count = inode.count
+        self._pass_time()
+        if self.state.fail_sync:
+            inode.forget()
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        inode.synced(count)
+
+    def check_room(self) -> None:
+        """Raises OSError where nothing can be written."""
+        for fails, number in (
+            (self.state.fail_write, errno.EIO),
+            (self.state.full, errno.ENOSPC),
+        ):
+            if fails:
+                raise OSError(number, os.strerror(number))
+
+    def _pass_time(self) -> None:
+        if self.block is not None:
+            self.block()
+
+    def _settle(self, namings: list[Naming]) -> None:
+        for naming in namings:
+            for path, inode in naming.names:
+                if inode is None:
+                    self._durable.pop(path, None)
+                else:
+                    self._durable[path] = inode
 
 
 class DiskHandle:
-    def __init__(self, disk: SimDisk, process: Process) -> None:
-        self.disk, self.process = disk, process
+    """The disk as one process has it: a `Disk`."""
 
-    def open(self, path: str) -> FileHandle:
-        if path not in self.disk.files:
-            self.process.effect("open", path, lambda: self.disk.files.setdefault(path, _File()))
-        return FileHandle(self.disk, self.process, path)
+    def __init__(self, disk: SimDisk, process: Process) -> None:
+        self._disk = disk
+        self._process = process
+
+    def open(self, path: str) -> "FileHandle":
+        inode = self._disk.find(path)
+        if inode is None:
+            inode = Inode()
+            self._disk.check_room()
+            self._process.effect("open", path, partial(self._disk.name, (path, inode)))
+        return FileHandle(self._disk, self._process, path, inode)
 
     def read(self, path: str) -> bytes | None:
-        file = self.disk.files.get(path)
-        return None if file is None else bytes(file.now)
+        inode = self._disk.find(path)
+        return None if inode is None else bytes(inode.now)
 
     def names(self, folder: str) -> list[str]:
-        found = {
-            p[len(folder) + 1 :].split("/")[0]
-            for p in self.disk.files
-            if p.startswith(folder + "/")
-        }
-        found |= {
-            p[len(folder) + 1 :].split("/")[0]
-            for p in self.disk.folders
-            if p.startswith(folder + "/")
-        }
-        return sorted(found)
+        return self._disk.below(folder)
 
     def make_folder(self, folder: str) -> None:
-        self.process.effect("make_folder", folder, lambda: self.disk.folders.add(folder))
+        self._process.effect("make_folder", folder, partial(self._disk.make_folder, folder))
 
     def rename(self, old: str, new: str) -> None:
-        def do() -> None:
-            self.disk.files[new] = self.disk.files.pop(old)
-
-        self.process.effect("rename", new, do)
+        inode = self._disk.find(old)
+        if inode is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), old)
+        self._process.effect("rename", new, partial(self._disk.name, (old, None), (new, inode)))
 
     def remove(self, path: str) -> None:
-        self.process.effect("remove", path, lambda: self.disk.files.pop(path))
+        if self._disk.find(path) is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        self._process.effect("remove", path, partial(self._disk.name, (path, None)))
 
     def sync_folder(self, folder: str) -> None:
-        self.process.effect("sync_folder", folder, lambda: None)
+        self._process.effect("sync_folder", folder, partial(self._disk.sync_folder, folder))
+
+
+class FileHandle:
+    """An open file of one process: a `File`."""
+
+    __slots__ = ("_disk", "_inode", "_path", "_process")
+
+    def __init__(self, disk: SimDisk, process: Process, path: str, inode: Inode) -> None:
+        self._disk = disk
+        self._process = process
+        self._path = path
+        self._inode = inode
+
+    def size(self) -> int:
+        return len(self._inode.now)
+
+    def read(self, at: int, size: int) -> bytes:
+        return bytes(self._inode.now[at : at + size])
+
+    def append(self, data: bytes | memoryview) -> None:
+        self._disk.check_room()
+        self._process.effect("append", self._path, partial(self._inode.append, bytes(data)))
+
+    def rewrite(self, at: int, data: bytes | memoryview) -> None:
+        self._disk.check_room()
+        self._process.effect("rewrite", self._path, partial(self._inode.rewrite, at, bytes(data)))
+
+    def truncate(self, size: int) -> None:
+        self._process.effect("truncate", self._path, partial(self._inode.cut, size))
+
+    def sync(self) -> None:
+        self._process.effect("sync", self._path, partial(self._disk.sync, self._inode))
+
+    def close(self) -> None:
+        """Handles cost nothing."""
+
+
+Job = Callable[[], None]
+Done = Callable[[OSError | None], None]
 
 
 class SimWorker:
+    """The worker of one process: jobs in order, one at a time, blocked by every sync in them.
+
+    A job runs in a greenlet, so that it stops in the middle of a sync while the world goes on.
+    """
+
     def __init__(self, process: Process, disk: SimDisk) -> None:
-        self.process, self.disk = process, disk
-        self.busy_until = 0
+        self._process = process
+        self._disk = disk
+        self._jobs: deque[tuple[Job, Done]] = deque()
+        """The first of them is under way."""
+        self._greenlet: greenlet | None = None
+        self._error: OSError | None = None
+        self._idle: list[asyncio.Future[None]] = []
 
-    def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
-        loop = self.process.loop
-        self.busy_until = max(self.busy_until, loop.now_ns)
-        begin = self.busy_until - loop.now_ns
-        took = int(self.process.chance.uniform(0.2e6, 1.5e6) * self.disk.state.slow)
-        self.busy_until += took
+    def submit(self, job: Job, done: Done) -> None:
+        self._jobs.append((job, done))
+        if len(self._jobs) == 1:
+            self._process.call(self._begin)
 
-        def start() -> None:
-            error: OSError | None = None
-            pending: list[Callable[[], None]] = []
-            self.disk.deferred = pending
-            try:
-                job()
-            except OSError as failed:
-                error = failed
-            finally:
-                self.disk.deferred = None
+    def _begin(self) -> None:
+        self._greenlet = greenlet(self._work)
+        self._greenlet.gr_context = copy_context()
+        self._go_on()
 
-            def finish() -> None:
-                for one in pending:
-                    one()
-                done(error)
+    def _go_on(self) -> None:
+        """Run the job until it is blocked or done."""
+        assert self._greenlet is not None
+        self._disk.block = self._block
+        try:
+            self._greenlet.switch()
+        finally:
+            self._disk.block = None
+        if self._greenlet.dead:
+            self._end()
 
-            self.process.call_after(took, finish)
+    def _block(self) -> None:
+        """In the job: wait as long as a sync takes."""
+        took_ns = int(self._process.chance.uniform(*SYNC_NS) * self._disk.state.slow)
+        self._process.call_after(took_ns, self._go_on)
+        getcurrent().parent.switch()
 
-        self.process.call_after(begin, start)
+    def _work(self) -> None:
+        self._error = None
+        try:
+            self._jobs[0][0]()
+        except OSError as error:
+            self._error = error
+
+    def _end(self) -> None:
+        _, done = self._jobs.popleft()
+        if self._jobs:
+            self._process.call(self._begin)
+        done(self._error)
+        if self._jobs:
+            return
+        waiting, self._idle = self._idle, []
+        for future in waiting:
+            future.set_result(None)
 
     async def close(self) -> None:
-        return
+        if self._jobs:
+            self._idle.append(self._process.loop.create_future())
+            await self._idle[-1]

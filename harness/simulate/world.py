@@ -103,6 +103,8 @@ class World:
         task.add_done_callback(lambda done: self._ended(process, done))
 
     def _ended(self, process: Process, task: asyncio.Task[None]) -> None:
+        if not process.is_alive:
+            return
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._failed(process, error)

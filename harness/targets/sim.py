@@ -103,7 +103,7 @@ class SimCluster:
 
     def trace(self, alias: str) -> bytes:
         """What a member has written to its trace file."""
-        return self.world.hosts[alias].disk.tree().get(str(HOME / "trace.jsonl"), b"")
+        return self.world.hosts[alias].disk.content(str(HOME / "trace.jsonl"))
 
     async def set_links(self, links: Links) -> None:
         self.world.net.set_links(links)

@@ -19,6 +19,9 @@ class File(Protocol):
     def append(self, data: bytes | memoryview) -> None:
         """Write at the end; all or OSError."""
 
+    def rewrite(self, at: int, data: bytes | memoryview) -> None:
+        """Write what is there already once more, so that the next sync cannot leave it out."""
+
     def truncate(self, size: int) -> None:
         """Cut the end off."""
 

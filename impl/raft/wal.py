@@ -7,13 +7,15 @@ Rule 1: a new segment begins only when all before it is durable. Torn records, t
 stand at the end of the last segment. Rule 2: they are cut off: nobody was told of them. Whatever
 was durable once, and whatever has a whole record behind it, is not torn but corrupt; it is never
 passed over, since the records behind it would mean something else without it. Rule 3: what
-recovery found is synced before it is believed: a killed process leaves bytes in the page cache
-that a power cut would still take. Rule 4: after an error nothing is written or synced any more. A
-second sync may succeed although the kernel dropped what the first one could not write.
+recovery found is written once more and synced before it is believed, unless a record says that it
+is durable: a killed process leaves bytes in the page cache that a power cut would still take, and
+after a failed sync the kernel shows bytes that it will never try to write again. Rule 4: after an
+error nothing is written or synced any more, for the same reason.
 """
 
 import errno
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -134,7 +136,7 @@ class Wal:
                 cut = replay.cut(disk, path, damage)
         wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes, bugs=bugs)
         if names:
-            wal._reopen(f"{folder}/{names[-1]}")
+            wal._reopen(f"{folder}/{names[-1]}", replay.unsure_from)
         return Recovered(wal, replay.hard_state, replay.entries, cut)
 
     def save(
@@ -218,10 +220,12 @@ class Wal:
         self._is_listed = False
         return self._file
 
-    def _reopen(self, path: str) -> None:
+    def _reopen(self, path: str, unsure_from: int) -> None:
         """Go on with the last segment, cut or not, once it is durable (rule 3)."""
         self._file = self._disk.open(path)
         self._size = self._file.size()
+        if unsure_from < self._size:
+            self._file.rewrite(unsure_from, self._file.read(unsure_from, self._size - unsure_from))
         self._file.sync()
         self._disk.sync_folder(self._folder)
 
@@ -235,13 +239,22 @@ class _Replay:
         self.hard_state = HardState()
         self.entries: list[Entry] = []
         self._damaged = b""
+        self._unsure: deque[tuple[int, int]] = deque()
+        """Sequence and offset of the records of this segment that none says to be durable."""
+        self._end = 0
+
+    @property
+    def unsure_from(self) -> int:
+        """Where in the last segment begins what may not be durable."""
+        return self._unsure[0][1] if self._unsure else self._end
 
     def read(self, disk: Disk, path: str) -> Damage | None:
         """Take in one segment as far as it is whole."""
         data = disk.read(path)
         if not data:
             return Damage(0, "the segment is empty")
-        offset = 0
+        offset = self._end = 0
+        self._unsure.clear()
         while offset < len(data):
             found = unpack(data, offset)
             if isinstance(found, Damage):
@@ -252,7 +265,10 @@ class _Replay:
             except BodyError as error:
                 # Nothing tore this record: it says what was written, and that makes no sense.
                 raise WalCorruption(path, offset, str(error)) from None
-            offset = found.end
+            self._unsure.append((found.sequence, offset))
+            while self._unsure and self._unsure[0][0] <= found.synced:
+                self._unsure.popleft()
+            offset = self._end = found.end
         return None
 
     def cut(self, disk: Disk, path: str, damage: Damage) -> str | None:

@@ -22,6 +22,17 @@ def test_a_file_grows_at_its_end_and_is_cut_there(tmp_path: Path) -> None:
     again.close()
 
 
+def test_a_part_is_written_again_in_its_place(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    file = RealDisk().open(path)
+    file.append(b"abcdef")
+    file.rewrite(2, b"cd")
+    file.append(b"g")
+    assert file.read(0, 10) == b"abcdefg"
+    assert Path(path).read_bytes() == b"abcdefg"
+    file.close()
+
+
 def test_a_full_disk_is_an_error_that_says_so() -> None:
     file = RealDisk().open("/dev/full")
     with pytest.raises(OSError, match="No space left on device"):

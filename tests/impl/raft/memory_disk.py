@@ -84,6 +84,10 @@ class MemoryFile:
         self._inode.data += data
         self._inode.appends.append(data)
 
+    def rewrite(self, at: int, data: bytes | memoryview) -> None:
+        assert self._is_open
+        assert self._inode.data[at : at + len(data)] == bytes(data)
+
     def truncate(self, size: int) -> None:
         assert self._is_open
         assert size <= len(self._inode.data)
