@@ -155,6 +155,14 @@ def earlier(data: Data) -> Iterator[Data]:
             yield moved(data, {each: each - (less if each >= moment else 0) for each in found})
 
 
+def less_idle(data: Data) -> Iterator[Data]:
+    """Less time before anything happens, and after all has: which makes each run quicker, too."""
+    found = moments(data)
+    for before, moment in ((0, found[0]), tuple([0, *found][-2:])):
+        for less in (length for length in NICE if length < moment - before):
+            yield moved(data, {each: each - (less if each >= moment else 0) for each in found})
+
+
 def one_by_one(data: Data) -> Iterator[Data]:
     """One moment moved, no further than to its neighbours."""
     found = moments(data)

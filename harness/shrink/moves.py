@@ -225,6 +225,7 @@ def _cut(data: Any, place: moments.Place) -> Any:
 
 MOVES: tuple[Move, ...] = (
     surer,
+    moments.less_idle,
     undone_by_for,
     fewer_members,
     fewer_clients,

@@ -9,6 +9,7 @@ from delphic.harness.shrink.moments import (
     earlier,
     evenly,
     is_length,
+    less_idle,
     moments,
     moved,
     on_a_grid,
@@ -102,3 +103,11 @@ def test_the_boldest_comes_first_and_some_of_them_are_rounder() -> None:
     others = [other for move in MOVES for other in move(DATA)]
     assert [spell(moment) for moment in moments(others[0])] == ["10ms", "20ms", "30ms", "40ms"]
     assert sum(cost(other) < cost(DATA) for other in others) > 20
+
+
+def test_idle_time_is_that_before_the_first_and_after_the_last_moment() -> None:
+    found = {tuple(spell(moment) for moment in moments(other)) for other in less_idle(DATA)}
+    assert ("500ms", "1s", "4.25s", "9s") in found
+    assert ("1.5s", "2s", "5.25s", "8s") in found
+    lengths = {read(times[2]) - read(times[1]) for times in found}
+    assert lengths == {read("3.25s")}
