@@ -54,9 +54,10 @@ Mistakes can only be seeded where the code is in which they are made.
 | R4 | leases by the wall clock | leases: every read asks a majority |
 | R10, R11, R12 | snapshots | snapshots and log compaction |
 | R16 | a cache of entries survives a truncation | a cache: a member holds its whole log in memory |
-| R17 | applied index and data apart on disk | an applied index of its own: each record has its LSN |
+| R17 | applied index and data apart on disk | an applied index: each record has its LSN |
 | R18, R19, R20, R28, R30 | membership | changes of membership |
-| R21 | no session, so that a retry is stored twice | sessions: a retry may be stored twice (HS-15) |
+| R21 | a retry is stored twice | sessions: without, it may be stored twice (HS-15) |
+| R23 | a corrupt minority overrides the majority | nothing but the seeded mistake itself |
 | R24 | a batch leaves a gap | limits that drop an entry instead of ending the request |
 | R27, the ABA of reports | a late report of the disk is taken by its index only | more than one \
 sync at a time, or more than one request to a follower that has not answered: the late report can \

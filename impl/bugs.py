@@ -79,7 +79,7 @@ _ALL = (
         FOLDER_NOT_SYNCED,
         "The folder of a new log file is not synced, so that a power cut takes the whole file.",
         "R13: etcd#6368",
-        ("HS-1", "HS-2", "HS-3"),
+        ("HS-1", "HS-2", "HS-3", "HS-23"),
     ),
     Bug(
         COUNTS_ITSELF_EARLY,
@@ -97,7 +97,7 @@ _ALL = (
         COMMIT_OLD_TERM,
         "A leader commits entries of older terms by counting who holds them (Figure 8).",
         "R1: logcabin#44",
-        ("HS-2", "HS-4"),
+        ("HS-2", "HS-4", "HS-25"),
     ),
     Bug(
         ALWAYS_TRUNCATE,
