@@ -4,7 +4,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from pathlib import Path as File
 from typing import Any, NoReturn
@@ -32,6 +32,9 @@ from .summary import (
     walked_sentence,
 )
 
+MOST = 9
+"""Of anything that a bound counts: more is out of reach long before."""
+
 GOOD_STATES_ASKED = 5_000_000
 """States of a good phase that are followed where a property asks for it by name."""
 
@@ -39,20 +42,24 @@ GOOD_STATES_ASKED = 5_000_000
 @click.command("explore", epilog="Example: delphic explore raft --bound terms=2 --bound entries=1")
 @click.argument("name", metavar="MODEL", required=False)
 @click.option("--list", "listing", is_flag=True, help="Models, their bounds, promises and mutants.")
-@click.option("--members", type=click.IntRange(1, 9), help="The same as --bound members=N.")
-@click.option("--bound", "bounds", multiple=True, metavar="NAME=VALUE", help="Set a bound.")
+@click.option("--members", metavar="N", help="The same as --bound members=N.")
+@click.option(
+    "--bound", "bounds", multiple=True, metavar="NAME=VALUE", help="Set a bound; see --list."
+)
 @click.option("--property", "properties", multiple=True, help="Check only this one.")
-@click.option("--network", default="soup", show_default=True, help="soup, bag:K or fifo:K.")
-@click.option("--mutant", help="Make a known mistake.")
+@click.option("--network", help="soup (the default), bag:K or fifo:K.")
+@click.option("--mutant", help="Make a known mistake, in its bounds.")
 @click.option(
     "--symmetry", is_flag=True, help="One state of each orbit of interchangeable members."
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads; by default one a core.")
 @click.option("--seed", default=0, show_default=True, help="Of the fingerprints, or walks.")
-@click.option("--max-states", type=click.IntRange(1))
-@click.option("--max-depth", type=click.IntRange(1))
-@click.option("--max-memory", metavar="MIB", type=click.IntRange(1))
-@click.option("--max-seconds", type=click.FloatRange(min=0.1))
+@click.option("--max-states", type=click.IntRange(1), help="Stop there, with exit code 3.")
+@click.option("--max-depth", type=click.IntRange(1), help="The same, of steps.")
+@click.option(
+    "--max-memory", metavar="MIB", type=click.IntRange(1), help="The same, of what is kept."
+)
+@click.option("--max-seconds", type=click.FloatRange(min=0.1), help="The same, of time.")
 @click.option(
     "--bitstate",
     metavar="MIB",
@@ -157,52 +164,65 @@ def _write(
     if trace_out is not None:
         found = trace(model, violation, stuck, diagram=trace_out.endswith(".mmd"))
         if found is not None:
-            File(trace_out).write_text(found)
+            try:
+                File(trace_out).write_text(found)
+            except OSError as error:
+                _wrong(f"--trace-out: {error}")
 
 
 def build(entry: Entry, options: dict[str, Any]) -> Model:
     """The model that the options ask for. Raises click.UsageError, saying what is allowed."""
-    bounds: dict[str, Any] = dict(entry.bounds)
-    for bound in options["bounds"]:
-        key, _, value = bound.partition("=")
-        if key not in bounds:
-            _wrong(f"--bound: {entry.name} has no '{key}'; it has {', '.join(entry.bounds)}")
-        bounds[key] = _bound(key, value, bounds[key])
+    asked = _bounds(entry, options["bounds"])
     if options["members"]:
-        if "members" not in bounds:
+        if "members" not in entry.bounds:
             _wrong(f"--members: {entry.name} is about one member")
-        bounds["members"] = options["members"]
-    network = _network(options["network"])
+        asked["members"] = _bound(entry, "members", options["members"], "--members")
+    network = None
+    if options["network"]:
+        if not entry.has_network:
+            _wrong(f"--network: {entry.name} sends no messages")
+        network = _network(options["network"])
     if options["mutant"]:
         mutant = entry.mutants.get(options["mutant"])
         if mutant is None:
             _wrong(f"no mutant '{options['mutant']}'; there are {', '.join(entry.mutants)}")
-        if options["bounds"] or options["members"]:
-            _wrong("--mutant brings its own bounds")
-        model = mutant.model()
+        model = mutant.model(asked, network)
     else:
-        model = entry.build(bounds, network)
-    known = {p.name for p in model.properties}
+        model = entry.build({**entry.bounds, **asked}, network)
+    known = [p.name for p in model.properties]
     for wanted in options["properties"]:
         if wanted not in known:
-            _wrong(f"no property '{wanted}' in this configuration; there are {sorted(known)}")
+            names = ", ".join(known)
+            _wrong(f"no property '{wanted}' in this configuration; there are {names}")
     return only(model, options["properties"])
 
 
-def _bound(key: str, value: str, default: Any) -> Any:
+def _bounds(entry: Entry, texts: Iterable[str]) -> dict[str, Any]:
+    asked = {}
+    for text in texts:
+        key, _, value = text.partition("=")
+        if key not in entry.bounds:
+            _wrong(f"--bound: {entry.name} has no '{key}'; it has {', '.join(entry.bounds)}")
+        asked[key] = _bound(entry, key, value, f"--bound {key}")
+    return asked
+
+
+def _bound(entry: Entry, key: str, value: str, option: str) -> Any:
+    default = entry.bounds[key]
     if isinstance(default, bool):
         if value in ("true", "yes", "1", "on"):
             return True
         if value in ("false", "no", "0", "off"):
             return False
-        _wrong(f"--bound {key}: '{value}' is neither true nor false")
+        _wrong(f"{option}: '{value}' is neither true nor false")
     if isinstance(default, Enum):
         choices = [choice.value for choice in type(default)]
         if value not in choices:
-            _wrong(f"--bound {key}: '{value}' is none of {', '.join(choices)}")
+            _wrong(f"{option}: '{value}' is none of {', '.join(choices)}")
         return type(default)(value)
-    if not value.isdecimal():
-        _wrong(f"--bound {key}: '{value}' is not a whole number from 0 on")
+    least = entry.least.get(key, 0)
+    if not value.isdecimal() or not least <= int(value) <= MOST:
+        _wrong(f"{option}: '{value}' is not a whole number from {least} to {MOST}")
     return int(value)
 
 

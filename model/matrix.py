@@ -111,6 +111,10 @@ promise is checked alone; for a promise of what happens eventually, the number o
 group is stuck for ever. **Bold**: the promise that breaks first when all are checked. · : not
 broken as far as it was explored. ? : not decided, because that needs an exploration to the end.
 Empty: the mutant's bound does not have that promise.
+
+One mistake that others made is none here: a follower that takes min(leader's commit index, its own
+last index) as its commit index. A leader never names a commit index beyond what its message
+carries; a test compares all counts.
 """
 
 

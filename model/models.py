@@ -27,16 +27,23 @@ class Mutant(Protocol):
     def source(self) -> str: ...
     @property
     def breaks(self) -> str: ...
-    def model(self) -> Model: ...
+    def model(
+        self, bounds: Mapping[str, Any] | None = None, network: Network | None = None
+    ) -> Model: ...
 
 
 @dataclass(frozen=True)
 class Entry:
-    """How a model is built from its bounds, and what can be wrong with it on purpose."""
+    """How a model is built from its bounds, and what can be wrong with it on purpose.
+
+    `least`: bounds that make no sense below this.
+    """
 
     name: str
     title: str
     bounds: Mapping[str, Bound]
+    least: Mapping[str, int]
+    has_network: bool
     build: Callable[[Mapping[str, Any], Network | None], Model]
     mutants: Mapping[str, Mutant]
 
@@ -60,6 +67,8 @@ MODELS: dict[str, Entry] = {
         "raft",
         "One Raft group: elections, replication, reads, snapshots, crashes",
         _defaults(Options()) | {"crashes": 0},
+        {"members": 2, "terms": 2, "batch": 1},
+        True,
         _raft,
         RAFT_MUTANTS,
     ),
@@ -67,6 +76,8 @@ MODELS: dict[str, Entry] = {
         "storage",
         "One member's disk: log, data files with their LSNs, power failures, redo",
         _defaults(StorageOptions()),
+        {"records": 1, "batch": 1, "tables": 1},
+        False,
         _storage,
         STORAGE_MUTANTS,
     ),

@@ -4,7 +4,7 @@
 without a mutant that breaks it is not known to check anything.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any
@@ -33,10 +33,15 @@ class Mutant:
     network: Network | None = None
     also_breaks: tuple[str, ...] = ()
 
-    def model(self) -> Model:
-        """The group with the mistake in it."""
+    def model(
+        self, bounds: Mapping[str, Any] | None = None, network: Network | None = None
+    ) -> Model:
+        """The group with the mistake in it; `bounds` and `network` go before its own."""
+        wider = dict(bounds or {})
+        crashes = wider.pop("crashes", self.crashes)
+        options = replace(self.options, **wider)
         rules = self.change(Rules())
-        return raft_group(self.options, crashes=self.crashes, network=self.network, rules=rules)
+        return raft_group(options, crashes=crashes, network=network or self.network, rules=rules)
 
 
 def _with(**rules: Any) -> Callable[[Rules], Rules]:
@@ -69,9 +74,17 @@ RAFT_MUTANTS: dict[str, Mutant] = {
         Mutant(
             "read-unconfirmed",
             "A leader answers a read without asking a majority.",
-            "R3, R4",
-            _with(read_quorum=lambda have, members: True),
+            "R3",
+            _with(read_quorum=lambda s, have: True),
             Options(terms=3, entries=0, reads=1),
+            "linearizable-reads",
+        ),
+        Mutant(
+            "read-on-lease",
+            "A leader answers reads while it believes that a majority still follows it.",
+            "R4",
+            _with(read_quorum=lambda s, have: len(s.heard) + 1 >= majority(len(s.next))),
+            Options(terms=3, entries=0, reads=1, quorum=True),
             "linearizable-reads",
         ),
         Mutant(
@@ -105,7 +118,15 @@ RAFT_MUTANTS: dict[str, Mutant] = {
             "duplicate-vote-counted",
             "A majority is counted in answers, not in voters.",
             "R7",
-            _with(wins=lambda votes, members: votes >= majority(members) - 1),
+            _with(voters=lambda s, m: tuple(sorted((*s.votes, m.src)))),
+            Options(members=4, terms=2, entries=0),
+            "election-safety",
+        ),
+        Mutant(
+            "half-elects",
+            "Half of the members elect a leader.",
+            "§5.2, model-notes §4.2",
+            _with(wins=lambda votes, members: 2 * votes >= members),
             Options(members=4, terms=2, entries=0),
             "election-safety",
             also_breaks=("one-leader-per-term",),

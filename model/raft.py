@@ -39,6 +39,7 @@ from .raft_types import (
     last_term,
     majority,
     term_at,
+    with_vote,
 )
 
 
@@ -61,7 +62,7 @@ class RaftMember:
         n = self.options.members
         return Member(
             node, disk.term, disk.vote, Role.FOLLOWER, disk.log, disk.snap, disk.snap,
-            frozenset(), (0,) * n, (0,) * n, False, frozenset(), 0, None, disk, frozenset(),
+            (), (0,) * n, (0,) * n, False, frozenset(), 0, None, disk, frozenset(),
         )  # fmt: skip
 
     def events(self, state: Member) -> Iterator[Event]:
@@ -103,12 +104,10 @@ class RaftMember:
         asks = tuple(
             PreVote(s.me, peer, s.term + 1, last_term(s.log), len(s.log)) for peer in self._peers(s)
         )
-        return self._out(s._replace(role=Role.PRECANDIDATE, votes=frozenset({s.me})), asks)
+        return self._out(s._replace(role=Role.PRECANDIDATE, votes=(s.me,)), asks)
 
     def _campaign(self, s: Member, notes: tuple[Note, ...] = ()) -> Step:
-        s = s._replace(
-            term=s.term + 1, vote=s.me, role=Role.CANDIDATE, votes=frozenset({s.me}), fresh=False
-        )
+        s = s._replace(term=s.term + 1, vote=s.me, role=Role.CANDIDATE, votes=(s.me,), fresh=False)
         asks = tuple(
             Vote(s.me, peer, s.term, last_term(s.log), len(s.log)) for peer in self._peers(s)
         )
@@ -118,7 +117,7 @@ class RaftMember:
         """§8: a new leader appends a no-op, to learn what is committed."""
         n = self.options.members
         s = s._replace(
-            role=Role.LEADER, votes=frozenset(), next=(len(s.log) + 1,) * n, match=(0,) * n,
+            role=Role.LEADER, votes=(), next=(len(s.log) + 1,) * n, match=(0,) * n,
             heard=frozenset(), read=None, fresh=False,
         )  # fmt: skip
         opened = s._replace(log=s.log + self.rules.opening(s))
@@ -129,7 +128,7 @@ class RaftMember:
         n = self.options.members
         vote = s.vote if term == s.term else NOBODY
         return s._replace(
-            term=term, vote=vote, role=Role.FOLLOWER, votes=frozenset(), next=(0,) * n,
+            term=term, vote=vote, role=Role.FOLLOWER, votes=(), next=(0,) * n,
             match=(0,) * n, heard=frozenset(), read=None,
         )  # fmt: skip
 
@@ -142,7 +141,7 @@ class RaftMember:
     def _on_prevote_reply(self, s: Member, m: PreVoteReply) -> Step | None:
         if s.role is not Role.PRECANDIDATE or not m.granted or m.term != s.term + 1:
             return None
-        votes = s.votes | {m.src}
+        votes = with_vote(s, m.src)
         if len(votes) >= majority(self.options.members):
             return self._campaign(s)
         return Step(s._replace(votes=votes))
@@ -252,7 +251,7 @@ class RaftMember:
         read = Read(s.commit, s.rounds + 1, frozenset({s.me}))
         begun = s._replace(read=read, rounds=s.rounds + 1)
         begin: Note = ("read", s.me, s.term)
-        if self.rules.read_quorum(1, self.options.members):
+        if self.rules.read_quorum(begun, 1):
             return Step(begun._replace(read=None), (), (begin, ("answer", s.me, s.term, s.commit)))
         return Step(begun, (), (begin,))
 
@@ -262,7 +261,7 @@ class RaftMember:
         if read is not None and m.round == read.round:
             acks = read.acks | {m.src}
             s = s._replace(read=read._replace(acks=acks))
-            if self.rules.read_quorum(len(acks), self.options.members):
+            if self.rules.read_quorum(s, len(acks)):
                 s = s._replace(read=None)
                 notes += (("answer", s.me, s.term, read.at),)
         return Step(s, (), notes)

@@ -17,6 +17,7 @@ from .raft_types import (
     last_term,
     majority,
     term_at,
+    with_vote,
 )
 
 
@@ -37,7 +38,7 @@ class Rules:
         (term, index) >= (last_term(log), len(log))
     )
     counts_vote: Callable[[Member, VoteReply], bool] = lambda s, m: m.term == s.term
-    voters: Callable[[Member, VoteReply], frozenset[int]] = lambda s, m: s.votes | {m.src}
+    voters: Callable[[Member, VoteReply], tuple[int, ...]] = lambda s, m: with_vote(s, m.src)
     wins: Callable[[int, int], bool] = lambda votes, members: votes >= majority(members)
     opening: Callable[[Member], Log] = lambda s: (s.term,)
     requested: Callable[[Member], Log] = lambda s: (*s.log, s.term)
@@ -61,7 +62,7 @@ class Rules:
     commit_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
     may_read: Callable[[Member], bool] = lambda s: s.log[s.commit - 1 : s.commit] == (s.term,)
     asked_round: Callable[[Member], int] = lambda s: s.read.round if s.read else 0
-    read_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
+    read_quorum: Callable[[Member, int], bool] = lambda s, have: have >= majority(len(s.next))
     accepts_request: Callable[[Member], bool] = lambda s: s.role is Role.LEADER
     saved: Callable[[Member], Disk] = lambda s: Disk(s.term, s.vote, s.log, s.snap)
     survives: Callable[[Disk], Disk] = lambda disk: disk

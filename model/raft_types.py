@@ -40,7 +40,7 @@ class Read(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member's state. `pending`: replies that wait for the disk."""
+    """One member's state. `votes`: who voted for it. `pending`: replies that wait for the disk."""
 
     me: int
     term: int
@@ -49,7 +49,7 @@ class Member(NamedTuple):
     log: Log
     snap: int
     commit: int
-    votes: frozenset[int]
+    votes: tuple[int, ...]
     next: tuple[int, ...]
     match: tuple[int, ...]
     fresh: bool
@@ -188,6 +188,11 @@ def term_at(log: Log, index: int) -> int:
 
 def last_term(log: Log) -> int:
     return log[-1] if log else 0
+
+
+def with_vote(s: Member, voter: int) -> tuple[int, ...]:
+    """Who voted, in order, each once."""
+    return tuple(sorted({*s.votes, voter}))
 
 
 def majority(members: int) -> int:

@@ -5,9 +5,11 @@ shows it. docs/findings.md tells them one by one. `source` names the sentence: S
 tutorial of HA stream tables, D, W and V are rules of semantics §4 and §6, H of model-notes §4.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from .actor import Model
+from .actor import Model, Network
 from .storage_group import storage
 from .storage_rules import (
     Definitions,
@@ -32,9 +34,12 @@ class StorageMutant:
     options: Options
     breaks: str
 
-    def model(self) -> Model:
-        """The member with the mistake in it."""
-        return storage(self.options)
+    def model(
+        self, bounds: Mapping[str, Any] | None = None, network: Network | None = None
+    ) -> Model:
+        """The member with the mistake in it; `bounds` go before its own. It has no network."""
+        assert network is None
+        return storage(replace(self.options, **(bounds or {})))
 
 
 STORAGE_MUTANTS: dict[str, StorageMutant] = {

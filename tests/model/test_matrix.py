@@ -1,5 +1,6 @@
 """Every promise is broken by some mistake when it is checked alone; the table says so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def test_a_row_ends_with_what_a_mistake_does_not_break() -> None:
 
 def test_the_table_tells_apart_broken_not_broken_and_not_decided() -> None:
     entry = MODELS["raft"]
-    few = Entry("raft", "a group", entry.bounds, entry.build, {"x": RAFT_MUTANTS["vote-twice"]})
+    few = replace(entry, mutants={"x": RAFT_MUTANTS["vote-twice"]})
     first = RAFT_MUTANTS["vote-twice"]
     names = tuple(p.name for p in matrix.promises(first.model()))
     rows = [
@@ -73,7 +74,7 @@ def test_the_table_tells_apart_broken_not_broken_and_not_decided() -> None:
 def test_the_command_writes_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = MODELS["raft"]
     few = {"next-stays": RAFT_MUTANTS["next-stays"]}
-    small = Entry("raft", "a group", entry.bounds, entry.build, few)
+    small = replace(entry, mutants=few)
     monkeypatch.setattr(matrix, "MODELS", {"raft": small})
     result = CliRunner().invoke(matrix.main, [str(tmp_path / "m.md")])
     assert result.exit_code == 0

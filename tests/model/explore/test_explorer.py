@@ -69,7 +69,8 @@ def test_it_finds_the_same_orbits(model: Model) -> None:
 RAFTS = [
     (Options(terms=2, entries=0), 0),
     (Options(members=2, terms=2, entries=1), 1),
-    (Options(members=2, terms=3, entries=0, prevote=True), 0),
+    (Options(members=2, terms=3, entries=0), 0),
+    (Options(members=2, terms=2, entries=1, prevote=True), 0),
     (Options(members=2, terms=2, entries=1, quorum=True), 0),
     (Options(members=2, terms=2, entries=1, reads=1), 0),
     (Options(members=2, terms=2, entries=0, sync=True), 1),
