@@ -11,7 +11,7 @@ from .prose import shortened, value_text
 
 UNDOES: dict[str, frozenset[str]] = {
     "heal": frozenset({"partition", "delay", "rate", "messages"}),
-    "restart": frozenset({"kill", "power-cut"}),
+    "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),
     "mend": frozenset({"disk"}),
     "set-clock": frozenset({"clock"}),

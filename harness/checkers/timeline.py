@@ -9,12 +9,12 @@ from ..op import HARNESS, NEMESIS, Op, OpType
 
 UNDOES: dict[str, frozenset[str]] = {
     "heal": frozenset({"partition", "delay", "rate", "messages"}),
-    "restart": frozenset({"kill", "power-cut"}),
+    "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),
     "mend": frozenset({"disk"}),
     "set-clock": frozenset({"clock"}),
 }
-"""Which faults each repairing act takes back."""
+"""Which faults each repairing act takes back. A process that is started is not stopped any more."""
 
 DISRUPTIVE = frozenset[str]().union(*UNDOES.values())
 

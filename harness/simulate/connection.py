@@ -35,6 +35,8 @@ class End:
         self._ended = ended
         self._batch: list[bytes] = []
         self._batch_bytes = 0
+        self._early: list[bytes | str] = []
+        """What came before the handshake was over: a link that heals lets it overtake."""
 
     @property
     def peer(self) -> str:
@@ -45,6 +47,9 @@ class End:
         self.is_open = True
         self.handler = handler
         handler.opened(self)
+        early, self._early = self._early, []
+        if early and not self.is_closed:
+            self.take(early)
 
     def write(self, data: bytes) -> None:
         if self.is_closed:
@@ -98,6 +103,9 @@ class End:
 
     def take(self, landed: list[bytes | str]) -> None:
         """Bytes, and perhaps the end; runs in the process."""
+        if not self.is_open:
+            self._early += landed
+            return
         last = landed[-1]
         data = [item for item in landed if not isinstance(item, str)]
         if data:

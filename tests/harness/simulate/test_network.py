@@ -644,3 +644,21 @@ def timeline(seed: str) -> list[int]:
 def test_the_same_seed_gives_the_same_moments_and_another_one_gives_others() -> None:
     assert timeline("7") == timeline("7")
     assert timeline("7") != timeline("8")
+
+
+def test_what_overtakes_the_handshake_when_a_slow_link_heals_waits_for_it() -> None:
+    async def work(two: Two) -> list[str]:
+        slow = LinkState(delay_s=0.3)
+        two.net.set_links({("n2", "n1"): slow})
+        await two.network("n2").listen("host2", PORT, two.accept, reuse_port=False)
+        dialling = asyncio.ensure_future(two.dial())
+        await asyncio.sleep(0.1)
+        two.answers.write(b"hello")
+        await asyncio.sleep(0.01)
+        two.net.set_links(HEALED)
+        two.processes["n2"].call(two.answers.close)
+        await dialling
+        await asyncio.sleep(1)
+        return two.near.heard
+
+    assert run(work) == ["opened", "received 5", "closed"]
