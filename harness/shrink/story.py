@@ -131,7 +131,8 @@ def _spelled(value: Any) -> str:
             said = {key: part for key, part in value.items() if part not in (False, None)}
             return ", ".join(f"{key} {_spelled(part)}" for key, part in said.items())
         case list():
-            return " | ".join(_spelled(part) for part in value)
+            sign = " | " if any(isinstance(part, list) for part in value) else ", "
+            return sign.join(_spelled(part) for part in value)
         case None:
             return ""
         case _:

@@ -195,7 +195,7 @@ def test_an_operation_is_told_with_what_came_of_it(
         (
             {"kind": "partition", "target": [["n1"], ["n2", "n3"]]},
             ["n1"],
-            "n1 is cut off (partition: n1 | n2 | n3).",
+            "n1 is cut off (partition: n1 | n2, n3).",
         ),
         (
             {"kind": "disk", "target": "all", "disk": {"slow": 20.0, "full": False}},
