@@ -116,7 +116,8 @@ def _less(search: "_Search") -> None:
         witness = outcome.witness(search.promises)
         search.adopt(scripts(search.best.data, outcome.history, witness))
     # What happens surely needs fewer operations to be seen, and short runs are quick.
-    for move in (surer, less_idle):
+    quick: tuple[Move, ...] = (surer, less_idle)
+    for move in quick:
         search.as_long_as_it_works(move)
     _fewer(search, lambda data: len(data.get("faults", [])), _without_faults)
     _fewer(search, lambda data: len(data["workload"].get("ops") or ()), _without_operations)
