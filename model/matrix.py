@@ -17,7 +17,7 @@ from .models import MODELS, Entry, Mutant
 from .only import only
 
 STATES = 1_000_000
-"""Orbits that are explored in search of a promise that is not broken yet."""
+"""Orbits that are explored in search of more promises that a mistake breaks."""
 
 
 @dataclass
@@ -38,16 +38,17 @@ def row(mutant: Mutant, *, names: Iterable[str] | None = None, states: int = STA
     """Every promise (or those of `names`) that a mutant breaks when it is checked alone.
 
     Promises are dropped as they break, the earliest first. That is the same: until something
-    breaks, the others' presence changes nothing.
+    breaks, the others' presence changes nothing. The first is looked for until it is found, however
+    many states that takes; `states` limits the search for others.
     """
     model = mutant.model()
     every = tuple(p.name for p in promises(model))
     found = Row(mutant, every)
     left = [name for name in every if names is None or name in set(names)]
     while left:
-        result = explore(
-            only(model, tuple(left)), symmetry=bool(model.symmetric), limits=Limits(states=states)
-        )
+        limits = Limits(states=None if mutant.breaks in left else states)
+        asked = only(model, tuple(left))
+        result = explore(asked, symmetry=bool(model.symmetric), limits=limits)
         found.depth, found.complete = result.depth, result.complete
         if result.violation is not None:
             name, steps = result.violation.property, len(result.violation.path)
