@@ -26,6 +26,8 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/harness.py
 
 nightly: test
+	$(BIN)/python -m delphic.model.golden --check
+	$(BIN)/python bench/explore.py --large
 	$(BIN)/python bench/campaign.py --seeds 100
 
 # Exact versions of everything, with hashes; run after changing pyproject.toml.
