@@ -189,7 +189,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         process.is_buried = True
         for _ in range(BURIAL_ROUNDS):
             pending = list(process.pending())
-            if not pending:
+            if not (pending or process.queue):
                 break
             for task in pending:
                 task.cancel()

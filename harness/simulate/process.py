@@ -1,5 +1,6 @@
 """A simulated process: what runs in it, whether it runs, and every effect that it has."""
 
+import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
@@ -51,6 +52,10 @@ class Handle:
     def when(self) -> float:
         """Seconds, as `loop.time()` counts them."""
         return self.when_ns / 1e9
+
+
+def _owner(callback: Callable[..., object] | None) -> object:
+    return getattr(callback, "__self__", None)
 
 
 class Process:
@@ -116,7 +121,9 @@ class Process:
         if not self.is_alive:
             return
         self.is_alive = False
-        self.queue.clear()
+        # Steps of its coroutines are kept for their burial: one that never began could not end.
+        steps = (h for h in self.queue if isinstance(_owner(h.callback), asyncio.Task))
+        self.queue = deque(steps)
         ends, self._ends = self._ends, []
         for end in ends:
             end()

@@ -145,7 +145,7 @@ class World:
             if host.process is not None:
                 self.net.power_lost(host.process)
                 host.process.kill()
-            host.disk.power_cut(Random(f"{self._seed}/{name}/{host.starts}/power"))
+            host.disk.power_cut(Random(f"{self._seed}/{name}/{self.loop.now_ns}/power"))
 
     def pause(self, name: str) -> None:
         process = self.hosts[name].process

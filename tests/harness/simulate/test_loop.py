@@ -120,6 +120,24 @@ def test_the_dead_are_unwound_without_any_effect() -> None:
     assert run(work) == (["unwound"], 0)
 
 
+def test_a_coroutine_that_never_began_is_buried_with_the_others() -> None:
+    async def work(loop: SimLoop) -> list[object]:
+        one = process(loop, "n1")
+
+        async def program() -> None:
+            await asyncio.sleep(100)
+
+        async def parent() -> None:
+            loop.create_task(program())
+            one.kill()
+
+        one.call(lambda: loop.create_task(parent()))
+        await asyncio.sleep(1)
+        return list(one.pending())
+
+    assert run(work) == []
+
+
 @pytest.mark.parametrize(("happens", "told"), [(False, ["a"]), (True, ["a", "b"])])
 def test_a_crash_point_is_before_or_after_an_effect(happens: bool, told: list[str]) -> None:
     async def work(loop: SimLoop) -> list[str]:
