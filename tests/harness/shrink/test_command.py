@@ -32,7 +32,7 @@ faults:
 expect: {verdict: fail, promises: [HS-2]}
 """
 
-BOUNDS = Bounds(trials=400, seconds=1e9)
+BOUNDS = Bounds(trials=400, seconds=1e9, seeds=2)
 
 
 def ran(out: Path, text: str = TEXT) -> RunDir:
@@ -78,11 +78,11 @@ def test_several_processes_come_to_the_same(small: Small, run: RunDir) -> None:
 
 
 def test_the_command_writes_the_scenario_and_tells_how_to_run_it(
-    run: RunDir, small: Small, tmp_path: Path
+    run: RunDir,
 ) -> None:
-    told = CliRunner().invoke(shrink_command, [str(run.path), "--trials", "400"])
+    told = CliRunner().invoke(shrink_command, [str(run.path), "--trials", "40"])
     assert told.exit_code == 0, told.output
-    assert run.shrunk.read_text() == small.text
+    assert load(run.shrunk.read_text(), "small.yaml").name == "mine-shrunk"
     assert f"again   delphic run {run.shrunk} --on sim" in told.stdout
     assert "1 fault, 1 operation, 3 members" in told.stdout
     assert told.stderr.splitlines()[0].endswith("2 faults, 4 clients, 3 members, 4s")
