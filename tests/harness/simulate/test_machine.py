@@ -15,19 +15,29 @@ from delphic.harness.systems import SYSTEMS
 from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.harness.targets.sim import SimCluster
 from delphic.harness.targets.target import ProcessState
-from hypothesis import HealthCheck, settings
+from delphic.harness.triggers import leader_of
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 TABLE = "readings"
 PATIENCE_S = 2.0
 MEMBERS = ("n1", "n2", "n3")
 
-members = st.sampled_from(MEMBERS)
+LEADER = "the leader"
+
+members = st.sampled_from((*MEMBERS, LEADER, LEADER, LEADER))
 
 
 class SimulatedGroup(RuleBasedStateMachine):
-    """Three members. Promises HS-2, HS-3, HS-4 and HS-23, as one client at a time sees them."""
+    """Three members. Promises HS-2, HS-3 and HS-4, as one client at a time sees them."""
+
+    bugs: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -37,14 +47,23 @@ class SimulatedGroup(RuleBasedStateMachine):
 
     @initialize(seed=st.integers(0, 2**32))
     def start(self, seed: int) -> None:
-        self.cluster = SimCluster(Setup(MEMBERS), SYSTEMS["hastream"], seed)
+        self.cluster = SimCluster(self.setup(), SYSTEMS["hastream"], seed)
         self.watching = self.cluster.world.watched()
         self.watching.__enter__()
         self.run(self.cluster.up())
         assert self.insist("create", None).type is OpType.OK
 
+    def setup(self) -> Setup:
+        return Setup(MEMBERS, bugs=dict.fromkeys(MEMBERS, self.bugs) if self.bugs else {})
+
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.cluster.world.loop.run_until_complete(work)
+
+    def meant(self, alias: str) -> str:
+        """Who that is now."""
+        if alias != LEADER:
+            return alias
+        return leader_of(self.cluster.states()[-1]) or MEMBERS[0]
 
     def ask(self, alias: str, f: str, value: Any) -> Answer:
         async def asking() -> Answer:
@@ -73,13 +92,13 @@ class SimulatedGroup(RuleBasedStateMachine):
     def append(self, alias: str, rows: int) -> None:
         ids = list(range(self.next_id, self.next_id + rows))
         self.next_id += rows
-        answer = self.ask(alias, "append", ids)
+        answer = self.ask(self.meant(alias), "append", ids)
         if answer.type is OpType.OK:
             self.acknowledged |= {row: answer.value + at for at, row in enumerate(ids)}
 
     @rule(alias=members)
     def read(self, alias: str) -> None:
-        answer = self.ask(alias, "read", [0, None])
+        answer = self.ask(self.meant(alias), "read", [0, None])
         if answer.type is OpType.OK:
             self.compare(answer.value)
 
@@ -90,7 +109,7 @@ class SimulatedGroup(RuleBasedStateMachine):
 
     @rule(alias=members)
     def cut_off(self, alias: str) -> None:
-        self.run(self.cluster.set_links(cut(isolate([alias], MEMBERS))))
+        self.run(self.cluster.set_links(cut(isolate([self.meant(alias)], MEMBERS))))
 
     @rule()
     def heal(self) -> None:
@@ -98,14 +117,15 @@ class SimulatedGroup(RuleBasedStateMachine):
 
     @rule(alias=members)
     def kill(self, alias: str) -> None:
+        alias = self.meant(alias)
         if self.cluster.process_state(alias) is not ProcessState.DEAD:
             self.run(self.cluster.set_process(alias, ProcessState.DEAD))
 
     @rule(aliases=st.sets(members, min_size=1))
     def cut_power(self, aliases: set[str]) -> None:
-        self.run(self.cluster.cut_power(sorted(aliases)))
+        self.run(self.cluster.cut_power(sorted({self.meant(alias) for alias in aliases})))
 
-    @rule(alias=members)
+    @rule(alias=st.sampled_from(MEMBERS))
     def restart(self, alias: str) -> None:
         self.run(self.cluster.set_process(alias, ProcessState.RUNNING))
 
@@ -128,12 +148,25 @@ class SimulatedGroup(RuleBasedStateMachine):
             self.watching.__exit__(None, None, None)
 
 
-SimulatedGroup.TestCase.settings = settings(
-    max_examples=40,
+SETTINGS = settings(
+    max_examples=60,
     stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
 
+SimulatedGroup.TestCase.settings = SETTINGS
 TestSimulatedGroup = pytest.mark.slow(SimulatedGroup.TestCase)
+
+
+@pytest.mark.slow
+def test_the_machine_finds_a_seeded_bug() -> None:
+    """Without shrinking: that is hypothesis's own business, and takes its time."""
+
+    class Buggy(SimulatedGroup):
+        bugs = ("ack-before-quorum",)
+
+    found = settings(SETTINGS, max_examples=300, phases=[Phase.generate])
+    with pytest.raises(AssertionError, match="row|does not serve"):
+        run_state_machine_as_test(Buggy, settings=found)
