@@ -24,11 +24,14 @@ format: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/harness.py
+	$(BIN)/python bench/simulate.py
 
 nightly: test
 	$(BIN)/python -m delphic.model.golden --check
 	$(BIN)/python bench/explore.py --large
 	$(BIN)/python bench/campaign.py --seeds 100
+	$(BIN)/delphic simulate handful --seeds 1 --crash-points --keep-going
+	$(BIN)/delphic simulate chaos --seeds 1..10000 --keep-going
 
 # Exact versions of everything, with hashes; run after changing pyproject.toml.
 lock: $(VENV)/ready

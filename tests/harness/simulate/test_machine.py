@@ -168,5 +168,5 @@ def test_the_machine_finds_a_seeded_bug() -> None:
         bugs = ("ack-before-quorum",)
 
     found = settings(SETTINGS, max_examples=300, phases=[Phase.generate])
-    with pytest.raises(AssertionError, match="row|does not serve"):
+    with pytest.raises(AssertionError, match=r"row|does not serve"):
         run_state_machine_as_test(Buggy, settings=found)
