@@ -25,7 +25,7 @@ from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.verdict import Validity
 from delphic.impl.bugs import BUGS
 
-STARTS = 9
+STARTS = 5
 SEEDS_MAX = 200
 """A bug that so many seeds do not show counts as not found from that start."""
 
@@ -83,26 +83,35 @@ def search(job: Job, start: int) -> Found:
     """Try one seed after another."""
     began, virtual_s = time.process_time(), 0.0
     for seed in range(start, start + SEEDS_MAX):
-        gc.disable()
-        found = simulate_plan(job.plan(Case(seed)))
-        gc.enable()
+        taken_s, caught = world(job, seed)
         gc.collect()
-        virtual_s += found.ending.duration_s
-        if found.verdict.as_expected:
-            hoped = set(job.plan(Case(seed)).expect.promises)
-            caught = tuple(
-                (one.checker, ", ".join(one.promises), one.sentence)
-                for one in found.verdict.verdicts
-                if one.validity is Validity.FAIL and hoped.intersection(one.promises)
-            )
+        virtual_s += taken_s
+        if caught:
             cpu_s = time.process_time() - began
             return Found(start, seed, seed - start + 1, cpu_s, virtual_s, caught)
     return Found(start, None, SEEDS_MAX, time.process_time() - began, virtual_s, ())
 
 
+def world(job: Job, seed: int) -> tuple[float, tuple[tuple[str, str, str], ...]]:
+    """How long one world lasted, and who caught the bug there."""
+    plan = job.plan(Case(seed))
+    gc.disable()
+    found = simulate_plan(plan)
+    gc.enable()
+    hoped = set(plan.expect.promises)
+    caught = (
+        (one.checker, ", ".join(one.promises), one.sentence)
+        for one in found.verdict.verdicts
+        if one.validity is Validity.FAIL and hoped.intersection(one.promises)
+    )
+    return found.ending.duration_s, tuple(caught) if found.verdict.as_expected else ()
+
+
 def measure(names: Sequence[str], jobs: int) -> Iterator[dict[str, Any]]:
     """Every bug from every start."""
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    with ProcessPoolExecutor(
+        jobs, mp_context=get_context("forkserver"), max_tasks_per_child=1
+    ) as pool:
         begun = {
             name: [
                 pool.submit(search, job_of(f"bug-{name}"), 1 + at * SEEDS_MAX)
