@@ -133,7 +133,8 @@ def differences(name: str, now: Mapping[str, Any], then: Mapping[str, Any]) -> I
 def main(check: bool, workers: int) -> None:
     """Count every case; write golden.json, or compare with it."""
     then = recorded() if check else {}
-    rows, changed = {}, []
+    rows: dict[str, dict[str, Any]] = {}
+    changed: list[str] = []
     for case in CASES:
         rows[case.name] = counted(case, workers)
         click.echo(f"{case.name}: {rows[case.name]['states']:,} states", err=True)

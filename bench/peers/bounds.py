@@ -25,6 +25,7 @@ BOUNDS = (
     Bound("noop", 2, 0, 0, 12_125),
     Bound("entry", 2, 1, 0, 357_149),
     Bound("crash", 2, 1, 1, 1_398_197, left_out=("tlc",)),
+    Bound("crashes", 2, 1, 2, 2_855_537, left_out=("tlc",)),
     Bound("entries", 2, 2, 0, 7_592_045, never=("tlc",)),
     Bound("entries-crash", 2, 2, 1, 38_770_613, never=("tlc",), usual=False),
 )
