@@ -225,7 +225,6 @@ def _cut(data: Any, place: moments.Place) -> Any:
 
 MOVES: tuple[Move, ...] = (
     surer,
-    moments.less_idle,
     undone_by_for,
     fewer_members,
     fewer_clients,
@@ -236,6 +235,7 @@ MOVES: tuple[Move, ...] = (
 """All that leaves less, but for faults, operations and chance written out."""
 
 TIMES: tuple[Move, ...] = (
+    moments.less_idle,
     moments.evenly,
     moments.on_a_grid,
     moments.earlier,

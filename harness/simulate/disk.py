@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from greenlet import getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..targets.faults import DiskState
 from .inode import Inode
@@ -253,6 +253,7 @@ class SimWorker:
         self._greenlet: greenlet | None = None
         self._error: OSError | None = None
         self._idle: list[asyncio.Future[None]] = []
+        process.at_end(self._abandon)
 
     def submit(self, job: Job, done: Done) -> None:
         self._jobs.append((job, done))
@@ -280,6 +281,13 @@ class SimWorker:
         took_ns = int(self._process.chance.uniform(*SYNC_NS) * self._disk.state.slow)
         self._process.call_after(took_ns, self._go_on)
         getcurrent().parent.switch()
+
+    def _abandon(self) -> None:
+        """The process is dead: a job in the middle of a sync ends there, or it would never go."""
+        job, here = self._greenlet, getcurrent()
+        if job is not None and job is not here and not job.dead:
+            job.parent = here
+            job.throw(GreenletExit)
 
     def _work(self) -> None:
         self._error = None

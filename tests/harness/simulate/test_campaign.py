@@ -1,9 +1,11 @@
 """Many worlds of one scenario: outcomes, groups, crash points, and the seed decides it all."""
 
+import gc
 import json
 import os
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from delphic.harness.simulate.campaign import (
     crash_cases,
     try_case,
 )
+from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.verdict import Validity
 
 TINY = """
@@ -130,6 +133,23 @@ def test_a_power_cut_at_some_effect_shows_what_was_acknowledged_too_early(
     found = campaign(job, leaders[170:210], keep_going=True)
     assert bool(found.failed) is is_seen
     assert {one.validity for one in found.tried} <= {Validity.PASS, Validity.FAIL}
+
+
+@pytest.mark.slow
+def test_nothing_is_left_of_a_world_that_is_over() -> None:
+    """Members die in the middle of syncs: a suspended job would keep the whole world alive."""
+    faults = """
+faults:
+  - {at: 200ms, disk: {node: all, is: slow, factor: 100}}
+  - {at: 520ms, power-cut: all, for: 100ms}
+  - {at: 810ms, kill: all, for: 100ms}
+"""
+    job = Job(TINY.replace("BUG", "") + faults, "tiny.yaml", "tiny.yaml")
+    worlds = [
+        weakref.ref(simulate_plan(job.plan(Case(seed))).cluster.world.loop) for seed in range(5)
+    ]
+    gc.collect()
+    assert [world() for world in worlds] == [None] * 5
 
 
 def test_a_bug_of_ours_is_an_outcome_that_says_where() -> None:
