@@ -1,0 +1,111 @@
+"""The write-ahead log on a simulated disk: whatever power cuts do, promises HS-2 and HS-9 hold."""
+
+import asyncio
+from dataclasses import dataclass, field
+from random import Random
+
+import pytest
+from delphic.harness.simulate.disk import SimDisk, SimWorker
+from delphic.harness.simulate.loop import SimLoop
+from delphic.harness.simulate.process import Process
+from delphic.impl.raft.messages import Entry, HardState
+from delphic.impl.raft.wal import Wal
+
+FOLDER = "/node/log"
+SEGMENT_BYTES = 2000
+LIVES = 4
+SYNC_MAX_S = 0.0035
+"""Longer than a file and its folder take to sync."""
+
+State = tuple[HardState, tuple[Entry, ...]]
+
+
+@dataclass(slots=True)
+class Told:
+    """Every state that the log was in, in order of writing, and which of them was durable."""
+
+    states: list[State] = field(default_factory=lambda: [(HardState(), ())])
+    durable: int = 0
+    cut_in_sync: int = 0
+    torn: int = 0
+
+    def recovered(self, state: State) -> None:
+        """Go on from what a recovery found, which must be no older than what was durable."""
+        possible = self.states[self.durable :]
+        assert state in possible, "a recovery found what was never written, or lost what was synced"
+        self.states = [state]
+        self.durable = 0
+
+
+def write(wal: Wal, told: Told, chance: Random) -> None:
+    """Save something that Raft may; each record is a state that a power cut may leave."""
+    hard_state, entries = told.states[-1]
+    new_state = None
+    if chance.random() < 0.3:
+        hard_state = new_state = HardState(hard_state.term + 1, chance.choice([None, "n1", "n2"]))
+        told.states.append((hard_state, entries))
+    truncate_from = None
+    if entries and chance.random() < 0.2:
+        truncate_from = chance.randint(1, len(entries))
+        entries = entries[: truncate_from - 1]
+        told.states.append((hard_state, entries))
+    first, added = len(entries) + 1, []
+    for _ in range(chance.randint(0 if new_state or truncate_from else 1, 3)):
+        payload = chance.randbytes(chance.choice([1, 30, 600, 1500]))
+        added.append(Entry(hard_state.term, 1, payload))
+        entries = (*entries, added[-1])
+        told.states.append((hard_state, entries))
+    wal.save(new_state, truncate_from, first, added)
+
+
+async def live(disk: SimDisk, process: Process, told: Told, chance: Random) -> None:
+    """Recover, then write and sync as the persister does, until somewhere in it the life ends."""
+    found = Wal.recover(disk.handle(process), FOLDER, 2, segment_bytes=SEGMENT_BYTES)
+    told.torn += found.cut is not None
+    told.recovered((found.hard_state, tuple(found.entries)))
+    worker = SimWorker(process, disk)
+    for _ in range(chance.randint(0, 8)):
+        write(found.wal, told, chance)
+        if chance.random() < 0.7:
+            await sync(found.wal, worker, told)
+    if chance.random() < 0.5:
+        write(found.wal, told, chance)
+        begun = len(told.states) - 1
+        worker.submit(found.wal.sync, lambda error: setattr(told, "durable", begun))
+        await asyncio.sleep(chance.uniform(0.0, SYNC_MAX_S))
+        told.cut_in_sync += told.durable != begun
+
+
+async def sync(wal: Wal, worker: SimWorker, told: Told) -> None:
+    ended: list[OSError | None] = []
+    worker.submit(wal.sync, ended.append)
+    await worker.close()
+    assert ended == [None]
+    told.durable = len(told.states) - 1
+
+
+@pytest.mark.slow
+def test_a_log_that_loses_power_at_any_moment_is_what_was_synced_or_a_later_state() -> None:
+    """Terms, votes, truncations and entries; over segments, and in the middle of a sync."""
+    torn = cut_in_sync = segments = 0
+    for seed in range(400):
+        chance, disk, told = Random(f"wal {seed}"), SimDisk(), Told()
+        loop = SimLoop(str(seed))
+
+        async def lives(
+            loop: SimLoop = loop, disk: SimDisk = disk, told: Told = told, chance: Random = chance
+        ) -> None:
+            for life in range(1, LIVES + 1):
+                process = Process(loop, "n1", life, "1")
+                await live(disk, process, told, chance)
+                process.kill()
+                if chance.random() < 0.8:
+                    disk.power_cut(chance)
+
+        loop.run_until_complete(lives())
+        torn, cut_in_sync = torn + told.torn, cut_in_sync + told.cut_in_sync
+        segments = max(segments, len(disk.tree()))
+    # The test says something only where all of this happens.
+    assert torn > 50
+    assert cut_in_sync > 100
+    assert segments > 3
