@@ -8,7 +8,7 @@ import pytest
 from delphic.harness.simulate.disk import SimDisk, SimWorker
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
-from delphic.impl.raft.messages import Entry, HardState
+from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.wal import Wal
 
 FOLDER = "/node/log"
@@ -52,7 +52,7 @@ def write(wal: Wal, told: Told, chance: Random) -> None:
     first, added = len(entries) + 1, []
     for _ in range(chance.randint(0 if new_state or truncate_from else 1, 3)):
         payload = chance.randbytes(chance.choice([1, 30, 600, 1500]))
-        added.append(Entry(hard_state.term, 1, payload))
+        added.append(Entry(hard_state.term, Kind.APPEND, payload))
         entries = (*entries, added[-1])
         told.states.append((hard_state, entries))
     wal.save(new_state, truncate_from, first, added)
