@@ -310,7 +310,8 @@ class Core:
 
     def _on_append_request(self, m: AppendRequest) -> None:
         if m.term < self.term:
-            self._refuse_append(m, hint=self.log.last_index)
+            # Nothing but the term: the sender leads no more, or anew, with rounds of its own.
+            self._refuse_append(m, 0, 0)
             return
         if self.leading is not None:
             # Two leaders in one term: somebody voted twice, and neither can tell who is right.
@@ -322,7 +323,7 @@ class Core:
         log = self.log
         if not log.holds(m.prev_index, m.prev_term):
             assert m.prev_index > log.commit, "a leader contradicts what is committed"
-            self._refuse_append(m, hint=log.may_agree_until(m.prev_index, m.prev_term))
+            self._refuse_append(m, log.may_agree_until(m.prev_index, m.prev_term), m.round)
             return
         if TRUNCATES_APPLIED in self.bugs:
             log.commit_to(max(log.commit, min(m.commit, log.last_index)))
@@ -338,10 +339,9 @@ class Core:
         at_once = known or FOLLOWER_ACK_BEFORE_FSYNC in self.bugs
         (self._ready.messages if at_once else self._ready.after_persist).append(answer)
 
-    def _refuse_append(self, m: AppendRequest, *, hint: int) -> None:
-        self._ready.after_persist.append(
-            AppendResponse(self.member, m.src, self.term, False, 0, hint, m.round)
-        )
+    def _refuse_append(self, m: AppendRequest, hint: int, asked: int) -> None:
+        answer = AppendResponse(self.member, m.src, self.term, False, 0, hint, asked)
+        self._ready.after_persist.append(answer)
 
     def _take(self, first: int, entries: tuple[Entry, ...]) -> None:
         """Add what is missing; only a real conflict removes entries, never a committed one."""

@@ -222,7 +222,7 @@ def test_an_append_request_of_an_older_term_is_refused_with_the_newer_term() -> 
     """Figure 2, AppendEntries 1; that its leader learns that it is deposed."""
     core = follower((1, 3), term=5)
     ready = append(core, (2, 3), (3,), term=4)
-    assert answer(ready) == AppendResponse("a", "b", 5, False, 0, 2, 0)
+    assert answer(ready) == AppendResponse("a", "b", 5, False, 0, 0, 0)
     assert (core.leader, ready.arm, terms_of(core)) == (None, frozenset(), [1, 3])
 
 
@@ -763,6 +763,30 @@ def test_answers_to_older_requests_confirm_no_read() -> None:
     assert accept(core, "b", 1, round=0).reads == []
     assert accept(core, "b", 1, round=0).reads == []
     assert refuse(core, "c", hint=0, round=1).reads == [(1, 1)], "a refusal answers, too"
+
+
+def test_an_answer_to_an_older_leadership_confirms_no_read() -> None:
+    """Thesis §6.4. Rounds are counted anew in every term, so that a refusal of a request of an
+    older term must not repeat the round of that term: it would confirm reads that are yet to come.
+    """
+    a = steady_leader()
+    for token in range(1, 4):
+        read(a, token)
+        late = requests(fire(a, Timer.HEARTBEAT), "b")[0]
+        accept(a, "c", 1, round=token)
+    assert late.round == 3
+    b = Core.recover("b", THREE, HardState(2, "a"), entries_of((1,)))
+    (refusal,) = b.step(Received(late)).after_persist
+    for _ in range(2):
+        fire(a, Timer.QUORUM)
+    fire(a, Timer.ELECTION)
+    a.step(Received(VoteResponse("c", "a", 2, True, True)))
+    vote(a, "c")
+    a.step(Persisted(2, 2))
+    accept(a, "c", 2)
+    assert (a.role, a.term, a.commit) == (Role.LEADER, 2, 2)
+    a.step(Received(refusal))
+    assert read(a, 4).reads == [], "nobody was asked yet"
 
 
 def test_a_late_answer_does_not_take_back_a_newer_one() -> None:
