@@ -125,12 +125,14 @@ class GroupTrace:
         if ready.entries:
             numbered = enumerate(ready.entries, start=ready.first_index)
             persist["entries"] = [entry_digest(index, entry) for index, entry in numbered]
+        answered = {"answered": ready.reads} if ready.reads else {}
         return self._write(
             event_fields(event, uid) | dict(also),
             out=[self._sent(message) for message in out],
             held=[self._sent(message) for message in held],
             persist=persist,
             synced=not (persist or held),
+            **answered,
         )
 
     def durable(self, through: int, released: Sent) -> int:
