@@ -20,8 +20,10 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Crash,
     Disk,
     Event,
+    Fsync,
     Heartbeat,
     Log,
     Member,
@@ -33,6 +35,7 @@ from .raft_types import (
     Read,
     Replicate,
     Role,
+    Send,
     Snapshot,
     Vote,
     VoteReply,
@@ -93,6 +96,8 @@ class RaftMember:
                 return self._fsync(state)
             case Own.CHECKPOINT:
                 return self._checkpoint(state)
+            case Send() | Fsync() | Crash():
+                return None  # Events of members as they are built.
 
     # Elections (§5.2, §9.6).
 
@@ -118,7 +123,7 @@ class RaftMember:
         n = self.options.members
         s = s._replace(
             role=Role.LEADER, votes=(), next=(len(s.log) + 1,) * n, match=(0,) * n,
-            heard=frozenset(), read=None, fresh=False,
+            heard=frozenset(), rounds=self.rules.rounds_at_first(s), read=None, fresh=False,
         )  # fmt: skip
         opened = s._replace(log=s.log + self.rules.opening(s))
         return self._out(opened, (), (("elected", s.me, s.term, s.log),))
@@ -133,10 +138,10 @@ class RaftMember:
         )  # fmt: skip
 
     def _on_prevote(self, s: Member, m: PreVote) -> Step | None:
-        if s.fresh or s.role is Role.LEADER:
+        if (s.fresh or s.role is Role.LEADER) and not self.rules.answers_leased(s, m):
             return None
         granted = m.term > s.term and self.rules.up_to_date(s.log, m.last_term, m.last_index)
-        return Step(s, (PreVoteReply(s.me, m.src, m.term if granted else s.term, granted),))
+        return self._reply(s, PreVoteReply(s.me, m.src, m.term if granted else s.term, granted))
 
     def _on_prevote_reply(self, s: Member, m: PreVoteReply) -> Step | None:
         if s.role is not Role.PRECANDIDATE or not m.granted or m.term != s.term + 1:
@@ -168,10 +173,13 @@ class RaftMember:
     # Replication (§5.3, §5.4).
 
     def _request(self, s: Member) -> Step | None:
-        requests = len(s.log) - len(set(s.log))
-        if not self.rules.accepts_request(s) or requests >= self.options.entries:
+        if not self.rules.accepts_request(s) or not self._has_room(s):
             return None
         return self._out(s._replace(log=self.rules.requested(s)), ())
+
+    def _has_room(self, s: Member) -> bool:
+        """A bound of the exploration: so many requests are in the log at once."""
+        return len(s.log) - len(set(s.log)) < self.options.entries
 
     def _replicate(self, s: Member, peer: int) -> Step | None:
         if s.role is not Role.LEADER or not self.rules.replicates(s, peer):
@@ -187,19 +195,19 @@ class RaftMember:
         return self._send(s, peer, s.match[peer], ())
 
     def _send(self, s: Member, peer: int, prev: int, entries: Log) -> Step:
-        commit = min(s.commit, prev + len(entries))
+        commit = self.rules.told(s, prev + len(entries))
         round_ = self.rules.asked_round(s)
         message = Append(s.me, peer, s.term, prev, term_at(s.log, prev), entries, commit, round_)
         return Step(s, (message,))
 
     def _on_append(self, s: Member, m: Append) -> Step | None:
         if self.rules.is_stale(s, m.term):
-            return Step(s, (AppendReply(s.me, m.src, s.term, False, 0, 0),))
+            return self._reply(s, AppendReply(s.me, m.src, s.term, False, 0, 0))
         if s.role is Role.LEADER:
             return None
         s = self._follow(s, s.term)._replace(fresh=self._leased())
         if not self.rules.fits(s, m):
-            hint = min(len(s.log), m.prev - 1)
+            hint = self.rules.hint(s, m)
             return self._out(s, (AppendReply(s.me, m.src, s.term, False, hint, m.round),))
         log = self.rules.merged(s, m)
         commit = self.rules.follower_commit(s, m)
@@ -276,6 +284,10 @@ class RaftMember:
 
     # The disk.
 
+    def _reply(self, s: Member, reply: Message) -> Step:
+        """Answer without a change of state: nothing needs the disk."""
+        return Step(s, (reply,))
+
     def _out(self, s: Member, replies: tuple[Message, ...], notes: tuple[Note, ...] = ()) -> Step:
         """Persist before replying: at once, or (`sync`) when the disk says so."""
         if not self.options.sync:
@@ -306,7 +318,7 @@ class RaftMember:
 
     def _on_snapshot(self, s: Member, m: Snapshot) -> Step | None:
         if self.rules.is_stale(s, m.term):
-            return Step(s, (AppendReply(s.me, m.src, s.term, False, 0, 0),))
+            return self._reply(s, AppendReply(s.me, m.src, s.term, False, 0, 0))
         if s.role is Role.LEADER:
             return None
         s = self._follow(s, s.term)._replace(fresh=self._leased())
@@ -328,7 +340,7 @@ class RaftMember:
             return self._handle(s, m)
         if isinstance(m, Vote) and (s.fresh or (s.role is Role.LEADER and self._leased())):
             return None
-        s = self._follow(s, m.term)
+        s = self._follow(s, m.term)._replace(fresh=self.rules.lease_in_newer_term(s))
         return self._handle(s, m) or self._out(s, ())
 
     def _handle(self, s: Member, m: Message) -> Step | None:

@@ -13,12 +13,17 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Crash,
+    Disk,
+    Fsync,
     Heartbeat,
     Member,
     Options,
     Own,
     Read,
     Replicate,
+    Send,
+    Write,
 )
 
 
@@ -36,15 +41,24 @@ def rename(value: Any, permutation: Sequence[int]) -> Any:
                 match=tuple(value.match[j] for j in order),
                 heard=frozenset(p[j] for j in value.heard),
                 read=rename(value.read, p),
-                disk=value.disk._replace(vote=_node(value.disk.vote, p)),
+                disk=rename(value.disk, p),
                 pending=frozenset(rename(m, p) for m in value.pending),
+                queue=tuple(rename(w, p) for w in value.queue),
             )
+        case Write(disk, replies):
+            return Write(rename(disk, p), tuple(rename(m, p) for m in replies))
+        case Disk():
+            return value._replace(vote=_node(value.vote, p))
         case Read():
             return value._replace(acks=frozenset(p[j] for j in value.acks))
         case Replicate(peer):
             return Replicate(p[peer])
         case Heartbeat(peer):
             return Heartbeat(p[peer])
+        case Send(peer, prev, count):
+            return Send(p[peer], prev, count)
+        case Crash(found):
+            return Crash(rename(found, p))
         case (tuple(winners), log, since):
             return (tuple((term, p[node]) for term, node in winners), log, since)
         case (int(committed), begun) if isinstance(begun, tuple):
@@ -69,7 +83,7 @@ def event_name(event: Any) -> str:
             granted = getattr(message, "granted", None)
             suffix = "" if granted is None else (" granted" if granted else " refused")
             return f"receive {type(message).__name__.lower()}{suffix}"
-        case Replicate() | Heartbeat():
+        case Replicate() | Heartbeat() | Send() | Fsync() | Crash():
             return type(event).__name__.lower()
     return str(event.value)
 

@@ -10,6 +10,7 @@ from .raft_types import (
     Disk,
     Log,
     Member,
+    PreVote,
     Role,
     Snapshot,
     Vote,
@@ -34,6 +35,8 @@ class Rules:
     """The decisions of Raft, each a pure function, so that a mutant is one line."""
 
     may_vote: Callable[[Member, Vote], bool] = lambda s, m: s.vote in (NOBODY, m.src)
+    answers_leased: Callable[[Member, PreVote], bool] = lambda s, m: False
+    lease_in_newer_term: Callable[[Member], bool] = lambda s: s.fresh
     up_to_date: Callable[[Log, int, int], bool] = lambda log, term, index: (
         (term, index) >= (last_term(log), len(log))
     )
@@ -47,6 +50,8 @@ class Rules:
         m.prev <= s.snap or (m.prev <= len(s.log) and term_at(s.log, m.prev) == m.prev_term)
     )
     merged: Callable[[Member, Append], Log] = lambda s, m: merged(s.log, m.prev, m.entries)
+    hint: Callable[[Member, Append], int] = lambda s, m: min(len(s.log), m.prev - 1)
+    told: Callable[[Member, int], int] = lambda s, sent: min(s.commit, sent)
     acknowledged: Callable[[Member, Append], int] = lambda s, m: m.prev + len(m.entries)
     follower_commit: Callable[[Member, Append], int] = lambda s, m: max(
         s.commit, min(m.commit, m.prev + len(m.entries))
@@ -61,6 +66,7 @@ class Rules:
     own_match: Callable[[Member], int] = lambda s: len(s.disk.log)
     commit_quorum: Callable[[int, int], bool] = lambda have, members: have >= majority(members)
     may_read: Callable[[Member], bool] = lambda s: s.log[s.commit - 1 : s.commit] == (s.term,)
+    rounds_at_first: Callable[[Member], int] = lambda s: s.rounds
     asked_round: Callable[[Member], int] = lambda s: s.read.round if s.read else 0
     read_quorum: Callable[[Member, int], bool] = lambda s, have: have >= majority(len(s.next))
     accepts_request: Callable[[Member], bool] = lambda s: s.role is Role.LEADER

@@ -31,6 +31,13 @@ class Disk(NamedTuple):
     snap: int = 0
 
 
+class Write(NamedTuple):
+    """What one step put on the disk, not yet synced, and the replies that wait for it."""
+
+    disk: Disk
+    replies: tuple["Message", ...]
+
+
 class Read(NamedTuple):
     """A linearizable read in progress: its index, its round, and who confirmed the leader."""
 
@@ -40,7 +47,10 @@ class Read(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One member's state. `votes`: who voted for it. `pending`: replies that wait for the disk."""
+    """One member's state. `votes`: who voted for it. `pending`: replies that wait for the disk.
+
+    `queue`: writes that no sync has covered yet, oldest first, where the model tells them apart.
+    """
 
     me: int
     term: int
@@ -58,6 +68,7 @@ class Member(NamedTuple):
     read: Read | None
     disk: Disk
     pending: frozenset["Message"]
+    queue: tuple[Write, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +174,30 @@ class Heartbeat:
     peer: int
 
 
-Event = Own | Replicate | Heartbeat | Receive
+@dataclass(frozen=True, slots=True)
+class Send:
+    """The leader sends `count` entries behind `prev`, or says only that it leads."""
+
+    peer: int
+    prev: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fsync:
+    """A sync ends that covers the oldest `writes` of the queue."""
+
+    writes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """The member ends, and restarts with this on its disk."""
+
+    found: Disk
+
+
+Event = Own | Replicate | Heartbeat | Send | Fsync | Crash | Receive
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from ..raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Crash,
     Log,
     Member,
     Own,
@@ -22,6 +23,11 @@ from ..raft_types import (
     majority,
     term_at,
 )
+
+
+def is_crash(event: Any) -> bool:
+    """Whether the member forgets what its disk does not hold."""
+    return event is Fault.CRASH or isinstance(event, Crash)
 
 
 def is_prefix(short: Log, long: Log) -> bool:
@@ -103,7 +109,7 @@ def _after(step: Step) -> Member:
 def term_never_falls(s: Member, event: Any, step: Step) -> bool:
     """S12: terms only grow, on disk as well."""
     after = _after(step)
-    return after.disk.term >= s.disk.term and (event is Fault.CRASH or after.term >= s.term)
+    return after.disk.term >= s.disk.term and (is_crash(event) or after.term >= s.term)
 
 
 def one_vote_per_term(s: Member, event: Any, step: Step) -> bool:
@@ -132,13 +138,13 @@ def leader_append_only(s: Member, event: Any, step: Step) -> bool:
 def commit_never_falls(s: Member, event: Any, step: Step) -> bool:
     """S7: the commit index is monotone, inside the log, and at least the snapshot's."""
     after = _after(step)
-    grows = event is Fault.CRASH or after.commit >= s.commit
+    grows = is_crash(event) or after.commit >= s.commit
     return grows and after.snap <= after.commit <= len(after.log)
 
 
 def committed_prefix_stays(s: Member, event: Any, step: Step) -> bool:
     """S8: no step touches what the member knows to be committed."""
-    if event is Fault.CRASH:
+    if is_crash(event):
         return True
     return is_prefix(s.log[: s.commit], _after(step).log)
 
@@ -153,7 +159,7 @@ def commits_own_term(s: Member, event: Any, step: Step) -> bool:
 def truncates_only_on_conflict(s: Member, event: Any, step: Step) -> bool:
     """S16, §5.3: entries go only where an existing entry conflicts with a new one."""
     after = _after(step).log
-    if event is Fault.CRASH or is_prefix(s.log, after):
+    if is_crash(event) or is_prefix(s.log, after):
         return True
     if not isinstance(event, Receive) or isinstance(event.message, Snapshot):
         return isinstance(event, Receive)
@@ -248,7 +254,7 @@ def committed_is_durable(members: tuple[Member, ...]) -> bool:
 
 def overwrites(s: Member, event: Any, step: Step) -> bool:
     """An entry of an old term gives way."""
-    return event is not Fault.CRASH and not is_prefix(s.log, _after(step).log)
+    return not is_crash(event) and not is_prefix(s.log, _after(step).log)
 
 
 def commits_old_term_indirectly(s: Member, event: Any, step: Step) -> bool:

@@ -1,0 +1,1 @@
+"""Model against implementation: the only modules that know both."""

@@ -1,0 +1,1 @@
+"""The Raft core against `model/raft_built.py`."""
