@@ -182,7 +182,7 @@ class BuiltMember(RaftMember):
         saved = self.rules.saved(s)
         waits = tuple(m for m in replies if self.rules.replies_wait(s) and not at_once(s, m))
         if waits or saved != written:
-            s = s._replace(queue=(*s.queue, Write(saved, waits)))
+            s = s._replace(queue=(*s.queue, Write(saved, frozenset(waits))))
         return Step(s, tuple(m for m in replies if m not in waits), notes)
 
     def _reply(self, s: Member, reply: Message) -> Step:
@@ -195,7 +195,7 @@ class BuiltMember(RaftMember):
         after = s._replace(disk=done[-1].disk, queue=s.queue[writes:])
         if after.role is Role.LEADER:
             after = self._advance(after)
-        replies = tuple(m for write in done for m in write.replies)
+        replies = tuple(m for write in done for m in sorted(write.replies, key=repr))
         return Step(after, replies, self._committed(s, after))
 
 

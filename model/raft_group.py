@@ -46,7 +46,7 @@ def rename(value: Any, permutation: Sequence[int]) -> Any:
                 queue=tuple(rename(w, p) for w in value.queue),
             )
         case Write(disk, replies):
-            return Write(rename(disk, p), tuple(rename(m, p) for m in replies))
+            return Write(rename(disk, p), frozenset(rename(m, p) for m in replies))
         case Disk():
             return value._replace(vote=_node(value.vote, p))
         case Read():

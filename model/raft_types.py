@@ -35,7 +35,7 @@ class Write(NamedTuple):
     """What one step put on the disk, not yet synced, and the replies that wait for it."""
 
     disk: Disk
-    replies: tuple["Message", ...]
+    replies: frozenset["Message"]
 
 
 class Read(NamedTuple):

@@ -4,7 +4,7 @@ To add one: write its translation in a folder here, and add a `Binding` to `BIND
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -15,7 +15,8 @@ class Divergence:
 
     `state` and `event` are the model's; `expected` and `found` say what `field` of the outcome is
     in the model and in the implementation; `path` is a shortest sequence of local events that
-    leads to the state; `guess` is what was assumed of what the model does not know.
+    leads to the state; `guess` is what was assumed of what the model does not know; `cause` is the
+    event in full.
     """
 
     state: Any
@@ -25,25 +26,45 @@ class Divergence:
     found: Any
     path: tuple[str, ...] = ()
     guess: str = ""
+    cause: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a model is explored for comparing.
+
+    `options` of the model by name. `depth`: so many steps from the start, not all of the space.
+    `walk`: no exploring, but so many steps of random walks.
+    """
+
+    title: str
+    options: tuple[tuple[str, int], ...]
+    depth: int | None = None
+    walk: int | None = None
+
+    def __str__(self) -> str:
+        how = " ".join(f"{name}={value}" for name, value in self.options)
+        if self.walk is not None:
+            return f"{how}, {self.walk:,} random steps"
+        return how if self.depth is None else f"{how}, {self.depth} steps deep"
 
 
 @dataclass
 class Conformance:
     """What was compared, and what differs: the result of one binding at one set of bounds.
 
-    `pairs`: (state, event) pairs of the model that exploring reached, all of which were checked.
-    `steps`: the implementation's steps that this took, by kind of event. `replayed`: states that
-    were also reached in the implementation by its own steps. `divergences` has the first of each
-    kind; `diverged` counts all of them by event and field.
+    `explored`: global states. `states`: local ones. `pairs`: how many (state, event) pairs were
+    checked, by event. `cores`: how many steps of the implementation that took, since one state of
+    the model may be several of the implementation. `replayed`: states that the implementation also
+    reached by its own steps. `divergences` has the first of each kind; `diverged` counts all.
     """
 
     binding: str
-    bounds: str
-    states: int = 0
-    pairs: int = 0
+    bounds: Bounds
     explored: int = 0
-    complete: bool = True
-    steps: Counter[str] = field(default_factory=Counter)
+    states: int = 0
+    pairs: Counter[str] = field(default_factory=Counter)
+    cores: int = 0
     replayed: int = 0
     divergences: list[Divergence] = field(default_factory=list)
     diverged: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -70,17 +91,6 @@ class Difference:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """How far a model is explored for comparing: options by name."""
-
-    name: str
-    options: tuple[tuple[str, int], ...]
-
-    def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in self.options)
-
-
 class Binding(Protocol):
     """One part of the implementation and its model.
 
@@ -104,6 +114,7 @@ class Binding(Protocol):
         *,
         bugs: frozenset[str] = frozenset(),
         first: bool = False,
-        watch: Callable[[str], None] | None = None,
+        workers: int = 1,
     ) -> Conformance:
-        """Compare every pair within the bounds; `first` ends at the first divergence."""
+        """Compare every pair within the bounds; `first` ends at the first divergence;
+        `workers` explore."""

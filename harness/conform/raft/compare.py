@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 from ....impl.raft import ready as core_events
 from ....impl.raft.core import Core
-from ....impl.raft.messages import Kind
+from ....impl.raft.messages import HardState, Kind
 from ....impl.raft.ready import Ready
 from ....model.actor import Receive, Step
-from ....model.raft_types import Crash, Disk, Member
-from .concrete import TOKEN, Guess, abstract, concretize, guesses, report
+from ....model.raft_types import Crash, Member
+from .concrete import TOKEN, abstract, concretize, guesses, report
 from .names import ROLES
 from .refine import (
     Cause,
@@ -24,7 +24,7 @@ from .refine import (
     Timer,
 )
 from .terms import log_of
-from .translate import Translation
+from .translate import Translation, entries_of
 
 PROPOSED_MAX = 2
 """So many proposals at once: more are the same step once more."""
@@ -36,6 +36,14 @@ class Difference(NamedTuple):
     field: str
     expected: Any
     found: Any
+
+
+class Found(NamedTuple):
+    """What came of one pair: from how many cores, and the first difference, with its guess."""
+
+    cores: int
+    difference: Difference | None = None
+    guess: str = ""
 
 
 class Input(NamedTuple):
@@ -77,15 +85,21 @@ class Comparison:
         wire = self.names.gamma(receive.message)
         return Input(f"receive {type(wire).__name__}", core_events.Received(wire), receive)
 
-    def step(self, s: Member, given: Input) -> Iterator[tuple[Guess, Difference | None]]:
+    def step(self, s: Member, given: Input) -> Found:
         """The core's step from every core that is in this state."""
+        cores = 0
         for guess in guesses(s, self.names):
             core = concretize(s, self.names, guess, self.bugs)
+            cores += 1
             back = abstract(core, s.disk, self.names)
-            if back != s._replace(queue=()):
-                yield guess, Difference("abstract(concretize(state))", s, back)
-            else:
-                yield guess, self.advance(core, s, given)
+            difference = (
+                Difference("abstract(concretize(state))", s, back)
+                if back != s._replace(queue=())
+                else self.advance(core, s, given)
+            )
+            if difference is not None:
+                return Found(cores, difference, str(guess))
+        return Found(cores)
 
     def advance(self, core: Core, s: Member, given: Input) -> Difference | None:
         """Step this core, which is in state `s`; None if the model explains what it did."""
@@ -108,26 +122,16 @@ class Comparison:
                 return Difference(field, ours, theirs)
         raise AssertionError("two states differ, and no field of them does")
 
-    def state_after(self, s: Member) -> Member:
-        """The state in which `advance` from `s` ended."""
-        return self._refiners[s.me].state
-
-    def recovered(self, s: Member, crash: Crash, step: Step | None) -> Difference | None:
+    def recovered(self, s: Member, crash: Crash, step: Step | None) -> Found:
         """A restart from what a crash left."""
-        guess = Guess()
         after = step.state if step is not None else s
         assert isinstance(after, Member)
-        core = concretize(_restarted(s, crash.found), self.names, guess, self.bugs)
-        found = abstract(core, crash.found, self.names)
-        return None if found == after else Difference("recovered", after, found)
-
-
-def _restarted(s: Member, found: Disk) -> Member:
-    n = len(s.match)
-    return s._replace(
-        term=found.term, vote=found.vote, log=found.log, disk=found, queue=(), commit=0,
-        role=ROLES["follower"], votes=(), match=(0,) * n, fresh=False, read=None, rounds=0,
-    )  # fmt: skip
+        disk = crash.found
+        hard_state = HardState(disk.term, self.names.alias(disk.vote))
+        me = self.names.member(s.me)
+        core = Core.recover(me, self.names.aliases, hard_state, entries_of(disk.log), self.bugs)
+        found = abstract(core, disk, self.names)
+        return Found(1, None if found == after else Difference("recovered", after, found))
 
 
 def did(core: Core, ready: Ready, cause: Cause, names: Translation) -> Did:

@@ -1,0 +1,207 @@
+"""The binding of the Raft core: every pair that exploring `raft-built` reaches, and replays."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....impl.bugs import BUGS
+from ....impl.raft import ready as core_events
+from ....impl.raft.core import Core
+from ....impl.raft.messages import HardState, Kind
+from ....model.actor import Receive
+from ....model.explore.limits import Limits
+from ....model.explore.pairs import Pairs, explore_pairs, walk_pairs
+from ....model.raft_built import DIFFERENCES, built_group
+from ....model.raft_group import event_name
+from ....model.raft_types import Crash, Disk, Fsync, Member, Options, Own
+from ..binding import Bounds, Conformance, Difference, Divergence
+from .compare import Comparison, Found
+from .concrete import TOKEN, abstract, report
+from .translate import Translation, entries_of
+
+ELECTION_DEPTH = 18
+"""Steps in which one of four members is elected, and an answer comes twice."""
+
+
+def _bounds(
+    title: str, *, depth: int | None = None, walk: int | None = None, **options: int
+) -> Bounds:
+    return Bounds(title, tuple(options.items()), depth, walk)
+
+
+SMALL = (
+    _bounds("two members, all of an election and an entry", members=2, terms=2, entries=1, batch=2),
+    _bounds("two elections", members=2, terms=3, entries=0, batch=2, depth=20),
+    _bounds("four members elect", members=4, terms=2, entries=0, depth=14),
+    _bounds(
+        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=2,
+        walk=100_000,
+    ),
+)  # fmt: skip
+
+DOCUMENTED = (
+    _bounds(
+        "two members: an election, an entry, a read, a crash",
+        members=2, terms=2, entries=1, batch=2, reads=1, crashes=1,
+    ),
+    _bounds(
+        "two members whose disks lag by two writes",
+        members=2, terms=2, entries=1, batch=2, unsynced=2,
+    ),
+    _bounds("two elections", members=2, terms=3, entries=0, batch=2, reads=1, depth=26),
+    _bounds("three members", members=3, terms=2, entries=0, depth=20),
+    _bounds("four members elect", members=4, terms=2, entries=0, depth=ELECTION_DEPTH),
+    _bounds(
+        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=2,
+        walk=2_000_000,
+    ),
+    _bounds(
+        "five members", members=5, terms=4, entries=1, batch=2, reads=1, crashes=1, unsynced=2,
+        walk=500_000,
+    ),
+)  # fmt: skip
+
+BLIND: dict[str, str] = {
+    "aborted-read": "what a leader that steps down tells its clients is not the core's affair",
+    "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait",
+    "folder-not-synced": "it is in the log's files",
+    "truncate-off-by-one": "it is in the log's files",
+}
+"""Seeded bugs that are not in the core, and where they are."""
+
+
+@dataclass(frozen=True)
+class RaftBinding:
+    """`impl/raft/core.py` against `model/raft_built.py`."""
+
+    name: str = "raft"
+    title: str = "the Raft core (impl/raft/core.py) against model/raft_built.py"
+    small: Sequence[Bounds] = SMALL
+    documented: Sequence[Bounds] = DOCUMENTED
+    bugs: frozenset[str] = frozenset(BUGS) - frozenset(BLIND)
+
+    @property
+    def differences(self) -> Sequence[Difference]:
+        """Where the model as built differs from the plain one."""
+        return [Difference(d.name, d.reason) for d in DIFFERENCES]
+
+    def conform(
+        self,
+        bounds: Bounds,
+        *,
+        bugs: frozenset[str] = frozenset(),
+        first: bool = False,
+        workers: int = 1,
+    ) -> Conformance:
+        """Compare every pair within the bounds; `first` ends at the first divergence."""
+        began = time.perf_counter()
+        pairs = _reached(bounds, workers)
+        result = Conformance(self.name, bounds, pairs.explored, len(pairs.states))
+        comparison = Comparison(dict(bounds.options)["members"], bugs)
+        for state, name, event, found in _compared(pairs, comparison):
+            result.pairs[name] += 1
+            result.cores += found.cores
+            if found.difference is not None:
+                field, expected, was = found.difference
+                result.diverge(
+                    Divergence(
+                        state, name, field, expected, was, _path(pairs, state), found.guess, event
+                    )
+                )
+                if first:
+                    break
+        else:
+            _replay(pairs, comparison.names, result)
+        result.seconds = time.perf_counter() - began
+        return result
+
+
+def _reached(bounds: Bounds, workers: int) -> Pairs:
+    chosen: dict[str, Any] = dict(bounds.options)
+    around: dict[str, Any] = {
+        name: chosen.pop(name) for name in ("unsynced", "crashes") if name in chosen
+    }
+    model = built_group(Options(**chosen), **around)
+    if bounds.walk is not None:
+        return walk_pairs(model, steps=bounds.walk)
+    limits = Limits(depth=bounds.depth)
+    return explore_pairs(model, workers=workers, symmetry=True, limits=limits)
+
+
+def _compared(pairs: Pairs, comparison: Comparison) -> Iterator[tuple[Member, str, object, Found]]:
+    for _, state in pairs.states:
+        for given in comparison.own_inputs(state):
+            yield state, given.name, given.cause, comparison.step(state, given)
+    for _, state, event, step in pairs.found:
+        if isinstance(event, Receive):
+            given = comparison.received(event)
+            yield state, event_name(event), event.message, comparison.step(state, given)
+        elif isinstance(event, Crash):
+            yield state, "crash", event.found, comparison.recovered(state, event, step)
+
+
+def _path(pairs: Pairs, state: Member) -> tuple[str, ...]:
+    return tuple(map(str, pairs.path(state.me, state)))
+
+
+# Replays: that a state is reachable in the implementation, too.
+
+
+def _replay(pairs: Pairs, names: Translation, result: Conformance) -> None:
+    """Reach every state by the core's own steps along a shortest path."""
+    for _, state in pairs.states:
+        path = pairs.path(state.me, state)
+        core, before = _replayed(pairs, names, state.me, path)
+        found = abstract(core, state.disk, names)
+        assert before == state
+        if found == state._replace(queue=()):
+            result.replayed += 1
+        else:
+            texts = tuple(map(str, path))
+            result.diverge(Divergence(state, "replay", "state", state, found, texts))
+
+
+def _replayed(pairs: Pairs, names: Translation, me: int, path: list[object]) -> tuple[Core, Member]:
+    actor = pairs.model.actors[me]
+    state = actor.initial(me)
+    assert isinstance(state, Member)
+    core = _started(state.disk, me, names)
+    for event in path:
+        step = pairs.model.step(me, state, event)
+        assert step is not None
+        if isinstance(event, Crash):
+            core = _started(event.found, me, names)
+        else:
+            given = _input(state, event, names)
+            if given is not None:
+                core.step(given)
+        after = step.state
+        assert isinstance(after, Member)
+        state = after
+    return core, state
+
+
+def _started(disk: Disk, me: int, names: Translation) -> Core:
+    hard_state = HardState(disk.term, names.alias(disk.vote))
+    return Core.recover(names.member(me), names.aliases, hard_state, entries_of(disk.log))
+
+
+def _input(state: Member, event: object, names: Translation) -> core_events.Event | None:
+    """The core's event that is the model's; None for what only the driver sees."""
+    match event:
+        case Receive(message):
+            return core_events.Received(names.gamma(message))
+        case Fsync(writes):
+            return report(state, writes)
+        case Own.REQUEST:
+            return core_events.Proposed(((Kind.APPEND, b"proposed"),))
+        case Own.READ:
+            return core_events.ReadRequested((TOKEN,))
+        case Own.TIMEOUT:
+            return core_events.TimerFired(core_events.Timer.ELECTION)
+        case Own.LAPSE:
+            return core_events.TimerFired(core_events.Timer.LEASE)
+        case Own.QUORUM:
+            return core_events.TimerFired(core_events.Timer.QUORUM)
+    raise AssertionError(f"{event} is no event of a member as it is built")
