@@ -25,6 +25,11 @@ class FrontDoor(click.Group):
             "shrink_command",
             "Cut a run that broke a promise down to the smallest scenario that still does.",
         ),
+        "conform": (
+            ".harness.conform.cli",
+            "conform_command",
+            "Hold the implementation against its models, in every state and for every event.",
+        ),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

@@ -24,7 +24,7 @@ class Divergence:
     field: str
     expected: Any
     found: Any
-    path: tuple[str, ...] = ()
+    path: tuple[Any, ...] = ()
     guess: str = ""
     cause: Any = None
 
@@ -107,6 +107,9 @@ class Binding(Protocol):
     def small(self) -> Sequence[Bounds]: ...
     @property
     def documented(self) -> Sequence[Bounds]: ...
+    @property
+    def bugs(self) -> frozenset[str]:
+        """Seeded bugs of the implementation that are in this part of it."""
 
     def conform(
         self,

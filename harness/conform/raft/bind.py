@@ -32,7 +32,7 @@ def _bounds(
 
 SMALL = (
     _bounds("two members, all of an election and an entry", members=2, terms=2, entries=1, batch=2),
-    _bounds("two elections", members=2, terms=3, entries=0, batch=2, depth=20),
+    _bounds("two elections", members=2, terms=3, entries=0, depth=22),
     _bounds("four members elect", members=4, terms=2, entries=0, depth=14),
     _bounds(
         "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=2,
@@ -106,7 +106,14 @@ class RaftBinding:
                 field, expected, was = found.difference
                 result.diverge(
                     Divergence(
-                        state, name, field, expected, was, _path(pairs, state), found.guess, event
+                        state,
+                        name,
+                        field,
+                        expected,
+                        was,
+                        tuple(pairs.path(state.me, state)),
+                        found.guess,
+                        event,
                     )
                 )
                 if first:
@@ -141,10 +148,6 @@ def _compared(pairs: Pairs, comparison: Comparison) -> Iterator[tuple[Member, st
             yield state, "crash", event.found, comparison.recovered(state, event, step)
 
 
-def _path(pairs: Pairs, state: Member) -> tuple[str, ...]:
-    return tuple(map(str, pairs.path(state.me, state)))
-
-
 # Replays: that a state is reachable in the implementation, too.
 
 
@@ -158,8 +161,7 @@ def _replay(pairs: Pairs, names: Translation, result: Conformance) -> None:
         if found == state._replace(queue=()):
             result.replayed += 1
         else:
-            texts = tuple(map(str, path))
-            result.diverge(Divergence(state, "replay", "state", state, found, texts))
+            result.diverge(Divergence(state, "replay", "state", state, found, tuple(path)))
 
 
 def _replayed(pairs: Pairs, names: Translation, me: int, path: list[object]) -> tuple[Core, Member]:

@@ -5,6 +5,9 @@ from typing import cast, overload
 
 from ....model.raft_types import Log
 
+SHOWN_MAX = 12
+"""Entries of a log that are shown one by one."""
+
 
 class Terms(Sequence[int]):
     """Immutable, equal to any sequence of the same terms; terms never fall along it.
@@ -102,6 +105,11 @@ class Terms(Sequence[int]):
 
     def __hash__(self) -> int:
         return hash((self._ends, self._values))
+
+    def __str__(self) -> str:
+        if len(self) <= SHOWN_MAX:
+            return f"[{', '.join(map(str, self))}]"
+        return f"[{', '.join(_runs(self._values, self._ends))}]"
 
     def __repr__(self) -> str:
         return f"Terms({', '.join(_runs(self._values, self._ends))})"
