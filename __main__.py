@@ -30,6 +30,11 @@ class FrontDoor(click.Group):
             "conform_command",
             "Hold the implementation against its models, in every state and for every event.",
         ),
+        "zoo": (
+            ".harness.zoo.cli",
+            "zoo_command",
+            "Every seeded mistake against every check: who finds it, how soon.",
+        ),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

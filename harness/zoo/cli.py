@@ -1,0 +1,97 @@
+"""`delphic zoo`: every seeded mistake against every check, from the command line."""
+
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..errors import ExitCode, UsageError
+from . import bugs as zoo
+from . import checks as hunters
+from .matrix import Matrix, Terms, matrix, rows
+from .page import counts, head, line, page
+
+BUDGET_S = 60.0
+
+
+@click.command("zoo")
+@click.argument("bugs", metavar="[BUG]...", nargs=-1)
+@click.option("--checks", metavar="NAME,...", default="", help="Only these; all if not said.")
+@click.option("--starts", type=click.IntRange(1), default=1, help="Hunts where chance has a part.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0.1),
+    default=BUDGET_S,
+    show_default=True,
+    metavar="SECONDS",
+    help="Of one core, for one hunt.",
+)
+@click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option(
+    "--table",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="JSON",
+    help="Hunt nothing: print docs/zoo.md from what --json printed.",
+)
+def zoo_command(
+    bugs: tuple[str, ...],
+    checks: str,
+    starts: int,
+    budget: float,
+    jobs: int | None,
+    as_json: bool,
+    table: Path | None,
+) -> int:
+    """Hunt every seeded mistake with every check: who catches what, how soon, who misses it.
+
+    Exit code 0: each was caught by some check, and none raised a false alarm. 1: one escaped. 5: a
+    check caught something where no mistake was made.
+    """
+    if table is not None:
+        click.echo(page(measured(table)), nl=False)
+        return ExitCode.AS_EXPECTED
+    names = [name for name in checks.split(",") if name]
+    asked, hunting = zoo.chosen(bugs), hunters.chosen(names)
+    terms = Terms(budget, starts, jobs or os.cpu_count() or 1)
+    found = []
+    titles = [bug.name for bug in asked]
+    if not as_json:
+        click.echo(head(titles, [check.name for check in hunting]))
+    for row in rows(asked, hunting, terms):
+        found.append(row)
+        if not as_json:
+            click.echo(line(row, titles))
+    result = matrix(found, hunting, terms)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+    else:
+        _explain(result)
+    return code(result)
+
+
+def code(found: Matrix) -> ExitCode:
+    """A false alarm is worse than an escape: nothing that the check says can be believed."""
+    if found.alarms:
+        return ExitCode.HARNESS
+    return ExitCode.PROMISE_BROKEN if found.escaped else ExitCode.AS_EXPECTED
+
+
+def measured(file: Path) -> Matrix:
+    """What `--json` printed. Raises UsageError where it is something else."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Matrix)
+    except msgspec.DecodeError as error:
+        raise UsageError(f"{file}: not what `delphic zoo --json` prints: {error}") from error
+
+
+def _explain(found: Matrix) -> None:
+    """What the table cannot say: why something was missed, what a false alarm said."""
+    for row in found.mistakes:
+        for cell in row.cells:
+            if cell.outcome == "missed":
+                click.echo(f"missed   {row.name} by {cell.check}: {cell.reason}")
+    for cell in found.alarms:
+        click.echo(f"ALARM    {cell.check}: {cell.sentence}")
+    click.echo(counts(found))

@@ -1,0 +1,187 @@
+"""The kill matrix: every mistake against every check, over several processes; plain data."""
+
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Literal
+
+import msgspec
+
+from .bugs import every
+from .checks import CHECKS
+from .nouns import Budget, Bug, Caught, Check, Family, Missed, Outcome
+
+SCHEMA = 1
+
+
+class Voice(msgspec.Struct, frozen=True):
+    """Who saw a mistake, and from how many starts."""
+
+    by: str
+    starts: int
+
+
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One mistake and one check.
+
+    Where it was caught, `effort` and `cpu_s` are medians over the starts from which it was, and
+    `sentence` is what the first of them said. `reason`: why it was missed, or cannot be seen.
+    """
+
+    check: str
+    outcome: Literal["caught", "missed", "blind"]
+    starts: int = 0
+    found: int = 0
+    by: tuple[Voice, ...] = ()
+    effort: float = 0.0
+    effort_max: int = 0
+    cpu_s: float = 0.0
+    sentence: str = ""
+    reason: str = ""
+
+
+class Row(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One mistake and every check."""
+
+    family: Family
+    name: str
+    mistake: str
+    source: str
+    promises: tuple[str, ...] = ()
+    place: str = ""
+    cells: tuple[Cell, ...] = ()
+
+    @property
+    def caught(self) -> bool:
+        return any(cell.outcome == "caught" for cell in self.cells)
+
+    @property
+    def seen(self) -> bool:
+        """Whether some check could have caught it."""
+        return any(cell.outcome != "blind" for cell in self.cells)
+
+
+class Told(msgspec.Struct, frozen=True):
+    """What a reader has to know of a check."""
+
+    name: str
+    about: str
+    effort: str
+
+
+class Matrix(msgspec.Struct, frozen=True):
+    """What docs/zoo.json holds: all that one command found."""
+
+    schema: int
+    starts: int
+    budget_s: float
+    checks: tuple[Told, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def mistakes(self) -> list[Row]:
+        """All rows but the one of no mistake, and those at which no check looked."""
+        return [row for row in self.rows if row.family is not Family.NOTHING and row.seen]
+
+    @property
+    def escaped(self) -> list[Row]:
+        """Mistakes that no check caught."""
+        return [row for row in self.mistakes if not row.caught]
+
+    @property
+    def alarms(self) -> list[Cell]:
+        """What was caught where there was nothing to catch."""
+        rows = [row for row in self.rows if row.family is Family.NOTHING]
+        return [cell for row in rows for cell in row.cells if cell.outcome == "caught"]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How thoroughly to hunt: seconds of one core a hunt, starts, processes."""
+
+    budget_s: float
+    starts: int = 1
+    jobs: int = 1
+
+
+def rows(bugs: Sequence[Bug], checks: Sequence[Check], terms: Terms) -> Iterator[Row]:
+    """Hunt every mistake with every check that can see it; rows come in order."""
+    if terms.jobs == 1:
+        for bug in bugs:
+            hunts = {
+                check.name: [_hunt(*what) for what in _hunts(bug, check, terms)] for check in checks
+            }
+            yield _row(bug, checks, hunts)
+        return
+    with ProcessPoolExecutor(terms.jobs, mp_context=get_context("forkserver")) as pool:
+        under_way: list[tuple[Bug, dict[str, list[Future[Outcome]]]]] = [
+            (
+                bug,
+                {
+                    check.name: [pool.submit(_hunt, *what) for what in _hunts(bug, check, terms)]
+                    for check in checks
+                },
+            )
+            for bug in bugs
+        ]
+        try:
+            for bug, futures in under_way:
+                done = {name: [one.result() for one in ones] for name, ones in futures.items()}
+                yield _row(bug, checks, done)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def matrix(found: Sequence[Row], checks: Sequence[Check], terms: Terms) -> Matrix:
+    """The rows and what was asked for."""
+    told = tuple(Told(check.name, check.about, check.effort) for check in checks)
+    return Matrix(SCHEMA, terms.starts, terms.budget_s, told, tuple(found))
+
+
+def _hunts(bug: Bug, check: Check, terms: Terms) -> list[tuple[Family, str, str, str, Budget]]:
+    """The hunts for one cell, as they travel to another process."""
+    if check.blind(bug) is not None:
+        return []
+    starts = terms.starts if check.chance else 1
+    return [
+        (bug.family, bug.place, bug.name, check.name, Budget(terms.budget_s, start))
+        for start in range(starts)
+    ]
+
+
+def _hunt(family: Family, place: str, name: str, check: str, budget: Budget) -> Outcome:
+    wanted = (family, place, name)
+    bug = next(bug for bug in every() if (bug.family, bug.place, bug.name) == wanted)
+    return CHECKS[check].hunt(bug, budget)
+
+
+def _row(bug: Bug, checks: Sequence[Check], hunts: dict[str, list[Outcome]]) -> Row:
+    cells = tuple(_cell(bug, check, hunts[check.name]) for check in checks)
+    return Row(bug.family, bug.name, bug.mistake, bug.source, bug.promises, bug.place, cells)
+
+
+def _cell(bug: Bug, check: Check, outcomes: Sequence[Outcome]) -> Cell:
+    if not outcomes:
+        return Cell(check.name, "blind", reason=check.blind(bug) or "")
+    caught = [one for one in outcomes if isinstance(one, Caught)]
+    missed = [one for one in outcomes if isinstance(one, Missed)]
+    reason = missed[0].reason if missed else ""
+    if not caught:
+        cpu_s = statistics.median(one.cpu_s for one in missed)
+        return Cell(check.name, "missed", len(outcomes), cpu_s=round(cpu_s, 2), reason=reason)
+    voices = Counter(one.by for one in caught)
+    return Cell(
+        check.name,
+        "caught",
+        starts=len(outcomes),
+        found=len(caught),
+        by=tuple(Voice(by, count) for by, count in voices.most_common()),
+        effort=statistics.median(one.effort for one in caught),
+        effort_max=max(one.effort for one in caught),
+        cpu_s=round(statistics.median(one.cpu_s for one in caught), 2),
+        sentence=caught[0].sentence,
+        reason=reason,
+    )

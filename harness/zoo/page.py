@@ -1,0 +1,206 @@
+"""docs/zoo.md, from the figures in docs/zoo.json; and the same on a terminal."""
+
+from collections.abc import Iterator, Sequence
+
+from .matrix import Cell, Matrix, Row
+from .nouns import Family
+
+HEAD = """# The zoo: seeded mistakes, and who finds them how soon
+
+Written by `delphic zoo --table docs/zoo.json`: do not edit.
+
+A check that catches nothing is no check. So every mistake that is known from the field or from a
+paper is made on purpose, in the implementation, in the models and in the harness itself, and every
+check hunts it. A figure is how many seconds of one core that took, the median of {starts} starts
+where chance has a part. **missed**: the check could have seen the mistake and did not, at least
+not in {budget:g} s. A dot: it cannot see it, wherever it looks; the reasons are below.
+
+"""
+
+FOOT = """
+## Rows of the list that are not here
+
+Mistakes can only be seeded where the code is in which they are made. Rows are those of the harness
+notes.
+
+| row | mistake | what is missing |
+|---|---|---|
+| R4 | leases by the wall clock | leases: every read asks a majority |
+| R10, R11, R12 | snapshots | snapshots and log compaction |
+| R16 | a cache of entries survives a truncation | a cache: a member holds its whole log in memory |
+| R17 | applied index and data apart on disk | an applied index: each record has its LSN |
+| R18, R19, R20, R28, R30 | membership | changes of membership |
+| R21 | a retry is stored twice | sessions: without, it may be stored twice (HS-15) |
+| R23 | a corrupt minority overrides the majority | nothing but the seeded mistake itself |
+| R24 | a batch leaves a gap | limits that drop an entry instead of ending the request |
+| R27, the ABA of reports | a late report of the disk is taken by its index only | more than one \
+sync at a time, or more than one request to a follower that has not answered: the late report can \
+vouch for no more than the new leader's first, empty entry |
+| R29 | completions of the disk out of order | more than one sync at a time |
+"""
+
+_TITLES = {
+    Family.IMPLEMENTATION: "Mistakes in the implementation",
+    Family.MODEL: "Mistakes in the models",
+    Family.HARNESS: "Mistakes in the harness",
+}
+
+
+def page(found: Matrix) -> str:
+    """The page as Markdown."""
+    return "".join(
+        (
+            HEAD.format(starts=found.starts, budget=found.budget_s),
+            *(f"{line}\n" for line in _summary(found)),
+            *(f"{line}\n" for line in _checks(found)),
+            *(f"{line}\n" for family in _TITLES for line in _chapter(found, family)),
+            *(f"{line}\n" for line in _reasons(found, "missed", "Missed, and why")),
+            *(f"{line}\n" for line in _reasons(found, "blind", "Not to be seen, and why")),
+            FOOT,
+        )
+    )
+
+
+def counts(found: Matrix) -> str:
+    """How many were caught, in one sentence."""
+    caught = len(found.mistakes) - len(found.escaped)
+    share = caught / max(1, len(found.mistakes))
+    sentence = f"{caught} of {len(found.mistakes)} mistakes were caught ({share:.0%})"
+    if found.escaped:
+        sentence += f"; not {', '.join(row.name for row in found.escaped)}"
+    if found.alarms:
+        alarms = ", ".join(cell.check for cell in found.alarms)
+        return f"{sentence}. FALSE ALARM where no mistake was made: {alarms}."
+    return f"{sentence}."
+
+
+def head(names: Sequence[str], checks: Sequence[str]) -> str:
+    """The first line of the table on a terminal."""
+    width = max(map(len, names))
+    return f"{'':{width}}  " + "  ".join(f"{name:>{_width(name)}}" for name in checks)
+
+
+def line(row: Row, names: Sequence[str]) -> str:
+    """One mistake on a terminal."""
+    width = max(map(len, names))
+    quiet = row.family is Family.NOTHING
+    cells = (
+        f"{_quiet(cell) if quiet else _said(cell):>{_width(cell.check)}}" for cell in row.cells
+    )
+    return f"{row.name:{width}}  " + "  ".join(cells)
+
+
+def _width(name: str) -> int:
+    return max(len(name), len("missed"))
+
+
+def _said(cell: Cell) -> str:
+    match cell.outcome:
+        case "caught" if cell.found < cell.starts:
+            return f"{cell.cpu_s:.1f} s {cell.found}/{cell.starts}"
+        case "caught":
+            return f"{cell.cpu_s:.1f} s"
+        case "missed":
+            return "missed"
+    return "·"
+
+
+def _quiet(cell: Cell) -> str:
+    """The same where there is nothing to catch."""
+    return {"caught": "ALARM", "missed": "quiet", "blind": "·"}[cell.outcome]
+
+
+def _summary(found: Matrix) -> Iterator[str]:
+    yield f"**{counts(found)}**"
+    quiet = [
+        cell.check
+        for row in found.rows
+        if row.family is Family.NOTHING
+        for cell in row.cells
+        if cell.outcome == "missed"
+    ]
+    if quiet:
+        yield ""
+        yield f"Where no mistake was made, all was quiet: {', '.join(f'`{q}`' for q in quiet)}."
+    yield ""
+
+
+def _checks(found: Matrix) -> Iterator[str]:
+    yield "| check | it |"
+    yield "|---|---|"
+    for check in found.checks:
+        yield f"| `{check.name}` | {check.about} |"
+    yield ""
+
+
+def _chapter(found: Matrix, family: Family) -> Iterator[str]:
+    """Two tables: who finds it when; and what the mistake is, and what was seen of it."""
+    rows = [row for row in found.rows if row.family is family]
+    if not rows:
+        return
+    looking = _looking(rows)
+    yield f"## {_TITLES[family]}"
+    yield ""
+    yield f"| mistake | {' | '.join(f'`{name}`' for name in looking)} |"
+    yield f"|---|{'--:|' * len(looking)}"
+    for row in rows:
+        cells = [_bold(cell) for cell in row.cells if cell.check in looking]
+        yield f"| `{row.name}` | {' | '.join(cells)} |"
+    yield ""
+    yield "| mistake | seen where | what it is | breaks | caught by |"
+    yield "|---|---|---|---|---|"
+    for row in rows:
+        where = ", ".join(filter(None, (row.place, row.source)))
+        breaks = ", ".join(row.promises)
+        yield f"| `{row.name}` | {where} | {row.mistake} | {breaks} | {_voices(found, row)} |"
+    yield ""
+
+
+def _looking(rows: Sequence[Row]) -> list[str]:
+    """The checks that can see at least one of these."""
+    return [
+        cell.check
+        for at, cell in enumerate(rows[0].cells)
+        if any(row.cells[at].outcome != "blind" for row in rows)
+    ]
+
+
+def _bold(cell: Cell) -> str:
+    return "**missed**" if cell.outcome == "missed" else _said(cell)
+
+
+def _voices(found: Matrix, row: Row) -> str:
+    """Of each check that caught it, who did, the most frequent first, and with what effort."""
+    units = {check.name: check.effort for check in found.checks}
+    told = []
+    for cell in row.cells:
+        if cell.outcome == "caught":
+            by = " or ".join(f"`{voice.by}`" for voice in cell.by[:2])
+            most = f", at most {cell.effort_max}" if cell.effort_max > cell.effort else ""
+            told.append(f"{cell.check}: {by} ({_counted(cell.effort, units[cell.check])}{most})")
+    return "; ".join(told)
+
+
+def _counted(effort: float, unit: str) -> str:
+    return f"{effort:g} {unit.removesuffix('s') if effort == 1 else unit}"
+
+
+def _reasons(found: Matrix, outcome: str, title: str) -> Iterator[str]:
+    """By reason, who does not see what; not what is in another family altogether."""
+    told: dict[tuple[str, str], list[str]] = {}
+    for family in _TITLES:
+        rows = [row for row in found.rows if row.family is family]
+        looking = _looking(rows) if rows else []
+        for row in rows:
+            for cell in row.cells:
+                if cell.outcome == outcome and cell.check in looking:
+                    told.setdefault((cell.check, cell.reason), []).append(row.name)
+    if not told:
+        return
+    yield f"## {title}"
+    yield ""
+    yield "| check | mistakes | why |"
+    yield "|---|---|---|"
+    for (check, reason), names in told.items():
+        yield f"| `{check}` | {', '.join(f'`{name}`' for name in names)} | {reason} |"
+    yield ""

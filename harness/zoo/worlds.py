@@ -1,0 +1,98 @@
+"""Checks on simulated worlds: one seed after another, until one shows the mistake."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ...impl.bugs import BUGS
+from ..checkers.checker import plural
+from ..plan import Plan
+from ..simulate.campaign import Case, Job
+from ..simulate.cli import job_of
+from ..simulate.execute import simulate_plan
+from ..verdict import Validity, Verdict
+from .nouns import Budget, Bug, Caught, Family, Missed, Outcome, elsewhere
+
+SEEDS_MAX = 200
+"""A mistake that so many seeds do not show is missed from that start, whatever time is left."""
+
+SOUND = ("quickstart", "chaos")
+"""Scenarios in which nothing may be caught where no mistake is made."""
+
+SOUND_SEEDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Worlds:
+    """Judges of simulated runs of the scenario `bug-NAME`.
+
+    `judges` says which checkers count: a promise that the scenario names has to break by the
+    verdict of one of them. `unseen` are mistakes that they cannot see, each with the reason.
+    """
+
+    name: str
+    about: str
+    judges: Callable[[str], bool]
+    unseen: dict[str, str] = field(default_factory=dict)
+    effort: str = "seeds"
+    chance: bool = True
+
+    def blind(self, bug: Bug) -> str | None:
+        if bug.family is Family.IMPLEMENTATION and bug.name in self.unseen:
+            return self.unseen[bug.name]
+        return elsewhere(bug, Family.NOTHING, Family.IMPLEMENTATION)
+
+    def hunt(self, bug: Bug, budget: Budget) -> Outcome:
+        began = time.process_time()
+        tried = 0
+        for tried, plan in enumerate(_plans(bug, budget.start), start=1):
+            caught = self._judged(plan)
+            gc.collect()
+            cpu_s = time.process_time() - began
+            if caught:
+                first = caught[0]
+                by = " ".join((first.checker, ", ".join(first.promises)))
+                return Caught(by, first.sentence, tried, cpu_s)
+            if cpu_s > budget.seconds:
+                break
+        return Missed(f"{plural(tried, 'world')} did not show it.", time.process_time() - began)
+
+    def _judged(self, plan: Plan) -> list[Verdict]:
+        """The verdicts that catch a mistake in one world."""
+        gc.disable()  # a world is one heap of garbage at its end, and little before
+        try:
+            found = simulate_plan(plan)
+        finally:
+            gc.enable()
+        hoped = set(plan.expect.promises)
+        return [
+            one
+            for one in found.verdict.verdicts
+            if one.validity is Validity.FAIL
+            and self.judges(one.checker)
+            and (not hoped or hoped.intersection(one.promises))
+        ]
+
+
+def _plans(bug: Bug, start: int) -> Iterator[Plan]:
+    first = 1 + start * SEEDS_MAX
+    if bug.family is Family.NOTHING:
+        jobs, seeds = [job_of(name) for name in SOUND], SOUND_SEEDS
+    else:
+        jobs, seeds = [_job(bug.name)], SEEDS_MAX
+    for seed in range(first, first + seeds):
+        yield from (job.plan(Case(seed)) for job in jobs)
+
+
+def _job(name: str) -> Job:
+    assert name in BUGS
+    return job_of(f"bug-{name}")
+
+
+HISTORY = Worlds(
+    "history",
+    "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
+    "clients saw; effort: seeds",
+    judges=lambda checker: checker != "conformance",
+)

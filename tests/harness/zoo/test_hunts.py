@@ -1,0 +1,71 @@
+"""Hunts of one mistake by one check: caught with who saw it, missed with the reason, or blind."""
+
+import pytest
+from delphic.harness.zoo import bugs as zoo
+from delphic.harness.zoo.explore import COUNTERPARTS, EXPLORE, UNKNOWN_TO_MODELS
+from delphic.harness.zoo.nouns import NOTHING, Budget, Bug, Caught, Family, Missed
+from delphic.harness.zoo.worlds import HISTORY
+from delphic.impl.bugs import BUGS
+from delphic.model.models import MODELS
+
+ENOUGH = Budget(60.0)
+
+
+def bug(family: Family, name: str) -> Bug:
+    return next(bug for bug in zoo.chosen([name]) if bug.family is family)
+
+
+def test_exploring_catches_a_mutant_by_the_promise_that_it_breaks_and_says_how_far_that_is() -> (
+    None
+):
+    found = EXPLORE.hunt(bug(Family.MODEL, "vote-twice"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by == "one-vote-per-term HS-1"
+    assert found.effort == 3
+    assert found.sentence.startswith("one-vote-per-term breaks after 3 steps.")
+    assert found.cpu_s > 0
+
+
+def test_exploring_catches_what_stops_a_group_for_ever() -> None:
+    found = EXPLORE.hunt(bug(Family.MODEL, "no-noop"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("the group converges")
+
+
+def test_exploring_hunts_a_seeded_bug_as_the_mutant_that_makes_the_same_mistake() -> None:
+    found = EXPLORE.hunt(bug(Family.IMPLEMENTATION, "follower-ack-before-fsync"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("persisted-before-reply")
+
+
+def test_a_budget_that_is_too_small_is_a_miss_that_says_so() -> None:
+    found = EXPLORE.hunt(bug(Family.MODEL, "read-on-lease"), Budget(0.01))
+    assert isinstance(found, Missed)
+    assert "the limit of 0.01 seconds" in found.reason
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_every_seeded_bug_is_in_a_model_or_there_is_a_reason_why_not(name: str) -> None:
+    mutants = {mutant for entry in MODELS.values() for mutant in entry.mutants}
+    is_there = COUNTERPARTS.get(name, name) in mutants
+    assert is_there is not (name in UNKNOWN_TO_MODELS)
+    assert (EXPLORE.blind(bug(Family.IMPLEMENTATION, name)) is None) is is_there
+
+
+@pytest.mark.slow
+def test_histories_show_a_bug_to_the_checker_that_judges_its_promise() -> None:
+    found = HISTORY.hunt(bug(Family.IMPLEMENTATION, "ack-before-fsync"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("linearizable HS-2")
+    assert found.effort == 1
+
+
+@pytest.mark.slow
+def test_histories_of_a_group_without_a_mistake_show_nothing() -> None:
+    found = HISTORY.hunt(NOTHING, Budget(0.01))
+    assert isinstance(found, Missed)
+    assert found.reason == "1 world did not show it."
+
+
+def test_no_check_of_members_can_see_a_mistake_in_a_model() -> None:
+    assert HISTORY.blind(bug(Family.MODEL, "vote-twice")) is not None
