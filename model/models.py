@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from .actor import Model, Network
 from .mutants import RAFT_MUTANTS
+from .raft_built import built_group
 from .raft_group import raft_group
 from .raft_types import Options
 from .storage_group import storage
@@ -54,6 +55,12 @@ def _raft(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return raft_group(Options(**chosen), crashes=crashes, network=network)
 
 
+def _built(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    chosen = dict(bounds)
+    around = {name: chosen.pop(name) for name in ("unsynced", "crashes")}
+    return built_group(Options(**chosen), network=network, **around)
+
+
 def _storage(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return storage(StorageOptions(**bounds))
 
@@ -71,6 +78,16 @@ MODELS: dict[str, Entry] = {
         True,
         _raft,
         RAFT_MUTANTS,
+    ),
+    "raft-built": Entry(
+        "raft-built",
+        "The Raft group as it is built: group commit, pipelining; what conform compares with",
+        {"members": 2, "terms": 2, "entries": 1, "batch": 2, "reads": 0}
+        | {"unsynced": 1, "crashes": 0},
+        {"members": 2, "terms": 2, "batch": 1, "unsynced": 1},
+        True,
+        _built,
+        {},
     ),
     "storage": Entry(
         "storage",

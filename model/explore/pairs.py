@@ -15,11 +15,16 @@ from .arrays import UNKNOWN
 from .explorer import Explorer
 from .limits import Limits
 
-WALK_STEPS = 60
+WALK_STEPS = 100
 """Of one walk, before another begins."""
 
-FRESH_CHANCE = 0.2
-"""How often a walk begins at the beginning; else where something new was last seen."""
+START_CHANCE = 0.05
+"""How often a walk begins at the beginning; else where something new was once seen."""
+
+MAIL_CHANCE = 0.6
+NEWEST = 5
+"""How often a message arrives where one can, and how much rather a new one than an old one: evenly
+chosen, most of what arrives is long out of date."""
 
 
 class Pair(NamedTuple):
@@ -161,17 +166,14 @@ class _Walker:
         return pairs
 
     def _begin(self) -> _Place:
-        if not self.fresh or self.chance.random() < FRESH_CHANCE:
+        if not self.fresh or self.chance.random() < START_CHANCE:
             return self.start
-        return self.chance.choice(self.fresh[-1000:])
+        return self.chance.choice(self.fresh)
 
     def _step(self, place: _Place) -> _Place:
-        chance = self.chance
-        node = chance.randrange(len(place.locals))
-        state, mail = place.locals[node], place.mail[node]
-        own = self._own(node, state)
-        at = chance.randrange(len(own) + len(mail))
-        event = own[at] if at < len(own) else Receive(mail[at - len(own)])
+        node = self.chance.randrange(len(place.locals))
+        state = place.locals[node]
+        event = self._event(node, state, place.mail[node])
         key = (node, state, event)
         is_new = key not in self.known
         if is_new:
@@ -194,6 +196,12 @@ class _Walker:
         if is_new:
             self.fresh.append(after)
         return after
+
+    def _event(self, node: NodeId, state: Any, mail: tuple[Any, ...]) -> Any:
+        chance, own = self.chance, self._own(node, state)
+        if mail and (not own or chance.random() < MAIL_CHANCE):
+            return Receive(mail[-1 - int(chance.random() ** NEWEST * len(mail))])
+        return chance.choice(own)
 
     def _own(self, node: NodeId, state: Any) -> list[Any]:
         found = self.events.get((node, state))

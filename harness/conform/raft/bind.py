@@ -34,9 +34,10 @@ SMALL = (
     _bounds("two members, all of an election and an entry", members=2, terms=2, entries=1, batch=2),
     _bounds("two elections", members=2, terms=3, entries=0, depth=22),
     _bounds("four members elect", members=4, terms=2, entries=0, depth=14),
+    _bounds("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=100_000),
     _bounds(
-        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=2,
-        walk=100_000,
+        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
+        walk=40_000,
     ),
 )  # fmt: skip
 
@@ -52,13 +53,14 @@ DOCUMENTED = (
     _bounds("two elections", members=2, terms=3, entries=0, batch=2, reads=1, depth=26),
     _bounds("three members", members=3, terms=2, entries=0, depth=20),
     _bounds("four members elect", members=4, terms=2, entries=0, depth=ELECTION_DEPTH),
+    _bounds("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=600_000),
     _bounds(
-        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=2,
-        walk=2_000_000,
+        "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
+        walk=700_000,
     ),
     _bounds(
         "five members", members=5, terms=4, entries=1, batch=2, reads=1, crashes=1, unsynced=2,
-        walk=500_000,
+        walk=250_000,
     ),
 )  # fmt: skip
 
@@ -96,7 +98,7 @@ class RaftBinding:
     ) -> Conformance:
         """Compare every pair within the bounds; `first` ends at the first divergence."""
         began = time.perf_counter()
-        pairs = _reached(bounds, workers)
+        pairs = reached(bounds, workers)
         result = Conformance(self.name, bounds, pairs.explored, len(pairs.states))
         comparison = Comparison(dict(bounds.options)["members"], bugs)
         for state, name, event, found in _compared(pairs, comparison):
@@ -124,7 +126,8 @@ class RaftBinding:
         return result
 
 
-def _reached(bounds: Bounds, workers: int) -> Pairs:
+def reached(bounds: Bounds, workers: int) -> Pairs:
+    """The model's pairs within the bounds."""
     chosen: dict[str, Any] = dict(bounds.options)
     around: dict[str, Any] = {
         name: chosen.pop(name) for name in ("unsynced", "crashes") if name in chosen

@@ -9,7 +9,7 @@ from ....impl.raft.messages import HardState, Kind
 from ....impl.raft.ready import Ready
 from ....model.actor import Receive, Step
 from ....model.raft_types import Crash, Member
-from .concrete import TOKEN, abstract, concretize, guesses, report
+from .concrete import TOKEN, abstract, common, concretize, guesses, report
 from .names import ROLES
 from .refine import (
     Cause,
@@ -115,6 +115,9 @@ class Comparison:
             return Difference(diverged.field, diverged.expected, diverged.found)
         after = explained.state
         found = abstract(core, after.disk, self.names)
+        durable = common(after.disk.log, after.log)
+        if core.durable > durable:
+            return Difference("durable", durable, core.durable)
         if found == after._replace(queue=()):
             return None
         for field, ours, theirs in zip(Member._fields, after, found, strict=True):

@@ -155,6 +155,10 @@ class Refiner:
         self.state = state
         self._decisions = deque([1] * len(state.queue))
 
+    def writes(self, decisions: int) -> int:
+        """How many of the state's oldest writes so many of the oldest decisions are."""
+        return sum(self._decisions[n] for n in range(decisions))
+
     def step(self, did: Did) -> Explained:
         """Explain one step. Raises Diverged, and stays where it was."""
         attempt = _Attempt(self._actor, self.state)
