@@ -31,6 +31,11 @@ class HostClock:
         said = self._base_ns + int((now_ns - self._since_ns) * self.rate)
         return max(said, self._least_ns)
 
+    @property
+    def offset_ns(self) -> int:
+        """How far ahead of the truth it was when it was last set."""
+        return self._base_ns - EPOCH_NS - self._since_ns
+
     def set(self, offset_ns: int, rate: float) -> None:
         """Be ahead by this now, and run so from now on. Timers set before keep their moment."""
         self._least_ns = self.now_ns()

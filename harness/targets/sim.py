@@ -138,10 +138,13 @@ class SimCluster:
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         self._clocks[alias] = state
-        self.world.hosts[alias].clock.set(int(state.offset_s * 1e9), state.drift)
+        self.world.hosts[alias].clock.set(_ns(state.offset_s), state.drift)
 
     def clock_state(self, alias: str) -> ClockState:
-        return self._clocks.get(alias, TRUE)
+        asked, clock = self._clocks.get(alias, TRUE), self.world.hosts[alias].clock
+        if (clock.offset_ns, clock.rate) == (_ns(asked.offset_s), asked.drift):
+            return asked  # as it was asked for: seconds from nanoseconds would be rounded anew
+        return ClockState(clock.offset_ns / 1e9, clock.rate)
 
     async def set_process(self, alias: str, state: ProcessState) -> None:
         before = self.process_state(alias)
@@ -218,6 +221,10 @@ class SimCluster:
 
     def _last(self, alias: str) -> str:
         return next(iter(reversed(self.world.hosts[alias].log)), "it wrote nothing")
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1e9)
 
 
 class Sim:

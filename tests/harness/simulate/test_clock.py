@@ -28,11 +28,14 @@ def test_a_clock_that_is_set_ahead_and_back_stands_still_until_the_truth_has_com
     async def work(loop: SimLoop) -> None:
         clock = HostClock(loop)
         await asyncio.sleep(1)
+        assert clock.offset_ns == 0
         clock.set(5 * SECOND_NS, 1.0)
         assert clock.now_ns() == EPOCH_NS + 6 * SECOND_NS
         await asyncio.sleep(1)
+        assert clock.offset_ns == 5 * SECOND_NS
         clock.set(0, 1.0)
         assert clock.now_ns() == EPOCH_NS + 7 * SECOND_NS
+        assert clock.offset_ns == 0
         await asyncio.sleep(4)
         assert clock.now_ns() == EPOCH_NS + 7 * SECOND_NS
         await asyncio.sleep(2)
