@@ -71,6 +71,18 @@ class Acts:
             more["links"] = [list(pair) for pair in touched]
         self._tell(wish, {layer.name: seen}, bit, **more)
 
+    async def release(self, wish: Wish, wanted: Part, touched: Part) -> None:
+        """Make the rules as wanted, and count what those that are gone had held."""
+        self._ask(wish)
+        count = await deep(self._cluster).set_rules(wanted)
+        links = [list(pair) for pair in touched]
+        self._tell(wish, {"released": count}, count > 0, links=links)
+
+    def reached(self, wish: Wish) -> None:
+        """Write down that the state came for which the step waited."""
+        self._ask(wish)
+        self._tell(wish, {}, bit=True)
+
     async def reset(self, wish: Wish, pairs: Collection[Pair]) -> None:
         """Break the connections that carry these links."""
         self._ask(wish)

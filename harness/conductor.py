@@ -6,7 +6,7 @@ from typing import Any
 from .acts import Acts, Wish
 from .fault import Fault
 from .generator import Due, FaultSchedule, Seen
-from .layers import LAYERS, LINKS, Layer, Part
+from .layers import LAYERS, LINKS, RULES, Layer, Part
 from .nemeses import NEMESES
 from .nemeses.nemesis import ENDS, HEALS, Aim
 from .observer import Observer
@@ -107,6 +107,10 @@ class Conductor:
         wish = _wish(fault, aim.nodes, match)
         if fault.kind == "heal":
             await self._heal_named(fault, match)
+        elif fault.kind == "release":
+            await self._release(fault, match)
+        elif fault.kind == "stage":
+            self._acts.reached(wish)
         elif not aim.nodes:
             self._acts.missed(wish, "no member qualified")
         elif aim.process is not None:
@@ -175,6 +179,17 @@ class Conductor:
             await self._acts.make(wish, layer, self._wanted(layer), touched)
             if layer.undo == "mend":
                 await self._bring_back("restart", target, self._fallen(nodes))
+
+    async def _release(self, fault: Fault, match: Match | None) -> None:
+        """Let go what the step of this name holds: an act that sends nothing did not take hold."""
+        step = next((s for s in self._parts if self._faults[s].name == fault.target), None)
+        if step is None:
+            self._acts.missed(_wish(fault, (), match), f"{fault.target!r} is not in force")
+            return
+        aim = self._parts.pop(step)
+        self._schedule = self._schedule.without_undo(step)
+        wanted = self._wanted(RULES)
+        await self._acts.release(_wish(fault, aim.nodes, match), wanted, aim.rules)
 
     def _fallen(self, nodes: list[str]) -> tuple[str, ...]:
         """Those of a mended disk that ended by themselves: nobody else would start them again."""

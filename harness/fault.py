@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from .targets.faults import ClockState, DiskState, MessageFaults
+from .targets.rules import Rule
 
 NEW_LEADER = "new-leader"
 """The event that a step may wait for: a leader of a higher term than at the step before."""
@@ -33,6 +34,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     by_s: float | None = None
     rate_bytes_s: float | None = None
     messages: MessageFaults | None = None
+    rule: Rule | None = None
     disk: DiskState | None = None
     clock: ClockState | None = None
     order: tuple[str, ...] = ()
@@ -44,5 +46,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 
-_EXTENT = ("when", "by_s", "rate_bytes_s", "messages", "disk", "clock")
+_EXTENT = ("when", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
 """For which state it waited, and how much of it."""

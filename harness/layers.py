@@ -20,6 +20,7 @@ from .targets.faults import (
     merged_messages,
 )
 from .targets.links import as_wanted, merged
+from .targets.rules import merged_rules
 from .targets.target import Cluster, DeepCluster
 
 Part = Mapping[Any, Any]
@@ -63,6 +64,12 @@ async def _make_messages(cluster: Cluster, wanted: Part, _: Collection[str]) -> 
     return spelled(seen), seen == wanted
 
 
+async def _make_rules(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
+    await deep(cluster).set_rules(wanted)
+    seen = deep(cluster).rules()
+    return spelled(seen), seen == wanted
+
+
 async def _make_disks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
     for alias in nodes:
         await deep(cluster).set_disk(alias, wanted.get(alias, SOUND))
@@ -87,9 +94,12 @@ def spelled(states: Part) -> dict[str, Any]:
 
 LINKS = Layer("links", "heal", True, lambda aim: aim.links, merged, _make_links)
 
+RULES = Layer("rules", "heal", True, lambda aim: aim.rules, merged_rules, _make_rules)
+
 LAYERS = (
     LINKS,
     Layer("messages", "heal", True, lambda aim: aim.messages, merged_messages, _make_messages),
+    RULES,
     Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),
     Layer("clocks", "set-clock", False, lambda aim: aim.clocks, merged_clocks, _make_clocks),
 )

@@ -182,7 +182,10 @@ class Scenario(Part):
         kinds = [fault.kind for _, fault in self.fixed()]
         kinds += [kind for _, part in self.random_parts() for kind, _ in part.kinds]
         return frozenset(
-            {*(Capability(word) for word in self.requires), *(NEMESES[k].requires for k in kinds)}
+            {
+                *(Capability(word) for word in self.requires),
+                *(need for kind in kinds if (need := NEMESES[kind].requires) is not None),
+            }
         )
 
 

@@ -54,7 +54,7 @@ def _matched(fault: Fault) -> list[str]:
     if fault.when is None:
         return []
     try:
-        return [MATCHED] if parse_trigger(fault.when).form.matches else []
+        return [MATCHED] if parse_trigger(fault.when).matches else []
     except ValueError:
         return [MATCHED]
 
@@ -107,6 +107,10 @@ def _nothing_to_undo(
                 f"no fault of network, disk or clock before this one is called {fault.target!r}"
                 f"{closest(fault.target, ['all', *known])}"
             )
+    elif fault.kind == "release":
+        known = [name for name, named in names.items() if named.kind == "hold"]
+        if fault.target not in known:
+            yield f"no step before this one holds {fault.target!r}{closest(fault.target, known)}"
     elif fault.kind in _UNDOES:
         causes = _UNDOES[fault.kind]
         hit = [parse(earlier.target) for earlier in done if earlier.kind in causes]

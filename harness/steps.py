@@ -149,6 +149,10 @@ class StepPart(Part):
         elif self.lasting is not None and NEMESES[kind].undo is None:
             why = "is over at once" if NEMESES[kind].momentary else "undoes other faults"
             raise ValueError(f"`{kind}` {why}; it has no `for`")
+        if kind == "stage" and self.when is None:
+            raise ValueError("`stage` says that a state was reached: it needs `when`")
+        if kind == "hold" and self.named is None and self.lasting is None:
+            raise ValueError("`hold` needs `as`, a word for a `release`, or `for`")
         if (self.within is None) != (self.after is None and self.when is None):
             raise ValueError(
                 "`within` goes with `after` or `when`, and they with it: how long to wait"

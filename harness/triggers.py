@@ -17,7 +17,10 @@ MATCHED = "matched"
 
 
 class MemberState(msgspec.Struct, frozen=True):
-    """What a member last said of itself: `last` and `last_term` are of its last log entry."""
+    """What a member last said of itself: `last` and `last_term` are of its last log entry.
+
+    `caught`: how many of its messages each `hold` or `drop` caught, by the name of that step.
+    """
 
     term: int = 0
     vote: str | None = None
@@ -27,6 +30,7 @@ class MemberState(msgspec.Struct, frozen=True):
     last: int = 0
     last_term: int = 0
     alive: bool = True
+    caught: Mapping[str, int] = msgspec.field(default_factory=dict)
 
 
 Snapshot = Mapping[str, MemberState]
@@ -43,16 +47,32 @@ def leader_of(snapshot: Snapshot) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
-    """A state to wait for: one of the forms, and the words that fill it."""
+class Clause:
+    """One of the forms, and the words that fill it."""
 
-    text: str
     form: "Form"
     words: tuple[str, ...]
 
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """A state to wait for: all of these hold at one moment."""
+
+    text: str
+    clauses: tuple[Clause, ...]
+
+    @property
+    def matches(self) -> bool:
+        """Whether it holds for members that a step can hit."""
+        return self.clauses[0].form.matches
+
     def holds(self, snapshot: Snapshot, names: Names) -> tuple[str, ...] | None:
-        """The members for which it holds, which may be none; None if it does not hold."""
-        return self.form.holds(snapshot, self.words, names)
+        """The members for which the first clause holds, which may be none.
+
+        None if not all clauses hold.
+        """
+        found = [one.form.holds(snapshot, one.words, names) for one in self.clauses]
+        return None if None in found else found[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +91,19 @@ class Form:
 
 
 def parse(text: str) -> Trigger:
-    """Read `leader has an uncommitted entry`. Raises ValueError, with what would be right."""
+    """Read `leader has an uncommitted entry and n2 is behind`.
+
+    Raises ValueError, with what would be right.
+    """
     plain = " ".join(text.split())
+    return Trigger(plain, tuple(_clause(part) for part in plain.split(" and ")))
+
+
+def _clause(text: str) -> Clause:
     for form in FORMS:
-        found = re.fullmatch(form.pattern, plain)
+        found = re.fullmatch(form.pattern, text)
         if found is not None:
-            return Trigger(plain, form, tuple(word or "" for word in found.groups()))
+            return Clause(form, tuple(word or "" for word in found.groups()))
     known = [form.text for form in FORMS]
     raise ValueError(f"{text!r} is no state to wait for{closest(text, known)}")
 
@@ -87,11 +114,12 @@ def problem(text: str, members: Collection[str], names: Collection[str]) -> str 
         trigger = parse(text)
     except ValueError as error:
         return str(error)
-    for at in trigger.form.nodes:
-        word = trigger.words[at]
-        known = [*members, *names, *trigger.form.also]
-        if word not in known:
-            return f"{word!r} is no member{closest(word, known)}"
+    for clause in trigger.clauses:
+        for at in clause.form.nodes:
+            word = clause.words[at]
+            known = [*members, *names, *clause.form.also]
+            if word not in known:
+                return f"{word!r} is no member{closest(word, known)}"
     return None
 
 
@@ -159,6 +187,25 @@ def _voted(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[st
     return _found([a for a in who if (s := snapshot.get(a)) and s.vote in whom])
 
 
+def _settled(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    asked = _meant(words[0], names)
+    return _found([a for a in asked if (s := snapshot.get(a)) and s.last == s.commit])
+
+
+def _same_log(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
+    """Logs that end with the same entry are the same (Log Matching, Raft §5.3)."""
+    who, whom = (_meant(word, names) for word in words)
+    ends = {(s.last, s.last_term) for a in whom if (s := snapshot.get(a))}
+    same = [a for a in who if (s := snapshot.get(a)) and ends == {(s.last, s.last_term)}]
+    return _found(same) if len(same) == len(who) else None
+
+
+def _caught(snapshot: Snapshot, words: tuple[str, ...], _: Names) -> tuple[str, ...] | None:
+    name, count = words
+    senders = {a: n for a, state in snapshot.items() if (n := state.caught.get(name, 0))}
+    return _found(senders) if sum(senders.values()) >= int(count or 1) else None
+
+
 _WORD = r"[a-z][a-z0-9-]*"
 _NODE = f"({_WORD})"
 _ROLES = r"(leader|follower|candidate|precandidate)"
@@ -178,6 +225,8 @@ FORMS = (
         nodes=(0,),
         also=("a follower",),
     ),
+    Form("NODE has no uncommitted entry", rf"{_NODE} has no uncommitted entry", _settled, (0,)),
+    Form("NODE has the log of NODE", rf"{_NODE} has the log of {_NODE}", _same_log, (0, 1)),
     Form("two leaders", "two leaders", _two_leaders),
     Form("no leader", "no leader", _no_leader, matches=False),
     Form("a candidate", r"a (candidate|precandidate)", _a_role),
@@ -185,5 +234,11 @@ FORMS = (
     Form("NODE has voted for NODE", rf"{_NODE} has voted for {_NODE}", _voted, (0, 1)),
     Form("term above N", r"term above (\d+)", _term_above),
     Form("N entries committed", r"(\d+) entries committed", _committed),
+    Form(
+        "NAME has caught a message",
+        rf"{_NODE} has caught (?:a message|(\d+) messages)",
+        _caught,
+        nodes=(0,),
+    ),
 )
 """The whole vocabulary."""

@@ -60,6 +60,7 @@ class NodeConfig:
     streaming_ha_dir: str
     election_tick_s: float
     frame_bytes_max: int
+    request_entries_max: int
     trace_file: str | None
     seeded_bugs: frozenset[str]
 
@@ -109,7 +110,9 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     tick = option("raftElectionTick")
     frame_bytes_max = option("maxFrameSize")
     assert isinstance(tick, int)
+    request_entries_max = option("raftRequestEntries")
     assert isinstance(frame_bytes_max, int)
+    assert isinstance(request_entries_max, int)
     bugs = option("seededBugs") or frozenset()
     assert isinstance(bugs, frozenset)
     return NodeConfig(
@@ -121,6 +124,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         streaming_ha_dir=posixpath.join(home, str(option("streamingHADir"))),
         election_tick_s=tick / 100,
         frame_bytes_max=frame_bytes_max,
+        request_entries_max=request_entries_max,
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
         seeded_bugs=bugs,
     )

@@ -16,6 +16,7 @@ from .raft.core import Core
 from .raft.debts import Answer
 from .raft.disk import Disk
 from .raft.group import Group, Surroundings
+from .raft.progress import Window
 from .raft.transport import Address, Peers
 from .raft.wal import Wal, WalCorruption
 from .runtime import Alarm, Clock, Listener, Runtime
@@ -177,7 +178,12 @@ class DataNode:
         if found.cut is not None:
             log.warning("group %d: cut off a torn end, %s", group.id, found.cut)
         core = Core.recover(
-            config.alias, group.aliases, found.hard_state, found.entries, config.seeded_bugs
+            config.alias,
+            group.aliases,
+            found.hard_state,
+            found.entries,
+            config.seeded_bugs,
+            Window(request_entries_max=config.request_entries_max),
         )
         around = Surroundings(
             runtime=self._runtime,

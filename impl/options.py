@@ -19,6 +19,8 @@ FRAME_BYTES_MIN = 4 << 20
 
 FRAME_BYTES_MAX = 1 << 30
 
+REQUEST_ENTRIES_MAX = 1024
+
 
 @dataclass(frozen=True, slots=True)
 class GroupLine:
@@ -109,6 +111,13 @@ OPTIONS: dict[str, Option] = {
             _number(FRAME_BYTES_MIN, FRAME_BYTES_MAX, "bytes"),
             per_node=True,
             default=64 << 20,
+        ),
+        # Delphic's own, as are those that follow. 1: entries go one by one, as in papers.
+        Option(
+            "raftRequestEntries",
+            _number(1, REQUEST_ENTRIES_MAX, "entries"),
+            per_node=True,
+            default=REQUEST_ENTRIES_MAX,
         ),
         Option("traceFile", _path, per_node=True, default=None),
         Option("seededBugs", _bugs, per_node=True, default=None),

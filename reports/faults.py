@@ -10,13 +10,20 @@ from ..harness.op import NEMESIS, Op, OpType
 from .prose import shortened, value_text
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate", "messages"}),
+    "heal": frozenset({"partition", "delay", "rate", "messages", "hold", "drop"}),
+    "release": frozenset({"hold"}),
     "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),
     "mend": frozenset({"disk"}),
     "set-clock": frozenset({"clock"}),
 }
 """Which faults each repairing act takes back."""
+
+BY_LINK = frozenset({"heal", "release"})
+"""Repairing acts that name the links that they touched, and the fault that they were for."""
+
+STAGE = "stage"
+"""An act that does nothing: it says that a state was reached."""
 
 MOMENTARY = frozenset({"reset", "bit-flip"})
 """Faults that are over as soon as they are done."""
@@ -80,7 +87,7 @@ def acts(history: History) -> tuple[Act, ...]:
     numbered: list[Act] = []
     count = 0
     for asked, receipt in _joined(history.of(NEMESIS)):
-        is_fault = asked.f not in UNDOES
+        is_fault = asked.f not in UNDOES and asked.f != STAGE
         count += is_fault
         numbered.append(_act(asked, receipt, count if is_fault else None))
     return tuple(_ended(numbered))
@@ -148,7 +155,9 @@ def _ended(numbered: list[Act]) -> list[Act]:
         numbers = tuple(n for undone in taken_back if (n := numbered[undone].number) is not None)
         found[at] = msgspec.structs.replace(act, undoes=numbers)
         for undone in taken_back:
-            active[undone] -= set(act.nodes) if act.f != "heal" and act.nodes else active[undone]
+            active[undone] -= (
+                set(act.nodes) if act.f not in BY_LINK and act.nodes else active[undone]
+            )
             if not active[undone]:
                 found[undone] = msgspec.structs.replace(found[undone], end=ended)
                 del active[undone]
@@ -157,8 +166,8 @@ def _ended(numbered: list[Act]) -> list[Act]:
 
 def _undone(numbered: list[Act], active: dict[int, set[str]], act: Act) -> list[int]:
     """The faults, by position, that this repair takes back as a whole or in part."""
-    candidates = [at for at in active if numbered[at].f in UNDOES[act.f]]
-    if act.f != "heal" or act.target == "all":
+    candidates = [at for at in active if numbered[at].f in UNDOES.get(act.f, ())]
+    if act.f not in BY_LINK or act.target == "all":
         return candidates
     # Network faults stack, and a heal names the links that it opened and the fault it was for.
     healed = set(act.links)

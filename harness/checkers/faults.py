@@ -6,7 +6,7 @@ from typing import Any
 from ..evidence import Evidence
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural
-from .timeline import UNDOES, Act, acts
+from .timeline import STAGE, UNDOES, Act, acts
 
 NAME = "faults"
 
@@ -36,7 +36,7 @@ def judge(evidence: Evidence) -> Verdict:
         names = ", ".join(f"{kind} ({count} of {planned[kind]})" for kind, count in missing.items())
         sentence = f"Faults of the plan never happened: {names}."
         return Verdict(NAME, Validity.INCONCLUSIVE, sentence, details=details)
-    struck = sum(act.f not in UNDOES for act in done)
+    struck = sum(act.f not in UNDOES and act.f != STAGE for act in done)
     sentence = (
         f"{plural(struck, 'fault')} took hold, each with its receipt."
         if struck

@@ -8,13 +8,20 @@ from ..history import History
 from ..op import HARNESS, NEMESIS, Op, OpType
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate", "messages"}),
+    "heal": frozenset({"partition", "delay", "rate", "messages", "hold", "drop"}),
+    "release": frozenset({"hold"}),
     "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),
     "mend": frozenset({"disk"}),
     "set-clock": frozenset({"clock"}),
 }
 """Which faults each repairing act takes back. A process that is started is not stopped any more."""
+
+STAGE = "stage"
+"""An act that does nothing: it says that a state was reached."""
+
+BY_LINK = frozenset({"heal", "release"})
+"""Repairing acts that name links."""
 
 DISRUPTIVE = frozenset[str]().union(*UNDOES.values())
 
@@ -165,6 +172,6 @@ def _undoes(act: Act, force: Force) -> bool:
     """Whether a repair takes a fault back: where it names no member or link, it means all."""
     if force.fault not in UNDOES.get(act.f, frozenset()):
         return False
-    if act.f == "heal":
+    if act.f in BY_LINK:
         return act.links is None or force.links is None or force.links <= act.links
     return not act.nodes or force.node is None or force.node in act.nodes

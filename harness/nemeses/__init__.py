@@ -5,12 +5,16 @@ from .messages import MESSAGES, RESET
 from .network import DELAY, RATE
 from .partition import HEAL, ONE_WAY, PARTITION
 from .process import KILL, PAUSE, POWER_CUT, RESTART, RESUME
+from .rules import DROP, HOLD, RELEASE
+from .stage import STAGE
 
 NEMESES = {
     nemesis.kind: nemesis
     for nemesis in (
         *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, MESSAGES, RESET),
+        *(HOLD, RELEASE, DROP),
         *(KILL, POWER_CUT, RESTART, PAUSE, RESUME),
         *(DISK, BIT_FLIP, CLOCK),
+        STAGE,
     )
 }

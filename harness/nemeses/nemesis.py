@@ -10,6 +10,7 @@ from ..fault import Fault
 from ..selector import Selector, View
 from ..targets.faults import Clocks, Disks, Messages
 from ..targets.links import HEALED, Links, Pair
+from ..targets.rules import Rules
 from ..targets.target import Capability, ProcessState
 
 HEALS = frozenset({"heal", "mend", "set-clock"})
@@ -24,9 +25,10 @@ ENDS = frozenset({"kill", "power-cut"})
 class Aim:
     """What one fault comes to when its moment has come.
 
-    `nodes` are the members that it hits. `links`, `messages`, `disks` and `clocks` are what it adds
-    to their state while it lasts; of a process fault, `process` is what the nodes are to become,
-    and `loses` says whether they lose what was not synced. `resets` and `flips` are over at once.
+    `nodes` are the members that it hits. `links`, `messages`, `rules`, `disks` and `clocks` are
+    what it adds to their state while it lasts; of a process fault, `process` is what the nodes are
+    to become, and `loses` says whether they lose what was not synced. `resets` and `flips` are over
+    at once.
     """
 
     nodes: tuple[str, ...]
@@ -34,6 +36,7 @@ class Aim:
     process: ProcessState | None = None
     loses: bool = False
     messages: Messages = field(default_factory=dict)
+    rules: Rules = field(default_factory=dict)
     disks: Disks = field(default_factory=dict)
     clocks: Clocks = field(default_factory=dict)
     resets: frozenset[Pair] = frozenset()
@@ -60,7 +63,8 @@ class Nemesis:
     selectors: Callable[[Any], list[Selector]]
     """Every selector in a planned target, so that its words can be checked before the run."""
     aim: Callable[[Fault, View, Mapping[str, ProcessState]], Aim]
-    requires: Capability
+    requires: Capability | None
+    """What a target must be able to do; None: nothing but what all can."""
     undo: str | None = None
     """What the history calls its undoing; None for a kind that undoes others, or is momentary."""
     drawn: tuple[Any, ...] = ()

@@ -71,11 +71,17 @@ class Interceptor:
                 self._decide(pipe, frame)
 
     def release(self, name: str) -> int:
-        """Send what is held by this name, in order; how many messages that were."""
+        """Send what is held by this name, in order; how many messages that were.
+
+        What was held of a connection that has ended is lost.
+        """
         held = self._held.pop(name, [])
-        for pipe, frame in held:
+        alive = [
+            (pipe, frame) for pipe, frame in held if not (pipe.src.is_closed or pipe.dst.is_closed)
+        ]
+        for pipe, frame in alive:
             pipe.put(frame)
-        return len(held)
+        return len(alive)
 
     def held(self) -> dict[str, list[Pair]]:
         """Who sent what is held to whom, by name."""

@@ -11,11 +11,13 @@ import msgspec
 from ..crash import CrashPoint
 from ..errors import WorldError
 from ..rundir import RunDir
+from ..simulate.rules import RuleBook
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
 from ..triggers import MemberState, Snapshot
 from .faults import TRUE, ClockState, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
+from .rules import Rules
 from .target import Capability, ProcessState
 
 PORT = 8848
@@ -41,6 +43,7 @@ class SimCluster:
     ) -> None:
         """`crash`: where members are to crash in their first life."""
         self.world = World(str(seed), setup.members)
+        self._rules = RuleBook(self.world.net)
         self._setup = setup
         self._system = system
         self._runtime = self.world.client_runtime()
@@ -122,6 +125,12 @@ class SimCluster:
     def messages(self) -> Messages:
         return self.world.net.messages()
 
+    async def set_rules(self, rules: Rules) -> int:
+        return self._rules.set(rules)
+
+    def rules(self) -> Rules:
+        return self._rules.rules
+
     async def reset_links(self, pairs: Collection[Pair]) -> int:
         return self.world.net.reset(pairs)
 
@@ -182,7 +191,19 @@ class SimCluster:
                 self._seen[alias] = msgspec.structs.replace(
                     self._seen[alias], alive=False, role="follower", leader=None
                 )
-        return [dict(self._seen)]
+        return [self._with_caught()]
+
+    def _with_caught(self) -> Snapshot:
+        caught = self._rules.caught()
+        if not caught:
+            return dict(self._seen)
+        by_sender: dict[str, dict[str, int]] = {}
+        for (name, sender), count in sorted(caught.items()):
+            by_sender.setdefault(sender, {})[name] = count
+        return {
+            alias: msgspec.structs.replace(state, caught=by_sender.get(alias, {}))
+            for alias, state in self._seen.items()
+        }
 
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         return await self._system.open(self._sites[alias], timeout_s, self._runtime)

@@ -10,6 +10,7 @@ from ..system import Connection, Setup, System
 from ..triggers import Snapshot
 from .faults import ClockState, DiskState, Messages
 from .links import Links, Pair, Probes
+from .rules import Rules
 
 
 class Capability(StrEnum):
@@ -96,6 +97,15 @@ class DeepCluster(Cluster, Protocol):
 
     def messages(self) -> Messages:
         """What happens to messages now."""
+
+    async def set_rules(self, rules: Rules) -> int:
+        """Make the rules for single messages so: the whole value, at once.
+
+        What a rule held that is gone now is sent; returns how many messages that were.
+        """
+
+    def rules(self) -> Rules:
+        """The rules in force now."""
 
     async def reset_links(self, pairs: Collection[Pair]) -> int:
         """Break every connection that carries one of these links; how many there were.

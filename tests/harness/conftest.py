@@ -1,7 +1,9 @@
 """A group that lives in memory, so that runs can be tried without processes."""
 
 import asyncio
+import sys
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +14,11 @@ from delphic.harness.system import Answer, Connection, Setup, Status, System
 from delphic.harness.targets.faults import SOUND, TRUE, ClockState, DiskState, Messages
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
+from delphic.harness.targets.rules import Rules
 from delphic.harness.targets.target import Capability, ProcessState
 from delphic.harness.triggers import MemberState, Snapshot
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 class MemoryConnection:
@@ -75,6 +80,9 @@ class MemoryCluster:
         """Orders that it takes and does not carry out."""
         self.run = run
         self.found_messages: Messages = {}
+        self.found_rules: Rules = {}
+        self.held: dict[str, int] = {}
+        """How many messages the rule of a name holds."""
         self.disks: dict[str, DiskState] = {}
         self.clocks: dict[str, ClockState] = {}
         self.stored = dict.fromkeys(self.members, 64)
@@ -125,6 +133,17 @@ class MemoryCluster:
 
     def messages(self) -> Messages:
         return self.found_messages
+
+    async def set_rules(self, rules: Rules) -> int:
+        if "rules" in self.deaf_to:
+            return 0
+        gone = [rule for pair, found in self.found_rules.items() for rule in found]
+        still = [rule for found in rules.values() for rule in found]
+        self.found_rules = dict(rules)
+        return sum(self.held.pop(rule.name or "", 0) for rule in set(gone) - set(still))
+
+    def rules(self) -> Rules:
+        return self.found_rules
 
     async def reset_links(self, pairs: Collection[Pair]) -> int:
         self.log.append(f"reset {len(pairs)}")

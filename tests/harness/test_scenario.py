@@ -18,8 +18,8 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 
 TIMES = "at, after, then, when"
 KINDS = (
-    "partition, one-way, heal, delay, rate, messages, reset, "
-    "kill, power-cut, restart, pause, resume, disk, bit-flip, clock, random"
+    "partition, one-way, heal, delay, rate, messages, reset, hold, release, drop, "
+    "kill, power-cut, restart, pause, resume, disk, bit-flip, clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
 
@@ -431,10 +431,10 @@ def test_the_scenarios_in_the_documentation_are_read() -> None:
     whole = [block for block in blocks if block.startswith("name:")]
     steps = [block for block in blocks if block.startswith("- ")]
     parts = [block for block in blocks if block.startswith("faults:")]
-    assert (len(whole), len(steps), len(parts)) == (1, 2, 1)
+    assert (len(whole), len(steps), len(parts)) == (1, 3, 1)
     assert load(whole[0], "docs").name == "leader-loss"
     assert len(load(f"{HEAD}faults:\n{steps[0]}", "docs").random_parts()) == 1
-    assert len(load(f"{HEAD}faults:\n{steps[1]}", "docs").fixed()) == 3
+    assert [len(load(f"{HEAD}faults:\n{one}", "docs").fixed()) for one in steps[1:]] == [3, 3]
     assert len(load(HEAD + parts[0], "docs").fixed()) == 7
 
 

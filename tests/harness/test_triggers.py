@@ -25,6 +25,7 @@ VOTING = group(
     n2=MemberState(term=2, vote="n2", role="candidate", last=5, commit=5),
     n3=MemberState(term=2, role="precandidate", last=5, commit=5),
 )
+CAUGHT = group(n1=MemberState(caught={"late": 2}), n3=MemberState(caught={"late": 1, "early": 1}))
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,22 @@ VOTING = group(
         ("term above 1", VOTING, ("n2", "n3")),
         ("5 entries committed", CALM, ("n1", "n2", "n3")),
         ("6 entries committed", CALM, None),
+        ("n1 has no uncommitted entry", CALM, ("n1",)),
+        ("n1 has no uncommitted entry", AHEAD, None),
+        ("n2 has the log of n3", AHEAD, ("n2",)),
+        ("old has the log of n2", AHEAD, ("n2", "n3")),
+        ("old has the log of n1", AHEAD, None),
+        ("old has the log of n2", CUT, None),
+        ("n2 has the log of old", CUT, None),
+        ("n2 has the log of n1", group(n1=leader(last_term=1)), None),
+        ("n1 is leader and n2 has the log of n3", AHEAD, ("n1",)),
+        ("n1 is leader and n2 is leader", AHEAD, None),
+        ("no leader and n1 has an uncommitted entry", LOST, ()),
+        ("late has caught a message", CALM, None),
+        ("late has caught a message", CAUGHT, ("n1", "n3")),
+        ("late has caught 3 messages", CAUGHT, ("n1", "n3")),
+        ("late has caught 4 messages", CAUGHT, None),
+        ("early has caught a message", CAUGHT, ("n3",)),
     ],
 )
 def test_a_state_holds_for_some_members_or_not_at_all(
@@ -83,9 +100,10 @@ def test_of_several_that_think_they_lead_the_latest_does() -> None:
 
 def test_every_form_can_be_read_and_holds_nowhere_where_nothing_is_known() -> None:
     for form in FORMS:
-        text = form.text.replace("NODE", "n1").replace("N ", "3 ").replace("above N", "above 3")
+        text = form.text.replace("NODE", "n1").replace("NAME", "old")
+        text = text.replace("N ", "3 ").replace("above N", "above 3")
         trigger = parse(text.split("|")[0])
-        assert trigger.form is form
+        assert trigger.clauses[0].form is form
         assert trigger.holds({}, {}) == (() if trigger.text == "no leader" else None)
 
 
@@ -96,14 +114,19 @@ def test_every_form_can_be_read_and_holds_nowhere_where_nothing_is_known() -> No
             "leader has uncommitted entry",
             "'leader has uncommitted entry' is no state to wait for; "
             "did you mean 'leader has an uncommitted entry'? (known: leader has an uncommitted "
-            "entry, a follower is behind, two leaders, no leader, a candidate, "
+            "entry, a follower is behind, NODE has no uncommitted entry, NODE has the log of NODE, "
+            "two leaders, no leader, a candidate, "
             "NODE is leader|follower|candidate|precandidate, NODE has voted for NODE, "
-            "term above N, N entries committed)",
+            "term above N, N entries committed, NAME has caught a message)",
         ),
         ("n9 is leader", "'n9' is no member (known: n1, n2, n3, old)"),
         ("n1 has voted for leader", "'leader' is no member (known: n1, n2, n3, old)"),
         ("n9 is behind", "'n9' is no member (known: n1, n2, n3, old, a follower)"),
         ("n9 has an uncommitted entry", "'n9' is no member (known: n1, n2, n3, old, leader)"),
+        ("n1 is leader and n9 is behind", "'n9' is no member (known: n1, n2, n3, old, a follower)"),
+        ("n9 has the log of n1", "'n9' is no member (known: n1, n2, n3, old)"),
+        ("old has caught 2 messages", None),
+        ("n1 is leader and old has the log of n1", None),
         ("old is leader", None),
         ("leader has an uncommitted entry", None),
     ],

@@ -208,7 +208,7 @@ def test_what_is_late_or_held_is_lost_with_its_connection() -> None:
         await asyncio.sleep(0.01)
         line.stream.close()
         await asyncio.sleep(0.01)
-        assert line.net.release("all") == 1
+        assert line.net.release("all") == 0
         await asyncio.sleep(0.1)
         assert line.reader.bodies == ["hello", "closed"]
 
