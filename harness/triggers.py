@@ -127,6 +127,14 @@ def _meant(word: str, names: Names) -> tuple[str, ...]:
     return names.get(word, (word,))
 
 
+def _asked(snapshot: Snapshot, word: str, names: Names) -> tuple[str, ...]:
+    """As `_meant`, where `leader` is a word too."""
+    if word != "leader":
+        return _meant(word, names)
+    leader = leader_of(snapshot)
+    return () if leader is None else (leader,)
+
+
 def _in_role(snapshot: Snapshot, role: str) -> tuple[str, ...]:
     return tuple(a for a, state in sorted(snapshot.items()) if state.alive and state.role == role)
 
@@ -139,21 +147,21 @@ def _uncommitted(
     snapshot: Snapshot, words: tuple[str, ...], names: Names
 ) -> tuple[str, ...] | None:
     who, count = words
-    leader = leader_of(snapshot)
-    asked = ((leader,) if leader else ()) if who == "leader" else _meant(who, names)
+    asked = _asked(snapshot, who, names)
     least = int(count or 1)
     return _found([a for a in asked if (s := snapshot.get(a)) and s.last - s.commit >= least])
 
 
 def _behind(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    who, by = words
+    who, exactly, by = words
     leader = leader_of(snapshot)
     if leader is None:
         return None
     least = int(by or 1)
+    most = least if exactly else None
     asked = _in_role(snapshot, "follower") if who == "a follower" else _meant(who, names)
-    end = snapshot[leader].last
-    return _found([a for a in asked if (s := snapshot.get(a)) and end - s.last >= least])
+    missing = {a: snapshot[leader].last - s.last for a in asked if (s := snapshot.get(a))}
+    return _found([a for a, n in missing.items() if least <= n and (most is None or n <= most)])
 
 
 def _two_leaders(snapshot: Snapshot, _: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
@@ -188,7 +196,7 @@ def _voted(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[st
 
 
 def _settled(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    asked = _meant(words[0], names)
+    asked = _asked(snapshot, words[0], names)
     return _found([a for a in asked if (s := snapshot.get(a)) and s.last == s.commit])
 
 
@@ -220,12 +228,18 @@ FORMS = (
     ),
     Form(
         "a follower is behind",
-        rf"(a follower|{_WORD}) is behind(?: by (\d+))?",
+        rf"(a follower|{_WORD}) is behind(?: by (exactly )?(\d+))?",
         _behind,
         nodes=(0,),
         also=("a follower",),
     ),
-    Form("NODE has no uncommitted entry", rf"{_NODE} has no uncommitted entry", _settled, (0,)),
+    Form(
+        "NODE has no uncommitted entry",
+        rf"{_NODE} has no uncommitted entry",
+        _settled,
+        nodes=(0,),
+        also=("leader",),
+    ),
     Form("NODE has the log of NODE", rf"{_NODE} has the log of {_NODE}", _same_log, (0, 1)),
     Form("two leaders", "two leaders", _two_leaders),
     Form("no leader", "no leader", _no_leader, matches=False),
