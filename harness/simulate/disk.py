@@ -8,7 +8,7 @@ import asyncio
 import errno
 import os
 import posixpath
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextvars import copy_context
 from functools import partial
@@ -20,10 +20,14 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from ..targets.faults import DiskState
 from .inode import Inode
+from .pending import Pending
 from .process import Process
 
 SYNC_NS = 200_000, 1_500_000
 """How long a sync takes at least and at most, on a disk that is not slow."""
+
+PARTLY_TAKEN = 0.5
+"""How often a write that fails was taken in part."""
 
 
 class Naming(NamedTuple):
@@ -36,13 +40,17 @@ class Naming(NamedTuple):
 
 
 class SimDisk:
-    """See the file. Folders themselves are durable as soon as they are made."""
+    """See the file. Folders themselves are durable as soon as they are made.
+
+    Names are kept in a journal, as ext4 and xfs do: what a failed sync did not write is not
+    forgotten, as content is, but a later one writes it.
+    """
 
     def __init__(self) -> None:
         self.state = DiskState()
         self._files: dict[str, Inode] = {}
         self._durable: dict[str, Inode] = {}
-        self._namings: dict[str, list[Naming]] = {}
+        self._namings: defaultdict[str, Pending[Naming]] = defaultdict(Pending[Naming])
         """Changes of names that no sync of their folder has covered, by folder."""
         self._folders = {"/"}
         self.block: Callable[[], None] | None = None
@@ -82,7 +90,7 @@ class SimDisk:
     def power_cut(self, chance: Random) -> None:
         """Keep what was synced, and of the rest what chance leaves."""
         for folder in sorted(self._namings):
-            namings = self._namings[folder]
+            namings = self._namings[folder].items
             self._settle(namings[: chance.randint(0, len(namings))])
         self._namings.clear()
         self._files = dict(sorted(self._durable.items()))
@@ -111,7 +119,7 @@ class SimDisk:
             else:
                 self._files[path] = inode
         folder = posixpath.dirname(names[0][0])
-        self._namings.setdefault(folder, []).append(Naming(names))
+        self._namings[folder].items.append(Naming(names))
 
     def below(self, folder: str) -> list[str]:
         """The names in a folder, sorted."""
@@ -123,29 +131,34 @@ class SimDisk:
         self._folders.add(folder)
 
     def sync_folder(self, folder: str) -> None:
-        """Make the names in a folder last, as they are when it begins."""
-        count = len(self._namings.get(folder, ()))
+        """Make the names in a folder last, as they are when it begins. Raises OSError."""
+        namings = self._namings[folder]
+        count = namings.count
         self._pass_time()
-        self._settle(self._namings.get(folder, [])[:count])
-        del self._namings.get(folder, [])[:count]
+        if self.state.fail_sync:
+            raise _error(errno.EIO)
+        self._settle(namings.take(count))
 
     def sync(self, inode: Inode) -> None:
         """Make a file's content last, as it is when it begins. Raises OSError."""
         count = inode.count
         self._pass_time()
         if self.state.fail_sync:
-            inode.forget()
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+            inode.forget(count)
+            raise _error(errno.EIO)
         inode.synced(count)
+
+    def refusal(self) -> OSError | None:
+        """What whoever writes is told where nothing can be written."""
+        if self.state.fail_write:
+            return _error(errno.EIO)
+        return _error(errno.ENOSPC) if self.state.full else None
 
     def check_room(self) -> None:
         """Raises OSError where nothing can be written."""
-        for fails, number in (
-            (self.state.fail_write, errno.EIO),
-            (self.state.full, errno.ENOSPC),
-        ):
-            if fails:
-                raise OSError(number, os.strerror(number))
+        error = self.refusal()
+        if error is not None:
+            raise error
 
     def _pass_time(self) -> None:
         if self.block is not None:
@@ -160,6 +173,10 @@ class SimDisk:
                     self._durable[path] = inode
 
 
+def _error(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
 class DiskHandle:
     """The disk as one process has it: a `Disk`."""
 
@@ -171,8 +188,7 @@ class DiskHandle:
         inode = self._disk.find(path)
         if inode is None:
             inode = Inode()
-            self._disk.check_room()
-            self._process.effect("open", path, partial(self._disk.name, (path, inode)))
+            self._process.effect("open", path, partial(self._create, path, inode))
         return FileHandle(self._disk, self._process, path, inode)
 
     def read(self, path: str) -> bytes | None:
@@ -186,18 +202,32 @@ class DiskHandle:
         self._process.effect("make_folder", folder, partial(self._disk.make_folder, folder))
 
     def rename(self, old: str, new: str) -> None:
-        inode = self._disk.find(old)
-        if inode is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), old)
-        self._process.effect("rename", new, partial(self._disk.name, (old, None), (new, inode)))
+        self._process.effect("rename", new, partial(self._rename, old, new))
 
     def remove(self, path: str) -> None:
-        if self._disk.find(path) is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-        self._process.effect("remove", path, partial(self._disk.name, (path, None)))
+        self._process.effect("remove", path, partial(self._remove, path))
 
     def sync_folder(self, folder: str) -> None:
         self._process.effect("sync_folder", folder, partial(self._disk.sync_folder, folder))
+
+    # As part of an effect: to the dead no disk is full, and no file is missing.
+
+    def _create(self, path: str, inode: Inode) -> None:
+        self._disk.check_room()
+        self._disk.name((path, inode))
+
+    def _rename(self, old: str, new: str) -> None:
+        self._disk.name((old, None), (new, self._existing(old)))
+
+    def _remove(self, path: str) -> None:
+        self._existing(path)
+        self._disk.name((path, None))
+
+    def _existing(self, path: str) -> Inode:
+        inode = self._disk.find(path)
+        if inode is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        return inode
 
 
 class FileHandle:
@@ -218,12 +248,10 @@ class FileHandle:
         return bytes(self._inode.now[at : at + size])
 
     def append(self, data: bytes | memoryview) -> None:
-        self._disk.check_room()
-        self._process.effect("append", self._path, partial(self._inode.append, bytes(data)))
+        self._process.effect("append", self._path, partial(self._append, bytes(data)))
 
     def rewrite(self, at: int, data: bytes | memoryview) -> None:
-        self._disk.check_room()
-        self._process.effect("rewrite", self._path, partial(self._inode.rewrite, at, bytes(data)))
+        self._process.effect("rewrite", self._path, partial(self._rewrite, at, bytes(data)))
 
     def truncate(self, size: int) -> None:
         self._process.effect("truncate", self._path, partial(self._inode.cut, size))
@@ -233,6 +261,21 @@ class FileHandle:
 
     def close(self) -> None:
         """Handles cost nothing."""
+
+    def _append(self, data: bytes) -> None:
+        error = self._disk.refusal()
+        if error is None:
+            self._inode.append(data)
+            return
+        # A kernel takes what it has room for, and refuses the rest.
+        chance = self._process.chance
+        if data and chance.random() < PARTLY_TAKEN:
+            self._inode.append(data[: chance.randrange(len(data))])
+        raise error
+
+    def _rewrite(self, at: int, data: bytes) -> None:
+        self._disk.check_room()
+        self._inode.rewrite(at, data)
 
 
 Job = Callable[[], None]
@@ -287,7 +330,12 @@ class SimWorker:
         job, here = self._greenlet, getcurrent()
         if job is not None and job is not here and not job.dead:
             job.parent = here
-            job.throw(GreenletExit)
+            try:
+                job.throw(GreenletExit)
+            except BaseException as error:
+                # What code of a dead process raises concerns nobody: whoever killed it least.
+                if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                    raise
 
     def _work(self) -> None:
         self._error = None

@@ -2,19 +2,25 @@
 
 Between two syncs the kernel may write what it holds in any order and in part. After a power cut
 either a beginning of it is there, the last piece perhaps torn, or any of its sectors are, with
-zeros where one is missing. What a completed sync covered is always there.
+zeros where one is missing. The length may be there before the content: then zeros follow, or, where
+blocks are not cleared, rubbish. What a completed sync covered is always there.
 """
 
 from random import Random
 from typing import NamedTuple
+
+from .pending import Pending
 
 SECTOR = 512
 
 _REORDERED = 0.3
 """How often a power cut leaves single sectors instead of a beginning."""
 
-_TAIL_KEPT = 0.3
-"""How often a torn piece keeps its full length, with zeros or rubbish for what did not arrive."""
+_LENGTH_KEPT = 0.3
+"""How often the length is there although content is missing."""
+
+_NOTHING_ARRIVED = 0.2
+"""How often nothing at all of a torn piece is there."""
 
 
 class Put(NamedTuple):
@@ -34,68 +40,64 @@ Write = Put | Cut
 
 
 class Inode:
-    """A file without its name. `writes` are those that no completed sync has covered."""
+    """A file without its name."""
 
-    # Invariant: `durable` with `writes` applied is `now`, unless a sync has failed.
+    # Invariant: `durable` with `_writes` applied is `now`, unless a sync has failed.
 
-    __slots__ = ("_covered", "durable", "now", "writes")
+    __slots__ = ("_writes", "durable", "now")
 
     def __init__(self, data: bytes = b"") -> None:
         """With `data` that is durable."""
         self.now = bytearray(data)
         self.durable = bytearray(data)
-        self.writes: list[Write] = []
-        self._covered = 0
+        self._writes = Pending[Write]()
 
     @property
     def count(self) -> int:
         """How many writes there have been."""
-        return self._covered + len(self.writes)
+        return self._writes.count
 
     def append(self, data: bytes) -> None:
-        self.writes.append(Put(len(self.now), data))
+        self._writes.items.append(Put(len(self.now), data))
         self.now += data
 
     def rewrite(self, at: int, data: bytes) -> None:
         """Write again what is there."""
-        self.writes.append(Put(at, data))
+        self._writes.items.append(Put(at, data))
         self.now[at : at + len(data)] = data
 
     def cut(self, size: int) -> None:
-        self.writes.append(Cut(size))
+        self._writes.items.append(Cut(size))
         del self.now[size:]
 
     def synced(self, count: int) -> None:
         """The first `count` of all writes are durable."""
-        for write in self._take(count):
+        for write in self._writes.take(count):
             apply(self.durable, write)
 
-    def forget(self) -> None:
-        """The kernel failed to write, and takes it all for written: no later sync tries again."""
-        self._take(self.count)
-
-    def _take(self, count: int) -> list[Write]:
-        taken = self.writes[: max(0, count - self._covered)]
-        del self.writes[: len(taken)]
-        self._covered += len(taken)
-        return taken
+    def forget(self, count: int) -> None:
+        """The kernel failed to write the first `count`, and takes their content for written: no
+        later sync tries again. That the file was cut is in the journal, with the names.
+        """
+        cuts = [write for write in self._writes.take(count) if isinstance(write, Cut)]
+        self._writes.put_back(cuts)
 
     def power_cut(self, chance: Random) -> None:
         """Be what the disk holds now."""
-        left = bytearray(self.durable)
-        grew = all(isinstance(write, Put) for write in self.writes)
-        if grew and chance.random() < _REORDERED:
-            _some_sectors(left, bytes(self.now), chance)
+        left, writes = bytearray(self.durable), self._writes.take(self.count)
+        puts = [write for write in writes if isinstance(write, Put)]
+        if len(puts) == len(writes) and chance.random() < _REORDERED:
+            _some_sectors(left, puts, bytes(self.now), chance)
         else:
-            _a_beginning(left, self.writes, chance)
+            _a_beginning(left, writes, chance)
         self.now, self.durable = left, bytearray(left)
-        self.writes.clear()
 
     def flip(self, chance: Random) -> int:
         """Turn one bit of a file that is not empty, wherever it is kept; the byte's offset."""
         at, bit = chance.randrange(len(self.now)), 1 << chance.randrange(8)
         self.now[at] ^= bit
-        self.writes = [_flipped(write, at, bit) for write in self.writes]
+        writes = self._writes.items
+        writes[:] = [_flipped(write, at, bit) for write in writes]
         if at < len(self.durable):
             self.durable[at] ^= bit
         return at
@@ -127,17 +129,22 @@ def _a_beginning(data: bytearray, writes: list[Write], chance: Random) -> None:
     torn = writes[count] if count < len(writes) else None
     if not isinstance(torn, Put):
         return
-    kept = chance.randint(0, len(torn.data))
+    nothing = chance.random() < _NOTHING_ARRIVED
+    kept = 0 if nothing else chance.randint(0, len(torn.data))
     rest = b""
-    if kept and chance.random() < _TAIL_KEPT:
+    if chance.random() < _LENGTH_KEPT:
         size = len(torn.data) - kept
         rest = bytes(size) if chance.random() < 0.5 else chance.randbytes(size)
-    if kept:
-        apply(data, Put(torn.at, torn.data[:kept] + rest))
+    apply(data, Put(torn.at, torn.data[:kept] + rest))
 
 
-def _some_sectors(data: bytearray, now: bytes, chance: Random) -> None:
+def _some_sectors(data: bytearray, puts: list[Put], now: bytes, chance: Random) -> None:
     """Any sector may be as it was or as it is: each is written whole, with all that is in it."""
-    for start in range(len(data) // SECTOR * SECTOR, len(now), SECTOR):
+    touched = set[int]()
+    for at, piece in puts:
+        touched.update(range(at // SECTOR * SECTOR, at + len(piece), SECTOR))
+    for start in sorted(touched):
         if chance.random() < 0.5:
             apply(data, Put(start, now[start : start + SECTOR]))
+    if chance.random() < _LENGTH_KEPT:
+        data += bytes(max(0, len(now) - len(data)))

@@ -145,7 +145,7 @@ def test_a_power_cut_before_a_sync_is_complete_may_lose_what_it_covers() -> None
         loop.run_until_complete(work())
         disk.power_cut(Random(seed))
         lost.add(disk.tree()[PATH])
-    assert lost == {b"", b"a"}
+    assert {b"", b"a"} <= lost
 
 
 def test_jobs_take_turns_and_as_long_as_the_disk_is_slow() -> None:

@@ -1,6 +1,7 @@
-"""The write-ahead log on a simulated disk: whatever power cuts do, promises HS-2 and HS-9 hold."""
+"""The write-ahead log on a simulated disk: power cuts and failures leave promises HS-2, HS-9."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
@@ -8,6 +9,7 @@ import pytest
 from delphic.harness.simulate.disk import SimDisk, SimWorker
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
+from delphic.harness.targets.faults import DiskState
 from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.wal import Wal
 
@@ -16,6 +18,8 @@ SEGMENT_BYTES = 2000
 LIVES = 4
 SYNC_MAX_S = 0.0035
 """Longer than a file and its folder take to sync."""
+
+FAULTS = DiskState(full=True), DiskState(fail_write=True), DiskState(fail_sync=True)
 
 State = tuple[HardState, tuple[Entry, ...]]
 
@@ -28,6 +32,9 @@ class Told:
     durable: int = 0
     cut_in_sync: int = 0
     torn: int = 0
+    refused: int = 0
+    taken: int = 0
+    """Writes that were refused, and those of them of which a part was taken nevertheless."""
 
     def recovered(self, state: State) -> None:
         """Go on from what a recovery found, which must be no older than what was durable."""
@@ -109,3 +116,69 @@ def test_a_log_that_loses_power_at_any_moment_is_what_was_synced_or_a_later_stat
     assert torn > 50
     assert cut_in_sync > 100
     assert segments > 3
+
+
+async def fail(disk: SimDisk, wal: Wal, worker: SimWorker, told: Told, chance: Random) -> None:
+    """Write and sync on a disk that fails; what the log was told after that it must not take."""
+    disk.set(chance.choice(FAULTS))
+    size = sum(map(len, disk.tree().values()))
+    ended: list[OSError | None] = []
+    try:
+        write(wal, told, chance)
+    except OSError:
+        told.refused += 1
+        told.taken += sum(map(len, disk.tree().values())) > size
+    else:
+        worker.submit(wal.sync, ended.append)
+        await worker.close()
+        assert isinstance(ended[0], OSError)
+    disk.set(DiskState())
+    with pytest.raises(OSError, match="the log failed before"):
+        wal.save(HardState(99, None), None, 1, ())
+
+
+async def fail_to_recover(disk: SimDisk, process: Process, chance: Random) -> None:
+    """Begin a recovery on a disk that fails: whatever it does, a later one finds the same."""
+    disk.set(chance.choice(FAULTS))
+    with suppress(OSError):
+        Wal.recover(disk.handle(process), FOLDER, 2, segment_bytes=SEGMENT_BYTES)
+    disk.set(DiskState())
+
+
+@pytest.mark.slow
+def test_a_log_whose_disk_fails_and_then_loses_power_is_what_was_synced_or_a_later_state() -> None:
+    """Full in the middle of a write, refused writes, failed syncs; in recovery, too."""
+    refused = taken = torn = 0
+    for seed in range(400):
+        chance, disk, told = Random(f"fail {seed}"), SimDisk(), Told()
+        loop = SimLoop(str(seed))
+
+        async def lives(
+            loop: SimLoop = loop, disk: SimDisk = disk, told: Told = told, chance: Random = chance
+        ) -> None:
+            for life in range(1, 2 * LIVES, 2):
+                process = Process(loop, "n1", life, loop.seed)
+                found = Wal.recover(disk.handle(process), FOLDER, 2, segment_bytes=SEGMENT_BYTES)
+                told.torn += found.cut is not None
+                told.recovered((found.hard_state, tuple(found.entries)))
+                worker = SimWorker(process, disk)
+                for _ in range(chance.randint(0, 4)):
+                    write(found.wal, told, chance)
+                    if chance.random() < 0.7:
+                        await sync(found.wal, worker, told)
+                await fail(disk, found.wal, worker, told, chance)
+                process.kill()
+                if chance.random() < 0.4:
+                    disk.power_cut(chance)
+                process = Process(loop, "n1", life + 1, loop.seed)
+                await fail_to_recover(disk, process, chance)
+                process.kill()
+                if chance.random() < 0.4:
+                    disk.power_cut(chance)
+
+        loop.run_until_complete(lives())
+        refused, taken = refused + told.refused, taken + told.taken
+        torn += told.torn
+    assert refused > 500
+    assert taken > 200
+    assert torn > 30
