@@ -117,21 +117,26 @@ def shrunk_scenario(
     shrunk = shrink(start, promises, trials, bounds, say)
     if shrunk is None:
         return None
-    best = shrunk.candidate
-    plan = planned(best)
-    again = simulate_plan(plan)
-    story = tell(plan, load(io.BytesIO(again.history)), again.verdict, promises)
-    text = write(_finished(best, start.data, promises, story))
-    _assert_the_same(text, best)
+    text, story = written(shrunk.candidate, promises)
     return Small(text, story, shrunk)
 
 
-def _finished(best: Candidate, start: Data, promises: frozenset[str], story: str) -> Data:
+def written(best: Candidate, promises: frozenset[str]) -> tuple[str, str]:
+    """The YAML of a scenario as small as it gets, with the story of its own seed; and that."""
+    plan = planned(best)
+    again = simulate_plan(plan)
+    story = tell(plan, load(io.BytesIO(again.history)), again.verdict, promises)
+    text = write(_finished(best, promises, story))
+    _assert_the_same(text, best)
+    return text, story
+
+
+def _finished(best: Candidate, promises: frozenset[str], story: str) -> Data:
     """The scenario with all that people and `delphic run` need to know."""
     broken = sorted(promises, key=order)
     said = {
         **best.data,
-        "name": start["name"].removesuffix("-shrunk") + "-shrunk",
+        "name": best.data["name"].removesuffix("-shrunk") + "-shrunk",
         "seed": best.seed,
         "description": story,
         "promises": broken,

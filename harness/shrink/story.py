@@ -1,4 +1,4 @@
-"""What happened in a small run, as one paragraph: asked, broken, seen, and which promise with it.
+"""What happened in a small run, as one paragraph: asked, broken, seen, which promise, and where.
 
 Times are those of the scenario: they count from the moment the clients begin.
 """
@@ -14,6 +14,7 @@ from ..plan import Plan
 from ..promise import PROMISES, order
 from ..verdict import RunVerdict, Validity, Verdict
 from .moments import spell
+from .place import place
 
 CALLS_MAX = 12
 """Of more operations than these, those that show the failure are told."""
@@ -57,7 +58,8 @@ def tell(plan: Plan, history: History, verdict: RunVerdict, promises: frozenset[
         *_operations(history, start_ns, witness),
     ]
     told = [sentence for _, sentence in sorted(moments)]
-    return " ".join([_opening(plan), *told, *_ending(failed, promises, start_ns)])
+    ending = _ending(failed, promises, start_ns)
+    return " ".join([_opening(plan), *told, *ending, place(plan)])
 
 
 def _opening(plan: Plan) -> str:

@@ -69,7 +69,9 @@ def test_it_tells_its_story(small: Small) -> None:
     assert small.story.startswith("Three members, with the seeded bug ack-before-quorum")
     assert "is cut off (partition: leader)" in small.story
     assert "acknowledged at offset 0" in small.story
-    assert small.story.endswith("That breaks HS-2 (No acknowledged row is lost).")
+    assert small.story.endswith(
+        "That breaks HS-2 (No acknowledged row is lost). It runs with --on local, too."
+    )
 
 
 def test_several_processes_come_to_the_same(small: Small, run: RunDir) -> None:

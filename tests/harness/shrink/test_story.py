@@ -110,7 +110,7 @@ def test_a_stale_read_is_told_in_the_order_of_time_in_the_scenarios_own_time() -
         "acknowledged at offset 0. At 1.203s client 0 reads all through n1 and gets nothing. At 2s "
         "all faults are undone. Checker linearizable: Stale read: read by client 0 through n1 from "
         "1.203s to 1.204s returned no row, although it was there. That breaks HS-4 (All members "
-        "hold the same committed rows in the same order)."
+        "hold the same committed rows in the same order). It runs with --on local, too."
     )
 
 
@@ -226,5 +226,6 @@ def test_of_many_operations_those_that_show_it_are_told() -> None:
 def test_without_a_script_the_clients_are_counted() -> None:
     text = "name: mine\nworkload: {name: log}\nduration: 2s\n"
     assert tell(planned(text), History(()), judged(), frozenset({"HS-1"})) == (
-        "Three members, and eight clients. That breaks HS-1 (At most one leader in a term)."
+        "Three members, and eight clients. That breaks HS-1 (At most one leader in a term). "
+        "It runs with --on local, too."
     )
