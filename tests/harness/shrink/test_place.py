@@ -29,7 +29,7 @@ def test_what_processes_and_links_can_do_runs_on_this_machine_too(faults: list[s
     [
         ([POWER], "power-cut"),
         ([PARTITION, MESSAGES], "messages"),
-        ([POWER, PARTITION, DISK, POWER], "power-cut and disk"),
+        ([DISK, PARTITION, POWER], "disk and power-cut"),
     ],
 )
 def test_faults_that_only_a_simulated_world_can_bring_about_are_named(
