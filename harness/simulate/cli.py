@@ -28,6 +28,9 @@ from .keep import execute_simulated
 
 SHOWN_GROUPS = 10
 
+SEEDS = range(1, 101)
+"""Tried where neither the command nor the scenario says which."""
+
 
 class Seeds(click.ParamType[range]):
     """`A..B`, both included, or one number: that many from 1 on."""
@@ -56,7 +59,9 @@ def commands(report: Report) -> list[click.Command]:
 def _simulate(report: Report) -> click.Command:
     @click.command("simulate")
     @click.argument("scenario", metavar="NAME|FILE")
-    @click.option("--seeds", type=Seeds(), default="1..100", show_default=True)
+    @click.option(
+        "--seeds", type=Seeds(), help="Which worlds.  [default: the scenario's own, or 1..100]"
+    )
     @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
     @click.option(
         "--crash-points",
@@ -71,7 +76,7 @@ def _simulate(report: Report) -> click.Command:
     def simulate(
         context: click.Context,
         scenario: str,
-        seeds: range,
+        seeds: range | None,
         jobs: int | None,
         crash_points: bool,
         keep_going: bool,
@@ -85,9 +90,10 @@ def _simulate(report: Report) -> click.Command:
         as of `delphic run`; where a scenario expects a failure, one seed has to show it.
         """
         job = job_of(scenario)
-        cases = [Case(seed) for seed in seeds]
+        chosen = _seeds_of(job) if seeds is None else seeds
+        cases = [Case(seed) for seed in chosen]
         if crash_points:
-            cases = [case for seed in seeds for case in crash_cases(job, seed)]
+            cases = [case for seed in chosen for case in crash_cases(job, seed)]
         with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
             found = campaign(
                 job, cases, jobs=jobs or os.cpu_count() or 1, keep_going=keep_going, watch=watch
@@ -118,6 +124,12 @@ def job_of(scenario: str) -> Job:
             f"{scenario} needs {', '.join(missing)}, which target sim cannot do (it can: {has})"
         )
     return Job(text, file, scenario)
+
+
+def _seeds_of(job: Job) -> range:
+    """Those to try if nobody says which."""
+    own = load(job.text, job.file).seed
+    return SEEDS if own is None else range(own, own + 1)
 
 
 def _kept(job: Job, case: Case, out: Path, report: Report) -> Path:

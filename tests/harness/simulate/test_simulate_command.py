@@ -1,0 +1,62 @@
+"""The command `delphic simulate`: which seeds it tries."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from delphic.harness.simulate.cli import commands
+
+TEXT = """\
+name: tiny
+seed: 7
+cluster: {config: {raftElectionTick: 10}, bugs: {all: [ack-before-quorum]}}
+workload:
+  name: log
+  ops: [{client: 0, at: 0s, append: 1}]
+duration: 1s
+faults: [{at: 0s, partition: leader}]
+expect: {verdict: fail, promises: [HS-2]}
+"""
+
+RUN = {command.name: command for command in commands(lambda path: None)}["simulate"]
+
+
+def tried(folder: Path, text: str, *more: str) -> tuple[int, str]:
+    """How many worlds were tried, and the command that shows the first failure."""
+    file = folder / "tiny.yaml"
+    file.write_text(text)
+    words = [str(file), "--json", "--jobs", "1", "--out", str(folder / "runs"), *more]
+    told = CliRunner().invoke(RUN, words)
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    return found["worlds"], found["failures"][0]["again"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("more", "worlds", "seed"),
+    [
+        ([], 1, 7),
+        (["--seeds", "3..4", "--keep-going"], 2, 3),
+        (["--seeds", "2", "--keep-going"], 2, 1),
+    ],
+)
+def test_a_scenarios_own_seed_is_tried_unless_others_are_asked_for(
+    more: list[str], worlds: int, seed: int, tmp_path: Path
+) -> None:
+    count, again = tried(tmp_path, TEXT, *more)
+    assert count == worlds
+    assert f"--seed {seed} " in again
+
+
+@pytest.mark.slow
+def test_without_a_seed_of_its_own_a_scenario_is_tried_from_one_on(tmp_path: Path) -> None:
+    count, again = tried(tmp_path, TEXT.replace("seed: 7\n", ""))
+    assert 1 <= count <= 100
+    assert "--seed 1 " in again
+
+
+def test_the_help_tells_which_seeds() -> None:
+    told = CliRunner().invoke(RUN, ["--help"]).stdout
+    assert "[default: the scenario's own, or 1..100]" in " ".join(told.split())
