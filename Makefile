@@ -31,6 +31,8 @@ nightly: test
 	$(BIN)/python bench/explore.py --large
 	$(BIN)/python bench/campaign.py --seeds 100
 	$(BIN)/delphic simulate handful --seeds 1 --crash-points --keep-going
+	$(BIN)/delphic zoo --starts 3
+	$(BIN)/delphic aa --seeds 5
 	# In some of so many worlds a drawn fault finds nobody to hit, and they are inconclusive (3).
 	$(BIN)/delphic simulate chaos --seeds 1..10000 --keep-going || test $$? -eq 3
 

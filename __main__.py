@@ -30,6 +30,11 @@ class FrontDoor(click.Group):
             "conform_command",
             "Hold the implementation against its models, in every state and for every event.",
         ),
+        "aa": (
+            ".harness.zoo.aa_cli",
+            "aa_command",
+            "Scenarios without their faults: whatever is found then, the harness made up.",
+        ),
         "zoo": (
             ".harness.zoo.cli",
             "zoo_command",

@@ -6,6 +6,7 @@ from ...impl.bugs import BUGS
 from ...model.models import MODELS
 from ..errors import UsageError
 from ..selector import closest
+from .mutants import MUTANTS
 from .nouns import NOTHING, Bug, Family
 
 
@@ -20,10 +21,16 @@ def _of_the_models() -> Iterator[Bug]:
             yield Bug(Family.MODEL, mutant.name, mutant.mistake, mutant.source, place=entry.name)
 
 
+def _of_the_harness() -> Iterator[Bug]:
+    for mutant in MUTANTS.values():
+        yield Bug(Family.HARNESS, mutant.name, mutant.mistake, mutant.source)
+
+
 FAMILIES: Mapping[Family, Callable[[], Iterator[Bug]]] = {
     Family.NOTHING: lambda: iter((NOTHING,)),
     Family.IMPLEMENTATION: _of_the_implementation,
     Family.MODEL: _of_the_models,
+    Family.HARNESS: _of_the_harness,
 }
 
 

@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import UsageError
 from ..selector import closest
+from .cores import CONFORM
+from .drills import DRILL
 from .explore import EXPLORE
+from .lattice import EXIT_CODES
 from .nouns import Check
+from .planted import PLANTED
+from .soundness import AA, CONTROLS, SOUND_RUNS
 from .worlds import HISTORY
 
-CHECKS: Mapping[str, Check] = {check.name: check for check in (EXPLORE, HISTORY)}
+_SYSTEM: tuple[Check, ...] = (EXPLORE, CONFORM, HISTORY)
+"""Those that look for mistakes of the implementation and of the models."""
+
+_HARNESS: tuple[Check, ...] = (AA, SOUND_RUNS, DRILL, PLANTED, CONTROLS, EXIT_CODES)
+"""Those that look for mistakes of the harness."""
+
+CHECKS: Mapping[str, Check] = {check.name: check for check in (*_SYSTEM, *_HARNESS)}
 
 
 def chosen(names: Sequence[str]) -> list[Check]:

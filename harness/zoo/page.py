@@ -13,7 +13,8 @@ A check that catches nothing is no check. So every mistake that is known from th
 paper is made on purpose, in the implementation, in the models and in the harness itself, and every
 check hunts it. A figure is how many seconds of one core that took, the median of {starts} starts
 where chance has a part. **missed**: the check could have seen the mistake and did not, at least
-not in {budget:g} s. A dot: it cannot see it, wherever it looks; the reasons are below.
+not in {budget:g} s. A dot: it cannot see it, wherever it looks; the reasons are below. A dash:
+this guard of the harness did not notice, which is no shame as long as another one does.
 
 """
 
@@ -144,7 +145,12 @@ def _chapter(found: Matrix, family: Family) -> Iterator[str]:
     yield f"| mistake | {' | '.join(f'`{name}`' for name in looking)} |"
     yield f"|---|{'--:|' * len(looking)}"
     for row in rows:
-        cells = [_bold(cell) for cell in row.cells if cell.check in looking]
+        miss = "–" if family is Family.HARNESS else "**missed**"
+        cells = [
+            miss if cell.outcome == "missed" else _said(cell)
+            for cell in row.cells
+            if cell.check in looking
+        ]
         yield f"| `{row.name}` | {' | '.join(cells)} |"
     yield ""
     yield "| mistake | seen where | what it is | breaks | caught by |"
@@ -163,10 +169,6 @@ def _looking(rows: Sequence[Row]) -> list[str]:
         for at, cell in enumerate(rows[0].cells)
         if any(row.cells[at].outcome != "blind" for row in rows)
     ]
-
-
-def _bold(cell: Cell) -> str:
-    return "**missed**" if cell.outcome == "missed" else _said(cell)
 
 
 def _voices(found: Matrix, row: Row) -> str:
@@ -192,6 +194,8 @@ def _reasons(found: Matrix, outcome: str, title: str) -> Iterator[str]:
         rows = [row for row in found.rows if row.family is family]
         looking = _looking(rows) if rows else []
         for row in rows:
+            if family is Family.HARNESS and row.caught:
+                continue
             for cell in row.cells:
                 if cell.outcome == outcome and cell.check in looking:
                     told.setdefault((cell.check, cell.reason), []).append(row.name)
