@@ -10,6 +10,7 @@ from ..errors import ExitCode, UsageError
 from . import bugs as zoo
 from . import checks as hunters
 from .matrix import Matrix, Terms, matrix, rows
+from .matrix import known as known_cells
 from .nouns import Family
 from .page import counts, head, line, page
 
@@ -29,6 +30,12 @@ BUDGET_S = 60.0
     help="Of one core, for one hunt.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
+@click.option(
+    "--known",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="JSON",
+    help="Hunt only what is not in there; an earlier output of --json.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 @click.option(
     "--table",
@@ -42,6 +49,7 @@ def zoo_command(
     starts: int,
     budget: float,
     jobs: int | None,
+    known: Path | None,
     as_json: bool,
     table: Path | None,
 ) -> int:
@@ -56,11 +64,12 @@ def zoo_command(
     names = [name for name in checks.split(",") if name]
     asked, hunting = zoo.chosen(bugs), hunters.chosen(names)
     terms = Terms(budget, starts, jobs or os.cpu_count() or 1)
+    before = None if known is None else known_cells(measured(known))
     found = []
     titles = [bug.name for bug in asked]
     if not as_json:
         click.echo(head(titles, [check.name for check in hunting]))
-    for row in rows(asked, hunting, terms):
+    for row in rows(asked, hunting, terms, before):
         found.append(row)
         if not as_json:
             click.echo(line(row, titles))

@@ -2,7 +2,7 @@
 
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -107,30 +107,45 @@ class Terms:
     jobs: int = 1
 
 
-def rows(bugs: Sequence[Bug], checks: Sequence[Check], terms: Terms) -> Iterator[Row]:
-    """Hunt every mistake with every check that can see it; rows come in order."""
+Known = Mapping[tuple[Family, str, str, str], Cell]
+"""Cells that were measured before: by family, place and name of the mistake, and check."""
+
+
+def known(before: Matrix) -> Known:
+    """What need not be hunted again."""
+    return {
+        (row.family, row.place, row.name, cell.check): cell
+        for row in before.rows
+        for cell in row.cells
+        if cell.outcome != "blind"
+    }
+
+
+def rows(
+    bugs: Sequence[Bug], checks: Sequence[Check], terms: Terms, before: Known | None = None
+) -> Iterator[Row]:
+    """Hunt every mistake with every check that can see it; rows come in order.
+
+    What is known from `before` is taken over, unless a check cannot see the mistake any more.
+    """
+    before = before or {}
     if terms.jobs == 1:
         for bug in bugs:
-            hunts = {
-                check.name: [_hunt(*what) for what in _hunts(bug, check, terms)] for check in checks
-            }
-            yield _row(bug, checks, hunts)
+            hunts = {c.name: [_hunt(*one) for one in _hunts(bug, c, terms, before)] for c in checks}
+            yield _row(bug, checks, hunts, before)
         return
     with ProcessPoolExecutor(terms.jobs, mp_context=get_context("forkserver")) as pool:
-        under_way: list[tuple[Bug, dict[str, list[Future[Outcome]]]]] = [
-            (
-                bug,
-                {
-                    check.name: [pool.submit(_hunt, *what) for what in _hunts(bug, check, terms)]
-                    for check in checks
-                },
-            )
-            for bug in bugs
-        ]
+        under_way: list[tuple[Bug, dict[str, list[Future[Outcome]]]]] = []
+        for bug in bugs:
+            futures = {
+                c.name: [pool.submit(_hunt, *one) for one in _hunts(bug, c, terms, before)]
+                for c in checks
+            }
+            under_way.append((bug, futures))
         try:
             for bug, futures in under_way:
                 done = {name: [one.result() for one in ones] for name, ones in futures.items()}
-                yield _row(bug, checks, done)
+                yield _row(bug, checks, done, before)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -141,15 +156,18 @@ def matrix(found: Sequence[Row], checks: Sequence[Check], terms: Terms) -> Matri
     return Matrix(SCHEMA, terms.starts, terms.budget_s, told, tuple(found))
 
 
-def _hunts(bug: Bug, check: Check, terms: Terms) -> list[tuple[Family, str, str, str, Budget]]:
+def _key(bug: Bug, check: Check) -> tuple[Family, str, str, str]:
+    return bug.family, bug.place, bug.name, check.name
+
+
+def _hunts(
+    bug: Bug, check: Check, terms: Terms, before: Known
+) -> list[tuple[Family, str, str, str, Budget]]:
     """The hunts for one cell, as they travel to another process."""
-    if check.blind(bug) is not None:
+    if check.blind(bug) is not None or _key(bug, check) in before:
         return []
     starts = terms.starts if check.chance else 1
-    return [
-        (bug.family, bug.place, bug.name, check.name, Budget(terms.budget_s, start))
-        for start in range(starts)
-    ]
+    return [(*_key(bug, check), Budget(terms.budget_s, start)) for start in range(starts)]
 
 
 def _hunt(family: Family, place: str, name: str, check: str, budget: Budget) -> Outcome:
@@ -158,14 +176,23 @@ def _hunt(family: Family, place: str, name: str, check: str, budget: Budget) -> 
     return CHECKS[check].hunt(bug, budget)
 
 
-def _row(bug: Bug, checks: Sequence[Check], hunts: dict[str, list[Outcome]]) -> Row:
-    cells = tuple(_cell(bug, check, hunts[check.name]) for check in checks)
+def _row(
+    bug: Bug, checks: Sequence[Check], hunts: Mapping[str, list[Outcome]], before: Known
+) -> Row:
+    cells = tuple(
+        _cell(check, hunts[check.name], check.blind(bug), before.get(_key(bug, check)))
+        for check in checks
+    )
     return Row(bug.family, bug.name, bug.mistake, bug.source, bug.promises, bug.place, cells)
 
 
-def _cell(bug: Bug, check: Check, outcomes: Sequence[Outcome]) -> Cell:
-    if not outcomes:
-        return Cell(check.name, "blind", reason=check.blind(bug) or "")
+def _cell(
+    check: Check, outcomes: Sequence[Outcome], blind: str | None, before: Cell | None
+) -> Cell:
+    if blind is not None:
+        return Cell(check.name, "blind", reason=blind)
+    if before is not None:
+        return before
     caught = [one for one in outcomes if isinstance(one, Caught)]
     missed = [one for one in outcomes if isinstance(one, Missed)]
     reason = missed[0].reason if missed else ""

@@ -85,6 +85,23 @@ def test_what_is_caught_where_nothing_is_wrong_is_a_false_alarm(
     assert code(result) is ExitCode.HARNESS
 
 
+def test_what_is_known_is_not_hunted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = found(monkeypatch, {"stale-read": [*CAUGHT]})
+    told: Check = Told({"stale-read": [], "vote-twice": [*CAUGHT]})
+    monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
+    asked = [bug for bug in zoo.chosen(["stale-read", "vote-twice"]) if not bug.place]
+    first, second = rows(asked, [told], TWICE, matrix.known(before))
+    assert first.cells == before.rows[0].cells
+    assert second.caught
+
+
+def test_what_a_check_cannot_see_any_more_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = found(monkeypatch, {"stale-read": [*CAUGHT]})
+    asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
+    (row,) = rows(asked, [Told({})], TWICE, matrix.known(before))
+    assert [cell.outcome for cell in row.cells] == ["blind"]
+
+
 def test_several_processes_find_what_one_does() -> None:
     asked = zoo.chosen(["follower-writes", "vote-forgotten"])
     hunting = checks.chosen(["explore"])
