@@ -1,0 +1,1 @@
+"""What a member's disk remembers, against the model of its storage."""

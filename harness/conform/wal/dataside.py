@@ -1,0 +1,234 @@
+"""The data files' side: real tables over real data files, put into states and stepped."""
+
+import posixpath
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ....impl.stream.datafile import HEADER, DataFile, DataFileError
+from ....impl.stream.datafile import Record as Batch
+from ....impl.stream.tables import DATA_FILE, Tables
+from ....model.storage_types import TABLE_NAMES, Data, Kind, Mark, Member, Record, Records, Row
+from .disk import ImageDisk
+from .words import entry_of, told
+
+FOLDER = "/data"
+BEFORE = 0
+"""The LSN of creations that the model does not log: of tables that are there from the start."""
+
+
+class Files(NamedTuple):
+    """What the data files are made of, in a state of the model.
+
+    `records`: the group's log as far as the files or the writer have got; `images` of every file;
+    `cursor`: the writer is done with the records up to it. `reopened`: since a restart.
+    """
+
+    records: Records
+    images: tuple[tuple[Data, ...], ...]
+    cursor: int
+    reopened: bool
+
+
+class Seen(NamedTuple):
+    """What the files may be found to be, and the rows that can be read of each table there is."""
+
+    images: tuple[tuple[Data | str, ...], ...] = ()
+    rows: tuple[int | None, ...] = ()
+    wrong: tuple[str, object, object] | None = None
+
+
+def files_of(s: Member, *, reopened: bool) -> Files:
+    """What of a state of the model is in its data files."""
+    newest = max(s.cursor, *(file.now.mark.lsn for file in s.files))
+    images = tuple(file.images for file in s.files)
+    return Files(s.leader[:newest], images, s.cursor, reopened)
+
+
+def may_be_live(s: Member) -> bool:
+    """Whether the writer itself can have written the files, with no restart since."""
+    return all(file.now.mark.lsn <= s.cursor for file in s.files)
+
+
+class LiveFiles:
+    """Tables in use."""
+
+    def __init__(self, disk: ImageDisk, tables: int, batch: int, *, logged: bool) -> None:
+        """Tables as after a start. `logged`: the log creates them; else they are there."""
+        self.disk = disk
+        self._batch = batch
+        self._count = tables
+        self.tables = Tables(disk, FOLDER)
+        if not logged:
+            for table in range(tables):
+                self.apply(Record(BEFORE, 0, Kind.CREATE, table, 0))
+
+    def apply(self, *records: Record) -> None:
+        """Write, redo or skip: the member does not know which. Raises DataFileError."""
+        for record in records:
+            self.tables.apply(record.lsn, entry_of(record, self._batch))
+        self.tables.flush()
+
+    def sync(self, table: int) -> None:
+        """The kernel gets round to it."""
+        inode = self.disk.files.get(path_of(table))
+        if inode is not None:
+            inode.sync()
+            self.disk.sync_folder(posixpath.dirname(path_of(table)))
+
+    def rows(self) -> tuple[int | None, ...]:
+        """How many rows of each table can be read; None: no such table."""
+        there = self.tables.summary()
+        names = TABLE_NAMES[: self._count]
+        return tuple(there[name]["rows"] if name in there else None for name in names)
+
+
+def path_of(table: int) -> str:
+    """The data file of a table."""
+    return f"{FOLDER}/{TABLE_NAMES[table]}/{DATA_FILE}"
+
+
+def concretize(files: Files, tables: int, batch: int, *, logged: bool) -> LiveFiles:
+    """Tables and data files in this state: the first images are durable, the rest is not."""
+    live = LiveFiles(ImageDisk(), tables, batch, logged=logged)
+    for record in files.records:
+        images = files.images[record.table]
+        created = record.kind is Kind.CREATE
+        if created and (record.lsn <= files.cursor or images[-1].mark.lsn):
+            live.apply(record)
+        if not created and record.lsn <= images[-1].mark.lsn:
+            live.apply(record)
+            if record.mark == images[0].mark:
+                live.sync(record.table)
+    if files.reopened:
+        live.tables.close()
+        live = LiveFiles(live.disk, tables, batch, logged=logged)
+        live.apply(*files.records[: files.cursor])
+    return live
+
+
+class FileSide:
+    """Steps of the data files, each tried once however many states of the member share it."""
+
+    def __init__(self, tables: int, batch: int, *, logged: bool) -> None:
+        self._tables = tables
+        self._batch = batch
+        self._logged = logged
+        self._known: dict[tuple[object, ...], Seen] = {}
+        self._found: dict[tuple[int, bytes], Data | str] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many steps the implementation has made, recoveries included."""
+        return len(self._known) + len(self._found)
+
+    def stay(self, files: Files) -> Seen:
+        """Nothing happens: abstract(concretize(state))."""
+        return self._once(("stay", files), lambda live: None)
+
+    def write(self, files: Files, *records: Record) -> Seen:
+        """The writer takes the next records, and puts them into the files at once."""
+        return self._once(("write", files, records), lambda live: live.apply(*records))
+
+    def sync(self, files: Files, table: int) -> Seen:
+        """A data file reaches the disk."""
+        return self._once(("sync", files, table), lambda live: live.sync(table))
+
+    def kill(self, files: Files) -> Seen:
+        """The process is killed and started again."""
+        return self._once(("kill", files), lambda live: self._start(live.disk))
+
+    def crash(self, files: Files, targets: Sequence[Data]) -> Seen:
+        """Power fails and leaves these: of each file, some beginning of the bytes does."""
+
+        def go(live: LiveFiles) -> LiveFiles:
+            return self._start(self.left(live.disk, targets))
+
+        return self._once(("crash", files, tuple(targets)), go)
+
+    def left(self, disk: ImageDisk, targets: Sequence[Data]) -> ImageDisk:
+        """What a power failure leaves that the files are these: as many bytes as can be."""
+        left = []
+        for table, target in enumerate(targets):
+            content = self._content(disk, table, target)
+            if content is not None:
+                left.append((path_of(table), content))
+        return ImageDisk(tuple(left))
+
+    def _start(self, disk: ImageDisk) -> LiveFiles:
+        return LiveFiles(disk, self._tables, self._batch, logged=self._logged)
+
+    def _once(self, key: tuple[object, ...], go: Callable[[LiveFiles], LiveFiles | None]) -> Seen:
+        if key not in self._known:
+            self._known[key] = self._try(key, go)
+        return self._known[key]
+
+    def _try(self, key: tuple[object, ...], go: Callable[[LiveFiles], LiveFiles | None]) -> Seen:
+        event, files = key[:2]
+        assert isinstance(files, Files)
+        try:
+            live = concretize(files, self._tables, self._batch, logged=self._logged)
+            if event != "stay":
+                stayed = self.stay(files)
+                if stayed.images != files.images:
+                    wrong = "abstract(concretize(state))", files.images, stayed.images
+                    return stayed._replace(wrong=wrong)
+            live = go(live) or live
+            return Seen(self.images(live.disk), live.rows())
+        except (AssertionError, DataFileError) as error:
+            told_as = f"{type(error).__name__}: {error}"
+            return Seen(wrong=("refusal", "a step", told_as))
+
+    def images(self, disk: ImageDisk) -> tuple[tuple[Data | str, ...], ...]:
+        """What a power cut may leave of every file, the oldest first."""
+        found = []
+        for table in range(self._tables):
+            images: list[Data | str] = []
+            for content in self._contents(disk, table):
+                data = self.found(table, content)
+                if not images or images[-1] != data:
+                    images.append(data)
+            found.append(tuple(images))
+        return tuple(found)
+
+    def _contents(self, disk: ImageDisk, table: int) -> list[bytes]:
+        """Every beginning of the bytes of one file, none for a file that is not there."""
+        alone = disk.only(path_of(table))
+        return [left[0][1] if left else b"" for left in alone.beginnings()]
+
+    def _content(self, disk: ImageDisk, table: int, target: Data) -> bytes | None:
+        """The longest beginning of a file's bytes that is this image, torn behind it."""
+        if path_of(table) not in disk.files:
+            return None
+        fits = [c for c in self._contents(disk, table) if self.found(table, c) == target]
+        return fits[-1] if fits else b""
+
+    def found(self, table: int, content: bytes) -> Data | str:
+        """What a data file is found to be that has this content; else what is wrong with it."""
+        key = (table, content)
+        if key not in self._found:
+            self._found[key] = self._recovered(ImageDisk(((path_of(table), content),)), table)
+        return self._found[key]
+
+    def _recovered(self, disk: ImageDisk, table: int) -> Data | str:
+        path = path_of(table)
+        try:
+            file = DataFile(disk, path)
+        except AssertionError as error:
+            return f"asserts: {error}"
+        file.close()
+        content = disk.read(path) or b""
+        rows: list[Row] = []
+        mark = Mark(0, 0)
+        at = 0
+        while at < len(content):
+            batch = Batch(*HEADER.unpack_from(content, at))
+            at += HEADER.size
+            lsn, term, start = told(content[at : at + batch.body_bytes])
+            at += batch.body_bytes
+            if batch.start != len(rows) or start != batch.start or lsn != batch.lsn:
+                return f"record {lsn}.{term} from row {start} on stands as {batch}"
+            rows += (Row(lsn, term, n) for n in range(batch.rows))
+            mark = Mark(lsn, term)
+        if file.lsn != mark.lsn:
+            return f"LSN {file.lsn}, where the rows end with {mark}"
+        return Data(tuple(rows), mark)

@@ -1,0 +1,202 @@
+"""Every event of the log against the model's step: what it must have done, and what it did."""
+
+from collections.abc import Callable, Container, Iterable
+from typing import NamedTuple
+
+from ....impl.raft.messages import HardState
+from ....impl.raft.wal import WalCorruption
+from ....model.storage_types import Records
+from .disk import ImageDisk, Left
+from .log import BYTES, LONG, Live, Save, Way, concretize, following
+from .words import Image
+
+SECTORS_MAX = 4
+"""Of what is not synced: every choice of them is tried."""
+
+Images = tuple[Records, ...]
+
+
+class Seen(NamedTuple):
+    """The images after a step, as the model has them; or what is wrong before they are compared."""
+
+    images: tuple[Records | str, ...] = ()
+    wrong: tuple[str, object, object] | None = None
+
+
+class Recoveries:
+    """What recoveries find, each remembered: they depend on nothing but what is on the disk."""
+
+    def __init__(self, batch: int, bugs: frozenset[str]) -> None:
+        self._batch = batch
+        self._bugs = bugs
+        self._known: dict[tuple[Left, int], Image | str] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def images(
+        self, disk: ImageDisk, way: Way, ends: Container[int] | None = None
+    ) -> list[Image | str]:
+        """What a power cut may leave, the oldest first, without repetitions in a row."""
+        found: list[Image | str] = []
+        for left in disk.beginnings(ends):
+            image = self.found(left, way)
+            if not found or found[-1] != image:
+                found.append(image)
+        return found
+
+    def found(self, left: Left, way: Way) -> Image | str:
+        """What a recovery makes of a disk, and has made durable; else what is wrong with it."""
+        key = (left, way.segment_bytes)
+        if key not in self._known:
+            disk = ImageDisk(left)
+            self._known[key] = image = self._recovered(disk, way)
+            if not disk.settled and any(
+                self.found(again, way) != image for again in disk.beginnings()
+            ):
+                self._known[key] = f"believed {image}, which is not durable"
+        return self._known[key]
+
+    def _recovered(self, disk: ImageDisk, way: Way) -> Image | str:
+        try:
+            return Live(disk, way, self._batch, self._bugs).found
+        except WalCorruption as error:
+            return f"refused: {error}"
+        except AssertionError as error:
+            return f"asserts: {error}"
+
+
+class LogSide:
+    """Steps of a log, each tried once however many states of the member share it."""
+
+    def __init__(self, batch: int, bugs: frozenset[str]) -> None:
+        self.recoveries = Recoveries(batch, bugs)
+        self._batch = batch
+        self._bugs = bugs
+        self._known: dict[tuple[object, ...], Seen] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many steps the implementation has made, recoveries included."""
+        return len(self._known) + len(self.recoveries)
+
+    def stay(self, images: Images, way: Way) -> Seen:
+        """Nothing happens: abstract(concretize(state))."""
+        return self._once(("stay", images, way), self._seen)
+
+    def follow(self, images: Images, way: Way, leader: Records, term: int) -> Seen:
+        """The leader's log becomes this one's."""
+
+        def go(live: Live) -> Seen:
+            save = following(live.expected.now, leader, term)
+            if save is not None:
+                live.write([save])
+            return self._seen(live)
+
+        return self._once(("follow", images, way, leader, term), go)
+
+    def vote(self, images: Images, way: Way) -> Seen:
+        """A vote is written, which the model knows nothing of."""
+
+        def go(live: Live) -> Seen:
+            live.write([Save(HardState(live.expected.now.hard_state.term + 1, "n3"))])
+            return self._seen(live)
+
+        return self._once(("vote", images, way), go)
+
+    def sync(self, images: Images, way: Way) -> Seen:
+        """What was written becomes durable."""
+
+        def go(live: Live) -> Seen:
+            live.sync()
+            return self._seen(live)
+
+        return self._once(("sync", images, way), go)
+
+    def kill(self, images: Images, way: Way) -> Seen:
+        """The process is killed; the next one must not believe what is not durable (rule 3)."""
+
+        def go(live: Live) -> Seen:
+            again = live.recovered(self._bugs)
+            seen = self._seen(again)
+            if again.found == live.expected.now:
+                return seen
+            return seen._replace(wrong=("recovered", live.expected.now, again.found))
+
+        return self._once(("kill", images, way), go)
+
+    def crash(self, images: Images, way: Way, target: Records) -> Seen:
+        """Power fails and leaves this image: some beginning of the bytes does, and is durable."""
+
+        def go(live: Live) -> Seen:
+            may = self.recoveries.images(live.disk, way, live.near_ends())
+            left = [image for image in may if not isinstance(image, str)]
+            if any(image.records == target for image in left):
+                return Seen((target,))
+            return Seen(logs_of(may))
+
+        return self._once(("crash", images, way, target), go)
+
+    def tear(self, images: Images) -> Seen:
+        """Power fails at any byte of what was not synced."""
+        return self.stay(images, BYTES)
+
+    def lose_sectors(self, images: Images) -> Seen:
+        """Power fails, and any sectors of what was not synced are lost."""
+
+        def go(live: Live) -> Seen:
+            if live.disk.unsynced_sectors() > SECTORS_MAX:
+                return Seen(images)
+            for left in live.disk.sectors():
+                image = self.recoveries.found(left, LONG)
+                if image not in live.expected.images:
+                    return Seen(images, ("sectors", list(live.expected.images), image))
+            return Seen(images)
+
+        return self._once(("sectors", images, LONG), go)
+
+    def _once(self, key: tuple[object, ...], go: Callable[[Live], Seen]) -> Seen:
+        if key not in self._known:
+            self._known[key] = self._try(key, go)
+        return self._known[key]
+
+    def _try(self, key: tuple[object, ...], go: Callable[[Live], Seen]) -> Seen:
+        event, images, way = key[:3]
+        assert isinstance(images, tuple)
+        assert isinstance(way, Way)
+        if event != "stay":
+            stayed = self.stay(images, way)
+            if stayed.images != images or stayed.wrong is not None:
+                expected, found = [*map(_text, images)], [*map(_text, stayed.images)]
+                wrong = stayed.wrong or ("", expected, found)
+                return Seen(stayed.images, ("abstract(concretize(state))", *wrong[1:]))
+        try:
+            live = concretize(images, way, self._batch, self._bugs)
+            return go(live)
+        except (AssertionError, WalCorruption) as error:
+            return Seen((), ("refusal", "a step", f"{type(error).__name__}: {error}"))
+
+    def _seen(self, live: Live) -> Seen:
+        near = None if live.way == BYTES else live.near_ends()
+        found = self.recoveries.images(live.disk, live.way, near)
+        expected = list(live.expected.images)
+        wrong: tuple[str, object, object] | None = None
+        if found != expected:
+            wrong = ("images", expected, found)
+        elif live.acknowledged and len(expected) > 1:
+            wrong = ("acknowledged", "nothing before it is synced", f"{live.acknowledged} writes")
+        return Seen(logs_of(found), wrong)
+
+
+def logs_of(images: Iterable[Image | str]) -> tuple[Records | str, ...]:
+    """The images as the model has them: without terms and votes."""
+    found: list[Records | str] = []
+    for image in images:
+        log = image if isinstance(image, str) else image.records
+        if not found or found[-1] != log:
+            found.append(log)
+    return tuple(found)
+
+
+def _text(records: Records | str) -> str:
+    return records if isinstance(records, str) else f"[{', '.join(map(str, records))}]"
