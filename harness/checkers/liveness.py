@@ -13,10 +13,12 @@ from ..op import OBSERVER, Op, OpType
 from ..verdict import Validity, Verdict, worst
 from .checker import Checker, undecided
 from .replicas import Replica, answered, last_of_each, replica_ops
-from .timeline import phase
+from .timeline import UNDOES, Act, acts, phase
 
 NAME = "liveness"
 PROMISES = ("HS-22", "HS-23", "HS-25", "HS-26")
+HEALS = frozenset(UNDOES) - {"restart", "resume"}
+"""Acts that undo what is wrong with a member's world."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -52,6 +54,9 @@ def judge(evidence: Evidence) -> Verdict:
         sentence = f"After the heal, {'; '.join(finding.sentence for finding in findings)}."
     else:
         sentence = " ".join(f"{f.sentence[0].upper()}{f.sentence[1:]}." for f in told)
+        unhealed = _unhealed(evidence.history)
+        if validity is Validity.FAIL and unhealed is not None:
+            return _unknown(unhealed, sentence)
         promises = tuple(sorted({promise for f in told for promise in f.promises}))
     return Verdict(
         checker=NAME,
@@ -61,6 +66,25 @@ def judge(evidence: Evidence) -> Verdict:
         witness=tuple(sorted({index for f in told for index in f.witness})),
         details={finding.name: finding.as_details() for finding in findings},
     )
+
+
+def _unhealed(history: History) -> Act | None:
+    """The last act of its kind that should have undone faults, if it did not take hold.
+
+    A process that was started again and does not answer is another matter: that is the system's.
+    """
+    last = {act.f: act for act in acts(history) if act.f in HEALS}
+    return next((act for act in last.values() if not act.bit), None)
+
+
+def _unknown(unhealed: Act, sentence: str) -> Verdict:
+    """No member can be blamed for what a fault does that is still in force."""
+    why = (
+        f"The {unhealed.f} at {unhealed.asked.time_ns / 1e9:.3f} s did not take hold, so that a "
+        f"fault may have been in force for ever: recovery is unknown. {sentence}"
+    )
+    witness = ((unhealed.receipt or unhealed.asked).index,)
+    return Verdict(NAME, Validity.UNKNOWN, why, PROMISES, witness)
 
 
 def _leader(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
