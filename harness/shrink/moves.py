@@ -177,6 +177,18 @@ def _plain(op: Data) -> Data:
     return {**op, "append": 1} if "append" in op else {**op, "read": [0, None]}
 
 
+def asked_by_role(data: Data) -> Iterator[Data]:
+    """Operations that ask one member for ever ask whom a step hit, who may be another one."""
+    workload, faults = data["workload"], data.get("faults", [])
+    ops = workload.get("ops", [])
+    for alias in sorted({op["node"] for op in ops if _is_alias(op.get("node", ""))}):
+        for at, step in enumerate(faults):
+            name = step.get("as", f"hit-{at + 1}")
+            asked = [{**op, "node": name} if op.get("node") == alias else op for op in ops]
+            called = [*faults[:at], {**step, "as": name}, *faults[at + 1 :]]
+            yield {**data, "workload": {**workload, "ops": asked}, "faults": called}
+
+
 def lower_rate(data: Data) -> Iterator[Data]:
     """Fewer operations a second, where chance makes them."""
     if "ops" not in data["workload"]:
@@ -230,6 +242,7 @@ MOVES: tuple[Move, ...] = (
     fewer_clients,
     lower_rate,
     plainer_operations,
+    asked_by_role,
     defaults,
 )
 """All that leaves less, but for faults, operations and chance written out."""

@@ -6,6 +6,7 @@ import pytest
 from delphic.harness.shrink.moves import (
     MOVES,
     TIMES,
+    asked_by_role,
     defaults,
     fewer_clients,
     fewer_members,
@@ -83,6 +84,18 @@ def test_operations_become_plain_all_at_once_and_one_by_one() -> None:
     assert others[0]["workload"]["ops"][0]["append"] == 1
     assert others[0]["workload"]["ops"][1] == DATA["workload"]["ops"][1]
     assert "leader" in [document["workload"]["ops"][0].get("node") for document in others]
+
+
+def test_an_operation_asks_whom_a_step_hit_instead_of_one_member_for_ever() -> None:
+    step = {"at": "1s", "partition": "leader", "as": "old"}
+    data = {**DATA, "faults": [DATA["faults"][0], step]}
+    found = [(d["workload"]["ops"][0]["node"], d["faults"]) for d in asked_by_role(data)]
+    assert found == [
+        ("hit-1", [{**DATA["faults"][0], "as": "hit-1"}, step]),
+        ("old", data["faults"]),
+    ]
+    assert all(size(smaller) < size(data) for smaller in asked_by_role(data))
+    assert list(asked_by_role({**data, "workload": {"name": "log"}})) == []
 
 
 def test_every_key_can_go_but_those_that_a_scenario_needs() -> None:
