@@ -1,7 +1,9 @@
 """Hunts of one mistake by one check: caught with who saw it, missed with the reason, or blind."""
 
 import pytest
+from delphic.harness.conform.cli import BINDINGS
 from delphic.harness.zoo import bugs as zoo
+from delphic.harness.zoo.cores import CONFORM
 from delphic.harness.zoo.explore import COUNTERPARTS, EXPLORE, UNKNOWN_TO_MODELS
 from delphic.harness.zoo.nouns import NOTHING, Budget, Bug, Caught, Family, Missed
 from delphic.harness.zoo.worlds import HISTORY
@@ -50,6 +52,29 @@ def test_every_seeded_bug_is_in_a_model_or_there_is_a_reason_why_not(name: str) 
     is_there = COUNTERPARTS.get(name, name) in mutants
     assert is_there is not (name in UNKNOWN_TO_MODELS)
     assert (EXPLORE.blind(bug(Family.IMPLEMENTATION, name)) is None) is is_there
+
+
+def test_comparing_steps_finds_a_bug_of_the_core_without_starting_anything() -> None:
+    found = CONFORM.hunt(bug(Family.IMPLEMENTATION, "stale-read"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("raft, read: ")
+    assert found.sentence.endswith(" in the implementation.")
+
+
+@pytest.mark.slow
+def test_a_core_without_a_mistake_makes_the_steps_of_its_model() -> None:
+    found = CONFORM.hunt(NOTHING, Budget(0.01))
+    assert isinstance(found, Missed)
+    assert found.reason.endswith(" pairs did not show it.")
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_every_seeded_bug_is_in_a_core_that_is_bound_or_there_is_a_reason_why_not(
+    name: str,
+) -> None:
+    why = CONFORM.blind(bug(Family.IMPLEMENTATION, name))
+    assert (why is None) is any(name in binding.bugs for binding in BINDINGS.values())
+    assert why is None or why.endswith(".")
 
 
 @pytest.mark.slow
