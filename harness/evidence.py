@@ -33,7 +33,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """One run's findings: who took part, what was allowed, what was observed.
 
     `traces` maps a member to its trace records (docs/traces.md), in the order it wrote them.
-    `planned_faults` are the plan's `faults` as they stand in plan.json.
+    `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json.
     """
 
     history: History
@@ -41,4 +41,5 @@ class Evidence(msgspec.Struct, frozen=True):
     limits: Limits = Limits()
     traces: dict[str, list[dict[str, Any]]] = {}
     planned_faults: tuple[dict[str, Any], ...] = ()
+    minimum: dict[str, int] = {}
     budget: Budget = Budget()

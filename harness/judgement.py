@@ -76,6 +76,7 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
         limits=plan.limits,
         traces={alias: trace_of(run, alias) for alias in plan.members},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
+        minimum=plan.minimum,
     )
 
 

@@ -65,6 +65,8 @@ class Plan(msgspec.Struct, frozen=True):
     command: str
     crash: tuple[CrashPoint, ...] = ()
     """Where members crash in their first life; simulated worlds alone can do it."""
+    minimum: dict[str, int] = {}
+    """How much of what the run must have to say something: names of doses."""
 
     @property
     def load(self) -> Load:
@@ -113,6 +115,7 @@ def plan(
         requires=tuple(sorted(capability.value for capability in scenario.needs())),
         command=command,
         crash=crash,
+        minimum=scenario.minimum,
     )
 
 

@@ -16,6 +16,7 @@ from pydantic import (
 from .complaints import Complaint, complaints
 from .document import Document, Path, parse
 from .document import spell as spell_path
+from .doses import DOSES
 from .errors import ScenarioError
 from .fault import Fault
 from .nemeses import NEMESES
@@ -55,6 +56,27 @@ def _capability(text: str) -> str:
 
 Requirement = Annotated[
     str, AfterValidator(_capability), WithJsonSchema({"enum": [c.value for c in Capability]})
+]
+
+
+def _dose(text: str) -> str:
+    if text not in DOSES:
+        raise ValueError(f"unknown dose {text!r}{closest(text, list(DOSES))}")
+    return text
+
+
+Doses = Annotated[
+    dict[Annotated[str, AfterValidator(_dose)], Annotated[int, Field(ge=1)]],
+    WithJsonSchema(
+        {
+            "type": "object",
+            "properties": {
+                name: {"type": "integer", "minimum": 1, "description": dose.of}
+                for name, dose in DOSES.items()
+            },
+            "additionalProperties": False,
+        }
+    ),
 ]
 
 
@@ -152,6 +174,9 @@ class Scenario(Part):
     faults: list[Step] = Field(default_factory=list)  # type: ignore[valid-type]
     limits: LimitsPart = Field(default_factory=LimitsPart)
     expect: ExpectPart = Field(default_factory=ExpectPart)
+    minimum: Doses = Field(
+        default_factory=dict, description="Below any of these the run is inconclusive."
+    )
     requires: list[Requirement] = Field(
         default_factory=list, description="What the target must be able to do besides the faults."
     )
@@ -231,6 +256,8 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         if fault.when is not None and not cluster.trace:
             where = (*path, "when")
             yield where, f"{spell_path(where)}: waits for what traces tell: `cluster.trace` is off"
+    if scenario.minimum and not cluster.trace:
+        yield ("minimum",), "minimum: counts what traces tell: `cluster.trace` is off"
     words = [*members, "leader", *(fault.name for _, fault in scenario.fixed() if fault.name)]
     for path, sentence in scenario.workload.problems(words, scenario.duration):
         yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"

@@ -3,6 +3,7 @@
 from .agreement import LINEARIZABLE, Agreement
 from .availability import AVAILABILITY
 from .checker import Checker
+from .dose import DOSE
 from .elections import ELECTIONS
 from .faults import FAULTS
 from .liveness import LIVENESS
@@ -27,6 +28,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         ELECTIONS,
         QUORUM,
         FAULTS,
+        DOSE,
         AVAILABILITY,
         STATISTICS,
     )
@@ -41,6 +43,7 @@ LOG_CHECKERS: tuple[str, ...] = (
     ELECTIONS.name,
     QUORUM.name,
     FAULTS.name,
+    DOSE.name,
     AVAILABILITY.name,
     STATISTICS.name,
 )

@@ -65,6 +65,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         limits=plan.limits,
         traces={alias: records(data.splitlines()) for alias, data in traces.items()},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
+        minimum=plan.minimum,
     )
     verdict = decide(evidence, plan, ending, sealed=True)
     return Simulated(cluster, verdict, ending, history, traces, cluster.effects(), states)

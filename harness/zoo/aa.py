@@ -22,6 +22,7 @@ def nulled(plan: Plan, longest_s: float | None = None) -> Plan:
         faults=(),
         bugs={},
         crash=(),
+        minimum={},
         expect=Expectation(),
         duration_s=min(plan.duration_s, longest_s or plan.duration_s),
     )

@@ -5,7 +5,7 @@ that is killed and comes back. Every plant changes one thing in it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -98,10 +98,16 @@ class Plant:
     lines: Lines
     seen_by: Mapping[str, Validity]
     planned_faults: tuple[dict[str, Any], ...] = ()
+    minimum: dict[str, int] = field(default_factory=dict)
 
     @property
     def evidence(self) -> Evidence:
-        return Evidence(History(_numbered(self.lines)), MEMBERS, planned_faults=self.planned_faults)
+        return Evidence(
+            History(_numbered(self.lines)),
+            MEMBERS,
+            planned_faults=self.planned_faults,
+            minimum=self.minimum,
+        )
 
 
 def _changed(wanted: Callable[[Op], bool], **fields: Any) -> Lines:
@@ -221,6 +227,12 @@ PLANTS = (
         SOUND,
         {"faults": INCONCLUSIVE},
         ({"kind": "kill"}, {"kind": "partition"}),
+    ),
+    Plant(
+        "nothing of what was asked for is in the traces",
+        SOUND,
+        {"dose": INCONCLUSIVE},
+        minimum={"elections": 1},
     ),
     Plant(
         "nobody was ever answered",

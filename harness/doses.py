@@ -1,0 +1,116 @@
+"""What a scenario may ask a least number of (`minimum:`), and how traces are counted for it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Records = Sequence[Mapping[str, Any]]
+"""One member's trace (docs/traces.md), in the order it was written."""
+
+Traces = Mapping[str, Records]
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """Something that a run has so much of. `of`: what is counted, for people."""
+
+    name: str
+    of: str
+    count: Callable[[Traces], int]
+
+
+def _all(traces: Traces) -> Iterator[Mapping[str, Any]]:
+    for _, records in sorted(traces.items()):
+        yield from records
+
+
+def _elections(traces: Traces) -> int:
+    return len({r["post"]["term"] for r in _all(traces) if r["post"]["role"] == "leader"})
+
+
+def _changes(traces: Traces, before: str, after: str) -> int:
+    """Steps from one role into another, within a process's life."""
+    found = 0
+    for records in traces.values():
+        role = ""
+        for record in records:
+            if record["event"]["kind"] == "boot":
+                role = ""
+            now = record["post"]["role"]
+            found += (role, now) == (before, after)
+            role = now
+    return found
+
+
+def _candidacies(traces: Traces) -> int:
+    return _changes(traces, "precandidate", "candidate")
+
+
+def _step_downs(traces: Traces) -> int:
+    return _changes(traces, "leader", "follower")
+
+
+def _truncations(traces: Traces) -> int:
+    return sum(r.get("persist", {}).get("truncate_from") is not None for r in _all(traces))
+
+
+def _committed(traces: Traces) -> int:
+    return max((r["post"]["commit"] for r in _all(traces)), default=0)
+
+
+def _crashes(traces: Traces) -> int:
+    """A process without `stop` at its end, and another after it."""
+    found = 0
+    for records in traces.values():
+        was_running = False
+        for record in records:
+            kind = record["event"]["kind"]
+            # A process begins with one `boot` a group; the first has the number 0.
+            found += kind == "boot" and record["seq"] == 0 and was_running
+            was_running = kind != "stop"
+    return found
+
+
+def _reads(traces: Traces) -> int:
+    return sum(len(record.get("answered", ())) for record in _all(traces))
+
+
+def _answers(traces: Traces, kind: str, field: str, *, said: bool) -> int:
+    """Answers of this kind that said yes or no and arrived; to pre-votes none count."""
+    found = 0
+    for record in _all(traces):
+        message = record["event"].get("message")
+        if message is not None and message["kind"] == kind:
+            fields = message["fields"]
+            found += fields[field] is said and not fields.get("pre", False)
+    return found
+
+
+def _votes(traces: Traces) -> int:
+    return _answers(traces, "VoteResponse", "granted", said=True)
+
+
+def _refused_votes(traces: Traces) -> int:
+    return _answers(traces, "VoteResponse", "granted", said=False)
+
+
+def _refused_appends(traces: Traces) -> int:
+    return _answers(traces, "AppendResponse", "success", said=False)
+
+
+DOSES: dict[str, Dose] = {
+    dose.name: dose
+    for dose in (
+        Dose("elections", "terms in which a member led", _elections),
+        Dose("candidacies", "times that a member asked for votes", _candidacies),
+        Dose("step downs", "times that a leader gave up without being ended", _step_downs),
+        Dose("votes granted", "votes that reached who had asked for them", _votes),
+        Dose("votes refused", "refusals of votes that reached who had asked", _refused_votes),
+        Dose("appends refused", "refusals of entries that reached the leader", _refused_appends),
+        Dose("truncations", "times that a member cut entries off its log", _truncations),
+        Dose("entries committed", "the highest commit index", _committed),
+        Dose("crashes", "restarts of members that had not ended cleanly", _crashes),
+        Dose("reads confirmed", "reads that a leader confirmed with a majority", _reads),
+    )
+}  # fmt: skip
+"""The whole vocabulary."""
