@@ -39,13 +39,19 @@ class Acts:
         """What every member's process is now."""
         return {alias: self._cluster.process_state(alias) for alias in self._cluster.members}
 
-    async def set_processes(self, wish: Wish, state: ProcessState, *, loses: bool = False) -> None:
-        """Make these processes so, all at once; `loses`: with what they had not synced."""
+    async def cut_power(self, wish: Wish, *, keeps_nothing: bool) -> None:
+        """End these processes, all at once, with what they had not synced."""
         self._ask(wish)
-        if loses:
-            await deep(self._cluster).cut_power(wish.nodes)
-        else:
-            await together(*(self._cluster.set_process(alias, state) for alias in wish.nodes))
+        await deep(self._cluster).cut_power(wish.nodes, keeps_nothing=keeps_nothing)
+        await self._tell_processes(wish, ProcessState.DEAD)
+
+    async def set_processes(self, wish: Wish, state: ProcessState) -> None:
+        """Make these processes so, all at once."""
+        self._ask(wish)
+        await together(*(self._cluster.set_process(alias, state) for alias in wish.nodes))
+        await self._tell_processes(wish, state)
+
+    async def _tell_processes(self, wish: Wish, state: ProcessState) -> None:
         if state is ProcessState.DEAD:
             for alias in wish.nodes:
                 self._observer.forget(alias)

@@ -113,9 +113,13 @@ class Conductor:
             self._acts.reached(wish)
         elif not aim.nodes:
             self._acts.missed(wish, "no member qualified")
+        elif aim.loses:
+            self._hit[step] = aim.nodes
+            self._ended.update(aim.nodes)
+            await self._acts.cut_power(wish, keeps_nothing=aim.keeps_nothing)
         elif aim.process is not None:
             self._hit[step] = aim.nodes
-            await self._set(wish, aim.process, loses=aim.loses)
+            await self._set(wish, aim.process)
         elif aim.resets:
             await self._acts.reset(wish, aim.resets)
         elif aim.flips:
@@ -200,7 +204,7 @@ class Conductor:
         if nodes:
             await self._set(Wish(f, {"kind": f, "target": target}, nodes), ProcessState.RUNNING)
 
-    async def _set(self, wish: Wish, state: ProcessState, *, loses: bool = False) -> None:
+    async def _set(self, wish: Wish, state: ProcessState) -> None:
         if state is ProcessState.DEAD:
             self._ended.update(wish.nodes)
         else:
@@ -209,7 +213,7 @@ class Conductor:
             self._observer.note_deaths()
             still = {alias for aim in self._parts.values() for alias in _failing(aim)}
             self._observer.excused -= set(wish.nodes) - still
-        await self._acts.set_processes(wish, state, loses=loses)
+        await self._acts.set_processes(wish, state)
 
     def _wanted(self, layer: Layer) -> Part:
         return layer.merged(layer.part(aim) for aim in self._parts.values())

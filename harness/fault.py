@@ -31,6 +31,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     when: str | None = None
     for_s: float | None = None
     name: str | None = None
+    keeps: str | None = None
     by_s: float | None = None
     rate_bytes_s: float | None = None
     messages: MessageFaults | None = None
@@ -46,5 +47,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 
-_EXTENT = ("when", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
+_EXTENT = ("when", "keeps", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
 """For which state it waited, and how much of it."""

@@ -27,14 +27,15 @@ class Aim:
 
     `nodes` are the members that it hits. `links`, `messages`, `rules`, `disks` and `clocks` are
     what it adds to their state while it lasts; of a process fault, `process` is what the nodes are
-    to become, and `loses` says whether they lose what was not synced. `resets` and `flips` are over
-    at once.
+    to become, `loses` says whether they may lose what was not synced, and `keeps_nothing` that
+    they do. `resets` and `flips` are over at once.
     """
 
     nodes: tuple[str, ...]
     links: Links = field(default_factory=lambda: HEALED)
     process: ProcessState | None = None
     loses: bool = False
+    keeps_nothing: bool = False
     messages: Messages = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
     disks: Disks = field(default_factory=dict)

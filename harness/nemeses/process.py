@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, WithJsonSchema
 
 from ..fault import Fault
 from ..selector import WORDS, Raw, Selector, View, parse, resolve
@@ -71,15 +71,37 @@ KILL = Nemesis(
 def _aim_power_cut(fault: Fault, view: View, states: Mapping[str, ProcessState]) -> Aim:
     up = (ProcessState.RUNNING, ProcessState.PAUSED)
     aim = _aim(fault, view, states, up, ProcessState.DEAD)
-    return replace(aim, loses=True)
+    return replace(aim, loses=True, keeps_nothing=fault.keeps == "nothing")
+
+
+class Loss(BaseModel):
+    """Whose power fails, and that nothing is left of what they had not synced."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    node: Members
+    keeps: Literal["nothing"]
+
+
+PoweredOff = Annotated[
+    Annotated[Members, Tag("members")] | Annotated[Loss, Tag("loss")],
+    Discriminator(lambda raw: "loss" if isinstance(raw, dict | Loss) else "members"),
+]
+"""Members, who may lose what they had not synced, or a `Loss`."""
+
+
+def _plan_power_cut(value: Raw | Loss) -> Planned:
+    if isinstance(value, Loss):
+        return {"target": value.node, "keeps": value.keeps}
+    return {"target": value}
 
 
 POWER_CUT = Nemesis(
     kind="power-cut",
     f="power-cut",
     about="Ends members, who lose what they had not synced; restarted after `for`.",
-    value=Members,
-    plan=_plan,
+    value=PoweredOff,
+    plan=_plan_power_cut,
     selectors=_selectors,
     aim=_aim_power_cut,
     requires=Capability.POWER_CUT,

@@ -14,6 +14,7 @@ from .clock import HostClock, SimClock
 from .disk import SimDisk, SimWorker
 from .guard import guarded
 from .loop import SimLoop
+from .loss import NothingKept
 from .network import SimNet
 from .process import CURRENT, Crashed, Process
 
@@ -138,14 +139,15 @@ class World:
         if process is not None:
             process.kill()
 
-    def cut_power(self, names: Sequence[str]) -> None:
-        """Kill, and lose what was not synced: as little or as much as chance likes."""
+    def cut_power(self, names: Sequence[str], *, keeps_nothing: bool = False) -> None:
+        """Kill, and lose what was not synced: as little or as much as chance likes, or all."""
         for name in names:
             host = self.hosts[name]
             if host.process is not None:
                 self.net.power_lost(host.process)
                 host.process.kill()
-            host.disk.power_cut(Random(f"{self._seed}/{name}/{self.loop.now_ns}/power"))
+            chance = NothingKept if keeps_nothing else Random
+            host.disk.power_cut(chance(f"{self._seed}/{name}/{self.loop.now_ns}/power"))
 
     def pause(self, name: str) -> None:
         process = self.hosts[name].process

@@ -116,8 +116,8 @@ class SimCluster:
         seconds = await asyncio.gather(*(self.world.net.probe(a, b) for a, b in wanted))
         return dict(zip(wanted, seconds, strict=True))
 
-    async def cut_power(self, aliases: Sequence[str]) -> None:
-        self.world.cut_power(aliases)
+    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+        self.world.cut_power(aliases, keeps_nothing=keeps_nothing)
 
     async def set_messages(self, messages: Messages) -> None:
         self.world.net.set_messages(messages)

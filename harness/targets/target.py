@@ -89,8 +89,11 @@ class DeepCluster(Cluster, Protocol):
     What is asked for without `set_` is what holds now, for receipts.
     """
 
-    async def cut_power(self, aliases: Sequence[str]) -> None:
-        """End these members all at once; what they had not synced may be lost, wholly or partly."""
+    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+        """End these members all at once; what they had not synced may be lost, wholly or partly.
+
+        `keeps_nothing`: it is lost.
+        """
 
     async def set_messages(self, messages: Messages) -> None:
         """Make what happens to messages so: the whole value, at once."""

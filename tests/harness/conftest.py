@@ -122,8 +122,8 @@ class MemoryCluster:
     def process_state(self, alias: str) -> ProcessState:
         return self.processes[alias]
 
-    async def cut_power(self, aliases: Sequence[str]) -> None:
-        self.log.append(f"power of {', '.join(aliases)}")
+    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+        self.log.append(f"power of {', '.join(aliases)}{' for good' if keeps_nothing else ''}")
         for alias in aliases:
             await self.set_process(alias, ProcessState.DEAD)
 

@@ -230,6 +230,13 @@ def test_a_power_cut_hits_all_of_its_members_at_once_and_restarting_undoes_it(me
     ]
 
 
+def test_a_power_cut_may_leave_nothing(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 50ms, power-cut: {node: n2, keeps: nothing}, for: 200ms}]")
+    assert "power of n2 for good" in scene.cluster.log
+    assert scene.told() == [("power-cut", ["n2"], True), ("restart", ["n2"], True)]
+    assert scene.receipts()[0].value["asked"]["keeps"] == "nothing"
+
+
 def test_momentary_faults_are_not_undone(memory: Any) -> None:
     scene = Scene(memory, "[{at: 50ms, reset: n2}, {at: 100ms, bit-flip: n3}]")
     assert scene.told() == [("reset", ["n2"], True), ("bit-flip", ["n3"], True)]

@@ -131,6 +131,9 @@ def test_a_power_cut_ends_members_and_loses_what_they_had_not_synced() -> None:
     found = aim("power-cut", "all", n2=DEAD, n5=PAUSED)
     assert (found.nodes, found.process, found.loses) == (("n1", "n3", "n4", "n5"), DEAD, True)
     assert not aim("kill", "all").loses
+    assert not found.keeps_nothing
+    found = aim("power-cut", {"node": "followers", "keeps": "nothing"}, n2=DEAD)
+    assert (found.nodes, found.loses, found.keeps_nothing) == (("n3", "n4", "n5"), True, True)
 
 
 def test_a_bit_is_turned_on_the_members_named() -> None:
