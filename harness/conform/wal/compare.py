@@ -21,7 +21,7 @@ from ....model.storage_types import (
 )
 from . import dataside, logside
 from .dataside import FileSide, files_of, may_be_live
-from .log import WAYS, Way
+from .log import LONG, WAYS, Way
 from .logside import LogSide
 
 WRITES = (Own.WRITE, Own.REDO, Own.SKIP)
@@ -56,6 +56,9 @@ class Comparison:
         assert isinstance(then, Member)
         for way in WAYS:
             difference = self.logs(then, self._log(s, event, then, way), str(way))
+            if difference is None and isinstance(event, Kill):
+                seen = self.log.kill(logs_of(s), way, sync_fails=True)
+                difference = self.logs(then, seen, f"{way}, a sync has failed")
             if difference is not None:
                 return difference
         if isinstance(event, Crash):
@@ -137,9 +140,15 @@ class Comparison:
         images = logs_of(s)
         for seen, guess in (
             (self.log.tear(images), "torn at any byte"),
-            (self.log.lose_sectors(images), "any sectors are lost"),
+            (self.log.lose_tail(images), "zeros behind any byte"),
+            *((self.log.lose_sectors(images, way), f"sectors lost, {way}") for way in LONG),
         ):
             difference = self.logs(s, seen, guess)
+            if difference is not None:
+                return difference
+        for reopened in _ways(s):
+            files = self.files.lose_tails(files_of(s, reopened=reopened))
+            difference = self.tables(s, files, reopened=reopened)
             if difference is not None:
                 return difference
         return None

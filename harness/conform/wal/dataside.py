@@ -4,12 +4,12 @@ import posixpath
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ....impl.stream.datafile import HEADER, DataFile, DataFileError
+from ....impl.stream.datafile import HEADER, DataFile
 from ....impl.stream.datafile import Record as Batch
 from ....impl.stream.tables import DATA_FILE, Tables
 from ....model.storage_types import TABLE_NAMES, Data, Kind, Mark, Member, Record, Records, Row
 from .disk import ImageDisk
-from .words import entry_of, told
+from .words import REFUSALS, entry_of, told
 
 FOLDER = "/data"
 BEFORE = 0
@@ -106,6 +106,10 @@ def concretize(files: Files, tables: int, batch: int, *, logged: bool) -> LiveFi
     return live
 
 
+Go = Callable[[LiveFiles], LiveFiles | Seen | None]
+"""What happens to the files: nothing but to them; a restart, which gives others; or all is seen."""
+
+
 class FileSide:
     """Steps of the data files, each tried once however many states of the member share it."""
 
@@ -145,6 +149,19 @@ class FileSide:
 
         return self._once(("crash", files, tuple(targets)), go)
 
+    def lose_tails(self, files: Files) -> Seen:
+        """Power fails, and files have their new lengths, but zeros for what did not arrive."""
+
+        def go(live: LiveFiles) -> Seen:
+            for table, images in enumerate(files.images):
+                for left in live.disk.only(path_of(table)).zero_tails():
+                    data = self.found(table, left[0][1])
+                    if data not in images:
+                        return Seen(wrong=("left by a crash", images, data))
+            return Seen(self.images(live.disk), live.rows())
+
+        return self._once(("zeros", files), go)
+
     def left(self, disk: ImageDisk, targets: Sequence[Data]) -> ImageDisk:
         """What a power failure leaves that the files are these: as many bytes as can be."""
         left = []
@@ -157,12 +174,12 @@ class FileSide:
     def _start(self, disk: ImageDisk) -> LiveFiles:
         return LiveFiles(disk, self._tables, self._batch, logged=self._logged)
 
-    def _once(self, key: tuple[object, ...], go: Callable[[LiveFiles], LiveFiles | None]) -> Seen:
+    def _once(self, key: tuple[object, ...], go: Go) -> Seen:
         if key not in self._known:
             self._known[key] = self._try(key, go)
         return self._known[key]
 
-    def _try(self, key: tuple[object, ...], go: Callable[[LiveFiles], LiveFiles | None]) -> Seen:
+    def _try(self, key: tuple[object, ...], go: Go) -> Seen:
         event, files = key[:2]
         assert isinstance(files, Files)
         try:
@@ -172,9 +189,12 @@ class FileSide:
                 if stayed.images != files.images:
                     wrong = "abstract(concretize(state))", files.images, stayed.images
                     return stayed._replace(wrong=wrong)
-            live = go(live) or live
+            after = go(live)
+            if isinstance(after, Seen):
+                return after
+            live = after or live
             return Seen(self.images(live.disk), live.rows())
-        except (AssertionError, DataFileError) as error:
+        except REFUSALS as error:
             told_as = f"{type(error).__name__}: {error}"
             return Seen(wrong=("refusal", "a step", told_as))
 
@@ -213,14 +233,19 @@ class FileSide:
         path = path_of(table)
         try:
             file = DataFile(disk, path)
-        except AssertionError as error:
-            return f"asserts: {error}"
-        file.close()
-        content = disk.read(path) or b""
+            file.close()
+            return self._told(disk.read(path) or b"", file.lsn)
+        except REFUSALS as error:
+            return f"{type(error).__name__}: {error}"
+
+    def _told(self, content: bytes, its_lsn: int) -> Data | str:
+        """What a repaired file says, of which all has to be whole. Raises NotARecordError."""
         rows: list[Row] = []
         mark = Mark(0, 0)
         at = 0
         while at < len(content):
+            if len(content) < at + HEADER.size:
+                return f"{len(content) - at} bytes that are no record, at {at}"
             batch = Batch(*HEADER.unpack_from(content, at))
             at += HEADER.size
             lsn, term, start = told(content[at : at + batch.body_bytes])
@@ -229,6 +254,6 @@ class FileSide:
                 return f"record {lsn}.{term} from row {start} on stands as {batch}"
             rows += (Row(lsn, term, n) for n in range(batch.rows))
             mark = Mark(lsn, term)
-        if file.lsn != mark.lsn:
-            return f"LSN {file.lsn}, where the rows end with {mark}"
+        if its_lsn != mark.lsn:
+            return f"LSN {its_lsn}, where the rows end with {mark}"
         return Data(tuple(rows), mark)

@@ -37,7 +37,8 @@ class Inode:
         apply(self.now, write)
 
     def sync(self) -> None:
-        self.durable[:] = self.now
+        for write in self.writes:
+            apply(self.durable, write)
         self.writes.clear()
 
 
@@ -118,7 +119,13 @@ class ImageDisk:
     @property
     def settled(self) -> bool:
         """Whether a power cut takes nothing."""
-        return self._named == self.files and not any(i.writes for i in self.files.values())
+        lasting = self._named == self.files
+        return lasting and all(i.durable == i.now for i in self.files.values())
+
+    def fail_sync(self) -> None:
+        """A sync fails: the kernel takes what was written for written, and it is not."""
+        for inode in self.files.values():
+            inode.writes.clear()
 
     def now(self) -> Left:
         """Everything: what a killed process leaves."""
@@ -144,46 +151,58 @@ class ImageDisk:
             if path not in self._named:
                 left[path] = bytes(inode.durable)
                 yield tuple(left.items())
-            for content in _beginnings(inode):
-                if ends is None or len(content) in ends:
-                    left[path] = content
-                    yield tuple(left.items())
+            for content in _beginnings(inode, ends):
+                left[path] = content
+                yield tuple(left.items())
 
-    def unsynced_sectors(self) -> int:
-        """How many sectors of the last file are not as they were when it was synced."""
-        inode = self.files[max(self.files)] if self.files else Inode()
-        return -(-len(inode.now) // SECTOR) - len(inode.durable) // SECTOR
+    def unsynced_sectors(self) -> list[tuple[str, int]]:
+        """The sectors, with their files, that are not as they were when they were synced."""
+        return [
+            (path, start)
+            for path, inode in sorted(self.files.items())
+            for start in range(len(inode.durable) // SECTOR * SECTOR, len(inode.now), SECTOR)
+        ]
 
     def sectors(self) -> Iterator[Left]:
-        """Any sectors of the last file as they are, the others as they were, or zeros.
+        """Any sectors of the files as they are, the others as they were, or zeros.
 
         Only for files that have grown since they were synced, and whose names are durable.
         """
-        if not self.files:
-            return
-        *others, (path, inode) = sorted(self.files.items())
-        kept = [(name, bytes(other.now)) for name, other in others]
-        now = bytes(inode.now)
-        starts = range(len(inode.durable) // SECTOR * SECTOR, len(now), SECTOR)
-        for chosen in product((False, True), repeat=len(starts)):
-            content = bytearray(inode.durable)
-            for start, arrived in zip(starts, chosen, strict=True):
+        places = self.unsynced_sectors()
+        for chosen in product((False, True), repeat=len(places)):
+            left = {path: bytearray(inode.durable) for path, inode in sorted(self.files.items())}
+            for (path, start), arrived in zip(places, chosen, strict=True):
                 if arrived:
-                    apply(content, Put(start, now[start : start + SECTOR]))
-            yield (*kept, (path, bytes(content)))
+                    now = self.files[path].now[start : start + SECTOR]
+                    apply(left[path], Put(start, bytes(now)))
+            yield tuple((path, bytes(content)) for path, content in left.items())
+
+    def zero_tails(self) -> Iterator[Left]:
+        """The newest file in its full length, with zeros behind any beginning of its bytes."""
+        *others, (path, content) = self.now() or (("", b""),)
+        for size in range(len(self.files[path].durable) if path else 0, len(content)):
+            yield (*others, (path, content[:size].ljust(len(content), b"\0")))
 
 
-def _beginnings(inode: Inode) -> Iterator[bytes]:
+def _beginnings(inode: Inode, ends: Container[int] | None) -> Iterator[bytes]:
     """Contents that differ from the one before: each write in pieces of all lengths."""
     content = bytearray(inode.durable)
+    last = bytes(content)
     for write in inode.writes:
-        if isinstance(write, Cut):
-            apply(content, write)
-            yield bytes(content)
-            continue
-        for size in range(1, len(write.data) + 1):
-            at = write.at + size - 1
-            if at < len(content) and content[at] == write.data[size - 1]:
-                continue
-            apply(content, Put(at, write.data[size - 1 : size]))
-            yield bytes(content)
+        before = bytes(content)
+        apply(content, write)
+        for found in _pieces(before, write, ends):
+            if found != last:
+                last = found
+                yield found
+
+
+def _pieces(before: bytes, write: Put | Cut, ends: Container[int] | None) -> Iterator[bytes]:
+    if isinstance(write, Cut):
+        yield before[: write.size]
+        return
+    at, data = write
+    head = before[:at].ljust(at, b"\0")
+    for size in range(1, len(data) + 1):
+        if ends is None or max(at + size, len(before)) in ends:
+            yield head + data[:size] + before[at + size :]

@@ -55,7 +55,7 @@ WAYS = (
 BYTES = Way()
 """Torn at every byte; with the other ways, at the ends of records and beside them."""
 
-LONG = Way(together=True, padding=480)
+LONG = Way(together=True, padding=480), Way(segment_bytes=1, padding=480)
 """Records of about a sector: a crash may keep some sectors and lose others."""
 
 

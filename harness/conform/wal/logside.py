@@ -4,11 +4,10 @@ from collections.abc import Callable, Container, Iterable
 from typing import NamedTuple
 
 from ....impl.raft.messages import HardState
-from ....impl.raft.wal import WalCorruption
 from ....model.storage_types import Records
 from .disk import ImageDisk, Left
-from .log import BYTES, LONG, Live, Save, Way, concretize, following
-from .words import Image
+from .log import BYTES, Live, Save, Way, concretize, following
+from .words import REFUSALS, Image
 
 SECTORS_MAX = 4
 """Of what is not synced: every choice of them is tried."""
@@ -60,10 +59,8 @@ class Recoveries:
     def _recovered(self, disk: ImageDisk, way: Way) -> Image | str:
         try:
             return Live(disk, way, self._batch, self._bugs).found
-        except WalCorruption as error:
-            return f"refused: {error}"
-        except AssertionError as error:
-            return f"asserts: {error}"
+        except REFUSALS as error:
+            return f"{type(error).__name__}: {error}"
 
 
 class LogSide:
@@ -113,17 +110,19 @@ class LogSide:
 
         return self._once(("sync", images, way), go)
 
-    def kill(self, images: Images, way: Way) -> Seen:
+    def kill(self, images: Images, way: Way, *, sync_fails: bool = False) -> Seen:
         """The process is killed; the next one must not believe what is not durable (rule 3)."""
 
         def go(live: Live) -> Seen:
+            if sync_fails:
+                live.disk.fail_sync()
             again = live.recovered(self._bugs)
             seen = self._seen(again)
             if again.found == live.expected.now:
                 return seen
             return seen._replace(wrong=("recovered", live.expected.now, again.found))
 
-        return self._once(("kill", images, way), go)
+        return self._once(("kill", images, way, sync_fails), go)
 
     def crash(self, images: Images, way: Way, target: Records) -> Seen:
         """Power fails and leaves this image: some beginning of the bytes does, and is durable."""
@@ -141,19 +140,30 @@ class LogSide:
         """Power fails at any byte of what was not synced."""
         return self.stay(images, BYTES)
 
-    def lose_sectors(self, images: Images) -> Seen:
+    def lose_sectors(self, images: Images, way: Way) -> Seen:
         """Power fails, and any sectors of what was not synced are lost."""
 
         def go(live: Live) -> Seen:
-            if live.disk.unsynced_sectors() > SECTORS_MAX:
+            if len(live.disk.unsynced_sectors()) > SECTORS_MAX:
                 return Seen(images)
-            for left in live.disk.sectors():
-                image = self.recoveries.found(left, LONG)
-                if image not in live.expected.images:
-                    return Seen(images, ("sectors", list(live.expected.images), image))
-            return Seen(images)
+            return self._one_of(live, images, live.disk.sectors())
 
-        return self._once(("sectors", images, LONG), go)
+        return self._once(("sectors", images, way), go)
+
+    def lose_tail(self, images: Images) -> Seen:
+        """Power fails, and a file has its new length, but zeros for what did not arrive."""
+        return self._once(
+            ("zeros", images, BYTES),
+            lambda live: self._one_of(live, images, live.disk.zero_tails()),
+        )
+
+    def _one_of(self, live: Live, images: Images, disks: Iterable[Left]) -> Seen:
+        """Whether each of the disks is one of the images that a crash may leave."""
+        for left in disks:
+            image = self.recoveries.found(left, live.way)
+            if image not in live.expected.images:
+                return Seen(images, ("left by a crash", list(live.expected.images), image))
+        return Seen(images)
 
     def _once(self, key: tuple[object, ...], go: Callable[[Live], Seen]) -> Seen:
         if key not in self._known:
@@ -173,7 +183,7 @@ class LogSide:
         try:
             live = concretize(images, way, self._batch, self._bugs)
             return go(live)
-        except (AssertionError, WalCorruption) as error:
+        except REFUSALS as error:
             return Seen((), ("refusal", "a step", f"{type(error).__name__}: {error}"))
 
     def _seen(self, live: Live) -> Seen:

@@ -11,6 +11,7 @@ from .dataside import LiveFiles
 from .disk import ImageDisk
 from .log import WAYS, Live, Way
 from .log import following as told_by
+from .words import REFUSALS
 
 
 class Machine:
@@ -55,11 +56,14 @@ class Machine:
 
     def _crash(self, crash: Crash) -> None:
         log, side = self.log, self._comparison
+        fits = []
         for left in log.disk.beginnings(log.near_ends()):
             image = side.log.recoveries.found(left, log.way)
             if not isinstance(image, str) and image.records == crash.log.records:
-                chosen, found = left, image
-        self.log = Live(ImageDisk(chosen), log.way, side.options.batch, self._bugs, found)
+                fits.append((left, image))
+        assert fits, f"no crash leaves {crash.log}"
+        left, image = fits[-1]
+        self.log = Live(ImageDisk(left), log.way, side.options.batch, self._bugs, image)
         self.files = self._started(side.files.left(self.files.disk, crash.files))
 
     def _started(self, disk: ImageDisk) -> LiveFiles:
@@ -92,7 +96,12 @@ def _along(
             assert step is not None
             then = step.state
             assert isinstance(then, Member)
-            machine.do(state, event, then)
+            try:
+                machine.do(state, event, then)
+            except REFUSALS as error:
+                told = f"{type(error).__name__}: {error}"
+                yield then, Difference("refusal", "a step", told, "replayed")
+                return
             state = then
         if state not in known:
             known.add(state)

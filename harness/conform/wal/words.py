@@ -3,10 +3,12 @@
 from functools import cache
 from typing import NamedTuple
 
+import msgspec
 import pyarrow as pa
 
 from ....impl.raft.messages import Entry, HardState
 from ....impl.raft.messages import Kind as EntryKind
+from ....impl.raft.wal import WalCorruption
 from ....impl.stream.commands import (
     AppendRows,
     CreateTable,
@@ -14,10 +16,19 @@ from ....impl.stream.commands import (
     decode_create,
     encode,
 )
+from ....impl.stream.datafile import DataFileError
 from ....impl.stream.schema import to_bytes
 from ....model.storage_types import TABLE_NAMES, Kind, Record, Records
 
 SCHEMA = to_bytes(pa.schema([("row", pa.int64())]))
+
+
+class NotARecordError(Exception):
+    """What was recovered is nothing that was ever written."""
+
+
+REFUSALS = (AssertionError, WalCorruption, DataFileError, NotARecordError)
+"""How the implementation, or what is made of it here, says that a step cannot be."""
 
 
 class Image(NamedTuple):
@@ -47,15 +58,25 @@ def entry_of(record: Record, batch: int, padding: int = 0) -> Entry:
 def record_of(index: int, entry: Entry) -> Record:
     """The record that an entry is of; where its rows are another record's, that record's LSN."""
     if entry.kind is EntryKind.CREATE_TABLE:
-        table = TABLE_NAMES.index(decode_create(entry.payload).table)
+        try:
+            table = TABLE_NAMES.index(decode_create(entry.payload).table)
+        except (msgspec.DecodeError, ValueError) as error:
+            raise NotARecordError(f"entry {index} is no creation: {error}") from None
         return Record(index, entry.term, Kind.CREATE, table, 0)
-    command = decode_append(entry.payload)
+    try:
+        command = decode_append(entry.payload)
+        table = TABLE_NAMES.index(command.table)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise NotARecordError(f"entry {index} is no batch: {error}") from None
     lsn, _, start = told(bytes(command.body))
-    return Record(lsn, entry.term, Kind.ROWS, TABLE_NAMES.index(command.table), start)
+    return Record(lsn, entry.term, Kind.ROWS, table, start)
 
 
 @cache
 def told(body: bytes) -> tuple[int, int, int]:
-    """What rows say of themselves: LSN, term and start."""
-    lsn, term, start = body.rstrip(b".").split(b".")
-    return int(lsn), int(term), int(start)
+    """What rows say of themselves: LSN, term and start. Raises NotARecordError."""
+    try:
+        lsn, term, start = map(int, body.rstrip(b".").split(b"."))
+    except ValueError:
+        raise NotARecordError(f"rows that nobody wrote: {body!r}") from None
+    return lsn, term, start
