@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from ..errors import UsageError
 from ..plan import Plan
 from ..simulate.execute import simulate_plan
 from ..verdict import Validity
@@ -51,6 +52,8 @@ class Guard:
                         return Caught(noticed.by, noticed.sentence, looks, cpu_s)
                     if cpu_s > budget.seconds:
                         return Missed(f"{looks} looks noticed nothing.", cpu_s)
+        except UsageError:
+            raise  # a scenario that cannot be read is no news of the mistake
         except Exception as error:
             # A harness that falls over is noticed by everybody.
             name, cpu_s = type(error).__name__, time.process_time() - began

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from delphic.harness import shipped
 from delphic.harness.check import check
 from delphic.harness.checkers import CHECKERS
-from delphic.harness.errors import ExitCode
+from delphic.harness.errors import ExitCode, UsageError
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.simulate.campaign import Case, Tried, try_case
 from delphic.harness.simulate.clock import HostClock
@@ -97,6 +97,15 @@ def test_a_harness_that_falls_over_has_been_noticed() -> None:
     assert isinstance(found, Caught)
     assert found.by == "IndexError"
     assert found.sentence == "The harness fell over: IndexError: nothing there"
+
+
+def test_a_scenario_that_cannot_be_read_is_no_news_of_a_mistake() -> None:
+    def look() -> None:
+        raise UsageError("no such key")
+
+    guard = Guard("fragile", "falls over", "It is quiet.", look)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="no such key"):
+        guard.hunt(NOTHING, ENOUGH)
 
 
 def test_a_blind_checker_passes_what_the_sighted_one_does_not() -> None:
