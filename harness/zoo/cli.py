@@ -12,7 +12,7 @@ from . import checks as hunters
 from .matrix import Matrix, Terms, matrix, rows
 from .matrix import known as known_cells
 from .nouns import Family
-from .page import counts, head, line, page
+from .page import counts, head, line, page, title
 
 BUDGET_S = 60.0
 
@@ -66,7 +66,7 @@ def zoo_command(
     terms = Terms(budget, starts, jobs or os.cpu_count() or 1)
     before = None if known is None else known_cells(measured(known))
     found = []
-    titles = [bug.name for bug in asked]
+    titles = [title(bug.place, bug.name) for bug in asked]
     if not as_json:
         click.echo(head(titles, [check.name for check in hunting]))
     for row in rows(asked, hunting, terms, before):

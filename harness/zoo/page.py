@@ -75,40 +75,42 @@ def counts(found: Matrix) -> str:
     return f"{sentence}."
 
 
-def head(names: Sequence[str], checks: Sequence[str]) -> str:
+def title(place: str, name: str) -> str:
+    """What a mistake is called on a terminal: those of a model with the model's name."""
+    return f"{place}: {name}" if place else name
+
+
+def head(titles: Sequence[str], checks: Sequence[str]) -> str:
     """The first line of the table on a terminal."""
-    width = max(map(len, names))
+    width = max(map(len, titles))
     return f"{'':{width}}  " + "  ".join(f"{name:>{_width(name)}}" for name in checks)
 
 
-def line(row: Row, names: Sequence[str]) -> str:
+def line(row: Row, titles: Sequence[str]) -> str:
     """One mistake on a terminal."""
-    width = max(map(len, names))
-    quiet = row.family is Family.NOTHING
-    cells = (
-        f"{_quiet(cell) if quiet else _said(cell):>{_width(cell.check)}}" for cell in row.cells
-    )
-    return f"{row.name:{width}}  " + "  ".join(cells)
+    width = max(map(len, titles))
+    cells = (f"{_said(row, cell):>{_width(cell.check)}}" for cell in row.cells)
+    return f"{title(row.place, row.name):{width}}  " + "  ".join(cells)
 
 
 def _width(name: str) -> int:
     return max(len(name), len("missed"))
 
 
-def _said(cell: Cell) -> str:
+_NOT_CAUGHT = {Family.NOTHING: "quiet", Family.HARNESS: "–"}
+
+
+def _said(row: Row, cell: Cell) -> str:
+    """One cell, in a word."""
     match cell.outcome:
-        case "caught" if cell.found < cell.starts:
-            return f"{cell.cpu_s:.1f} s {cell.found}/{cell.starts}"
-        case "caught":
-            return f"{cell.cpu_s:.1f} s"
+        case "blind":
+            return "·"
         case "missed":
-            return "missed"
-    return "·"
-
-
-def _quiet(cell: Cell) -> str:
-    """The same where there is nothing to catch."""
-    return {"caught": "ALARM", "missed": "quiet", "blind": "·"}[cell.outcome]
+            return _NOT_CAUGHT.get(row.family, "missed")
+        case "caught" if row.family is Family.NOTHING:
+            return "ALARM"
+    share = f" {cell.found}/{cell.starts}" if cell.found < cell.starts else ""
+    return f"{cell.cpu_s:.1f} s{share}"
 
 
 def _summary(found: Matrix) -> Iterator[str]:
@@ -145,12 +147,8 @@ def _chapter(found: Matrix, family: Family) -> Iterator[str]:
     yield f"| mistake | {' | '.join(f'`{name}`' for name in looking)} |"
     yield f"|---|{'--:|' * len(looking)}"
     for row in rows:
-        miss = "–" if family is Family.HARNESS else "**missed**"
-        cells = [
-            miss if cell.outcome == "missed" else _said(cell)
-            for cell in row.cells
-            if cell.check in looking
-        ]
+        cells = [_said(row, cell) for cell in row.cells if cell.check in looking]
+        cells = ["**missed**" if said == "missed" else said for said in cells]
         yield f"| `{row.name}` | {' | '.join(cells)} |"
     yield ""
     yield "| mistake | seen where | what it is | breaks | caught by |"

@@ -13,7 +13,7 @@ from delphic.harness.zoo import checks, matrix
 from delphic.harness.zoo.cli import code, measured, zoo_command
 from delphic.harness.zoo.matrix import Matrix, Terms, Voice, rows
 from delphic.harness.zoo.nouns import Budget, Bug, Caught, Check, Missed, Outcome
-from delphic.harness.zoo.page import counts, page
+from delphic.harness.zoo.page import counts, line, page
 
 
 @dataclass
@@ -82,6 +82,7 @@ def test_what_is_caught_where_nothing_is_wrong_is_a_false_alarm(
     result = found(monkeypatch, {"nothing": [*CAUGHT]})
     assert [cell.check for cell in result.alarms] == ["told"]
     assert "FALSE ALARM where no mistake was made: told." in counts(result)
+    assert line(result.rows[0], ["nothing"]).split() == ["nothing", "ALARM"]
     assert code(result) is ExitCode.HARNESS
 
 
@@ -126,7 +127,7 @@ def test_the_command_prints_a_table_or_what_the_page_is_made_of(tmp_path: Path) 
     assert shown.return_value == 0
     head, row, total = shown.output.splitlines()
     assert head.split() == ["explore"]
-    assert row.startswith("vote-forgotten")
+    assert row.startswith("raft: vote-forgotten")
     assert row.endswith(" s")
     assert total == "1 of 1 mistakes were caught (100%)."
     printed = CliRunner().invoke(zoo_command, [*words, "--json"], standalone_mode=False).output
