@@ -44,6 +44,9 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     def asked(self) -> dict[str, Any]:
         """What is to be done to whom, for the history."""
         more = {name: getattr(self, name) for name in _EXTENT if getattr(self, name) is not None}
+        if self.rule is not None and self.name is not None:
+            # Rules for the same links overlap: only the name tells which of them is undone.
+            more["name"] = self.name
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 

@@ -51,7 +51,8 @@ class Act(msgspec.Struct, frozen=True):
 
     `number` counts the faults; acts that undo faults have none and name those in `undoes`. A
     fault is in force from `start` to `end`: when it was undone, or None if the run's end found it
-    in force. Times are microseconds. `bit` is None where there is no receipt that says.
+    in force. Times are microseconds. `message` is the kind of message that a rule is about, and
+    `name` the word by which a rule is undone. `bit` is None where there is no receipt that says.
     """
 
     f: str
@@ -68,6 +69,8 @@ class Act(msgspec.Struct, frozen=True):
     probes: tuple[Probe, ...] = ()
     states: tuple[tuple[str, str], ...] = ()
     other: tuple[tuple[str, str], ...] = ()
+    message: str = ""
+    name: str | None = None
     bit: bool | None = None
     error: str | None = None
 
@@ -75,7 +78,7 @@ class Act(msgspec.Struct, frozen=True):
         """What it is, in a few words: `partition n1`, but `partition majority-ring` for all."""
         is_for_all = bool(self.target) and len(self.nodes) > 1 and set(self.nodes) >= set(members)
         where = self.target if is_for_all else ", ".join(self.nodes) or self.target
-        return f"{self.kind} {where}"
+        return " ".join(filter(None, (self.kind, self.message, where)))
 
     def is_in_force(self, time_us: int) -> bool:
         """Whether the fault was in force at that time."""
@@ -130,6 +133,8 @@ def _act(asked: Op, receipt: Op | None, number: int | None) -> Act:
         probes=tuple(_probes(observed.get("links"), _mapping(value.get("wanted")))),
         states=tuple((str(n), str(s)) for n, s in _mapping(observed.get("processes")).items()),
         other=_other(wish, observed),
+        message=str(_mapping(wish.get("rule")).get("message", "")),
+        name=str(wish["name"]) if "name" in wish else None,
         bit=bit if isinstance(bit, bool) else None,
         error=None if receipt is None or not receipt.error else shortened(receipt.error),
     )
@@ -169,6 +174,10 @@ def _undone(numbered: list[Act], active: dict[int, set[str]], act: Act) -> list[
     candidates = [at for at in active if numbered[at].f in UNDOES.get(act.f, ())]
     if act.f not in BY_LINK or act.target == "all":
         return candidates
+    named = [at for at in candidates if numbered[at].name == act.target]
+    if named:
+        return named
+    candidates = [at for at in candidates if numbered[at].name is None]
     # Network faults stack, and a heal names the links that it opened and the fault it was for.
     healed = set(act.links)
     covered = [at for at in candidates if healed.issuperset(numbered[at].links)]

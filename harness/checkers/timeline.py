@@ -39,9 +39,13 @@ class Act(msgspec.Struct, frozen=True):
     @property
     def kind(self) -> str:
         """What the plan calls it: a one-way cut is a `partition` in the history."""
+        return self.asked_for("kind") or self.f
+
+    def asked_for(self, key: str) -> str | None:
+        """What the asking says under this key, if that is a word."""
         value = self.asked.value
-        kind = value.get("kind") if isinstance(value, dict) else None
-        return kind if isinstance(kind, str) else self.f
+        word = value.get(key) if isinstance(value, dict) else None
+        return word if isinstance(word, str) else None
 
     @property
     def details(self) -> dict[str, Any]:
@@ -128,6 +132,8 @@ class Force(msgspec.Struct, frozen=True):
     fault: str
     node: str | None = None
     links: frozenset[tuple[str, str]] | None = None
+    name: str | None = None
+    """By which name it is undone, where only the name tells."""
 
 
 def windows(history: History) -> list[Window]:
@@ -164,13 +170,15 @@ def _in_force(history: History) -> list[tuple[int, Act]]:
 
 def _forces(act: Act) -> list[Force]:
     if act.f in UNDOES["heal"] or not act.nodes:
-        return [Force(act.f, links=act.links)]
+        return [Force(act.f, links=act.links, name=act.asked_for("name"))]
     return [Force(act.f, node=node) for node in act.nodes]
 
 
 def _undoes(act: Act, force: Force) -> bool:
     """Whether a repair takes a fault back: where it names no member or link, it means all."""
     if force.fault not in UNDOES.get(act.f, frozenset()):
+        return False
+    if force.name is not None and act.asked_for("target") not in ("all", force.name):
         return False
     if act.f in BY_LINK:
         return act.links is None or force.links is None or force.links <= act.links

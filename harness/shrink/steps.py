@@ -8,12 +8,13 @@ import msgspec
 from ..document import Document
 from ..fault import Fault
 from ..nemeses import NEMESES
+from ..nemeses.rules import RELEASE
 from ..plan import plan
 from ..scenario import read
 from . import moments
 from .moments import Data
 
-UNDOING = frozenset(nemesis.undo for nemesis in NEMESES.values()) & frozenset(NEMESES)
+UNDOING = frozenset({RELEASE.kind, *(n.undo for n in NEMESES.values())}) & frozenset(NEMESES)
 """Kinds of steps that only take back what an earlier one did."""
 
 

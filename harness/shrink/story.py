@@ -34,6 +34,9 @@ _DONE = {
     "resume": "{nodes} {goes} on",
     "delay": "links become slow ({asked})",
     "rate": "links become narrow ({asked})",
+    "hold": "what {nodes} {sends} is held ({asked})",
+    "release": "what was held is sent ({asked})",
+    "drop": "what {nodes} {sends} is lost ({asked})",
 }
 """Kind of fault → what it does; `nodes` are the members that it hit."""
 

@@ -188,3 +188,26 @@ def test_a_momentary_fault_ends_when_it_is_done() -> None:
     assert seconds(reset) == (1, 1)
     assert seconds(disk) == (2, 4)
     assert (mend.number, mend.undoes) == (None, (2,))
+
+
+def test_rules_are_ended_by_name_and_a_stage_is_no_fault() -> None:
+    links = [["n1", "n2"]]
+
+    def rule(second: int, f: str, name: str) -> list[Any]:
+        asked = {"kind": f, "target": {}, "rule": {"message": "append-request"}, "name": name}
+        value = {"asked": asked, "nodes": ["n1"], "links": links, "bit": True}
+        return [(second, OpType.INVOKE, f, asked), (second, OpType.INFO, f, value)]
+
+    found = acts(
+        history(
+            *rule(1, "hold", "late"),
+            *rule(2, "drop", "lost"),
+            *done(3, "stage", "(a)", ["n1"]),
+            *done(4, "release", "late", ["n1"], links=links),
+            *done(5, "heal", "lost", ["n1", "n2"], links=links),
+        )
+    )
+    assert [act.number for act in found] == [1, 2, None, None, None]
+    assert [act.undoes for act in found] == [(), (), (), (1,), (2,)]
+    assert [seconds(act) for act in faults(found)] == [(1, 4), (2, 5)]
+    assert found[0].label(["n1", "n2"]) == "hold append-request n1"

@@ -27,7 +27,7 @@ def nemesis(*acts: tuple[str, dict[str, Any]]) -> History:
     ops: list[Op] = []
     for f, receipt in acts:
         at_ns = len(ops) // 2 * SECOND
-        asked = {"kind": receipt.get("kind", f), "target": "leader"}
+        asked = {"kind": receipt.get("kind", f), "target": "leader", **receipt.pop("asked", {})}
         ops.append(Op(len(ops), at_ns, "nemesis", OpType.INVOKE, f, value=asked))
         value = {"asked": asked, "nodes": [], "observed": {}, "bit": True, **receipt}
         ops.append(Op(len(ops), at_ns + 100, "nemesis", OpType.INFO, f, value=value))
@@ -113,6 +113,25 @@ def test_power_cuts_disks_and_clocks_are_taken_back_each_by_its_own_repair() -> 
         (0, 1, ("power-cut of n1",)),
         (2, 5, ("disk of n2", "clock of n2")),
     ]
+
+
+def test_rules_for_the_same_links_are_taken_back_by_name() -> None:
+    links = LINKS[:1]
+    history = nemesis(
+        ("hold", {"nodes": ["n1"], "links": links, "asked": {"name": "late"}}),
+        ("drop", {"nodes": ["n2"], "links": links, "asked": {"name": "lost"}}),
+        ("stage", {"nodes": ["n2"]}),
+        ("heal", {"links": links, "asked": {"target": "lost"}}),
+        ("release", {"links": links, "asked": {"target": "late"}}),
+        ("drop", {"nodes": ["n2"], "links": links, "asked": {"name": "again"}}),
+        ("heal", {"links": links, "asked": {"target": "all"}}),
+    )
+    assert in_force(history) == [
+        (0, 4, ("hold of n1", "drop of n2")),
+        (5, 6, ("drop of n2",)),
+    ]
+    found = check(Evidence(history, ("n1", "n2")), ["faults"])[0]
+    assert found.sentence.startswith("3 faults took hold")
 
 
 def test_momentary_faults_count_and_are_never_in_force() -> None:
