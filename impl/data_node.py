@@ -118,7 +118,14 @@ class DataNode:
         if config.trace_file is not None:
             disk.make_folder(posixpath.dirname(config.trace_file))
             file = disk.open(config.trace_file)
-            self._trace = TraceFile(self.clock, file, self.alias, self._incarnation, self._fail)
+            self._trace = TraceFile(
+                self.clock,
+                file,
+                self.alias,
+                self._incarnation,
+                self._fail,
+                heard=self._runtime.heard,
+            )
         for group_config in config.groups:
             group = self._open_group(group_config)
             self._groups[group_config.id] = group

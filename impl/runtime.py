@@ -140,6 +140,8 @@ class Runtime:
     disk: Disk
     worker: Worker
     randomness: Randomness
+    heard: Callable[[bytes], None] | None = None
+    """Who hears each line of the trace when it is made, before what it tells can be seen."""
 
 
 async def within(clock: Clock, future: asyncio.Future[None], deadline_ns: int) -> None:

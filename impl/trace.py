@@ -45,9 +45,11 @@ class TraceFile:
         node: str,
         incarnation: int,
         failed: Callable[[str], None],
+        heard: Callable[[bytes], None] | None = None,
     ) -> None:
         self._clock = clock
         self._failed = failed
+        self._heard = heard
         self._file = file
         self._node = node
         self._incarnation = incarnation
@@ -65,7 +67,10 @@ class TraceFile:
             "seq": seq,
             "t_ns": self._clock.now_ns(),
         }
-        self._lines += _encoder.encode(head | fields) + b"\n"
+        line = _encoder.encode(head | fields) + b"\n"
+        self._lines += line
+        if self._heard is not None:
+            self._heard(line)
         if self._alarm is None:
             self._alarm = self._clock.call_later(FLUSH_S, self.flush)
         return seq

@@ -32,6 +32,8 @@ class Host:
     process: Process | None = None
     starts: int = 0
     log: list[str] = field(default_factory=list)
+    trace: bytearray = field(default_factory=bytearray)
+    """Every line of a trace that a process here ever made. Its file may lose some."""
 
     first: Process | None = None
 
@@ -67,6 +69,8 @@ class World:
         """Processes that ended by themselves, and how; whoever reads them clears the list."""
         self.crashed: Callable[[Sequence[str], str], None] = lambda names, where: None
         """Who hears which processes died at a crash point, and at which effect."""
+        self.witness: Callable[[bytes], None] = lambda line: None
+        """Who hears every line of every trace, in the order of the world."""
         self._seed = seed
 
     def now_ns(self) -> int:
@@ -96,8 +100,15 @@ class World:
             disk=host.disk.handle(process),
             worker=SimWorker(process, host.disk),
             randomness=process.chance,
+            heard=partial(self._heard, process),
         )
         process.call(self._begin, process, program, runtime)
+
+    def _heard(self, process: Process, line: bytes) -> None:
+        """A line of a trace; the dead, while they are unwound, have nothing to say."""
+        if process.is_alive:
+            self.hosts[process.name].trace += line
+            self.witness(line)
 
     def _begin(self, process: Process, program: Program, runtime: Runtime) -> None:
         task = self.loop.create_task(program(runtime))

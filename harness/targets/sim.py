@@ -89,6 +89,8 @@ class SimCluster:
         for alias in self.members:
             host = self.world.hosts[alias]
             host.disk.export(str(HOME), run.node(alias))
+            if host.trace:
+                run.node_trace(alias).write_bytes(host.trace)
             run.node_log(alias).write_text("".join(f"{line}\n" for line in host.log))
 
     def inspect(self) -> dict[str, dict[str, Any] | None]:
@@ -105,8 +107,8 @@ class SimCluster:
         return {alias: self.world.hosts[alias].first_effects() for alias in self.members}
 
     def trace(self, alias: str) -> bytes:
-        """What a member has written to its trace file."""
-        return self.world.hosts[alias].disk.content(str(HOME / "trace.jsonl"))
+        """All that a member has traced, as the world heard it: no crash takes any of it."""
+        return bytes(self.world.hosts[alias].trace)
 
     async def set_links(self, links: Links) -> None:
         self.world.net.set_links(links)

@@ -1,0 +1,174 @@
+"""What is known of one Raft group: messages, promises, members, and how their processes end."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ....model.raft_built import images
+from ....model.raft_types import NOBODY, Disk
+from ...traces import Record
+from ..raft.refine import unbounded
+from ..raft.terms import log_of
+from . import gap
+from .coverage import Counting
+from .finding import Place, Rejected, Undecided, state_of
+from .guess import Orphan
+from .promises import Promises
+from .replay import Replay
+from .wire import Arrival, Wire
+from .words import Words
+
+NEW = Disk(0, NOBODY, log_of(()))
+"""What a member finds that has never been."""
+
+INPUTS_MAX = 400
+"""Messages that a search in a gap looks at."""
+
+LONG_AGO_NS = 1_000_000_000
+"""What was sent so long before a process's last line is looked at last."""
+
+SHOWN_MAX = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Bridged:
+    """That an end of a process is explained, or why nobody knows."""
+
+    was_searched: bool = False
+    undecided: Undecided | None = None
+
+
+class Group:
+    """What is known of one group."""
+
+    def __init__(self, words: Words) -> None:
+        self.wire = Wire()
+        self.counting = Counting()
+        self._words = words
+        promises = Promises()
+        self.replays = {
+            node: Replay(words, node, self.wire, promises, self.counting) for node in words.aliases
+        }
+
+    def bridge(self, node: str, record: Record | None, disk: Disk | None) -> "Bridged":
+        """From the last record of a process to what is known to come of it. Raises Rejected.
+
+        `record` is the `boot` of the next one, which found `disk`; both None if there was none.
+        """
+        replay = self.replays[node]
+        last = replay.last
+        inc = last.inc if last is not None else 0
+        until = record.inc if record is not None else inc + 1
+        orphans = self.wire.orphans(node, range(max(inc, 1), until))
+        if last is None:
+            replay.refiner.boot(NEW)
+        unknown = self._gap(replay, last, orphans, disk, lives=max(0, until - inc - 1))
+        is_left = disk is None or gap.leaves(unknown.state, disk)
+        if is_left and not unknown.orphans and not unknown.release:
+            return Bridged()
+        is_complete = replay.is_stopped and until == inc + 1
+        answer = False if is_complete else gap.bridge(unknown)
+        if answer:
+            return Bridged(was_searched=True)
+        about = record or last
+        if answer is False:
+            raise self._unbridged(node, about, unknown)
+        told = (
+            f"the end of incarnation {inc} of {node} is lost: {len(unknown.orphans)} messages of "
+            f"it arrived, and {gap.STEPS_MAX:,} steps that were tried did not explain them"
+            f"{' and the disk that was found' if disk is not None else ''}"
+        )
+        return Bridged(was_searched=True, undecided=Undecided(_place(node, about), told))
+
+    def _gap(
+        self,
+        replay: Replay,
+        last: Record | None,
+        orphans: Sequence[Arrival],
+        disk: Disk | None,
+        *,
+        lives: int,
+    ) -> gap.Gap:
+        words, node = self._words, replay.node
+        waits = {a.uid for a in orphans if a.uid in self.wire.sent}
+        behind = [
+            n for n, one in enumerate(replay.waiting, start=1) if waits.intersection(one.held)
+        ]
+        inc = last.inc if last is not None else 0
+        life = self.wire.lives.get((node, inc))
+        return gap.Gap(
+            actor=unbounded(len(words.aliases)),
+            state=replay.refiner.state,
+            inc=inc,
+            number=life.numbers if life is not None else 0,
+            release=replay.refiner.writes(max(behind, default=0)),
+            orphans=tuple(
+                Orphan(a.uid[1], a.uid[2], words.message(node, a.place.node, a.message))
+                for a in orphans
+                if a.uid not in waits
+            ),
+            inputs=tuple(self._inputs(node, last)),
+            found=disk,
+            lives=lives,
+            peers_lost=frozenset(
+                words.number(peer) for peer in words.aliases if peer != node and self._lost(peer)
+            ),
+            since_ns=replay.began_ns,
+        )
+
+    def _unbridged(self, node: str, record: Record | None, unknown: gap.Gap) -> Rejected:
+        found = unknown.found
+        told: dict[str, Any] = {}
+        if found is not None:
+            told = {
+                "term": found.term,
+                "vote": self._words.alias(found.vote),
+                "log": f"{len(found.log)} entries {found.log}",
+            }
+        reason = (
+            "the disk holds what the process before cannot have left: all that was durable, and "
+            "a beginning of what was written after"
+            if not unknown.orphans
+            else f"{len(unknown.orphans)} messages arrived that the process before cannot have sent"
+        )
+        before = state_of(unknown.state, self._words)
+        disks = dict.fromkeys(images(unknown.state))
+        model = {
+            "possible": [
+                f"term {d.term}, vote {self._words.alias(d.vote) or 'none'}, "
+                f"{len(d.log)} entries {d.log}"
+                for d in list(disks)[:SHOWN_MAX]
+            ]
+        }
+        return Rejected(
+            _place(node, record),
+            "recovery",
+            reason,
+            field="disk",
+            before=before,
+            model=model,
+            found=told,
+            record=record,
+        )
+
+    def _lost(self, node: str) -> bool:
+        """Whether lines of this member may be missing."""
+        lives = [life for (name, _), life in self.wire.lives.items() if name == node]
+        return not lives or not all(life.is_stopped for life in lives)
+
+    def _inputs(self, node: str, last: Record | None) -> Iterable[gap.Input]:
+        """Messages that were sent to a member and that it never took in, oldest first."""
+        wire = self.wire
+        since = last.t_ns if last is not None else 0
+        open_ = [
+            sent
+            for uid, sent in wire.sent.items()
+            if sent.message.dst == node and uid not in wire.arrived
+        ]
+        recent = sorted(open_, key=lambda sent: (sent.t_ns < since - LONG_AGO_NS, sent.t_ns))
+        for sent in recent[:INPUTS_MAX]:
+            yield gap.Input(self._words.message(sent.node, node, sent.message), sent.t_ns)
+
+
+def _place(node: str, record: Record | None) -> Place:
+    return Place(node, 0, 0, 0, 0) if record is None else Place.of(record)

@@ -1,0 +1,260 @@
+"""All traces of a run against the model: the first step that cannot be, or coverage of all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ....model.raft_types import Disk
+from ...traces import Boot, Received, Record, Stop, Torn, Trace
+from .coverage import Coverage
+from .finding import Place, Rejected, Undecided
+from .group import Group
+from .replay import Replay
+from .words import Words
+
+RULES = ("continuity", "provenance", "durability", "recovery", "step", "promise")
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What came of it. `rejected`: by time, the first of each rule and member; empty if all is
+    explained, but for what is `undecided`. `gaps`: ends of processes that a search explained.
+    """
+
+    members: tuple[str, ...]
+    records: int
+    steps: int
+    incarnations: int
+    gaps: int
+    rejected: tuple[Rejected, ...] = ()
+    undecided: tuple[Undecided, ...] = ()
+    counted: Coverage = field(default_factory=Coverage)
+
+    @property
+    def promises(self) -> tuple[str, ...]:
+        """Promises that were seen to break."""
+        broken = {promise for rejected in self.rejected for promise in rejected.promises}
+        return tuple(sorted(broken, key=lambda promise: (promise[:3], int(promise[3:]))))
+
+
+def coverage(validated: Validated) -> Coverage:
+    """Which of the model's steps explain the run."""
+    return validated.counted
+
+
+def validate(members: Sequence[str], traces: Mapping[str, Trace]) -> Validated:
+    """Whole traces. Nothing needs to be known of the order of records of different members."""
+    validator = Validator(members)
+    for trace in traces.values():
+        for line in trace.lines:
+            if isinstance(line, Record):
+                validator.add(line)
+    for node in sorted(traces):
+        for line in traces[node].lines:
+            if isinstance(line, Record):
+                validator.check(line)
+            else:
+                validator.torn(node, line)
+    return validator.finish()
+
+
+@dataclass(slots=True)
+class _File:
+    """How far one member's file was read."""
+
+    inc: int = 0
+    seq: int = -1
+    is_stopped: bool = True
+    torn: Torn | None = None
+    last: Record | None = None
+
+
+class Validator:
+    """Takes records one by one: those of a member in its order.
+
+    `feed` them as they happen, each before what it sends arrives; or `add` all first, so that
+    every message is known, then `check` all.
+    """
+
+    def __init__(self, members: Sequence[str]) -> None:
+        self._words = Words(members)
+        self._files = {member: _File() for member in self._words.aliases}
+        self._groups: dict[int, Group] = {}
+        self._rejected: dict[tuple[str, str], Rejected] = {}
+        self._undecided: list[Undecided] = []
+        self._lost: set[str] = set()
+        self._records = 0
+        self._incarnations = 0
+        self._gaps = 0
+
+    def feed(self, record: Record) -> Rejected | None:
+        """The next record of the world; what it is rejected for, if it is."""
+        before = len(self._rejected)
+        group = self._group(record)
+        self.add(record)
+        try:
+            group.wire.check_order(record)
+        except Rejected as rejected:
+            self._reject(rejected)
+        self.check(record)
+        return None if len(self._rejected) == before else list(self._rejected.values())[before]
+
+    def add(self, record: Record) -> None:
+        """Learn what it sends and takes."""
+        try:
+            self._group(record).wire.add(record)
+        except Rejected as rejected:
+            self._reject(rejected)
+
+    def check(self, record: Record) -> None:
+        """Check the next record of a member."""
+        self._records += 1
+        file = self._files.get(record.node)
+        if file is None:
+            reason = f"a record of {record.node}, which is no member"
+            self._reject(Rejected(Place.of(record), "continuity", reason, record=record))
+            return
+        group = self._group(record)
+        replay = group.replays[record.node]
+        event = record.event
+        try:
+            if isinstance(event, Received):
+                group.wire.check(record, event)
+        except Rejected as rejected:
+            self._reject(rejected)
+        try:
+            self._continue(file, record)
+            if record.node not in self._lost:
+                if isinstance(event, Boot):
+                    self._boot(group, replay, record)
+                elif replay.last is not None:
+                    replay.follow(record)
+        except Rejected as rejected:
+            self._lost.add(record.node)
+            self._reject(rejected)
+        try:
+            replay.observe(record)
+        except Rejected as rejected:
+            self._reject(rejected)
+
+    def torn(self, node: str, line: Torn) -> None:
+        """A line that is no record: all that a kill may leave, at the end of what it killed."""
+        file = self._files.get(node)
+        if file is None:
+            return
+        last = file.last
+        if last is not None and (file.torn is not None or file.is_stopped):
+            place = Place.of(last)
+            reason = f"line {line.line} of {node}'s trace is no record, and no kill can be why"
+            self._lost.add(node)
+            self._reject(Rejected(place, "continuity", reason, field="line"))
+        file.torn = line
+
+    def finish(self) -> Validated:
+        """All records are in."""
+        for group in self._groups.values():
+            for replay in group.replays.values():
+                self._end(group, replay)
+        rejected = sorted(
+            self._rejected.values(), key=lambda r: (r.place.t_ns, RULES.index(r.rule))
+        )
+        counted = [group.counting.coverage() for group in self._groups.values()]
+        return Validated(
+            members=self._words.aliases,
+            records=self._records,
+            steps=sum(r.steps for g in self._groups.values() for r in g.replays.values()),
+            incarnations=self._incarnations,
+            gaps=self._gaps,
+            rejected=tuple(rejected),
+            undecided=tuple(self._undecided),
+            counted=_together(counted),
+        )
+
+    def _reject(self, rejected: Rejected) -> None:
+        self._rejected.setdefault((rejected.place.node, rejected.rule), rejected)
+
+    def _group(self, record: Record) -> Group:
+        found = self._groups.get(record.group)
+        if found is None:
+            found = self._groups[record.group] = Group(self._words)
+        return found
+
+    # A member's file.
+
+    def _continue(self, file: _File, record: Record) -> None:
+        """Records follow one another without a gap. Raises Rejected."""
+        expected = (file.inc, file.seq + 1)
+        found = (record.inc, record.seq)
+        is_boot = isinstance(record.event, Boot)
+        is_new = record.inc > file.inc
+        if is_new and record.seq == 0 and is_boot:
+            self._incarnations += 1
+        elif is_new or found != expected or file.is_stopped or file.torn is not None:
+            raise self._out_of_order(file, record, is_new=is_new)
+        elif is_boot:
+            self._check_first_of_group(record)
+        file.inc, file.seq, file.last, file.torn = record.inc, record.seq, record, None
+        file.is_stopped = isinstance(record.event, Stop)
+
+    def _check_first_of_group(self, record: Record) -> None:
+        """One process boots each of its groups once."""
+        last = self._group(record).replays[record.node].last
+        if last is not None and last.inc == record.inc:
+            reason = "a second beginning of one incarnation"
+            raise Rejected(Place.of(record), "continuity", reason, field="boot", record=record)
+
+    def _out_of_order(self, file: _File, record: Record, *, is_new: bool) -> Rejected:
+        if file.torn is not None and not is_new:
+            reason = f"line {file.torn.line} before it is no record"
+        elif is_new:
+            reason = f"incarnation {record.inc} does not begin with `boot`"
+        elif file.is_stopped and file.last is not None:
+            reason = f"it comes after `stop` (step {file.seq})"
+        else:
+            reason = f"step {file.seq + 1} of incarnation {file.inc} belongs here"
+        return Rejected(
+            Place.of(record),
+            "continuity",
+            reason,
+            field="seq",
+            model={"incarnation": file.inc, "step": file.seq + 1},
+            found={"incarnation": record.inc, "step": record.seq},
+            record=record,
+        )
+
+    # Ends and beginnings of processes.
+
+    def _boot(self, group: Group, replay: Replay, record: Record) -> None:
+        """What is found is what the process before has left. Raises Rejected."""
+        disk = self._words.disk(record)
+        if record.node not in self._lost:
+            self._bridge(group, record.node, record, disk)
+        replay.boot(record, disk)
+
+    def _bridge(self, group: Group, node: str, record: Record | None, disk: Disk | None) -> None:
+        """From a process's last record to what is known to come of it. Raises Rejected."""
+        found = group.bridge(node, record, disk)
+        self._gaps += found.was_searched
+        if found.undecided is not None:
+            self._undecided.append(found.undecided)
+
+    def _end(self, group: Group, replay: Replay) -> None:
+        """The last process of a member left no line at its end, and perhaps messages."""
+        if replay.node in self._lost or replay.is_stopped:
+            return
+        try:
+            self._bridge(group, replay.node, None, None)
+        except Rejected as rejected:
+            self._reject(rejected)
+
+
+def _together(found: Sequence[Coverage]) -> Coverage:
+    if len(found) == 1:
+        return found[0]
+    events: dict[str, int] = {}
+    branches: dict[tuple[str, str], int] = {}
+    for one in found:
+        for name, count in one.events.items():
+            events[name] = events.get(name, 0) + count
+        for names, count in one.branches.items():
+            branches[names] = branches.get(names, 0) + count
+    return Coverage(events, branches)
