@@ -13,8 +13,9 @@ from ..errors import ExitCode
 from . import show
 from .binding import Binding, Conformance
 from .raft.bind import RaftBinding
+from .wal.bind import WalBinding
 
-BINDINGS: dict[str, Binding] = {binding.name: binding for binding in (RaftBinding(),)}
+BINDINGS: dict[str, Binding] = {binding.name: binding for binding in (RaftBinding(), WalBinding())}
 """Every binding by name. To add one: write it in a folder of its own, then one entry here."""
 
 
