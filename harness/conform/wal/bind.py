@@ -33,7 +33,7 @@ DOCUMENTED = (
     _bounds("two tables", records=2, tables=2),
     _bounds("batches of two rows", records=3, batch=2, overrules=0),
     _bounds("a table is created", records=3, ddl=1),
-    _bounds("two tables are created", records=2, tables=2, ddl=2),
+    _bounds("two tables are created", records=3, tables=2, ddl=2, overrules=0),
 )
 
 

@@ -140,7 +140,7 @@ class Comparison:
         images = logs_of(s)
         for seen, guess in (
             (self.log.tear(images), "torn at any byte"),
-            (self.log.lose_tail(images), "zeros behind any byte"),
+            (self.log.lose_tail(images), "zeros at the end"),
             *((self.log.lose_sectors(images, way), f"sectors lost, {way}") for way in LONG),
         ):
             difference = self.logs(s, seen, guess)

@@ -54,7 +54,8 @@ def apply(data: bytearray, write: Put | Cut) -> None:
 class ImageFile:
     """An open file: a `File`."""
 
-    def __init__(self, inode: Inode) -> None:
+    def __init__(self, disk: "ImageDisk", inode: Inode) -> None:
+        self._disk = disk
         self._inode = inode
 
     def size(self) -> int:
@@ -73,6 +74,7 @@ class ImageFile:
         self._inode.write(Cut(size))
 
     def sync(self) -> None:
+        self._disk.about_to_sync()
         self._inode.sync()
 
     def close(self) -> None:
@@ -87,9 +89,11 @@ class ImageDisk:
         self.files = {path: Inode(data) for path, data in left}
         self._named = dict(self.files)
         """The names that last, and which files they are of."""
+        self.watched: list[Left] | None = None
+        """What a power cut could have left before each sync, if that is to be kept."""
 
     def open(self, path: str) -> File:
-        return ImageFile(self.files.setdefault(path, Inode()))
+        return ImageFile(self, self.files.setdefault(path, Inode()))
 
     def read(self, path: str) -> bytes | None:
         inode = self.files.get(path)
@@ -109,10 +113,16 @@ class ImageDisk:
         del self.files[path]
 
     def sync_folder(self, folder: str) -> None:
+        self.about_to_sync()
         start = f"{folder}/"
         kept = {path: i for path, i in self._named.items() if not path.startswith(start)}
         mine = {path: i for path, i in self.files.items() if path.startswith(start)}
         self._named = kept | mine
+
+    def about_to_sync(self) -> None:
+        """All that was written since the last sync stands on one side of it."""
+        if self.watched is not None:
+            self.watched += self.beginnings()
 
     # What a power cut leaves.
 
@@ -160,6 +170,7 @@ class ImageDisk:
         return [
             (path, start)
             for path, inode in sorted(self.files.items())
+            if inode.durable != inode.now
             for start in range(len(inode.durable) // SECTOR * SECTOR, len(inode.now), SECTOR)
         ]
 
@@ -177,11 +188,12 @@ class ImageDisk:
                     apply(left[path], Put(start, bytes(now)))
             yield tuple((path, bytes(content)) for path, content in left.items())
 
-    def zero_tails(self) -> Iterator[Left]:
+    def zero_tails(self, ends: Container[int] | None = None) -> Iterator[Left]:
         """The newest file in its full length, with zeros behind any beginning of its bytes."""
         *others, (path, content) = self.now() or (("", b""),)
         for size in range(len(self.files[path].durable) if path else 0, len(content)):
-            yield (*others, (path, content[:size].ljust(len(content), b"\0")))
+            if ends is None or size in ends:
+                yield (*others, (path, content[:size].ljust(len(content), b"\0")))
 
 
 def _beginnings(inode: Inode, ends: Container[int] | None) -> Iterator[bytes]:

@@ -49,11 +49,14 @@ class Recoveries:
         key = (left, way.segment_bytes)
         if key not in self._known:
             disk = ImageDisk(left)
+            disk.watched = []
             self._known[key] = image = self._recovered(disk, way)
             if not disk.settled and any(
                 self.found(again, way) != image for again in disk.beginnings()
             ):
                 self._known[key] = f"believed {image}, which is not durable"
+            elif any(self.found(again, way) != image for again in disk.watched):
+                self._known[key] = f"{image}, but not if power fails in the middle of recovering"
         return self._known[key]
 
     def _recovered(self, disk: ImageDisk, way: Way) -> Image | str:
@@ -116,7 +119,13 @@ class LogSide:
         def go(live: Live) -> Seen:
             if sync_fails:
                 live.disk.fail_sync()
+            live.disk.watched = []
+            may = live.expected.images
             again = live.recovered(self._bugs)
+            for left in live.disk.watched:
+                image = self.recoveries.found(left, way)
+                if image not in may:
+                    return Seen(images, ("left while recovering", list(may), image))
             seen = self._seen(again)
             if again.found == live.expected.now:
                 return seen
@@ -154,7 +163,7 @@ class LogSide:
         """Power fails, and a file has its new length, but zeros for what did not arrive."""
         return self._once(
             ("zeros", images, BYTES),
-            lambda live: self._one_of(live, images, live.disk.zero_tails()),
+            lambda live: self._one_of(live, images, live.disk.zero_tails(live.near_ends())),
         )
 
     def _one_of(self, live: Live, images: Images, disks: Iterable[Left]) -> Seen:
