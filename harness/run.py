@@ -4,7 +4,7 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
-from .conductor import Conductor
+from .conduct.conductor import Conductor
 from .errors import WorldError
 from .generator import Pace
 from .observer import Observer

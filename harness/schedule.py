@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from .complaints import Complaint
+from .conduct.triggers import MATCHED, problem
+from .conduct.triggers import parse as parse_trigger
 from .document import Path
 from .document import spell as spell_path
 from .fault import Fault
 from .nemeses import NEMESES
 from .nemeses.nemesis import ENDS, HEALS, Planned
 from .selector import WORDS, Selector, closest, parse, unknown
-from .triggers import MATCHED, problem
-from .triggers import parse as parse_trigger
 from .units import spell
 
 Steps = Sequence[tuple[Path, Fault]]

@@ -15,11 +15,11 @@ from pydantic import (
     model_validator,
 )
 
+from .conduct.triggers import FORMS
 from .fault import Fault
 from .nemeses import NEMESES
 from .schedule import DRAWABLE, Choice
 from .selector import closest
-from .triggers import FORMS
 from .units import Duration
 
 _WORD = r"[a-z][a-z0-9-]*"

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 import msgspec
 
 from ..impl.runtime import ClientRuntime, Runtime
+from .conduct.triggers import MemberState
 from .op import OpType
-from .triggers import MemberState
 
 Option = str | int | float | bool
 

@@ -5,10 +5,10 @@ from typing import Annotated
 
 from pydantic import Field
 
+from ..conduct.triggers import MATCHED
 from ..fault import Fault
 from ..selector import View
 from ..targets.target import ProcessState
-from ..triggers import MATCHED
 from .nemesis import Aim, Nemesis
 
 

@@ -12,8 +12,8 @@ from ...impl.config import load as load_config
 from ...impl.data_node import DataNode
 from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
+from ..conduct.triggers import MemberState
 from ..system import Member, Option, Setup, Site
-from ..triggers import MemberState
 from .rows import RowConnection, open_connection
 
 GROUP = 2

@@ -4,13 +4,13 @@ import asyncio
 import socket
 from collections.abc import Sequence
 
+from ..conduct.feed import Feed
+from ..conduct.triggers import Snapshot
 from ..errors import WorldError
-from ..feed import Feed
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, Site, System
 from ..together import together
-from ..triggers import Snapshot
 from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
+from ..conduct.triggers import MemberState, Snapshot
 from ..crash import CrashPoint
 from ..errors import WorldError
 from ..rundir import RunDir
 from ..simulate.rules import RuleBook
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
-from ..triggers import MemberState, Snapshot
 from .faults import TRUE, ClockState, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
 from .rules import Rules

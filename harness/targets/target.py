@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from ..conduct.triggers import Snapshot
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
-from ..triggers import Snapshot
 from .faults import ClockState, DiskState, Messages
 from .links import Links, Pair, Probes
 from .rules import Rules

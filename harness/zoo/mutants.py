@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from .. import acts, conductor, history, run, worker
+from .. import history, run, worker
 from ..checkers import CHECKERS
 from ..checkers.log import view
+from ..conduct import acts, conductor
 from ..errors import ExitCode
 from ..simulate.clock import HostClock
 from ..simulate.disk import SimDisk

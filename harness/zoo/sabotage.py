@@ -11,11 +11,12 @@ from typing import Any
 
 import msgspec
 
-from .. import acts, conductor, history, judgement, run, worker
+from .. import history, judgement, run, worker
 from ..checkers import CHECKERS
 from ..checkers.agreement import Agreement
 from ..checkers.checker import Checker
 from ..checkers.log import view
+from ..conduct import acts, conductor
 from ..errors import ExitCode
 from ..evidence import Evidence
 from ..history import History

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delphic.harness.conduct.triggers import MemberState, Snapshot
 from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
@@ -16,7 +17,6 @@ from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payl
 from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
 from delphic.harness.targets.rules import Rules
 from delphic.harness.targets.target import Capability, ProcessState
-from delphic.harness.triggers import MemberState, Snapshot
 
 sys.path.insert(0, str(Path(__file__).parent))
 

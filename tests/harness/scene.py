@@ -4,7 +4,7 @@ import asyncio
 import io
 from typing import Any
 
-from delphic.harness.conductor import Conductor
+from delphic.harness.conduct.conductor import Conductor
 from delphic.harness.history import load
 from delphic.harness.observer import Observer
 from delphic.harness.op import NEMESIS, Op, OpType

@@ -177,7 +177,7 @@ def test_a_bug_of_ours_still_seals_and_takes_everything_down(
     def broken(*_: Any) -> None:
         raise AssertionError("ours")
 
-    monkeypatch.setattr("delphic.harness.layers.as_wanted", broken)
+    monkeypatch.setattr("delphic.harness.conduct.layers.as_wanted", broken)
     with pytest.raises(AssertionError, match="ours"):
         finished(tmp_path)
     assert memory.last.log[-1] == "down"

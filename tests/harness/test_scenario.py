@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from delphic.harness import shipped
+from delphic.harness.conduct.triggers import FORMS
 from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
-from delphic.harness.triggers import FORMS
 from delphic.impl.bugs import BUGS
 
 HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"

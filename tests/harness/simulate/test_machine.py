@@ -9,13 +9,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 import pytest
+from delphic.harness.conduct.triggers import leader_of
 from delphic.harness.op import OpType
 from delphic.harness.system import Answer, Setup
 from delphic.harness.systems import SYSTEMS
 from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.harness.targets.sim import SimCluster
 from delphic.harness.targets.target import ProcessState
-from delphic.harness.triggers import leader_of
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (

@@ -1,7 +1,7 @@
 """States that steps wait for: which there are, when they hold, and for whom."""
 
 import pytest
-from delphic.harness.triggers import FORMS, MemberState, Snapshot, leader_of, parse, problem
+from delphic.harness.conduct.triggers import FORMS, MemberState, Snapshot, leader_of, parse, problem
 
 MEMBERS = ("n1", "n2", "n3")
 NAMES = {"old": ("n2", "n3")}

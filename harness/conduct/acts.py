@@ -5,13 +5,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..observer import Observer
+from ..op import NEMESIS, OpType
+from ..recorder import Recorder
+from ..targets.links import Pair
+from ..targets.target import Cluster, ProcessState
+from ..together import together
 from .layers import Layer, Part, deep, spelled
-from .observer import Observer
-from .op import NEMESIS, OpType
-from .recorder import Recorder
-from .targets.links import Pair
-from .targets.target import Cluster, ProcessState
-from .together import together
 
 _ANSWER_S = 2.0
 """How long a member that was restarted or resumed may take to greet a client."""

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from delphic.harness.feed import Feed
-from delphic.harness.triggers import MemberState
+from delphic.harness.conduct.feed import Feed
+from delphic.harness.conduct.triggers import MemberState
 
 
 def line(alias: str, t_ns: int, **post: Any) -> bytes:

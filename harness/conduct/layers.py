@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from .nemeses.nemesis import Aim
-from .targets.faults import (
+from ..nemeses.nemesis import Aim
+from ..targets.faults import (
     FAITHFUL,
     SOUND,
     TRUE,
@@ -19,9 +19,9 @@ from .targets.faults import (
     merged_disks,
     merged_messages,
 )
-from .targets.links import as_wanted, merged
-from .targets.rules import merged_rules
-from .targets.target import Cluster, DeepCluster
+from ..targets.links import as_wanted, merged
+from ..targets.rules import merged_rules
+from ..targets.target import Cluster, DeepCluster
 
 Part = Mapping[Any, Any]
 """What a fault adds: state by link or by member."""

@@ -3,17 +3,17 @@
 import asyncio
 from typing import Any
 
+from ..fault import Fault
+from ..generator import Due, FaultSchedule, Seen
+from ..nemeses import NEMESES
+from ..nemeses.nemesis import ENDS, HEALS, Aim
+from ..observer import Observer
+from ..plan import Plan
+from ..recorder import Recorder
+from ..selector import View
+from ..targets.target import Cluster, ProcessState
 from .acts import Acts, Wish
-from .fault import Fault
-from .generator import Due, FaultSchedule, Seen
 from .layers import LAYERS, LINKS, RULES, Layer, Part
-from .nemeses import NEMESES
-from .nemeses.nemesis import ENDS, HEALS, Aim
-from .observer import Observer
-from .plan import Plan
-from .recorder import Recorder
-from .selector import View
-from .targets.target import Cluster, ProcessState
 from .triggers import MATCHED
 from .watch import Match, Watch
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from delphic.harness.acts import Acts, Wish
+from delphic.harness.conduct.acts import Acts, Wish
 from delphic.harness.history import load
 from delphic.harness.observer import Observer
 from delphic.harness.op import NEMESIS, OpType

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from .fault import Fault
-from .targets.target import Cluster, WatchedCluster
+from ..fault import Fault
+from ..targets.target import Cluster, WatchedCluster
 from .triggers import Names, Snapshot, leader_of, parse
 
 
