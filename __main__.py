@@ -40,6 +40,11 @@ class FrontDoor(click.Group):
             "zoo_command",
             "Every seeded mistake against every check: who finds it, how soon.",
         ),
+        "coverage": (
+            ".harness.conform.suite",
+            "coverage_command",
+            "Which of the model's steps the scenarios make, and which none does.",
+        ),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

@@ -10,6 +10,7 @@ import msgspec
 from .checkers import CHECKERS
 from .checkers.agreement import Agreement
 from .checkers.checker import Checker, plural
+from .conform.kinds import together
 from .errors import UsageError
 from .evidence import Evidence
 from .verdict import Validity, Verdict, worst
@@ -67,6 +68,9 @@ def statistics(verdicts: Iterable[Verdict]) -> dict[str, Any]:
     for name in measuring[1:]:
         if found.get(name):
             merged[name] = found[name]
+    steps = found.get("conformance", {}).get("coverage")
+    if steps:
+        merged["coverage"] = together([steps]).to_dict()
     return merged
 
 

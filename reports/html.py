@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from . import figures
+from .coverage import coverage
 from .document import Document
 from .markup import Child, Html, el
 from .sections import (
@@ -37,6 +38,7 @@ def render(document: Document) -> str:
         _Part("checkers", "Checks", "What was checked", checkers(document)),
         _Part("faults", "Faults", "Faults and their receipts", fault_section(document)),
         _Part("statistics", "Statistics", "Statistics", statistics(document)),
+        _Part("coverage", "Model", "Steps of the model", coverage(document)),
         _Part("logs", "Logs", "Logs of the members", logs(document)),
         _Part("provenance", "Provenance", "Where this comes from", provenance(document)),
     )

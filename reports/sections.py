@@ -215,7 +215,8 @@ def statistics(document: Document) -> Html | None:
     """What was measured."""
     if document.verdict is None or not document.verdict.statistics:
         return None
-    return el("div", facts("Measured", document.verdict.statistics), class_="tables")
+    measured = {k: v for k, v in document.verdict.statistics.items() if k != "coverage"}
+    return el("div", facts("Measured", measured), class_="tables")
 
 
 def logs(document: Document) -> Html | None:

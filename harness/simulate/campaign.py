@@ -6,12 +6,14 @@ import shlex
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import Any
 
+from ..conform.kinds import Exercised
+from ..conform.novelty import measured
 from ..crash import CrashPoint
 from ..errors import ExitCode
 from ..plan import Plan, plan
@@ -23,6 +25,9 @@ AHEAD = 4
 """Cases that wait for each process, so that none waits for a case."""
 
 TRACEBACK_LINES = 30
+
+CONFORMS = "conformance"
+"""The checker that holds traces against the model."""
 
 Signature = tuple[str, ...]
 """What broke, and how: equal for failures that are probably the same."""
@@ -39,7 +44,7 @@ class Job:
     def plan(self, case: "Case") -> Plan:
         """What the seed makes of it."""
         return plan(
-            load(self.text, self.file),
+            load(case.text or self.text, self.file),
             seed=case.seed,
             target="sim",
             command=self.again(case),
@@ -49,7 +54,8 @@ class Job:
     def again(self, case: "Case") -> str:
         """The command that shows one case."""
         crashes = [word for point in case.crash for word in ("--crash", str(point))]
-        words = ["delphic", "run", self.name, "--seed", str(case.seed), "--on", "sim", *crashes]
+        name = "scenario.yaml" if case.text else self.name
+        words = ["delphic", "run", name, "--seed", str(case.seed), "--on", "sim", *crashes]
         return shlex.join(words)
 
 
@@ -59,9 +65,13 @@ class Case:
 
     seed: int
     crash: tuple[CrashPoint, ...] = ()
+    text: str = ""
+    """A scenario of its own, where it is not the job's."""
 
     def __str__(self) -> str:
-        return " ".join([f"seed {self.seed}", *(f"crash {point}" for point in self.crash)])
+        changed = ["faults changed"] if self.text else []
+        points = [f"crash {point}" for point in self.crash]
+        return " ".join([f"seed {self.seed}", *changed, *points])
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,10 @@ class Tried:
     cpu_s: float = 0.0
     digest: str = ""
     """SHA-256 over history and traces."""
+    coverage: Mapping[str, Any] = field(default_factory=dict)
+    """Which of the model's steps it made, as the verdict of `conformance` says."""
+    local_steps: frozenset[str] = frozenset()
+    """The same in more detail, where it was asked for."""
 
 
 @dataclass(slots=True)
@@ -88,6 +102,15 @@ class Campaign:
     expects_failure: bool
     tried: list[Tried] = field(default_factory=list)
     wall_s: float = 0.0
+    exercised: Exercised = field(default_factory=Exercised)
+    """Which of the model's steps all of them together made."""
+    local_steps: set[str] = field(default_factory=set)
+
+    def add(self, one: Tried) -> None:
+        """One more world. What it covered is kept for all of them together, not for each."""
+        self.exercised.add(one.coverage)
+        self.local_steps |= one.local_steps
+        self.tried.append(replace(one, coverage={}, local_steps=frozenset()))
 
     @property
     def failed(self) -> list[Tried]:
@@ -119,12 +142,17 @@ class Campaign:
         return ExitCode.AS_EXPECTED
 
 
-def try_case(job: Job, case: Case) -> Tried:
-    """One world, from nothing to its verdict. A bug of Delphic is an outcome, too."""
+def try_case(job: Job, case: Case, *, measure: bool = False) -> Tried:
+    """One world, from nothing to its verdict. A bug of Delphic is an outcome, too.
+
+    With `measure` the model's local steps are found in its traces, too.
+    """
     began = time.process_time()
     gc.disable()  # a world is one heap of garbage at its end, and little before
     try:
-        found = simulate_plan(job.plan(case))
+        planned = job.plan(case)
+        found = simulate_plan(planned)
+        made = measured(planned.members, found.traces) if measure else None
     except Exception as error:
         lines = traceback.format_exc().splitlines()[-TRACEBACK_LINES:]
         return Tried(
@@ -151,7 +179,15 @@ def try_case(job: Job, case: Case) -> Tried:
         found.ending.duration_s,
         time.process_time() - began,
         hashed.hexdigest(),
+        made.kinds.to_dict() if made is not None else coverage_of(verdict),
+        made.local_steps if made is not None else frozenset(),
     )
+
+
+def coverage_of(verdict: RunVerdict) -> Mapping[str, Any]:
+    """Which of the model's steps a run made; nothing where its traces were not held against it."""
+    told = (one.details.get("coverage", {}) for one in verdict.verdicts if one.checker == CONFORMS)
+    return next(told, {})
 
 
 def signature(verdict: RunVerdict) -> Signature:
@@ -217,7 +253,7 @@ def campaign(
     found = Campaign(expects_failure)
     began = time.monotonic()
     for one in all_tried(job, cases, jobs):
-        found.tried.append(one)
+        found.add(one)
         found.wall_s = time.monotonic() - began
         if watch is not None:
             watch(found)

@@ -24,6 +24,7 @@ from ..targets.sim import SIM
 from ..verdict import Validity
 from .campaign import Campaign, Case, Job, Tried, campaign, crash_cases
 from .execute import simulate_plan
+from .guided import guided as guided_campaign
 from .keep import execute_simulated
 
 SHOWN_GROUPS = 10
@@ -68,6 +69,11 @@ def _simulate(report: Report) -> click.Command:
         is_flag=True,
         help="Crash every member at every effect on disk and network, one a world.",
     )
+    @click.option(
+        "--guided",
+        is_flag=True,
+        help="As many worlds as seeds; change faults of those that led to new steps of the model.",
+    )
     @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -79,6 +85,7 @@ def _simulate(report: Report) -> click.Command:
         seeds: range | None,
         jobs: int | None,
         crash_points: bool,
+        guided: bool,
         keep_going: bool,
         out: Path,
         as_json: bool,
@@ -89,15 +96,19 @@ def _simulate(report: Report) -> click.Command:
         The first failure of every kind is run again into a run directory with its report. Exit code
         as of `delphic run`; where a scenario expects a failure, one seed has to show it.
         """
+        if crash_points and guided:
+            raise UsageError("--crash-points tries every point there is: --guided has no say there")
         job = job_of(scenario)
         chosen = _seeds_of(job) if seeds is None else seeds
         cases = [Case(seed) for seed in chosen]
         if crash_points:
             cases = [case for seed in chosen for case in crash_cases(job, seed)]
+        how: dict[str, Any] = {"jobs": jobs or os.cpu_count() or 1, "keep_going": keep_going}
         with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
-            found = campaign(
-                job, cases, jobs=jobs or os.cpu_count() or 1, keep_going=keep_going, watch=watch
-            )
+            if guided:
+                found = guided_campaign(job, chosen, watch=watch, **how)
+            else:
+                found = campaign(job, cases, watch=watch, **how)
         kept = {
             group[0].case: _kept(job, group[0].case, out, report)
             for group in found.groups()[:SHOWN_GROUPS]
@@ -134,7 +145,8 @@ def _seeds_of(job: Job) -> range:
 
 def _kept(job: Job, case: Case, out: Path, report: Report) -> Path:
     """Run a case again, into a run directory with everything."""
-    finished = execute_simulated(Order(job.plan(case), job.text, out, keep=True), Quiet(), report)
+    order = Order(job.plan(case), case.text or job.text, out, keep=True)
+    finished = execute_simulated(order, Quiet(), report)
     return finished.run.path
 
 
@@ -199,11 +211,12 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
         if found.of(validity)
     ]
     click.echo(f"  {', '.join(others)}")
+    _tell_coverage(found)
     for group in found.groups()[:SHOWN_GROUPS]:
         first = group[0]
         click.echo(f"{len(group):,} × {first.sentence}")
         click.echo(f"  first   {first.case}, {_near(kept[first.case])}")
-        click.echo(f"  again   {job.again(first.case)}")
+        click.echo(f"  again   {_again(job, first.case, kept)}")
         click.echo(f"  shrink  delphic shrink {_near(kept[first.case])}")
     for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
         _tell_others(job, found.of(validity))
@@ -211,11 +224,29 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
         click.echo("The failure that the scenario expects was not seen in any of them.")
 
 
+def _again(job: Job, case: Case, kept: dict[Case, Path]) -> str:
+    """The command that shows a case: of faults that were changed, the kept scenario has them."""
+    if not case.text:
+        return job.again(case)
+    name = _near(kept[case] / "scenario.yaml") if case in kept else "its scenario"
+    return f"delphic run {name} --seed {case.seed} --on sim"
+
+
+def _tell_coverage(found: Campaign) -> None:
+    exercised = found.exercised
+    if exercised.counts:
+        click.echo(f"  {exercised.sentence}")
+        for line in exercised.lines():
+            click.echo(f"    {line}")
+    if found.local_steps:
+        click.echo(f"  {len(found.local_steps):,} local steps of the model")
+
+
 def _tell_others(job: Job, ones: Sequence[Tried]) -> None:
     if ones:
         first = ones[0]
         click.echo(f"{len(ones):,} × {first.validity.value}: {first.sentence}")
-        click.echo(f"  again   {job.again(first.case)}")
+        click.echo(f"  again   {_again(job, first.case, {})}")
 
 
 def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
@@ -233,10 +264,12 @@ def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
                 "cases": [str(one.case) for one in group],
                 "sentence": group[0].sentence,
                 "run": None if group[0].case not in kept else str(kept[group[0].case]),
-                "again": job.again(group[0].case),
+                "again": _again(job, group[0].case, kept),
             }
             for group in found.groups()
         ],
+        "coverage": found.exercised.to_dict() if found.exercised.counts else None,
+        "local_steps": len(found.local_steps) or None,
         "others": [
             {"case": str(one.case), "validity": one.validity.value, "sentence": one.sentence}
             for one in found.tried

@@ -1,0 +1,157 @@
+"""The command `coverage`: which of the model's steps the scenarios that come with Delphic make."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby, product
+from multiprocessing import get_context
+
+import click
+import msgspec
+
+from .. import shipped
+from ..plan import Expectation
+from ..simulate.campaign import Case
+from ..simulate.cli import job_of
+from ..simulate.execute import simulate_plan
+from .kinds import Exercised, Kind, known
+from .novelty import Measured, measured
+
+SEEDS = 3
+
+REASONS: tuple[tuple[str, str, str], ...] = (
+    (
+        "receive append",
+        "precandidate",
+        "who asks for pre-votes has heard no leader for an election's time; its leader's entries "
+        "then come in just before the answers to the pre-votes do",
+    ),
+    (
+        "receive",
+        "candidate, writes",
+        "a message of an older term reaches a candidate: it is over within two messages, and "
+        "connections between members keep the order",
+    ),
+    (
+        "refused",
+        "new term",
+        "a refusal carries a newer term only if its sender voted meanwhile; mostly that vote's "
+        "request arrives first",
+    ),
+    (
+        "fsync",
+        "answers at once",
+        "the sync that completes a majority also covers an answer to somebody else's request",
+    ),
+)
+"""Event, what it does, and why that is rare: matched by the beginning, in this order."""
+
+HEAD = """\
+# Which of the model's steps are made
+
+Printed by `delphic coverage`. A *kind* is an event of the model with what it did: whether the role
+or the term changed, whether the log grew or was cut, what was committed, written, sent at once or
+confirmed. Exploring `raft-built` at the bounds of `delphic conform` reaches {kinds} kinds and
+{local:,} local steps (kinds together with where the member stood);
+`python -m delphic.harness.conform.raft.universe` writes them down. Crashes are no steps:
+[doses](scenarios.md#doses) count them.
+
+Scenarios are simulated, {seeds} seeds each, without their seeded bugs. *Beyond*: kinds that no
+exploring within those bounds reaches. *Alone*: local steps that no other of these scenarios made.
+
+| scenario | steps | kinds of {kinds} | beyond | local steps | alone |
+|---|---|---|---|---|---|
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What all seeds of one scenario made."""
+
+    name: str
+    exercised: Exercised
+    local_steps: frozenset[str]
+
+
+def _one(name: str, seed: int) -> Measured:
+    """What one world of a scenario made, without its seeded bugs."""
+    planned = msgspec.structs.replace(
+        job_of(name).plan(Case(seed)), bugs={}, trace=True, expect=Expectation(), minimum={}
+    )
+    return measured(planned.members, simulate_plan(planned).traces)
+
+
+def rows(names: Sequence[str], seeds: Sequence[int], jobs: int) -> list[Row]:
+    """What every scenario made. Raises UsageError where one cannot be simulated."""
+    worlds = list(product(names, seeds))
+    if jobs == 1:
+        found = [_one(name, seed) for name, seed in worlds]
+    else:
+        context = get_context("forkserver")
+        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            found = list(pool.map(_one, *zip(*worlds, strict=True)))
+    made: dict[str, list[Measured]] = {}
+    for (name, _), one in zip(worlds, found, strict=True):
+        made.setdefault(name, []).append(one)
+    return [_row(name, ones) for name, ones in made.items()]
+
+
+def _row(name: str, ones: Iterable[Measured]) -> Row:
+    union, steps = Exercised(), set[str]()
+    for one in ones:
+        union.add(one.kinds.to_dict())
+        steps |= one.local_steps
+    return Row(name, union, frozenset(steps))
+
+
+def page(found: Sequence[Row], seeds: int) -> str:
+    """The page as Markdown."""
+    whole = Exercised()
+    steps = frozenset[str]().union(*(row.local_steps for row in found))
+    for row in found:
+        whole.counts.update(row.exercised.counts)
+    lines = [HEAD.format(kinds=len(known().kinds), local=known().local_steps, seeds=seeds).rstrip()]
+    for row in found:
+        others = [other for other in found if other is not row]
+        alone = row.local_steps.difference(*(other.local_steps for other in others))
+        lines.append(_line(row.name, row.exercised, len(row.local_steps), f"{len(alone):,}"))
+    lines.append(_line("**all**", whole, len(steps), ""))
+    lines += ["", "## Never made", ""]
+    lines += _never(whole.never)
+    return "\n".join(lines) + "\n"
+
+
+def _line(name: str, made: Exercised, steps: int, alone: str) -> str:
+    cells = [f"{made.counts.total():,}", f"{len(made.seen)}", f"{len(made.beyond)}"]
+    return f"| {name} | " + " | ".join([*cells, f"{steps:,}", alone]) + " |"
+
+
+def _never(kinds: Sequence[Kind]) -> list[str]:
+    if not kinds:
+        return ["Nothing: every kind was made."]
+    lines = [
+        "| event | what it would have done | why it is rare, if that is known |",
+        "|---|---|---|",
+    ]
+    for event, branches in groupby(kinds, key=lambda kind: kind[0]):
+        lines += [f"| {event} | {branch} | {_why(event, branch)} |" for _, branch in branches]
+    return lines
+
+
+def _why(event: str, branch: str) -> str:
+    for part, done, reason in REASONS:
+        if part in event and done in branch:
+            return reason
+    return ""
+
+
+@click.command("coverage")
+@click.argument("scenarios", nargs=-1, metavar="[NAME|FILE]...")
+@click.option("--seeds", type=click.IntRange(1), default=SEEDS, show_default=True)
+@click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
+def coverage_command(scenarios: tuple[str, ...], seeds: int, jobs: int | None) -> None:
+    """Print which of the model's steps scenarios make, as Markdown: all that come with Delphic."""
+    names = scenarios or tuple(shipped.names())
+    found = rows(names, range(1, seeds + 1), jobs or os.cpu_count() or 1)
+    click.echo(page(found, seeds), nl=False)
