@@ -182,7 +182,8 @@ class Model:
     `within(state)` bounds the space as a TLC state constraint does: a state outside is checked but
     not expanded. `symmetric` lists interchangeable actors; `rename(value, permutation)` exchanges
     their names in any local state, message or observer state. `unreachable` names events that need
-    not fire. EVENTUALLY properties are decided in each of the phases of `good`.
+    not fire. EVENTUALLY properties are decided in each of the phases of `good`. `names`: what the
+    actors are called where a path is told; by default "member 0" and so on.
     """
 
     name: str
@@ -199,6 +200,10 @@ class Model:
     unreachable: frozenset[str] = frozenset()
     good: tuple[GoodPhase, ...] = ()
     parameters: tuple[tuple[str, Any], ...] = ()
+    names: tuple[str, ...] = ()
+
+    def actor_name(self, node: NodeId) -> str:
+        return self.names[node] if self.names else f"member {node}"
 
     def events(self, node: NodeId, state: State) -> Iterable[Event]:
         """The actor's own events, and its crash where the model has a budget for crashes."""

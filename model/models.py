@@ -13,6 +13,9 @@ from .raft_types import Options
 from .storage_group import storage
 from .storage_mutants import STORAGE_MUTANTS
 from .storage_rules import Options as StorageOptions
+from .subscription_group import subscription
+from .subscription_mutants import SUBSCRIPTION_MUTANTS
+from .subscription_rules import Options as SubscriptionOptions
 
 Bound = int | bool | StrEnum
 
@@ -65,7 +68,11 @@ def _storage(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return storage(StorageOptions(**bounds))
 
 
-def _defaults(options: Options | StorageOptions) -> dict[str, Bound]:
+def _subscription(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    return subscription(SubscriptionOptions(**bounds), network)
+
+
+def _defaults(options: Options | StorageOptions | SubscriptionOptions) -> dict[str, Bound]:
     return {field.name: getattr(options, field.name) for field in fields(options)}
 
 
@@ -97,5 +104,15 @@ MODELS: dict[str, Entry] = {
         False,
         _storage,
         STORAGE_MUTANTS,
+    ),
+    "subscription": Entry(
+        "subscription",
+        "Subscribers of a group's table: fail-over, stored offsets, crashes, retention",
+        _defaults(SubscriptionOptions()),
+        {"members": 2, "rows": 1, "terms": 1, "subscribers": 1, "connections": 1}
+        | {"frame": 1, "batch": 1},
+        True,
+        _subscription,
+        SUBSCRIPTION_MUTANTS,
     ),
 }

@@ -29,18 +29,19 @@ def rows(model: Model, path: Path, first: int = 1) -> list[Row]:
     ):
         at = number - first + 1
         after = path.states[at] if at < len(path.states) else None
-        actor = "network" if move.actor is None else f"member {move.actor}"
+        actor = "network" if move.actor is None else model.actor_name(move.actor)
         changed = () if after is None else tuple(changes(model, before, after))
         sent = () if after is None else tuple(text(m) for m in new_messages(model, before, after))
-        found.append(Row(number, actor, event_text(move), changed, sent))
+        found.append(Row(number, actor, event_text(model, move), changed, sent))
     return found
 
 
-def event_text(move: Move) -> str:
+def event_text(model: Model, move: Move) -> str:
     """What happened, in words."""
     match move.event:
         case Receive(message):
-            return f"receives {text(message)} from {message.src}"
+            source = model.names[message.src] if model.names else message.src
+            return f"receives {text(message)} from {source}"
         case Drop(message):
             return f"loses {text(message)}"
         case Reset(src, dst):
@@ -134,7 +135,7 @@ def as_mermaid(model: Model, path: Path) -> str:
 
 def mermaid_head(model: Model) -> list[str]:
     """The kind of the diagram, and who takes part."""
-    names = [f"    participant m{i} as member {i}" for i in range(len(model.actors))]
+    names = [f"    participant m{i} as {model.actor_name(i)}" for i in range(len(model.actors))]
     return ["sequenceDiagram", *names]
 
 
