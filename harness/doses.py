@@ -1,13 +1,11 @@
 """What a scenario may ask a least number of (`minimum:`), and how traces are counted for it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Records = Sequence[Mapping[str, Any]]
-"""One member's trace (docs/traces.md), in the order it was written."""
+from .traces import AppendResponse, Boot, Message, Received, Record, Stop, Trace, VoteResponse
 
-Traces = Mapping[str, Records]
+Traces = Mapping[str, Trace]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +17,24 @@ class Dose:
     count: Callable[[Traces], int]
 
 
-def _all(traces: Traces) -> Iterator[Mapping[str, Any]]:
-    for _, records in sorted(traces.items()):
-        yield from records
+def _all(traces: Traces) -> Iterator[Record]:
+    for _, trace in sorted(traces.items()):
+        yield from trace.records
 
 
 def _elections(traces: Traces) -> int:
-    return len({r["post"]["term"] for r in _all(traces) if r["post"]["role"] == "leader"})
+    return len({r.post.term for r in _all(traces) if r.post.role == "leader"})
 
 
 def _changes(traces: Traces, before: str, after: str) -> int:
     """Steps from one role into another, within a process's life."""
     found = 0
-    for records in traces.values():
+    for trace in traces.values():
         role = ""
-        for record in records:
-            if record["event"]["kind"] == "boot":
+        for record in trace.records:
+            if isinstance(record.event, Boot):
                 role = ""
-            now = record["post"]["role"]
+            now = record.post.role
             found += (role, now) == (before, after)
             role = now
     return found
@@ -51,51 +49,50 @@ def _step_downs(traces: Traces) -> int:
 
 
 def _truncations(traces: Traces) -> int:
-    return sum(r.get("persist", {}).get("truncate_from") is not None for r in _all(traces))
+    return sum(r.persist.truncate_from is not None for r in _all(traces))
 
 
 def _committed(traces: Traces) -> int:
-    return max((r["post"]["commit"] for r in _all(traces)), default=0)
+    return max((r.post.commit for r in _all(traces)), default=0)
 
 
 def _crashes(traces: Traces) -> int:
     """A process without `stop` at its end, and another after it."""
     found = 0
-    for records in traces.values():
+    for trace in traces.values():
         was_running = False
-        for record in records:
-            kind = record["event"]["kind"]
+        for record in trace.records:
             # A process begins with one `boot` a group; the first has the number 0.
-            found += kind == "boot" and record["seq"] == 0 and was_running
-            was_running = kind != "stop"
+            found += isinstance(record.event, Boot) and record.seq == 0 and was_running
+            was_running = not isinstance(record.event, Stop)
     return found
 
 
 def _reads(traces: Traces) -> int:
-    return sum(len(record.get("answered", ())) for record in _all(traces))
+    return sum(len(record.answered) for record in _all(traces))
 
 
-def _answers(traces: Traces, kind: str, field: str, *, said: bool) -> int:
-    """Answers of this kind that said yes or no and arrived; to pre-votes none count."""
-    found = 0
-    for record in _all(traces):
-        message = record["event"].get("message")
-        if message is not None and message["kind"] == kind:
-            fields = message["fields"]
-            found += fields[field] is said and not fields.get("pre", False)
-    return found
+def _arrived(traces: Traces) -> Iterator[Message]:
+    return (r.event.message for r in _all(traces) if isinstance(r.event, Received))
+
+
+def _votes_that_say(traces: Traces, *, granted: bool) -> int:
+    """Answers to votes that arrived; to pre-votes none count."""
+    votes = (m.fields for m in _arrived(traces) if isinstance(m, VoteResponse))
+    return sum(fields.granted is granted and not fields.pre for fields in votes)
 
 
 def _votes(traces: Traces) -> int:
-    return _answers(traces, "VoteResponse", "granted", said=True)
+    return _votes_that_say(traces, granted=True)
 
 
 def _refused_votes(traces: Traces) -> int:
-    return _answers(traces, "VoteResponse", "granted", said=False)
+    return _votes_that_say(traces, granted=False)
 
 
 def _refused_appends(traces: Traces) -> int:
-    return _answers(traces, "AppendResponse", "success", said=False)
+    answers = (m.fields for m in _arrived(traces) if isinstance(m, AppendResponse))
+    return sum(not fields.success for fields in answers)
 
 
 DOSES: dict[str, Dose] = {

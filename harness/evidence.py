@@ -1,12 +1,13 @@
 """All that a checker may look at, and what it may spend."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from .history import History
+from .traces import Trace
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -32,14 +33,16 @@ class Budget(msgspec.Struct, frozen=True):
 class Evidence(msgspec.Struct, frozen=True):
     """One run's findings: who took part, what was allowed, what was observed.
 
-    `traces` maps a member to its trace records (docs/traces.md), in the order it wrote them.
-    `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json.
+    `traces` maps every member to what it traced (docs/traces.md); empty if none was asked to.
+    `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json. `zero_ns`
+    is what members' clocks said when the history began; None if nobody knows.
     """
 
     history: History
     members: tuple[str, ...]
     limits: Limits = Limits()
-    traces: dict[str, list[dict[str, Any]]] = {}
+    traces: Mapping[str, Trace] = {}
     planned_faults: tuple[dict[str, Any], ...] = ()
     minimum: dict[str, int] = {}
     budget: Budget = Budget()
+    zero_ns: int | None = None

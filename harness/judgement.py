@@ -1,8 +1,7 @@
 """What came of a run: its files checked, one verdict, one exit code, one sentence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from .evidence import Evidence
 from .history import History, load
 from .plan import Plan, decode
 from .rundir import RunDir
+from .traces import Trace
 from .verdict import RunVerdict, Validity, Verdict, worst
 from .workloads import WORKLOADS
 
@@ -30,13 +30,17 @@ _CUT_SHORT = frozenset({INTERRUPTED, WORLD, SEAL})
 
 
 class Ending(msgspec.Struct, frozen=True):
-    """How a run ended, beyond what its history says."""
+    """How a run ended, beyond what its history says.
+
+    `zero_ns`: what members' clocks said when the history began; None if nobody knows.
+    """
 
     started: str
     duration_s: float
     interrupted: bool = False
     died: tuple[tuple[str, str], ...] = ()
     error: str | None = None
+    zero_ns: int | None = None
 
 
 def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
@@ -44,7 +48,7 @@ def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
 
     A run that was cut short proves nothing about recovery, so that liveness is not asked then.
     """
-    evidence = evidence_of(run, plan)
+    evidence = evidence_of(run, plan, ending.zero_ns)
     return decide(evidence, plan, ending, sealed=journal.seal_of(run.journal) is not None)
 
 
@@ -58,7 +62,7 @@ def decide(evidence: Evidence, plan: Plan, ending: Ending, *, sealed: bool) -> R
     return conclude(plan, [*beyond, *verdicts], ending)
 
 
-def evidence_of(run: RunDir, plan: Plan) -> Evidence:
+def evidence_of(run: RunDir, plan: Plan, zero_ns: int | None = None) -> Evidence:
     """All that the checkers may look at. Raises UsageError."""
     seal = journal.seal_of(run.journal)
     if seal is not None and seal != journal.digest(run.history):
@@ -74,31 +78,19 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
         history=history,
         members=plan.members,
         limits=plan.limits,
-        traces={alias: trace_of(run, alias) for alias in plan.members},
+        traces={alias: trace_of(run, alias) for alias in plan.members} if plan.trace else {},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
+        zero_ns=zero_ns,
     )
 
 
-def trace_of(run: RunDir, alias: str) -> list[dict[str, Any]]:
-    """A member's trace records, but for a line that a kill cut short."""
+def trace_of(run: RunDir, alias: str) -> Trace:
+    """What a member traced; nothing if it left no file."""
     try:
-        with run.node_trace(alias).open("rb") as stream:
-            return records(stream)
+        return Trace(run.node_trace(alias).read_bytes())
     except FileNotFoundError:
-        return []
-
-
-def records(lines: Iterable[bytes]) -> list[dict[str, Any]]:
-    """The records of a trace; a line that is none was cut short by a kill."""
-    decoder = msgspec.json.Decoder(dict[str, Any])
-    found: list[dict[str, Any]] = []
-    for line in lines:
-        try:
-            found.append(decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            continue
-    return found
+        return Trace()
 
 
 def _beyond_the_history(ending: Ending, *, sealed: bool) -> list[Verdict]:
@@ -184,7 +176,8 @@ def _hoped_to_fail(
     wanted = " or ".join(hoped)
     if failed:
         broken = sorted({promise for verdict in failed for promise in verdict.promises})
-        sentence = f"{', '.join(broken)} broke, not {wanted} as expected: {failed[0].sentence}"
+        what = f"{', '.join(broken)} broke" if broken else "Something else broke"
+        sentence = f"{what}, not {wanted} as expected: {failed[0].sentence}"
         return False, ExitCode.PROMISE_BROKEN, sentence
     told = _sentence(validity, verdicts)
     sentence = f"{wanted} was expected to break, and was not seen to ({validity.value}). {told}"

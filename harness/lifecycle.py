@@ -141,6 +141,7 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
                 interrupted=stop.is_set(),
                 died=tuple(running.live.observer.died),
                 error=None if stop.is_set() and world is None else why,
+                zero_ns=start_ns,
             )
             _seal(life, stream, recorder, ending)
     return ending, world

@@ -3,6 +3,7 @@
 from .agreement import LINEARIZABLE, Agreement
 from .availability import AVAILABILITY
 from .checker import Checker
+from .conformance import CONFORMANCE
 from .dose import DOSE
 from .elections import ELECTIONS
 from .faults import FAULTS
@@ -27,6 +28,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         LIVENESS,
         ELECTIONS,
         QUORUM,
+        CONFORMANCE,
         FAULTS,
         DOSE,
         AVAILABILITY,
@@ -42,6 +44,7 @@ LOG_CHECKERS: tuple[str, ...] = (
     LIVENESS.name,
     ELECTIONS.name,
     QUORUM.name,
+    CONFORMANCE.name,
     FAULTS.name,
     DOSE.name,
     AVAILABILITY.name,

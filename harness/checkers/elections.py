@@ -1,7 +1,6 @@
 """Did two members ever lead in one term?"""
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -53,10 +52,9 @@ def _leaderships(evidence: Evidence) -> Iterator[Leadership]:
                 source = f"observed at {op.time_ns / 1e9:.3f} s"
                 yield Leadership(op.node, term, op.index, source)
     for member in sorted(evidence.traces):
-        for number, record in enumerate(evidence.traces[member], start=1):
-            post: Any = record.get("post")
-            if is_leading(post) and type(post.get("term")) is int:
-                yield Leadership(member, post["term"], None, f"record {number} of its trace")
+        for number, record in enumerate(evidence.traces[member].records, start=1):
+            if record.post.role == "leader":
+                yield Leadership(member, record.post.term, None, f"record {number} of its trace")
 
 
 ELECTIONS = Checker(

@@ -9,14 +9,16 @@ import msgspec
 
 from ..evidence import Evidence
 from ..history import load
-from ..judgement import Ending, decide, records
+from ..judgement import Ending, decide
 from ..op import Op
 from ..plan import Plan
 from ..recorder import Recorder
 from ..run import Run
 from ..systems import SYSTEMS
 from ..targets.sim import SimCluster
+from ..traces import Trace
 from ..verdict import RunVerdict
+from .clock import EPOCH_NS
 from .loop import SimLoop
 
 STARTED = "1970-01-01T00:00:00Z"
@@ -58,14 +60,16 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         duration_s=round(recorder.now_ns() / 1e9, 3),
         interrupted=until is not None,
         died=tuple(running.live.observer.died),
+        zero_ns=EPOCH_NS,
     )
     evidence = Evidence(
         history=load(io.BytesIO(history)),
         members=plan.members,
         limits=plan.limits,
-        traces={alias: records(data.splitlines()) for alias, data in traces.items()},
+        traces={alias: Trace(data) for alias, data in traces.items()} if plan.trace else {},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
+        zero_ns=ending.zero_ns,
     )
     verdict = decide(evidence, plan, ending, sealed=True)
     return Simulated(cluster, verdict, ending, history, traces, cluster.effects(), states)

@@ -14,12 +14,12 @@ from ..checkers.faults import FAULTS
 from ..checkers.timeline import Act, acts
 from ..history import History
 from ..history import load as load_history
-from ..judgement import records
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.clock import EPOCH_NS
 from ..simulate.execute import Simulated, simulate_plan
 from ..targets.sim import SimCluster
+from ..traces import Received, Trace
 from ..verdict import Validity
 from .guard import Guard, Noticed
 from .sabotage import attribute
@@ -149,9 +149,9 @@ def _heard(found: Simulated, drill: Drill, act: Act, undo: Act) -> Iterator[Noti
     last_ns = EPOCH_NS + undo.asked.time_ns
     for sender, receiver in sorted(drill.silent):
         arrived = [
-            one["t_ns"]
-            for one in records(found.traces[receiver].splitlines())
-            if one["event"]["kind"] == "received" and one["event"]["uid"][0] == sender
+            one.t_ns
+            for one in Trace(found.traces[receiver]).records
+            if isinstance(one.event, Received) and one.event.uid[0] == sender
         ]
         count = sum(first_ns < t_ns < last_ns for t_ns in arrived)
         sentence = (
@@ -164,7 +164,7 @@ def _heard(found: Simulated, drill: Drill, act: Act, undo: Act) -> Iterator[Noti
 
 
 def _life(trace: bytes) -> int:
-    return max((one["inc"] for one in records(trace.splitlines())), default=0)
+    return max((one.inc for one in Trace(trace).records), default=0)
 
 
 def _disobeyed() -> Iterator[Noticed | None]:

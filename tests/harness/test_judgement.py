@@ -19,7 +19,10 @@ from delphic.harness.judgement import (
 from delphic.harness.plan import Expectation, Plan, encode, plan
 from delphic.harness.rundir import RunDir
 from delphic.harness.scenario import load
+from delphic.harness.traces import Torn
+from delphic.harness.traces import encode as encode_record
 from delphic.harness.verdict import Validity, Verdict
+from traced import record
 
 TEXT = "name: mine\nworkload: {name: log}\nduration: 5s\n"
 ENDED = Ending("2026-01-31T12:00:00Z", 5.0)
@@ -125,7 +128,12 @@ def test_a_sealed_history_must_be_whole_and_one_that_was_not_may_be_torn(tmp_pat
 
 def test_a_trace_is_read_around_lines_that_a_kill_cut_short(tmp_path: Path) -> None:
     run = RunDir(tmp_path)
-    assert trace_of(run, "n1") == []
+    assert trace_of(run, "n1").lines == ()
     run.node("n1").mkdir(parents=True)
-    run.node_trace("n1").write_text('{"step":1}\n{"st\n{"step":2}\n{"ste')
-    assert trace_of(run, "n1") == [{"step": 1}, {"step": 2}]
+    first, second = (record({"inc": inc}) for inc in (1, 2))
+    torn = encode_record(first)[:20].decode()
+    text = b"\n".join((encode_record(first), torn.encode() + encode_record(second), torn.encode()))
+    run.node_trace("n1").write_bytes(text)
+    trace = trace_of(run, "n1")
+    assert trace.records == (first, second)
+    assert trace.lines == (first, Torn(2, torn), second, Torn(3, torn))

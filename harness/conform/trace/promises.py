@@ -6,7 +6,7 @@ global clock and no global state: whatever is entered twice must be the same bot
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 
 from ....model.raft_types import Log
@@ -85,7 +85,9 @@ class Promises:
         """The member knows its log to be committed up to `post.commit`. Raises Rejected."""
         post = record.post
         told = min(post.commit, len(log))
-        for index, term in enumerate(_stretch(log, before, told), start=before + 1):
+        # Where an entry was refused before, what follows it is unknown.
+        before = min(before, len(self._committed))
+        for index, term in enumerate(log[before:told], start=before + 1):
             if index <= len(self._committed):
                 if self._committed[index - 1] != term:
                     raise self._other(record, index, term)
@@ -123,10 +125,6 @@ class Promises:
             f"term {self._committed[index - 1]} ({_at(by)})"
         )
         return _broken(record, COMMITTED, reason, f"entry {index}")
-
-
-def _stretch(log: Log, start: int, stop: int) -> Sequence[int]:
-    return log[start:stop]
 
 
 def _broken(record: Record, promises: tuple[str, ...], reason: str, field: str) -> Rejected:

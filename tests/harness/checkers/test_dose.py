@@ -10,13 +10,14 @@ from delphic.harness.doses import DOSES, Dose, Traces
 from delphic.harness.errors import ScenarioError
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History
-from delphic.harness.judgement import records
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load, schema
 from delphic.harness.shipped import names, text_of
 from delphic.harness.simulate.campaign import Case, Job, campaign
 from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.traces import Trace
 from delphic.harness.verdict import Validity, Verdict
+from traced import trace as typed
 
 HEAD = "name: mine\nworkload: {name: log, clients: 2, rate: 50}\nduration: 2s\n"
 STORM = (
@@ -24,13 +25,25 @@ STORM = (
 )
 
 
+TIMER = {"timer": "election"}
+FIELDS: dict[str, Any] = {
+    "VoteResponse": {"term": 1},
+    "AppendResponse": {"term": 1, "match": 0, "hint": 0, "round": 0},
+}
+
+
 def step(kind: str, role: str = "follower", *, seq: int = 1, **more: Any) -> dict[str, Any]:
     post = {"role": role, "term": more.pop("term", 1), "commit": more.pop("commit", 0)}
-    return {"seq": seq, "event": {"kind": kind, **more.pop("event", {})}, "post": post, **more}
+    told = more.pop("event", TIMER if kind == "timer" else {})
+    if kind == "received":
+        told = answer("VoteResponse", granted=False, pre=True)["event"] | told
+    return {"seq": seq, "event": {"kind": kind, **told}, "post": post, **more}
 
 
 def answer(kind: str, **fields: bool) -> dict[str, Any]:
-    return step("received", event={"message": {"kind": kind, "fields": fields}})
+    message = {"kind": kind, "fields": FIELDS[kind] | fields}
+    event = {"kind": "received", "uid": ("n2", 1, 1), "message": message}
+    return {"seq": 1, "event": event, "post": {"term": 1}}
 
 
 BOOT = step("boot", seq=0)
@@ -60,11 +73,11 @@ STOP = step("stop")
 def test_a_dose_is_counted_as_traces_tell_it(
     name: str, trace: list[dict[str, Any]], expected: int
 ) -> None:
-    assert DOSES[name].count({"n1": trace, "n2": []}) == expected
+    assert DOSES[name].count({"n1": typed(*trace), "n2": typed()}) == expected
 
 
 def judged(minimum: dict[str, int], trace: list[dict[str, Any]]) -> Verdict:
-    evidence = Evidence(History(()), ("n1",), traces={"n1": trace}, minimum=minimum)
+    evidence = Evidence(History(()), ("n1",), traces={"n1": typed(*trace)}, minimum=minimum)
     return check(evidence, ["dose"])[0]
 
 
@@ -141,7 +154,7 @@ def test_a_simulated_run_with_its_minimum_passes_and_every_dose_is_countable() -
     job = Job(HEAD + STORM + "minimum: {crashes: 1, elections: 2}\n", "my.yaml", "my.yaml")
     found = simulate_plan(job.plan(Case(1)))
     assert found.verdict.validity is Validity.PASS, found.verdict.sentence
-    traces = {alias: records(data.splitlines()) for alias, data in found.traces.items()}
+    traces = {alias: Trace(data) for alias, data in found.traces.items()}
     counted = {name: dose.count(traces) for name, dose in DOSES.items()}
     assert counted["crashes"] == 1
     assert counted["entries committed"] > 10

@@ -1,0 +1,78 @@
+"""Did every member do at every step what the model does?"""
+
+from typing import Any
+
+from ..conform.trace.details import at_s, details
+from ..conform.trace.finding import Place
+from ..conform.trace.validator import Validated, validate
+from ..evidence import Evidence
+from ..history import History
+from ..verdict import Validity, Verdict
+from .checker import Checker, plural, undecided
+
+NAME = "conformance"
+PROMISES = ("HS-1", "HS-2", "HS-4", "HS-5")
+
+WITNESSES_MAX = 3
+"""Operations that were under way at the moment of a divergence."""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Replay members' traces in the model, step by step."""
+    traces = evidence.traces
+    if not traces:
+        # Nobody was asked for a trace, so that the verdict names no promise.
+        return Verdict(NAME, Validity.PASS, "Members wrote no traces, as they were told.")
+    missing = [member for member in evidence.members if not traces[member].lines]
+    if missing:
+        sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
+        return undecided(NAME, sentence, Validity.INCONCLUSIVE)
+    validated = validate(evidence.members, traces)
+    found = details(validated, traces, evidence.zero_ns)
+    if validated.rejected:
+        return _failure(validated, found, evidence)
+    if validated.undecided:
+        first = validated.undecided[0]
+        sentence = f"All steps that are known are the model's, but {first.reason}."
+        return Verdict(NAME, Validity.UNKNOWN, sentence, details=found)
+    lives = validated.incarnations
+    sentence = (
+        f"Every step of {plural(len(evidence.members), 'member')} is one of the model: "
+        f"{plural(validated.steps, 'step')} in {lives} {'life' if lives == 1 else 'lives'}."
+    )
+    return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
+
+
+def _failure(validated: Validated, found: dict[str, Any], evidence: Evidence) -> Verdict:
+    first = validated.rejected[0]
+    moment = at_s(first.place, evidence.zero_ns)
+    when = "" if moment is None else f" ({moment:.3f} s)"
+    sentence = f"At {first.place}{when} the model says otherwise: {first.reason}."
+    broken = next((one for one in validated.rejected if one.promises), None)
+    if broken is not None and broken is not first:
+        sentence += f" So {', '.join(broken.promises)} broke: {broken.reason}."
+    witness = _under_way(evidence.history, first.place, evidence.zero_ns)
+    return Verdict(NAME, Validity.FAIL, sentence, validated.promises, witness, found)
+
+
+def _under_way(history: History, place: Place, zero_ns: int | None) -> tuple[int, ...]:
+    """Clients' operations at that moment; those of the member itself first."""
+    if zero_ns is None:
+        return ()
+    time_ns = place.t_ns - zero_ns
+    open_ = [
+        call.invoke
+        for call in history.calls()
+        if call.invoke.time_ns <= time_ns
+        and (call.completion is None or call.completion.time_ns >= time_ns)
+    ]
+    nearest = sorted(open_, key=lambda op: (op.node != place.node, time_ns - op.time_ns))
+    return tuple(sorted(op.index for op in nearest[:WITNESSES_MAX]))
+
+
+CONFORMANCE = Checker(
+    name=NAME,
+    question="Did every member do at every step what the model does?",
+    promises=PROMISES,
+    judge=judge,
+)

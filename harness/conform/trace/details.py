@@ -1,0 +1,150 @@
+"""What a verdict tells of a rejected step: next states side by side, and what was around it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ....model.raft_types import Role
+from ...traces import Boot, Persisted, Proposed, Reads, Received, Record, Timer, Trace
+from .finding import Place, Rejected
+from .validator import Validated
+from .wire import told
+
+AROUND = 4
+"""Records of the member before and after the step."""
+
+AROUND_PEERS = 2
+"""Of every other member the last ones before it, by the clock."""
+
+OTHERS_MAX = 8
+
+
+def details(
+    validated: Validated, traces: Mapping[str, Trace], zero_ns: int | None
+) -> dict[str, Any]:
+    """JSON for a verdict: counts, coverage, and the first divergence if there is one."""
+    found: dict[str, Any] = {
+        "records": validated.records,
+        "steps": validated.steps,
+        "processes": validated.incarnations,
+        "lost_ends": validated.gaps,
+        "coverage": validated.counted.to_dict(),
+    }
+    if validated.undecided:
+        found["undecided"] = [f"{u.place}: {u.reason}" for u in validated.undecided]
+    if validated.rejected:
+        first, *others = validated.rejected
+        found["divergence"] = _divergence(first, traces, zero_ns)
+        found["others"] = [_brief(other) for other in others[:OTHERS_MAX]]
+    return found
+
+
+def at_s(place: Place, zero_ns: int | None) -> float | None:
+    """When it was, in seconds of the history; None if nobody knows."""
+    return None if zero_ns is None else round((place.t_ns - zero_ns) / 1e9, 6)
+
+
+def _divergence(
+    rejected: Rejected, traces: Mapping[str, Trace], zero_ns: int | None
+) -> dict[str, Any]:
+    place = rejected.place
+    return {
+        "member": place.node,
+        "group": place.group,
+        "incarnation": place.inc,
+        "step": place.seq,
+        "at_s": at_s(place, zero_ns),
+        "rule": rejected.rule,
+        "field": rejected.field,
+        "reason": rejected.reason,
+        "cause": None if rejected.record is None else event_text(rejected.record),
+        "promises": list(rejected.promises),
+        "would_break": list(rejected.properties),
+        "states": _side_by_side(rejected),
+        "around": [_line(r, place, zero_ns) for r in _around(rejected, traces)],
+    }
+
+
+def _side_by_side(rejected: Rejected) -> list[list[str]]:
+    """Rows of: what, last agreed, in the model, in the implementation."""
+    names = dict.fromkeys([*rejected.model, *rejected.found, *rejected.before])
+    return [
+        [name, *(_text(side, name) for side in (rejected.before, rejected.model, rejected.found))]
+        for name in names
+    ]
+
+
+def _text(side: Mapping[str, Any], name: str) -> str:
+    if name not in side:
+        return ""
+    value = side[name]
+    if isinstance(value, Role):
+        return value.value
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(str, value)) or "nothing"
+    return "none" if value is None else str(value)
+
+
+def _brief(rejected: Rejected) -> dict[str, Any]:
+    return {
+        "where": str(rejected.place),
+        "rule": rejected.rule,
+        "reason": rejected.reason,
+        "promises": list(rejected.promises),
+    }
+
+
+def _around(rejected: Rejected, traces: Mapping[str, Trace]) -> Iterable[Record]:
+    """The member's records around the step, and the last of the others before it, by the clock."""
+    place = rejected.place
+    found: list[Record] = []
+    for node, trace in traces.items():
+        records = trace.records
+        if node == place.node:
+            at = _find(records, place)
+            found += records[max(0, at - AROUND) : at + AROUND + 1]
+        else:
+            before = [r for r in records if r.t_ns <= place.t_ns]
+            found += before[-AROUND_PEERS:]
+    return sorted(found, key=lambda r: (r.t_ns, r.node, r.inc, r.seq))
+
+
+def _find(records: Sequence[Record], place: Place) -> int:
+    for at, record in enumerate(records):
+        if (record.inc, record.seq) >= (place.inc, place.seq):
+            return at
+    return len(records)
+
+
+def _line(record: Record, place: Place, zero_ns: int | None) -> dict[str, Any]:
+    is_it = (record.node, record.inc, record.seq) == (place.node, place.inc, place.seq)
+    post = record.post
+    return {
+        "at_s": at_s(Place.of(record), zero_ns),
+        "member": record.node,
+        "step": f"{record.inc}/{record.seq}",
+        "event": event_text(record),
+        "then": f"{post.role}, term {post.term}, vote {post.vote or 'none'}, commit {post.commit}, "
+        f"last {post.last[0]} of term {post.last[1]}",
+        **({"is_it": True} if is_it else {}),
+    }
+
+
+def event_text(record: Record) -> str:
+    """What the core was given, in a line."""
+    match record.event:
+        case Boot():
+            return f"boot with {record.post.last[0]} entries"
+        case Timer(timer=timer):
+            return f"timer {timer}"
+        case Received(uid=uid, message=message):
+            return f"received {told(message)} from {uid[0]} ({uid[1]}/{uid[2]})"
+        case Proposed(entries=entries):
+            return f"proposed {len(entries)} entries"
+        case Reads(tokens=tokens):
+            return f"{len(tokens)} reads asked for"
+        case Persisted(through=through, released=released):
+            return f"a sync ended, up to step {through}, {len(released)} messages released"
+        case _:
+            return "stop"
