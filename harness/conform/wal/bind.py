@@ -8,6 +8,7 @@ from typing import Any
 from ....impl.bugs import ACK_BEFORE_FSYNC, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from ....model.explore.limits import Limits
 from ....model.explore.pairs import Pairs, explore_pairs
+from ....model.explore.show import text
 from ....model.storage_built import DIFFERENCES, built_options, built_storage
 from ....model.storage_group import event_name
 from ....model.storage_types import Member
@@ -121,5 +122,5 @@ def _divergence(
         difference.found,
         tuple(pairs.path(0, state)),
         difference.guess,
-        event,
+        None if event is None else text(event),
     )

@@ -121,7 +121,7 @@ class ImageDisk:
 
     def about_to_sync(self) -> None:
         """All that was written since the last sync stands on one side of it."""
-        if self.watched is not None:
+        if self.watched is not None and not self.settled:
             self.watched += self.beginnings()
 
     # What a power cut leaves.
@@ -214,6 +214,8 @@ def _pieces(before: bytes, write: Put | Cut, ends: Container[int] | None) -> Ite
         yield before[: write.size]
         return
     at, data = write
+    if before[at : at + len(data)] == data:
+        return
     head = before[:at].ljust(at, b"\0")
     for size in range(1, len(data) + 1):
         if ends is None or max(at + size, len(before)) in ends:

@@ -125,11 +125,12 @@ class LogSide:
             for left in live.disk.watched:
                 image = self.recoveries.found(left, way)
                 if image not in may:
-                    return Seen(images, ("left while recovering", list(may), image))
+                    return Seen(images, ("left while recovering", _told(may), str(image)))
             seen = self._seen(again)
             if again.found == live.expected.now:
                 return seen
-            return seen._replace(wrong=("recovered", live.expected.now, again.found))
+            told = str(live.expected.now), str(again.found)
+            return seen._replace(wrong=("recovered", *told))
 
         return self._once(("kill", images, way, sync_fails), go)
 
@@ -171,7 +172,7 @@ class LogSide:
         for left in disks:
             image = self.recoveries.found(left, live.way)
             if image not in live.expected.images:
-                return Seen(images, ("left by a crash", list(live.expected.images), image))
+                return Seen(images, ("left by a crash", _told(live.expected.images), str(image)))
         return Seen(images)
 
     def _once(self, key: tuple[object, ...], go: Callable[[Live], Seen]) -> Seen:
@@ -201,7 +202,7 @@ class LogSide:
         expected = list(live.expected.images)
         wrong: tuple[str, object, object] | None = None
         if found != expected:
-            wrong = ("images", expected, found)
+            wrong = ("images", _told(expected), _told(found))
         elif live.acknowledged and len(expected) > 1:
             wrong = ("acknowledged", "nothing before it is synced", f"{live.acknowledged} writes")
         return Seen(logs_of(found), wrong)
@@ -215,6 +216,10 @@ def logs_of(images: Iterable[Image | str]) -> tuple[Records | str, ...]:
         if not found or found[-1] != log:
             found.append(log)
     return tuple(found)
+
+
+def _told(images: Iterable[Image | str]) -> str:
+    return " ⇢ ".join(map(str, images))
 
 
 def _text(records: Records | str) -> str:

@@ -1,10 +1,12 @@
 """Recovery of the log and of the data files makes the model's steps; mistakes in it are seen."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from delphic.harness.conform.binding import Bounds, Conformance
+from delphic.harness.conform.show import as_data, as_junit
 from delphic.harness.conform.wal import bind
 from delphic.harness.conform.wal.bind import SMALL, WalBinding
 from delphic.harness.conform.wal.disk import ImageDisk
@@ -89,7 +91,10 @@ def test_the_member_as_it_is_built_keeps_every_promise(bounds: dict[str, int]) -
 @pytest.mark.slow
 @pytest.mark.parametrize("bug", sorted(WAL.bugs))
 def test_a_seeded_bug_of_the_disk_diverges(bug: str) -> None:
-    assert not conform(frozenset({bug})).conforms
+    found = conform(frozenset({bug}))
+    assert not found.conforms
+    assert json.loads(json.dumps(as_data([found])))["conforms"] is False
+    assert b"failure" in as_junit([found])
 
 
 # Mistakes that nobody seeded. Each stands in for a method or a function.
