@@ -10,6 +10,7 @@ import msgspec
 
 from . import figures
 from .coverage import coverage
+from .divergence import divergence_section
 from .document import Document
 from .markup import Child, Html, el
 from .sections import (
@@ -33,6 +34,9 @@ def render(document: Document) -> str:
         _Part("verdict", "Verdict", "Verdict", banner(document)),
         _Part("story", "Figures", "The run in figures", story(document)),
         _Part("witness", "Witness", "Witness", witness_section(document)),
+        _Part(
+            "divergence", "Model", "Where the model says otherwise", divergence_section(document)
+        ),
         _Part("timeline", "Timeline", "Operations over time", _timeline(document)),
         _Part("latency", "Latency", "Latency and throughput", _series(document)),
         _Part("checkers", "Checks", "What was checked", checkers(document)),

@@ -27,7 +27,7 @@ def step_rejected(record: Record, did: Did, diverged: Diverged, names: Names) ->
     )
     reason = (
         f"{_cause(record)}: {diverged.field}: the model says "
-        f"{_text(diverged.expected, names)}, {record.node} {_text(diverged.found, names)}"
+        f"{_text(diverged.expected, names)}, {record.node} says {_text(diverged.found, names)}"
     )
     return Rejected(
         Place.of(record),
