@@ -49,6 +49,8 @@ def _cell(names: Iterable[str]) -> str:
 def _model(promise: str) -> list[str]:
     found = []
     for entry in MODELS.values():
+        if not entry.mutants:
+            continue  # A model as it is built has the promises of the plain one.
         bounds = {k: True if v is False else v or 1 for k, v in entry.bounds.items()}
         properties = entry.build(bounds, None).properties
         found += [f"{entry.name}: {p.name}" for p in properties if promise in p.promises]

@@ -10,6 +10,7 @@ from .mutants import RAFT_MUTANTS
 from .raft_built import built_group
 from .raft_group import raft_group
 from .raft_types import Options
+from .storage_built import built_options, built_storage
 from .storage_group import storage
 from .storage_mutants import STORAGE_MUTANTS
 from .storage_rules import Options as StorageOptions
@@ -68,6 +69,10 @@ def _storage(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return storage(StorageOptions(**bounds))
 
 
+def _storage_built(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    return built_storage(built_options(**bounds))
+
+
 def _subscription(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return subscription(SubscriptionOptions(**bounds), network)
 
@@ -104,6 +109,15 @@ MODELS: dict[str, Entry] = {
         False,
         _storage,
         STORAGE_MUTANTS,
+    ),
+    "storage-built": Entry(
+        "storage-built",
+        "One member's disk as it is built: what conform compares recovery with",
+        {"records": 2, "batch": 1, "tables": 1, "ddl": 0, "overrules": 1, "crashes": 1},
+        {"records": 1, "batch": 1, "tables": 1},
+        False,
+        _storage_built,
+        {},
     ),
     "subscription": Entry(
         "subscription",

@@ -66,9 +66,9 @@ DOCUMENTED = (
 
 BLIND: dict[str, str] = {
     "aborted-read": "what a leader that steps down tells its clients is not the core's affair",
-    "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait",
-    "folder-not-synced": "it is in the log's files",
-    "truncate-off-by-one": "it is in the log's files",
+    "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait (wal)",
+    "folder-not-synced": "it is in the log's files (wal)",
+    "truncate-off-by-one": "it is in the log's files (wal)",
 }
 """Seeded bugs that are not in the core, and where they are."""
 
