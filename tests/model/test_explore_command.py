@@ -28,7 +28,7 @@ def data(*words: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("words", "answer"),
     [
-        (["rafts"], "no model 'rafts'; there are raft, raft-built, storage, storage-built, subscription"),
+        (["rafts"], f"no model 'rafts'; there are {', '.join(MODELS)}"),
         (["raft", "--bound", "size=1"], "raft has no 'size'; it has members, terms, entries"),
         (["raft", "--bound", "terms"], "--bound terms: '' is not a whole number from 2 to 9"),
         (["raft", "--bound", "terms=1"], "--bound terms: '1' is not a whole number from 2 to 9"),
