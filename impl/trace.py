@@ -4,10 +4,13 @@ Lines are collected and written every FLUSH_S, so that a kill loses at most that
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from .raft.core import Core
 from .raft.disk import File
@@ -27,12 +30,71 @@ from .wire import PeerMessage
 FLUSH_S = 0.05
 DIGEST_BYTES = 8
 
+REMEMBERED = 1024
+REMEMBERED_BYTES_MAX = 4096
+"""Digests of this many short payloads are remembered: a step names an entry several times."""
+
 Sent = Sequence[PeerMessage]
 
 Uid = tuple[str, int, int]
 """Source, its incarnation, number: equal where a message is sent and where it arrives."""
 
 _encoder = msgspec.json.Encoder()
+
+
+class _Message(msgspec.Struct):
+    """A message that arrived: its kind, and its fields without addresses."""
+
+    kind: str
+    fields: msgspec.Struct
+
+
+class _Sent(msgspec.Struct):
+    """A message that is sent."""
+
+    uid: Uid
+    dst: str
+    kind: str
+    fields: msgspec.Struct
+
+
+class _Post(msgspec.Struct):
+    """The core's state after a step."""
+
+    term: int
+    vote: str | None
+    role: str
+    leader: str | None
+    commit: int
+    last: tuple[int, int]
+
+
+class _Record(msgspec.Struct):
+    """One line, in the order of its fields. Structs, because dicts took twice as long."""
+
+    node: str
+    inc: int
+    seq: int
+    t_ns: int
+    group: int
+    event: dict[str, Any]
+    post: _Post
+    out: list[_Sent] | UnsetType = UNSET
+    held: list[_Sent] | UnsetType = UNSET
+    persist: dict[str, Any] | UnsetType = UNSET
+    synced: bool | UnsetType = UNSET
+    answered: list[tuple[int, int]] | UnsetType = UNSET
+    log: dict[str, Any] | UnsetType = UNSET
+
+
+def _fields_of(kind: type[msgspec.Struct]) -> tuple[Callable[..., msgspec.Struct], Any]:
+    """What makes the fields of a message of this kind, and what gets them, but for entries."""
+    names = [n for n in kind.__struct_fields__ if n not in ("src", "dst", "entries")]
+    entries = ["entries"] if "entries" in kind.__struct_fields__ else []
+    return msgspec.defstruct(kind.__name__, names + entries), attrgetter(*names)
+
+
+_FIELDS = {kind: _fields_of(kind) for kind in get_args(Message)}
 
 
 class TraceFile:
@@ -57,17 +119,13 @@ class TraceFile:
         self._lines = bytearray()
         self._alarm: Alarm | None = None
 
-    def write(self, fields: dict[str, Any]) -> int:
+    def write(self, group: int, event: dict[str, Any], post: _Post, *rest: Any) -> int:
         """Add a record; gives its number, dense from 0 on in this incarnation."""
         seq = self._seq
         self._seq += 1
-        head = {
-            "node": self._node,
-            "inc": self._incarnation,
-            "seq": seq,
-            "t_ns": self._clock.now_ns(),
-        }
-        line = _encoder.encode(head | fields) + b"\n"
+        now_ns = self._clock.now_ns()
+        record = _Record(self._node, self._incarnation, seq, now_ns, group, event, post, *rest)
+        line = _encoder.encode(record) + b"\n"
         self._lines += line
         if self._heard is not None:
             self._heard(line)
@@ -105,12 +163,13 @@ class GroupTrace:
     def boot(self) -> None:
         """The recovered state, with the whole log."""
         log = self._core.log
-        entries = ((i, log.entry(i)) for i in range(1, log.last_index + 1))
-        self._write({"kind": "boot"}, log={"entries": [entry_digest(i, e) for i, e in entries]})
+        entries = [entry_digest(i, log.entry(i)) for i in range(1, log.last_index + 1)]
+        rest = (UNSET,) * 5
+        self._file.write(self._group, {"kind": "boot"}, self._post(), *rest, {"entries": entries})
 
     def stop(self) -> None:
         """A clean end: no record is missing after this one."""
-        self._write({"kind": "stop"})
+        self._file.write(self._group, {"kind": "stop"}, self._post())
 
     def step(
         self,
@@ -128,43 +187,41 @@ class GroupTrace:
         if ready.truncate_from is not None:
             persist["truncate_from"] = ready.truncate_from
         if ready.entries:
-            numbered = enumerate(ready.entries, start=ready.first_index)
-            persist["entries"] = [entry_digest(index, entry) for index, entry in numbered]
-        answered = {"answered": ready.reads} if ready.reads else {}
-        return self._write(
-            event_fields(event, uid) | dict(also),
-            out=[self._sent(message) for message in out],
-            held=[self._sent(message) for message in held],
-            persist=persist,
-            synced=not (persist or held),
-            **answered,
+            persist["entries"] = _digests(ready.first_index, ready.entries)
+        described = event_fields(event, uid)
+        if also:
+            described.update(also)
+        return self._file.write(
+            self._group,
+            described,
+            self._post(),
+            [_sent(message) for message in out],
+            [_sent(message) for message in held],
+            persist,
+            not (persist or held),
+            ready.reads or UNSET,
         )
 
     def durable(self, through: int, released: Sent) -> int:
         """A sync ended after which the core had no step to make."""
         event = {"kind": "persisted", "through": through, "released": self.uids(released)}
-        return self._write(event, out=[], held=[], persist={}, synced=True)
+        return self._file.write(self._group, event, self._post(), [], [], {}, True)
 
     def uids(self, messages: Sent) -> list[Uid]:
         """The names of messages."""
         return [(message.message.src, message.incarnation, message.number) for message in messages]
 
-    def _sent(self, sent: PeerMessage) -> dict[str, Any]:
-        message = sent.message
-        uid = (message.src, sent.incarnation, sent.number)
-        return {"uid": uid, "dst": message.dst} | message_fields(message)
-
-    def _write(self, event: dict[str, Any], **fields: Any) -> int:
+    def _post(self) -> _Post:
         core = self._core
-        post = {
-            "term": core.term,
-            "vote": core.vote,
-            "role": core.role,
-            "leader": core.leader,
-            "commit": core.commit,
-            "last": [core.log.last_index, core.log.term_at(core.log.last_index)],
-        }
-        return self._file.write({"group": self._group, "event": event, "post": post} | fields)
+        log = core.log
+        last = (log.last_index, log.last_term)
+        return _Post(core.term, core.vote, core.role, core.leader, log.commit, last)
+
+
+def _sent(sent: PeerMessage) -> _Sent:
+    message = sent.message
+    uid = (message.src, sent.incarnation, sent.number)
+    return _Sent(uid, message.dst, type(message).__name__, _fields(message))
 
 
 def event_fields(event: Event, uid: Uid | None) -> dict[str, Any]:
@@ -173,7 +230,7 @@ def event_fields(event: Event, uid: Uid | None) -> dict[str, Any]:
         case TimerFired(timer=timer):
             return {"kind": "timer", "timer": timer}
         case Received(message=message):
-            return {"kind": "received", "uid": uid, "message": message_fields(message)}
+            return {"kind": "received", "uid": uid, "message": _message(message)}
         case Proposed(entries=entries):
             digests = [digest(kind, payload) for kind, payload in entries]
             return {"kind": "proposed", "entries": digests}
@@ -183,17 +240,20 @@ def event_fields(event: Event, uid: Uid | None) -> dict[str, Any]:
             return {"kind": "persisted", "index": index, "term": term}
 
 
-def message_fields(message: Message) -> dict[str, Any]:
-    """A message without its addresses; entries as digests."""
-    fields = {
-        name: getattr(message, name)
-        for name in message.__struct_fields__
-        if name not in ("src", "dst", "entries")
-    }
+def _message(message: Message) -> _Message:
+    return _Message(type(message).__name__, _fields(message))
+
+
+def _fields(message: Message) -> msgspec.Struct:
+    """A message's fields without its addresses; entries as digests."""
+    make, get = _FIELDS[type(message)]
     if isinstance(message, AppendRequest):
-        numbered = enumerate(message.entries, start=message.prev_index + 1)
-        fields["entries"] = [entry_digest(index, entry) for index, entry in numbered]
-    return {"kind": type(message).__name__, "fields": fields}
+        return make(*get(message), _digests(message.prev_index + 1, message.entries))
+    return make(*get(message))
+
+
+def _digests(first: int, entries: Iterable[Entry]) -> list[tuple[int, int, str]]:
+    return [entry_digest(index, entry) for index, entry in enumerate(entries, start=first)]
 
 
 def entry_digest(index: int, entry: Entry) -> tuple[int, int, str]:
@@ -203,6 +263,15 @@ def entry_digest(index: int, entry: Entry) -> tuple[int, int, str]:
 
 def digest(kind: int, payload: bytes) -> str:
     """Equal for equal entries."""
+    if len(payload) > REMEMBERED_BYTES_MAX:
+        return _hashed(kind, payload)
+    return _remembered(kind, payload)
+
+
+def _hashed(kind: int, payload: bytes) -> str:
     hashed = hashlib.blake2b(bytes((kind,)), digest_size=DIGEST_BYTES)
     hashed.update(payload)
     return hashed.hexdigest()
+
+
+_remembered = lru_cache(REMEMBERED)(_hashed)
