@@ -21,7 +21,7 @@ BUGS = ("commit-old-term", "stale-vote-counted", "folder-not-synced")
 
 BROKEN = ["HS-1", "HS-2", "HS-4", "HS-5", "HS-20", "HS-23", "HS-25"]
 
-WORLDS_MAX = 100_000
+WORLDS_MAX = 5_000
 
 
 class Spent(Exception):
@@ -93,7 +93,7 @@ def main() -> int:
         "--starts", type=int, default=3, help="searches, each from seeds of its own"
     )
     options = parser.parse_args()
-    firsts = [1 + 10_000 * start for start in range(options.starts)]
+    firsts = [1 + 5_000 * start for start in range(options.starts)]
     result: dict[str, Any] = {"cpu_s": options.cpu, "coverage": {}, "bugs": {}}
     for name, guide in (("unguided", False), ("guided", True)):
         result["coverage"][name] = [

@@ -216,7 +216,7 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
         first = group[0]
         click.echo(f"{len(group):,} × {first.sentence}")
         click.echo(f"  first   {first.case}, {_near(kept[first.case])}")
-        click.echo(f"  again   {_again(job, first.case, kept)}")
+        click.echo(f"  again   {again(job, first.case, kept)}")
         click.echo(f"  shrink  delphic shrink {_near(kept[first.case])}")
     for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
         _tell_others(job, found.of(validity))
@@ -224,7 +224,7 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
         click.echo("The failure that the scenario expects was not seen in any of them.")
 
 
-def _again(job: Job, case: Case, kept: dict[Case, Path]) -> str:
+def again(job: Job, case: Case, kept: dict[Case, Path]) -> str:
     """The command that shows a case: of faults that were changed, the kept scenario has them."""
     if not case.text:
         return job.again(case)
@@ -246,7 +246,7 @@ def _tell_others(job: Job, ones: Sequence[Tried]) -> None:
     if ones:
         first = ones[0]
         click.echo(f"{len(ones):,} × {first.validity.value}: {first.sentence}")
-        click.echo(f"  again   {_again(job, first.case, {})}")
+        click.echo(f"  again   {again(job, first.case, {})}")
 
 
 def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
@@ -264,7 +264,7 @@ def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
                 "cases": [str(one.case) for one in group],
                 "sentence": group[0].sentence,
                 "run": None if group[0].case not in kept else str(kept[group[0].case]),
-                "again": _again(job, group[0].case, kept),
+                "again": again(job, group[0].case, kept),
             }
             for group in found.groups()
         ],
