@@ -15,6 +15,7 @@ from ..checkers import CHECKERS
 from ..evidence import Evidence
 from ..history import History
 from ..op import HARNESS, NEMESIS, OBSERVER, Op, OpType, ProcessId
+from ..traces import Trace
 from ..verdict import Validity
 from .guard import Guard, Noticed
 
@@ -90,6 +91,29 @@ SOUND: Lines = _numbered(
 """Nothing is wrong here: every checker passes it."""
 
 
+def _record(node: str, seq: int, event: dict[str, Any], **more: Any) -> dict[str, Any]:
+    core = {"term": 0, "vote": None, "role": "follower", "leader": None}
+    post = {**core, "commit": 0, "last": [0, 0]}
+    who = {"node": node, "inc": 1, "seq": seq, "t_ns": seq * STEP_NS, "group": 2}
+    return {**who, "event": event, "post": post, **more}
+
+
+BOOTS = tuple(_record(node, 0, {"kind": "boot"}, log={"entries": []}) for node in MEMBERS)
+"""The traces of members that have done nothing yet."""
+
+USURPS = _record(
+    "n1",
+    1,
+    {"kind": "timer", "timer": "election"},
+    post={**BOOTS[0]["post"], "term": 1, "vote": "n1", "role": "leader", "leader": "n1"},
+    out=[],
+    held=[],
+    persist={"hard_state": [1, "n1"]},
+    synced=False,
+)
+"""A member whose time is over leads without asking anybody."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plant:
     """One violation: how the sound history becomes it, and what each of these checkers must say."""
@@ -99,12 +123,17 @@ class Plant:
     seen_by: Mapping[str, Validity]
     planned_faults: tuple[dict[str, Any], ...] = ()
     minimum: dict[str, int] = field(default_factory=dict)
+    traced: tuple[dict[str, Any], ...] = BOOTS
 
     @property
     def evidence(self) -> Evidence:
+        lines = {member: b"" for member in MEMBERS}
+        for record in self.traced:
+            lines[record["node"]] += msgspec.json.encode(record) + b"\n"
         return Evidence(
             History(_numbered(self.lines)),
             MEMBERS,
+            traces={member: Trace(data) for member, data in lines.items()},
             planned_faults=self.planned_faults,
             minimum=self.minimum,
         )
@@ -233,6 +262,12 @@ PLANTS = (
         SOUND,
         {"dose": INCONCLUSIVE},
         minimum={"elections": 1},
+    ),
+    Plant(
+        "a member leads without having asked anybody",
+        SOUND,
+        {"conformance": FAIL},
+        traced=(*BOOTS, USURPS),
     ),
     Plant(
         "nobody was ever answered",

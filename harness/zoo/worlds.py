@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...impl.bugs import BUGS
 from ..checkers.checker import plural
+from ..checkers.conformance import CONFORMANCE
 from ..plan import Plan
 from ..simulate.campaign import Case, Job
 from ..simulate.cli import job_of
@@ -96,5 +97,13 @@ HISTORY = Worlds(
     "history",
     "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
     "clients saw; effort: seeds",
-    judges=lambda checker: checker != "conformance",
+    judges=lambda checker: checker != CONFORMANCE.name,
+)
+
+TRACE = Worlds(
+    "trace",
+    "runs the same worlds and replays what members traced in the model, step by step, whatever "
+    "clients saw; effort: seeds",
+    judges=lambda checker: checker == CONFORMANCE.name,
+    promised=False,
 )
