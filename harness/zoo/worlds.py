@@ -5,11 +5,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...impl.bugs import BUGS
+import msgspec
+
 from ..checkers.checker import plural
 from ..checkers.conformance import CONFORMANCE
-from ..plan import Plan
-from ..simulate.campaign import Case, Job
+from ..plan import Expectation, Plan
+from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.execute import simulate_plan
 from ..verdict import Validity, Verdict
@@ -23,10 +24,13 @@ SOUND = ("quickstart", "chaos")
 
 SOUND_SEEDS = 3
 
+STAGED: Mapping[str, tuple[str, ...]] = {"commit-old-term": ("trace-figure-8",)}
+"""Scenarios that stage what a mistake needs, where chance rarely brings it about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """Judges of simulated runs of the scenario `bug-NAME`.
+    """Judges of simulated runs of the scenario `bug-NAME`, and of those that stage the mistake.
 
     `judges` says which checkers count. With `promised`, a promise that the scenario names has to
     break by the verdict of one of them. `unseen` are mistakes that they cannot see, each with the
@@ -38,7 +42,7 @@ class Worlds:
     judges: Callable[[str], bool]
     promised: bool = True
     unseen: Mapping[str, str] = field(default_factory=dict)
-    effort: str = "seeds"
+    effort: str = "worlds"
     chance: bool = True
 
     def blind(self, bug: Bug) -> str | None:
@@ -81,29 +85,37 @@ class Worlds:
 def _plans(bug: Bug, start: int) -> Iterator[Plan]:
     first = 1 + start * SEEDS_MAX
     if bug.family is Family.NOTHING:
-        jobs, seeds = [job_of(name) for name in SOUND], SOUND_SEEDS
-    else:
-        jobs, seeds = [_job(bug.name)], SEEDS_MAX
-    for seed in range(first, first + seeds):
-        yield from (job.plan(Case(seed)) for job in jobs)
+        for seed in range(first, first + SOUND_SEEDS):
+            yield from (job_of(name).plan(Case(seed)) for name in SOUND)
+        return
+    own = job_of(f"bug-{bug.name}")
+    staged = [job_of(name) for name in STAGED.get(bug.name, ())]
+    for seed in range(first, first + SEEDS_MAX):
+        yield own.plan(Case(seed))
+        yield from (_seeded(job.plan(Case(seed)), bug) for job in staged)
 
 
-def _job(name: str) -> Job:
-    assert name in BUGS
-    return job_of(f"bug-{name}")
+def _seeded(plan: Plan, bug: Bug) -> Plan:
+    """A scenario for the correct group, with the mistake in all members."""
+    return msgspec.structs.replace(
+        plan,
+        bugs=dict.fromkeys(plan.members, (bug.name,)),
+        expect=Expectation("fail", bug.promises),
+    )
 
 
 HISTORY = Worlds(
     "history",
     "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
-    "clients saw; effort: seeds",
+    "clients saw; effort: worlds",
     judges=lambda checker: checker != CONFORMANCE.name,
 )
 
 TRACE = Worlds(
     "trace",
     "runs the same worlds and replays what members traced in the model, step by step, whatever "
-    "clients saw; effort: seeds",
+    "clients saw; effort: worlds",
     judges=lambda checker: checker == CONFORMANCE.name,
     promised=False,
+    unseen={"aborted-read": "What a leader that steps down tells its clients is in no trace."},
 )

@@ -6,7 +6,7 @@ from delphic.harness.zoo import bugs as zoo
 from delphic.harness.zoo.cores import CONFORM
 from delphic.harness.zoo.explore import COUNTERPARTS, EXPLORE, UNKNOWN_TO_MODELS
 from delphic.harness.zoo.nouns import NOTHING, Budget, Bug, Caught, Family, Missed
-from delphic.harness.zoo.worlds import HISTORY
+from delphic.harness.zoo.worlds import HISTORY, TRACE
 from delphic.impl.bugs import BUGS
 from delphic.model.models import MODELS
 
@@ -90,6 +90,18 @@ def test_histories_of_a_group_without_a_mistake_show_nothing() -> None:
     found = HISTORY.hunt(NOTHING, Budget(0.01))
     assert isinstance(found, Missed)
     assert found.reason == "1 world did not show it."
+
+
+@pytest.mark.slow
+def test_traces_show_what_chance_rarely_brings_about_where_it_is_staged() -> None:
+    found = TRACE.hunt(bug(Family.IMPLEMENTATION, "commit-old-term"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("conformance")
+    assert found.effort <= 2
+
+
+def test_what_clients_are_told_is_in_no_trace() -> None:
+    assert TRACE.blind(bug(Family.IMPLEMENTATION, "aborted-read")) is not None
 
 
 def test_no_check_of_members_can_see_a_mistake_in_a_model() -> None:
