@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Any
+
+import msgspec
 
 from .document import Document
 from .markup import Child, Html, el
@@ -10,28 +11,39 @@ from .prose import plural
 from .tables import table
 
 
+class Made(msgspec.Struct, frozen=True):
+    """What verdict.json says of it; a kind is an event and what it did."""
+
+    steps: int
+    exercised: int
+    kinds: int
+    never: tuple[tuple[str, str], ...]
+    beyond: tuple[tuple[str, str], ...]
+
+
 def coverage(document: Document) -> Html | None:
     """How many kinds of steps were made; the others by event. None where nobody counted."""
-    found = None if document.verdict is None else document.verdict.statistics.get("coverage")
-    if not found:
+    told = None if document.verdict is None else document.verdict.statistics.get("coverage")
+    try:
+        made = msgspec.convert(told, Made)
+    except msgspec.ValidationError:
+        # No coverage, or one by another version.
         return None
-    seen, whole = found["exercised"], found["kinds"]
-    beyond = found["beyond"]
     sentence = (
-        f"The members made {plural(found['steps'], 'step')} of the model, of {seen} of the {whole} "
-        "kinds that exploring it reaches."
+        f"The members made {plural(made.steps, 'step')} of the model, of {made.exercised} of the "
+        f"{made.kinds} kinds that exploring it reaches."
     )
-    if beyond:
-        sentence += f" {plural(len(beyond), 'kind')} lie beyond the bounds of that."
+    if made.beyond:
+        sentence += f" Beyond the bounds of that: {plural(len(made.beyond), 'kind')}."
     return el(
         "div",
         el("p", sentence),
-        _kinds(f"{plural(whole - seen, 'kind')} that never came", found["never"]),
-        _kinds(f"{plural(len(beyond), 'kind')} beyond the bounds", beyond),
+        _kinds("Kinds that never came", made.never),
+        _kinds("Kinds beyond the bounds of exploring", made.beyond),
     )
 
 
-def _kinds(title: str, kinds: Sequence[Any]) -> Html | None:
+def _kinds(title: str, kinds: Sequence[tuple[str, str]]) -> Html | None:
     if not kinds:
         return None
     rows: list[list[Child]] = [

@@ -20,32 +20,22 @@ from .novelty import Measured, measured
 
 SEEDS = 3
 
+_LATE = "the answer is late: who asked has become something else meanwhile"
+_SOON = "has to come within the two messages for which a member is that"
+
 REASONS: tuple[tuple[str, str, str], ...] = (
-    (
-        "receive append",
-        "precandidate",
-        "who asks for pre-votes has heard no leader for an election's time; its leader's entries "
-        "then come in just before the answers to the pre-votes do",
-    ),
-    (
-        "receive",
-        "candidate, writes",
-        "a message of an older term reaches a candidate: it is over within two messages, and "
-        "connections between members keep the order",
-    ),
-    (
-        "refused",
-        "new term",
-        "a refusal carries a newer term only if its sender voted meanwhile; mostly that vote's "
-        "request arrives first",
-    ),
-    (
-        "fsync",
-        "answers at once",
-        "the sync that completes a majority also covers an answer to somebody else's request",
-    ),
+    ("receive votereply", "follower", _LATE),
+    ("receive votereply", "precandidate", _LATE),
+    ("receive votereply", "leader", _LATE),
+    ("receive prevotereply", "follower", _LATE),
+    ("receive prevotereply", "candidate", _LATE),
+    ("receive prevotereply", "leader", _LATE),
+    ("receive append refused", "follower", _LATE),
+    ("receive append refused", "precandidate", _LATE),
+    ("receive", "precandidate", _SOON),
+    ("receive", "candidate", _SOON),
 )
-"""Event, what it does, and why that is rare: matched by the beginning, in this order."""
+"""How an event and what it did begin, and why that is rare; the first that fits."""
 
 HEAD = """\
 # Which of the model's steps are made
@@ -141,7 +131,7 @@ def _never(kinds: Sequence[Kind]) -> list[str]:
 
 def _why(event: str, branch: str) -> str:
     for part, done, reason in REASONS:
-        if part in event and done in branch:
+        if event.startswith(part) and branch.startswith(done):
             return reason
     return ""
 
