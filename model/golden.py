@@ -18,7 +18,8 @@ from .actor import Bag, Fifo, Model, Network, Soup
 from .explore.explorer import explore
 from .explore.limits import GOOD_STATES, Limits
 from .explore.result import Result
-from .models import MODELS
+from .models import MODELS, Bound
+from .subscription_rules import Offset
 
 FILE = Path(__file__).with_name("golden.json")
 
@@ -31,7 +32,7 @@ class Case:
     """
 
     model: str
-    bounds: Mapping[str, int] = field(default_factory=dict)
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
     network: Network = field(default_factory=Soup)
     large: bool = False
 
@@ -77,11 +78,25 @@ CASES = (
     Case("storage", {"records": 1, "overrules": 2}),
     Case("storage", {"batch": 2, "overrules": 0}),
     Case("storage", {"ddl": 1, "tables": 2}),
+    Case("subscription"),
+    Case("subscription", {"offset": Offset.LATEST, "rows": 1}),
+    Case("subscription", {"terms": 3, "rows": 1, "crashes": 0}),
+    Case("subscription", {"terms": 1, "rows": 3, "batch": 2}),
+    Case("subscription", {"terms": 1, "failures": 1}),
+    Case("subscription", {"rows": 1, "purges": 1}),
+    Case("subscription", {"rows": 1, "unsubscribes": 1}),
+    Case("subscription", {"rows": 1, "crashes": 0, "kills": 1}),
+    Case("subscription", {"rows": 1, "crashes": 0, "connections": 1, "subscribers": 2}),
+    Case("subscription", {"rows": 1}, Bag(2)),
+    Case("subscription", {"rows": 1}, Fifo(1)),
     _raft(large=True, crashes=1),
     _raft(large=True, entries=2),
     _raft(large=True, entries=0, sync=True, quorum=True),
     _raft(Bag(4), large=True, entries=1),
     Case("storage", {"records": 3, "batch": 2, "crashes": 2}, large=True),
+    Case("subscription", {"connections": 3}, large=True),
+    Case("subscription", {"terms": 3}, large=True),
+    Case("subscription", {"purges": 1, "kills": 1}, large=True),
 )
 
 

@@ -169,8 +169,7 @@ class Subscriber:
             return None
         rows = s.queue if self.options.whole else s.queue[: self.options.batch]
         note = Note(s.me, What.HANDLED, rows[0], len(rows))
-        records = self.options.persist and self.options.recording is Recording.HANDLED
-        due = s.queue[-1] if records and s.held is None else None
+        due = s.queue[-1] if self.options.records and s.held is None else None
         return Step(
             s._replace(queue=(), due=due, handled=max(s.handled, rows[-1] + 1)), notes=(note,)
         )

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
-from .actor import Bag, GoodPhase, Model, Network, Receive
+from .actor import Fifo, GoodPhase, Model, Network, Receive, Soup
 from .properties import subscription as promises
 from .subscription import Subscriber
 from .subscription_publisher import Publisher
-from .subscription_rules import Offset, Options
+from .subscription_rules import Options
 from .subscription_types import (
     NOBODY,
     Commit,
@@ -92,7 +92,7 @@ def subscription(options: Options, network: Network | None = None) -> Model:
     return Model(
         name="subscription",
         actors=(Publisher(options), *(Subscriber(options),) * options.subscribers),
-        network=network or Bag(2),
+        network=network or Soup(),
         observers=tuple(promises.Ledger(options, each) for each in subscribers),
         budgets=tuple(
             (name, getattr(options, name))
@@ -101,7 +101,7 @@ def subscription(options: Options, network: Network | None = None) -> Model:
         properties=promises.properties(options),
         event_names=event_name,
         expected_events=tuple(_expected(options)),
-        good=(calm,),
+        good=() if isinstance(network, Fifo) else (calm,),
         names=("group", *(f"subscriber {each}" for each in subscribers)),
         parameters=tuple((name, getattr(options, name)) for name in options.__dataclass_fields__),
     )
@@ -110,25 +110,25 @@ def subscription(options: Options, network: Network | None = None) -> Model:
 def _expected(options: Options) -> list[str]:
     """What must happen at least once within these bounds."""
     found = ["write", "commit", "stepdown", "try"]
-    if options.terms > 1:
-        found.append("elect")
-    if options.offset is Offset.STORED:
-        return found
-    found += ["publish", "receive subscribe", "receive subscribed", "receive frame", "lose"]
-    found.append("receive notleader")
-    found.append("handle")
-    if options.batch > 1 and options.throttle:
-        found.append("throttle")
-    if options.persist:
-        found.append("record")
-    if options.crashes:
-        found.append("crash")
-    if options.kills:
-        found += ["kill", "restart"]
-    if options.purges:
-        found.append("purge")
-    if options.failures:
-        found.append("fail")
-    if options.unsubscribes:
-        found += ["keep", "remove"]
-    return found
+    wanted = [
+        ("elect", options.terms > 1),
+        ("kill", options.kills > 0),
+        ("restart", options.kills > 0),
+        ("purge", options.purges > 0),
+    ]
+    if options.subscribes:
+        found += ["receive subscribe", "receive subscribed", "receive notleader", "lose"]
+        wanted += [
+            ("crash", options.crashes > 0),
+            ("keep", options.unsubscribes > 0),
+            ("remove", options.unsubscribes > 0),
+        ]
+    if options.receives:
+        found += ["publish", "receive frame"]
+        wanted += [
+            ("handle", options.rows >= options.batch),
+            ("throttle", options.batch > 1 and options.throttle),
+            ("record", options.records),
+            ("fail", options.failures > 0),
+        ]
+    return found + [name for name, asked in wanted if asked]

@@ -130,7 +130,7 @@ class Options:
     """
 
     members: int = 2
-    rows: int = 1
+    rows: int = 2
     terms: int = 2
     subscribers: int = 1
     connections: int = 2
@@ -166,6 +166,21 @@ class Options:
         """How many offsets a subscriber may have stored."""
         return self.members if self.topic is Topic.NODE else 1
 
+    @property
+    def subscribes(self) -> bool:
+        """Whether a subscription can ever begin."""
+        return self.offset is not Offset.STORED or self.missing is Missing.LATEST
+
+    @property
+    def receives(self) -> bool:
+        """Whether there can be rows in it."""
+        return self.subscribes and (self.offset is not Offset.ONE or self.rows > 1)
+
+    @property
+    def records(self) -> bool:
+        """Whether recording a row is a step of its own."""
+        return self.persist and self.recording is Recording.HANDLED
+
 
 def topic(options: Options, site: int) -> int:
     """For which topic a subscription at this member stores its offset."""
@@ -179,7 +194,7 @@ def wanted(options: Options, s: State) -> int | None:
     """
     if s.next is not None:
         return int(options.offset) if options.resume is Resume.ASKED else s.next
-    if options.persist and (s.ran or options.offset is Offset.STORED):
+    if options.offset is Offset.STORED or (options.persist and s.ran):
         stored = s.stored[topic(options, s.site)]
         if stored is not None and options.stored is not Stored.IGNORED:
             return stored + (options.stored is Stored.NEXT)

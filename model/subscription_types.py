@@ -37,8 +37,8 @@ class Subscription(NamedTuple):
     mute: bool = False
 
     def __str__(self) -> str:
-        on = f"subscriber {self.subscriber} on connection {self.connection}"
-        return f"{on} {'(mute)' if self.mute else f'from {self.position}'}"
+        how = "(mute)" if self.mute else f"from {self.position}"
+        return f"subscriber {self.subscriber} {how}"
 
 
 class Seat(NamedTuple):
@@ -52,9 +52,9 @@ class Seat(NamedTuple):
     def __str__(self) -> str:
         if self.role is not Role.LEADER and not self.subscriptions:
             return self.role.value
-        own = "" if self.log is None else f" of its own {list(self.log)}"
-        to = "; ".join(map(str, self.subscriptions)) or "nobody"
-        return f"{self.role} (knows {self.known} committed{own}; publishes to {to})"
+        own = "" if self.log is None else f" of {list(self.log)}"
+        parts = (f"{self.known} committed{own}", *map(str, self.subscriptions))
+        return f"{self.role} ({'; '.join(parts)})"
 
 
 class Group(NamedTuple):

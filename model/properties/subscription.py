@@ -6,8 +6,9 @@ Some promises span breaks, crashes and restarts: for these a ledger follows each
 from typing import Any, NamedTuple
 
 from ..actor import Broken, Kind, Property, Receive, Scope, Step
-from ..subscription_rules import Offset, Options
+from ..subscription_rules import Options
 from ..subscription_types import (
+    EARLIEST,
     LATEST,
     Elect,
     Frame,
@@ -131,9 +132,22 @@ def published_rows_are_committed(message: Any, before: Group, after: Group) -> b
     return message.rows == after.log[: after.committed][message.offset :][: len(message.rows)]
 
 
-def starts_where_asked(message: Any, before: Any, after: Any) -> bool:
-    """HS-13: who starts at offset o receives row o first, or is told that it is not there."""
-    return not isinstance(message, Subscribed) or message.offset in (message.start, LATEST, -3)
+def starts_where_asked(message: Any, before: Group, after: Group) -> bool:
+    """HS-13, B10: who starts at offset o receives row o first, or is told that it is not there.
+
+    −1 is behind the last row that the leader knows to be committed, −3 the first that is left.
+    """
+    if not isinstance(message, Subscribed):
+        return True
+    if message.offset == LATEST:
+        (known,) = (
+            seat.known
+            for seat in after.seats
+            for each in seat.subscriptions
+            if each.subscriber == message.dst
+        )
+        return message.start == known
+    return message.start == (after.earliest if message.offset == EARLIEST else message.offset)
 
 
 def receives_everything(locals_: tuple[Any, ...]) -> bool:
@@ -191,26 +205,18 @@ def properties(options: Options) -> tuple[Property, ...]:
 
 
 def _sometimes(options: Options) -> list[Property]:
-    persists = options.persist and options.offset is not Offset.STORED
+    several, again = options.terms > 1, options.connections > 1
+    restarts = again and options.persist and options.crashes > 0
+    gets = options.receives and options.rows >= options.batch
     wanted: list[tuple[str, bool, Any, tuple[str, ...]]] = [
-        ("a row is handled", persists, _is(Own.HANDLE), ()),
-        ("a row is processed twice", persists and options.crashes > 0, processed_twice, ("HS-15",)),
-        ("a step-down ends a subscription", persists, ends_one, ()),
-        ("a subscriber is redirected", options.terms > 1, redirected, ()),
-        ("an uncommitted row is dropped", options.terms > 1, drops_a_row, ()),
-        (
-            "a subscription begins behind what its leader knows",
-            persists and options.terms > 1,
-            begins_beyond,
-            (),
-        ),
-        (
-            "a restart goes on behind what was recorded",
-            persists and options.crashes > 0,
-            goes_on,
-            (),
-        ),
-        ("a purged offset is refused", persists and options.purges > 0, is_gone, ()),
+        ("a row is handled", gets, handles, ()),
+        ("a row is processed twice", gets and restarts, processed_twice, ("HS-15",)),
+        ("a restart goes on behind what was recorded", gets and restarts, goes_on, ()),
+        ("a step-down ends a subscription", options.subscribes, ends_one, ()),
+        ("a subscriber is redirected", options.subscribes and several, redirected, ()),
+        ("an uncommitted row is dropped", several, drops_a_row, ()),
+        ("a subscription begins beyond what is known", gets and several and again, begins_beyond, ()),
+        ("a purged offset is refused", gets and options.purges > 0, is_gone, ()),
     ]
     return [
         Property(name, Kind.SOMETIMES, Scope.STEP, holds, ids)
@@ -219,11 +225,9 @@ def _sometimes(options: Options) -> list[Property]:
     ]
 
 
-def _is(own: Own) -> Any:
-    def holds(s: Any, event: Any, step: Step) -> bool:
-        return event is own
-
-    return holds
+def handles(s: Any, event: Any, step: Step) -> bool:
+    """The handler of a subscriber succeeds."""
+    return event is Own.HANDLE
 
 
 def processed_twice(s: Any, event: Any, step: Step) -> bool:
