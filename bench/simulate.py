@@ -3,7 +3,9 @@
 python bench/simulate.py [--seeds N]
 
 `quickstart` as it is shipped, each world checked; once with one process, once with two; and a group
-that is asked once a second for ten minutes, in which idle time dominates.
+that is asked once a second for ten minutes, in which idle time dominates. Operations are those that
+clients began and the checkers judged, refused ones included; a third of them is refused, for every
+second client stays with its member whatever that says.
 """
 
 import argparse
@@ -33,6 +35,7 @@ class Measured:
 
     worlds: int
     operations: int
+    acknowledged: int
     wall_s: float
     cpu_s: float
     virtual_s: float
@@ -42,6 +45,7 @@ class Measured:
         assert not found.failed, found.failed[0].sentence
         return cls(
             len(found.tried),
+            sum(one.asked for one in found.tried),
             sum(one.operations for one in found.tried),
             found.wall_s,
             sum(one.cpu_s for one in found.tried),
@@ -52,11 +56,13 @@ class Measured:
         return {
             "worlds": self.worlds,
             "operations": self.operations,
+            "acknowledged": self.acknowledged,
             "wall_s": round(self.wall_s, 2),
             "cpu_s": round(self.cpu_s, 2),
             "virtual_s": round(self.virtual_s, 1),
             "operations_per_wall_s": round(self.operations / self.wall_s),
             "operations_per_cpu_s": round(self.operations / self.cpu_s),
+            "acknowledged_per_cpu_s": round(self.acknowledged / self.cpu_s),
             "worlds_per_minute": round(60 * self.worlds / self.wall_s, 1),
             "times_real": round(self.virtual_s / self.wall_s, 1),
         }

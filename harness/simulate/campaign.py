@@ -93,6 +93,8 @@ class Tried:
     """Which of the model's steps it made, as the verdict of `conformance` says."""
     local_steps: frozenset[str] = frozenset()
     """The same in more detail, where it was asked for."""
+    asked: int = 0
+    """Operations of clients, whatever came of them: all that the checkers saw."""
 
 
 @dataclass(slots=True)
@@ -181,6 +183,7 @@ def try_case(job: Job, case: Case, *, measure: bool = False) -> Tried:
         hashed.hexdigest(),
         made.kinds.to_dict() if made is not None else coverage_of(verdict),
         made.local_steps if made is not None else frozenset(),
+        verdict.statistics.get("count", 0),
     )
 
 
