@@ -98,7 +98,8 @@ class Ledger:
 
     def _handled(self, a: Account, note: Note) -> Account | Broken:
         for row in range(note.offset, note.offset + note.count):
-            if row < max(a.recorded, a.since):
+            known = row < a.done or row in a.ahead
+            if known and row < max(a.recorded, a.since):
                 why = "recorded" if row < a.recorded else "processed, and nothing failed since"
                 return Broken(REPEATS.name, f"Row {row} is processed again; it was {why}.")
             ahead = set(a.ahead) | ({row} if row >= a.done else set())
@@ -208,6 +209,7 @@ def _sometimes(options: Options) -> list[Property]:
     several, again = options.terms > 1, options.connections > 1
     restarts = again and options.persist and options.crashes > 0
     gets = options.receives and options.rows >= options.batch
+    beyond = gets and several and again
     wanted: list[tuple[str, bool, Any, tuple[str, ...]]] = [
         ("a row is handled", gets, handles, ()),
         ("a row is processed twice", gets and restarts, processed_twice, ("HS-15",)),
@@ -215,7 +217,7 @@ def _sometimes(options: Options) -> list[Property]:
         ("a step-down ends a subscription", options.subscribes, ends_one, ()),
         ("a subscriber is redirected", options.subscribes and several, redirected, ()),
         ("an uncommitted row is dropped", several, drops_a_row, ()),
-        ("a subscription begins beyond what is known", gets and several and again, begins_beyond, ()),
+        ("a subscription begins beyond what is known", beyond, begins_beyond, ()),
         ("a purged offset is refused", gets and options.purges > 0, is_gone, ()),
     ]
     return [
