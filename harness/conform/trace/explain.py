@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ....model.actor import Receive, Scope, Step
-from ....model.properties.raft import ALWAYS
+from ....model.actor import Property, Receive, Scope, Step
+from ....model.properties.raft import ALWAYS, commit_never_falls
 from ....model.raft_types import Disk, Event, Member, Message, Own
 from ...traces import Record
 from ..raft.names import Names
@@ -76,13 +76,16 @@ def _implementation(before: Member, did: Did) -> Member:
 def broken_properties(before: Member, did: Did) -> tuple[str, ...]:
     """Which of the model's properties the step would break, by name and promise."""
     after = _implementation(before, did)
+    if not 0 <= after.commit <= len(after.log):
+        # The others ask about the last committed entry.
+        return tuple(_named(prop) for prop in ALWAYS if prop.holds is commit_never_falls)
     event = _event(did)
     found: dict[str, None] = {}
     for prop in ALWAYS:
         assert prop.holds is not None or prop.scope is Scope.OBSERVER
         if prop.holds is None:
             continue
-        named = f"{prop.name} ({', '.join(prop.promises)})" if prop.promises else prop.name
+        named = _named(prop)
         if prop.scope is Scope.STEP and not prop.holds(before, event, Step(after)):
             found[named] = None
         if prop.scope is Scope.MESSAGE:
@@ -92,6 +95,10 @@ def broken_properties(before: Member, did: Did) -> tuple[str, ...]:
             if not all((*early, *late)):
                 found[named] = None
     return tuple(found)
+
+
+def _named(prop: Property) -> str:
+    return f"{prop.name} ({', '.join(prop.promises)})" if prop.promises else prop.name
 
 
 def _binds(m: Message, after: Member) -> bool:

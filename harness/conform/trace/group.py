@@ -62,10 +62,9 @@ class Group:
         orphans = self.wire.orphans(node, range(max(inc, 1), until))
         if last is None:
             replay.refiner.boot(NEW)
-        unknown = self._gap(replay, last, orphans, disk, lives=max(0, until - inc - 1))
-        is_left = disk is None or gap.leaves(unknown.state, disk)
-        if is_left and not unknown.orphans and not unknown.release:
+        if not orphans and (disk is None or gap.leaves(replay.refiner.state, disk)):
             return Bridged()
+        unknown = self._gap(replay, last, orphans, disk, lives=max(0, until - inc - 1))
         is_complete = replay.is_stopped and until == inc + 1
         answer = False if is_complete else gap.bridge(unknown)
         if answer:

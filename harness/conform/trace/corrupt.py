@@ -1,0 +1,266 @@
+"""Accepted traces, spoiled in one place: whoever checks traces must notice.
+
+A few of these leave a trace that is as legal as it was: `harmless` says so, from the records alone.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from msgspec.structs import replace
+
+from ...traces import Boot, Entry, Message, Persist, Persisted, Received, Record, Stop
+
+Lines = Mapping[str, Sequence[Record]]
+
+
+@dataclass(frozen=True, slots=True)
+class Corrupted:
+    """Traces with one thing wrong; `harmless`: why they are legal all the same, if they are."""
+
+    kind: str
+    what: str
+    traces: dict[str, list[Record]]
+    harmless: str | None = None
+
+
+Corruption = Callable[[Lines, Random], Corrupted | None]
+"""None where a draw hits nothing that can be spoiled so."""
+
+
+def _changed(traces: Lines, node: str, at: int, *records: Record) -> dict[str, list[Record]]:
+    """With these records where one was."""
+    found = {name: list(lines) for name, lines in traces.items()}
+    found[node][at : at + 1] = records
+    return found
+
+
+def _draw(traces: Lines, chance: Random, fits: Callable[[Record], bool]) -> tuple[str, int] | None:
+    places = [
+        (node, at)
+        for node in sorted(traces)
+        for at, record in enumerate(traces[node])
+        if fits(record)
+    ]
+    return chance.choice(places) if places else None
+
+
+def _is_step(record: Record) -> bool:
+    return not isinstance(record.event, Boot | Stop)
+
+
+def _with_post(
+    kind: str, traces: Lines, chance: Random, field: str, other: Any
+) -> Corrupted | None:
+    """One field of one `post` is another; `other(post, chance)` gives it."""
+    place = _draw(traces, chance, _is_step)
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    post = replace(record.post, **{field: other(record.post)})
+    what = f"{field} of {_name(record)}"
+    return Corrupted(kind, what, _changed(traces, node, at, replace(record, post=post)))
+
+
+def flipped_term(traces: Lines, chance: Random) -> Corrupted | None:
+    """A member says another term than it is in."""
+    by = chance.choice((-1, 1))
+    return _with_post("flipped term", traces, chance, "term", lambda post: post.term + by)
+
+
+def changed_commit(traces: Lines, chance: Random) -> Corrupted | None:
+    """A member says another commit index than it knows."""
+    by = chance.choice((-1, 1))
+    return _with_post("changed commit", traces, chance, "commit", lambda post: post.commit + by)
+
+
+def changed_vote(traces: Lines, chance: Random) -> Corrupted | None:
+    """A member says another vote than it gave."""
+    names = [*sorted(traces), None]
+    other = chance.randrange(1, len(names))
+    return _with_post(
+        "changed vote",
+        traces,
+        chance,
+        "vote",
+        lambda post: names[(names.index(post.vote) + other) % len(names)],
+    )
+
+
+def dropped_record(traces: Lines, chance: Random) -> Corrupted | None:
+    """A record is missing."""
+    place = _draw(traces, chance, _is_step)
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    after = traces[node][at + 1 : at + 2]
+    is_last = not after or after[0].inc > record.inc
+    harmless = "the end of a killed process: what a kill may take" if is_last else None
+    return Corrupted("dropped record", _name(record), _changed(traces, node, at), harmless)
+
+
+def swapped_records(traces: Lines, chance: Random) -> Corrupted | None:
+    """Two steps, one after the other, in the other order, with their numbers made good."""
+    place = _draw(traces, chance, _is_step)
+    if place is None:
+        return None
+    node, at = place
+    lines = traces[node]
+    first = lines[at]
+    if at + 1 == len(lines) or not _is_step(lines[at + 1]) or lines[at + 1].inc != first.inc:
+        return None
+    second = lines[at + 1]
+    head = {"seq": first.seq, "t_ns": first.t_ns}
+    late = {"seq": second.seq, "t_ns": second.t_ns}
+    found = _changed(traces, node, at, replace(second, **head), replace(first, **late))
+    del found[node][at + 2]
+    return Corrupted(
+        "swapped records", f"{_name(first)} and the next", found, _order_unseen(lines, at)
+    )
+
+
+def _order_unseen(lines: Sequence[Record], at: int) -> str | None:
+    """Why nobody can tell in which order two steps came; None if somebody may."""
+    first, second = lines[at], lines[at + 1]
+    told = [r.event.message.fields for r in (first, second) if isinstance(r.event, Received)]
+    if len(told) == len({*told}) + 1 and first.event.uid[0] == second.event.uid[0]:  # type: ignore[union-attr]
+        return "the same message twice, and a network may reorder them"
+    is_still = first.post == second.post == lines[at - 1].post
+    if is_still and _is_free(first) and _is_free(second) and not (first.out and second.out):
+        return "neither changes or writes anything, and one at most sends: both orders are legal"
+    return None
+
+
+def _is_free(record: Record) -> bool:
+    return not record.held and record.persist.is_empty
+
+
+def reused_uid(traces: Lines, chance: Random) -> Corrupted | None:
+    """A message is sent under the name of an earlier one."""
+    place = _draw(traces, chance, lambda r: any(_number(m) > 1 for m in (*r.out, *r.held)))
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    field = "out" if any(_number(m) > 1 for m in record.out) else "held"
+    messages = list(getattr(record, field))
+    which = chance.choice([n for n, m in enumerate(messages) if _number(m) > 1])
+    source, inc, number = messages[which].uid
+    messages[which] = replace(messages[which], uid=(source, inc, chance.randrange(1, number)))
+    spoiled = replace(record, **{field: tuple(messages)})
+    return Corrupted("reused uid", _name(record), _changed(traces, node, at, spoiled))
+
+
+def _number(message: Message) -> int:
+    return 0 if message.uid is None else message.uid[2]
+
+
+def early_through(traces: Lines, chance: Random) -> Corrupted | None:
+    """A sync is said to cover the next waiting step, too, which it did not."""
+    places = [
+        (node, at, waiting)
+        for node in sorted(traces)
+        for at, record in enumerate(traces[node])
+        if isinstance(record.event, Persisted)
+        and (waiting := _next_waiting(traces[node], at, record.event.through)) is not None
+    ]
+    if not places:
+        return None
+    node, at, waiting = chance.choice(places)
+    record = traces[node][at]
+    assert isinstance(record.event, Persisted)
+    spoiled = replace(record, event=replace(record.event, through=waiting))
+    kind, what = "back-dated fsync", f"through of {_name(record)}"
+    return Corrupted(kind, what, _changed(traces, node, at, spoiled))
+
+
+def _next_waiting(lines: Sequence[Record], at: int, through: int) -> int | None:
+    """The first step behind `through` and before this record that waits for a disk."""
+    found = None
+    for record in reversed(lines[:at]):
+        if record.inc != lines[at].inc or record.seq <= through:
+            break
+        if record.held or not record.persist.is_empty:
+            found = record.seq
+    return found
+
+
+def early_release(traces: Lines, chance: Random) -> Corrupted | None:
+    """What waited for the disk is said to have left at once."""
+    place = _draw(traces, chance, lambda r: bool(r.held) and not r.persist.is_empty)
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    spoiled = replace(record, out=(*record.out, *record.held), held=())
+    kind, what = "early release", f"held of {_name(record)}"
+    return Corrupted(kind, what, _changed(traces, node, at, spoiled))
+
+
+def changed_digest(traces: Lines, chance: Random) -> Corrupted | None:
+    """An entry that is written, sent or received has another content."""
+    place = _draw(traces, chance, lambda r: bool(r.persist.entries) or _carries(r))
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    if record.persist.entries:
+        entries = _other_digest(record.persist.entries, chance)
+        spoiled = replace(record, persist=_persist(record.persist, entries))
+    else:
+        assert isinstance(record.event, Received)
+        message = record.event.message
+        entries = _other_digest(message.fields.entries, chance)  # type: ignore[union-attr]
+        fields = replace(message.fields, entries=entries)
+        spoiled = replace(
+            record, event=replace(record.event, message=replace(message, fields=fields))
+        )
+    return Corrupted("changed digest", _name(record), _changed(traces, node, at, spoiled))
+
+
+def _carries(record: Record) -> bool:
+    event = record.event
+    return isinstance(event, Received) and bool(getattr(event.message.fields, "entries", ()))
+
+
+def _persist(persist: Persist, entries: tuple[Entry, ...]) -> Persist:
+    return replace(persist, entries=entries)
+
+
+def _other_digest(entries: Sequence[Entry], chance: Random) -> tuple[Entry, ...]:
+    which = chance.randrange(len(entries))
+    index, term, digest = entries[which]
+    other = f"{int(digest, 16) ^ (1 << chance.randrange(64)):016x}"
+    return (*entries[:which], (index, term, other), *entries[which + 1 :])
+
+
+def lost_write(traces: Lines, chance: Random) -> Corrupted | None:
+    """Term and vote are said not to have been written."""
+    place = _draw(traces, chance, lambda r: r.persist.hard_state is not None)
+    if place is None:
+        return None
+    node, at = place
+    record = traces[node][at]
+    spoiled = replace(record, persist=replace(record.persist, hard_state=None))
+    return Corrupted("lost write", _name(record), _changed(traces, node, at, spoiled))
+
+
+def _name(record: Record) -> str:
+    return f"step {record.seq} of incarnation {record.inc} of {record.node}"
+
+
+CORRUPTIONS: tuple[Corruption, ...] = (
+    flipped_term,
+    changed_commit,
+    changed_vote,
+    dropped_record,
+    swapped_records,
+    reused_uid,
+    early_through,
+    early_release,
+    changed_digest,
+    lost_write,
+)
