@@ -47,7 +47,7 @@ confirmed. Exploring `raft-built` at the bounds of `delphic conform` reaches {ki
 `python -m delphic.harness.conform.raft.universe` writes them down. Crashes are no steps:
 [doses](scenarios.md#doses) count them.
 
-Scenarios are simulated, {seeds} seeds each, without their seeded bugs. *Beyond*: kinds that no
+Scenarios are simulated, seeds 1 to {seeds}, without their seeded bugs. *Beyond*: kinds that no
 exploring within those bounds reaches. *Alone*: local steps that no other of these scenarios made.
 
 | scenario | steps | kinds of {kinds} | beyond | local steps | alone |
