@@ -30,6 +30,8 @@ HELLO_S = 5.0
 
 NODE_STOPS = "the node stops"
 
+_FROM_PEERS = (PeerMessage, Request, Result, Failure)
+
 CALLS_MAX = 4096
 """Calls of one client under way; its further ones wait in the network."""
 
@@ -85,7 +87,7 @@ class Visitor:
             self._calls += 1
             self._pace()
             self._host.call(frame.function, frame.args, lambda value: self._answer(frame.id, value))
-        elif self._who == PEER and isinstance(frame, PeerMessage | Request | Result | Failure):
+        elif self._who == PEER and isinstance(frame, _FROM_PEERS):
             self._host.from_peer(self.alias, frame)
         elif isinstance(frame, Hello) and not self._who:
             self._greet(frame)

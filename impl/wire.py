@@ -5,6 +5,7 @@ kind. Whoever dials says `Hello` first; whoever was dialled answers `Welcome`, o
 closes. A frame that is too long, or no frame, ends the connection and nothing else.
 """
 
+import struct
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -15,9 +16,13 @@ from .runtime import Stream
 
 MAGIC = "delphic"
 VERSION = 1
-LENGTH_BYTES = 4
+_LENGTH = struct.Struct(">I")
+LENGTH_BYTES = _LENGTH.size
 HELLO_BYTES_MAX = 1024
 """A stranger may make us buffer this much and no more."""
+
+WRITTEN_ALONE_BYTES = 16 << 10
+"""Copying a body this long costs more than a second write."""
 
 CLIENT = "client"
 PEER = "peer"
@@ -99,7 +104,7 @@ def encode(frame: Frame, frame_bytes_max: int) -> tuple[bytes, bytes]:
     body = _encoder.encode(frame)
     if len(body) > frame_bytes_max:
         raise FrameTooLargeError(f"{len(body)} bytes, at most {frame_bytes_max} are allowed")
-    return len(body).to_bytes(LENGTH_BYTES, "big"), body
+    return _LENGTH.pack(len(body)), body
 
 
 def decode(body: bytes | memoryview) -> Frame:
@@ -129,7 +134,7 @@ class Splitter:
         at = 0
         end = len(rest)
         while end - at >= LENGTH_BYTES:
-            size = int.from_bytes(rest[at : at + LENGTH_BYTES], "big")
+            (size,) = _LENGTH.unpack_from(rest, at)
             if not 0 < size <= self.limit:
                 raise FrameError(f"length {size} is not in 1..{self.limit}")
             start = at + LENGTH_BYTES
@@ -212,8 +217,11 @@ class Channel:
         if self._stream is None or self._reason:
             return False
         length, body = encode(frame, self._limit)
-        self._stream.write(length)
-        self._stream.write(body)
+        if len(body) < WRITTEN_ALONE_BYTES:
+            self._stream.write(length + body)
+        else:
+            self._stream.write(length)
+            self._stream.write(body)
         return True
 
     def buffered(self) -> int:

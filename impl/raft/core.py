@@ -131,8 +131,8 @@ class Core:
     def step(self, event: Event) -> Ready:
         """Take one event; the answer must be carried out before that of the next step."""
         ready = self._ready = Ready()
-        before = (self.role, self.term, self.leader)
-        term, commit = self.term, self.commit
+        log, commit = self.log, self.log.commit
+        role, term, leader = self.role, self.term, self.leader
         match event:
             case Received(message):
                 self._on_message(message)
@@ -148,10 +148,10 @@ class Core:
             case _:
                 assert_never(event)
         assert self.term >= term
-        assert self.commit >= commit
-        ready.commit = self.commit
-        ready.commit_advanced = self.commit > commit
-        ready.role_changed = (self.role, self.term, self.leader) != before
+        assert log.commit >= commit
+        ready.commit = log.commit
+        ready.commit_advanced = log.commit > commit
+        ready.role_changed = self.role is not role or self.term != term or self.leader != leader
         if self.leading is not None:
             assert not ready.messages
             ready.messages, self.leading.messages = self.leading.messages, []
@@ -390,11 +390,11 @@ class Core:
         self._saved = self._ready.hard_state = HardState(self.term, self.vote)
 
     def _assert_invariants(self) -> None:
-        log = self.log
+        log, is_leader = self.log, self.role is Role.LEADER
         assert 0 <= log.commit <= log.last_index
         assert 0 <= log.durable <= log.last_index
         assert log.last_term <= self.term
-        assert (self.role is Role.LEADER) == (self.leader == self.member)
-        assert (self.role is Role.LEADER) == (self.leading is not None)
+        assert is_leader == (self.leader == self.member)
+        assert is_leader == (self.leading is not None)
         for progress in self.progress.values():
             assert progress.match < progress.next <= log.last_index + 1

@@ -6,8 +6,9 @@ settled when its entry is applied, when its read is due, or all at once when the
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from ..bugs import ABORTED_READ
 from ..client.errors import INDETERMINATE, OVERLOADED, RequestError
@@ -24,8 +25,7 @@ Ready = Callable[[RequestError | None], None]
 """Called once: with None when a read may be answered from what is applied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(msgspec.Struct, frozen=True):
     """An entry that somebody waits for."""
 
     kind: Kind
@@ -52,6 +52,11 @@ class Debts:
     def count(self) -> int:
         """Answers outstanding."""
         return len(self._new_proposals) + len(self._logged) + len(self._reads)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to take."""
+        return bool(self._new_proposals or self._new_reads)
 
     def propose(self, proposal: Proposal) -> None:
         """Owe an answer for an entry that is not logged yet; refuses when too much is owed."""

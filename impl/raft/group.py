@@ -7,7 +7,7 @@ fsynced log, on a majority, and in this member's data file (promise HS-3).
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +36,7 @@ from .ready import (
     Role,
     Timer,
     TimerFired,
+    in_order,
 )
 from .wal import Wal
 
@@ -240,10 +241,11 @@ class Group:
         inbox, self._inbox = self._inbox, []
         for event, uid in inbox:
             self._step(event, uid)
-        self._propose(self._debts.take_proposals())
-        tokens = self._debts.take_reads()
-        if tokens:
-            self._step(ReadRequested(tokens))
+        if self._debts.has_news:
+            self._propose(self._debts.take_proposals())
+            tokens = self._debts.take_reads()
+            if tokens:
+                self._step(ReadRequested(tokens))
         self._persister.kick()
         if self._is_closed:
             return
@@ -269,19 +271,17 @@ class Group:
     ) -> Ready:
         was_leader = self.is_leader
         ready = self._core.step(event)
-        # Sorted, because the order of a set of strings differs from process to process.
-        for timer in sorted(ready.disarm):
+        for timer in in_order(ready.disarm):
             self._alarms.disarm(timer)
-        for timer in sorted(ready.arm):
+        for timer in in_order(ready.arm):
             self._alarms.arm(timer)
-        out = [self._framed(message) for message in ready.messages]
-        held = [self._framed(message) for message in ready.after_persist]
+        out = self._framed(ready.messages)
+        held = self._framed(ready.after_persist)
         step = 0
         if self._trace is not None:
             step = self._trace.step(event, uid, ready, out, held, traced)
-        decision = Decision(step, ready, held)
-        if held or decision.writes:
-            self._persister.add(decision)
+        if held or ready.writes:
+            self._persister.add(Decision(step, ready, held))
         self._send(out)
         for token, index in ready.reads:
             self._debts.confirm(token, index)
@@ -311,8 +311,18 @@ class Group:
 
     def _apply(self) -> None:
         """Execute what is committed and durable here, then answer; raises OSError."""
-        end = min(self._core.commit, self._core.durable)
-        stop = min(end, self._applied + APPLY_ENTRIES_MAX)
+        entries = self._core.log
+        end = min(entries.commit, entries.durable)
+        if self._applied < end:
+            self._apply_until(min(end, self._applied + APPLY_ENTRIES_MAX))
+        self._debts.settle_reads(self._applied)
+        if self._until_serving and self._applied >= self._serving_from:
+            self._serve()
+        if self._applied < end:
+            self._schedule()
+
+    def _apply_until(self, stop: int) -> None:
+        """Execute a piece of the log, at least one entry, then answer who waits for it."""
         settled: list[tuple[Answer, Any]] = []
         size = 0
         while self._applied < stop and size < APPLY_BYTES_MAX:
@@ -327,11 +337,6 @@ class Group:
         self._tables.flush()
         for answer, outcome in settled:
             answer(outcome)
-        self._debts.settle_reads(self._applied)
-        if self._until_serving and self._applied >= self._serving_from:
-            self._serve()
-        if self._applied < end:
-            self._schedule()
 
     def _changed_role(self, *, was_leader: bool) -> None:
         core = self._core
@@ -358,13 +363,20 @@ class Group:
         for go, answer in waiting:
             self._as_leader(go, answer)
 
-    def _framed(self, message: Message) -> PeerMessage:
-        self._numbers += 1
-        return PeerMessage(self._id, self._around.incarnation, self._numbers, message)
+    def _framed(self, messages: Sequence[Message]) -> Sequence[PeerMessage]:
+        if not messages:
+            return ()
+        group, incarnation, before = self._id, self._around.incarnation, self._numbers
+        self._numbers += len(messages)
+        return [
+            PeerMessage(group, incarnation, number, message)
+            for number, message in enumerate(messages, start=before + 1)
+        ]
 
     def _send(self, frames: Iterable[PeerMessage]) -> None:
+        send = self._around.send
         for frame in frames:
-            self._around.send(frame.message.dst, frame)
+            send(frame.message.dst, frame)
 
     def _fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""

@@ -21,19 +21,13 @@ class Log:
         self._starts: list[int] = []
         self._terms: list[int] = []
         self._report_term_min = 0
+        self.last_index = 0
+        """The index of the last entry; 0 if there is none."""
+        self.last_term = 0
+        """The term of the last entry; 0 if there is none."""
         self.append(list(entries))
         self.durable = self.last_index
         self.commit = 0
-
-    @property
-    def last_index(self) -> int:
-        """The index of the last entry; 0 if there is none."""
-        return len(self._entries)
-
-    @property
-    def last_term(self) -> int:
-        """The term of the last entry; 0 if there is none."""
-        return self._terms[-1] if self._terms else 0
 
     def term_at(self, index: int) -> int:
         """The term of an entry; 0 for index 0. The index must not lie beyond the end."""
@@ -69,14 +63,14 @@ class Log:
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Add to the end."""
-        last_term = self.last_term
-        for index, entry in enumerate(entries, start=len(self._entries) + 1):
-            if entry.term != last_term:
-                assert entry.term > last_term, "terms never fall along a log"
-                last_term = entry.term
+        for index, entry in enumerate(entries, start=self.last_index + 1):
+            if entry.term != self.last_term:
+                assert entry.term > self.last_term, "terms never fall along a log"
+                self.last_term = entry.term
                 self._starts.append(index)
-                self._terms.append(last_term)
+                self._terms.append(entry.term)
         self._entries.extend(entries)
+        self.last_index = len(self._entries)
 
     def truncate_from(self, index: int, term: int) -> None:
         """Drop the entry at `index` and all after it, as the leader of `term` has others there."""
@@ -85,6 +79,8 @@ class Log:
         while self._starts and self._starts[-1] >= index:
             self._starts.pop()
             self._terms.pop()
+        self.last_index = index - 1
+        self.last_term = self._terms[-1] if self._terms else 0
         self.durable = min(self.durable, index - 1)
         # A report that is under way may name an entry that comes back with the same index and
         # term. One that names an entry of `term` cannot be about what was here before.

@@ -5,7 +5,8 @@ the more decisions share a sync. What a decision may only release once it is dur
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from ..runtime import Worker
 from ..wire import PeerMessage
@@ -13,8 +14,7 @@ from .ready import Ready
 from .wal import Wal
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """One step of the core that has to be durable before the rest of it may happen."""
 
     step: int
@@ -24,8 +24,7 @@ class Decision:
     @property
     def writes(self) -> bool:
         """Whether there is anything to write; if not, it only keeps its place in the queue."""
-        ready = self.ready
-        return bool(ready.hard_state or ready.entries or ready.truncate_from is not None)
+        return self.ready.writes
 
 
 class Persister:

@@ -1,7 +1,9 @@
 """What may happen to a core, and what it then asks of its driver."""
 
-from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
 
 from .messages import Entry, HardState, Kind, Message
 
@@ -24,36 +26,37 @@ class Timer(StrEnum):
     QUORUM = "quorum"
 
 
-@dataclass(frozen=True, slots=True)
-class TimerFired:
+@lru_cache
+def in_order(timers: frozenset[Timer]) -> tuple[Timer, ...]:
+    """Sorted: the order of a set of strings differs from process to process."""
+    return tuple(sorted(timers))
+
+
+class TimerFired(msgspec.Struct, frozen=True):
     """A timer that the core had armed. One that fires late, when nobody needs it, does no harm."""
 
     timer: Timer
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """A message for this member."""
 
     message: Message
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(msgspec.Struct, frozen=True):
     """Clients' entries, at least one: kind and payload of each."""
 
     entries: tuple[tuple[Kind, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadRequested:
+class ReadRequested(msgspec.Struct, frozen=True):
     """Clients want to read; the tokens come back when the reads are safe, or refused."""
 
     tokens: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Persisted:
+class Persisted(msgspec.Struct, frozen=True):
     """Entries up to `index`, whose term is `term`, are durable here.
 
     Reported in the order in which the entries were handed out; later reports cover earlier ones.
@@ -66,8 +69,7 @@ class Persisted:
 Event = TimerFired | Received | Proposed | ReadRequested | Persisted
 
 
-@dataclass(slots=True)
-class Ready:
+class Ready(msgspec.Struct):
     """What one step asks for, in this order. The core has given it away and keeps no part of it.
 
     1. On disk, in one piece: keep `hard_state`, drop the log from `truncate_from` on, append
@@ -85,24 +87,31 @@ class Ready:
     truncate_from: int | None = None
     first_index: int = 0
     entries: tuple[Entry, ...] = ()
-    messages: list[Message] = field(default_factory=list)
-    after_persist: list[Message] = field(default_factory=list)
+    messages: list[Message] = []
+    after_persist: list[Message] = []
     commit: int = 0
     commit_advanced: bool = False
-    reads: list[tuple[int, int]] = field(default_factory=list)
-    reads_refused: list[int] = field(default_factory=list)
+    reads: list[tuple[int, int]] = []
+    reads_refused: list[int] = []
     proposed: tuple[int, int] | None = None
     refused: bool = False
     arm: frozenset[Timer] = frozenset()
     disarm: frozenset[Timer] = frozenset()
     role_changed: bool = False
 
+    @property
+    def writes(self) -> bool:
+        """Whether there is anything to put on disk."""
+        return bool(self.entries or self.hard_state or self.truncate_from is not None)
+
     def start(self, timers: frozenset[Timer]) -> None:
         """Ask for these timers, set anew."""
-        self.arm |= timers
-        self.disarm -= timers
+        self.arm = self.arm | timers if self.arm else timers
+        if self.disarm:
+            self.disarm -= timers
 
     def stop(self, timers: frozenset[Timer]) -> None:
         """Ask for none of these timers."""
-        self.disarm |= timers
-        self.arm -= timers
+        self.disarm = self.disarm | timers if self.disarm else timers
+        if self.arm:
+            self.arm -= timers
