@@ -62,8 +62,8 @@ def median_sync_ms(folder: Path) -> float:
 
 
 @contextlib.contextmanager
-def members(folder: Path) -> Iterator[list[str]]:
-    """Three nodes as processes; gives their sites; ends and reaps them."""
+def members(folder: Path, extra: str = "") -> Iterator[list[str]]:
+    """Three nodes as processes, with `extra` settings; gives their sites; ends and reaps them."""
     with contextlib.ExitStack() as stack:
         ports = []
         for _ in ALIASES:
@@ -79,7 +79,7 @@ def members(folder: Path) -> Iterator[list[str]]:
             (config / "cluster.nodes").write_text("localSite,mode\n" + "".join(lines))
             (config / "cluster.cfg").write_text(
                 f"streamingHAMode=raft\nstreamingRaftGroups={GROUP}:{':'.join(ALIASES)}\n"
-                "persistenceDir=data\nraftElectionTick=50\n"
+                f"persistenceDir=data\nraftElectionTick=50\n{extra}"
             )
             log = stack.enter_context((folder / alias / "log.txt").open("wb"))
             command = [sys.executable, "-m", "delphic.impl.node", "--reuse-port"]
