@@ -47,6 +47,11 @@ def _run(report: Report) -> click.Command:
         multiple=True,
         help="Crash a member at one of its effects, as in n1:17:after:power; target sim only.",
     )
+    @click.option(
+        "--lockstep",
+        is_flag=True,
+        help="Stop at the first step that is not the model's; target sim only.",
+    )
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
     @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
@@ -57,6 +62,7 @@ def _run(report: Report) -> click.Command:
         seed: int | None,
         target: str,
         crash: tuple[CrashPoint, ...],
+        lockstep: bool,
         out: Path,
         keep: bool,
         quiet: bool,
@@ -67,7 +73,7 @@ def _run(report: Report) -> click.Command:
         scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
         """
         text, file = shipped.text_of(scenario)
-        planned = _planned(load(text, file), scenario, seed, target, crash)
+        planned = _planned(load(text, file), scenario, seed, target, crash, lockstep=lockstep)
         show = progress(quiet=quiet)
         for sentence in leases.heal():
             click.echo(sentence, err=True)
@@ -99,6 +105,8 @@ def _planned(
     seed: int | None,
     target: str,
     crash: tuple[CrashPoint, ...] = (),
+    *,
+    lockstep: bool = False,
 ) -> Plan:
     """The plan, once everything that it needs is known to be there. Raises UsageError."""
     if target not in TARGETS:
@@ -115,10 +123,15 @@ def _planned(
     if chosen is None:
         chosen = random.SystemRandom().randint(0, _SEED_MAX)
     _check_crashes(crash, scenario, target)
+    if lockstep and target != SIM.name:
+        raise UsageError(f"--lockstep: only target {SIM.name} can do it, not {target}")
     on = [] if target == "local" else ["--on", target]
     crashes = [word for point in crash for word in ("--crash", str(point))]
-    command = shlex.join(["delphic", "run", name, "--seed", str(chosen), *on, *crashes])
-    return plan(scenario, seed=chosen, target=target, command=command, crash=crash)
+    words = ["delphic", "run", name, "--seed", str(chosen), *on, *crashes]
+    command = shlex.join([*words, *(["--lockstep"] if lockstep else [])])
+    return plan(
+        scenario, seed=chosen, target=target, command=command, crash=crash, lockstep=lockstep
+    )
 
 
 def _check_crashes(crash: tuple[CrashPoint, ...], scenario: Scenario, target: str) -> None:

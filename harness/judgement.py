@@ -123,7 +123,7 @@ def conclude(plan: Plan, verdicts: Sequence[Verdict], ending: Ending) -> RunVerd
     validity = worst(verdict.validity for verdict in verdicts)
     code, sentence = _EXIT_CODES[validity], _sentence(validity, verdicts)
     as_expected = validity is Validity.PASS
-    if plan.expect.validity == "fail":
+    if plan.expect.validity == "fail" and not plan.lockstep:
         as_expected, code, sentence = _hoped_to_fail(plan, verdicts, validity)
     if ending.error is not None and code is ExitCode.INCONCLUSIVE:
         code = ExitCode.WORLD

@@ -65,6 +65,9 @@ class Plan(msgspec.Struct, frozen=True):
     command: str
     crash: tuple[CrashPoint, ...] = ()
     """Where members crash in their first life; simulated worlds alone can do it."""
+    lockstep: bool = False
+    """Whether the model runs beside every member and ends the run at the first step that is none of
+    its own; simulated worlds alone can do it."""
     minimum: dict[str, int] = {}
     """How much of what the run must have to say something: names of doses."""
 
@@ -86,6 +89,7 @@ def plan(
     target: str,
     command: str,
     crash: tuple[CrashPoint, ...] = (),
+    lockstep: bool = False,
 ) -> Plan:
     """Decide everything that chance decides before a run; `command` is what repeats it."""
     setup = scenario.cluster.setup()
@@ -115,6 +119,7 @@ def plan(
         requires=tuple(sorted(capability.value for capability in scenario.needs())),
         command=command,
         crash=crash,
+        lockstep=lockstep,
         minimum=scenario.minimum,
     )
 

@@ -40,6 +40,7 @@ class Job:
     text: str
     file: str
     name: str
+    lockstep: bool = False
 
     def plan(self, case: "Case") -> Plan:
         """What the seed makes of it."""
@@ -49,6 +50,7 @@ class Job:
             target="sim",
             command=self.again(case),
             crash=case.crash,
+            lockstep=self.lockstep,
         )
 
     def again(self, case: "Case") -> str:
@@ -56,7 +58,7 @@ class Job:
         crashes = [word for point in case.crash for word in ("--crash", str(point))]
         name = "scenario.yaml" if case.text else self.name
         words = ["delphic", "run", name, "--seed", str(case.seed), "--on", "sim", *crashes]
-        return shlex.join(words)
+        return shlex.join([*words, *(["--lockstep"] if self.lockstep else [])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ def campaign(
     watch: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
     """Try cases until one breaks a promise, or all of them with `keep_going`."""
-    expects_failure = load(job.text, job.file).expect.verdict == "fail"
+    expects_failure = load(job.text, job.file).expect.verdict == "fail" and not job.lockstep
     found = Campaign(expects_failure)
     began = time.monotonic()
     for one in all_tried(job, cases, jobs):

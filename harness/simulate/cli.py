@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,9 @@ def _simulate(report: Report) -> click.Command:
         is_flag=True,
         help="As many worlds as seeds; change faults of those that led to new steps of the model.",
     )
+    @click.option(
+        "--lockstep", is_flag=True, help="Stop a world at the first step that is not the model's."
+    )
     @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -86,6 +90,7 @@ def _simulate(report: Report) -> click.Command:
         jobs: int | None,
         crash_points: bool,
         guided: bool,
+        lockstep: bool,
         keep_going: bool,
         out: Path,
         as_json: bool,
@@ -98,7 +103,7 @@ def _simulate(report: Report) -> click.Command:
         """
         if crash_points and guided:
             raise UsageError("--crash-points tries every point there is: --guided has no say there")
-        job = job_of(scenario)
+        job = replace(job_of(scenario), lockstep=lockstep)
         chosen = _seeds_of(job) if seeds is None else seeds
         cases = [Case(seed) for seed in chosen]
         if crash_points:

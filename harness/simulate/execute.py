@@ -19,6 +19,7 @@ from ..targets.sim import SimCluster
 from ..traces import Trace
 from ..verdict import RunVerdict
 from .clock import EPOCH_NS
+from .lockstep import Lockstep
 from .loop import SimLoop
 
 STARTED = "1970-01-01T00:00:00Z"
@@ -40,14 +41,20 @@ class Simulated:
     """What each member had in memory at the end; None for one that was not up."""
 
 
-def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
+def simulate_plan(plan: Plan, *, until: int | None = None, lockstep: bool = False) -> Simulated:
     """Run a plan to its end and judge it; touches no file and no clock.
 
-    With `until` the world stops right after the op of that index. Raises WorldError where the group
-    never comes up.
+    With `until` the world stops right after the op of that index, with `lockstep` at the first step
+    of a member that is not the model's. Raises WorldError where the group never comes up.
     """
     cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, plan.crash)
     stream, loop = io.BytesIO(), cluster.world.loop
+    lockstep = Lockstep(plan.members, loop.stop) if plan.lockstep else None
+    if lockstep is not None:
+        cluster.world.witness = lockstep.hear
+    beside = Lockstep(plan.members, loop.stop)
+    if lockstep:
+        cluster.world.witness = beside.hear
     recorder = _Recorder(stream, cluster, until)
     running = Run(plan, cluster, recorder)
     with cluster.world.watched():
@@ -58,7 +65,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     ending = Ending(
         started=STARTED,
         duration_s=round(recorder.now_ns() / 1e9, 3),
-        interrupted=until is not None,
+        interrupted=until is not None or (lockstep is not None and lockstep.is_broken),
         died=tuple(running.live.observer.died),
         zero_ns=EPOCH_NS,
     )

@@ -44,7 +44,7 @@ class Nulled(Job):
 def nulled_job(name: str, longest_s: float | None = None) -> Nulled:
     """A scenario by name or file. Raises UsageError."""
     job = job_of(name)
-    return Nulled(job.text, job.file, job.name, longest_s)
+    return Nulled(job.text, job.file, job.name, longest_s=longest_s)
 
 
 def every(names: Sequence[str] = (), longest_s: float | None = None) -> list[Nulled]:

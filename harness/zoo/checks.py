@@ -11,9 +11,9 @@ from .lattice import EXIT_CODES
 from .nouns import Check
 from .planted import PLANTED
 from .soundness import AA, CONTROLS, SOUND_RUNS
-from .worlds import HISTORY, TRACE
+from .worlds import HISTORY, LOCKSTEP, TRACE
 
-_SYSTEM: tuple[Check, ...] = (EXPLORE, CONFORM, TRACE, HISTORY)
+_SYSTEM: tuple[Check, ...] = (EXPLORE, CONFORM, LOCKSTEP, TRACE, HISTORY)
 """Those that look for mistakes of the implementation and of the models."""
 
 _HARNESS: tuple[Check, ...] = (AA, SOUND_RUNS, DRILL, PLANTED, CONTROLS, EXIT_CODES)

@@ -11,10 +11,10 @@ from .aa import nulled_job
 from .guard import Guard, Noticed, must_fail, must_pass
 
 _AA = ("no-faults", "handful", "majority-ring")
-_AA_S = 3.0
+_AA_S = 2.0
 """How long a scenario is in the guard `aa`; `delphic aa` has all of them at full length."""
 
-_SOUND = ("drill", "one-way", "kill-all")
+_SOUND = ("drill", "one-way")
 
 _OTHER_SEEDS = 8
 """Tried where a scenario's own seed does not show its bug any more: what a seed decides changes

@@ -19,7 +19,7 @@ from .nouns import Budget, Bug, Caught, Family, Missed, Outcome, elsewhere
 SEEDS_MAX = 200
 """A mistake that so many seeds do not show is missed from that start, whatever time is left."""
 
-SOUND = ("quickstart", "chaos")
+SOUND = ("chaos", "quickstart")
 """Scenarios in which nothing may be caught where no mistake is made."""
 
 SOUND_SEEDS = 3
@@ -33,8 +33,8 @@ class Worlds:
     """Judges of simulated runs of the scenario `bug-NAME`, and of those that stage the mistake.
 
     `judges` says which checkers count. With `promised`, a promise that the scenario names has to
-    break by the verdict of one of them. `unseen` are mistakes that they cannot see, each with the
-    reason.
+    break by the verdict of one of them; with `lockstep` the model runs beside every member. `unseen`
+    are mistakes that they cannot see, each with the reason.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Worlds:
     judges: Callable[[str], bool]
     promised: bool = True
     unseen: Mapping[str, str] = field(default_factory=dict)
+    lockstep: bool = False
     effort: str = "worlds"
     chance: bool = True
 
@@ -69,7 +70,7 @@ class Worlds:
         """The verdicts that catch a mistake in one world."""
         gc.disable()  # a world is one heap of garbage at its end, and little before
         try:
-            found = simulate_plan(plan)
+            found = simulate_plan(msgspec.structs.replace(plan, lockstep=self.lockstep))
         finally:
             gc.enable()
         hoped = set(plan.expect.promises) if self.promised else set()
@@ -104,6 +105,8 @@ def _seeded(plan: Plan, bug: Bug) -> Plan:
     )
 
 
+_UNSEEN = {"aborted-read": "What a leader that steps down tells its clients is in no trace."}
+
 HISTORY = Worlds(
     "history",
     "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
@@ -117,5 +120,15 @@ TRACE = Worlds(
     "clients saw; effort: worlds",
     judges=lambda checker: checker == CONFORMANCE.name,
     promised=False,
-    unseen={"aborted-read": "What a leader that steps down tells its clients is in no trace."},
+    unseen=_UNSEEN,
+)
+
+LOCKSTEP = Worlds(
+    "lockstep",
+    "runs the same worlds with the model beside every member, and ends each at the first step that "
+    "is not the model's; effort: worlds",
+    judges=lambda checker: checker == CONFORMANCE.name,
+    promised=False,
+    unseen=_UNSEEN,
+    lockstep=True,
 )

@@ -1,0 +1,24 @@
+"""The model beside the members of a simulated world: it stops at the first step that is not one."""
+
+from collections.abc import Callable, Sequence
+
+from ..conform.trace.finding import Rejected
+from ..conform.trace.validator import Validator
+from ..traces import decode
+
+
+class Lockstep:
+    """Hears every line of every trace as it is made, before what it tells can be seen."""
+
+    def __init__(self, members: Sequence[str], stop: Callable[[], None]) -> None:
+        """`stop` is called once: where the model does something else."""
+        self._validator = Validator(members)
+        self._stop = stop
+        self.rejected: Rejected | None = None
+
+    def hear(self, line: bytes) -> None:
+        """The next line of the world."""
+        if self.rejected is None:
+            self.rejected = self._validator.feed(decode(line))
+            if self.rejected is not None:
+                self._stop()
