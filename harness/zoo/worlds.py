@@ -33,8 +33,8 @@ class Worlds:
     """Judges of simulated runs of the scenario `bug-NAME`, and of those that stage the mistake.
 
     `judges` says which checkers count. With `promised`, a promise that the scenario names has to
-    break by the verdict of one of them; with `lockstep` the model runs beside every member. `unseen`
-    are mistakes that they cannot see, each with the reason.
+    break by the verdict of one of them; with `lockstep` the model runs beside every member.
+    `unseen` are mistakes that they cannot see, each with the reason.
     """
 
     name: str
