@@ -41,20 +41,17 @@ class Simulated:
     """What each member had in memory at the end; None for one that was not up."""
 
 
-def simulate_plan(plan: Plan, *, until: int | None = None, lockstep: bool = False) -> Simulated:
+def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     """Run a plan to its end and judge it; touches no file and no clock.
 
-    With `until` the world stops right after the op of that index, with `lockstep` at the first step
-    of a member that is not the model's. Raises WorldError where the group never comes up.
+    With `until` the world stops right after the op of that index; in lockstep, at the first step of
+    a member that is not the model's. Raises WorldError where the group never comes up.
     """
     cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, plan.crash)
     stream, loop = io.BytesIO(), cluster.world.loop
     lockstep = Lockstep(plan.members, loop.stop) if plan.lockstep else None
     if lockstep is not None:
         cluster.world.witness = lockstep.hear
-    beside = Lockstep(plan.members, loop.stop)
-    if lockstep:
-        cluster.world.witness = beside.hear
     recorder = _Recorder(stream, cluster, until)
     running = Run(plan, cluster, recorder)
     with cluster.world.watched():
