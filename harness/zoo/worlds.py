@@ -60,7 +60,7 @@ class Worlds:
             cpu_s = time.process_time() - began
             if caught:
                 first = caught[0]
-                by = " ".join((first.checker, ", ".join(first.promises)))
+                by = " ".join(filter(None, (first.checker, ", ".join(first.promises))))
                 return Caught(by, first.sentence, tried, cpu_s)
             if cpu_s > budget.seconds:
                 break

@@ -121,7 +121,7 @@ def test_a_blind_checker_passes_what_the_sighted_one_does_not() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*shipped.names(), *shipped.regressions()])
 def test_a_scenario_without_its_faults_is_clean(name: str) -> None:
-    found = try_case(nulled_job(name, longest_s=1.5), Case(1))
+    found = try_case(nulled_job(name, longest_s=1.0), Case(1))
     assert found.validity is Validity.PASS, found.sentence
     assert found.as_expected
     assert found.operations > 0
