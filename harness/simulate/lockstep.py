@@ -16,6 +16,11 @@ class Lockstep:
         self._stop = stop
         self.rejected: Rejected | None = None
 
+    @property
+    def is_broken(self) -> bool:
+        """Whether a step was not the model's."""
+        return self.rejected is not None
+
     def hear(self, line: bytes) -> None:
         """The next line of the world."""
         if self.rejected is None:

@@ -90,6 +90,7 @@ class Validator:
         """The next record of the world; what it is rejected for, if it is."""
         before = len(self._rejected)
         group = self._group(record)
+        group.wire.is_live = True
         self.add(record)
         try:
             group.wire.check_order(record)

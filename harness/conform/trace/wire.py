@@ -48,6 +48,8 @@ class Wire:
         """The first arrival of each."""
         self.lives: dict[tuple[str, int], Life] = {}
         self._early: dict[tuple[str, int], Place] = {}
+        self.is_live = False
+        """Whether records come in the order of the world, so that what was not sent never was."""
 
     def add(self, record: Record) -> None:
         """Learn what the record sends and takes. Raises Rejected."""
@@ -160,6 +162,8 @@ class Wire:
 
     def may_be_lost(self, uid: Uid) -> bool:
         """Whether the record that sent this may have died with its process."""
+        if self.is_live:
+            return False
         life = self.lives.get((uid[0], uid[1]))
         return life is None or (not life.is_stopped and uid[2] > life.numbers)
 
