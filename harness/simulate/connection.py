@@ -66,7 +66,7 @@ class End:
         self._batch, self._batch_bytes = [], 0
         data = batch[0] if len(batch) == 1 else b"".join(batch)
         out = self.out
-        self.process.effect("send", self._far, lambda: out.send(data))
+        self.process.effect("send", self._far, out.send, data)
         if out.flying_bytes > HIGH and not self.is_blocked:
             self.is_blocked = True
             out.watch_room()
@@ -75,8 +75,10 @@ class End:
     def buffered(self) -> int:
         if self.is_closed:
             return 0
-        self.out.land()
-        return self._batch_bytes + self.out.flying_bytes
+        out = self.out
+        if out.flying_bytes:
+            out.land()
+        return self._batch_bytes + out.flying_bytes
 
     def pause_reading(self) -> None:
         self.is_reading_paused = True
@@ -107,10 +109,12 @@ class End:
             self._early += landed
             return
         last = landed[-1]
-        data = [item for item in landed if not isinstance(item, str)]
-        if data:
-            self.handler.received(data[0] if len(data) == 1 else b"".join(data))
-        if isinstance(last, str) and not self.is_closed:
+        if isinstance(last, bytes):
+            self.handler.received(last if len(landed) == 1 else _joined(landed))
+            return
+        if len(landed) > 1:
+            self.handler.received(_joined(landed))
+        if not self.is_closed:
             self._end()
             self.handler.closed(last)
 
@@ -155,3 +159,7 @@ class End:
         if self.into.src.is_closed:
             self.out.stop()
             self.into.stop()
+
+
+def _joined(landed: list[bytes | str]) -> bytes:
+    return b"".join(item for item in landed if isinstance(item, bytes))

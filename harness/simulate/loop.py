@@ -89,11 +89,10 @@ class SimLoop(asyncio.AbstractEventLoop):
             self._ready.append(process)
         queue.append(handle)
 
-    def enqueue_at(self, when_ns: int, handle: Handle) -> Handle:
+    def enqueue_at(self, handle: Handle) -> Handle:
         """Let a callback wait for its time."""
-        handle.when_ns = when_ns
         timers = self._timers
-        heapq.heappush(timers, (when_ns, next(self._numbers), handle))
+        heapq.heappush(timers, (handle.when_ns, next(self._numbers), handle))
         if len(timers) > self._compact_at:
             timers[:] = [timer for timer in timers if not timer[2].is_cancelled]
             heapq.heapify(timers)
@@ -136,8 +135,9 @@ class SimLoop(asyncio.AbstractEventLoop):
                 )
             at = int(chance() * len(ready)) if len(ready) > 1 else 0
             process = ready[at]
-            handle = process.queue.popleft()
-            if not process.queue:
+            queue = process.queue
+            handle = queue.popleft()
+            if not queue:
                 ready[at] = ready[-1]
                 ready.pop()
             callback = handle.callback
@@ -168,9 +168,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._take_due()
 
     def _take_due(self) -> None:
-        timers, now_ns = self._timers, self.now_ns
+        timers, now_ns, pop = self._timers, self.now_ns, heapq.heappop
         while timers and timers[0][0] <= now_ns:
-            handle = heapq.heappop(timers)[2]
+            handle = pop(timers)[2]
             if not handle.is_cancelled and handle.process.is_alive:
                 self.enqueue(handle)
 
@@ -256,9 +256,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         if context is None:
             context = copy_context()
         process = context.get(CURRENT) or self.main
-        handle = Handle(process, callback, args, context)
+        handle = Handle(process, callback, args, context, max(when_ns, self.now_ns))
         if process.is_alive:
-            self.enqueue_at(max(when_ns, self.now_ns), handle)
+            self.enqueue_at(handle)
         return handle
 
     def create_future(self) -> asyncio.Future[Any]:

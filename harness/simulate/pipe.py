@@ -176,9 +176,9 @@ class Pipe:
     def land(self) -> None:
         """Let the other side's kernel take what is due."""
         flying = self._flying
-        if self.link.is_cut or self._is_dst_gone:
-            return
         now_ns = self.link.loop.now_ns
+        if not flying or flying[0][0] > now_ns or self.link.is_cut or self._is_dst_gone:
+            return
         while flying and flying[0][0] <= now_ns and self._landed_bytes < WINDOW:
             item = flying.popleft()[1]
             self._landed.append(item)
@@ -189,15 +189,15 @@ class Pipe:
 
     def _arm(self) -> None:
         """See to what comes next."""
-        dst = self.dst
-        is_moving = bool(self._flying)
+        dst, flying = self.dst, self._flying
+        is_moving = bool(flying)
         if is_moving and self._is_stuck():
             is_moving = False
             self._hold()
         if self._landed and not dst.is_reading_paused:
             self._timer = dst.process.call_after(0, self._deliver)
         elif is_moving:
-            wait_ns = self._flying[0][0] - self.link.loop.now_ns
+            wait_ns = flying[0][0] - self.link.loop.now_ns
             self._timer = dst.process.call_after(wait_ns, self._deliver)
 
     def _deliver(self) -> None:
@@ -210,7 +210,8 @@ class Pipe:
         landed: list[bytes | str] = []
         if not dst.is_reading_paused and self._landed:
             landed, self._landed, self._landed_bytes = self._landed, [], 0
-            self.land()
+            if self._flying:
+                self.land()
         if self._flying or self._landed:
             self._arm()
         if self.src.is_blocked:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from contextvars import Context, ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
+
 if TYPE_CHECKING:
     from .loop import SimLoop, SimTask
 
@@ -23,25 +25,15 @@ class Crashed(BaseException):
     """This process is dead. Nothing may catch it: what follows has no effect anyway."""
 
 
-class Handle:
+class Handle(msgspec.Struct, eq=False):
     """A callback in a queue; asyncio's handles in all but ancestry."""
 
-    __slots__ = ("args", "callback", "context", "is_cancelled", "process", "when_ns")
-
-    def __init__(
-        self,
-        process: "Process",
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        context: Context,
-        when_ns: int = 0,
-    ) -> None:
-        self.process = process
-        self.callback: Callable[..., object] | None = callback
-        self.args = args
-        self.context = context
-        self.when_ns = when_ns
-        self.is_cancelled = False
+    process: "Process"
+    callback: Callable[..., object] | None
+    args: tuple[Any, ...]
+    context: Context
+    when_ns: int = 0
+    is_cancelled: bool = False
 
     def cancel(self) -> None:
         self.is_cancelled = True
@@ -97,21 +89,21 @@ class Process:
 
     def call_after(self, delay_ns: int, callback: Callable[..., object], *args: Any) -> Handle:
         """Run it in this process after so much of the world's time, unless it is dead by then."""
-        return self.loop.enqueue_at(
-            self.loop.now_ns + max(0, delay_ns), Handle(self, callback, args, self.context)
-        )
+        loop = self.loop
+        when_ns = loop.now_ns + delay_ns if delay_ns > 0 else loop.now_ns
+        return loop.enqueue_at(Handle(self, callback, args, self.context, when_ns))
 
-    def effect(self, kind: str, detail: str, do: Callable[[], T]) -> T:
+    def effect(self, kind: str, detail: str, do: Callable[..., T], *args: Any) -> T:
         """Do something to the world; here is where crash points bite. Raises Crashed."""
         if not self.is_alive:
             raise Crashed
         self.effects += 1
         if self.effects != self.crash_at:
-            return do()
+            return do(*args)
         if self.crash_after:
             # Where it fails, nobody lives to hear of it.
             with suppress(OSError):
-                do()
+                do(*args)
         self.crash(f"{'after' if self.crash_after else 'before'} {kind} {detail}".rstrip())
         raise Crashed
 
