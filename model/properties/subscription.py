@@ -99,7 +99,7 @@ class Ledger:
     def _handled(self, a: Account, note: Note) -> Account | Broken:
         for row in range(note.offset, note.offset + note.count):
             known = row < a.done or row in a.ahead
-            if known and row < max(a.recorded, a.since):
+            if self.options.persist and known and row < max(a.recorded, a.since):
                 why = "recorded" if row < a.recorded else "processed, and nothing failed since"
                 return Broken(REPEATS.name, f"Row {row} is processed again; it was {why}.")
             ahead = set(a.ahead) | ({row} if row >= a.done else set())
@@ -198,10 +198,9 @@ def properties(options: Options) -> tuple[Property, ...]:
         ),
         IN_ORDER,
         NO_GAP,
-        REPEATS,
     ]  # fmt: skip
     if options.persist:
-        found += [RESTARTS, RECORDED]
+        found += [REPEATS, RESTARTS, RECORDED]
     return (*found, *_sometimes(options), RECEIVES, PROCESSES)
 
 
