@@ -130,8 +130,9 @@ class _Search:
             if spot is None:
                 stack.pop()
                 continue
-            if spot.orphans == len(gap.orphans):
-                # Nobody saw more: numbers mean nothing any more.
+            target = self._target(spot)
+            if target is None or target.inc > spot.inc:
+                # Nobody saw more of this life: its numbers mean nothing any more.
                 spot = spot._replace(number=0)
             if spot in self._seen:
                 continue
