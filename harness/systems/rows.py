@@ -1,5 +1,6 @@
 """Asks a data node for what the workload `log` does: rows by id, appended and polled."""
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from ...impl.client import functions
 from ...impl.client.connection import Connection
 from ...impl.client.errors import NOT_LEADER, TABLE_EXISTS, RequestError
 from ...impl.runtime import ClientRuntime
+from ...impl.stream.schema import fingerprint
 from ..op import OpType
 from ..system import Answer, Site, Status
 
@@ -23,14 +25,16 @@ SCHEMA = pa.schema(
 """What a row of a sensor looks like. The id alone is compared; the rest follows from it."""
 
 
+_FINGERPRINT = fingerprint(SCHEMA)
 _DEVICES = pa.array([f"device-{number % 16:02}" for number in range(10_000)], pa.string())
+_NS_PER_ID = 1_000_000
 _TEMPERATURES = pa.array([20.0 + number % 100 / 10 for number in range(10_000)], pa.float64())
 
 
 def batch(ids: list[int]) -> pa.RecordBatch:
     """At most 10,000 rows with these ids, from numpy and ready-made columns: 10 us, not 60."""
     rows, count = np.array(ids, np.int64), len(ids)
-    times = (rows * 1_000_000).view("datetime64[ns]")
+    times = (rows * _NS_PER_ID).view("datetime64[ns]")
     columns = [
         pa.array(rows),
         pa.array(times),
@@ -38,6 +42,26 @@ def batch(ids: list[int]) -> pa.RecordBatch:
         _TEMPERATURES.slice(0, count),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def body(ids: list[int]) -> bytes:
+    """What `batch` has as bytes, from those of another batch as long: 4 us, not 16."""
+    head, between, tail = _around(len(ids))
+    rows = np.array(ids, np.int64)
+    return b"".join((head, rows.tobytes(), between, (rows * _NS_PER_ID).tobytes(), tail))
+
+
+@lru_cache(maxsize=32)
+def _around(count: int) -> tuple[bytes, bytes, bytes]:
+    """The bytes of any batch of so many rows: before its ids, between them and its times, after.
+
+    Neither column has a buffer but that of its values.
+    """
+    data = batch(list(range(count))).serialize()
+    columns = pa.ipc.read_record_batch(data, SCHEMA).columns[:2]
+    ids, times = (column.buffers()[1].address - data.address for column in columns)
+    whole, size = data.to_pybytes(), 8 * count
+    return whole[:ids], whole[ids + size : times], whole[times + size :]
 
 
 class RowConnection:
@@ -79,7 +103,9 @@ class RowConnection:
         connection = self._connection
         match f:
             case "append":
-                return await functions.append(connection, key, batch(value), timeout_s=timeout_s)
+                return await functions.append_body(
+                    connection, key, _FINGERPRINT, body(value), timeout_s=timeout_s
+                )
             case "read":
                 start, limit = value
                 rows = await functions.read(connection, key, start, limit, timeout_s=timeout_s)

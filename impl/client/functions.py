@@ -34,7 +34,15 @@ async def append(
     caller: Caller, table: str, batch: pa.RecordBatch, *, timeout_s: float = CALL_S
 ) -> int:
     """Append a batch, all rows or none; gives the offset of its first row."""
-    args = (table, fingerprint(batch.schema), batch.serialize().to_pybytes())
+    body = batch.serialize().to_pybytes()
+    return await append_body(caller, table, fingerprint(batch.schema), body, timeout_s=timeout_s)
+
+
+async def append_body(
+    caller: Caller, table: str, schema: bytes, body: bytes, *, timeout_s: float = CALL_S
+) -> int:
+    """As `append`, for who has the batch as bytes: Arrow IPC, and its schema's fingerprint."""
+    args = (table, schema, body)
     offset: int = await caller.call("tableInsert", args, timeout_s=timeout_s)
     return offset
 

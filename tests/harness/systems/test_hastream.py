@@ -6,7 +6,7 @@ import pytest
 from delphic.harness.op import OpType
 from delphic.harness.system import Setup, Site
 from delphic.harness.systems import SYSTEMS
-from delphic.harness.systems.rows import SCHEMA, answer_to, batch
+from delphic.harness.systems.rows import SCHEMA, answer_to, batch, body
 from delphic.impl.client.errors import RequestError, not_leader
 from delphic.impl.config import load
 from delphic.impl.site import Site as NodeSite
@@ -94,3 +94,9 @@ def test_rows_carry_their_ids_and_fill_every_column(count: int) -> None:
     assert rows.schema == SCHEMA
     assert rows.column("id").to_pylist() == list(range(7, 7 + 3 * count, 3))
     assert all(column.null_count == 0 for column in rows.columns)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 10_000])
+def test_rows_have_the_same_bytes_without_a_batch(count: int) -> None:
+    ids = list(range(7, 7 + 3 * count, 3))
+    assert body(ids) == batch(ids).serialize().to_pybytes()
