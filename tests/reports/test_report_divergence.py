@@ -1,0 +1,61 @@
+"""Where members part from the model, the page shows both next states side by side."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from delphic.harness.verdict import Validity, Verdict
+from delphic.reports.divergence import divergence_section
+from delphic.reports.document import Document
+
+Documents = Callable[[str], Document]
+
+DIVERGENCE: dict[str, Any] = {
+    "member": "n2",
+    "incarnation": 1,
+    "step": 41,
+    "cause": "received <AppendRequest> from n1",
+    "would_break": ["commit-never-falls (HS-4)"],
+    "states": [["term", "3", "3", "3"], ["commit", "7", "7", "8"], ["votes", "n2", "n2", ""]],
+    "around": [
+        {"at_s": 1.5, "member": "n1", "step": "1/40", "event": "timer heartbeat", "then": "leader"},
+        {"at_s": None, "member": "n2", "step": "1/41", "event": "x", "then": "y", "is_it": True},
+    ],
+}
+
+
+def section(document: Document, details: dict[str, Any]) -> str | None:
+    assert document.verdict is not None
+    verdict = Verdict("conformance", Validity.FAIL, "It is <so>.", details=details)
+    judged = msgspec.structs.replace(document.verdict, verdicts=(verdict,))
+    found = divergence_section(msgspec.structs.replace(document, verdict=judged))
+    return None if found is None else found.text
+
+
+@pytest.fixture
+def document(documents: Documents) -> Document:
+    return documents("pass")
+
+
+def test_what_differs_comes_first_and_is_marked(document: Document) -> None:
+    text = section(document, {"divergence": DIVERGENCE})
+    assert text is not None
+    assert text.index("commit") < text.index("term")
+    assert '<strong class="unwanted">8</strong>' in text
+    assert text.count("unwanted") == 1
+    assert "Step 41 of incarnation 1 of n2, which received &lt;AppendRequest&gt; from n1" in text
+    assert "In the model such a step breaks: commit-never-falls (HS-4)." in text
+    assert '<span class="mark">–</span>' in text
+
+
+def test_what_else_is_wrong_is_folded_away(document: Document) -> None:
+    other = {"where": "step 2 of n1", "reason": "it leads, too", "promises": ["HS-1"]}
+    text = section(document, {"divergence": DIVERGENCE, "others": [other]})
+    assert text is not None
+    assert "1 thing more that cannot be" in text
+    assert "it leads, too (breaks HS-1)" in text
+
+
+def test_a_run_that_conforms_has_no_such_section(document: Document) -> None:
+    assert section(document, {}) is None
