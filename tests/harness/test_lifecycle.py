@@ -24,6 +24,7 @@ pytestmark = pytest.mark.slow
 
 TEXT = """\
 name: mine
+cluster: {trace: false}
 workload: {name: log, clients: 4, rate: 400, op_timeout: 200ms}
 duration: 1s
 faults:
