@@ -10,7 +10,11 @@ from delphic.__main__ import main
 from delphic.harness import shipped
 from delphic.harness.errors import ExitCode
 
-TEXT = "name: mine\nworkload: {name: log, clients: 4, rate: 400}\nduration: 1s\ncluster: {trace: false}\n"
+TEXT = """name: mine
+workload: {name: log, clients: 4, rate: 400}
+duration: 1s
+cluster: {trace: false}
+"""
 
 
 @pytest.fixture(autouse=True)

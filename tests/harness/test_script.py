@@ -16,7 +16,13 @@ from delphic.harness.verdict import Validity
 from delphic.harness.workloads import WORKLOADS
 from delphic.harness.workloads.workload import Scripted
 
-HEAD = "name: mine\ncluster: {trace: false}\nduration: 1s\nworkload:\n  name: log\n  routing: home\n"
+HEAD = """name: mine
+cluster: {trace: false}
+duration: 1s
+workload:
+  name: log
+  routing: home
+"""
 
 SCRIPT = f"""{HEAD}  ops:
     - {{client: 0, at: 100ms, append: 2}}
