@@ -128,10 +128,17 @@ def _order_unseen(lines: Sequence[Record], at: int) -> str | None:
     told = [r.event.message.fields for r in (first, second) if isinstance(r.event, Received)]
     if len(told) == len({*told}) + 1 and first.event.uid[0] == second.event.uid[0]:  # type: ignore[union-attr]
         return "the same message twice, and a network may reorder them"
-    is_still = first.post == second.post == lines[at - 1].post
-    if is_still and _is_free(first) and _is_free(second) and not (first.out and second.out):
+    if not first.post == second.post == lines[at - 1].post:
+        return None
+    if _is_idle(first) or _is_idle(second):
+        return "one of them does nothing: it may come at any time"
+    if _is_free(first) and _is_free(second) and not (first.out and second.out):
         return "neither changes or writes anything, and one at most sends: both orders are legal"
     return None
+
+
+def _is_idle(record: Record) -> bool:
+    return _is_free(record) and not (record.out or record.answered)
 
 
 def _is_free(record: Record) -> bool:
