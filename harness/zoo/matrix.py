@@ -126,7 +126,8 @@ def rows(
 ) -> Iterator[Row]:
     """Hunt every mistake with every check that can see it; rows come in order.
 
-    What is known from `before` is taken over, unless a check cannot see the mistake any more.
+    What is known from `before` is taken over, from no fewer starts than are asked for now, unless a
+    check cannot see the mistake any more.
     """
     before = before or {}
     if terms.jobs == 1:
@@ -164,9 +165,10 @@ def _hunts(
     bug: Bug, check: Check, terms: Terms, before: Known
 ) -> list[tuple[Family, str, str, str, Budget]]:
     """The hunts for one cell, as they travel to another process."""
-    if check.blind(bug) is not None or _key(bug, check) in before:
-        return []
     starts = terms.starts if check.chance else 1
+    cell = before.get(_key(bug, check))
+    if check.blind(bug) is not None or (cell is not None and cell.starts >= starts):
+        return []
     return [(*_key(bug, check), Budget(terms.budget_s, start)) for start in range(starts)]
 
 
@@ -191,7 +193,8 @@ def _cell(
 ) -> Cell:
     if blind is not None:
         return Cell(check.name, "blind", reason=blind)
-    if before is not None:
+    if not outcomes:
+        assert before is not None, "whatever can be seen is hunted unless it is known"
         return before
     caught = [one for one in outcomes if isinstance(one, Caught)]
     missed = [one for one in outcomes if isinstance(one, Missed)]

@@ -96,6 +96,15 @@ def test_what_is_known_is_not_hunted_again(monkeypatch: pytest.MonkeyPatch) -> N
     assert second.caught
 
 
+def test_what_is_known_from_fewer_starts_is_hunted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = found(monkeypatch, {"stale-read": [*CAUGHT]})
+    told: Check = Told({"stale-read": [*CAUGHT, CAUGHT[0]]})
+    monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
+    asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
+    (row,) = rows(asked, [told], Terms(1.0, starts=3), matrix.known(before))
+    assert row.cells[0].starts == 3
+
+
 def test_what_a_check_cannot_see_any_more_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     before = found(monkeypatch, {"stale-read": [*CAUGHT]})
     asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
