@@ -130,6 +130,8 @@ class RaftMember:
 
     def _follow(self, s: Member, term: int) -> Member:
         """Become a follower, in a newer term without a vote."""
+        if s.role is Role.FOLLOWER and term == s.term:
+            return s  # as the last time: what it resets, only other roles set
         n = self.options.members
         vote = s.vote if term == s.term else NOBODY
         return s._replace(
@@ -205,13 +207,16 @@ class RaftMember:
             return self._reply(s, AppendReply(s.me, m.src, s.term, False, 0, 0))
         if s.role is Role.LEADER:
             return None
-        s = self._follow(s, s.term)._replace(fresh=self._leased())
+        s = self._follow(s, s.term)
+        if s.fresh is not self._leased():
+            s = s._replace(fresh=self._leased())
         if not self.rules.fits(s, m):
             hint = self.rules.hint(s, m)
             return self._out(s, (AppendReply(s.me, m.src, s.term, False, hint, m.round),))
         log = self.rules.merged(s, m)
         commit = self.rules.follower_commit(s, m)
-        after = s._replace(log=log, commit=commit)
+        is_news = log is not s.log or commit != s.commit
+        after = s._replace(log=log, commit=commit) if is_news else s
         reply = AppendReply(s.me, m.src, s.term, True, self.rules.acknowledged(after, m), m.round)
         return self._out(after, (reply,), self._committed(s, after))
 
@@ -219,15 +224,14 @@ class RaftMember:
         if s.role is not Role.LEADER or m.term != s.term:
             return None
         j = m.src
-        if self.options.quorum:
-            s = s._replace(heard=s.heard | {j})
+        heard = s.heard | {j} if self.options.quorum else s.heard
+        match = s.match
         if m.success:
-            match = self.rules.new_match(s.match[j], m)
-            after = s._replace(
-                match=_with(s.match, j, match), next=_with(s.next, j, max(s.next[j], match + 1))
-            )
+            match = _with(match, j, self.rules.new_match(match[j], m))
+            following = max(s.next[j], match[j] + 1)
         else:
-            after = s._replace(next=_with(s.next, j, self.rules.backed_off(s, m)))
+            following = self.rules.backed_off(s, m)
+        after = s._replace(heard=heard, match=match, next=_with(s.next, j, following))
         return self._confirm(self._advance(after), s, m)
 
     def _advance(self, s: Member) -> Member:

@@ -8,7 +8,7 @@ time: what it has sent is its own affair. So that all of this is explored, every
 leader may send is on the network as soon as it may be sent.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -168,7 +168,8 @@ class BuiltMember(RaftMember):
         assert isinstance(after, Member)
         if len(after.queue) > self.unsynced:
             return None
-        return replace(step, state=_normal(after))
+        normal = _normal(after)
+        return step if normal is after else replace(step, state=normal)
 
     def send(self, s: Member, peer: int, prev: int, count: int) -> Step | None:
         """Any stretch of the log; None where the leader's log has no such stretch."""
@@ -180,10 +181,10 @@ class BuiltMember(RaftMember):
         """Queue what is to be written, and the replies that wait for it."""
         written = s.queue[-1].disk if s.queue else s.disk
         saved = self.rules.saved(s)
-        waits = tuple(m for m in replies if self.rules.replies_wait(s) and not at_once(s, m))
+        waits = tuple([m for m in replies if self.rules.replies_wait(s) and not at_once(s, m)])
         if waits or saved != written:
             s = s._replace(queue=(*s.queue, Write(saved, frozenset(waits))))
-        return Step(s, tuple(m for m in replies if m not in waits), notes)
+        return Step(s, tuple([m for m in replies if m not in waits]) if waits else replies, notes)
 
     def _reply(self, s: Member, reply: Message) -> Step:
         return self._out(s, (reply,))
@@ -195,7 +196,7 @@ class BuiltMember(RaftMember):
         after = s._replace(disk=done[-1].disk, queue=s.queue[writes:])
         if after.role is Role.LEADER:
             after = self._advance(after)
-        replies = tuple(m for write in done for m in sorted(write.replies, key=repr))
+        replies = tuple([m for write in done for m in _in_order(write.replies)])
         return Step(after, replies, self._committed(s, after))
 
 
@@ -258,10 +259,14 @@ def _common(a: Disk, b: Disk) -> int:
     return shorter
 
 
+def _in_order(replies: frozenset[Message]) -> Iterable[Message]:
+    return sorted(replies, key=repr) if len(replies) > 1 else replies
+
+
 def _normal(s: Member) -> Member:
     """`next` says only what is certain, and rounds are those of a leader."""
     leads = s.role is Role.LEADER
-    lowest = tuple((m + 1 if leads else 0) for m in s.match)
+    lowest = tuple([m + 1 for m in s.match]) if leads else (0,) * len(s.match)
     rounds = s.rounds if leads else 0
     return s if (lowest, rounds) == (s.next, s.rounds) else s._replace(next=lowest, rounds=rounds)
 

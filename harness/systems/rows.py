@@ -108,8 +108,10 @@ class RowConnection:
                 )
             case "read":
                 start, limit = value
-                rows = await functions.read(connection, key, start, limit, timeout_s=timeout_s)
-                return rows.column("id").to_pylist()
+                _, batches = await functions.read_batches(
+                    connection, key, start, limit, timeout_s=timeout_s
+                )
+                return [row for batch in batches for row in batch.column(0).to_pylist()]
             case "create":
                 await functions.create_table(
                     connection, self._group, key, SCHEMA, timeout_s=timeout_s

@@ -50,7 +50,15 @@ async def append_body(
 async def read(
     caller: Caller, table: str, start: int, limit: int | None = None, *, timeout_s: float = CALL_S
 ) -> pa.Table:
-    """The rows from `start` on, at most `limit`: what the table held at one moment of the call.
+    """The rows from `start` on, at most `limit`: what the table held at one moment of the call."""
+    schema, batches = await read_batches(caller, table, start, limit, timeout_s=timeout_s)
+    return pa.Table.from_batches(batches, schema)
+
+
+async def read_batches(
+    caller: Caller, table: str, start: int, limit: int | None = None, *, timeout_s: float = CALL_S
+) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    """As `read`, in the pieces in which they came.
 
     More than one answer's worth is fetched in parts. The first part fixes the moment: rows never
     change, so that later parts cannot differ from what was there then.
@@ -64,7 +72,7 @@ async def read(
         assert more
         batches += more
         at += sum(batch.num_rows for batch in more)
-    return pa.Table.from_batches(batches, schema)
+    return schema, batches
 
 
 async def get_streaming_raft_groups(

@@ -75,14 +75,14 @@ class StreamTable:
         at = max(0, bisect_right(self._starts, start) - 1)
         while start < end:
             wanted = self._blocks[at].slice(start - self._starts[at], end - start)
-            piece = _fitting(wanted, bytes_max)
+            piece, size = _fitting(wanted, bytes_max)
             if not piece.num_rows and not batches:
                 piece = wanted.slice(0, 1)
             if piece.num_rows:
                 batches.append(piece)
             if piece.num_rows < wanted.num_rows:
                 break
-            bytes_max -= pa.ipc.get_record_batch_size(piece)
+            bytes_max -= size
             start += piece.num_rows
             at += 1
         return batches
@@ -103,14 +103,17 @@ class StreamTable:
         assert self._blocks_end() == self.rows
 
     def _push(self, run: list[pa.RecordBatch]) -> None:
-        """Add the rows of `run` as one block, then merge it with older ones of its size."""
-        blocks = _merge(run)
-        while blocks and self._blocks:
-            small = self._blocks[-1].num_rows + blocks[0].num_rows <= BLOCK_ROWS
-            if not small or self._blocks[-1].num_rows > blocks[0].num_rows:
+        """Add the rows of `run` as one block, together with older ones of its size."""
+        rows = sum([batch.num_rows for batch in run])
+        first = len(self._blocks)
+        while run and first:
+            older = self._blocks[first - 1].num_rows
+            if older > rows or older + rows > BLOCK_ROWS:
                 break
-            blocks = _merge([self._blocks[-1], *blocks])
-            del self._blocks[-1], self._starts[-1]
+            rows += older
+            first -= 1
+        blocks = _merge([*self._blocks[first:], *run])
+        del self._blocks[first:], self._starts[first:]
         for block in blocks:
             self._starts.append(self._blocks_end())
             self._blocks.append(block)
@@ -123,15 +126,19 @@ def _merge(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
     """The same rows in one batch, or in few if a column would outgrow its offsets."""
     if len(batches) < 2:
         return batches
-    merged: list[pa.RecordBatch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
-    return merged
+    try:
+        return [pa.concat_batches(batches)]
+    except pa.ArrowInvalid:
+        merged: list[pa.RecordBatch] = pa.Table.from_batches(batches).combine_chunks().to_batches()
+        return merged
 
 
-def _fitting(batch: pa.RecordBatch, bytes_max: int) -> pa.RecordBatch:
-    """The longest prefix found in few steps whose bytes are at most `bytes_max`."""
+def _fitting(batch: pa.RecordBatch, bytes_max: int) -> tuple[pa.RecordBatch, int]:
+    """The longest prefix found in few steps whose bytes are at most `bytes_max`, and its bytes."""
+    size = 0
     while batch.num_rows:
         size = pa.ipc.get_record_batch_size(batch)
         if size <= bytes_max:
             break
         batch = batch.slice(0, batch.num_rows * max(0, bytes_max) // (size + 1))
-    return batch
+    return batch, size

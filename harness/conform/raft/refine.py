@@ -227,10 +227,13 @@ class _Attempt:
         if not isinstance(event, Fsync):
             # What a sync releases is not new: the steps that it covers have held it.
             self.owed += step.sends
-            for write in after.queue[len(self.state.queue) :]:
-                self.waiting += write.replies
-                self.writes += 1
-        self.answers += [n[3] for n in step.notes if isinstance(n, tuple) and n[0] == "answer"]
+            if len(after.queue) > len(self.state.queue):
+                for write in after.queue[len(self.state.queue) :]:
+                    self.waiting += write.replies
+                    self.writes += 1
+        if step.notes:
+            answers = [n[3] for n in step.notes if isinstance(n, tuple) and n[0] == "answer"]
+            self.answers += answers
         self.steps.append((event, step))
         self.state = after
         return True

@@ -45,16 +45,18 @@ class Terms(Sequence[int]):
     @overload
     def __getitem__(self, at: slice) -> "Terms": ...
     def __getitem__(self, at: int | slice) -> "int | Terms":
+        if at == -1 and self._values:
+            return self._values[-1]
         if isinstance(at, slice):
             start, stop, step = at.indices(len(self))
             assert step == 1
             return self._slice(start, stop)
-        size = len(self)
+        size = self._ends[-1] if self._ends else 0
         if at < 0:
             at += size
         if not 0 <= at < size:
             raise IndexError(at)
-        if not self._ends[:-1] or at >= self._ends[-2]:
+        if len(self._ends) == 1 or at >= self._ends[-2]:
             return self._values[-1]
         return next(v for v, end in zip(self._values, self._ends, strict=True) if at < end)
 

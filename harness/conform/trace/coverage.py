@@ -7,7 +7,7 @@ from typing import Any
 
 from ....model.actor import Receive, Step
 from ....model.raft_group import event_name
-from ....model.raft_types import Event, Member
+from ....model.raft_types import Event, Member, Own
 from ..raft.refine import Explained
 
 
@@ -33,7 +33,8 @@ class Counting:
     """Counts steps as they are explained: cheaply, for there are millions."""
 
     def __init__(self) -> None:
-        self._counts: Counter[_Key] = Counter()
+        self._counts: dict[_Key, list[int]] = {}
+        """One number each: a key is hashed once to count it."""
         self._samples: dict[_Key, Event] = {}
 
     def add(self, before: Member, explained: Explained) -> None:
@@ -42,16 +43,19 @@ class Counting:
             after = step.state
             assert isinstance(after, Member)
             key = _key(before, event, step, after)
-            self._counts[key] += 1
-            if key not in self._samples:
+            count = self._counts.get(key)
+            if count is None:
+                self._counts[key] = [1]
                 self._samples[key] = event
+            else:
+                count[0] += 1
             before = after
 
     def coverage(self) -> Coverage:
         """What was counted so far."""
         events: Counter[str] = Counter()
         branches: Counter[tuple[str, str]] = Counter()
-        for key, count in self._counts.items():
+        for key, (count,) in self._counts.items():
             name = event_name(self._samples[key])
             events[name] += count
             branches[name, _branch(key)] += count
@@ -59,6 +63,7 @@ class Counting:
 
 
 def _key(before: Member, event: Event, step: Step, after: Member) -> _Key:
+    # Words for enums, whose hashes are not remembered.
     if isinstance(event, Receive):
         m = event.message
         kind: Any = (
@@ -68,11 +73,11 @@ def _key(before: Member, event: Event, step: Step, after: Member) -> _Key:
             bool(getattr(m, "entries", ())),
         )
     else:
-        kind = event if type(event).__hash__ is not None and not _is_valued(event) else type(event)
+        kind = event.value if isinstance(event, Own) else type(event)
     return (
         kind,
-        before.role,
-        after.role,
+        before.role.value,
+        after.role.value,
         after.term > before.term,
         after.vote != before.vote,
         len(after.log) > len(before.log),
@@ -80,13 +85,8 @@ def _key(before: Member, event: Event, step: Step, after: Member) -> _Key:
         after.commit > before.commit,
         bool(step.sends),
         len(after.queue) > len(before.queue),
-        any(note[0] == "answer" for note in step.notes if isinstance(note, tuple)),
+        any([isinstance(note, tuple) and note[0] == "answer" for note in step.notes]),
     )
-
-
-def _is_valued(event: Event) -> bool:
-    """Whether it carries more than its name."""
-    return hasattr(event, "__dataclass_fields__")
 
 
 def _is_cut(before: Member, after: Member) -> bool:
@@ -104,5 +104,5 @@ _WORDS = (
 def _branch(key: _Key) -> str:
     """What a step did, in words: `follower to candidate, new term, vote changes, writes`."""
     _, role, after, *done = key
-    roles = role.value if role is after else f"{role.value} to {after.value}"
+    roles = role if role == after else f"{role} to {after}"
     return ", ".join([roles, *(word for word, is_so in zip(_WORDS, done, strict=True) if is_so)])

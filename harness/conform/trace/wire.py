@@ -26,9 +26,13 @@ class Sent:
 class Arrival:
     """A message as the trace of who got it has it."""
 
-    place: Place
+    record: Record
     uid: Uid
     message: Message
+
+    @property
+    def place(self) -> Place:
+        return Place.of(self.record)
 
 
 @dataclass(slots=True)
@@ -65,7 +69,7 @@ class Wire:
         event = record.event
         if isinstance(event, Received):
             if event.uid not in self.arrived:
-                self.arrived[event.uid] = Arrival(Place.of(record), event.uid, event.message)
+                self.arrived[event.uid] = Arrival(record, event.uid, event.message)
         elif isinstance(event, Persisted):
             for uid in event.released:
                 sent = self.sent.get(uid)

@@ -74,7 +74,7 @@ class Words(Names):
             refine.Post(
                 post.term, self.number(post.vote), ROLES[post.role], post.commit, *post.last
             ),
-            tuple(dict.fromkeys(index for _, index in record.answered)),
+            tuple(dict.fromkeys([a[1] for a in record.answered])) if record.answered else (),
         )
 
     def cause(self, record: Record, decisions: int) -> refine.Cause:
