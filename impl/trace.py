@@ -34,6 +34,9 @@ REMEMBERED = 1024
 REMEMBERED_BYTES_MAX = 4096
 """Digests of this many short payloads are remembered: a step names an entry several times."""
 
+REMEMBERED_LONG = 64
+"""As many long ones, too."""
+
 Sent = Sequence[PeerMessage]
 
 Uid = tuple[str, int, int]
@@ -263,9 +266,14 @@ def entry_digest(index: int, entry: Entry) -> tuple[int, int, str]:
 
 def digest(kind: int, payload: bytes) -> str:
     """Equal for equal entries."""
-    if len(payload) > REMEMBERED_BYTES_MAX:
-        return _hashed(kind, payload)
-    return _remembered(kind, payload)
+    if len(payload) <= REMEMBERED_BYTES_MAX:
+        return _remembered(kind, payload)
+    known = _long.get(id(payload))
+    if known is None or known[0] is not payload or known[1] != kind:
+        if len(_long) >= REMEMBERED_LONG:
+            _long.clear()
+        known = _long[id(payload)] = (payload, kind, _hashed(kind, payload))
+    return known[2]
 
 
 def _hashed(kind: int, payload: bytes) -> str:
@@ -275,3 +283,5 @@ def _hashed(kind: int, payload: bytes) -> str:
 
 
 _remembered = lru_cache(REMEMBERED)(_hashed)
+_long: dict[int, tuple[bytes, int, str]] = {}
+"""By identity, which a held payload keeps: looking at every byte is what should be spared."""
