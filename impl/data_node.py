@@ -1,25 +1,25 @@
 """One data node: its groups, its links to peers, its visitors, and the functions they may call."""
 
 import asyncio
-import itertools
 import logging
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from .bugs import ACK_BEFORE_FSYNC
-from .client.errors import BAD_REQUEST, INDETERMINATE, NO_SUCH_TABLE, RequestError
+from .client.errors import RequestError
 from .config import ConfigError, GroupConfig, NodeConfig
 from .raft.core import Core
-from .raft.debts import Answer
 from .raft.disk import Disk
 from .raft.group import Group, Surroundings
 from .raft.progress import Window
 from .raft.transport import Address, Peers
 from .raft.wal import Wal, WalCorruption
-from .runtime import Alarm, Clock, Listener, Runtime
+from .runtime import Clock, Listener, Runtime
+from .service.call import Answer, Call, Functions
+from .service.forwarding import Forwarding
+from .service.groups import GroupFunctions
+from .service.tables import TableFunctions
 from .stream.tables import Tables
 from .trace import TraceFile
 from .visitor import NODE_STOPS, Visitor
@@ -83,19 +83,17 @@ class DataNode:
         self._trace: TraceFile | None = None
         self._listener: Listener | None = None
         self._visitors: dict[Visitor, None] = {}
-        self._forwarded: dict[int, tuple[Answer, Alarm]] = {}
-        self._forward_ids = itertools.count(1)
         self._incarnation = 0
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._functions: dict[str, tuple[Any, Callable[..., None]]] = {
-            "tableInsert": (tuple[str, bytes, bytes], self._table_insert),
-            "readRows": (tuple[str, int, int | None], self._read_rows),
-            "haStreamTable": (tuple[int, bytes, str], self._ha_stream_table),
-            "getStreamingRaftGroups": (tuple[()], self._get_streaming_raft_groups),
-            "getStreamingLeader": (tuple[int], self._get_streaming_leader),
-            "raftStatus": (tuple[int], self._raft_status),
-            "nodeStatus": (tuple[()], self._node_status),
-        }
+        tables = TableFunctions(config.alias, self._groups, self._forward)
+        self._forwarding = Forwarding(
+            runtime.clock,
+            self._peers.send,
+            FORWARD_TICKS * config.election_tick_s,
+            tables.forwarded(),
+        )
+        groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
+        self._functions = Functions(groups.functions(), tables.functions())
 
     @property
     def alias(self) -> str:
@@ -171,8 +169,7 @@ class DataNode:
             wal.close()
         if self._trace is not None:
             self._trace.close()
-        for _, alarm in self._forwarded.values():
-            alarm.cancel()
+        self._forwarding.close()
 
     def _open_group(self, group: GroupConfig) -> Group:
         config, disk = self._config, self._runtime.disk
@@ -203,10 +200,11 @@ class DataNode:
             acks_early=ACK_BEFORE_FSYNC in config.seeded_bugs,
             trace=self._trace,
         )
+        tables = Tables(disk, posixpath.join(config.persistence_dir, str(group.id)))
         log.info(
             "group %d: recovered term %d, %d entries", group.id, core.term, core.log.last_index
         )
-        return Group(group, core, found.wal, Tables(disk, config.persistence_dir), around)
+        return Group(group, core, found.wal, tables, around)
 
     def _fail(self, reason: str) -> None:
         if not self._end.done():
@@ -254,128 +252,33 @@ class DataNode:
                         f"came from {alias} to {self.alias}"
                     )
                 group.deliver(message, (alias, frame.incarnation, frame.number))
-            case Request(function="haStreamTable"):
-                self._serve_forwarded(alias, frame)
+            case Request():
+                self._forwarding.serve(alias, frame)
             case Result(id=call_id, value=value):
-                self._returned(call_id, value)
+                self._forwarding.returned(call_id, value)
             case Failure(id=call_id, name=name, definite=definite, message=text):
-                self._returned(call_id, RequestError(name, definite, text))
+                self._forwarding.returned(call_id, RequestError(name, definite, text))
             case _:
                 raise FrameError(f"a {type(frame).__name__} is not for peers")
 
     # Functions.
 
-    def call(self, function: str, args: Args, answer: Answer) -> None:
+    def call(self, visitor: Visitor, function: str, args: Args, answer: Answer) -> None:
         """Call a function by name."""
-        known = self._functions.get(function)
-        if known is None:
-            message = f"no function {function}; there are {', '.join(sorted(self._functions))}"
-            answer(RequestError(BAD_REQUEST, True, message))
-            return
-        signature, handler = known
-        try:
-            converted = msgspec.convert(args, signature)
-        except msgspec.ValidationError as error:
-            answer(RequestError(BAD_REQUEST, True, f"{function}: {error}"))
-            return
-        handler(*converted, answer)
+        self._functions.call(function, args, Call(answer, visitor))
 
-    def _table_insert(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
-        group = self._group_of_tables(answer)
-        if group is not None:
-            group.append(table, fingerprint, body, answer)
+    def _forward(
+        self, alias: str, function: str, args: Args, answer: Answer, lost: RequestError
+    ) -> None:
+        self._forwarding.forward(alias, function, args, answer, lost)
 
-    def _read_rows(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
-        group = self._group_of_tables(answer)
-        if group is not None:
-            group.read(table, start, limit, answer)
-
-    def _ha_stream_table(self, group_id: int, schema: bytes, name: str, answer: Answer) -> None:
-        """Any member takes it; the leader does it (V13)."""
-        group = self._group(group_id, answer)
-        if group is None:
-            return
-        if group.is_leader or group.leader is None:
-            group.create(name, schema, answer)
-            return
-        call_id = next(self._forward_ids)
-        request = Request(call_id, "haStreamTable", (group_id, schema, name))
-        if not self._peers.send(group.leader.alias, request):
-            answer(group.not_leader())
-            return
-        alarm = self.clock.call_later(
-            FORWARD_TICKS * self._config.election_tick_s, lambda: self._forward_lost(call_id)
-        )
-        self._forwarded[call_id] = (answer, alarm)
-
-    def _get_streaming_raft_groups(self, answer: Answer) -> None:
-        answer(
-            [
-                {"id": group.id, "sites": ",".join(str(site) for site in group.sites)}
-                for group in self._config.groups
-            ]
-        )
-
-    def _get_streaming_leader(self, group_id: int, answer: Answer) -> None:
-        group = self._group(group_id, answer)
-        if group is not None:
-            answer(group.not_leader() if group.leader is None else group.leader.alias)
-
-    def _raft_status(self, group_id: int, answer: Answer) -> None:
-        group = self._group(group_id, answer)
-        if group is not None:
-            answer(group.status())
-
-    def _node_status(self, answer: Answer) -> None:
-        answer(
-            {
-                "alias": self.alias,
-                "incarnation": self._incarnation,
-                "peers_up": self._peers.up(),
-                "syncs": sum(group.sync_count for group in self._groups.values()),
-            }
-        )
-
-    def _group(self, group_id: int, answer: Answer) -> Group | None:
-        group = self._groups.get(group_id)
-        if group is None:
-            answer(RequestError(BAD_REQUEST, True, f"{self.alias} is not in group {group_id}"))
-        return group
-
-    def _group_of_tables(self, answer: Answer) -> Group | None:
-        # The configuration allows one group per node.
-        for group in self._groups.values():
-            return group
-        answer(RequestError(NO_SUCH_TABLE, True, f"{self.alias} is in no group"))
-        return None
-
-    # Forwarded calls: they and their answers travel on the links between peers.
-
-    def _serve_forwarded(self, alias: str, request: Request) -> None:
-        def answer(value: Any) -> None:
-            if isinstance(value, RequestError):
-                failure = Failure(request.id, value.name, value.definite, value.message)
-                self._peers.send(alias, failure)
-            else:
-                self._peers.send(alias, Result(request.id, value))
-
-        try:
-            group_id, schema, name = msgspec.convert(request.args, tuple[int, bytes, str])
-        except msgspec.ValidationError as error:
-            raise FrameError(f"forwarded call: {error}") from None
-        group = self._group(group_id, answer)
-        if group is not None:
-            group.create(name, schema, answer)
-
-    def _returned(self, call_id: int, value: Any) -> None:
-        answer, alarm = self._forwarded.pop(call_id, (None, None))
-        if answer is not None and alarm is not None:
-            alarm.cancel()
-            answer(value)
-
-    def _forward_lost(self, call_id: int) -> None:
-        answer, _ = self._forwarded.pop(call_id)
-        answer(RequestError(INDETERMINATE, False, "the leader gave no answer"))
+    def _status(self) -> dict[str, Any]:
+        return {
+            "alias": self.alias,
+            "incarnation": self._incarnation,
+            "peers_up": self._peers.up(),
+            "syncs": sum(group.sync_count for group in self._groups.values()),
+        }
 
 
 def next_incarnation(disk: Disk, folder: str) -> int:

@@ -64,7 +64,6 @@ def _path(text: str) -> str:
 def _groups(text: str) -> tuple[GroupLine, ...]:
     """Promise HS-19: an id below 2 or fewer than 3 distinct members is refused."""
     groups: dict[int, GroupLine] = {}
-    owner: dict[str, int] = {}
     for part in text.split(","):
         head, *aliases = (word.strip() for word in part.split(":"))
         if not re.fullmatch(r"[0-9]{1,9}", head) or not all(aliases):
@@ -81,13 +80,6 @@ def _groups(text: str) -> tuple[GroupLine, ...]:
             raise ValueError(
                 f"group {group} has {len(aliases)} members, it needs at least {GROUP_MEMBERS_MIN}"
             )
-        for alias in aliases:
-            if alias in owner:
-                raise ValueError(
-                    f"{alias} is in groups {owner[alias]} and {group}; "
-                    "a data node of this version serves one group"
-                )
-            owner[alias] = group
         groups[group] = GroupLine(group, tuple(aliases))
     return tuple(groups.values())
 

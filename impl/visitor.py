@@ -57,7 +57,9 @@ class Host(Protocol):
     def left(self, visitor: "Visitor") -> None:
         """The connection has ended."""
 
-    def call(self, function: str, args: tuple[Any, ...], answer: Answer) -> None:
+    def call(
+        self, visitor: "Visitor", function: str, args: tuple[Any, ...], answer: Answer
+    ) -> None:
         """A client calls a function."""
 
     def from_peer(self, alias: str, frame: Frame) -> None:
@@ -86,7 +88,10 @@ class Visitor:
         if isinstance(frame, Request) and self._who == CLIENT:
             self._calls += 1
             self._pace()
-            self._host.call(frame.function, frame.args, lambda value: self._answer(frame.id, value))
+            call_id = frame.id
+            self._host.call(
+                self, frame.function, frame.args, lambda value: self._answer(call_id, value)
+            )
         elif self._who == PEER and isinstance(frame, _FROM_PEERS):
             self._host.from_peer(self.alias, frame)
         elif isinstance(frame, Hello) and not self._who:

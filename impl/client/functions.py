@@ -1,9 +1,11 @@
 """The functions of a data node as typed calls, over a Connection or a Session."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import pyarrow as pa
 
+from ..stream.commands import RETENTION_MINUTES
 from ..stream.schema import fingerprint, from_bytes, plain, to_bytes
 
 CALL_S = 5.0
@@ -24,10 +26,27 @@ class Caller(Protocol):
 
 
 async def create_table(
-    caller: Caller, group: int, name: str, schema: pa.Schema, *, timeout_s: float = CALL_S
+    caller: Caller,
+    group: int,
+    name: str,
+    schema: pa.Schema,
+    *,
+    cache_limit: int = 0,
+    key_columns: Sequence[str] = (),
+    retention_minutes: int = RETENTION_MINUTES,
+    timeout_s: float = CALL_S,
 ) -> None:
-    """Create an HA stream table in a Raft group, through any of its members."""
-    await caller.call("haStreamTable", (group, to_bytes(plain(schema)), name), timeout_s=timeout_s)
+    """Create an HA stream table in a Raft group, through any of its members.
+
+    `cache_limit`: rows kept in memory, 0 for all; `retention_minutes`: how long old rows are kept.
+    """
+    args = (group, to_bytes(plain(schema)), name, cache_limit, key_columns, retention_minutes)
+    await caller.call("haStreamTable", args, timeout_s=timeout_s)
+
+
+async def drop_table(caller: Caller, name: str, *, timeout_s: float = CALL_S) -> None:
+    """Drop a stream table on all members, through any member of its group."""
+    await caller.call("dropStreamTable", (name,), timeout_s=timeout_s)
 
 
 async def append(

@@ -13,6 +13,7 @@ import pyarrow as pa
 from ..runtime import ClientRuntime, pause
 from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address
+from ..stream.commands import RETENTION_MINUTES
 from . import functions
 from .connection import FRAME_BYTES_MAX, Connection
 from .errors import DISCONNECTED, INDETERMINATE, NOT_LEADER, OVERLOADED, TIMEOUT, RequestError
@@ -60,9 +61,31 @@ class Session:
         """Where the next call goes first, as `host:port`."""
         return f"{self._target[0]}:{self._target[1]}"
 
-    async def create_table(self, group: int, name: str, schema: pa.Schema) -> None:
+    async def create_table(
+        self,
+        group: int,
+        name: str,
+        schema: pa.Schema,
+        *,
+        cache_limit: int = 0,
+        key_columns: Sequence[str] = (),
+        retention_minutes: int = RETENTION_MINUTES,
+    ) -> None:
         """Create a table. After Indeterminate, a second call's TableExists may be the first's."""
-        await functions.create_table(self, group, name, schema, timeout_s=self._total_s)
+        await functions.create_table(
+            self,
+            group,
+            name,
+            schema,
+            cache_limit=cache_limit,
+            key_columns=key_columns,
+            retention_minutes=retention_minutes,
+            timeout_s=self._total_s,
+        )
+
+    async def drop_table(self, name: str) -> None:
+        """Drop a table. After Indeterminate, a second call's NoSuchTable may be the first's."""
+        await functions.drop_table(self, name, timeout_s=self._total_s)
 
     async def append(self, table: str, batch: pa.RecordBatch) -> int:
         """Append a batch; gives the offset of its first row (promise HS-26)."""

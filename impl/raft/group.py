@@ -13,17 +13,19 @@ from types import MappingProxyType
 from typing import Any
 
 from ..bugs import READ_BEFORE_NOOP
-from ..client.errors import FRAME_TOO_LARGE, OVERLOADED, RequestError, not_leader
+from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
 from ..site import Site
+from ..stream.commands import TableOptions
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
 from ..trace import GroupTrace, TraceFile, Uid, entry_digest
 from ..wire import PeerMessage
 from .alarms import Alarms
+from .applier import Applier
 from .core import Core
-from .debts import CALLS_MAX, Answer, Debts, Proposal
+from .debts import Answer, Debts, Proposal
 from .messages import Kind, Message
 from .persister import Decision, Persister
 from .ready import (
@@ -39,10 +41,6 @@ from .ready import (
     in_order,
 )
 from .wal import Wal
-
-APPLY_ENTRIES_MAX = 512
-APPLY_BYTES_MAX = 8 << 20
-"""Applied in one turn, so that a long log does not keep heartbeats waiting."""
 
 INSPECTED_ENTRIES = 8
 """How much of the end of a log `inspect` shows."""
@@ -73,12 +71,12 @@ class Surroundings:
 class Group:
     """A member of a group. All calls and callbacks belong to the node's event loop."""
 
-    # Invariant: applied <= durable, applied <= commit; what is owed is owed by a leader.
+    # Invariant: what is owed is owed by a leader.
 
     def __init__(
         self, config: GroupConfig, core: Core, wal: Wal, tables: Tables, around: Surroundings
     ) -> None:
-        self._id = config.id
+        self.id = config.id
         self._sites = {site.alias: site for site in config.sites}
         self._core = core
         self._tables = tables
@@ -100,9 +98,7 @@ class Group:
         self._is_scheduled = False
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
-        self._until_serving: list[tuple[Callable[[], None], Answer]] = []
-        self._serving_from = 0
-        self._applied = 0
+        self._applier = Applier(core, tables, self._debts)
 
     # What the node asks.
 
@@ -125,16 +121,35 @@ class Group:
     def is_leader(self) -> bool:
         return self._core.role is Role.LEADER
 
+    @property
+    def is_informed(self) -> bool:
+        """Whether this member has applied all that older terms have committed."""
+        log, applied = self._core.log, self._applier.applied
+        return self.leader is not None and log.term_at(applied) == self._core.term
+
     def not_leader(self) -> RequestError:
         """Promise HS-7: names the leader, or this member if it knows none."""
         return not_leader(self.leader or self._around.site)
 
-    def create(self, name: str, schema: bytes, answer: Answer) -> None:
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table, as far as this member has applied the log."""
+        return name in self._tables
+
+    def create(self, name: str, schema: bytes, options: TableOptions, answer: Answer) -> None:
         """Create a table; answers with None."""
 
         def go() -> None:
-            payload = self._tables.creation(name, schema)
+            payload = self._tables.creation(name, schema, options)
             self._debts.propose(Proposal(Kind.CREATE_TABLE, payload, answer))
+
+        self._as_leader(go, answer)
+
+    def drop(self, name: str, answer: Answer) -> None:
+        """Drop a table on every member; answers with None."""
+
+        def go() -> None:
+            payload = self._tables.removal(name)
+            self._debts.propose(Proposal(Kind.DROP_TABLE, payload, answer))
 
         self._as_leader(go, answer)
 
@@ -179,7 +194,7 @@ class Group:
             "term": core.term,
             "leader": core.leader,
             "commit": core.commit,
-            "applied": self._applied,
+            "applied": self._applier.applied,
             "last": core.log.last_index,
             "tables": self._tables.summary(),
         }
@@ -215,8 +230,8 @@ class Group:
         if not self.is_leader:
             answer(self.not_leader())
             return
-        if self._applied < self._serving_from:
-            self._wait_for_serving(go, answer)
+        if not self._applier.serves:
+            self._applier.wait(go, answer)
             return
         try:
             go()
@@ -250,9 +265,14 @@ class Group:
         if self._is_closed:
             return
         try:
-            self._apply()
+            has_more = self._applier.apply()
         except (OSError, DataFileError) as error:
             self._fail(f"data file: {error}")
+            return
+        for go, answer in self._applier.take_waiting():
+            self._as_leader(go, answer)
+        if has_more:
+            self._schedule()
 
     def _propose(self, proposals: list[Proposal]) -> None:
         if not proposals:
@@ -309,64 +329,23 @@ class Group:
             self._trace.durable(through, released)
         self._schedule()
 
-    def _apply(self) -> None:
-        """Execute what is committed and durable here, then answer; raises OSError."""
-        entries = self._core.log
-        end = min(entries.commit, entries.durable)
-        if self._applied < end:
-            self._apply_until(min(end, self._applied + APPLY_ENTRIES_MAX))
-        self._debts.settle_reads(self._applied)
-        if self._until_serving and self._applied >= self._serving_from:
-            self._serve()
-        if self._applied < end:
-            self._schedule()
-
-    def _apply_until(self, stop: int) -> None:
-        """Execute a piece of the log, at least one entry, then answer who waits for it."""
-        settled: list[tuple[Answer, Any]] = []
-        size = 0
-        while self._applied < stop and size < APPLY_BYTES_MAX:
-            index = self._applied + 1
-            entry = self._core.log.entry(index)
-            outcome = self._tables.apply(index, entry)
-            self._applied = index
-            size += len(entry.payload)
-            answer = self._debts.applied(index)
-            if answer is not None:
-                settled.append((answer, outcome))
-        self._tables.flush()
-        for answer, outcome in settled:
-            answer(outcome)
-
     def _changed_role(self, *, was_leader: bool) -> None:
         core = self._core
         leader = core.leader or "unknown"
-        log.info("group %d: %s in term %d, leader %s", self._id, core.role, core.term, leader)
+        log.info("group %d: %s in term %d, leader %s", self.id, core.role, core.term, leader)
         if self.is_leader:
             # The first entry of its own term is the last one now.
-            self._serving_from = core.log.last_index if READ_BEFORE_NOOP not in core.bugs else 0
+            is_hasty = READ_BEFORE_NOOP in core.bugs
+            self._applier.serve_from(0 if is_hasty else core.log.last_index)
         elif was_leader:
             error = self.not_leader()
             self._debts.default(error)
-            waiting, self._until_serving = self._until_serving, []
-            for _, answer in waiting:
-                answer(error)
-
-    def _wait_for_serving(self, go: Callable[[], None], answer: Answer) -> None:
-        if len(self._until_serving) >= CALLS_MAX:
-            answer(RequestError(OVERLOADED, True, "the new leader is not ready yet"))
-        else:
-            self._until_serving.append((go, answer))
-
-    def _serve(self) -> None:
-        waiting, self._until_serving = self._until_serving, []
-        for go, answer in waiting:
-            self._as_leader(go, answer)
+            self._applier.refuse_waiting(error)
 
     def _framed(self, messages: Sequence[Message]) -> Sequence[PeerMessage]:
         if not messages:
             return ()
-        group, incarnation, before = self._id, self._around.incarnation, self._numbers
+        group, incarnation, before = self.id, self._around.incarnation, self._numbers
         self._numbers += len(messages)
         return [
             PeerMessage(group, incarnation, number, message)
@@ -381,4 +360,4 @@ class Group:
     def _fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""
         self.close()
-        self._around.failed(f"group {self._id}: {reason}")
+        self._around.failed(f"group {self.id}: {reason}")

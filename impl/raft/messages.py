@@ -14,6 +14,7 @@ class Kind(IntEnum):
     NOOP = 0
     APPEND = 1
     CREATE_TABLE = 2
+    DROP_TABLE = 3
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

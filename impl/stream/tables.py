@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from ..client.errors import (
@@ -16,24 +17,41 @@ from ..client.errors import (
 )
 from ..raft.disk import Disk
 from ..raft.messages import Entry, Kind
-from .commands import AppendRows, CreateTable, decode_append, decode_create, encode
+from .commands import (
+    AppendRows,
+    CreateTable,
+    DropTable,
+    TableOptions,
+    decode_append,
+    decode_create,
+    decode_drop,
+    encode,
+)
 from .datafile import DataFile
 from .schema import SchemaError, from_bytes, to_bytes
 from .table import BatchError, StreamTable
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-"""A table's name is also its folder's."""
+"""A table's name begins its folder's."""
+
+CACHE_LIMIT_MIN = 1000
+"""Rows; a positive limit below is raised to it (C1)."""
+
+NUMBER_MAX = 2**31 - 1
 
 DATA_FILE = "data0.log"
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A table and its data file."""
+    """A table and its data file. `id`: the LSN of its creation."""
 
+    id: int
     table: StreamTable
     file: DataFile
+    path: str
     schema_bytes: bytes
+    options: TableOptions
 
 
 class Tables:
@@ -45,7 +63,11 @@ class Tables:
         self._tables: dict[str, Stored] = {}
         self._touched: set[str] = set()
 
-    def creation(self, name: str, schema_bytes: bytes) -> bytes:
+    def __contains__(self, name: str) -> bool:
+        """Whether a table of that name exists, as far as applied."""
+        return name in self._tables
+
+    def creation(self, name: str, schema_bytes: bytes, options: TableOptions) -> bytes:
         """The log record of a new table; raises RequestError."""
         if not NAME.fullmatch(name):
             message = f"a table's name is a letter or _, then letters, digits, _; got '{name}'"
@@ -56,7 +78,11 @@ class Tables:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if name in self._tables:
             raise _exists(name)
-        return encode(CreateTable(name, to_bytes(schema)))
+        return encode(CreateTable(name, to_bytes(schema), _checked(options)))
+
+    def removal(self, name: str) -> bytes:
+        """The log record of a table's end; raises RequestError."""
+        return encode(DropTable(name, self._stored(name).id))
 
     def insertion(self, name: str, fingerprint: bytes, body: bytes) -> bytes:
         """The log record of a batch; raises RequestError.
@@ -64,7 +90,8 @@ class Tables:
         What does not fit the table is refused here, before it is logged (W7): once in the log, it
         would break every member.
         """
-        table = self._stored(name).table
+        stored = self._stored(name)
+        table = stored.table
         if fingerprint != table.fingerprint:
             columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
             raise RequestError(SCHEMA_MISMATCH, True, f"table {name} has the columns {columns}")
@@ -74,7 +101,7 @@ class Tables:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if not batch.num_rows:
             raise RequestError(BAD_REQUEST, True, "a batch has at least one row")
-        return encode(AppendRows(name, batch.num_rows, memoryview(body)))
+        return encode(AppendRows(name, stored.id, batch.num_rows, memoryview(body)))
 
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
@@ -82,7 +109,9 @@ class Tables:
             case Kind.APPEND:
                 return self._append(index, decode_append(entry.payload))
             case Kind.CREATE_TABLE:
-                return self._create(decode_create(entry.payload))
+                return self._create(index, decode_create(entry.payload))
+            case Kind.DROP_TABLE:
+                return self._drop(decode_drop(entry.payload))
             case _:
                 return None
 
@@ -119,29 +148,67 @@ class Tables:
     def _stored(self, name: str) -> Stored:
         stored = self._tables.get(name)
         if stored is None:
-            raise RequestError(NO_SUCH_TABLE, True, f"there is no table {name}")
+            raise _missing(name)
         return stored
 
-    def _create(self, command: CreateTable) -> RequestError | None:
+    def _create(self, index: int, command: CreateTable) -> RequestError | None:
         # Two members may have asked at once; the first entry in the log wins, on all replicas.
         if command.table in self._tables:
             return _exists(command.table)
         schema: pa.Schema = from_bytes(command.schema)
-        folder = posixpath.join(self._folder, command.table)
+        # Redoing the log meets every table that ever was: none finds another's rows.
+        folder = posixpath.join(self._folder, f"{command.table}.{index}")
         self._disk.make_folder(folder)
+        path = posixpath.join(folder, DATA_FILE)
         self._tables[command.table] = Stored(
+            index,
             StreamTable(command.table, schema),
-            DataFile(self._disk, posixpath.join(folder, DATA_FILE)),
+            DataFile(self._disk, path),
+            path,
             command.schema,
+            command.options,
         )
         return None
 
-    def _append(self, index: int, command: AppendRows) -> int:
-        stored = self._tables[command.table]
+    def _drop(self, command: DropTable) -> RequestError | None:
+        stored = self._tables.get(command.table)
+        if stored is None or stored.id != command.id:
+            return _missing(command.table)
+        del self._tables[command.table]
+        self._touched.discard(command.table)
+        stored.file.close()
+        self._disk.remove(stored.path)
+        self._disk.sync_folder(posixpath.dirname(stored.path))
+        return None
+
+    def _append(self, index: int, command: AppendRows) -> int | RequestError:
+        stored = self._tables.get(command.table)
+        if stored is None or stored.id != command.id:
+            # Dropped by an entry that was logged before this one, and applied after it was checked.
+            return _missing(command.table)
         table = stored.table
         crc = stored.file.write(index, table.rows, command.rows, command.body)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)
+
+
+def _checked(options: TableOptions) -> TableOptions:
+    """As the table will have them; raises RequestError."""
+    if not 0 <= options.cache_limit <= NUMBER_MAX:
+        message = f"cacheLimit is a number of rows, or 0 for all; got {options.cache_limit}"
+        raise RequestError(BAD_REQUEST, True, message)
+    if options.key_columns:
+        raise RequestError(BAD_REQUEST, True, "this version has no tables with key columns")
+    if not 1 <= options.retention_minutes <= NUMBER_MAX:
+        message = f"retentionMinutes is at least 1; got {options.retention_minutes}"
+        raise RequestError(BAD_REQUEST, True, message)
+    if 0 < options.cache_limit < CACHE_LIMIT_MIN:
+        return msgspec.structs.replace(options, cache_limit=CACHE_LIMIT_MIN)
+    return options
+
+
+def _missing(name: str) -> RequestError:
+    return RequestError(NO_SUCH_TABLE, True, f"there is no table {name}")
 
 
 def _exists(name: str) -> RequestError:

@@ -51,7 +51,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 class Homes:
     """Homes of three members. Ports stay reserved by sockets that never listen."""
 
-    def __init__(self, folder: Path, *, extra: str = "") -> None:
+    def __init__(self, folder: Path, *, extra: str = "", groups: str = "2:n1:n2:n3") -> None:
         self.folder = folder
         self._reserved = []
         self.ports: dict[str, int] = {}
@@ -67,7 +67,7 @@ class Homes:
             config.mkdir(parents=True)
             (config / "cluster.nodes").write_text("localSite,mode\n" + nodes)
             (config / "cluster.cfg").write_text(
-                "streamingHAMode=raft\nstreamingRaftGroups=2:n1:n2:n3\npersistenceDir=data\n"
+                f"streamingHAMode=raft\nstreamingRaftGroups={groups}\npersistenceDir=data\n"
                 "raftElectionTick=10\n" + extra
             )
 
@@ -166,12 +166,12 @@ class Members:
         """Who leads, as soon as somebody does who has heard from a majority."""
         return await functions.get_streaming_leader(self.session(), GROUP, timeout_s=10)
 
-    async def statuses_agree(self) -> dict[str, Any]:
+    async def statuses_agree(self, group: int = GROUP) -> dict[str, Any]:
         """The tables, once all members that run hold the same."""
         connections = [await self.connect(alias) for alias in self._running]
         async with asyncio.timeout(10):
             while True:
-                found = [await functions.raft_status(each, GROUP) for each in connections]
+                found = [await functions.raft_status(each, group) for each in connections]
                 if all(status["tables"] == found[0]["tables"] for status in found):
                     tables: dict[str, Any] = found[0]["tables"]
                     return tables

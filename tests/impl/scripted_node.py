@@ -52,7 +52,7 @@ class ScriptedNode:
         if visitor in self.visitors:
             self.visitors.remove(visitor)
 
-    def call(self, function: str, args: tuple[Any, ...], answer: Answer) -> None:
+    def call(self, visitor: Any, function: str, args: tuple[Any, ...], answer: Answer) -> None:
         self.asked.append(function)
         self._script(self, function, args, answer)
 

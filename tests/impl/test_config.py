@@ -194,10 +194,6 @@ def test_a_bad_line_of_the_cluster_file_is_refused(extra: str, message: str) -> 
         ("two:n1:n2:n3", "want groupId:alias:alias:alias[,…], got 'two:n1:n2:n3'"),
         ("2:n1::n3", "want groupId:alias:alias:alias[,…], got '2:n1::n3'"),
         ("2:n1:n2:n3,2:n1:n2:n3", "group 2 is given twice"),
-        (
-            "2:n1:n2:n3,3:n1:n2:n3",
-            "n1 is in groups 2 and 3; a data node of this version serves one group",
-        ),
     ],
 )
 def test_an_invalid_group_is_refused(groups: str, message: str) -> None:

@@ -149,9 +149,15 @@ def test_what_does_not_fit_the_table_is_refused_before_it_is_logged(tmp_path: Pa
                 (functions.create_table(leader, GROUP, "c", coded), "BadRequest"),
                 (functions.create_table(leader, GROUP, "c", pa.schema([])), "BadRequest"),
                 (functions.create_table(leader, 7, "t", SCHEMA), "BadRequest"),
+                (functions.create_table(leader, GROUP, "c", SCHEMA, cache_limit=-1), "BadRequest"),
+                (
+                    functions.create_table(leader, GROUP, "c", SCHEMA, retention_minutes=0),
+                    "BadRequest",
+                ),
                 (leader.call("tableInsert", ("t", insert, b"junk"), timeout_s=5), "BadRequest"),
                 (leader.call("tableInsert", ("t", 5), timeout_s=5), "BadRequest"),
-                (leader.call("dropStreamTable", ("t",), timeout_s=5), "BadRequest"),
+                (leader.call("dropStreamTables", ("t",), timeout_s=5), "BadRequest"),
+                (functions.drop_table(leader, "u"), "NoSuchTable"),
             ):
                 assert refusal(await failure(call)) == (name, True)
             assert (await functions.raft_status(leader, GROUP))["last"] == before["last"]
@@ -231,7 +237,7 @@ def test_a_lost_data_file_is_written_again_from_the_log(tmp_path: Path) -> None:
             for i in range(5):
                 await session.append("t", rows(i))
             await members.statuses_agree()
-        files = [homes.home(alias) / "data" / "t" / "data0.log" for alias in ALIASES]
+        files = [next(homes.home(alias).glob("data/2/t.*/data0.log")) for alias in ALIASES]
         whole = files[0].read_bytes()
         assert [file.read_bytes() == whole for file in files] == [True] * 3
         files[0].unlink()

@@ -63,9 +63,14 @@ class _File:
 
     inc: int = 0
     seq: int = -1
-    is_stopped: bool = True
+    running: set[int] = field(default_factory=set)
+    """Groups that this process has booted and not stopped."""
     torn: Torn | None = None
     last: Record | None = None
+
+    def is_stopped(self, group: int) -> bool:
+        """Whether nothing more can come of this group in this life."""
+        return group not in self.running
 
 
 class Validator:
@@ -143,7 +148,7 @@ class Validator:
         if file is None:
             return
         last = file.last
-        if last is not None and (file.torn is not None or file.is_stopped):
+        if last is not None and (file.torn is not None or not file.running):
             place = Place.of(last)
             reason = f"line {line.line} of {node}'s trace is no record, and no kill can be why"
             self._lost.add(node)
@@ -189,12 +194,18 @@ class Validator:
         is_new = record.inc > file.inc
         if is_new and record.seq == 0 and is_boot:
             self._incarnations += 1
-        elif is_new or found != expected or file.is_stopped or file.torn is not None:
+            file.running.clear()
+        elif is_new or found != expected or file.torn is not None:
             raise self._out_of_order(file, record, is_new=is_new)
         elif is_boot:
             self._check_first_of_group(record)
+        elif file.is_stopped(record.group):
+            raise self._out_of_order(file, record, is_new=is_new)
         file.inc, file.seq, file.last, file.torn = record.inc, record.seq, record, None
-        file.is_stopped = isinstance(record.event, Stop)
+        if is_boot:
+            file.running.add(record.group)
+        elif isinstance(record.event, Stop):
+            file.running.discard(record.group)
 
     def _check_first_of_group(self, record: Record) -> None:
         """One process boots each of its groups once."""
@@ -208,7 +219,7 @@ class Validator:
             reason = f"line {file.torn.line} before it is no record"
         elif is_new:
             reason = f"incarnation {record.inc} does not begin with `boot`"
-        elif file.is_stopped and file.last is not None:
+        elif file.is_stopped(record.group) and file.last is not None:
             reason = f"it comes after `stop` (step {file.seq})"
         else:
             reason = f"step {file.seq + 1} of incarnation {file.inc} belongs here"

@@ -57,6 +57,7 @@ class LiveFiles:
         self.disk = disk
         self._batch = batch
         self._count = tables
+        self._made: dict[int, int] = {}
         self.tables = Tables(disk, FOLDER)
         if not logged:
             for table in range(tables):
@@ -65,15 +66,19 @@ class LiveFiles:
     def apply(self, *records: Record) -> None:
         """Write, redo or skip: the member does not know which. Raises DataFileError."""
         for record in records:
-            self.tables.apply(record.lsn, entry_of(record, self._batch))
+            if record.kind is Kind.CREATE:
+                self._made[record.table] = record.lsn
+            entry = entry_of(record, self._batch, made=self._made.get(record.table, BEFORE))
+            self.tables.apply(record.lsn, entry)
         self.tables.flush()
 
     def sync(self, table: int) -> None:
         """The kernel gets round to it."""
-        inode = self.disk.files.get(path_of(table))
+        path = path_in(self.disk, table)
+        inode = self.disk.files.get(path)
         if inode is not None:
             inode.sync()
-            self.disk.sync_folder(posixpath.dirname(path_of(table)))
+            self.disk.sync_folder(posixpath.dirname(path))
 
     def rows(self) -> tuple[int | None, ...]:
         """How many rows of each table can be read; None: no such table."""
@@ -82,9 +87,10 @@ class LiveFiles:
         return tuple(there[name]["rows"] if name in there else None for name in names)
 
 
-def path_of(table: int) -> str:
-    """The data file of a table."""
-    return f"{FOLDER}/{TABLE_NAMES[table]}/{DATA_FILE}"
+def path_in(disk: ImageDisk, table: int) -> str:
+    """The data file of a table, whatever its id; as of one that was there before, if it is not."""
+    begin = f"{FOLDER}/{TABLE_NAMES[table]}."
+    return next((p for p in disk.files if p.startswith(begin)), f"{begin}{BEFORE}/{DATA_FILE}")
 
 
 def concretize(files: Files, tables: int, batch: int, *, logged: bool) -> LiveFiles:
@@ -154,7 +160,7 @@ class FileSide:
 
         def go(live: LiveFiles) -> Seen:
             for table, images in enumerate(files.images):
-                for left in live.disk.only(path_of(table)).zero_tails():
+                for left in live.disk.only(path_in(live.disk, table)).zero_tails():
                     data = self.found(table, left[0][1])
                     if data not in images:
                         return Seen(wrong=("left by a crash", images, data))
@@ -168,7 +174,7 @@ class FileSide:
         for table, target in enumerate(targets):
             content = self._content(disk, table, target)
             if content is not None:
-                left.append((path_of(table), content))
+                left.append((path_in(disk, table), content))
         return ImageDisk(tuple(left))
 
     def _start(self, disk: ImageDisk) -> LiveFiles:
@@ -212,12 +218,12 @@ class FileSide:
 
     def _contents(self, disk: ImageDisk, table: int) -> list[bytes]:
         """Every beginning of the bytes of one file, none for a file that is not there."""
-        alone = disk.only(path_of(table))
+        alone = disk.only(path_in(disk, table))
         return [left[0][1] if left else b"" for left in alone.beginnings()]
 
     def _content(self, disk: ImageDisk, table: int, target: Data) -> bytes | None:
         """The longest beginning of a file's bytes that is this image, torn behind it."""
-        if path_of(table) not in disk.files:
+        if path_in(disk, table) not in disk.files:
             return None
         fits = [c for c in self._contents(disk, table) if self.found(table, c) == target]
         return fits[-1] if fits else b""
@@ -226,11 +232,13 @@ class FileSide:
         """What a data file is found to be that has this content; else what is wrong with it."""
         key = (table, content)
         if key not in self._found:
-            self._found[key] = self._recovered(ImageDisk(((path_of(table), content),)), table)
+            self._found[key] = self._recovered(
+                ImageDisk(((path_in(ImageDisk(), table), content),)), table
+            )
         return self._found[key]
 
     def _recovered(self, disk: ImageDisk, table: int) -> Data | str:
-        path = path_of(table)
+        path = path_in(disk, table)
         try:
             file = DataFile(disk, path)
             file.close()

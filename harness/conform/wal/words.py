@@ -12,6 +12,7 @@ from ....impl.raft.wal import WalCorruption
 from ....impl.stream.commands import (
     AppendRows,
     CreateTable,
+    TableOptions,
     decode_append,
     decode_create,
     encode,
@@ -44,14 +45,16 @@ class Image(NamedTuple):
 
 
 @cache
-def entry_of(record: Record, batch: int, padding: int = 0) -> Entry:
-    """The log entry of a record; its rows say which they are."""
+def entry_of(record: Record, batch: int, padding: int = 0, made: int = 0) -> Entry:
+    """The log entry of a record, whose table record `made` made; its rows say which they are."""
     name = TABLE_NAMES[record.table]
     if record.kind is Kind.CREATE:
-        return Entry(record.term, EntryKind.CREATE_TABLE, encode(CreateTable(name, SCHEMA)))
+        return Entry(
+            record.term, EntryKind.CREATE_TABLE, encode(CreateTable(name, SCHEMA, TableOptions()))
+        )
     assert record.kind is Kind.ROWS
     body = f"{record.lsn}.{record.term}.{record.start}".encode().ljust(padding, b".")
-    command = AppendRows(name, batch, memoryview(body))
+    command = AppendRows(name, made, batch, memoryview(body))
     return Entry(record.term, EntryKind.APPEND, encode(command))
 
 

@@ -1,0 +1,83 @@
+"""Executes what is committed and durable here, in order, and lets go on who waits for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ..client.errors import OVERLOADED, RequestError
+from ..stream.tables import Tables
+from .core import Core
+from .debts import CALLS_MAX, Answer, Debts
+
+APPLY_ENTRIES_MAX = 512
+APPLY_BYTES_MAX = 8 << 20
+"""Applied in one turn, so that a long log does not keep heartbeats waiting."""
+
+
+class Applier:
+    """The way from the log into the tables.
+
+    # Invariant: applied <= durable, applied <= commit.
+    """
+
+    def __init__(self, core: Core, tables: Tables, debts: Debts) -> None:
+        self._core = core
+        self._tables = tables
+        self._debts = debts
+        self._until_serving: list[tuple[Callable[[], None], Answer]] = []
+        self._serving_from = 0
+        self.applied = 0
+
+    @property
+    def serves(self) -> bool:
+        """Whether all is applied that older leaders may have committed."""
+        return self.applied >= self._serving_from
+
+    def serve_from(self, index: int) -> None:
+        """This member leads: what it does for clients begins when `index` is applied."""
+        self._serving_from = index
+
+    def wait(self, go: Callable[[], None], answer: Answer) -> None:
+        """Go on when this member serves; refuses when too many wait."""
+        if len(self._until_serving) >= CALLS_MAX:
+            answer(RequestError(OVERLOADED, True, "the new leader is not ready yet"))
+        else:
+            self._until_serving.append((go, answer))
+
+    def refuse_waiting(self, error: RequestError) -> None:
+        """This member leads no more."""
+        waiting, self._until_serving = self._until_serving, []
+        for _, answer in waiting:
+            answer(error)
+
+    def take_waiting(self) -> list[tuple[Callable[[], None], Answer]]:
+        """Who waited, if this member serves now."""
+        if not self._until_serving or not self.serves:
+            return []
+        waiting, self._until_serving = self._until_serving, []
+        return waiting
+
+    def apply(self) -> bool:
+        """Execute a piece of the log, answer; true if there is more. Raises OSError."""
+        entries = self._core.log
+        end = min(entries.commit, entries.durable)
+        if self.applied < end:
+            self._apply_until(min(end, self.applied + APPLY_ENTRIES_MAX))
+        self._debts.settle_reads(self.applied)
+        return self.applied < end
+
+    def _apply_until(self, stop: int) -> None:
+        """At least one entry; then answer who waits for them."""
+        settled: list[tuple[Answer, Any]] = []
+        size = 0
+        while self.applied < stop and size < APPLY_BYTES_MAX:
+            index = self.applied + 1
+            entry = self._core.log.entry(index)
+            outcome = self._tables.apply(index, entry)
+            self.applied = index
+            size += len(entry.payload)
+            answer = self._debts.applied(index)
+            if answer is not None:
+                settled.append((answer, outcome))
+        self._tables.flush()
+        for answer, outcome in settled:
+            answer(outcome)

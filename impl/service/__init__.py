@@ -1,0 +1,1 @@
+"""What a data node can be asked, function by function."""

@@ -1,0 +1,49 @@
+"""One call of a function: who calls, and what is told the result; and functions by their names."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from ..client.errors import BAD_REQUEST, RequestError
+from ..visitor import Visitor
+
+Answer = Callable[[Any], None]
+"""Called once with the result, or with the RequestError that it ended in."""
+
+Function = tuple[Any, Callable[..., None]]
+"""The types of the arguments, as one tuple type, and who takes the Call and them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """`visitor` is None where another member forwards a call."""
+
+    answer: Answer
+    visitor: Visitor | None = None
+
+
+class Functions:
+    """Finds a function by name and checks its arguments' types."""
+
+    def __init__(self, *parts: Mapping[str, Function]) -> None:
+        self._known: dict[str, Function] = {}
+        for part in parts:
+            assert not self._known.keys() & part.keys(), "a name for two functions"
+            self._known.update(part)
+
+    def call(self, name: str, args: tuple[Any, ...], call: Call) -> None:
+        """Let the function answer; unknown names and wrong types are refused as BadRequest."""
+        known = self._known.get(name)
+        if known is None:
+            message = f"no function {name}; there are {', '.join(sorted(self._known))}"
+            call.answer(RequestError(BAD_REQUEST, True, message))
+            return
+        signature, handler = known
+        try:
+            converted = msgspec.convert(args, signature)
+        except msgspec.ValidationError as error:
+            call.answer(RequestError(BAD_REQUEST, True, f"{name}: {error}"))
+            return
+        handler(call, *converted)

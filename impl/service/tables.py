@@ -1,0 +1,118 @@
+"""Functions about stream tables: create, drop, append, read. Any member takes DDL (V13)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..client.errors import NO_SUCH_TABLE, TABLE_EXISTS, RequestError
+from ..raft.group import Group
+from ..stream.commands import TableOptions
+from .call import Answer, Call, Function
+from .groups import group_of
+
+Forward = Callable[[str, str, tuple[Any, ...], Answer, RequestError], None]
+"""Alias, function, arguments, who waits for the answer, and what it is told without a link."""
+
+Creation = tuple[int, bytes, str, int, tuple[str, ...], int]
+"""Group, schema, name, cacheLimit, key columns, retentionMinutes."""
+
+
+class TableFunctions:
+    """A table belongs to one group for ever; who names a table need not name the group."""
+
+    def __init__(self, alias: str, groups: Mapping[int, Group], forward: Forward) -> None:
+        self._alias = alias
+        self._groups = groups
+        self._forward = forward
+
+    def functions(self) -> dict[str, Function]:
+        """What clients call."""
+        return {
+            "tableInsert": (tuple[str, bytes, bytes], self._insert),
+            "readRows": (tuple[str, int, int | None], self._read),
+            "haStreamTable": (Creation, self._create),
+            "dropStreamTable": (tuple[str], self._drop),
+        }
+
+    def forwarded(self) -> dict[str, Function]:
+        """What members let one another do: here or not at all."""
+        return {
+            "haStreamTable": (Creation, self._create_here),
+            "dropStreamTable": (tuple[int, str], self._drop_here),
+        }
+
+    def _insert(self, call: Call, table: str, fingerprint: bytes, body: bytes) -> None:
+        group = self._group_with(table, call.answer)
+        if group is not None:
+            group.append(table, fingerprint, body, call.answer)
+
+    def _read(self, call: Call, table: str, start: int, limit: int | None) -> None:
+        group = self._group_with(table, call.answer)
+        if group is not None:
+            group.read(table, start, limit, call.answer)
+
+    def _create(self, call: Call, group_id: int, *rest: Any) -> None:
+        group = group_of(self._groups, self._alias, group_id, call.answer)
+        if group is None:
+            return
+        if group.is_leader or group.leader is None:
+            self._create_here(call, group_id, *rest)
+            return
+        args = (group_id, *rest)
+        leader = group.leader.alias
+        self._forward(leader, "haStreamTable", args, call.answer, group.not_leader())
+
+    def _create_here(
+        self,
+        call: Call,
+        group_id: int,
+        schema: bytes,
+        name: str,
+        cache_limit: int,
+        key_columns: tuple[str, ...],
+        retention_minutes: int,
+    ) -> None:
+        group = group_of(self._groups, self._alias, group_id, call.answer)
+        if group is None:
+            return
+        other = self._known(name)
+        if other is not None and other is not group:
+            message = f"there is already a table {name}, in group {other.id}"
+            call.answer(RequestError(TABLE_EXISTS, True, message))
+            return
+        options = TableOptions(cache_limit, key_columns, retention_minutes)
+        group.create(name, schema, options, call.answer)
+
+    def _drop(self, call: Call, table: str) -> None:
+        group = self._group_with(table, call.answer)
+        if group is None:
+            return
+        if group.is_leader or group.leader is None:
+            group.drop(table, call.answer)
+            return
+        args = (group.id, table)
+        leader = group.leader.alias
+        self._forward(leader, "dropStreamTable", args, call.answer, group.not_leader())
+
+    def _drop_here(self, call: Call, group_id: int, table: str) -> None:
+        group = group_of(self._groups, self._alias, group_id, call.answer)
+        if group is not None:
+            group.drop(table, call.answer)
+
+    def _known(self, table: str) -> Group | None:
+        return next((g for g in self._groups.values() if g.has_table(table)), None)
+
+    def _group_with(self, table: str, answer: Answer) -> Group | None:
+        """Where the table is, as far as this member knows; it hears late of new ones (V13).
+
+        Where there is but one group, its leader can tell. A member that has not caught up since its
+        start, or with a new leader, does not say that something is not there.
+        """
+        group = self._known(table)
+        if group is None and len(self._groups) == 1:
+            (group,) = self._groups.values()
+        if group is None:
+            ignorant = next((g for g in self._groups.values() if not g.is_informed), None)
+            message = f"{self._alias} knows no table {table}"
+            missing = RequestError(NO_SUCH_TABLE, True, message)
+            answer(missing if ignorant is None else ignorant.not_leader())
+        return group
