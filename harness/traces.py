@@ -12,12 +12,15 @@ Uid = tuple[str, int, int]
 Entry = tuple[int, int, str]
 """An entry of the log: index, term, digest."""
 
+Runs = tuple[tuple[int, int], ...]
+"""Terms, ascending, each with the index of its last entry."""
+
 HEAD = b'{"node":'
 """How every record begins: behind a torn one, where the next begins."""
 
 
 class VoteRequestFields(msgspec.Struct, frozen=True, gc=False):
-    """As in `impl/raft/messages.py`, without addresses; so are the other three."""
+    """As in `impl/raft/messages.py`, without addresses; so are the others."""
 
     term: int
     last_index: int
@@ -48,6 +51,11 @@ class AppendResponseFields(msgspec.Struct, frozen=True, gc=False):
     round: int
 
 
+class SnapshotRequestFields(msgspec.Struct, frozen=True, gc=False):
+    term: int
+    terms: Runs
+
+
 class _Message(msgspec.Struct, frozen=True, gc=False, tag_field="kind"):
     """`uid` and `dst` stand where a message is sent; where it arrives they are not repeated."""
 
@@ -71,7 +79,11 @@ class AppendResponse(_Message, frozen=True, gc=False, kw_only=True):
     fields: AppendResponseFields
 
 
-Message = VoteRequest | VoteResponse | AppendRequest | AppendResponse
+class SnapshotRequest(_Message, frozen=True, gc=False, kw_only=True):
+    fields: SnapshotRequestFields
+
+
+Message = VoteRequest | VoteResponse | AppendRequest | AppendResponse | SnapshotRequest
 
 
 class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=str.lower):
@@ -101,6 +113,12 @@ class Reads(_Event, frozen=True, gc=False):
     tokens: tuple[int, ...]
 
 
+class Compacted(_Event, frozen=True, gc=False):
+    """The tables' files hold durably what the entries up to `index` did."""
+
+    index: int
+
+
 class Persisted(_Event, frozen=True, gc=False):
     """A sync ended; `index` and `term` of the last entry among what it made durable, if any."""
 
@@ -114,7 +132,7 @@ class Stop(_Event, frozen=True, gc=False):
     """The node ends cleanly."""
 
 
-Event = Boot | Timer | Received | Proposed | Reads | Persisted | Stop
+Event = Boot | Timer | Received | Proposed | Reads | Compacted | Persisted | Stop
 
 
 class Post(msgspec.Struct, frozen=True, gc=False):
@@ -129,19 +147,42 @@ class Post(msgspec.Struct, frozen=True, gc=False):
 
 
 class Persist(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """What a step writes to the log."""
+    """What a step writes to the log.
+
+    `base`: what the log begins behind from now on; if it `installs`, none of the old log stays.
+    """
 
     hard_state: tuple[int, str | None] | None = None
     truncate_from: int | None = None
     entries: tuple[Entry, ...] = ()
+    base: Runs | None = None
+    installs: bool = False
 
     @property
     def is_empty(self) -> bool:
-        return self.hard_state is None and self.truncate_from is None and not self.entries
+        return (
+            self.hard_state is None
+            and self.truncate_from is None
+            and not self.entries
+            and self.base is None
+        )
+
+    @property
+    def last(self) -> tuple[int, int] | None:
+        """Index and term of the last entry that is written, or that a snapshot stands for."""
+        if self.entries:
+            return self.entries[-1][:2]
+        if self.base is not None and self.installs and self.base:
+            term, index = self.base[-1]
+            return (index, term)
+        return None
 
 
-class WholeLog(msgspec.Struct, frozen=True, gc=False):
+class WholeLog(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The entries of a log, and what it begins behind."""
+
     entries: tuple[Entry, ...]
+    base: Runs = ()
 
 
 NOTHING = Persist()

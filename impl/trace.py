@@ -16,6 +16,7 @@ from .raft.core import Core
 from .raft.disk import File
 from .raft.messages import AppendRequest, Entry, Message
 from .raft.ready import (
+    Compacted,
     Event,
     Persisted,
     Proposed,
@@ -164,11 +165,15 @@ class GroupTrace:
         self._core = core
 
     def boot(self) -> None:
-        """The recovered state, with the whole log."""
+        """The recovered state, with the whole log: the terms of what it begins behind, entries."""
         log = self._core.log
-        entries = [entry_digest(i, log.entry(i)) for i in range(1, log.last_index + 1)]
+        first = log.base_index + 1
+        entries = [entry_digest(i, log.entry(i)) for i in range(first, log.last_index + 1)]
+        found: dict[str, Any] = {"entries": entries}
+        if log.base_index:
+            found["base"] = log.base
         rest = (UNSET,) * 5
-        self._file.write(self._group, {"kind": "boot"}, self._post(), *rest, {"entries": entries})
+        self._file.write(self._group, {"kind": "boot"}, self._post(), *rest, found)
 
     def stop(self) -> None:
         """A clean end: no record is missing after this one."""
@@ -191,6 +196,9 @@ class GroupTrace:
             persist["truncate_from"] = ready.truncate_from
         if ready.entries:
             persist["entries"] = _digests(ready.first_index, ready.entries)
+        if ready.base is not None:
+            persist["base"] = ready.base
+            persist["installs"] = ready.installs
         described = event_fields(event, uid)
         if also:
             described.update(also)
@@ -241,6 +249,8 @@ def event_fields(event: Event, uid: Uid | None) -> dict[str, Any]:
             return {"kind": "reads", "tokens": tokens}
         case Persisted(index=index, term=term):
             return {"kind": "persisted", "index": index, "term": term}
+        case Compacted(index=index):
+            return {"kind": "compacted", "index": index}
 
 
 def _message(message: Message) -> _Message:

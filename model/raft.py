@@ -20,6 +20,7 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Compact,
     Crash,
     Disk,
     Event,
@@ -28,6 +29,7 @@ from .raft_types import (
     Log,
     Member,
     Message,
+    Offer,
     Options,
     Own,
     PreVote,
@@ -96,7 +98,7 @@ class RaftMember:
                 return self._fsync(state)
             case Own.CHECKPOINT:
                 return self._checkpoint(state)
-            case Send() | Fsync() | Crash():
+            case Send() | Compact() | Offer() | Fsync() | Crash():
                 return None  # Events of members as they are built.
 
     # Elections (§5.2, §9.6).
@@ -329,9 +331,12 @@ class RaftMember:
         index = len(m.prefix)
         if not self.rules.installs(s, m):
             return self._out(s, (AppendReply(s.me, m.src, s.term, True, s.commit, 0),))
-        after = s._replace(log=self.rules.installed_log(s, m), snap=index, commit=index)
+        log, snap = self.rules.installed_log(s, m), self.rules.snapped(s, m)
+        after = s._replace(log=log, snap=snap, commit=index)
         reply = AppendReply(s.me, m.src, s.term, True, index, 0)
-        return self._out(after, (reply,), (("commit", s.me, s.term, m.prefix), ("installed", s.me)))
+        committed: Note = ("commit", s.me, s.term, m.prefix)
+        installed = (("installed", s.me),) if snap > s.snap else ()
+        return self._out(after, (reply,), (committed, *installed))
 
     # Every message: a newer term makes a follower (§5.1).
 

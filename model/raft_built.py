@@ -20,17 +20,20 @@ from .raft_rules import Rules
 from .raft_types import (
     Append,
     AppendReply,
+    Compact,
     Crash,
     Disk,
     Event,
     Fsync,
     Member,
     Message,
+    Offer,
     Options,
     Own,
     PreVote,
     Role,
     Send,
+    Snapshot,
     Write,
     last_term,
     term_at,
@@ -66,6 +69,12 @@ def _skips_terms(s: Member, m: Append) -> int:
     return max(at, s.commit)
 
 
+def _snapped(s: Member, m: Snapshot) -> int:
+    """Where a log begins after a snapshot."""
+    index = len(m.prefix)
+    return s.snap if s.log[:index] == m.prefix else index
+
+
 DIFFERENCES = (
     Difference(
         "group-commit",
@@ -81,6 +90,17 @@ DIFFERENCES = (
         "pipelining",
         "A leader sends entries before the earlier ones are acknowledged, again after a timeout, "
         "and empty requests from where it likes (model: what the peer is known to lack).",
+    ),
+    Difference(
+        "checkpoint-any-time",
+        "A checkpoint holds what is committed and durable up to any index, and the log begins "
+        "behind it with a write like others (model: all that is committed, at once durable).",
+    ),
+    Difference(
+        "snapshot-held-commits",
+        "A snapshot whose last entry the log holds only tells that this is committed (model: the "
+        "log begins behind it, too).",
+        _with(snapped=_snapped),
     ),
     Difference(
         "replies-wait",
@@ -148,6 +168,8 @@ class BuiltMember(RaftMember):
 
     def events(self, state: Member) -> Iterator[Event]:
         yield from (own for own in Own if own not in (Own.FSYNC, Own.CHECKPOINT))
+        if self.options.checkpoints:
+            yield from (Compact(at) for at in range(state.snap + 1, state.commit + 1))
         yield from (Fsync(n + 1) for n in range(len(state.queue)))
         yield from (Crash(found) for found in dict.fromkeys(images(state)))
 
@@ -160,6 +182,10 @@ class BuiltMember(RaftMember):
                 return Step(back, cost="crashes") if back != state else None
             case Send(peer, prev, count):
                 return self.send(state, peer, prev, count)
+            case Offer(peer):
+                return self.offer(state, peer)
+            case Compact(at):
+                step = self._compacted(state, at)
             case _:
                 step = super().step(state, event)
         if step is None:
@@ -173,9 +199,21 @@ class BuiltMember(RaftMember):
 
     def send(self, s: Member, peer: int, prev: int, count: int) -> Step | None:
         """Any stretch of the log; None where the leader's log has no such stretch."""
-        if s.role is not Role.LEADER or peer == s.me or not 0 <= prev <= len(s.log) - count:
+        if s.role is not Role.LEADER or peer == s.me or not s.snap <= prev <= len(s.log) - count:
             return None
         return self._send(s, peer, prev, s.log[prev : prev + count])
+
+    def offer(self, s: Member, peer: int) -> Step | None:
+        """The snapshot that the leader's log begins behind, if there is one."""
+        if s.role is not Role.LEADER or peer == s.me or not s.snap:
+            return None
+        return Step(s, (Snapshot(s.me, peer, s.term, s.log[: s.snap]),))
+
+    def _compacted(self, s: Member, at: int) -> Step | None:
+        """§7, HS-10: only what is committed, and durable as it is, leaves the log."""
+        if not s.snap < at <= s.commit or s.disk.log[:at] != s.log[:at]:
+            return None
+        return replace(self._out(s._replace(snap=at), ()), cost="checkpoint")
 
     def _out(self, s: Member, replies: tuple[Message, ...], notes: tuple[Note, ...] = ()) -> Step:
         """Queue what is to be written, and the replies that wait for it."""
@@ -220,7 +258,9 @@ class EagerMember(BuiltMember):
         if s.role is not Role.LEADER:
             return
         for peer in self._peers(s):
-            for prev in range(len(s.log) + 1):
+            if s.snap:
+                yield Snapshot(s.me, peer, s.term, s.log[: s.snap])
+            for prev in range(s.snap, len(s.log) + 1):
                 for count in range(min(self.options.batch, len(s.log) - prev) + 1):
                     yield from self._send(s, peer, prev, s.log[prev : prev + count]).sends
 
@@ -238,12 +278,18 @@ def at_once(s: Member, m: Message) -> bool:
 def images(s: Member) -> Iterator[Disk]:
     """What a crash may leave: all that is durable, and a beginning of the records after it.
 
-    A write keeps term and vote first, cuts the log then, and adds its entries one by one.
+    A write keeps term and vote first, cuts the log then, and adds its entries one by one. Where a
+    log begins is one record, which in the case of a snapshot says what there is before it, too.
     """
     before = s.disk
     yield before
     for write in s.queue:
         after = write.disk
+        if after.snap != before.snap:
+            yield before._replace(term=after.term, vote=after.vote)
+            yield after
+            before = after
+            continue
         common = _common(before, after)
         for length in range(common, len(after.log) + 1):
             yield after._replace(log=after.log[:length])
@@ -289,7 +335,7 @@ def built_group(
         plain,
         name="raft-built",
         actors=(member,) * options.members,
-        budgets=(("crashes", crashes),),
+        budgets=(("crashes", crashes), ("checkpoint", options.checkpoints)),
         properties=tuple(p for p in plain.properties if p is not promises.CONVERGED),
         event_names=event_name,
         expected_events=tuple([*expected, *(["crash"] if crashes else [])]),

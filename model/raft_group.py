@@ -13,11 +13,13 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Compact,
     Crash,
     Disk,
     Fsync,
     Heartbeat,
     Member,
+    Offer,
     Options,
     Own,
     Read,
@@ -57,6 +59,8 @@ def rename(value: Any, permutation: Sequence[int]) -> Any:
             return Heartbeat(p[peer])
         case Send(peer, prev, count):
             return Send(p[peer], prev, count)
+        case Offer(peer):
+            return Offer(p[peer])
         case Crash(found):
             return Crash(rename(found, p))
         case (tuple(winners), log, since):
@@ -83,7 +87,7 @@ def event_name(event: Any) -> str:
             granted = getattr(message, "granted", None)
             suffix = "" if granted is None else (" granted" if granted else " refused")
             return f"receive {type(message).__name__.lower()}{suffix}"
-        case Replicate() | Heartbeat() | Send() | Fsync() | Crash():
+        case Replicate() | Heartbeat() | Send() | Offer() | Compact() | Fsync() | Crash():
             return type(event).__name__.lower()
     return str(event.value)
 

@@ -77,4 +77,5 @@ class Rules:
     installed_log: Callable[[Member, Snapshot], Log] = lambda s, m: (
         s.log if s.log[: len(m.prefix)] == m.prefix else m.prefix
     )
+    snapped: Callable[[Member, Snapshot], int] = lambda s, m: len(m.prefix)
     checkpoint_at: Callable[[Member], int] = lambda s: s.commit

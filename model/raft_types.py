@@ -197,7 +197,21 @@ class Crash:
     found: Disk
 
 
-Event = Own | Replicate | Heartbeat | Send | Fsync | Crash | Receive
+@dataclass(frozen=True, slots=True)
+class Compact:
+    """The tables hold durably what the entries up to `at` did: the log begins behind it."""
+
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """The leader sends `peer` a snapshot up to where its log begins."""
+
+    peer: int
+
+
+Event = Own | Replicate | Heartbeat | Send | Compact | Offer | Fsync | Crash | Receive
 
 
 @dataclass(frozen=True)

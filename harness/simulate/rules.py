@@ -3,7 +3,14 @@
 from collections import Counter
 from collections.abc import Callable
 
-from ...impl.raft.messages import AppendRequest, AppendResponse, Message, VoteRequest, VoteResponse
+from ...impl.raft.messages import (
+    AppendRequest,
+    AppendResponse,
+    Message,
+    SnapshotRequest,
+    VoteRequest,
+    VoteResponse,
+)
 from ...impl.wire import PeerMessage, decode
 from ..targets.rules import ANY, Caught, Rule, Rules
 from .messages import Deliver, Drop, Fate, Hold
@@ -72,6 +79,8 @@ def kind_of(message: Message) -> str:
             return "append-request"
         case AppendResponse():
             return "append-response"
+        case SnapshotRequest():
+            return "snapshot-request"
 
 
 _CARRIES: dict[str, Callable[[AppendRequest], bool]] = {

@@ -17,6 +17,7 @@ KINDS = (
     "vote-response",
     "append-request",
     "append-response",
+    "snapshot-request",
 )
 """What members say to one another."""
 

@@ -13,13 +13,8 @@ Sections (§) are those of Ongaro and Ousterhout, 2014; "thesis" is Ongaro's of 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from ..bugs import (
-    ACK_OWN_LAST,
-    ALWAYS_TRUNCATE,
-    FOLLOWER_ACK_BEFORE_FSYNC,
-    TRUNCATES_APPLIED,
-    VOTE_TWICE,
-)
+from ..bugs import FOLLOWER_ACK_BEFORE_FSYNC, OLD_SNAPSHOT_INSTALLED, VOTE_TWICE
+from .following import Taken, add, take_entries, take_snapshot
 from .leadership import Leadership
 from .log import Log
 from .messages import (
@@ -29,12 +24,14 @@ from .messages import (
     HardState,
     Kind,
     Message,
+    SnapshotRequest,
     VoteRequest,
     VoteResponse,
 )
 from .poll import Poll
 from .progress import Progress, Window
 from .ready import (
+    Compacted,
     Event,
     Persisted,
     Proposed,
@@ -45,6 +42,7 @@ from .ready import (
     Timer,
     TimerFired,
 )
+from .terms import Runs
 
 ELECTION = frozenset({Timer.ELECTION})
 LEASE = frozenset({Timer.LEASE})
@@ -100,12 +98,13 @@ class Core:
         entries: Iterable[Entry],
         bugs: frozenset[str] = frozenset(),
         window: Window | None = None,
+        base: Runs = (),
     ) -> "Core":
-        """A follower as its disk remembers it; what is committed it learns anew.
+        """A follower as its disk remembers it; what is committed behind `base` it learns anew.
 
         The driver arms ELECTION. `bugs` are names from `bugs.BUGS`.
         """
-        log = Log(entries)
+        log = Log(entries, base)
         return cls(member, members, hard_state, log, bugs=bugs, window=window or Window())
 
     @property
@@ -143,12 +142,14 @@ class Core:
                 self._propose(entries)
             case ReadRequested(tokens):
                 self._request_read(tokens)
+            case Compacted(index):
+                self._compact(index)
             case TimerFired(timer):
                 self._on_timer(timer)
             case _:
                 assert_never(event)
         assert self.term >= term
-        assert log.commit >= commit
+        assert log.commit >= commit or OLD_SNAPSHOT_INSTALLED in self.bugs
         ready.commit = log.commit
         ready.commit_advanced = log.commit > commit
         ready.role_changed = self.role is not role or self.term != term or self.leader != leader
@@ -226,7 +227,7 @@ class Core:
         )
         # §8: what older terms left is committed by committing something of the own term.
         noop = Entry(self.term, Kind.NOOP, b"")
-        self._append((noop,))
+        add(self.log, (noop,), self._ready)
         self.leading.begin(noop)
 
     def _enter_term(self, term: int) -> None:
@@ -289,9 +290,9 @@ class Core:
                 self._enter_newer_term(message.term)
                 if self.leading is not None and message.term == self.term:
                     self.leading.answered(message)
-            case AppendRequest():
+            case AppendRequest() | SnapshotRequest():
                 self._enter_newer_term(message.term)
-                self._on_append_request(message)
+                self._on_leaders_request(message)
             case VoteRequest():
                 self._on_vote_request(message)
             case VoteResponse():
@@ -306,12 +307,13 @@ class Core:
             self._enter_term(term)
             self._follow(None)
 
-    # Replication, follower's side: §5.3.
+    # Replication, follower's side: §5.3, §7.
 
-    def _on_append_request(self, m: AppendRequest) -> None:
+    def _on_leaders_request(self, m: AppendRequest | SnapshotRequest) -> None:
+        asked = m.round if isinstance(m, AppendRequest) else 0
         if m.term < self.term:
             # Nothing but the term: the sender leads no more, or anew, with rounds of its own.
-            self._refuse_append(m, 0, 0)
+            self._answer(m.src, Taken(False, 0, 0), 0)
             return
         if self.leading is not None:
             # Two leaders in one term: somebody voted twice, and neither can tell who is right.
@@ -320,47 +322,19 @@ class Core:
             self._follow(m.src)
         self.lease = True
         self._ready.start(FOLLOWING)
+        if isinstance(m, AppendRequest):
+            taken = take_entries(self.log, m, self._ready, self.bugs)
+        else:
+            taken = take_snapshot(self.log, m, self._ready, self.bugs)
+        self._answer(m.src, taken, asked)
+
+    def _answer(self, leader: str, taken: Taken, asked: int) -> None:
         log = self.log
-        if not log.holds(m.prev_index, m.prev_term):
-            assert m.prev_index > log.commit, "a leader contradicts what is committed"
-            self._refuse_append(m, log.may_agree_until(m.prev_index, m.prev_term), m.round)
-            return
-        if TRUNCATES_APPLIED in self.bugs:
-            log.commit_to(max(log.commit, min(m.commit, log.last_index)))
-        self._take(m.prev_index + 1, m.entries)
-        # Only what this request showed is known to equal the leader's log, however long ours is.
-        match = m.prev_index + len(m.entries)
-        log.commit_to(max(log.commit, min(m.commit, match)))
-        if ACK_OWN_LAST in self.bugs:
-            match = log.last_index
-        answer = AppendResponse(self.member, m.src, self.term, True, match, 0, m.round)
+        answer = AppendResponse(self.member, leader, self.term, *taken, asked)
         # Waits for the disk, unless that has told already that it holds all this and the term.
-        known = match <= log.durable and log.term_at(log.durable) == self.term
-        at_once = known or FOLLOWER_ACK_BEFORE_FSYNC in self.bugs
+        known = taken.match <= log.durable and log.term_at(log.durable) == self.term
+        at_once = taken.success and (known or FOLLOWER_ACK_BEFORE_FSYNC in self.bugs)
         (self._ready.messages if at_once else self._ready.after_persist).append(answer)
-
-    def _refuse_append(self, m: AppendRequest, hint: int, asked: int) -> None:
-        answer = AppendResponse(self.member, m.src, self.term, False, 0, hint, asked)
-        self._ready.after_persist.append(answer)
-
-    def _take(self, first: int, entries: tuple[Entry, ...]) -> None:
-        """Add what is missing; only a real conflict removes entries, never a committed one."""
-        log = self.log
-        held = log.count_held(first, entries)
-        if ALWAYS_TRUNCATE in self.bugs:
-            held = min(held, max(0, log.commit + 1 - first))
-        if held == len(entries):
-            return
-        if first + held <= log.last_index:
-            self._ready.truncate_from = first + held
-            log.truncate_from(first + held, self.term)
-        self._append(entries[held:])
-
-    def _append(self, entries: Sequence[Entry]) -> None:
-        assert not self._ready.entries
-        self._ready.first_index = self.log.last_index + 1
-        self._ready.entries = tuple(entries)
-        self.log.append(entries)
 
     # A leader's clients.
 
@@ -370,7 +344,8 @@ class Core:
             self._ready.refused = True
             return
         first = self.log.last_index + 1
-        self._append([Entry(self.term, kind, payload) for kind, payload in entries])
+        made = tuple([Entry(self.term, kind, payload) for kind, payload in entries])
+        add(self.log, made, self._ready)
         self._ready.proposed = (first, self.log.last_index)
         self.leading.replicate()
 
@@ -382,6 +357,12 @@ class Core:
 
     # Persistence.
 
+    def _compact(self, index: int) -> None:
+        """Forget the beginning of the log (§7); peers that lack it will get a snapshot."""
+        if index > self.log.base_index:
+            self.log.compact(index)
+            self._ready.base = self.log.base
+
     def _keep_hard_state(self) -> None:
         if self.term == self._saved.term and self.vote == self._saved.vote:
             return
@@ -391,7 +372,7 @@ class Core:
 
     def _assert_invariants(self) -> None:
         log, is_leader = self.log, self.role is Role.LEADER
-        assert 0 <= log.commit <= log.last_index
+        assert log.base_index <= log.commit <= log.last_index
         assert 0 <= log.durable <= log.last_index
         assert log.last_term <= self.term
         assert is_leader == (self.leader == self.member)

@@ -14,7 +14,7 @@ from ..bugs import (
     STALE_READ,
 )
 from .log import Log
-from .messages import AppendRequest, AppendResponse, Entry, Message
+from .messages import AppendRequest, AppendResponse, Entry, Message, SnapshotRequest
 from .progress import Progress, Window
 from .reads import Reads
 
@@ -154,6 +154,9 @@ class Leadership:
     def _replicate(self, peer: str) -> bool:
         """Send what the peer lacks, as far as the window allows; false if that is nothing."""
         progress, window = self.progress[peer], self._window
+        if progress.next <= self._log.base_index:
+            self._offer(peer)
+            return True
         sent = False
         while progress.next <= self._log.last_index and progress.has_room(window):
             prev = progress.next - 1
@@ -167,8 +170,15 @@ class Leadership:
             sent = True
         return sent
 
+    def _offer(self, peer: str) -> None:
+        """What the peer lacks is no longer in the log: it gets a snapshot of the tables (§7)."""
+        base = self._log.base
+        self.progress[peer].offered(self._log.base_index)
+        self.messages.append(SnapshotRequest(self._member, peer, self._term, base))
+
     def _ask(self, peer: str, prev: int, entries: tuple[Entry, ...] = ()) -> None:
         progress = self.progress[peer]
+        prev = max(prev, self._log.base_index)
         progress.told = max(progress.told, min(self._log.commit, prev + len(entries)))
         request = AppendRequest(
             src=self._member,

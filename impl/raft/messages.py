@@ -7,6 +7,8 @@ from enum import IntEnum
 
 import msgspec
 
+from .terms import Runs, end_of
+
 
 class Kind(IntEnum):
     """What an entry asks the tables to do."""
@@ -81,4 +83,26 @@ class AppendResponse(msgspec.Struct, frozen=True, array_like=True, tag=4):
     round: int
 
 
-Message = VoteRequest | VoteResponse | AppendRequest | AppendResponse
+class SnapshotRequest(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """InstallSnapshot (§7): the tables as they are after the last entry of `terms`.
+
+    The data travel beside it. Whoever is handed this has them all; the answer is AppendResponse.
+    """
+
+    src: str
+    dst: str
+    term: int
+    terms: Runs
+
+    @property
+    def last_index(self) -> int:
+        """The last entry that the snapshot stands for."""
+        return end_of(self.terms)[0]
+
+    @property
+    def last_term(self) -> int:
+        """The term of that entry."""
+        return end_of(self.terms)[1]
+
+
+Message = VoteRequest | VoteResponse | AppendRequest | AppendResponse | SnapshotRequest

@@ -6,6 +6,11 @@ from dataclasses import dataclass, field
 PATIENCE_MAX = 8
 """Heartbeats. A disk that hangs must not be sent the same megabytes with every one of them."""
 
+SNAPSHOT_PATIENCE = 10
+"""Heartbeats: so often is a snapshot offered again that was not answered. An offer is small, and
+whoever carries the data goes on where it was.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -23,6 +28,8 @@ class Progress:
 
     Probing, one question at a time finds out where the logs agree: `next` moves back only. Else
     requests follow one another without waiting: `next` moves ahead with every one that is sent.
+    A peer that lacks what is no longer in the log is offered a `snapshot` (its last index, else 0);
+    nothing else is sent to it then but questions.
 
     # Invariant: match < next; match never falls in a term.
     # Invariant: the peer knows that entries up to `told` are committed, once all has arrived.
@@ -38,6 +45,7 @@ class Progress:
     in_flight_bytes: int = 0
     idle: int = 0
     patience: int = 1
+    snapshot: int = 0
 
     def has_room(self, window: Window) -> bool:
         """Whether one more request with entries may be sent now."""
@@ -61,6 +69,16 @@ class Progress:
         self.in_flight.append((last, size))
         self.in_flight_bytes += size
 
+    def offered(self, last: int) -> None:
+        """A snapshot up to `last` is on its way; all else waits for the answer."""
+        assert self.match < last
+        self.in_flight.clear()
+        self.in_flight_bytes = 0
+        self.next = last + 1
+        self.probing = True
+        self.snapshot = last
+        self.idle = 0
+
     def accepted(self, match: int) -> bool:
         """An answer proved the logs equal up to `match`; true if that is news.
 
@@ -70,6 +88,8 @@ class Progress:
             self.probing = False
         while self.in_flight and self.in_flight[0][0] <= match:
             self.in_flight_bytes -= self.in_flight.popleft()[1]
+        if match >= self.snapshot:
+            self.snapshot = 0
         if match <= self.match:
             return False
         self.match = match
@@ -83,7 +103,7 @@ class Progress:
 
         A refusal that could not answer a question asked from `next` on is an old one.
         """
-        if hint + 1 >= self.next:
+        if self.snapshot or hint + 1 >= self.next:
             return False
         before = self.next
         self._probe_from(max(self.match, hint) + 1)
@@ -91,11 +111,14 @@ class Progress:
 
     def beat(self) -> None:
         """A heartbeat is due. If answers stay away, messages were lost: ask again."""
-        if not self.in_flight:
+        if not self.in_flight and not self.snapshot:
             self.idle = 0
             return
         self.idle += 1
-        if self.idle > self.patience:
+        if self.snapshot:
+            if self.idle > SNAPSHOT_PATIENCE:
+                self._probe_from(self.match + 1)
+        elif self.idle > self.patience:
             self.idle = 0
             self.patience = min(2 * self.patience, PATIENCE_MAX)
             self._probe_from(self.match + 1)
@@ -105,5 +128,6 @@ class Progress:
         self.next = index
         self.told = 0
         self.probing = True
+        self.snapshot = 0
         self.in_flight.clear()
         self.in_flight_bytes = 0

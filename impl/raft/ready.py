@@ -6,6 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from .messages import Entry, HardState, Kind, Message
+from .terms import Runs
 
 
 class Role(StrEnum):
@@ -66,15 +67,27 @@ class Persisted(msgspec.Struct, frozen=True):
     term: int
 
 
-Event = TimerFired | Received | Proposed | ReadRequested | Persisted
+class Compacted(msgspec.Struct, frozen=True):
+    """The tables' files hold durably what the entries up to `index` did: the log may forget them.
+
+    No further than what is committed, and durable here.
+    """
+
+    index: int
+
+
+Event = TimerFired | Received | Proposed | ReadRequested | Persisted | Compacted
 
 
 class Ready(msgspec.Struct):
     """What one step asks for, in this order. The core has given it away and keeps no part of it.
 
     1. On disk, in one piece: keep `hard_state`, drop the log from `truncate_from` on, append
-       `entries` from `first_index` on (0 if there are none). Meanwhile send `messages`.
-    2. When that and all of the steps before are durable: send `after_persist`, step `Persisted`.
+       `entries` from `first_index` on (0 if there are none). Or, with neither: let the log begin
+       behind `base`; where it `installs` no entry of the old one stays. Meanwhile send `messages`.
+    2. When that and all of the steps before are durable: put the snapshot up to `base` in the
+       tables' place if it `installs`, send `after_persist`, step `Persisted` (a base that was
+       installed counts as an entry).
     3. Apply up to `commit`; answer each of `reads` (token, index) once its index is applied, and
        refuse `reads_refused`. `proposed` are the first and last index that the proposals got;
        `refused`: they got none, for this member does not lead.
@@ -87,6 +100,8 @@ class Ready(msgspec.Struct):
     truncate_from: int | None = None
     first_index: int = 0
     entries: tuple[Entry, ...] = ()
+    base: Runs | None = None
+    installs: bool = False
     messages: list[Message] = []
     after_persist: list[Message] = []
     commit: int = 0
@@ -102,7 +117,12 @@ class Ready(msgspec.Struct):
     @property
     def writes(self) -> bool:
         """Whether there is anything to put on disk."""
-        return bool(self.entries or self.hard_state or self.truncate_from is not None)
+        return bool(
+            self.entries
+            or self.hard_state
+            or self.truncate_from is not None
+            or self.base is not None
+        )
 
     def start(self, timers: frozenset[Timer]) -> None:
         """Ask for these timers, set anew."""

@@ -5,29 +5,37 @@ synced (u64), CRC-32 of all that and of the body (u32), body. Sequence numbers a
 over all segments. `synced` is the last sequence that was durable when the record was written: a
 record at or below it that is damaged now was whole once, and no crash tore it.
 
-Bodies. H, first in each segment: magic, version (u16), group (u32). S: term (u64), whether there
-is a vote (u8), vote. E: index (u64), term (u64), kind (u8), payload. T: index (u64).
+Bodies. H, first in each segment: magic, version (u16), group (u32), and since version 2 all that is
+known when the segment begins: term (u64), whether there is a vote (u8), count of runs (u32), base
+(u64), runs, vote. A run is a term (u64) and the index of its last entry (u64); the runs go to the
+end of the log, the base is the entry that it begins behind. S: term (u64), whether there is a vote
+(u8), vote. E: index (u64), term (u64), kind (u8), payload. T: index (u64). B: base (u64), runs: the
+log begins behind the base; if it has other runs, none of its entries stays.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .messages import Entry, HardState, Kind
+from .terms import Runs, are_runs
 
 MARKER = b"\xd7\xae\x9b"
 MAGIC = b"DELPHICW"
-VERSION = 1
+VERSION = 2
 SECTOR_BYTES = 512
 """Of a disk: written whole or not at all."""
 
-HEADER, STATE, ENTRY, TRUNCATE = b"H", b"S", b"E", b"T"
-KINDS = frozenset({HEADER, STATE, ENTRY, TRUNCATE})
+HEADER, STATE, ENTRY, TRUNCATE, BASE = b"H", b"S", b"E", b"T", b"B"
+KINDS = frozenset({HEADER, STATE, ENTRY, TRUNCATE, BASE})
 
 _FRAME = struct.Struct("<3scIQQ")
 _CRC = struct.Struct("<I")
 _HEADER_BODY = struct.Struct(f"<{len(MAGIC)}sHI")
+_PLACE = struct.Struct("<Q?IQ")
+_RUN = struct.Struct("<QQ")
+_BASE = struct.Struct("<Q")
 _STATE_BODY = struct.Struct("<Q?")
 _ENTRY_BODY = struct.Struct("<QQB")
 _TRUNCATE_BODY = struct.Struct("<Q")
@@ -48,6 +56,19 @@ class Record:
     synced: int
     body: memoryview
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a log knows where a segment begins; `runs` go to its end."""
+
+    hard_state: HardState = field(default_factory=HardState)
+    base: int = 0
+    runs: Runs = ()
+
+
+NOWHERE = Place()
+"""Where the first segment of a log begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +140,66 @@ def was_not_written(data: bytes, start: int, end: int) -> bool:
     return False
 
 
-def header_body(group: int) -> bytes:
+def header_body(group: int, place: Place = NOWHERE) -> bytes:
     """The content of a segment's first record."""
-    return _HEADER_BODY.pack(MAGIC, VERSION, group)
+    term, vote = place.hard_state.term, place.hard_state.vote
+    head = _HEADER_BODY.pack(MAGIC, VERSION, group)
+    known = _PLACE.pack(term, vote is not None, len(place.runs), place.base)
+    return head + known + _packed(place.runs) + (vote or "").encode()
 
 
-def check_header_body(body: memoryview, group: int) -> None:
-    """Raises BodyError unless it is one of this version and group."""
-    if len(body) != _HEADER_BODY.size or body[: len(MAGIC)] != MAGIC:
+def read_header_body(body: memoryview, group: int) -> Place | None:
+    """Where the segment begins; None if version 1 wrote it, which did not say. Raises BodyError."""
+    if len(body) < _HEADER_BODY.size or body[: len(MAGIC)] != MAGIC:
         raise BodyError("this is no write-ahead log of ours")
-    _, version, its_group = _HEADER_BODY.unpack(body)
-    if version != VERSION:
+    _, version, its_group = _HEADER_BODY.unpack_from(body)
+    if version not in (1, VERSION):
         raise BodyError(f"version {version} is not known; this is version {VERSION}")
     if its_group != group:
         raise BodyError(f"it belongs to group {its_group}, not to {group}")
+    at = _HEADER_BODY.size
+    if version == 1 and len(body) == at:
+        return None
+    runs_at = at + _PLACE.size
+    if len(body) < runs_at:
+        raise BodyError("this is no write-ahead log of ours")
+    term, has_vote, count, base = _PLACE.unpack_from(body, at)
+    end = runs_at + count * _RUN.size
+    vote = _text(body[end:])
+    return Place(HardState(term, vote if has_vote else None), base, _runs(body[runs_at:end]))
+
+
+def base_body(base: int, runs: Runs) -> bytes:
+    """The log, whose terms these are, begins behind `base`."""
+    return _BASE.pack(base) + _packed(runs)
+
+
+def read_base_body(body: memoryview) -> tuple[int, Runs]:
+    """As it was packed; raises BodyError."""
+    if len(body) < _BASE.size:
+        raise BodyError("a base is too short")
+    (base,) = _BASE.unpack_from(body)
+    return base, _runs(body[_BASE.size :])
+
+
+def _packed(runs: Runs) -> bytes:
+    return b"".join([_RUN.pack(*run) for run in runs])
+
+
+def _runs(data: memoryview) -> Runs:
+    if len(data) % _RUN.size:
+        raise BodyError("runs have the wrong length")
+    runs = tuple(_RUN.iter_unpack(data))
+    if not are_runs(runs):
+        raise BodyError("terms or indices of runs do not ascend")
+    return runs
+
+
+def _text(data: memoryview) -> str:
+    try:
+        return str(data, "utf-8")
+    except UnicodeDecodeError as error:
+        raise BodyError(f"a vote is no text: {error}") from None
 
 
 def state_body(hard_state: HardState) -> bytes:
@@ -146,10 +213,7 @@ def read_state_body(body: memoryview) -> HardState:
     if len(body) < _STATE_BODY.size:
         raise BodyError("a hard state is too short")
     term, has_vote = _STATE_BODY.unpack_from(body)
-    try:
-        vote = str(body[_STATE_BODY.size :], "utf-8")
-    except UnicodeDecodeError as error:
-        raise BodyError(f"a vote is no text: {error}") from None
+    vote = _text(body[_STATE_BODY.size :])
     return HardState(term, vote if has_vote else None)
 
 

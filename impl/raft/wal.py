@@ -1,6 +1,6 @@
 """The write-ahead log of one group member: what Raft must not forget, on disk before it is said.
 
-Everything is appended, a truncation too, to segments that are named by their first record. Four
+Everything is appended, a truncation too, to segments that are named by their first record. Five
 rules make a crash harmless and damage visible:
 
 Rule 1: a new segment begins only when all before it is durable. Torn records, therefore, can only
@@ -10,7 +10,9 @@ passed over, since the records behind it would mean something else without it. R
 recovery found is written once more and synced before it is believed, unless a record says that it
 is durable: a killed process leaves bytes in the page cache that a power cut would still take, and
 after a failed sync the kernel shows bytes that it will never try to write again. Rule 4: after an
-error nothing is written or synced any more, for the same reason.
+error nothing is written or synced any more, for the same reason. Rule 5: a segment is removed when
+no entry of it is needed and the next one, whose head repeats all else that it said, is durable; the
+oldest first, each for good before the next.
 """
 
 import errno
@@ -22,27 +24,22 @@ from dataclasses import dataclass
 from ..bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from .disk import Disk, File
 from .messages import Entry, HardState
+from .replay import Replay, WalCorruption, may_follow
 from .segment import (
+    BASE,
     ENTRY,
     HEADER,
     STATE,
     TRUNCATE,
-    BodyError,
-    Damage,
-    Record,
-    check_header_body,
+    Place,
+    base_body,
     entry_head,
     header_body,
     pack,
-    read_entry_body,
-    read_state_body,
-    read_truncate_body,
-    records_after,
     state_body,
     truncate_body,
-    unpack,
-    was_not_written,
 )
+from .terms import Runs, Terms, end_of
 
 SEGMENT_BYTES = 64 << 20
 """A segment that has grown to this is followed by another."""
@@ -50,34 +47,34 @@ SEGMENT_BYTES = 64 << 20
 _NAME = re.compile(r"(\d{16})\.wal")
 
 
-class WalCorruption(Exception):
-    """A log that cannot be trusted: file, byte offset and reason. The member must not start."""
-
-    def __init__(self, file: str, offset: int, reason: str) -> None:
-        super().__init__(file, offset, reason)
-        self.file = file
-        self.offset = offset
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.file}: corrupt at byte {self.offset}: {self.reason}"
-
-
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What a disk remembers. `cut`: what was torn off the end and why, or None."""
+    """What a disk remembers: `entries` stand behind the last one of `base`.
+
+    `cut`: what was torn off the end and why, or None.
+    """
 
     wal: "Wal"
     hard_state: HardState
     entries: list[Entry]
     cut: str | None
+    base: Runs = ()
+
+
+@dataclass(slots=True)
+class _Segment:
+    """A file of the log, and the greatest index of any entry in it."""
+
+    path: str
+    highest: int = 0
 
 
 class Wal:
     """Appends records and syncs them. `save` and `sync` must not overlap.
 
     # Invariant: sequences up to _synced are durable, up to _sequence written.
-    # Invariant: _hard_state and _last_index are what a recovery would find if all were durable.
+    # Invariant: _hard_state, _base, _terms and _last_index are what a recovery would find if all
+    # were durable. _segments are all there are, the last one is written to.
     """
 
     def __init__(
@@ -85,7 +82,7 @@ class Wal:
         disk: Disk,
         folder: str,
         group: int,
-        replay: "_Replay",
+        replay: Replay,
         *,
         segment_bytes: int,
         bugs: frozenset[str],
@@ -99,7 +96,11 @@ class Wal:
         self._sequence = replay.sequence
         self._synced = replay.sequence
         self._hard_state = replay.hard_state
-        self._last_index = len(replay.entries)
+        self._base = replay.base_index
+        self._terms = replay.terms
+        self._last_index = replay.last_index
+        self._segments: deque[_Segment] = deque()
+        self._is_rolling = False
         self._file: File | None = None
         self._size = 0
         self._is_listed = True
@@ -121,11 +122,12 @@ class Wal:
         """
         disk.make_folder(folder)
         names = [name for name in disk.names(folder) if _NAME.fullmatch(name)]
-        replay = _Replay(group)
+        replay = Replay(group, _first(names[0]) - 1 if names else 0)
+        segments: list[_Segment] = []
         cut = None
         for name in names:
             path = f"{folder}/{name}"
-            first = int(name.removesuffix(".wal"))
+            first = _first(name)
             if first != replay.sequence + 1:
                 missing = f"record {replay.sequence + 1} should be its first"
                 raise WalCorruption(path, 0, f"a segment is missing before it: {missing}")
@@ -134,10 +136,15 @@ class Wal:
                 if name != names[-1]:
                     raise WalCorruption(path, damage.offset, damage.reason)
                 cut = replay.cut(disk, path, damage)
+            segments.append(_Segment(path, replay.highest))
+        kept = replay.kept(segments[0].path if segments else folder)
         wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes, bugs=bugs)
+        wal._segments.extend(segments)
         if names:
             wal._reopen(f"{folder}/{names[-1]}", replay.unsure_from)
-        return Recovered(wal, replay.hard_state, replay.entries, cut)
+            wal._remove_old()
+        base = wal._terms.until(wal._base) if wal._base else ()
+        return Recovered(wal, replay.hard_state, kept, cut, base)
 
     def save(
         self,
@@ -145,11 +152,15 @@ class Wal:
         truncate_from: int | None,
         first_index: int,
         entries: Sequence[Entry],
+        base: Runs | None = None,
+        *,
+        installs: bool = False,
     ) -> None:
         """Write all of it in one piece; durable only after `sync`. Raises OSError.
 
         Recovery finds a beginning of what was saved, in this order. `first_index` means nothing
-        without entries.
+        without entries. From `base` on the log is not needed any more, and its segments will be
+        removed; if it `installs`, no entry of the old log stays.
         """
         self._check_usable()
         is_shifted = TRUNCATE_OFF_BY_ONE in self._bugs
@@ -157,20 +168,28 @@ class Wal:
             truncate_from = truncate_from + 1 if truncate_from < self._last_index else None
         try:
             file = self._segment()
-            parts = [] if self._size else self._pack(HEADER, header_body(self._group))
+            parts = [] if self._size else self._pack(HEADER, self._head())
             if hard_state is not None:
-                assert _may_follow(self._hard_state, hard_state)
+                assert may_follow(self._hard_state, hard_state)
                 self._hard_state = hard_state
                 parts += self._pack(STATE, state_body(hard_state))
             if truncate_from is not None:
-                assert 1 <= truncate_from <= self._last_index
+                assert self._base < truncate_from <= self._last_index
                 self._last_index = truncate_from - 1
+                self._terms.cut(truncate_from)
                 parts += self._pack(TRUNCATE, truncate_body(truncate_from))
+            if base is not None:
+                parts += self._begin_behind(base, installs=installs)
             assert not entries or first_index == self._last_index + 1 or is_shifted
             for index, entry in enumerate(entries, start=self._last_index + 1):
                 assert entry.term <= self._hard_state.term
+                if entry.term != (self._terms.values[-1] if self._terms.values else 0):
+                    self._terms.begin(index, entry.term)
                 parts += self._pack(ENTRY, entry_head(index, entry), entry.payload)
             self._last_index += len(entries)
+            if entries:
+                segment = self._segments[-1]
+                segment.highest = max(segment.highest, self._last_index)
             data = b"".join(parts)
             file.append(data)
             self._size += len(data)
@@ -189,10 +208,11 @@ class Wal:
             if not self._is_listed and FOLDER_NOT_SYNCED not in self._bugs:
                 self._disk.sync_folder(self._folder)
                 self._is_listed = True
+            self._synced = through
+            self._remove_old()
         except OSError as error:
             self._error = error
             raise
-        self._synced = through
 
     def close(self) -> None:
         """Give the file back; what was not synced may be lost."""
@@ -210,15 +230,41 @@ class Wal:
 
     def _segment(self) -> File:
         """The file to write to; another one if that is full and durable (rule 1)."""
-        is_full = self._size >= self._segment_bytes and self._synced == self._sequence
-        if self._file is not None and not is_full:
+        is_full = self._size >= self._segment_bytes or self._is_rolling
+        if self._file is not None and not (is_full and self._synced == self._sequence):
             return self._file
         self.close()
-        self._file = self._disk.open(f"{self._folder}/{self._sequence + 1:016}.wal")
+        path = f"{self._folder}/{self._sequence + 1:016}.wal"
+        self._file = self._disk.open(path)
+        self._segments.append(_Segment(path))
+        self._is_rolling = False
         self._size = self._file.size()
         assert self._size == 0
         self._is_listed = False
         return self._file
+
+    def _head(self) -> bytes:
+        return header_body(self._group, Place(self._hard_state, self._base, self._runs()))
+
+    def _runs(self) -> Runs:
+        return self._terms.until(self._last_index) if self._last_index else ()
+
+    def _begin_behind(self, base: Runs, *, installs: bool) -> list[bytes]:
+        """The record that says so; a new segment follows soon, so that old ones can go."""
+        self._base = end_of(base)[0]
+        if installs:
+            self._terms = Terms(base)
+            self._last_index = self._base
+        assert self._base <= self._last_index
+        self._is_rolling = True
+        return self._pack(BASE, base_body(self._base, self._runs()))
+
+    def _remove_old(self) -> None:
+        """Remove segments of which nothing is needed; all that was written is durable (rule 5)."""
+        while len(self._segments) > 1 and self._segments[0].highest <= self._base:
+            self._disk.remove(self._segments[0].path)
+            self._disk.sync_folder(self._folder)
+            self._segments.popleft()
 
     def _reopen(self, path: str, unsure_from: int) -> None:
         """Go on with the last segment, cut or not, once it is durable (rule 3)."""
@@ -230,102 +276,6 @@ class Wal:
         self._disk.sync_folder(self._folder)
 
 
-class _Replay:
-    """Builds from records, segment after segment, what they say."""
-
-    def __init__(self, group: int) -> None:
-        self._group = group
-        self.sequence = 0
-        self.hard_state = HardState()
-        self.entries: list[Entry] = []
-        self._damaged = b""
-        self._unsure: deque[tuple[int, int]] = deque()
-        """Sequence and offset of the records of this segment that none says to be durable."""
-        self._end = 0
-
-    @property
-    def unsure_from(self) -> int:
-        """Where in the last segment begins what may not be durable."""
-        return self._unsure[0][1] if self._unsure else self._end
-
-    def read(self, disk: Disk, path: str) -> Damage | None:
-        """Take in one segment as far as it is whole."""
-        data = disk.read(path)
-        if not data:
-            return Damage(0, "the segment is empty")
-        offset = self._end = 0
-        self._unsure.clear()
-        while offset < len(data):
-            found = unpack(data, offset)
-            if isinstance(found, Damage):
-                self._damaged = data
-                return found
-            try:
-                self._apply(found, is_first=offset == 0)
-            except BodyError as error:
-                # Nothing tore this record: it says what was written, and that makes no sense.
-                raise WalCorruption(path, offset, str(error)) from None
-            self._unsure.append((found.sequence, offset))
-            while self._unsure and self._unsure[0][0] <= found.synced:
-                self._unsure.popleft()
-            offset = self._end = found.end
-        return None
-
-    def cut(self, disk: Disk, path: str, damage: Damage) -> str | None:
-        """Cut a torn end off the last segment and say so; raises WalCorruption (rule 2)."""
-        data, torn = self._damaged, self.sequence + 1
-        for number, (at, record) in enumerate(records_after(data, damage.offset, torn)):
-            if record.synced >= torn:
-                raise WalCorruption(path, damage.offset, f"{damage.reason}; it was durable once")
-            if number == 0 and not was_not_written(data, damage.offset, at):
-                reason = f"{damage.reason}; a whole record follows at byte {at}"
-                raise WalCorruption(path, damage.offset, reason)
-        file = disk.open(path)
-        try:
-            file.truncate(damage.offset)
-        finally:
-            file.close()
-        if not data:
-            return None
-        size = len(data) - damage.offset
-        return f"{path}: {size} bytes from byte {damage.offset} on ({damage.reason})"
-
-    def _apply(self, record: Record, *, is_first: bool) -> None:
-        """Take in one record; raises BodyError where `save` would never have written it."""
-        if record.sequence != self.sequence + 1:
-            raise BodyError(f"record {record.sequence} where {self.sequence + 1} belongs")
-        if (record.kind == HEADER) != is_first:
-            raise BodyError("a segment has one header, and at its beginning")
-        if record.kind == HEADER:
-            check_header_body(record.body, self._group)
-        elif record.kind == STATE:
-            hard_state = read_state_body(record.body)
-            if not _may_follow(self.hard_state, hard_state):
-                raise BodyError(f"{hard_state} cannot follow {self.hard_state}")
-            self.hard_state = hard_state
-        elif record.kind == ENTRY:
-            self._apply_entry(*read_entry_body(record.body))
-        else:
-            index = read_truncate_body(record.body)
-            if not 1 <= index <= len(self.entries):
-                raise BodyError(f"{len(self.entries)} entries cannot be cut off from {index} on")
-            del self.entries[index - 1 :]
-        self.sequence = record.sequence
-
-    def _apply_entry(self, index: int, entry: Entry) -> None:
-        if index != len(self.entries) + 1:
-            raise BodyError(f"entry {index} where {len(self.entries) + 1} belongs")
-        term_min = self.entries[-1].term if self.entries else 0
-        if not term_min <= entry.term <= self.hard_state.term:
-            raise BodyError(
-                f"entry {index} has term {entry.term}, not between that of the entry before it "
-                f"({term_min}) and the member's ({self.hard_state.term})"
-            )
-        self.entries.append(entry)
-
-
-def _may_follow(before: HardState, after: HardState) -> bool:
-    """Terms rise; within a term a vote is given once (promise HS-1)."""
-    if after.term == before.term:
-        return before.vote in (None, after.vote)
-    return after.term > before.term
+def _first(name: str) -> int:
+    """The sequence of a segment's first record."""
+    return int(name.removesuffix(".wal"))

@@ -8,17 +8,17 @@ from typing import Any
 from ....impl.bugs import BUGS
 from ....impl.raft import ready as core_events
 from ....impl.raft.core import Core
-from ....impl.raft.messages import HardState, Kind
+from ....impl.raft.messages import Kind
 from ....model.actor import Receive
 from ....model.explore.limits import Limits
 from ....model.explore.pairs import Pairs, explore_pairs, walk_pairs
 from ....model.raft_built import DIFFERENCES, built_group
 from ....model.raft_group import event_name
-from ....model.raft_types import Crash, Disk, Fsync, Member, Options, Own
+from ....model.raft_types import Compact, Crash, Fsync, Member, Options, Own
 from ..binding import Bounds, Conformance, Difference, Divergence
 from .compare import Comparison, Found
-from .concrete import TOKEN, abstract, report
-from .translate import Translation, entries_of
+from .concrete import TOKEN, abstract, recovered, report
+from .translate import Translation
 
 ELECTION_DEPTH = 18
 """Steps in which one of four members is elected, and an answer comes twice."""
@@ -39,6 +39,10 @@ SMALL = (
         "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
         walk=40_000,
     ),
+    _bounds(
+        "snapshots", members=3, terms=3, entries=2, batch=2, crashes=1, checkpoints=2, unsynced=2,
+        walk=30_000,
+    ),
 )  # fmt: skip
 
 DOCUMENTED = (
@@ -57,6 +61,10 @@ DOCUMENTED = (
     _bounds(
         "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
         walk=700_000,
+    ),
+    _bounds(
+        "snapshots", members=3, terms=3, entries=2, batch=2, crashes=2, checkpoints=2, unsynced=2,
+        walk=400_000,
     ),
     _bounds(
         "five members", members=5, terms=4, entries=1, batch=2, reads=1, crashes=1, unsynced=2,
@@ -171,12 +179,12 @@ def _replayed(pairs: Pairs, names: Translation, me: int, path: list[object]) -> 
     actor = pairs.model.actors[me]
     state = actor.initial(me)
     assert isinstance(state, Member)
-    core = _started(state.disk, me, names)
+    core = recovered(state.disk, names.member(me), names)
     for event in path:
         step = pairs.model.step(me, state, event)
         assert step is not None
         if isinstance(event, Crash):
-            core = _started(event.found, me, names)
+            core = recovered(event.found, names.member(me), names)
         else:
             given = _input(state, event, names)
             if given is not None:
@@ -187,11 +195,6 @@ def _replayed(pairs: Pairs, names: Translation, me: int, path: list[object]) -> 
     return core, state
 
 
-def _started(disk: Disk, me: int, names: Translation) -> Core:
-    hard_state = HardState(disk.term, names.alias(disk.vote))
-    return Core.recover(names.member(me), names.aliases, hard_state, entries_of(disk.log))
-
-
 def _input(state: Member, event: object, names: Translation) -> core_events.Event | None:
     """The core's event that is the model's; None for what only the driver sees."""
     match event:
@@ -199,6 +202,8 @@ def _input(state: Member, event: object, names: Translation) -> core_events.Even
             return core_events.Received(names.gamma(message))
         case Fsync(writes):
             return report(state, writes)
+        case Compact(at):
+            return core_events.Compacted(at)
         case Own.REQUEST:
             return core_events.Proposed(((Kind.APPEND, b"proposed"),))
         case Own.READ:

@@ -5,14 +5,15 @@ from typing import Any, NamedTuple
 
 from ....impl.raft import ready as core_events
 from ....impl.raft.core import Core
-from ....impl.raft.messages import HardState, Kind
+from ....impl.raft.messages import Kind
 from ....impl.raft.ready import Ready
 from ....model.actor import Receive, Step
 from ....model.raft_types import Crash, Member
-from .concrete import TOKEN, abstract, common, concretize, guesses, report
+from .concrete import TOKEN, abstract, common, concretize, guesses, recovered, report
 from .names import ROLES
 from .refine import (
     Cause,
+    Compacted,
     Did,
     Diverged,
     Post,
@@ -23,8 +24,8 @@ from .refine import (
     Synced,
     Timer,
 )
-from .terms import log_of
-from .translate import Translation, entries_of
+from .terms import log_of, log_of_runs
+from .translate import Translation
 
 PROPOSED_MAX = 2
 """So many proposals at once: more are the same step once more."""
@@ -75,6 +76,8 @@ class Comparison:
             payloads = tuple((Kind.APPEND, b"proposed") for _ in range(count))
             yield Input(f"proposed {count}", core_events.Proposed(payloads), Proposed(count))
         yield Input("read", core_events.ReadRequested((TOKEN + 2,)), ReadsAsked())
+        for at in range(s.snap + 1, min(s.commit, common(s.disk.log, s.log)) + 1):
+            yield Input("compacted", core_events.Compacted(at), Compacted(at))
         for writes in range(1, len(s.queue) + 1):
             told = report(s, writes)
             if told is not None:
@@ -130,9 +133,7 @@ class Comparison:
         after = step.state if step is not None else s
         assert isinstance(after, Member)
         disk = crash.found
-        hard_state = HardState(disk.term, self.names.alias(disk.vote))
-        me = self.names.member(s.me)
-        core = Core.recover(me, self.names.aliases, hard_state, entries_of(disk.log), self.bugs)
+        core = recovered(disk, self.names.member(s.me), self.names, self.bugs)
         found = abstract(core, disk, self.names)
         return Found(1, None if found == after else Difference("recovered", after, found))
 
@@ -160,7 +161,9 @@ def did(core: Core, ready: Ready, cause: Cause, names: Translation) -> Did:
 
 def _saved(ready: Ready, names: Translation) -> Saved | None:
     hard_state = ready.hard_state
-    if hard_state is None and ready.truncate_from is None and not ready.entries:
+    if not ready.writes:
         return None
     state = None if hard_state is None else (hard_state.term, names.number(hard_state.vote))
-    return Saved(state, ready.truncate_from, log_of(entry.term for entry in ready.entries))
+    entries = log_of(entry.term for entry in ready.entries)
+    base = None if ready.base is None else log_of_runs(ready.base)
+    return Saved(state, ready.truncate_from, entries, base, ready.installs)

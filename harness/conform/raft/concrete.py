@@ -16,7 +16,7 @@ from ....impl.raft.ready import Persisted
 from ....impl.raft.ready import Role as CoreRole
 from ....model.raft_types import Disk, Log, Member, Read, Role, term_at
 from .names import ROLES, Names
-from .terms import log_of
+from .terms import log_of_runs, runs_of
 from .translate import entries_of
 
 TOKEN = 7
@@ -30,6 +30,7 @@ class Guess(NamedTuple):
     leader: str | None = None
     probing: bool = True
     reads_wait: bool = False
+    is_offered: bool = False
 
 
 def guesses(s: Member, names: Names) -> Iterator[Guess]:
@@ -39,6 +40,8 @@ def guesses(s: Member, names: Names) -> Iterator[Guess]:
             yield Guess(names.member(s.me), probing, reads_wait=False)
             if s.read is not None or term_at(s.log, s.commit) != s.term:
                 yield Guess(names.member(s.me), probing, reads_wait=True)
+        if any(match < s.snap for peer, match in enumerate(s.match) if peer != s.me):
+            yield Guess(names.member(s.me), is_offered=True)
         return
     others = [alias for alias in names.aliases if alias != names.member(s.me)]
     if s.role is not Role.FOLLOWER:
@@ -52,8 +55,9 @@ def guesses(s: Member, names: Names) -> Iterator[Guess]:
 def concretize(s: Member, names: Names, guess: Guess, bugs: frozenset[str] = frozenset()) -> Core:
     """A core in this state, made from nothing."""
     me = names.member(s.me)
-    hard_state = HardState(s.term, names.alias(s.vote))
-    core = Core.recover(me, names.aliases, hard_state, entries_of(s.log), bugs)
+    core = recovered(
+        s.disk._replace(term=s.term, vote=s.vote, log=s.log, snap=s.snap), me, names, bugs
+    )
     core.role = CoreRole(s.role.value)
     core.leader = guess.leader
     core.lease = s.fresh
@@ -67,6 +71,14 @@ def concretize(s: Member, names: Names, guess: Guess, bugs: frozenset[str] = fro
     if s.role is Role.LEADER:
         core.leading = _leading(core, s, names, guess, bugs)
     return core
+
+
+def recovered(disk: Disk, me: str, names: Names, bugs: frozenset[str] = frozenset()) -> Core:
+    """The core that starts with this on its disk."""
+    hard_state = HardState(disk.term, names.alias(disk.vote))
+    base = disk.log[: disk.snap]
+    entries = entries_of(disk.log[disk.snap :], disk.snap, term_at(disk.log, disk.snap))
+    return Core.recover(me, names.aliases, hard_state, entries, bugs, base=runs_of(base))
 
 
 def _leading(core: Core, s: Member, names: Names, guess: Guess, bugs: frozenset[str]) -> Leadership:
@@ -89,6 +101,8 @@ def _leading(core: Core, s: Member, names: Names, guess: Guess, bugs: frozenset[
         if not guess.probing and progress.next > progress.match + 1:
             progress.in_flight.append((len(s.log), 1))
             progress.in_flight_bytes = 1
+        if guess.is_offered and s.match[j] < s.snap:
+            progress.offered(s.snap)
     return leading
 
 
@@ -134,8 +148,10 @@ def abstract(core: Core, disk: Disk, names: Names) -> Member:
         if leading.reads.asked:
             read = Read(leading.reads.index, rounds, frozenset(acks))
     lowest = tuple(m + 1 for m in match) if leading is not None else (0,) * n
+    log = core.log
     return Member(
-        me, core.term, names.number(core.vote), ROLES[core.role], terms_of(core), 0, core.commit,
+        me, core.term, names.number(core.vote), ROLES[core.role], terms_of(core), log.base_index,
+        log.commit,
         tuple(sorted(map(names.number, poll.voters))) if poll is not None else (),
         lowest, tuple(match), core.lease, heard, rounds, read, disk, frozenset(),
     )  # fmt: skip
@@ -143,8 +159,7 @@ def abstract(core: Core, disk: Disk, names: Names) -> Member:
 
 def terms_of(core: Core) -> Log:
     """The core's log as the model sees it."""
-    log = core.log
-    return log_of(log.entry(i).term for i in range(1, log.last_index + 1))
+    return log_of_runs(core.log.terms())
 
 
 def common(a: Log, b: Log) -> int:

@@ -11,6 +11,7 @@ from ....model.raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Compact,
     Event,
     Fsync,
     Log,
@@ -19,6 +20,7 @@ from ....model.raft_types import (
     PreVote,
     Role,
     Send,
+    Snapshot,
     Vote,
     last_term,
     majority,
@@ -53,6 +55,7 @@ def _where(s: Member) -> LocalStep:
         log,
         commit,
         f"{min(len(s.queue), LAG_MAX)} unsynced",
+        "whole log" if not s.snap else "log behind a snapshot",
         "term on disk" if s.disk.term == s.term else "term not on disk",
         "lease" if s.fresh else "no lease",
         *_leading(s),
@@ -82,6 +85,8 @@ def _what(s: Member, event: Event) -> LocalStep:
             return (_order("term", message.term, s.term), *_message(s, message))
         case Fsync(writes):
             return ("all synced" if writes == len(s.queue) else "some synced",)
+        case Compact(at):
+            return (_size("log", at, len(s.log)),)
         case Send(peer, prev, count):
             return (
                 _order("from", prev, s.match[peer]),
@@ -101,6 +106,11 @@ def _message(s: Member, m: Message) -> LocalStep:
                 _entries(s.log, m),
                 _order("their commit", m.commit, s.commit),
                 "round" if m.round else "",
+            )
+        case Snapshot(prefix=prefix):
+            return (
+                _agreement(s.log, len(prefix), last_term(prefix)),
+                _order("snapshot", len(prefix), s.commit),
             )
         case AppendReply() if s.role is Role.LEADER:
             return (

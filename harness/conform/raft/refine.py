@@ -15,16 +15,19 @@ from ....model.raft_built import BuiltMember, built_rules
 from ....model.raft_types import (
     NOBODY,
     Append,
+    Compact,
     Disk,
     Event,
     Fsync,
     Log,
     Member,
     Message,
+    Offer,
     Options,
     Own,
     Role,
     Send,
+    Snapshot,
 )
 from .terms import log_of
 
@@ -47,21 +50,32 @@ class ReadsAsked(NamedTuple):
     """Clients want to read."""
 
 
+class Compacted(NamedTuple):
+    """The tables' files hold durably what the entries up to `at` did."""
+
+    at: int
+
+
 class Synced(NamedTuple):
     """A sync ended that covers so many of the oldest decisions (steps that wrote or held)."""
 
     decisions: int
 
 
-Cause = Timer | Receive | Proposed | ReadsAsked | Synced
+Cause = Timer | Receive | Proposed | ReadsAsked | Compacted | Synced
 
 
 class Saved(NamedTuple):
-    """What a step writes: term and vote or None, where it cuts the log or None, entries' terms."""
+    """What a step writes: term and vote or None, where it cuts the log or None, entries' terms.
+
+    `base`: what the log begins behind from now on; it `installs` if nothing of the old log stays.
+    """
 
     hard_state: tuple[int, int] | None
     truncate_from: int | None
     entries: Log
+    base: Log | None = None
+    installs: bool = False
 
 
 class Post(NamedTuple):
@@ -213,6 +227,8 @@ class _Attempt:
                 self.take(Own.TIMEOUT)
             case Timer("quorum"):
                 self.take(Own.QUORUM)
+            case Compacted(at):
+                self.take(Compact(at))
             case Proposed(entries) if s.role is Role.LEADER:
                 for _ in range(entries):
                     self.take(Own.REQUEST)
@@ -243,7 +259,7 @@ class _Attempt:
         for m in did.out:
             if m in self.owed:
                 self.owed.remove(m)
-            elif not (isinstance(m, Append) and self._is_stretch(m)):
+            elif not (self._is_stretch(m) if isinstance(m, Append) else self._is_offer(m)):
                 self.diverge("sent at once", self.owed or "nothing", m)
         for m in did.held:
             if m in self.waiting:
@@ -268,12 +284,23 @@ class _Attempt:
             return self._is_stretch(m)
         return False
 
+    def _is_offer(self, m: Message) -> bool:
+        """Whether it is the snapshot that the leader's log begins behind."""
+        if not isinstance(m, Snapshot):
+            return False
+        offer = Offer(m.dst)
+        step = self.actor.step(self.state, offer)
+        if step is None or step.sends != (m,):
+            return False
+        self.steps.append((offer, step))
+        return True
+
     def written(self, did: Did) -> None:
         """The disk gets what the model writes."""
         s = self.state
         before = _last_written(self.before)
         after = _last_written(s)
-        disk = before if did.saved is None else _applied(before, did.saved)
+        disk = before if did.saved is None else applied(before, did.saved)
         if disk != after:
             self.diverge("written", after, disk)
 
@@ -292,7 +319,12 @@ def _last_written(s: Member) -> Disk:
     return s.queue[-1].disk if s.queue else s.disk
 
 
-def _applied(disk: Disk, saved: Saved) -> Disk:
+def applied(disk: Disk, saved: Saved) -> Disk:
+    """The disk after a write."""
     term, vote = saved.hard_state or (disk.term, disk.vote)
     log = disk.log if saved.truncate_from is None else disk.log[: saved.truncate_from - 1]
-    return disk._replace(term=term, vote=vote, log=log + saved.entries)
+    snap = disk.snap
+    if saved.base is not None:
+        snap = len(saved.base)
+        log = saved.base if saved.installs else saved.base + log[snap:]
+    return Disk(term, vote, log + saved.entries, snap)

@@ -31,6 +31,17 @@ class Terms(Sequence[int]):
         self._values = tuple(values)
 
     @classmethod
+    def of_runs(cls, runs: Iterable[tuple[int, int]]) -> "Terms":
+        """From terms, ascending, each with the index of its last entry."""
+        ends = tuple(end for _, end in runs)
+        return cls._of(ends, tuple(term for term, _ in runs))
+
+    @property
+    def runs(self) -> tuple[tuple[int, int], ...]:
+        """As `of_runs` takes them."""
+        return tuple(zip(self._values, self._ends, strict=True))
+
+    @classmethod
     def _of(cls, ends: tuple[int, ...], values: tuple[int, ...]) -> "Terms":
         made = cls.__new__(cls)
         made._ends = ends
@@ -125,6 +136,16 @@ def _runs(values: Sequence[int], ends: Sequence[int]) -> Iterator[str]:
 
 
 _EMPTY = Terms()
+
+
+def log_of_runs(runs: Sequence[tuple[int, int]]) -> Log:
+    """A log from terms, ascending, each with the index of its last entry."""
+    return cast(Log, Terms.of_runs(runs))
+
+
+def runs_of(log: Log) -> tuple[tuple[int, int], ...]:
+    """The other way round."""
+    return (log if isinstance(log, Terms) else Terms(log)).runs
 
 
 def log_of(terms: Iterable[int]) -> Log:

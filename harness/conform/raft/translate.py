@@ -7,6 +7,7 @@ from ....impl.raft.messages import (
     AppendResponse,
     Entry,
     Kind,
+    SnapshotRequest,
     VoteRequest,
     VoteResponse,
 )
@@ -24,7 +25,7 @@ from ....model.raft_types import (
     term_at,
 )
 from .names import Names
-from .terms import log_of
+from .terms import log_of, log_of_runs, runs_of
 
 
 class Translation(Names):
@@ -46,6 +47,8 @@ class Translation(Names):
             case AppendResponse():
                 match = m.match if m.success else m.hint
                 return AppendReply(src, dst, m.term, m.success, match, m.round)
+            case SnapshotRequest():
+                return Snapshot(src, dst, m.term, log_of_runs(m.terms))
 
     def gamma(self, m: Message) -> Wire:
         """A message of the model as it would be on the wire; `beta` takes it back."""
@@ -65,7 +68,7 @@ class Translation(Names):
                 match, hint = (m.match, 0) if m.success else (0, m.match)
                 return AppendResponse(src, dst, m.term, m.success, match, hint, m.round)
             case Snapshot():
-                raise AssertionError("members that are built so send no snapshots")
+                return SnapshotRequest(src, dst, m.term, runs_of(m.prefix))
 
 
 def entries_of(log: Log, after: int = 0, after_term: int = 0) -> Iterator[Entry]:

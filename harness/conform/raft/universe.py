@@ -11,7 +11,7 @@ from typing import Any
 
 from ....model.actor import Step
 from ....model.explore.pairs import Pairs
-from ....model.raft_types import Crash, Event, Member, Role, Send
+from ....model.raft_types import Crash, Event, Member, Offer, Role, Send
 from ..binding import Bounds
 from ..kinds import FILE, Kind
 from ..trace.coverage import Counting
@@ -64,10 +64,11 @@ def _member(step: Step) -> Member:
     return step.state
 
 
-def _sends(state: Member) -> Iterator[Send]:
+def _sends(state: Member) -> Iterator[Send | Offer]:
     if state.role is Role.LEADER:
         for peer in range(len(state.match)):
-            for prev in range(len(state.log) + 1):
+            yield Offer(peer)
+            for prev in range(state.snap, len(state.log) + 1):
                 for count in range(len(state.log) - prev + 1):
                     yield Send(peer, prev, count)
 

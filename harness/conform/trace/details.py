@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ....model.raft_types import Role
-from ...traces import Boot, Persisted, Proposed, Reads, Received, Record, Timer, Trace
+from ...traces import Boot, Compacted, Persisted, Proposed, Reads, Received, Record, Timer, Trace
 from .finding import Place, Rejected
 from .validator import Validated
 from .wire import told
@@ -142,6 +142,8 @@ def event_text(record: Record) -> str:
             return f"received {told(message)} from {uid[0]} ({uid[1]}/{uid[2]})"
         case Proposed(entries=entries):
             return f"proposed {len(entries)} entries"
+        case Compacted(index=index):
+            return f"the tables hold durably what entries did up to {index}"
         case Reads(tokens=tokens):
             return f"{len(tokens)} reads asked for"
         case Persisted(through=through, released=released):

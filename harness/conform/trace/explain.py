@@ -4,10 +4,10 @@ from typing import Any
 
 from ....model.actor import Property, Receive, Scope, Step
 from ....model.properties.raft import ALWAYS, commit_never_falls
-from ....model.raft_types import Disk, Event, Member, Message, Own
+from ....model.raft_types import Compact, Disk, Event, Member, Message, Own
 from ...traces import Record
 from ..raft.names import Names
-from ..raft.refine import Did, Diverged, Proposed, Saved, Timer
+from ..raft.refine import Compacted, Did, Diverged, Proposed, Saved, Timer, applied
 from .finding import Place, Rejected, log_text, state_of
 from .wire import told
 
@@ -64,9 +64,7 @@ def _implementation(before: Member, did: Did) -> Member:
     """The state that the implementation says to be in; of what it does not say, the model's."""
     log = before.log
     if did.saved is not None:
-        if did.saved.truncate_from is not None:
-            log = log[: did.saved.truncate_from - 1]
-        log = log + did.saved.entries
+        log = applied(before.disk._replace(log=before.log), did.saved).log
     post = did.post
     return before._replace(
         term=post.term, vote=post.vote, role=post.role, commit=post.commit, log=log
@@ -107,11 +105,7 @@ def _binds(m: Message, after: Member) -> bool:
 
 def _written(before: Member, saved: Saved | None) -> Disk:
     disk = before.queue[-1].disk if before.queue else before.disk
-    if saved is None:
-        return disk
-    term, vote = saved.hard_state or (disk.term, disk.vote)
-    log = disk.log if saved.truncate_from is None else disk.log[: saved.truncate_from - 1]
-    return disk._replace(term=term, vote=vote, log=log + saved.entries)
+    return disk if saved is None else applied(disk, saved)
 
 
 def _event(did: Did) -> Event:
@@ -120,6 +114,8 @@ def _event(did: Did) -> Event:
             return did.cause
         case Proposed():
             return Own.REQUEST if did.saved is not None else Own.READ
+        case Compacted(at):
+            return Compact(at)
         case Timer("quorum"):
             return Own.QUORUM
         case Timer("election"):

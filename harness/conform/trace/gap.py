@@ -16,14 +16,17 @@ from ....model.actor import Receive
 from ....model.raft_built import BuiltMember, images
 from ....model.raft_types import (
     Append,
+    Compact,
     Disk,
     Event,
     Fsync,
     Member,
     Message,
+    Offer,
     Own,
     Role,
     Send,
+    Snapshot,
 )
 from .guess import Orphan, brings, helpful
 
@@ -92,6 +95,15 @@ def leaves(s: Member, found: Disk) -> bool:
     size = len(found.log)
     for write in s.queue:
         after = write.disk
+        if after.snap != before.snap:
+            kept = before._replace(term=after.term, vote=after.vote)
+            if found in (kept, after):
+                return True
+            before = after
+            continue
+        if found.snap != after.snap:
+            before = after
+            continue
         if (after.term, after.vote) == (found.term, found.vote):
             # Term and vote are written first; the log is cut then, no further than it has to be.
             if found.log == before.log:
@@ -175,6 +187,7 @@ class _Search:
             return
         if s.role is Role.LEADER:
             yield from self._proposed(spot, target)
+        yield from self._compacted(spot, target)
         wanted, others = self._waiting(s, target)
         for message in (*wanted, *self._imagined(spot, target), *others):
             yield from self._step(spot, Receive(message))
@@ -221,6 +234,17 @@ class _Search:
                 return
             current = step.state  # type: ignore[assignment]
         yield from self._spoken(spot._replace(state=current))
+
+    def _compacted(self, spot: Spot, target: Orphan | None) -> Iterator[Spot]:
+        """The log began where a snapshot says that was sent, or the disk that was found."""
+        ats: set[int] = set()
+        if target is not None and isinstance(target.message, Snapshot):
+            ats.add(len(target.message.prefix))
+        if self._gap.found is not None:
+            ats.add(self._gap.found.snap)
+        for at in sorted(ats):
+            if spot.state.snap < at <= spot.state.commit:
+                yield from self._step(spot, Compact(at))
 
     def _waiting(self, s: Member, target: Orphan | None) -> tuple[list[Message], list[Message]]:
         """What may arrive: what brings the next orphan or the disk, and what else may matter."""
@@ -320,9 +344,12 @@ class _Search:
         yield spot
 
     def _sending(self, s: Member, m: Message) -> Member | None:
-        if not isinstance(m, Append) or s.role is not Role.LEADER:
+        if not isinstance(m, Append | Snapshot) or s.role is not Role.LEADER:
             return None
         actor = self._gap.actor
+        if isinstance(m, Snapshot):
+            offered = actor.step(s, Offer(m.dst))
+            return s if offered is not None and offered.sends == (m,) else None
         step = actor.step(s, Send(m.dst, m.prev, len(m.entries)))
         if step is not None and step.sends == (m,):
             return s

@@ -13,6 +13,7 @@ from ....model.raft_types import (
     PreVote,
     PreVoteReply,
     Role,
+    Snapshot,
     Vote,
     VoteReply,
 )
@@ -37,10 +38,14 @@ def brings(m: Message, s: Member, target: Orphan | None, found: Disk | None) -> 
             return False
         if isinstance(m, Append):
             return s.term <= m.term <= found.term and m.prev + len(m.entries) > len(s.log)
+        if isinstance(m, Snapshot):
+            return s.term <= m.term <= found.term and s.commit < len(m.prefix)
         if isinstance(m, PreVoteReply):
             return m.granted and s.role is Role.PRECANDIDATE and m.term == s.term + 1 <= found.term
         return s.term < m.term <= found.term and not isinstance(m, PreVote)
     answer = target.message
+    if isinstance(m, Snapshot) and isinstance(answer, AppendReply) and answer.dst == m.src:
+        return m.term <= answer.term and answer.round == 0
     if isinstance(m, Append) and isinstance(answer, AppendReply) and answer.dst == m.src:
         ends = not answer.success or m.prev + len(m.entries) == answer.match
         return ends and m.term <= answer.term and answer.round in (0, m.round)
@@ -58,6 +63,8 @@ def helpful(s: Member, peer: int, target: Orphan | None, found: Disk | None) -> 
     terms = {s.term, *(m.term for m in _of(target)), *([found.term] if found else [])}
     for term in sorted(t for t in terms if t >= s.term):
         if found is not None and found.term >= term and found.log != s.log:
+            if found.snap > s.commit:
+                yield Snapshot(peer, s.me, term, found.log[: found.snap])
             yield _append(s, peer, term, found)
         if target is not None and isinstance(target.message, AppendReply):
             yield from _asked(s, peer, term, target.message)

@@ -14,19 +14,20 @@ from ...traces import (
     Reads,
     Received,
     Record,
+    SnapshotRequest,
     Stop,
     Uid,
     VoteRequest,
     VoteResponse,
 )
 from ..raft.refine import Diverged, Refiner
-from ..raft.terms import log_of
+from ..raft.terms import log_of, log_of_runs
 from .coverage import Counting
 from .explain import step_rejected
 from .finding import Place, Rejected, state_of
 from .promises import Promises
 from .wire import Wire
-from .words import Words, terms
+from .words import Words, terms, whole
 
 EMPTY = log_of(())
 
@@ -71,12 +72,16 @@ class Replay:
         """Enter into the tables what the record shows. Raises Rejected."""
         promises, event, post = self._promises, record.event, record.post
         if isinstance(event, Boot):
-            found = record.log.entries if record.log is not None else ()
-            self.log, self._commit = log_of(terms(found)), 0
-            promises.seen(record, found, 0)
+            self.log, self._commit = whole(record), 0
+            if record.log is not None:
+                base = record.log.base
+                promises.seen(record, record.log.entries, base[-1][0] if base else 0)
+            if post.commit:
+                self._commit = post.commit
+                promises.commits(record, self.log, 0)
             return
         persist = record.persist
-        if persist.entries or persist.truncate_from is not None:
+        if persist.entries or persist.truncate_from is not None or persist.installs:
             self._write(record, persist)
         for message in record.out:
             if isinstance(message, AppendRequest) and message.fields.entries:
@@ -95,6 +100,8 @@ class Replay:
         log = self.log
         if persist.truncate_from is not None:
             log = log[: persist.truncate_from - 1]
+        if persist.installs and persist.base is not None:
+            log = log_of_runs(persist.base)
         self.log = log_of(log + terms(persist.entries))
         self._promises.seen(record, persist.entries, log[-1] if len(log) else 0)
 
@@ -116,11 +123,11 @@ class Replay:
         """Begin a life with this on the disk. Raises Rejected."""
         post, size = record.post, len(disk.log)
         last = (size, disk.log[-1] if size else 0)
-        expected = Post(post.term, post.vote, "follower", None, 0, last)
+        expected = Post(post.term, post.vote, "follower", None, disk.snap, last)
         if post != expected:
             raise self._said(record, "recovery", "a member begins as a follower", expected)
         indices = [entry[0] for entry in record.log.entries] if record.log is not None else []
-        if indices != list(range(1, size + 1)):
+        if indices != list(range(disk.snap + 1, size + 1)):
             raise self._no(record, "recovery", "the log that was found has gaps", "log")
         self.refiner.boot(disk)
         self.waiting.clear()
@@ -152,10 +159,8 @@ class Replay:
             raise self._no(record, "step", "`synced` says the opposite of the record", "synced")
         self._refine(record, decisions)
         if is_waiting:
-            entries = record.persist.entries
             held = tuple([message.uid for message in record.held])
-            last = entries[-1][:2] if entries else None
-            self.waiting.append(Waiting(record.seq, held, last))
+            self.waiting.append(Waiting(record.seq, held, record.persist.last))
         self._follows(record, before.post)
         if record.answered or record.post.role != "leader":
             self._answered(record)
@@ -214,7 +219,7 @@ class Replay:
             leader = None
         elif (
             isinstance(event, Received)
-            and isinstance(event.message, AppendRequest)
+            and isinstance(event.message, AppendRequest | SnapshotRequest)
             and event.message.fields.term == post.term
         ):
             leader = event.uid[0]

@@ -7,21 +7,25 @@ from ....model.raft_types import (
     Append,
     AppendReply,
     Disk,
+    Log,
     Message,
     PreVote,
     PreVoteReply,
+    Snapshot,
     Vote,
     VoteReply,
 )
 from ...traces import (
     AppendRequest,
     AppendResponse,
+    Compacted,
     Persist,
     Persisted,
     Proposed,
     Reads,
     Received,
     Record,
+    SnapshotRequest,
     Timer,
     VoteRequest,
     VoteResponse,
@@ -30,7 +34,7 @@ from ...traces import Entry as Entry
 from ...traces import Message as Told
 from ..raft import refine
 from ..raft.names import ROLES, Names
-from ..raft.terms import Terms, log_of
+from ..raft.terms import Terms, log_of, log_of_runs
 
 NO_ENTRIES = Terms()
 
@@ -54,6 +58,8 @@ class Words(Names):
             f = m.fields
             asks = PreVote if f.pre else Vote
             return asks(a, b, f.term, f.last_term, f.last_index)
+        if isinstance(m, SnapshotRequest):
+            return Snapshot(a, b, m.fields.term, log_of_runs(m.fields.terms))
         assert isinstance(m, VoteResponse)
         f = m.fields
         answers = PreVoteReply if f.pre else VoteReply
@@ -88,6 +94,8 @@ class Words(Names):
             return refine.Proposed(len(event.entries))
         if isinstance(event, Timer):
             return refine.Timer(event.timer)
+        if isinstance(event, Compacted):
+            return refine.Compacted(event.index)
         assert isinstance(event, Reads)
         return refine.ReadsAsked()
 
@@ -97,12 +105,22 @@ class Words(Names):
             return None
         told = persist.hard_state
         state = None if told is None else (told[0], self.number(told[1]))
-        return refine.Saved(state, persist.truncate_from, log_of(terms(persist.entries)))
+        base = None if persist.base is None else log_of_runs(persist.base)
+        entries = log_of(terms(persist.entries))
+        return refine.Saved(state, persist.truncate_from, entries, base, persist.installs)
 
     def disk(self, record: Record) -> Disk:
         """What a member found on its disk; the record is its `boot`."""
-        entries = record.log.entries if record.log is not None else ()
-        return Disk(record.post.term, self.number(record.post.vote), log_of(terms(entries)))
+        post, log = record.post, whole(record)
+        snap = 0 if record.log is None else len(Terms.of_runs(record.log.base))
+        return Disk(post.term, self.number(post.vote), log, snap)
+
+
+def whole(record: Record) -> Log:
+    """The log that a `boot` tells, from the first entry on."""
+    if record.log is None:
+        return log_of(())
+    return log_of(Terms.of_runs(record.log.base) + terms(record.log.entries))
 
 
 def terms(entries: Iterable[Entry]) -> Terms:

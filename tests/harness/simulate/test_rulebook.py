@@ -12,6 +12,7 @@ from delphic.impl.raft.messages import (
     Entry,
     Kind,
     Message,
+    SnapshotRequest,
     VoteRequest,
     VoteResponse,
 )
@@ -21,6 +22,7 @@ ASK = VoteRequest("n1", "n2", 3, 7, 2, False)
 PRE_ASK = VoteRequest("n1", "n2", 3, 7, 2, True)
 GRANT = VoteResponse("n1", "n2", 3, True, False)
 PRE_REFUSAL = VoteResponse("n1", "n2", 2, False, True)
+OFFER = SnapshotRequest("n1", "n2", 3, ((1, 4), (3, 5)))
 ACK = AppendResponse("n1", "n2", 3, True, 7, 0, 0)
 NACK = AppendResponse("n1", "n2", 3, False, 0, 4, 0)
 
@@ -69,7 +71,7 @@ def test_a_rule_is_about_what_it_says_and_nothing_else(
 
 def test_every_message_has_a_kind_of_its_own() -> None:
     grant = VoteResponse("n1", "n2", 3, True, True)
-    found = [kind_of(m) for m in (PRE_ASK, grant, ASK, GRANT, append(), ACK)]
+    found = [kind_of(m) for m in (PRE_ASK, grant, ASK, GRANT, append(), ACK, OFFER)]
     assert found == list(KINDS)
 
 

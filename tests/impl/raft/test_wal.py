@@ -15,7 +15,7 @@ from memory_disk import Inode, Keep, MemoryDisk, nothing, prefix, sectors, some
 
 FOLDER = "/ha/2"
 FIRST = f"{FOLDER}/0000000000000001.wal"
-SMALL = 120
+SMALL = 180
 """Bytes of a segment where several are wanted."""
 
 
@@ -322,7 +322,7 @@ def test_whole_records_that_make_no_sense_are_refused_even_at_the_end(
         (record(HEADER, 1, segment.header_body(3)), "belongs to group 3, not to 2"),
         (record(HEADER, 1, segment.header_body(2)[:-1]), "no write-ahead log of ours"),
         (record(HEADER, 1, b"GIF89a67" + segment.header_body(2)[8:]), "no write-ahead log of ours"),
-        (record(HEADER, 1, segment.MAGIC + b"\2" + segment.header_body(2)[9:]), "version 2"),
+        (record(HEADER, 1, segment.MAGIC + b"\3" + segment.header_body(2)[9:]), "version 3"),
         (record(HEADER, 2, segment.header_body(2)), "record 2 where 1 belongs"),
         (record(*state_body(1)[:1], 1, state_body(1)[1]), "one header"),
     ],

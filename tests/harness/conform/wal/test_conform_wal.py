@@ -13,10 +13,11 @@ from delphic.harness.conform.wal.disk import ImageDisk
 from delphic.harness.conform.wal.log import WAYS, concretize
 from delphic.harness.conform.wal.logside import LogSide
 from delphic.harness.conform.wal.words import entry_of, record_of
-from delphic.impl.raft import segment, wal
+from delphic.impl.raft import replay, segment
 from delphic.impl.raft.messages import Entry, HardState
 from delphic.impl.raft.segment import Damage, Record
-from delphic.impl.raft.wal import Wal, _Replay
+from delphic.impl.raft.replay import Replay
+from delphic.impl.raft.wal import Wal, _Segment
 from delphic.impl.stream import datafile
 from delphic.impl.stream.datafile import DataFile
 from delphic.impl.stream.tables import Tables
@@ -109,7 +110,7 @@ def _keeps_torn_records(data: bytes, offset: int) -> Record | Damage:
     return Record(kind, sequence, synced, body, len(data)) if kind == segment.ENTRY else found
 
 
-def _leaves_the_torn_end(self: _Replay, disk: Any, path: str, damage: Damage) -> str | None:
+def _leaves_the_torn_end(self: Replay, disk: Any, path: str, damage: Damage) -> str | None:
     return None
 
 
@@ -166,6 +167,7 @@ def _begins_a_segment_too_soon(self: Wal) -> Any:
     if self._file is None or self._size >= self._segment_bytes:
         self.close()
         self._file = self._disk.open(f"{self._folder}/{self._sequence + 1:016}.wal")
+        self._segments.append(_Segment(""))
         self._size = 0
         self._is_listed = False
     return self._file
@@ -241,18 +243,18 @@ def _never_flushes(self: Tables) -> None:
 
 
 MISTAKES: list[tuple[Any, str, Callable[..., Any]]] = [
-    (wal, "unpack", _keeps_torn_records),
-    (_Replay, "cut", _leaves_the_torn_end),
-    (wal, "was_not_written", _refuses_torn_sectors),
+    (replay, "unpack", _keeps_torn_records),
+    (Replay, "cut", _leaves_the_torn_end),
+    (replay, "was_not_written", _refuses_torn_sectors),
     (Wal, "sync", _does_not_sync),
     (Wal, "_reopen", _believes_the_page_cache),
     (Wal, "_reopen", _does_not_rewrite),
     (Wal, "_pack", _logs_no_truncation),
     (Wal, "_pack", _logs_no_hard_state),
     (Wal, "_pack", _says_all_is_synced),
-    (wal, "read_state_body", _forgets_the_vote),
-    (wal, "read_truncate_body", _truncates_one_less),
-    (wal, "read_entry_body", _reads_the_wrong_term),
+    (replay, "read_state_body", _forgets_the_vote),
+    (replay, "read_truncate_body", _truncates_one_less),
+    (replay, "read_entry_body", _reads_the_wrong_term),
     (Wal, "_segment", _begins_a_segment_too_soon),
     (Wal, "__init__", _counts_on_from_the_wrong_record),
     (DataFile, "write", _counts_lsns_from_zero),
