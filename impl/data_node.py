@@ -13,8 +13,9 @@ from .raft.core import Core
 from .raft.disk import Disk
 from .raft.group import Group, Surroundings
 from .raft.progress import Window
+from .raft.replay import WalCorruption
 from .raft.transport import Address, Peers
-from .raft.wal import Wal, WalCorruption
+from .raft.wal import Wal
 from .runtime import Clock, Listener, Runtime
 from .service.call import Answer, Call, Functions
 from .service.forwarding import Forwarding

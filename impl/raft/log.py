@@ -107,7 +107,7 @@ class Log:
         index, last_term = end_of(base)
         self._entries.clear()
         self._terms = Terms(base)
-        self.durable = min(self.durable, self.commit)
+        self.durable = min(self.durable, self.commit, index)
         self.base_index = self.last_index = self.commit = index
         self.last_term = last_term
         self._report_term_min = term

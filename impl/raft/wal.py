@@ -261,7 +261,9 @@ class Wal:
 
     def _remove_old(self) -> None:
         """Remove segments of which nothing is needed; all that was written is durable (rule 5)."""
-        while len(self._segments) > 1 and self._segments[0].highest <= self._base:
+        # One that is still empty repeats nothing.
+        spare = 1 if self._size else 2
+        while len(self._segments) > spare and self._segments[0].highest <= self._base:
             self._disk.remove(self._segments[0].path)
             self._disk.sync_folder(self._folder)
             self._segments.popleft()

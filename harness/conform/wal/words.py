@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from ....impl.raft.messages import Entry, HardState
 from ....impl.raft.messages import Kind as EntryKind
-from ....impl.raft.wal import WalCorruption
+from ....impl.raft.replay import WalCorruption
 from ....impl.stream.commands import (
     AppendRows,
     CreateTable,

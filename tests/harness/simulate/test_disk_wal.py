@@ -11,6 +11,7 @@ from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
 from delphic.harness.targets.faults import DiskState
 from delphic.impl.raft.messages import Entry, HardState, Kind
+from delphic.impl.raft.terms import Runs, Terms, end_of
 from delphic.impl.raft.wal import Wal
 
 FOLDER = "/node/log"
@@ -21,14 +22,15 @@ SYNC_MAX_S = 0.0035
 
 FAULTS = DiskState(full=True), DiskState(fail_write=True), DiskState(fail_sync=True)
 
-State = tuple[HardState, tuple[Entry, ...]]
+State = tuple[HardState, Runs, tuple[Entry, ...]]
+"""Term and vote, what the log begins behind, and the entries behind that."""
 
 
 @dataclass(slots=True)
 class Told:
     """Every state that the log was in, in order of writing, and which of them was durable."""
 
-    states: list[State] = field(default_factory=lambda: [(HardState(), ())])
+    states: list[State] = field(default_factory=lambda: [(HardState(), (), ())])
     durable: int = 0
     cut_in_sync: int = 0
     torn: int = 0
@@ -46,30 +48,58 @@ class Told:
 
 def write(wal: Wal, told: Told, chance: Random) -> None:
     """Save something that Raft may; each record is a state that a power cut may leave."""
-    hard_state, entries = told.states[-1]
+    hard_state, base, entries = told.states[-1]
+    if chance.random() < 0.25 and forget(wal, told, chance):
+        return
+    before = end_of(base)[0]
     new_state = None
-    if chance.random() < 0.3:
+    if chance.random() < 0.3 or not hard_state.term:
         hard_state = new_state = HardState(hard_state.term + 1, chance.choice([None, "n1", "n2"]))
-        told.states.append((hard_state, entries))
+        told.states.append((hard_state, base, entries))
     truncate_from = None
     if entries and chance.random() < 0.2:
-        truncate_from = chance.randint(1, len(entries))
-        entries = entries[: truncate_from - 1]
-        told.states.append((hard_state, entries))
-    first, added = len(entries) + 1, []
+        truncate_from = before + chance.randint(1, len(entries))
+        entries = entries[: truncate_from - 1 - before]
+        told.states.append((hard_state, base, entries))
+    first, added = before + len(entries) + 1, []
     for _ in range(chance.randint(0 if new_state or truncate_from else 1, 3)):
         payload = chance.randbytes(chance.choice([1, 30, 600, 1500]))
         added.append(Entry(hard_state.term, Kind.APPEND, payload))
         entries = (*entries, added[-1])
-        told.states.append((hard_state, entries))
+        told.states.append((hard_state, base, entries))
     wal.save(new_state, truncate_from, first, added)
+
+
+def forget(wal: Wal, told: Told, chance: Random) -> bool:
+    """Let the log begin behind some entry, or behind a snapshot; False if there is nothing to."""
+    hard_state, base, entries = told.states[-1]
+    before = end_of(base)[0]
+    terms = Terms(base)
+    for index, entry in enumerate(entries, start=before + 1):
+        if not terms.values or entry.term != terms.values[-1]:
+            terms.begin(index, entry.term)
+    last = before + len(entries)
+    is_newer = hard_state.term > (terms.values[-1] if terms.values else 0)
+    if is_newer and chance.random() < 0.4:
+        after = last + chance.randint(1, 5)
+        terms.begin(last + 1, hard_state.term)
+        told.states.append((hard_state, terms.until(after), ()))
+        wal.save(None, None, 0, (), terms.until(after), installs=True)
+        return True
+    if not entries:
+        return False
+    count = chance.randint(1, len(entries))
+    base = terms.until(before + count)
+    told.states.append((hard_state, base, entries[count:]))
+    wal.save(None, None, 0, (), base)
+    return True
 
 
 async def live(disk: SimDisk, process: Process, told: Told, chance: Random) -> None:
     """Recover, then write and sync as the persister does, until somewhere in it the life ends."""
     found = Wal.recover(disk.handle(process), FOLDER, 2, segment_bytes=SEGMENT_BYTES)
     told.torn += found.cut is not None
-    told.recovered((found.hard_state, tuple(found.entries)))
+    told.recovered((found.hard_state, found.base, tuple(found.entries)))
     worker = SimWorker(process, disk)
     for _ in range(chance.randint(0, 8)):
         write(found.wal, told, chance)
@@ -160,7 +190,7 @@ def test_a_log_whose_disk_fails_and_then_loses_power_is_what_was_synced_or_a_lat
                 process = Process(loop, "n1", life, loop.seed)
                 found = Wal.recover(disk.handle(process), FOLDER, 2, segment_bytes=SEGMENT_BYTES)
                 told.torn += found.cut is not None
-                told.recovered((found.hard_state, tuple(found.entries)))
+                told.recovered((found.hard_state, found.base, tuple(found.entries)))
                 worker = SimWorker(process, disk)
                 for _ in range(chance.randint(0, 4)):
                     write(found.wal, told, chance)

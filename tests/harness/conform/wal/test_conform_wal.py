@@ -15,8 +15,8 @@ from delphic.harness.conform.wal.logside import LogSide
 from delphic.harness.conform.wal.words import entry_of, record_of
 from delphic.impl.raft import replay, segment
 from delphic.impl.raft.messages import Entry, HardState
-from delphic.impl.raft.segment import Damage, Record
 from delphic.impl.raft.replay import Replay
+from delphic.impl.raft.segment import Damage, Record
 from delphic.impl.raft.wal import Wal, _Segment
 from delphic.impl.stream import datafile
 from delphic.impl.stream.datafile import DataFile
