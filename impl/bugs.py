@@ -17,7 +17,6 @@ COMMIT_OLD_TERM = "commit-old-term"
 ALWAYS_TRUNCATE = "always-truncate"
 TRUNCATES_APPLIED = "truncates-applied"
 TRUNCATE_OFF_BY_ONE = "truncate-off-by-one"
-OLD_SNAPSHOT_INSTALLED = "old-snapshot-installed"
 VOTE_TWICE = "vote-twice"
 STALE_VOTE_COUNTED = "stale-vote-counted"
 DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
@@ -118,12 +117,6 @@ _ALL = (
         "Where the log is cut, its file keeps one entry too many, which is back after a restart.",
         "R15: qdrant#1329, #2508",
         ("HS-4", "HS-20", "HS-25"),
-    ),
-    Bug(
-        OLD_SNAPSHOT_INSTALLED,
-        "A member installs any snapshot that arrives, also one that is older than what it has.",
-        "R11: camunda#6092, NuRaft#407, hashicorp/raft#248",
-        ("HS-2", "HS-4", "HS-20", "HS-25"),
     ),
     Bug(
         VOTE_TWICE,

@@ -189,6 +189,7 @@ class DataNode:
             found.entries,
             config.seeded_bugs,
             Window(request_entries_max=config.request_entries_max),
+            found.base,
         )
         around = Surroundings(
             runtime=self._runtime,

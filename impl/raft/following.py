@@ -5,7 +5,6 @@ from typing import NamedTuple
 from ..bugs import (
     ACK_OWN_LAST,
     ALWAYS_TRUNCATE,
-    OLD_SNAPSHOT_INSTALLED,
     TRUNCATES_APPLIED,
 )
 from .log import Log
@@ -59,17 +58,14 @@ def add(log: Log, entries: tuple[Entry, ...], ready: Ready) -> None:
     log.append(entries)
 
 
-def take_snapshot(
-    log: Log, m: SnapshotRequest, ready: Ready, bugs: frozenset[str] = frozenset()
-) -> Taken:
+def take_snapshot(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
     """Begin the log behind a snapshot, unless it has nothing that the log has not.
 
     A log that holds the snapshot's last entry holds all of them: they are committed, and what
     stands behind them may stay.
     """
-    is_any = OLD_SNAPSHOT_INSTALLED in bugs
-    if m.last_index > log.commit or is_any:
-        if log.holds(m.last_index, m.last_term) and not is_any:
+    if m.last_index > log.commit:
+        if log.holds(m.last_index, m.last_term):
             log.commit_to(m.last_index)
         else:
             log.install(m.terms, m.term)

@@ -203,7 +203,7 @@ class Group:
         """The status, the vote, and the end of the log."""
         core = self._core
         log, last = core.log, core.log.last_index
-        shown = range(max(1, last - INSPECTED_ENTRIES + 1), last + 1)
+        shown = range(max(log.base_index, last - INSPECTED_ENTRIES) + 1, last + 1)
         entries = [entry_digest(index, log.entry(index)) for index in shown]
         return self.status() | {"vote": core.vote, "entries": entries}
 
@@ -317,10 +317,10 @@ class Group:
             return
         released = [frame for decision in batch for frame in decision.held]
         through = batch[-1].step
-        last = next((d.ready for d in reversed(batch) if d.ready.entries), None)
+        last = next((last for d in reversed(batch) if (last := d.ready.last) is not None), None)
         self._send(released)
         if last is not None:
-            index, term = last.first_index + len(last.entries) - 1, last.entries[-1].term
+            index, term = last
             traced: dict[str, Any] = {}
             if self._trace is not None:
                 traced = {"through": through, "released": self._trace.uids(released)}

@@ -105,9 +105,10 @@ class Log:
     def install(self, base: Runs, term: int) -> None:
         """Begin behind these entries, of which the leader of `term` has a snapshot, with none."""
         index, last_term = end_of(base)
+        assert index > self.commit, "what is committed is not undone by a snapshot"
         self._entries.clear()
         self._terms = Terms(base)
-        self.durable = min(self.durable, self.commit, index)
+        self.durable = min(self.durable, self.commit)
         self.base_index = self.last_index = self.commit = index
         self.last_term = last_term
         self._report_term_min = term

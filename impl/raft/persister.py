@@ -77,7 +77,14 @@ class Persister:
             self._durable(batch)
 
     def _write(self, ready: Ready) -> None:
-        self._wal.save(ready.hard_state, ready.truncate_from, ready.first_index, ready.entries)
+        self._wal.save(
+            ready.hard_state,
+            ready.truncate_from,
+            ready.first_index,
+            ready.entries,
+            ready.base,
+            installs=ready.installs,
+        )
 
     def _synced(self, error: OSError | None) -> None:
         assert self._syncing is not None

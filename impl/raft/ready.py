@@ -6,7 +6,7 @@ from functools import lru_cache
 import msgspec
 
 from .messages import Entry, HardState, Kind, Message
-from .terms import Runs
+from .terms import Runs, end_of
 
 
 class Role(StrEnum):
@@ -123,6 +123,13 @@ class Ready(msgspec.Struct):
             or self.truncate_from is not None
             or self.base is not None
         )
+
+    @property
+    def last(self) -> tuple[int, int] | None:
+        """Index and term of the last entry to be written, or that a snapshot stands for."""
+        if self.entries:
+            return self.first_index + len(self.entries) - 1, self.entries[-1].term
+        return end_of(self.base) if self.base is not None and self.installs else None
 
     def start(self, timers: frozenset[Timer]) -> None:
         """Ask for these timers, set anew."""

@@ -30,7 +30,7 @@ def run(*words: str) -> tuple[int, str]:
 def test_what_conforms_is_said_in_one_line_and_by_event() -> None:
     code, output = run("raft", "--small")
     assert code == 0
-    assert "CONFORMS: raft: 4,397 pairs of state and event" in output
+    assert "CONFORMS: raft: 4,512 pairs of state and event" in output
     assert "receive append refused" in output
 
 

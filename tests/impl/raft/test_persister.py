@@ -7,6 +7,7 @@ import pytest
 from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.persister import Decision, Persister
 from delphic.impl.raft.ready import Ready
+from delphic.impl.raft.terms import Runs
 from delphic.impl.raft.wal import Wal
 
 ENTRY = Entry(1, Kind.APPEND, b"x")
@@ -21,11 +22,20 @@ class Disk:
         self.full = False
 
     def save(
-        self, state: HardState | None, cut: int | None, first: int, entries: Sequence[Entry]
+        self,
+        state: HardState | None,
+        cut: int | None,
+        first: int,
+        entries: Sequence[Entry],
+        base: Runs | None,
+        *,
+        installs: bool,
     ) -> None:
         if self.full:
             raise OSError(28, "No space left on device")
         self.events.append(f"write {first}+{len(entries)}")
+        if base is not None:
+            self.events.append(f"{'install' if installs else 'begin behind'} {base[-1][1]}")
 
     def sync(self) -> None:
         self.events.append("sync")

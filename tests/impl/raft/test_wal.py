@@ -7,8 +7,9 @@ import pytest
 from delphic.impl.bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from delphic.impl.raft import segment
 from delphic.impl.raft.messages import Entry, HardState, Kind
+from delphic.impl.raft.replay import WalCorruption
 from delphic.impl.raft.segment import ENTRY, HEADER, SECTOR_BYTES, STATE, TRUNCATE
-from delphic.impl.raft.wal import SEGMENT_BYTES, Recovered, Wal, WalCorruption
+from delphic.impl.raft.wal import SEGMENT_BYTES, Recovered, Wal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from memory_disk import Inode, Keep, MemoryDisk, nothing, prefix, sectors, some

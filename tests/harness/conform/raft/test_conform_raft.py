@@ -11,11 +11,14 @@ from delphic.harness.conform.raft.bind import BLIND, SMALL, RaftBinding
 from delphic.harness.conform.raft.compare import Comparison
 from delphic.harness.conform.raft.translate import Translation
 from delphic.impl.bugs import BUGS
+from delphic.impl.raft import core as core_module
 from delphic.impl.raft.core import Core
+from delphic.impl.raft.following import Taken, take_snapshot
 from delphic.impl.raft.leadership import Leadership
 from delphic.impl.raft.log import Log
-from delphic.impl.raft.messages import AppendResponse, VoteRequest, VoteResponse
+from delphic.impl.raft.messages import SnapshotRequest, VoteRequest, VoteResponse
 from delphic.impl.raft.poll import Poll
+from delphic.impl.raft.ready import Ready
 from delphic.model.actor import Receive
 from delphic.model.explore.pairs import Pairs
 from delphic.model.raft_built import built_group
@@ -86,9 +89,11 @@ def _no_hint(self: Log, prev_index: int, prev_term: int) -> int:
     return max(self.commit, prev_index - 2)
 
 
-def _repeats_the_round(self: Core, m: Any, hint: int, asked: int) -> None:
-    answer = AppendResponse(self.member, m.src, self.term, False, 0, hint, m.round)
-    self._ready.after_persist.append(answer)
+_answer = Core._answer
+
+
+def _tells_no_round(self: Core, leader: str, taken: Any, asked: int) -> None:
+    _answer(self, leader, taken, 0)
 
 
 def _always_granted(self: Core, m: VoteRequest) -> None:
@@ -132,7 +137,7 @@ def _counts_refusals(self: Poll, m: VoteResponse) -> bool:
 
 MISTAKES: list[tuple[type, str, Callable[..., Any]]] = [
     (Core, "_enter_newer_term", _lease_outlives_its_term),
-    (Core, "_refuse_append", _repeats_the_round),
+    (Core, "_answer", _tells_no_round),
     (Core, "_on_vote_request", _always_granted),
     (Core, "_enter_term", _forgets_its_vote),
     (Log, "may_agree_until", _no_hint),
@@ -196,3 +201,42 @@ def test_a_state_that_the_core_cannot_reach_by_itself_is_told(
     found = RAFT.conform(replace(SMALL[0], depth=12))
     assert ("replay", "state") in found.diverged
     assert found.replayed < found.states
+
+
+def _installs_any(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
+    if m.last_index < log.commit:
+        log.commit = 0
+    log.install(m.terms, m.term)
+    ready.base, ready.installs = m.terms, True
+    return Taken(True, log.commit, 0)
+
+
+def _acknowledges_more(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
+    taken = take_snapshot(log, m, ready)
+    return taken._replace(match=log.last_index)
+
+
+def _forgets_one_more(self: Log, index: int) -> None:
+    compact(self, min(index + 1, self.commit, self.durable))
+
+
+compact = Log.compact
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("owner", "name", "wrong"),
+    [
+        (core_module, "take_snapshot", _installs_any),
+        (core_module, "take_snapshot", _acknowledges_more),
+        (Log, "compact", _forgets_one_more),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_a_mistake_with_snapshots_diverges(
+    owner: Any, name: str, wrong: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bounds,) = (one for one in SMALL if one.title == "snapshots")
+    assert RAFT.conform(bounds, first=True).conforms
+    monkeypatch.setattr(owner, name, wrong)
+    assert not RAFT.conform(bounds, first=True).conforms

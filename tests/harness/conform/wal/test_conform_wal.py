@@ -166,8 +166,9 @@ def _reads_the_wrong_term(body: memoryview) -> tuple[int, Entry]:
 def _begins_a_segment_too_soon(self: Wal) -> Any:
     if self._file is None or self._size >= self._segment_bytes:
         self.close()
-        self._file = self._disk.open(f"{self._folder}/{self._sequence + 1:016}.wal")
-        self._segments.append(_Segment(""))
+        path = f"{self._folder}/{self._sequence + 1:016}.wal"
+        self._file = self._disk.open(path)
+        self._segments.append(_Segment(path))
         self._size = 0
         self._is_listed = False
     return self._file
