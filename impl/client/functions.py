@@ -1,7 +1,7 @@
 """The functions of a data node as typed calls, over a Connection or a Session."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -39,6 +39,7 @@ async def create_table(
     """Create an HA stream table in a Raft group, through any of its members.
 
     `cache_limit`: rows kept in memory, 0 for all; `retention_minutes`: how long old rows are kept.
+    With `key_columns`, no two of the last `cache_limit` rows have the same values there.
     """
     args = (group, to_bytes(plain(schema)), name, cache_limit, key_columns, retention_minutes)
     await caller.call("haStreamTable", args, timeout_s=timeout_s)
@@ -49,12 +50,25 @@ async def drop_table(caller: Caller, name: str, *, timeout_s: float = CALL_S) ->
     await caller.call("dropStreamTable", (name,), timeout_s=timeout_s)
 
 
+class Inserted(NamedTuple):
+    """What became of a batch: its new rows lie one after another from `offset` on.
+
+    A table with key columns drops rows whose keys it knows; `rows` 0 and `offset` -1: all of them.
+    """
+
+    offset: int
+    rows: int
+
+
 async def append(
     caller: Caller, table: str, batch: pa.RecordBatch, *, timeout_s: float = CALL_S
 ) -> int:
-    """Append a batch, all rows or none; gives the offset of its first row."""
-    body = batch.serialize().to_pybytes()
-    return await append_body(caller, table, fingerprint(batch.schema), body, timeout_s=timeout_s)
+    """Append a batch, all rows or none; gives the offset of its first row.
+
+    Where the table has key columns: of its first new row, or -1 if it has none.
+    """
+    inserted = await insert(caller, table, batch, timeout_s=timeout_s)
+    return inserted.offset
 
 
 async def append_body(
@@ -62,8 +76,18 @@ async def append_body(
 ) -> int:
     """As `append`, for who has the batch as bytes: Arrow IPC, and its schema's fingerprint."""
     args = (table, schema, body)
-    offset: int = await caller.call("tableInsert", args, timeout_s=timeout_s)
+    told = await caller.call("tableInsert", args, timeout_s=timeout_s)
+    offset: int = told if isinstance(told, int) else told[0]
     return offset
+
+
+async def insert(
+    caller: Caller, table: str, batch: pa.RecordBatch, *, timeout_s: float = CALL_S
+) -> Inserted:
+    """As `append`; says how many rows were new, too."""
+    args = (table, fingerprint(batch.schema), batch.serialize().to_pybytes())
+    told = await caller.call("tableInsert", args, timeout_s=timeout_s)
+    return Inserted(told, batch.num_rows) if isinstance(told, int) else Inserted(*told)
 
 
 async def read(

@@ -91,6 +91,10 @@ class Session:
         """Append a batch; gives the offset of its first row (promise HS-26)."""
         return await functions.append(self, table, batch, timeout_s=self._total_s)
 
+    async def insert(self, table: str, batch: pa.RecordBatch) -> functions.Inserted:
+        """As `append`; says how many rows were new, too."""
+        return await functions.insert(self, table, batch, timeout_s=self._total_s)
+
     async def read(self, table: str, start: int, limit: int | None = None) -> pa.Table:
         """Read linearizably from the leader."""
         return await functions.read(self, table, start, limit, timeout_s=self._total_s)

@@ -154,14 +154,22 @@ class Group:
         self._as_leader(go, answer)
 
     def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
-        """Append a batch; answers with the offset of its first row."""
+        """Append a batch; answers with the offset of its first row.
+
+        Where the table has key columns: with the offset of the first new row, and how many are new.
+        """
 
         def go() -> None:
             if len(body) > self._around.frame_bytes_max - FRAME_SLACK_BYTES:
                 message = f"a batch of {len(body)} bytes does not fit into a frame"
                 raise RequestError(FRAME_TOO_LARGE, True, message)
-            payload = self._tables.insertion(table, fingerprint, body)
-            self._debts.propose(Proposal(Kind.APPEND, payload, answer))
+            insertion = self._tables.insertion(table, fingerprint, body)
+
+            def told(outcome: Any) -> None:
+                answer(insertion.told(outcome))
+
+            self._debts.propose(Proposal(Kind.APPEND, insertion.payload, told))
+            insertion.logged()
 
         self._as_leader(go, answer)
 
@@ -333,6 +341,7 @@ class Group:
         core = self._core
         leader = core.leader or "unknown"
         log.info("group %d: %s in term %d, leader %s", self.id, core.role, core.term, leader)
+        self._tables.role_changed()
         if self.is_leader:
             # The first entry of its own term is the last one now.
             is_hasty = READ_BEFORE_NOOP in core.bugs

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from .commands import (
     encode,
 )
 from .datafile import DataFile
+from .dedup import NO_ROW, Dedup, Screened, check_columns
 from .schema import SchemaError, from_bytes, to_bytes
 from .table import BatchError, StreamTable
 
@@ -40,6 +42,9 @@ CACHE_LIMIT_MIN = 1000
 NUMBER_MAX = 2**31 - 1
 
 DATA_FILE = "data0.log"
+
+WINDOW_PART_BYTES = 64 << 20
+"""How much of a table is read at once when its keys are collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,27 @@ class Stored:
     options: TableOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """A batch as it is to be logged. `logged` once it is sure to be."""
+
+    payload: bytes
+    screened: Screened | None = None
+    """What the key columns left of it, if the table has any."""
+
+    def logged(self) -> None:
+        """Later batches are judged against this one, too."""
+        if self.screened is not None:
+            self.screened.logged()
+
+    def told(self, outcome: Any) -> Any:
+        """What its producer is told: an offset; with key columns also how many rows were new."""
+        if self.screened is None or isinstance(outcome, RequestError):
+            return outcome
+        rows = self.screened.rows
+        return [outcome if rows else NO_ROW, rows]
+
+
 class Tables:
     """A state machine: the same entries give the same tables on every member (promise HS-4)."""
 
@@ -62,6 +88,7 @@ class Tables:
         self._folder = folder
         self._tables: dict[str, Stored] = {}
         self._touched: set[str] = set()
+        self._dedup = Dedup()
 
     def __contains__(self, name: str) -> bool:
         """Whether a table of that name exists, as far as applied."""
@@ -74,6 +101,7 @@ class Tables:
             raise RequestError(BAD_REQUEST, True, message)
         try:
             schema = from_bytes(schema_bytes)
+            check_columns(schema, options.key_columns)
         except SchemaError as error:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if name in self._tables:
@@ -84,11 +112,16 @@ class Tables:
         """The log record of a table's end; raises RequestError."""
         return encode(DropTable(name, self._stored(name).id))
 
-    def insertion(self, name: str, fingerprint: bytes, body: bytes) -> bytes:
-        """The log record of a batch; raises RequestError.
+    def role_changed(self) -> None:
+        """Another leader may have logged what this one knows nothing of (promise HS-16)."""
+        self._dedup.reset()
+
+    def insertion(self, name: str, fingerprint: bytes, body: bytes) -> Insertion:
+        """The log record of a batch; raises RequestError. Only for a leader.
 
         What does not fit the table is refused here, before it is logged (W7): once in the log, it
-        would break every member.
+        would break every member. A batch of nothing but known keys is logged without rows: whoever
+        repeats a row is answered once that row is committed, and not before.
         """
         stored = self._stored(name)
         table = stored.table
@@ -101,7 +134,18 @@ class Tables:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if not batch.num_rows:
             raise RequestError(BAD_REQUEST, True, "a batch has at least one row")
-        return encode(AppendRows(name, stored.id, batch.num_rows, memoryview(body)))
+        options = stored.options
+        if not options.key_columns:
+            return Insertion(encode(AppendRows(name, stored.id, batch.num_rows, memoryview(body))))
+        screened = self._dedup.screen(
+            stored.id,
+            options.key_columns,
+            options.cache_limit,
+            batch,
+            lambda: _recent(table, options.cache_limit),
+        )
+        left = memoryview(body if screened.body is None else screened.body)
+        return Insertion(encode(AppendRows(name, stored.id, screened.rows, left)), screened)
 
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
@@ -187,6 +231,8 @@ class Tables:
             # Dropped by an entry that was logged before this one, and applied after it was checked.
             return _missing(command.table)
         table = stored.table
+        if not command.rows:
+            return table.rows
         crc = stored.file.write(index, table.rows, command.rows, command.body)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)
@@ -197,14 +243,21 @@ def _checked(options: TableOptions) -> TableOptions:
     if not 0 <= options.cache_limit <= NUMBER_MAX:
         message = f"cacheLimit is a number of rows, or 0 for all; got {options.cache_limit}"
         raise RequestError(BAD_REQUEST, True, message)
-    if options.key_columns:
-        raise RequestError(BAD_REQUEST, True, "this version has no tables with key columns")
     if not 1 <= options.retention_minutes <= NUMBER_MAX:
         message = f"retentionMinutes is at least 1; got {options.retention_minutes}"
         raise RequestError(BAD_REQUEST, True, message)
     if 0 < options.cache_limit < CACHE_LIMIT_MIN:
         return msgspec.structs.replace(options, cache_limit=CACHE_LIMIT_MIN)
     return options
+
+
+def _recent(table: StreamTable, limit: int) -> Iterator[pa.RecordBatch]:
+    """The last rows of a table; all for 0."""
+    start = max(0, table.rows - limit) if limit else 0
+    while start < table.rows:
+        for batch in table.read(start, None, WINDOW_PART_BYTES):
+            yield batch
+            start += batch.num_rows
 
 
 def _missing(name: str) -> RequestError:

@@ -35,7 +35,7 @@ def name_of(outcome: object) -> str:
 def test_rows_logged_before_a_drop_and_applied_after_it_are_refused(store: Tables) -> None:
     """HS-6, HS-18: also if another table of that name is there by then."""
     assert create(store, 1) is None
-    late = store.insertion("t", fingerprint(SCHEMA), BATCH)
+    late = store.insertion("t", fingerprint(SCHEMA), BATCH).payload
     drop = store.removal("t")
     assert store.apply(2, Entry(1, Kind.APPEND, late)) == 0
     assert store.apply(3, Entry(1, Kind.DROP_TABLE, drop)) is None
@@ -53,7 +53,10 @@ def test_of_two_creations_the_first_in_the_log_wins(store: Tables) -> None:
     assert store.apply(1, Entry(1, Kind.CREATE_TABLE, first)) is None
     assert name_of(store.apply(2, Entry(1, Kind.CREATE_TABLE, second))) == "TableExists"
     assert (
-        store.apply(3, Entry(1, Kind.APPEND, store.insertion("t", fingerprint(SCHEMA), BATCH))) == 0
+        store.apply(
+            3, Entry(1, Kind.APPEND, store.insertion("t", fingerprint(SCHEMA), BATCH).payload)
+        )
+        == 0
     )
 
 
@@ -69,7 +72,7 @@ def test_a_log_that_is_redone_gives_each_table_of_a_name_its_own_rows(tmp_path: 
     for schema in (SCHEMA, SCHEMA):
         take(Kind.CREATE_TABLE, store.creation("t", to_bytes(schema), TableOptions()))
         for _ in range(2):
-            take(Kind.APPEND, store.insertion("t", fingerprint(schema), BATCH))
+            take(Kind.APPEND, store.insertion("t", fingerprint(schema), BATCH).payload)
         if len(log) < 4:
             take(Kind.DROP_TABLE, store.removal("t"))
     store.flush()
