@@ -10,9 +10,6 @@ import contextlib
 import json
 import os
 import platform
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,9 +21,8 @@ import uvloop
 from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.session import Session
+from processes import ALIASES, GROUP, Processes
 
-GROUP = 2
-ALIASES = ("n1", "n2", "n3")
 COLUMNS = 11
 SCHEMA = pa.schema(
     [(f"c{i}", (pa.int64(), pa.float64(), pa.string())[i % 3]) for i in range(COLUMNS)]
@@ -64,33 +60,9 @@ def median_sync_ms(folder: Path) -> float:
 @contextlib.contextmanager
 def members(folder: Path, extra: str = "") -> Iterator[list[str]]:
     """Three nodes as processes, with `extra` settings; gives their sites; ends and reaps them."""
-    with contextlib.ExitStack() as stack:
-        ports = []
-        for _ in ALIASES:
-            # Keeps the port ours between here and the node's own bind.
-            reserved = stack.enter_context(socket.socket())
-            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            reserved.bind(("127.0.0.1", 0))
-            ports.append(reserved.getsockname()[1])
-        lines = [f"127.0.0.1:{p}:{a},datanode\n" for p, a in zip(ports, ALIASES, strict=True)]
-        for alias in ALIASES:
-            config = folder / alias / "config"
-            config.mkdir(parents=True)
-            (config / "cluster.nodes").write_text("localSite,mode\n" + "".join(lines))
-            (config / "cluster.cfg").write_text(
-                f"streamingHAMode=raft\nstreamingRaftGroups={GROUP}:{':'.join(ALIASES)}\n"
-                f"persistenceDir=data\nraftElectionTick=50\n{extra}"
-            )
-            log = stack.enter_context((folder / alias / "log.txt").open("wb"))
-            command = [sys.executable, "-m", "delphic.impl.node", "--reuse-port"]
-            process = subprocess.Popen(
-                [*command, "--home", str(folder / alias), "--alias", alias],
-                stdout=log,
-                stderr=log,
-            )
-            stack.callback(process.wait)
-            stack.callback(process.kill)
-        yield [f"127.0.0.1:{port}" for port in ports]
+    with Processes(folder, extra) as processes:
+        processes.start(*ALIASES)
+        yield processes.sites
 
 
 async def leader_of(sites: list[str]) -> tuple[str, int]:
