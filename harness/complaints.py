@@ -9,6 +9,9 @@ from pydantic_core import ErrorDetails
 from .document import Document, Path, spell
 from .selector import closest
 
+BRANCH = "branch "
+"""Begins the tags by which a union is told what is meant, so that no tag is a key."""
+
 Complaint = tuple[Path, str]
 """Where, and what is wrong there."""
 
@@ -39,7 +42,7 @@ def complaints(
     found: dict[Complaint, None] = {}
     for details in error.errors(include_url=False):
         path = _in_document(details, document)
-        found[(path, _sentence(details, path, schema))] = None
+        found[(path, _sentence(details, path, schema, document))] = None
     return sorted(found, key=lambda complaint: document.line(complaint[0]) or 0)
 
 
@@ -49,6 +52,8 @@ def _in_document(details: ErrorDetails, document: Document) -> Path:
     here = document.data
     last = len(details["loc"]) - 1
     for at, step in enumerate(details["loc"]):
+        if isinstance(step, str) and step.startswith(BRANCH):
+            continue
         known = (isinstance(here, dict) and step in here) or (
             isinstance(here, list) and isinstance(step, int) and step < len(here)
         )
@@ -57,17 +62,24 @@ def _in_document(details: ErrorDetails, document: Document) -> Path:
             here = here[step]
         elif at == last and details["type"] == "missing":
             path.append(step)
+    if details["type"] == "union_tag_invalid":
+        path.append("name")
     return tuple(path)
 
 
-def _sentence(details: ErrorDetails, path: Path, schema: dict[str, Any]) -> str:
+def _sentence(details: ErrorDetails, path: Path, schema: dict[str, Any], document: Document) -> str:
     kind, value, context = details["type"], details["input"], details.get("ctx", {})
     where = spell(path) or "the file"
     match kind:
         case "missing":
             return f"{where}: is missing"
         case "extra_forbidden":
-            return f"{where}: unknown key{closest(str(path[-1]), known_keys(schema, path[:-1]))}"
+            known = known_keys(schema, path[:-1], document.data)
+            return f"{where}: unknown key{closest(str(path[-1]), known)}"
+        case "union_tag_invalid":
+            known = re.findall(f"'{BRANCH}([^']*)'", context["expected_tags"])
+            name = context["tag"].removeprefix(BRANCH)
+            return f"{where}: unknown value {name!r}{closest(name, known)}"
         case "literal_error":
             known = re.findall(r"'([^']*)'", context["expected"])
             return f"{where}: unknown value {value!r}{closest(str(value), known)}"
@@ -83,12 +95,22 @@ def _sentence(details: ErrorDetails, path: Path, schema: dict[str, Any]) -> str:
             return f"{where}: {details['msg'][0].lower()}{details['msg'][1:]}, not {value!r}"
 
 
-def known_keys(schema: dict[str, Any], path: Path) -> list[str]:
-    """The keys that the mapping at `path` may have."""
+def known_keys(schema: dict[str, Any], path: Path, data: Any) -> list[str]:
+    """The keys that the mapping at `path` may have, where `data` is the whole document."""
     parts = _resolved(schema, schema)
     for step in path:
         parts = [deeper for part in parts for deeper in _below(part, step, schema)]
+        data = data[step]
+        parts = [part for part in parts if _is_meant(part, data)]
     return [key for part in parts for key in part.get("properties", {})]
+
+
+def _is_meant(part: dict[str, Any], data: Any) -> bool:
+    """Whether this branch of a union has the name that the data gives itself."""
+    name = part.get("properties", {}).get("name", {})
+    if "const" not in name or not isinstance(data, dict):
+        return True
+    return bool(data.get("name", name.get("default")) == name["const"])
 
 
 def _below(part: dict[str, Any], step: str | int, root: dict[str, Any]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ _CLOSED_PAUSE_S = 0.05
 class Observer:
     """Asks all members again and again, on connections of its own, and records what changed."""
 
-    def __init__(self, cluster: Cluster, recorder: Recorder, key: str) -> None:
+    def __init__(self, cluster: Cluster, recorder: Recorder, key: str | None) -> None:
         self.changed = asyncio.Event()
         """Set when a leader or a term is another; whoever waits for it clears it."""
         self.died: list[tuple[str, str]] = []

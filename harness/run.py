@@ -65,7 +65,9 @@ class Run:
             for number in range(load.clients)
         ]
         self._generators: list[Generator] = (
-            self._workload.generators(plan.workload, plan.seed) if load.ops is None else []
+            self._workload.generators(plan.workload, plan.seed, plan.members)
+            if load.ops is None
+            else []
         )
         self._proof = _Proof(self._workload.proof)
 
@@ -105,7 +107,7 @@ class Run:
                 if _now() > deadline:
                     raise WorldError(
                         f"the group was not ready {spell(limits.leader_s + limits.first_ack_s)} "
-                        f"after its start; {step[0]}: {answer.error}",
+                        f"after its start; {step.f}: {answer.error}",
                         node=alias,
                     )
                 asked += 1
@@ -115,7 +117,8 @@ class Run:
         connection = await self._cluster.open(alias, _ASK_S)
         if connection is None:
             return Answer(OpType.FAIL, error=f"{alias} cannot be reached")
-        answer = await connection.perform(step[0], self._workload.key, step[1], _ASK_S)
+        key = self._workload.key if step.key is None else step.key
+        answer = await connection.perform(step.f, key, step.value, _ASK_S)
         connection.close()
         return answer
 
@@ -175,9 +178,12 @@ class Run:
 
     async def _final(self, stop: asyncio.Event) -> None:
         self._phase("final")
-        for step in self._workload.final:
+        for step in self._workload.final(self._plan.workload):
             await self._final_step(step, stop)
         await self._compare_replicas(stop)
+        for step in self._workload.everywhere(self._plan.workload):
+            for alias in self._plan.members:
+                await self._final_step(step._replace(node=alias), stop)
 
     async def _final_step(self, step: Step, stop: asyncio.Event) -> None:
         """Ask until the answer comes, or the time for it is over."""

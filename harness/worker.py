@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from .generator import Pace
 from .op import Op, OpType
@@ -32,7 +33,7 @@ class Worker:
     """
 
     def __init__(
-        self, number: int, load: Load, cluster: Cluster, recorder: Recorder, key: str
+        self, number: int, load: Load, cluster: Cluster, recorder: Recorder, key: Any
     ) -> None:
         self.number = self.process = number
         self._load = load
@@ -81,7 +82,7 @@ class Worker:
                 return
             if op.node is not None:
                 self._at = who(op.node) or self._at
-            await self.ask((op.f, op.value))
+            await self.ask(Step(op.f, op.value))
 
     def stop(self) -> None:
         """Begin no more operations; the one under way is finished."""
@@ -96,53 +97,52 @@ class Worker:
 
     async def ask(self, step: Step, *, follow: bool | None = None) -> tuple[Op, Answer]:
         """Do one operation and record its beginning and its end."""
-        f, value = step
+        f, value, key, node = step
+        key = self._key if key is None else key
+        at = self._at if node is None else node
+        follow = node is None and (self._follows if follow is None else follow)
         add = self._recorder.add
-        invoke = add(self.process, OpType.INVOKE, f, key=self._key, value=value, node=self._at)
-        answer = await self._answer(step, self._follows if follow is None else follow)
+        invoke = add(self.process, OpType.INVOKE, f, key=key, value=value, node=at)
+        answer, at = await self._answer(f, key, value, at, follow=follow)
         result = answer.value if answer.type is OpType.OK else value
-        add(
-            self.process,
-            answer.type,
-            f,
-            key=self._key,
-            value=result,
-            node=self._at,
-            error=answer.error,
-        )
+        add(self.process, answer.type, f, key=key, value=result, node=at, error=answer.error)
+        if node is None:
+            self._at = at
         if answer.type is OpType.INFO:
             self.process += self._load.clients
             self._at = self._home
         return invoke, answer
 
-    async def _answer(self, step: Step, follow: bool) -> Answer:
-        """Ask where we are, then where refusals point, all within the time of one operation."""
-        f, value = step
+    async def _answer(
+        self, f: str, key: Any, value: Any, at: str, *, follow: bool
+    ) -> tuple[Answer, str]:
+        """Ask a member, then where refusals point, all within the time of one operation.
+
+        Gives the member to ask next, too: the one that answered, if one did.
+        """
         now = asyncio.get_running_loop().time
         deadline = now() + self._load.op_timeout_s
         answer = Answer(OpType.FAIL, error="no time left")
         for _ in range(HOPS_MAX):
-            connection = self._connections.get(self._at)
+            connection = self._connections.get(at)
             if connection is None or not connection.is_open:
-                connection = await self._cluster.open(self._at, deadline - now())
+                connection = await self._cluster.open(at, deadline - now())
                 if connection is None:
                     # Nothing was sent, so nothing was done.
-                    answer = Answer(OpType.FAIL, error=f"{self._at} cannot be reached")
-                    if follow:
-                        self._at = self._next()
-                    return answer
-                self._connections[self._at] = connection
-            answer = await connection.perform(f, self._key, value, deadline - now())
-            refused = answer.type is OpType.FAIL and answer.leader not in (None, self._at)
+                    answer = Answer(OpType.FAIL, error=f"{at} cannot be reached")
+                    return answer, self._behind(at) if follow else at
+                self._connections[at] = connection
+            answer = await connection.perform(f, key, value, deadline - now())
+            refused = answer.type is OpType.FAIL and answer.leader not in (None, at)
             if not (refused and follow) or now() >= deadline:
-                return answer
+                return answer, at
             assert answer.leader is not None
-            self._at = answer.leader
-        return answer
+            at = answer.leader
+        return answer, at
 
-    def _next(self) -> str:
+    def _behind(self, alias: str) -> str:
         members = self._cluster.members
-        return members[(members.index(self._at) + 1) % len(members)]
+        return members[(members.index(alias) + 1) % len(members)]
 
     async def _rest(self, seconds: float) -> None:
         self._resting = True

@@ -2,6 +2,7 @@
 
 from .agreement import LINEARIZABLE, Agreement
 from .availability import AVAILABILITY
+from .batches import BATCHES
 from .checker import Checker
 from .conformance import CONFORMANCE
 from .dose import DOSE
@@ -27,6 +28,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         REPLICAS,
         LIVENESS,
         ELECTIONS,
+        BATCHES,
         QUORUM,
         CONFORMANCE,
         FAULTS,
@@ -50,4 +52,4 @@ LOG_CHECKERS: tuple[str, ...] = (
     AVAILABILITY.name,
     STATISTICS.name,
 )
-"""What workload `log` asks for."""
+"""What every workload asks for that appends to logs and reads them."""

@@ -23,6 +23,7 @@ from ..checkers.checker import plural
 from ..document import Document
 from ..errors import ScenarioError
 from ..scenario import read
+from ..workloads import WORKLOADS
 from . import steps
 from .moments import Data, less_idle
 from .moves import DEFAULT_CLIENTS, MOVES, TIMES, Move, Size, members, size, surer
@@ -111,7 +112,8 @@ def _less(search: "_Search") -> None:
     """Every way to have less in it, each as long as it works."""
     written = steps.written_out(search.best.data, search.best.seed)
     search.adopt([written])
-    if "ops" not in search.best.data["workload"]:
+    workload = search.best.data["workload"]
+    if "ops" not in workload and WORKLOADS[workload.get("name", "log")].is_scripted:
         outcome = search.outcome
         witness = outcome.witness(search.promises)
         search.adopt(scripts(search.best.data, outcome.history, witness))

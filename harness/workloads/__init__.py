@@ -1,7 +1,26 @@
-"""Every workload by name. To add one: its file, its name here, its options in `AnyOptions`."""
+"""Every workload by name. To add one: its file, then its name here."""
 
-from .log import LOG, LogOptions
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
-WORKLOADS = {workload.name: workload for workload in (LOG,)}
+from pydantic import Discriminator, Tag
 
-AnyOptions = LogOptions
+from ..complaints import BRANCH
+from .batch import BATCH
+from .log import LOG
+from .workload import Options
+
+WORKLOADS = {workload.name: workload for workload in (LOG, BATCH)}
+
+if TYPE_CHECKING:
+    AnyOptions = Options
+else:
+
+    def _branch(raw: Any) -> str:
+        """Which options a scenario means. Its mistakes are placed by names: a tag is none."""
+        name = raw.get("name", LOG.name) if isinstance(raw, dict) else raw.named
+        return f"{BRANCH}{name}"
+
+    AnyOptions = Annotated[
+        Union[tuple(Annotated[w.options, Tag(BRANCH + w.name)] for w in WORKLOADS.values())],  # noqa: UP007
+        Discriminator(_branch),
+    ]

@@ -149,7 +149,7 @@ def proofs(options: dict[str, Any]) -> Iterator[Step]:
     """Appends of one row each, with ids above all of the script's."""
     script = msgspec.convert(options.get("ops", []), list[Scripted])
     rows = [row for op in script if op.f == "append" for row in op.value]
-    return (("append", [row]) for row in count(max(rows, default=-1) + 1))
+    return (Step("append", [row]) for row in count(max(rows, default=-1) + 1))
 
 
 @dataclass(slots=True)
@@ -175,18 +175,17 @@ class LogGenerator:
 
     def next(self) -> Step:
         if self.random.random() < self.read_share:
-            return "read", self._poll()
+            return Step("read", self._poll())
         count = self.random.randint(*self.batch)
         first = self.next_id
         self.next_id += count * self.stride
-        return "append", list(range(first, self.next_id, self.stride))
+        return Step("append", list(range(first, self.next_id, self.stride)))
 
     def completed(self, step: Step, value: Any) -> None:
-        f, asked = step
-        if f == "append":
-            self.tail.at_least(value + len(asked))
+        if step.f == "append":
+            self.tail.at_least(value + len(step.value))
         elif value:
-            self.tail.at_least(asked[0] + len(value))
+            self.tail.at_least(step.value[0] + len(value))
 
     def _poll(self) -> list[int | None]:
         kind = self.random.random()
@@ -199,7 +198,7 @@ class LogGenerator:
         return [max(0, rows - self.random.randint(0, _NEAR)), limit]
 
 
-def generators(options: dict[str, Any], seed: int) -> list[Generator]:
+def generators(options: dict[str, Any], seed: int, _: Sequence[str] = ()) -> list[Generator]:
     """One generator a client, each with its own stream of chance."""
     clients = options["clients"]
     low, high = options["batch"]
@@ -217,14 +216,20 @@ def generators(options: dict[str, Any], seed: int) -> list[Generator]:
     ]
 
 
+def whole(_: dict[str, Any]) -> tuple[Step, ...]:
+    """All rows there are."""
+    return (Step("read", [0, None]),)
+
+
 LOG = Workload(
     name="log",
     options=LogOptions,
     checkers=LOG_CHECKERS,
     key=TABLE,
-    setup=(("create", None),),
+    setup=(Step("create"),),
     generators=generators,
     proof="append",
     proofs=proofs,
-    final=(("read", [0, None]),),
+    final=whole,
+    is_scripted=True,
 )

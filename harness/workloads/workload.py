@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -75,8 +75,22 @@ class Scripted(msgspec.Struct, frozen=True, omit_defaults=True):
     node: str | None = None
 
 
-Step = tuple[str, Any]
-"""What to do: f and value."""
+class Step(NamedTuple):
+    """What to do: f and value; on the workload's own key unless it says another.
+
+    A step with a `node` asks that member and nobody else, wherever its client is; without one the
+    client asks where it is, and goes where refusals point if it is one of those that do.
+    """
+
+    f: str
+    value: Any = None
+    key: Any = None
+    node: str | None = None
+
+
+def no_steps(_: dict[str, Any]) -> tuple[Step, ...]:
+    """No steps, whatever the options."""
+    return ()
 
 
 class Generator(Protocol):
@@ -93,21 +107,30 @@ class Generator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """A workload. To add one: write its file, then one line in the registry."""
+    """A workload. To add one: write its file, then its name in the registry.
+
+    Whatever clients do, the f of an acknowledged write is `append`: that is how checkers of
+    recovery know one.
+    """
 
     name: str
     options: type[Options]
     checkers: tuple[str, ...]
-    key: str
-    """What the operations are on; for people, and for checkers that split histories."""
+    key: str | None
+    """What the operations are on; for people, and for checkers that split histories. None where
+    each step has a key of its own; replicas are then compared in all that they hold."""
     setup: tuple[Step, ...]
     """Done once before the clients start, again and again until it went well."""
-    generators: Callable[[dict[str, Any], int], list[Generator]]
-    """(planned options, seed) → what each client does."""
+    generators: Callable[[dict[str, Any], int, Sequence[str]], list[Generator]]
+    """(planned options, seed, members) → what each client does."""
     proof: str
     """The f whose acknowledgement proves that the group serves again."""
     proofs: Callable[[dict[str, Any]], Iterator[Step]]
     """Planned options → endless operations of that kind, for the harness to do where the clients
     follow a script."""
-    final: tuple[Step, ...]
-    """Asked once everything is quiet."""
+    final: Callable[[dict[str, Any]], tuple[Step, ...]]
+    """Planned options → what is asked once everything is quiet."""
+    everywhere: Callable[[dict[str, Any]], tuple[Step, ...]] = no_steps
+    """Planned options → what every member is asked once the replicas were compared."""
+    is_scripted: bool = False
+    """Whether scenarios may script it (`ops`), so that a failure shrinks to a script."""

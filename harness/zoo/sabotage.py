@@ -30,6 +30,7 @@ from ..targets.sim import SimCluster
 from ..targets.target import ProcessState
 from ..verdict import Validity, Verdict
 from ..workloads import WORKLOADS
+from ..workloads.workload import no_steps
 
 Made = Callable[[], AbstractContextManager[None]]
 """Makes the mistake for as long as it is entered."""
@@ -197,11 +198,12 @@ def by_wall_clock(ops: Iterable[Op], made: Any = history.validated) -> History:
 
 
 async def retries(
-    self: worker.Worker, step: Any, follow: bool, made: Any = worker.Worker._answer
-) -> Answer:
+    self: worker.Worker, *asked: Any, made: Any = worker.Worker._answer, follow: bool
+) -> tuple[Answer, str]:
     """Ask again although nobody knows whether it was done."""
-    answer: Answer = await made(self, step, follow)
-    return await made(self, step, follow) if answer.type is OpType.INFO else answer
+    answer: tuple[Answer, str] = await made(self, *asked, follow=follow)
+    unknown = answer[0].type is OpType.INFO
+    return await made(self, *asked, follow=follow) if unknown else answer
 
 
 async def looks_away(_: conductor.Conductor, duration_s: float, __: asyncio.Event) -> None:
@@ -215,7 +217,7 @@ async def rests(self: worker.Worker, *_: Any) -> None:
 
 def skips_final() -> AbstractContextManager[None]:
     """Nothing is asked in the end."""
-    return entry(WORKLOADS, "log", replace(WORKLOADS["log"], final=()))
+    return entry(WORKLOADS, "log", replace(WORKLOADS["log"], final=no_steps))
 
 
 async def asks_the_first(self: run.Run, _: str, made: Any = run.Run._status) -> Any:

@@ -12,6 +12,7 @@ from delphic.harness.conduct.triggers import FORMS
 from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
+from delphic.harness.workloads import WORKLOADS
 from delphic.impl.bugs import BUGS
 
 HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
@@ -59,7 +60,8 @@ def fault(text: str) -> str:
         ),
         (
             HEAD.replace("{name: log}", "{name: lgo}"),
-            "my.yaml:2: workload.name: unknown value 'lgo'; did you mean 'log'? (known: log)",
+            "my.yaml:2: workload.name: unknown value 'lgo'; did you mean 'log'? "
+            f"(known: {', '.join(WORKLOADS)})",
         ),
         (
             HEAD.replace("log}", "log, clients: many}"),

@@ -14,7 +14,7 @@ from delphic.harness.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.verdict import Validity
 from delphic.harness.workloads import WORKLOADS
-from delphic.harness.workloads.workload import Scripted
+from delphic.harness.workloads.workload import Scripted, Step
 
 HEAD = """name: mine
 cluster: {trace: false}
@@ -103,8 +103,8 @@ def test_a_script_is_planned_with_ids_for_its_rows() -> None:
 
 def test_rows_that_the_harness_appends_are_not_those_of_the_script() -> None:
     proofs = WORKLOADS["log"].proofs(planned(SCRIPT).workload)
-    assert [next(proofs) for _ in range(2)] == [("append", [7]), ("append", [8])]
-    assert next(WORKLOADS["log"].proofs(planned(NEVER).workload)) == ("append", [0])
+    assert [next(proofs) for _ in range(2)] == [Step("append", [7]), Step("append", [8])]
+    assert next(WORKLOADS["log"].proofs(planned(NEVER).workload)) == Step("append", [0])
 
 
 def test_without_a_script_there_is_none_in_the_plan() -> None:

@@ -13,9 +13,10 @@ from delphic.harness.recorder import Recorder
 from delphic.harness.system import Setup
 from delphic.harness.targets.target import ProcessState
 from delphic.harness.worker import Worker, follows_hints
+from delphic.harness.workloads.workload import Step
 
 LOAD = Load(name="log", clients=4, rate=0.0, op_timeout_s=0.05, routing="mixed")
-ROW = ("append", [1])
+ROW = Step("append", [1])
 
 
 def ops(
@@ -53,7 +54,7 @@ def test_a_client_at_the_leader_is_answered(memory: Any) -> None:
 def test_a_client_that_follows_asks_the_leader_within_the_same_operation(memory: Any) -> None:
     async def scene(worker: Worker, cluster: Any) -> None:
         await worker.ask(ROW)
-        await worker.ask(("read", [0, None]))
+        await worker.ask(Step("read", [0, None]))
 
     found, cluster = ops(memory, 2, scene)
     assert [(op.type, op.node) for op in found] == [

@@ -8,10 +8,12 @@ from delphic.harness.checkers import CHECKERS, LOG_CHECKERS
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History, load
 from delphic.harness.verdict import Validity, Verdict
+from delphic.harness.workloads import WORKLOADS
 
 FOLDER = Path(__file__).parent / "histories"
 MEMBERS = ("n1", "n2", "n3")
 FILES = sorted(FOLDER.glob("*/*/*.jsonl"))
+KIND_FILES = [file for file in FILES if file.parts[-3] in ("batches",)]
 LOG_FILES = [file for file in FILES if file.parts[-3] == "log-monitor"]
 
 
@@ -83,8 +85,17 @@ def test_every_checker_has_a_passing_history_and_every_one_with_a_promise_a_fail
     assert {(name, "fail") for name in own if CHECKERS[name].promises} <= covered
 
 
-def test_the_log_workload_asks_for_every_checker_and_for_both_opinions_at_once() -> None:
-    assert {*LOG_CHECKERS} == {*CHECKERS} - {"log-monitor", "log-search"}
+def test_every_checker_is_asked_for_by_a_workload_and_both_opinions_at_once() -> None:
+    asked = {name for workload in WORKLOADS.values() for name in workload.checkers}
+    assert asked == {*CHECKERS} - {"log-monitor", "log-search"}
+    for workload in WORKLOADS.values():
+        assert {*LOG_CHECKERS} <= {*workload.checkers}
+
+
+@pytest.mark.parametrize("file", [f for f in KIND_FILES if f.parts[-2] == "fail"], ids=title)
+def test_what_is_wrong_is_called_by_its_kind(file: Path) -> None:
+    found = check(Evidence(history(file), MEMBERS), [file.parts[-3]])[0]
+    assert set(found.details["kinds"]) == {file.stem.split("--")[0]}
 
 
 @pytest.mark.parametrize(
@@ -152,6 +163,12 @@ def test_the_log_workload_asks_for_every_checker_and_for_both_opinions_at_once()
             "quorum/fail/acknowledged-by-the-last-member",
             "Append #3 was acknowledged by n3 at 1.200 s without a majority: it began at 1.100 s, "
             "and since 1.050 s n1, n2 were down, 2 of 3 members.",
+        ),
+        (
+            "batches/fail/torn--by-another-batch",
+            "Read #5 by client 2 through n1 from 0.040 s to 0.050 s found only a part of append "
+            "#1 of rows 1, 2, 3 (left open with Timeout: no answer at 0.010 s): its last 1 row "
+            "are not at offset 2.",
         ),
         (
             "replicas/fail/diverged-at-the-same-log-entry",

@@ -4,7 +4,7 @@ from typing import Any
 
 from delphic.harness.workloads import WORKLOADS
 from delphic.harness.workloads.log import LogOptions
-from delphic.harness.workloads.workload import Generator
+from delphic.harness.workloads.workload import Generator, Step
 
 LOG = WORKLOADS["log"]
 
@@ -14,7 +14,7 @@ def planned(**options: Any) -> dict[str, Any]:
 
 
 def steps(generator: Generator, count: int) -> list[tuple[str, Any]]:
-    return [generator.next() for _ in range(count)]
+    return [(s.f, s.value) for s in (generator.next() for _ in range(count))]
 
 
 def test_the_same_seed_gives_the_same_operations() -> None:
@@ -47,7 +47,7 @@ def test_the_share_of_reads_is_as_asked_for() -> None:
 
 def test_polls_are_near_the_end_that_any_client_has_seen() -> None:
     first, other = LOG.generators(planned(clients=2, read_share=0.9), 7)
-    first.completed(("append", [1, 2, 3]), 997)
+    first.completed(Step("append", [1, 2, 3]), 997)
     polls = [value for f, value in steps(other, 2_000) if f == "read"]
     near = [start for start, _ in polls if 980 <= start <= 1000]
     assert len(near) > 0.9 * len(polls)
@@ -57,14 +57,14 @@ def test_polls_are_near_the_end_that_any_client_has_seen() -> None:
 
 def test_a_read_that_found_rows_moves_the_end_but_never_back() -> None:
     generator = LOG.generators(planned(clients=1, read_share=0.99), 7)[0]
-    generator.completed(("read", [100, 20]), [7] * 20)
-    generator.completed(("read", [0, 5]), [7] * 5)
-    generator.completed(("read", [500, 5]), [])
+    generator.completed(Step("read", [100, 20]), [7] * 20)
+    generator.completed(Step("read", [0, 5]), [7] * 5)
+    generator.completed(Step("read", [500, 5]), [])
     starts = [value[0] for f, value in steps(generator, 300) if f == "read"]
     assert max(starts) == 120
 
 
 def test_a_long_log_is_not_read_whole_again_and_again() -> None:
     generator = LOG.generators(planned(clients=1, read_share=0.99), 7)[0]
-    generator.completed(("read", [1_000_000, 1]), [7])
+    generator.completed(Step("read", [1_000_000, 1]), [7])
     assert [0, None] not in [value for _, value in steps(generator, 2_000)]
