@@ -85,7 +85,36 @@ class PeerMessage(msgspec.Struct, frozen=True, array_like=True, tag=6):
     message: Message
 
 
-Frame = Hello | Welcome | Refused | Request | Result | Failure | PeerMessage
+class Rows(msgspec.Struct, frozen=True, array_like=True, tag=7):
+    """A leader publishes rows from `offset` on; without rows it only says that it is there.
+
+    `subscription` is the number that the subscriber gave it, `term` that of the leader (V6);
+    `batches` in Arrow IPC form without schema.
+    """
+
+    subscription: int
+    term: int
+    offset: int
+    count: int
+    batches: tuple[bytes, ...]
+
+
+class Ended(msgspec.Struct, frozen=True, array_like=True, tag=8):
+    """A subscription is over, and why: an error's name and message."""
+
+    subscription: int
+    name: str
+    message: str
+
+
+class Credit(msgspec.Struct, frozen=True, array_like=True, tag=9):
+    """A subscriber is there and can take so many more frames with rows."""
+
+    subscription: int
+    frames: int
+
+
+Frame = Hello | Welcome | Refused | Request | Result | Failure | PeerMessage | Rows | Ended | Credit
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)

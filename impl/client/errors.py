@@ -19,6 +19,11 @@ DISCONNECTED: Final = "Disconnected"
 INDETERMINATE: Final = "Indeterminate"
 FRAME_TOO_LARGE: Final = "FrameTooLarge"
 
+TOPIC_EXISTS: Final = "TopicExists"
+HAS_SUBSCRIPTIONS: Final = "HasSubscriptions"
+OFFSET_UNAVAILABLE: Final = "OffsetUnavailable"
+NO_STORED_OFFSET: Final = "NoStoredOffset"
+
 NOT_LEADER_TAG: Final = "<NotLeader>"
 
 
