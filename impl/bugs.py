@@ -21,6 +21,10 @@ VOTE_TWICE = "vote-twice"
 STALE_VOTE_COUNTED = "stale-vote-counted"
 DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
 PRE_VOTE_COUNTED = "pre-vote-counted"
+PUBLISH_BEFORE_COMMIT = "publish-before-commit"
+SUBSCRIPTION_SURVIVES = "subscription-survives"
+RECORDED_FIRST = "recorded-first"
+RESUMED_AS_ASKED = "resumed-as-asked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +146,30 @@ _ALL = (
         "A late answer to a pre-vote is counted as a vote, since both name the proposed term.",
         "R25: canonical/raft#196, #386, nebula#685",
         ("HS-1", "HS-2"),
+    ),
+    Bug(
+        PUBLISH_BEFORE_COMMIT,
+        "A leader publishes rows as soon as they are logged.",
+        "V2; release notes 1.30.17",
+        ("HS-12",),
+    ),
+    Bug(
+        SUBSCRIPTION_SURVIVES,
+        "A leader that steps down keeps its subscriptions, and goes on publishing what it applies.",
+        "S4 §3.2; release notes 1.30.9, 1.30.10",
+        ("HS-8",),
+    ),
+    Bug(
+        RECORDED_FIRST,
+        "A subscriber records rows before its handler has seen them.",
+        "S4 §4, B9",
+        ("HS-14",),
+    ),
+    Bug(
+        RESUMED_AS_ASKED,
+        "A subscriber whose connection broke asks for what it asked for at first.",
+        "B8",
+        ("HS-13",),
     ),
 )
 

@@ -20,6 +20,7 @@ from .runtime import Clock, Listener, Runtime
 from .service.call import Answer, Call, Functions
 from .service.forwarding import Forwarding
 from .service.groups import GroupFunctions
+from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
 from .stream.tables import Tables
 from .trace import TraceFile
@@ -29,6 +30,7 @@ from .wire import (
     PEER,
     VERSION,
     Channel,
+    Credit,
     Failure,
     Frame,
     FrameError,
@@ -94,7 +96,10 @@ class DataNode:
             tables.forwarded(),
         )
         groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
-        self._functions = Functions(groups.functions(), tables.functions())
+        self._subscriptions = SubscriptionFunctions(tables, self._groups)
+        self._functions = Functions(
+            groups.functions(), tables.functions(), self._subscriptions.functions()
+        )
 
     @property
     def alias(self) -> str:
@@ -242,6 +247,15 @@ class DataNode:
     def left(self, visitor: Visitor) -> None:
         """A visitor's connection has ended."""
         self._visitors.pop(visitor, None)
+        self._subscriptions.left(visitor)
+
+    def credit(self, visitor: Visitor, credit: Credit) -> None:
+        """A subscriber has room for more."""
+        self._subscriptions.credit(visitor, credit)
+
+    def writable(self, visitor: Visitor) -> None:
+        """A subscriber reads again."""
+        self._subscriptions.writable(visitor)
 
     def from_peer(self, alias: str, frame: Frame) -> None:
         """A peer sent a Raft message, forwards a call, or answers a forwarded one."""

@@ -13,6 +13,8 @@ from .wire import (
     PEER,
     VERSION,
     Channel,
+    Credit,
+    Ended,
     Failure,
     Frame,
     FrameError,
@@ -22,6 +24,7 @@ from .wire import (
     Refused,
     Request,
     Result,
+    Rows,
     Welcome,
 )
 
@@ -62,6 +65,12 @@ class Host(Protocol):
     ) -> None:
         """A client calls a function."""
 
+    def credit(self, visitor: "Visitor", credit: Credit) -> None:
+        """A client has room for more of what is published to it."""
+
+    def writable(self, visitor: "Visitor") -> None:
+        """A client reads again."""
+
     def from_peer(self, alias: str, frame: Frame) -> None:
         """A peer sent a frame; raises FrameError if it makes no sense."""
 
@@ -83,6 +92,20 @@ class Visitor:
     def is_peer(self) -> bool:
         return self._who == PEER
 
+    @property
+    def is_open(self) -> bool:
+        """Whether anything sent may still arrive."""
+        return self.channel.is_open
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether the other side reads as fast as we write."""
+        return not self._is_blocked
+
+    def push(self, frame: Rows | Ended) -> None:
+        """Send what was not asked for just now; nothing if the connection has ended."""
+        self.channel.send(frame)
+
     def received(self, frame: Frame) -> None:
         """Take a frame from the channel."""
         if isinstance(frame, Request) and self._who == CLIENT:
@@ -92,6 +115,8 @@ class Visitor:
             self._host.call(
                 self, frame.function, frame.args, lambda value: self._answer(call_id, value)
             )
+        elif isinstance(frame, Credit) and self._who == CLIENT:
+            self._host.credit(self, frame)
         elif self._who == PEER and isinstance(frame, _FROM_PEERS):
             self._host.from_peer(self.alias, frame)
         elif isinstance(frame, Hello) and not self._who:
@@ -108,6 +133,7 @@ class Visitor:
         """Go on."""
         self._is_blocked = False
         self._pace()
+        self._host.writable(self)
 
     def closed(self, reason: str) -> None:
         """Tell the node; say why if it was not the other side's wish."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ..runtime import Alarm, ClientRuntime, within
 from ..runtime_asyncio import loop_client_runtime
@@ -12,6 +12,8 @@ from ..wire import (
     MAGIC,
     VERSION,
     Channel,
+    Credit,
+    Ended,
     Failure,
     Frame,
     FrameError,
@@ -20,12 +22,23 @@ from ..wire import (
     Refused,
     Request,
     Result,
+    Rows,
     Welcome,
 )
 from .errors import DISCONNECTED, FRAME_TOO_LARGE, TIMEOUT, RequestError
 
 FRAME_BYTES_MAX = 64 << 20
 """The nodes' default of `maxFrameSize`."""
+
+
+class Audience(Protocol):
+    """Whoever is told what a node sends unasked."""
+
+    def pushed(self, frame: Rows | Ended) -> None:
+        """Rows of a subscription, or its end; in order, the first perhaps before the answer."""
+
+    def lost(self, reason: str) -> None:
+        """The connection has ended."""
 
 
 class Connection:
@@ -35,8 +48,15 @@ class Connection:
     so; whatever else ends by time or by a broken connection is indefinite.
     """
 
-    def __init__(self, runtime: ClientRuntime, where: str, frame_bytes_max: int) -> None:
+    def __init__(
+        self,
+        runtime: ClientRuntime,
+        where: str,
+        frame_bytes_max: int,
+        audience: Audience | None = None,
+    ) -> None:
         """Not for callers: use `Connection.open`."""
+        self._audience = audience
         self._runtime = runtime
         self._where = where
         self._channel = Channel(self, limit=frame_bytes_max, first_limit=HELLO_BYTES_MAX)
@@ -58,10 +78,11 @@ class Connection:
         timeout_s: float = 5.0,
         frame_bytes_max: int = FRAME_BYTES_MAX,
         runtime: ClientRuntime | None = None,
+        audience: Audience | None = None,
     ) -> "Connection":
         """Connect and shake hands; raises RequestError, always a definite one."""
         runtime = loop_client_runtime() if runtime is None else runtime
-        connection = cls(runtime, f"{host}:{port}", frame_bytes_max)
+        connection = cls(runtime, f"{host}:{port}", frame_bytes_max, audience)
         await connection._open(host, port, timeout_s)
         return connection
 
@@ -100,6 +121,10 @@ class Connection:
             if self._retired:
                 self.retire()
 
+    def credit(self, subscription: int, frames: int) -> None:
+        """Tell the node that we are there, and have room for so many more frames with rows."""
+        self._channel.send(Credit(subscription, frames))
+
     def close(self) -> None:
         """End the connection; calls that wait fail as indefinite."""
         self._channel.abort("closed by the client")
@@ -121,6 +146,8 @@ class Connection:
                 future = self._waiting(call_id)
                 if future is not None:
                     future.set_exception(RequestError(name, definite, message))
+            case Rows() | Ended() if self._audience is not None:
+                self._audience.pushed(frame)
             case Welcome(alias=alias) if not self._welcome.done():
                 self._alias = alias
                 self._welcome.set_result(None)
@@ -152,6 +179,8 @@ class Connection:
             if not future.done():
                 error = RequestError(DISCONNECTED, False, f"{self._where}: {reason}")
                 future.set_exception(error)
+        if self._audience is not None:
+            self._audience.lost(reason)
 
     async def _open(self, host: str, port: int, timeout_s: float) -> None:
         clock = self._runtime.clock

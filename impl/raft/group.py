@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..bugs import READ_BEFORE_NOOP
+from ..bugs import PUBLISH_BEFORE_COMMIT, READ_BEFORE_NOOP
 from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
 from ..site import Site
+from ..stream.broker import FRAME_BYTES, Ask, Broker, Link
 from ..stream.commands import TableOptions
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
@@ -99,6 +100,8 @@ class Group:
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
         self._applier = Applier(core, tables, self._debts)
+        room = around.frame_bytes_max - FRAME_SLACK_BYTES
+        self.broker = Broker(self._clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
 
     # What the node asks.
 
@@ -145,11 +148,17 @@ class Group:
         self._as_leader(go, answer)
 
     def drop(self, name: str, answer: Answer) -> None:
-        """Drop a table on every member; answers with None."""
+        """Drop a table on every member; answers with None. Not one with subscriptions (HS-17)."""
+
+        def over(outcome: Any) -> None:
+            self.broker.unfence(name)
+            answer(outcome)
 
         def go() -> None:
             payload = self._tables.removal(name)
-            self._debts.propose(Proposal(Kind.DROP_TABLE, payload, answer))
+            self.broker.refuse_subscribed(name)
+            self._debts.propose(Proposal(Kind.DROP_TABLE, payload, over))
+            self.broker.fence(name)
 
         self._as_leader(go, answer)
 
@@ -187,6 +196,27 @@ class Group:
             answer(value)
 
         self._as_leader(lambda: self._debts.read(ready), answer)
+
+    def subscribe(self, link: Link, ask: Ask, answer: Answer) -> None:
+        """Publish a table's rows over a connection; answers with the start, then rows come."""
+
+        def go() -> None:
+            if not link.is_open:
+                return
+            begun = self.broker.subscribe(link, ask, self._core.term)
+            answer(begun | {"sites": [str(site) for site in self._sites.values()]})
+            self.broker.publish(link=link)
+
+        self._as_leader(go, answer)
+
+    def unsubscribe(self, table: str, action: str, answer: Answer) -> None:
+        """End a subscription, whoever has it; answers with None."""
+
+        def go() -> None:
+            self.broker.unsubscribe(table, action)
+            answer(None)
+
+        self._as_leader(go, answer)
 
     def deliver(self, message: Message, uid: Uid) -> None:
         """A peer's message arrived."""
@@ -229,6 +259,7 @@ class Group:
         if self._trace is not None:
             self._trace.stop()
         self._alarms.close()
+        self.broker.close()
         self._tables.close()
 
     # A turn: everything that arrived, then the disk, then what committed.
@@ -272,11 +303,14 @@ class Group:
         self._persister.kick()
         if self._is_closed:
             return
+        applied = self._applier.applied
         try:
             has_more = self._applier.apply()
         except (OSError, DataFileError) as error:
             self._fail(f"data file: {error}")
             return
+        if self._applier.applied > applied:
+            self.broker.publish()
         for go, answer in self._applier.take_waiting():
             self._as_leader(go, answer)
         if has_more:
@@ -293,6 +327,8 @@ class Group:
             first, last = ready.proposed
             assert last - first + 1 == len(proposals)
             self._debts.logged(first, proposals)
+            if PUBLISH_BEFORE_COMMIT in self._core.bugs:
+                self.broker.leak([p.payload for p in proposals if p.kind is Kind.APPEND])
 
     def _step(
         self, event: Event, uid: Uid | None = None, traced: Mapping[str, Any] = NOTHING
@@ -350,6 +386,7 @@ class Group:
             error = self.not_leader()
             self._debts.default(error)
             self._applier.refuse_waiting(error)
+            self.broker.end_all(error)
 
     def _framed(self, messages: Sequence[Message]) -> Sequence[PeerMessage]:
         if not messages:

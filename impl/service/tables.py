@@ -41,12 +41,12 @@ class TableFunctions:
         }
 
     def _insert(self, call: Call, table: str, fingerprint: bytes, body: bytes) -> None:
-        group = self._group_with(table, call.answer)
+        group = self.group_with(table, call.answer)
         if group is not None:
             group.append(table, fingerprint, body, call.answer)
 
     def _read(self, call: Call, table: str, start: int, limit: int | None) -> None:
-        group = self._group_with(table, call.answer)
+        group = self.group_with(table, call.answer)
         if group is not None:
             group.read(table, start, limit, call.answer)
 
@@ -83,7 +83,7 @@ class TableFunctions:
         group.create(name, schema, options, call.answer)
 
     def _drop(self, call: Call, table: str) -> None:
-        group = self._group_with(table, call.answer)
+        group = self.group_with(table, call.answer)
         if group is None:
             return
         if group.is_leader or group.leader is None:
@@ -101,7 +101,7 @@ class TableFunctions:
     def _known(self, table: str) -> Group | None:
         return next((g for g in self._groups.values() if g.has_table(table)), None)
 
-    def _group_with(self, table: str, answer: Answer) -> Group | None:
+    def group_with(self, table: str, answer: Answer) -> Group | None:
         """Where the table is, as far as this member knows; it hears late of new ones (V13).
 
         Where there is but one group, its leader can tell. A member that has not caught up since its

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from ..bugs import SUBSCRIPTION_SURVIVES
 from ..client.errors import (
     BAD_REQUEST,
     HAS_SUBSCRIPTIONS,
-    OFFSET_UNAVAILABLE,
     OVERLOADED,
     TIMEOUT,
     TOPIC_EXISTS,
@@ -25,6 +25,8 @@ from ..client.errors import (
 )
 from ..runtime import Alarm, Clock
 from ..wire import Ended, Rows
+from .commands import decode_append
+from .schema import to_bytes
 from .table import StreamTable
 
 LATEST, STORED, EARLIEST = -1, -2, -3
@@ -76,8 +78,9 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     """What a subscriber wants.
 
     `subscription` is its number for it on this connection, `window` how many frames it has room
-    for. `subscriber` and `attempt`: who asks, and the how manieth time; a later attempt of the
-    same one takes the place of an earlier one, whose connection may seem to be alive.
+    for at most, `room` for how many now. `subscriber` and `attempt`: who asks, and the how manieth
+    time; a later attempt of the same one takes the place of an earlier one, whose connection may
+    seem to be alive.
     """
 
     subscription: int
@@ -85,6 +88,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     action: str
     offset: int
     window: int
+    room: int
     subscriber: str
     attempt: int
 
@@ -110,12 +114,23 @@ class Broker:
 
     # Invariant: _by_link holds exactly the subscriptions of _topics, and the alarm runs for them.
 
-    def __init__(self, clock: Clock, tables: Published) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        tables: Published,
+        bugs: frozenset[str] = frozenset(),
+        *,
+        bytes_max: int = FRAME_BYTES,
+    ) -> None:
+        """Rows of about `bytes_max` in a frame, at most."""
         self._clock = clock
         self._tables = tables
         self._topics: dict[tuple[str, str], Subscription] = {}
         self._by_link: dict[Link, dict[int, Subscription]] = {}
+        self._bugs = bugs
+        self._bytes_max = bytes_max
         self._fenced: set[str] = set()
+        self._leaked: dict[str, int] = {}
         self._alarm: Alarm | None = None
 
     # What subscribers do.
@@ -143,12 +158,13 @@ class Broker:
             raise RequestError(BAD_REQUEST, True, message)
         if len(self._topics) >= SUBSCRIPTIONS_MAX:
             raise RequestError(OVERLOADED, True, f"{SUBSCRIPTIONS_MAX} subscriptions are enough")
-        found = Subscription(link, ask, term, start, ask.window)
+        found = Subscription(link, ask, term, start, min(max(ask.room, 0), ask.window))
         self._topics[topic] = found
         self._by_link.setdefault(link, {})[ask.subscription] = found
         if self._alarm is None:
             self._alarm = self._clock.call_later(BEAT_S, self._beat)
-        return {"start": start, "term": term, "beat_s": BEAT_S}
+        schema = to_bytes(table.schema)
+        return {"start": start, "term": term, "beat_s": BEAT_S, "schema": schema}
 
     def unsubscribe(self, table: str, action: str) -> None:
         """End a subscription from wherever; harmless if there is none."""
@@ -181,8 +197,10 @@ class Broker:
     def end_all(self, error: RequestError) -> None:
         """This member leads no more, or stops (promise HS-8); `error` says who leads now."""
         for found in list(self._topics.values()):
-            self._end(found, error)
+            if SUBSCRIPTION_SURVIVES not in self._bugs:
+                self._end(found, error)
         self._fenced.clear()
+        self._leaked.clear()
 
     def close(self) -> None:
         """Do nothing any more; connections end by themselves."""
@@ -196,10 +214,14 @@ class Broker:
         """Whether anybody is subscribed to it."""
         return any(found.ask.table == table for found in self._topics.values())
 
-    def fence(self, table: str) -> None:
-        """Let no subscription begin until `unfence`; raises RequestError if there is one (V14)."""
+    def refuse_subscribed(self, table: str) -> None:
+        """Raises RequestError if there is a subscription."""
         if self.has_subscriptions(table):
             raise RequestError(HAS_SUBSCRIPTIONS, True, f"table {table} has subscriptions")
+
+    def fence(self, table: str) -> None:
+        """A drop is under way: let no subscription begin until `unfence` (V14)."""
+        assert not self.has_subscriptions(table)
         self._fenced.add(table)
 
     def unfence(self, table: str) -> None:
@@ -212,7 +234,7 @@ class Broker:
         link, ask = found.link, found.ask
         while found.room and link.is_writable:
             try:
-                count, batches = self._tables.piece(ask.table, found.next, FRAME_BYTES)
+                count, batches = self._tables.piece(ask.table, found.next, self._bytes_max)
             except RequestError as error:
                 self._end(found, error)
                 return
@@ -221,6 +243,22 @@ class Broker:
             link.push(Rows(ask.subscription, found.term, found.next, count, batches))
             found.next += count
             found.room -= 1
+
+    def leak(self, payloads: Iterable[bytes]) -> None:
+        """Seeded bug: publish what was only just logged."""
+        for payload in payloads:
+            command = decode_append(payload)
+            name = command.table
+            end = max(self._leaked.get(name, 0), self._tables.table(name).rows)
+            self._leaked[name] = end + command.rows
+            for found in self._topics.values():
+                if found.ask.table == name and found.next == end and found.room:
+                    body = (bytes(command.body),)
+                    ask = found.ask
+                    rows = Rows(ask.subscription, found.term, end, command.rows, body)
+                    found.link.push(rows)
+                    found.next += command.rows
+                    found.room -= 1
 
     def _beat(self) -> None:
         self._alarm = None

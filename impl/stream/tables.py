@@ -177,6 +177,19 @@ class Tables:
             "end": stored.table.rows,
         }
 
+    def table(self, name: str) -> StreamTable:
+        """The rows of a table, as far as applied; raises RequestError."""
+        return self._stored(name).table
+
+    def piece(self, name: str, start: int, bytes_max: int) -> tuple[int, tuple[bytes, ...]]:
+        """As a publisher sends it: how many rows from `start` on, and their batches."""
+        table = self._stored(name).table
+        if start >= table.rows:
+            return 0, ()
+        batches = table.read(start, None, bytes_max)
+        count = sum(batch.num_rows for batch in batches)
+        return count, tuple(batch.serialize().to_pybytes() for batch in batches)
+
     def summary(self) -> dict[str, dict[str, Any]]:
         """Rows and digest of each table."""
         return {

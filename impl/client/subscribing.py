@@ -1,0 +1,40 @@
+"""What a program says about a subscription, and what it may be told of it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from .cursor import LATEST
+
+Handler = Callable[..., Awaitable[None] | None]
+"""Called with rows, and with the id of the last one where it wants that."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """What befell a subscription, for whoever watches: live, handled, failed, recorded or lost."""
+
+    what: str
+    offset: int = 0
+    count: int = 0
+    leader: str = ""
+    term: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """As in the documents' subscribeTable.
+
+    `missing` is what -2 means where no offset is stored; None makes that an error (V9). With
+    `batch_size` the handler waits for so many rows or `throttle_s`, and gets all that wait (B15).
+    """
+
+    action: str = ""
+    offset: int = LATEST
+    missing: int | None = None
+    msg_as_table: bool = False
+    batch_size: int = 0
+    throttle_s: float = 1.0
+    reconnect: bool = False
+    persist_offset: bool = False
+    handler_need_msg_id: bool = False

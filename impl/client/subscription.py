@@ -1,0 +1,388 @@
+"""One subscription: finds the leader, follows it, hands rows to a handler, records what it did.
+
+Rows are taken as fast as there is room for them and handled one batch after another, whether or
+not there is a connection. `Cursor` knows what to ask for and what to record; this is its driver.
+"""
+
+import asyncio
+import inspect
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from ..bugs import RECORDED_FIRST, RESUMED_AS_ASKED
+from ..runtime import ClientRuntime, pause
+from ..runtime_asyncio import loop_client_runtime
+from ..site import parse_address, parse_site
+from ..stream.broker import Ask
+from ..stream.schema import from_bytes
+from ..wire import Ended, Rows
+from .connection import FRAME_BYTES_MAX, Connection
+from .cursor import Cursor, GapError, Taken
+from .errors import (
+    BAD_REQUEST,
+    DISCONNECTED,
+    NO_SUCH_TABLE,
+    NOT_LEADER,
+    OFFSET_UNAVAILABLE,
+    TIMEOUT,
+    TOPIC_EXISTS,
+    RequestError,
+)
+from .offsets import Offsets
+from .subscribing import Handler, Note, Options
+
+PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
+"""Between two attempts, and between two calls of a handler that fails."""
+
+ATTEMPT_S = 2.0
+FIRST_S = 30.0
+"""A subscription that did not begin within this time is given up."""
+
+BEATS_MAX = 4
+"""A leader from which nothing was heard for so many of its beats is given up."""
+
+WINDOW = 8
+"""Frames that we have room for."""
+
+LASTING = frozenset({BAD_REQUEST, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
+"""Refusals that no other member and no other moment will change."""
+
+
+class Subscription:
+    """`run` it; `live` tells when it has begun. An `Audience` of its connections."""
+
+    def __init__(
+        self,
+        sites: Sequence[str],
+        table: str,
+        handler: Handler,
+        options: Options,
+        *,
+        offsets: Offsets | None = None,
+        runtime: ClientRuntime | None = None,
+        told: Callable[[Note], None] | None = None,
+        bugs: frozenset[str] = frozenset(),
+    ) -> None:
+        """`sites` as `host:port`, of any members. Raises RequestError where -2 finds nothing."""
+        if options.persist_offset and offsets is None:
+            raise ValueError("persist_offset wants a place for stored offsets")
+        self.topic = f"{table}/{options.action}"
+        self._table = table
+        self._handler = handler
+        self._options = options
+        self._offsets = offsets
+        self._runtime = loop_client_runtime() if runtime is None else runtime
+        self._told = told
+        self._bugs = bugs
+        self._sites = [parse_address(site) for site in sites]
+        self._target = self._sites[0]
+        stored = offsets.load(self.topic) if offsets is not None else None
+        self._cursor = Cursor(options.offset, stored=stored, missing=options.missing)
+        # Tells us from another subscriber to the same topic, also where that had our name.
+        self._name = f"{self._runtime.randomness.uniform(0, 1e18):.0f}"
+        self._attempt = 0
+        self._schema: pa.Schema | None = None
+        self._connection: Connection | None = None
+        self._broken: asyncio.Future[None] | None = None
+        self._early: list[Rows] | None = None
+        self._term = 0
+        self._uncredited = 0
+        self._heard_ns = 0
+        self._is_closed = False
+        loop = asyncio.get_running_loop()
+        self._live: asyncio.Future[None] = loop.create_future()
+        self._arrived: asyncio.Future[None] | None = None
+        self.processed = -1
+        self.failed_count = 0
+        self.last_error = ""
+
+    async def live(self) -> None:
+        """Wait until it has begun; raises RequestError if it never will."""
+        await asyncio.shield(self._live)
+
+    async def run(self) -> None:
+        """Until `close`; raises RequestError when it ends otherwise, OSError if the disk fails."""
+        handling: asyncio.Task[None] | None = None
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                handling = tasks.create_task(self._handle())
+                following = tasks.create_task(self._follow())
+                following.add_done_callback(lambda _: handling.cancel())
+        except* (RequestError, OSError) as errors:
+            first = errors.exceptions[0]
+            if not self._live.done():
+                self._live.set_exception(first)
+                self._live.exception()
+            raise first from None
+        finally:
+            self.close()
+            self._hang_up()
+
+    def close(self) -> None:
+        """Take no more rows; those that wait are dropped."""
+        self._is_closed = True
+        if self._connection is not None:
+            self._connection.close()
+
+    async def unsubscribe(self, *, timeout_s: float = ATTEMPT_S) -> None:
+        """Tell the leader, then `close`; raises RequestError if it cannot be told."""
+        try:
+            if self._connection is not None and self._connection.is_open:
+                args = (self._table, self._options.action)
+                await self._connection.call("unsubscribeTable", args, timeout_s=timeout_s)
+        finally:
+            self.close()
+
+    # The connection.
+
+    def pushed(self, frame: Rows | Ended) -> None:
+        """The leader sent something."""
+        self._heard_ns = self._runtime.clock.now_ns()
+        if frame.subscription != self._attempt or self._broken is None:
+            return
+        if isinstance(frame, Ended):
+            self._break(RequestError(frame.name, True, frame.message))
+        elif self._early is not None:
+            self._early.append(frame)
+        else:
+            self._take(frame)
+
+    def lost(self, reason: str) -> None:
+        """The connection has ended."""
+        self._break(RequestError(DISCONNECTED, True, reason))
+
+    async def _follow(self) -> None:
+        """Ask, listen, and ask again elsewhere when that is over."""
+        clock = self._runtime.clock
+        deadline_ns = clock.now_ns() + int(FIRST_S * 1e9)
+        pause_s = PAUSE_FIRST_S
+        while not self._is_closed:
+            attempt_was_live = False
+            try:
+                await self._ask()
+                attempt_was_live = True
+                await self._listen()
+            except RequestError as error:
+                last = error
+            except GapError as error:
+                last = RequestError(DISCONNECTED, True, str(error))
+            self._hang_up()
+            if self._is_closed:
+                return
+            if attempt_was_live:
+                self._tell("lost")
+                pause_s = PAUSE_FIRST_S
+            self._judge(last, attempt_was_live, clock.now_ns() > deadline_ns)
+            if not (self._go_on(last) and attempt_was_live):
+                await pause(clock, self._runtime.randomness.uniform(pause_s / 2, pause_s))
+                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    def _judge(self, error: RequestError, was_live: bool, is_late: bool) -> None:
+        """Raise the error if there is no point in asking again."""
+        has_begun = self._live.done()
+        if has_begun and not self._options.reconnect:
+            raise error
+        if error.name in LASTING and not (has_begun and error.name == TOPIC_EXISTS):
+            raise error
+        if error.name == NO_SUCH_TABLE and was_live:
+            raise error
+        if not has_begun and is_late:
+            raise error
+
+    async def _ask(self) -> None:
+        """Open a connection and subscribe over it."""
+        clock = self._runtime.clock
+        self._attempt += 1
+        self._broken = asyncio.get_running_loop().create_future()
+        self._early = []
+        self._connection = await Connection.open(
+            *self._target,
+            timeout_s=ATTEMPT_S,
+            frame_bytes_max=FRAME_BYTES_MAX,
+            runtime=self._runtime,
+            audience=self,
+        )
+        wanted = self._cursor.wanted
+        if RESUMED_AS_ASKED in self._bugs and self._live.done():
+            wanted = self._options.offset
+            self._cursor = Cursor(wanted, stored=self._cursor.recorded, missing=None)
+        waiting = len(self._cursor.waiting)
+        is_short = self._cursor.waiting_rows <= self._options.batch_size
+        room = WINDOW if is_short else max(0, WINDOW - waiting)
+        self._uncredited = WINDOW - room
+        ask = Ask(
+            self._attempt, self._table, self._options.action, wanted, WINDOW, room,
+            self._name, self._attempt,
+        )  # fmt: skip
+        begun = await self._connection.call("subscribeTable", (ask,), timeout_s=ATTEMPT_S)
+        self._heard_ns = clock.now_ns()
+        self._schema = from_bytes(begun["schema"])
+        self._term = begun["term"]
+        self._beat_s = float(begun["beat_s"])
+        for text in begun["sites"]:
+            site = parse_site(text)
+            if (site.host, site.port) not in self._sites:
+                self._sites.append((site.host, site.port))
+        record = self._cursor.live(begun["start"])
+        self._tell("live", begun["start"])
+        if record is not None:
+            await self._record(record)
+        if not self._live.done():
+            self._live.set_result(None)
+        early, self._early = self._early, None
+        for rows in early or ():
+            self._take(rows)
+
+    async def _listen(self) -> None:
+        """Until the subscription ends, or nothing was heard for long."""
+        assert self._broken is not None
+        clock, patience_ns = self._runtime.clock, int(BEATS_MAX * self._beat_s * 1e9)
+        watch = clock.call_later(self._beat_s, partial(self._watch, patience_ns, self._attempt))
+        try:
+            await self._broken
+        finally:
+            watch.cancel()
+
+    def _watch(self, patience_ns: int, attempt: int) -> None:
+        clock = self._runtime.clock
+        if attempt != self._attempt:
+            return
+        if clock.now_ns() - self._heard_ns > patience_ns:
+            self._break(RequestError(TIMEOUT, True, "nothing was heard from the leader"))
+        else:
+            clock.call_later(self._beat_s, partial(self._watch, patience_ns, attempt))
+
+    def _take(self, rows: Rows) -> None:
+        connection = self._connection
+        assert connection is not None
+        leader = connection.alias
+        try:
+            self._cursor.take(rows, leader)
+        except GapError as error:
+            self._break(RequestError(DISCONNECTED, True, str(error)))
+            return
+        if not rows.count:
+            connection.credit(self._attempt, 0)
+            return
+        if self._cursor.waiting_rows <= self._options.batch_size:
+            # A batch that is larger than the window would never be complete.
+            connection.credit(self._attempt, 1)
+        else:
+            self._uncredited += 1
+        if self._arrived is not None and not self._arrived.done():
+            self._arrived.set_result(None)
+
+    def _break(self, error: RequestError) -> None:
+        if self._broken is not None and not self._broken.done():
+            self._broken.set_exception(error)
+
+    def _hang_up(self) -> None:
+        broken, self._broken = self._broken, None
+        if broken is not None and broken.done():
+            broken.exception()
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _go_on(self, error: RequestError) -> bool:
+        """Choose whom to ask next: who was named, else the next one (B5, B6)."""
+        site = error.site if error.name == NOT_LEADER else None
+        if site is not None and (site.host, site.port) != self._target:
+            self._target = (site.host, site.port)
+            return True
+        at = self._sites.index(self._target) + 1 if self._target in self._sites else 0
+        self._target = self._sites[at % len(self._sites)]
+        return False
+
+    # The handler.
+
+    async def _handle(self) -> None:
+        pause_s = PAUSE_FIRST_S
+        clock, randomness = self._runtime.clock, self._runtime.randomness
+        while True:
+            count = await self._until_due()
+            batch = self._cursor.waiting[:count]
+            first, rows = batch[0].rows, sum(taken.rows.count for taken in batch)
+            if RECORDED_FIRST in self._bugs:
+                await self._record(first.offset + rows - 1)
+            if not await self._hand_over(batch):
+                # What failed stays first in line: nothing passes it (V21).
+                self._tell("failed", first.offset, rows, batch[0])
+                await pause(clock, randomness.uniform(pause_s / 2, pause_s))
+                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+                continue
+            pause_s = PAUSE_FIRST_S
+            self._tell("handled", first.offset, rows, batch[0])
+            last = self._cursor.handled(count)
+            await self._record(last)
+            self.processed = last
+            self._credit(count)
+
+    async def _until_due(self) -> int:
+        """Wait for a batch; gives how many of the waiting frames belong to it."""
+        options, clock = self._options, self._runtime.clock
+        while not self._cursor.waiting:
+            await self._until_arrival(None)
+        if not options.batch_size:
+            return 1
+        due_ns = clock.now_ns() + int(options.throttle_s * 1e9)
+        while self._cursor.waiting_rows < options.batch_size and clock.now_ns() < due_ns:
+            await self._until_arrival((due_ns - clock.now_ns()) / 1e9)
+        return len(self._cursor.waiting)
+
+    async def _until_arrival(self, most_s: float | None) -> None:
+        arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._arrived = arrived
+
+        def late() -> None:
+            if not arrived.done():
+                arrived.set_result(None)
+
+        alarm = None if most_s is None else self._runtime.clock.call_later(most_s, late)
+        try:
+            await arrived
+        finally:
+            if alarm is not None:
+                alarm.cancel()
+
+    async def _hand_over(self, batch: list[Taken]) -> bool:
+        assert self._schema is not None
+        bodies = [body for taken in batch for body in taken.rows.batches]
+        batches = [pa.ipc.read_record_batch(pa.py_buffer(body), self._schema) for body in bodies]
+        table = pa.Table.from_batches(batches, self._schema)
+        message: Any = table if self._options.msg_as_table else tuple(table.columns)
+        args = (message, batch[-1].end - 1) if self._options.handler_need_msg_id else (message,)
+        try:
+            result = self._handler(*args)
+            if inspect.isawaitable(result):
+                await result
+        except Exception as error:  # Whatever a handler of anybody's raises is its failure (B18).
+            self.failed_count += 1
+            self.last_error = f"{type(error).__name__}: {error}"
+            return False
+        return True
+
+    async def _record(self, offset: int) -> None:
+        if self._options.persist_offset:
+            assert self._offsets is not None
+            await self._offsets.store(self.topic, offset)
+            self._cursor.recorded = offset
+            self._tell("recorded", offset)
+
+    def _credit(self, count: int) -> None:
+        """Give room back for what was handled, as far as this connection brought it."""
+        frames = min(count, self._uncredited)
+        self._uncredited -= frames
+        if frames and self._connection is not None and self._early is None:
+            self._connection.credit(self._attempt, frames)
+
+    def _tell(self, what: str, offset: int = 0, count: int = 0, by: Taken | None = None) -> None:
+        if self._told is not None:
+            leader = self._connection.alias if self._connection is not None else ""
+            term = self._term
+            if by is not None:
+                leader, term = by.leader, by.rows.term
+            self._told(Note(what, offset, count, leader, term))

@@ -1,0 +1,85 @@
+"""Stored offsets, on a disk that loses what was not synced."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from delphic.impl.client.offsets import FILE_BYTES_MAX, RECORD_BYTES, Offsets
+from memory_disk import MemoryDisk, nothing, prefix
+
+TOPIC = "readings/an action"
+
+
+class AtOnce:
+    """A `Worker` that does its jobs at once."""
+
+    def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
+        try:
+            job()
+        except OSError as error:
+            done(error)
+        else:
+            done(None)
+
+    async def close(self) -> None:
+        """Nothing is under way."""
+
+
+def done(work: Awaitable[None]) -> None:
+    async def run() -> None:
+        await work
+
+    asyncio.run(run())
+
+
+def offsets(disk: MemoryDisk) -> Offsets:
+    return Offsets(disk, AtOnce(), "/offsets")
+
+
+def test_the_last_one_stored_is_found_after_a_power_cut() -> None:
+    """Promise HS-14."""
+    disk = MemoryDisk()
+    first = offsets(disk)
+    assert first.load(TOPIC) is None
+    for row in (-1, 4, 9):
+        done(first.store(TOPIC, row))
+    done(first.store("readings/other", 1))
+    found = offsets(disk.power_cut(nothing))
+    assert found.load(TOPIC) == 9
+    assert found.load("readings/other") == 1
+
+
+@pytest.mark.parametrize("kept", range(RECORD_BYTES))
+def test_a_record_that_was_cut_off_is_not_believed_and_what_follows_it_is(kept: int) -> None:
+    disk = MemoryDisk()
+    done(offsets(disk).store(TOPIC, 3))
+    file = disk.open("/offsets/readings%2Fan%20action.offset")
+    file.append(b"\x01" * RECORD_BYTES)
+    torn = disk.power_cut(prefix(kept))
+    again = offsets(torn)
+    assert again.load(TOPIC) == 3
+    done(again.store(TOPIC, 8))
+    assert offsets(torn.power_cut(nothing)).load(TOPIC) == 8
+
+
+def test_a_long_file_is_written_anew() -> None:
+    disk = MemoryDisk()
+    found = offsets(disk)
+    count = FILE_BYTES_MAX // RECORD_BYTES + 3
+    for row in range(count):
+        done(found.store(TOPIC, row))
+    assert len(disk.read("/offsets/readings%2Fan%20action.offset") or b"") < 100
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == count - 1
+    found.close()
+
+
+def test_a_removed_topic_is_gone_for_ever() -> None:
+    disk = MemoryDisk()
+    found = offsets(disk)
+    done(found.store(TOPIC, 3))
+    done(found.remove(TOPIC))
+    done(found.remove(TOPIC))
+    assert found.load(TOPIC) is None
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) is None
+    done(found.store(TOPIC, 1))
+    assert found.load(TOPIC) == 1
