@@ -147,30 +147,6 @@ _ALL = (
         "R25: canonical/raft#196, #386, nebula#685",
         ("HS-1", "HS-2"),
     ),
-    Bug(
-        PUBLISH_BEFORE_COMMIT,
-        "A leader publishes rows as soon as they are logged.",
-        "V2; release notes 1.30.17",
-        ("HS-12",),
-    ),
-    Bug(
-        SUBSCRIPTION_SURVIVES,
-        "A leader that steps down keeps its subscriptions, and goes on publishing what it applies.",
-        "S4 §3.2; release notes 1.30.9, 1.30.10",
-        ("HS-8",),
-    ),
-    Bug(
-        RECORDED_FIRST,
-        "A subscriber records rows before its handler has seen them.",
-        "S4 §4, B9",
-        ("HS-14",),
-    ),
-    Bug(
-        RESUMED_AS_ASKED,
-        "A subscriber whose connection broke asks for what it asked for at first.",
-        "B8",
-        ("HS-13",),
-    ),
 )
 
 BUGS: Mapping[str, Bug] = MappingProxyType({bug.name: bug for bug in _ALL})

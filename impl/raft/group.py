@@ -17,7 +17,7 @@ from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
 from ..site import Site
-from ..stream.broker import FRAME_BYTES, Ask, Broker, Link
+from ..stream.broker import FRAME_BYTES, Broker
 from ..stream.commands import TableOptions
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
@@ -130,6 +130,11 @@ class Group:
         log, applied = self._core.log, self._applier.applied
         return self.leader is not None and log.term_at(applied) == self._core.term
 
+    @property
+    def sites(self) -> list[str]:
+        """All members."""
+        return [str(site) for site in self._sites.values()]
+
     def not_leader(self) -> RequestError:
         """Promise HS-7: names the leader, or this member if it knows none."""
         return not_leader(self.leader or self._around.site)
@@ -145,7 +150,7 @@ class Group:
             payload = self._tables.creation(name, schema, options)
             self._debts.propose(Proposal(Kind.CREATE_TABLE, payload, answer))
 
-        self._as_leader(go, answer)
+        self.as_leader(go, answer)
 
     def drop(self, name: str, answer: Answer) -> None:
         """Drop a table on every member; answers with None. Not one with subscriptions (HS-17)."""
@@ -160,7 +165,7 @@ class Group:
             self._debts.propose(Proposal(Kind.DROP_TABLE, payload, over))
             self.broker.fence(name)
 
-        self._as_leader(go, answer)
+        self.as_leader(go, answer)
 
     def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
         """Append a batch; answers with the offset of its first row.
@@ -180,7 +185,7 @@ class Group:
             self._debts.propose(Proposal(Kind.APPEND, insertion.payload, told))
             insertion.logged()
 
-        self._as_leader(go, answer)
+        self.as_leader(go, answer)
 
     def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
         """Read linearizably; answers with rows, schema and the table's length."""
@@ -195,28 +200,7 @@ class Group:
                 value = refusal
             answer(value)
 
-        self._as_leader(lambda: self._debts.read(ready), answer)
-
-    def subscribe(self, link: Link, ask: Ask, answer: Answer) -> None:
-        """Publish a table's rows over a connection; answers with the start, then rows come."""
-
-        def go() -> None:
-            if not link.is_open:
-                return
-            begun = self.broker.subscribe(link, ask, self._core.term)
-            answer(begun | {"sites": [str(site) for site in self._sites.values()]})
-            self.broker.publish(link=link)
-
-        self._as_leader(go, answer)
-
-    def unsubscribe(self, table: str, action: str, answer: Answer) -> None:
-        """End a subscription, whoever has it; answers with None."""
-
-        def go() -> None:
-            self.broker.unsubscribe(table, action)
-            answer(None)
-
-        self._as_leader(go, answer)
+        self.as_leader(lambda: self._debts.read(ready), answer)
 
     def deliver(self, message: Message, uid: Uid) -> None:
         """A peer's message arrived."""
@@ -264,7 +248,7 @@ class Group:
 
     # A turn: everything that arrived, then the disk, then what committed.
 
-    def _as_leader(self, go: Callable[[], None], answer: Answer) -> None:
+    def as_leader(self, go: Callable[[], None], answer: Answer) -> None:
         """Do what only a leader does, once it has applied all that its predecessors committed."""
         if not self.is_leader:
             answer(self.not_leader())
@@ -312,7 +296,7 @@ class Group:
         if self._applier.applied > applied:
             self.broker.publish()
         for go, answer in self._applier.take_waiting():
-            self._as_leader(go, answer)
+            self.as_leader(go, answer)
         if has_more:
             self._schedule()
 

@@ -40,12 +40,26 @@ class SubscriptionFunctions:
             group.broker.left(visitor)
 
     def _subscribe(self, call: Call, ask: Ask) -> None:
-        group = self._tables.group_with(ask.table, call.answer)
-        if group is not None:
-            assert call.visitor is not None
-            group.subscribe(call.visitor, ask, call.answer)
+        """Answers with the start; then rows come over the caller's connection."""
+        group, link = self._tables.group_with(ask.table, call.answer), call.visitor
+        if group is None or link is None:
+            return
+
+        def go() -> None:
+            if link.is_open:
+                begun = group.broker.subscribe(link, ask, group.core.term)
+                call.answer(begun | {"sites": group.sites})
+                group.broker.publish(link=link)
+
+        group.as_leader(go, call.answer)
 
     def _unsubscribe(self, call: Call, table: str, action: str) -> None:
         group = self._tables.group_with(table, call.answer)
-        if group is not None:
-            group.unsubscribe(table, action, call.answer)
+        if group is None:
+            return
+
+        def go() -> None:
+            group.broker.unsubscribe(table, action)
+            call.answer(None)
+
+        group.as_leader(go, call.answer)
