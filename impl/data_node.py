@@ -11,7 +11,7 @@ from .client.errors import RequestError
 from .config import ConfigError, GroupConfig, NodeConfig
 from .raft.core import Core
 from .raft.disk import Disk
-from .raft.group import Group, Surroundings
+from .raft.group import FRAME_SLACK_BYTES, Group, Surroundings
 from .raft.progress import Window
 from .raft.replay import WalCorruption
 from .raft.transport import Address, Peers
@@ -20,8 +20,10 @@ from .runtime import Clock, Listener, Runtime
 from .service.call import Answer, Call, Functions
 from .service.forwarding import Forwarding
 from .service.groups import GroupFunctions
+from .service.persistence import PersistenceFunctions
 from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
+from .stream.ordinary import CatalogError, OrdinaryTables
 from .stream.tables import Tables
 from .trace import TraceFile
 from .visitor import NODE_STOPS, Visitor
@@ -41,6 +43,9 @@ from .wire import (
 )
 
 INCARNATION_FILE = "incarnation"
+
+ORDINARY_FOLDER = "ordinary"
+"""In persistenceDir, beside the folders of groups."""
 
 FORWARD_TICKS = 4
 """How many election ticks a forwarded call may take before its fate is unknown."""
@@ -88,7 +93,15 @@ class DataNode:
         self._visitors: dict[Visitor, None] = {}
         self._incarnation = 0
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        tables = TableFunctions(config.alias, self._groups, self._forward)
+        self._ordinary = OrdinaryTables(
+            runtime.disk,
+            posixpath.join(config.persistence_dir, ORDINARY_FOLDER),
+            runtime.clock,
+            runtime.worker,
+            self._fail,
+            config.frame_bytes_max - FRAME_SLACK_BYTES,
+        )
+        tables = TableFunctions(config.alias, self._groups, self._ordinary, self._forward)
         self._forwarding = Forwarding(
             runtime.clock,
             self._peers.send,
@@ -97,9 +110,9 @@ class DataNode:
         )
         groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
         self._subscriptions = SubscriptionFunctions(tables, self._groups)
-        self._functions = Functions(
-            groups.functions(), tables.functions(), self._subscriptions.functions()
-        )
+        persistence = PersistenceFunctions(self._groups, self._ordinary, {})
+        parts = (groups, tables, self._subscriptions, persistence)
+        self._functions = Functions(*(part.functions() for part in parts))
 
     @property
     def alias(self) -> str:
@@ -130,6 +143,10 @@ class DataNode:
                 self._fail,
                 heard=self._runtime.heard,
             )
+        try:
+            self._ordinary.open()
+        except (CatalogError, WalCorruption) as error:
+            raise NodeFailedError(str(error)) from None
         for group_config in config.groups:
             group = self._open_group(group_config)
             self._groups[group_config.id] = group
@@ -173,6 +190,7 @@ class DataNode:
         await self._runtime.worker.close()
         for wal in self._wals:
             wal.close()
+        self._ordinary.close()
         if self._trace is not None:
             self._trace.close()
         self._forwarding.close()
@@ -293,7 +311,8 @@ class DataNode:
             "alias": self.alias,
             "incarnation": self._incarnation,
             "peers_up": self._peers.up(),
-            "syncs": sum(group.sync_count for group in self._groups.values()),
+            "syncs": self._ordinary.sync_count
+            + sum(group.persister.sync_count for group in self._groups.values()),
         }
 
 

@@ -13,7 +13,15 @@ CALL_S = 5.0
 
 
 READ_ONLY = frozenset(
-    {"readRows", "getStreamingRaftGroups", "getStreamingLeader", "raftStatus", "nodeStatus"}
+    {
+        "readRows",
+        "getStreamingRaftGroups",
+        "getStreamingLeader",
+        "getPersistenceMeta",
+        "getStreamingStat",
+        "raftStatus",
+        "nodeStatus",
+    }
 )
 """Functions that may be called again without harm."""
 
@@ -43,6 +51,13 @@ async def create_table(
     """
     args = (group, to_bytes(plain(schema)), name, cache_limit, key_columns, retention_minutes)
     await caller.call("haStreamTable", args, timeout_s=timeout_s)
+
+
+async def create_ordinary_table(
+    caller: Caller, name: str, schema: pa.Schema, *, timeout_s: float = CALL_S
+) -> None:
+    """Create a stream table that is in no group: on the node that answers, and nowhere else."""
+    await caller.call("streamTable", (to_bytes(plain(schema)), name), timeout_s=timeout_s)
 
 
 async def drop_table(caller: Caller, name: str, *, timeout_s: float = CALL_S) -> None:
@@ -132,6 +147,24 @@ async def get_streaming_leader(caller: Caller, group: int, *, timeout_s: float =
     """The alias of the leader, as far as the node that answers knows."""
     alias: str = await caller.call("getStreamingLeader", (group,), timeout_s=timeout_s)
     return alias
+
+
+async def get_persistence_meta(
+    caller: Caller, table: str, *, timeout_s: float = CALL_S
+) -> dict[str, Any]:
+    """How the node that answers keeps a table."""
+    meta: dict[str, Any] = await caller.call("getPersistenceMeta", (table,), timeout_s=timeout_s)
+    return meta
+
+
+async def get_streaming_stat(
+    caller: Caller, *, timeout_s: float = CALL_S
+) -> dict[str, list[dict[str, Any]]]:
+    """What streaming does on the node that answers: tables by name, as rows by column."""
+    stat: dict[str, list[dict[str, Any]]] = await caller.call(
+        "getStreamingStat", (), timeout_s=timeout_s
+    )
+    return stat
 
 
 async def raft_status(caller: Caller, group: int, *, timeout_s: float = CALL_S) -> dict[str, Any]:

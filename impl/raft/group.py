@@ -116,9 +116,13 @@ class Group:
         return self._core
 
     @property
-    def sync_count(self) -> int:
-        """Syncs of the Raft log since the start."""
-        return self._persister.sync_count
+    def persister(self) -> Persister:
+        """For tools that look on, as is the next."""
+        return self._persister
+
+    @property
+    def tables(self) -> Tables:
+        return self._tables
 
     @property
     def is_leader(self) -> bool:

@@ -51,6 +51,11 @@ class Persister:
         self._syncing: list[Decision] | None = None
         self.sync_count = 0
 
+    @property
+    def waiting_count(self) -> int:
+        """Decisions that are not durable yet."""
+        return len(self._queue) + len(self._syncing or ())
+
     def add(self, decision: Decision) -> None:
         """Take a decision; nothing happens before `kick`."""
         self._queue.append(decision)

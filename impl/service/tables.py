@@ -1,11 +1,18 @@
-"""Functions about stream tables: create, drop, append, read. Any member takes DDL (V13)."""
+"""Functions about stream tables: create, drop, append, read. Any member takes DDL (V13).
+
+A name is that of an HA table or of an ordinary one (Q8). Whoever creates an HA table looks at the
+ordinary ones of the member that is asked and of the leader. Where another member has one of that
+name, the HA table hides it there for as long as it lives.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..client.errors import NO_SUCH_TABLE, TABLE_EXISTS, RequestError
 from ..raft.group import Group
+from ..stream.checks import exists
 from ..stream.commands import TableOptions
+from ..stream.ordinary import OrdinaryTables
 from .call import Answer, Call, Function
 from .groups import group_of
 
@@ -19,9 +26,12 @@ Creation = tuple[int, bytes, str, int, tuple[str, ...], int]
 class TableFunctions:
     """A table belongs to one group for ever; who names a table need not name the group."""
 
-    def __init__(self, alias: str, groups: Mapping[int, Group], forward: Forward) -> None:
+    def __init__(
+        self, alias: str, groups: Mapping[int, Group], ordinary: OrdinaryTables, forward: Forward
+    ) -> None:
         self._alias = alias
         self._groups = groups
+        self._ordinary = ordinary
         self._forward = forward
 
     def functions(self) -> dict[str, Function]:
@@ -30,6 +40,7 @@ class TableFunctions:
             "tableInsert": (tuple[str, bytes, bytes], self._insert),
             "readRows": (tuple[str, int, int | None], self._read),
             "haStreamTable": (Creation, self._create),
+            "streamTable": (tuple[bytes, str], self._create_ordinary),
             "dropStreamTable": (tuple[str], self._drop),
         }
 
@@ -41,19 +52,35 @@ class TableFunctions:
         }
 
     def _insert(self, call: Call, table: str, fingerprint: bytes, body: bytes) -> None:
+        if self._is_ordinary(table):
+            _try(call, lambda: self._ordinary.append(table, fingerprint, body, call.answer))
+            return
         group = self.group_with(table, call.answer)
         if group is not None:
             group.append(table, fingerprint, body, call.answer)
 
     def _read(self, call: Call, table: str, start: int, limit: int | None) -> None:
+        if self._is_ordinary(table):
+            _try(call, lambda: call.answer(self._ordinary.read(table, start, limit)))
+            return
         group = self.group_with(table, call.answer)
         if group is not None:
             group.read(table, start, limit, call.answer)
 
-    def _create(self, call: Call, group_id: int, *rest: Any) -> None:
+    def _create_ordinary(self, call: Call, schema: bytes, name: str) -> None:
+        if self._known(name) is not None:
+            call.answer(exists(name))
+        else:
+            _try(call, lambda: self._ordinary.create(name, schema, call.answer))
+
+    def _create(self, call: Call, group_id: int, schema: bytes, name: str, *options: Any) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is None:
             return
+        if name in self._ordinary:
+            call.answer(exists(name))
+            return
+        rest = (schema, name, *options)
         if group.is_leader or group.leader is None:
             self._create_here(call, group_id, *rest)
             return
@@ -75,6 +102,9 @@ class TableFunctions:
         if group is None:
             return
         other = self._known(name)
+        if name in self._ordinary:
+            call.answer(exists(name))
+            return
         if other is not None and other is not group:
             message = f"there is already a table {name}, in group {other.id}"
             call.answer(RequestError(TABLE_EXISTS, True, message))
@@ -83,6 +113,9 @@ class TableFunctions:
         group.create(name, schema, options, call.answer)
 
     def _drop(self, call: Call, table: str) -> None:
+        if self._is_ordinary(table):
+            _try(call, lambda: self._ordinary.drop(table, call.answer))
+            return
         group = self.group_with(table, call.answer)
         if group is None:
             return
@@ -97,6 +130,9 @@ class TableFunctions:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is not None:
             group.drop(table, call.answer)
+
+    def _is_ordinary(self, table: str) -> bool:
+        return table in self._ordinary and self._known(table) is None
 
     def _known(self, table: str) -> Group | None:
         return next((g for g in self._groups.values() if g.has_table(table)), None)
@@ -116,3 +152,11 @@ class TableFunctions:
             missing = RequestError(NO_SUCH_TABLE, True, message)
             answer(missing if ignorant is None else ignorant.not_leader())
         return group
+
+
+def _try(call: Call, go: Callable[[], None]) -> None:
+    """Do what may be refused at once."""
+    try:
+        go()
+    except RequestError as error:
+        call.answer(error)

@@ -1,7 +1,6 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
 import posixpath
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -9,15 +8,10 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..client.errors import (
-    BAD_REQUEST,
-    NO_SUCH_TABLE,
-    SCHEMA_MISMATCH,
-    TABLE_EXISTS,
-    RequestError,
-)
+from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.messages import Entry, Kind
+from .checks import check_range, checked_batch, checked_schema, exists, missing
 from .commands import (
     AppendRows,
     CreateTable,
@@ -31,10 +25,7 @@ from .commands import (
 from .datafile import DataFile
 from .dedup import NO_ROW, Dedup, Screened, check_columns
 from .schema import SchemaError, from_bytes, to_bytes
-from .table import BatchError, StreamTable
-
-NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
-"""A table's name begins its folder's."""
+from .table import StreamTable
 
 CACHE_LIMIT_MIN = 1000
 """Rows; a positive limit below is raised to it (C1)."""
@@ -94,18 +85,39 @@ class Tables:
         """Whether a table of that name exists, as far as applied."""
         return name in self._tables
 
+    @property
+    def names(self) -> list[str]:
+        """Of all tables."""
+        return sorted(self._tables)
+
+    def persistence(self, name: str) -> dict[str, Any]:
+        """What getPersistenceMeta tells, but for the group; sizes in rows. Raises RequestError."""
+        stored = self._stored(name)
+        rows = stored.table.rows
+        return {
+            "lastLogSeqNum": max(stored.id, stored.file.lsn),
+            "sizeInMemory": rows,
+            "asynWrite": False,
+            "totalSize": rows,
+            "compress": False,
+            "memoryOffset": 0,
+            "sizeOnDisk": rows,
+            "retentionMinutes": stored.options.retention_minutes,
+            "persistenceDir": posixpath.dirname(stored.path),
+            "hashValue": 0,
+            "diskOffset": 0,
+            "tableId": stored.id,
+        }
+
     def creation(self, name: str, schema_bytes: bytes, options: TableOptions) -> bytes:
         """The log record of a new table; raises RequestError."""
-        if not NAME.fullmatch(name):
-            message = f"a table's name is a letter or _, then letters, digits, _; got '{name}'"
-            raise RequestError(BAD_REQUEST, True, message)
+        schema = checked_schema(name, schema_bytes)
         try:
-            schema = from_bytes(schema_bytes)
             check_columns(schema, options.key_columns)
         except SchemaError as error:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if name in self._tables:
-            raise _exists(name)
+            raise exists(name)
         return encode(CreateTable(name, to_bytes(schema), _checked(options)))
 
     def removal(self, name: str) -> bytes:
@@ -125,15 +137,7 @@ class Tables:
         """
         stored = self._stored(name)
         table = stored.table
-        if fingerprint != table.fingerprint:
-            columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
-            raise RequestError(SCHEMA_MISMATCH, True, f"table {name} has the columns {columns}")
-        try:
-            batch = table.decode(body)
-        except BatchError as error:
-            raise RequestError(BAD_REQUEST, True, str(error)) from None
-        if not batch.num_rows:
-            raise RequestError(BAD_REQUEST, True, "a batch has at least one row")
+        batch = checked_batch(table, fingerprint, body)
         options = stored.options
         if not options.key_columns:
             return Insertion(encode(AppendRows(name, stored.id, batch.num_rows, memoryview(body))))
@@ -168,8 +172,7 @@ class Tables:
     def read(self, name: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
         """Rows from `start` on, with the schema and the table's length; raises RequestError."""
         stored = self._stored(name)
-        if start < 0 or (limit is not None and limit < 0):
-            raise RequestError(BAD_REQUEST, True, "offsets and limits are not negative")
+        check_range(start, limit)
         batches = stored.table.read(start, limit, bytes_max)
         return {
             "schema": stored.schema_bytes,
@@ -205,13 +208,13 @@ class Tables:
     def _stored(self, name: str) -> Stored:
         stored = self._tables.get(name)
         if stored is None:
-            raise _missing(name)
+            raise missing(name)
         return stored
 
     def _create(self, index: int, command: CreateTable) -> RequestError | None:
         # Two members may have asked at once; the first entry in the log wins, on all replicas.
         if command.table in self._tables:
-            return _exists(command.table)
+            return exists(command.table)
         schema: pa.Schema = from_bytes(command.schema)
         # Redoing the log meets every table that ever was: none finds another's rows.
         folder = posixpath.join(self._folder, f"{command.table}.{index}")
@@ -230,7 +233,7 @@ class Tables:
     def _drop(self, command: DropTable) -> RequestError | None:
         stored = self._tables.get(command.table)
         if stored is None or stored.id != command.id:
-            return _missing(command.table)
+            return missing(command.table)
         del self._tables[command.table]
         self._touched.discard(command.table)
         stored.file.close()
@@ -242,7 +245,7 @@ class Tables:
         stored = self._tables.get(command.table)
         if stored is None or stored.id != command.id:
             # Dropped by an entry that was logged before this one, and applied after it was checked.
-            return _missing(command.table)
+            return missing(command.table)
         table = stored.table
         if not command.rows:
             return table.rows
@@ -271,11 +274,3 @@ def _recent(table: StreamTable, limit: int) -> Iterator[pa.RecordBatch]:
         for batch in table.read(start, None, WINDOW_PART_BYTES):
             yield batch
             start += batch.num_rows
-
-
-def _missing(name: str) -> RequestError:
-    return RequestError(NO_SUCH_TABLE, True, f"there is no table {name}")
-
-
-def _exists(name: str) -> RequestError:
-    return RequestError(TABLE_EXISTS, True, f"there is already a table {name}")

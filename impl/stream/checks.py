@@ -1,0 +1,59 @@
+"""What is asked of any table's name, columns and batches, before anything is written."""
+
+import re
+
+import pyarrow as pa
+
+from ..client.errors import (
+    BAD_REQUEST,
+    NO_SUCH_TABLE,
+    SCHEMA_MISMATCH,
+    TABLE_EXISTS,
+    RequestError,
+)
+from .schema import SchemaError, from_bytes
+from .table import BatchError, StreamTable
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
+"""A table's name begins its folder's."""
+
+
+def checked_schema(name: str, schema_bytes: bytes) -> pa.Schema:
+    """The columns of a new table of that name; raises RequestError."""
+    if not NAME.fullmatch(name):
+        message = f"a table's name is a letter or _, then letters, digits, _; got '{name}'"
+        raise RequestError(BAD_REQUEST, True, message)
+    try:
+        return from_bytes(schema_bytes)
+    except SchemaError as error:
+        raise RequestError(BAD_REQUEST, True, str(error)) from None
+
+
+def checked_batch(table: StreamTable, fingerprint: bytes, body: bytes) -> pa.RecordBatch:
+    """A batch that fits the table (W7); raises RequestError."""
+    if fingerprint != table.fingerprint:
+        columns = ", ".join(f"{field.name} {field.type}" for field in table.schema)
+        raise RequestError(SCHEMA_MISMATCH, True, f"table {table.name} has the columns {columns}")
+    try:
+        batch = table.decode(body)
+    except BatchError as error:
+        raise RequestError(BAD_REQUEST, True, str(error)) from None
+    if not batch.num_rows:
+        raise RequestError(BAD_REQUEST, True, "a batch has at least one row")
+    return batch
+
+
+def check_range(start: int, limit: int | None) -> None:
+    """Refuse offsets and limits that mean nothing; raises RequestError."""
+    if start < 0 or (limit is not None and limit < 0):
+        raise RequestError(BAD_REQUEST, True, "offsets and limits are not negative")
+
+
+def missing(name: str) -> RequestError:
+    """The answer where there is no such table."""
+    return RequestError(NO_SUCH_TABLE, True, f"there is no table {name}")
+
+
+def exists(name: str) -> RequestError:
+    """The answer where the name is taken."""
+    return RequestError(TABLE_EXISTS, True, f"there is already a table {name}")
