@@ -1,0 +1,252 @@
+"""What replication costs: HA and ordinary stream tables side by side, as JSON and as a table.
+
+The cases are the 16 rows of the document's two tables (haStreamingTutorial §5): 11 and 211 columns,
+batches of 1 to 10,000 rows, 1 and 4 writers. Both kinds of table flush their log before they
+acknowledge. They live on the same three nodes of this machine and take turns of a fraction of a
+second, so that whatever else the machine does hits both alike; the ordinary table is on the node
+that leads. Writers send ready-made bytes: what a client spends on making a batch would hide the
+difference. A case has a cluster of its own.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import uvloop
+from delphic.impl.client import functions
+from delphic.impl.client.connection import Connection
+from delphic.impl.client.session import Session
+from delphic.impl.stream.schema import fingerprint
+from processes import ALIASES, GROUP
+from throughput import median_sync_ms, members
+
+
+class Documented(NamedTuple):
+    """A row of the document: rows a second, on three servers with two kinds of disk each."""
+
+    columns: int
+    writers: int
+    rows: int
+    ha: float
+    ordinary: float
+    ratio: float
+
+
+DOCUMENT = (
+    Documented(11, 1, 1, 671.9, 1_515.8, 0.443),
+    Documented(11, 1, 100, 2_383.4, 2_451.1, 0.972),
+    Documented(11, 1, 1_000, 22_714.4, 23_697.2, 0.959),
+    Documented(11, 1, 10_000, 379_046.3, 529_997.9, 0.715),
+    Documented(11, 4, 1, 884.7, 5_618.0, 0.157),
+    Documented(11, 4, 100, 9_488.4, 9_776.4, 0.971),
+    Documented(11, 4, 1_000, 89_536.3, 93_496.2, 0.958),
+    Documented(11, 4, 10_000, 675_641.4, 1_126_475.0, 0.600),
+    Documented(211, 1, 1, 23.4, 23.9, 0.981),
+    Documented(211, 1, 100, 3_895.2, 4_121.1, 0.945),
+    Documented(211, 1, 1_000, 21_833.6, 29_430.8, 0.742),
+    Documented(211, 1, 10_000, 59_755.4, 89_136.1, 0.670),
+    Documented(211, 4, 1, 93.2, 96.2, 0.969),
+    Documented(211, 4, 100, 13_522.3, 23_371.3, 0.579),
+    Documented(211, 4, 1_000, 77_011.2, 107_458.7, 0.717),
+    Documented(211, 4, 10_000, 67_816.2, 122_075.9, 0.556),
+)
+
+KINDS = ("ha", "ordinary")
+
+
+def batch_of(columns: int, rows: int) -> pa.RecordBatch:
+    """Sensors: integers, floats, and text in turn."""
+    values = (
+        pa.array(range(rows), pa.int64()),
+        pa.array([i / 7 for i in range(rows)], pa.float64()),
+        pa.array([f"host{i % 100}" for i in range(rows)], pa.string()),
+    )
+    return pa.record_batch({f"c{i}": values[i % len(values)] for i in range(columns)})
+
+
+@dataclass(slots=True)
+class Measured:
+    """What one kind of table did in all its turns."""
+
+    seconds: float = 0.0
+    syncs: int = 0
+    latencies_ms: list[float] = field(default_factory=list)
+
+    def shown(self, rows: int) -> dict[str, Any]:
+        """As JSON."""
+        batches = len(self.latencies_ms)
+        ordered = sorted(self.latencies_ms)
+        return {
+            "batches": batches,
+            "seconds": round(self.seconds, 3),
+            "rows_per_s": round(batches * rows / self.seconds, 1),
+            "latency_ms_p50": round(ordered[batches // 2], 3),
+            "latency_ms_p99": round(ordered[batches * 99 // 100], 3),
+            "syncs_per_batch": round(self.syncs / batches, 3),
+        }
+
+
+class Bench:
+    """The writers of one case, and the two tables that they write to in turns."""
+
+    def __init__(self, connections: Sequence[Connection], batch: pa.RecordBatch) -> None:
+        self._connections = connections
+        self._fingerprint = fingerprint(batch.schema)
+        self._body = batch.serialize().to_pybytes()
+        self.measured = {kind: Measured() for kind in KINDS}
+
+    @property
+    def batch_bytes(self) -> int:
+        return len(self._body)
+
+    async def turn(self, kind: str, seconds: float, bytes_max: int, *, counts: bool) -> None:
+        """Every writer appends as soon as its last batch is acknowledged, at least once."""
+        found = Measured()
+        left = bytes_max // self.batch_bytes
+        before = await self._syncs()
+        begin = time.perf_counter()
+
+        async def write(connection: Connection) -> None:
+            nonlocal left
+            while True:
+                left -= 1
+                start = time.perf_counter()
+                await functions.append_body(
+                    connection, kind, self._fingerprint, self._body, timeout_s=60
+                )
+                end = time.perf_counter()
+                found.latencies_ms.append((end - start) * 1e3)
+                if left <= 0 or end >= begin + seconds:
+                    return
+
+        async with asyncio.TaskGroup() as tasks:
+            for connection in self._connections:
+                tasks.create_task(write(connection))
+        if counts:
+            total = self.measured[kind]
+            total.seconds += time.perf_counter() - begin
+            total.syncs += await self._syncs() - before
+            total.latencies_ms += found.latencies_ms
+
+    async def _syncs(self) -> int:
+        status = await self._connections[0].call("nodeStatus", timeout_s=5)
+        return int(status["syncs"])
+
+
+async def leader_of(sites: Sequence[str], schema: pa.Schema) -> str:
+    """Make the HA table; gives where its leader listens."""
+    session = Session(sites)
+    try:
+        await session.create_table(GROUP, "ha", schema)
+        leader = await functions.get_streaming_leader(session, GROUP)
+    finally:
+        session.close()
+    return sites[ALIASES.index(leader)]
+
+
+async def measure(
+    sites: Sequence[str], case: Documented, seconds: float, turns: int, megabytes: int
+) -> dict[str, Any]:
+    """One case; `seconds` and `megabytes` for each kind of table, in so many turns."""
+    batch = batch_of(case.columns, case.rows)
+    host, _, port = (await leader_of(sites, batch.schema)).rpartition(":")
+    connections = [await Connection.open(host, int(port)) for _ in range(case.writers)]
+    await functions.create_ordinary_table(connections[0], "ordinary", batch.schema)
+    bench = Bench(connections, batch)
+    bytes_max = (megabytes << 20) // turns
+    for kind in KINDS:
+        await bench.turn(kind, seconds / turns / 4, bytes_max // 4, counts=False)
+    for number in range(turns):
+        for kind in KINDS if number % 2 == 0 else reversed(KINDS):
+            await bench.turn(kind, seconds / turns, bytes_max, counts=True)
+    for connection in connections:
+        connection.close()
+    shown = {kind: bench.measured[kind].shown(case.rows) for kind in KINDS}
+    ratio = shown["ha"]["rows_per_s"] / shown["ordinary"]["rows_per_s"]
+    return {
+        "columns": case.columns,
+        "writers": case.writers,
+        "rows_per_batch": case.rows,
+        "bytes_per_batch": bench.batch_bytes,
+        **shown,
+        "ratio": round(ratio, 3),
+        "document": {
+            "ha_rows_per_s": case.ha,
+            "ordinary_rows_per_s": case.ordinary,
+            "ratio": case.ratio,
+        },
+        "ratio_reached": ratio >= case.ratio,
+        "rate_reached": shown["ha"]["rows_per_s"] >= case.ha,
+    }
+
+
+def line_of(found: dict[str, Any]) -> str:
+    """A case for people."""
+    ha, ordinary, document = found["ha"], found["ordinary"], found["document"]
+    return (
+        f"{found['columns']:4} {found['writers']:7} {found['rows_per_batch']:6} "
+        f"{ha['rows_per_s']:11,.0f} {ordinary['rows_per_s']:11,.0f} {found['ratio']:7.1%} "
+        f"{document['ha_rows_per_s']:10,.0f} {document['ratio']:7.1%}  "
+        f"{ha['latency_ms_p50']:8.2f} {ha['latency_ms_p99']:8.2f} "
+        f"{'' if found['ratio_reached'] else 'ratio'} {'' if found['rate_reached'] else 'rate'}"
+    )
+
+
+HEAD = (
+    "cols writers   rows   HA rows/s  ord. rows/s   ratio  doc. HA/s   doc.   "
+    "HA p50 ms  p99 ms  missed"
+)
+
+
+def main() -> None:
+    """Run the cases; the table goes to stderr as it grows, the document to stdout."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=2.0, help="per case and kind of table")
+    parser.add_argument("--turns", type=int, default=4, help="into which these are divided")
+    parser.add_argument("--megabytes", type=int, default=256, help="no more per case and kind")
+    parser.add_argument("--columns", type=int, choices=(11, 211), help="only these cases")
+    parser.add_argument("--rows", type=int, choices=(1, 100, 1_000, 10_000), help="only these")
+    parser.add_argument("--writers", type=int, choices=(1, 4), help="only these")
+    parser.add_argument("--folder", type=Path, help="where to write; a real disk tells more")
+    options = parser.parse_args()
+    cases = []
+    print(HEAD, file=sys.stderr)
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="streaming-") as name:
+        sync_ms = median_sync_ms(Path(name))
+        for number, case in enumerate(DOCUMENT):
+            asked = (options.columns, options.writers, options.rows)
+            if any(a not in (None, c) for a, c in zip(asked, case, strict=False)):
+                continue
+            with (
+                tempfile.TemporaryDirectory(dir=name, prefix=f"{number}-") as folder,
+                members(Path(folder)) as sites,
+            ):
+                found = measure(sites, case, options.seconds, options.turns, options.megabytes)
+                cases.append(uvloop.run(asyncio.wait_for(found, 10 * options.seconds + 60)))
+            print(line_of(cases[-1]), file=sys.stderr)
+    document = {
+        "bench": "streaming",
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+        "fdatasync_4kB_ms_p50": round(sync_ms, 3),
+        "ratios_reached": sum(case["ratio_reached"] for case in cases),
+        "rates_reached": sum(case["rate_reached"] for case in cases),
+        "cases": cases,
+    }
+    print(json.dumps(document, indent=1))
+
+
+if __name__ == "__main__":
+    main()
