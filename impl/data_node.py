@@ -9,6 +9,7 @@ from typing import Any
 from .bugs import ACK_BEFORE_FSYNC
 from .client.errors import RequestError
 from .config import ConfigError, GroupConfig, NodeConfig
+from .raft import door
 from .raft.core import Core
 from .raft.disk import Disk
 from .raft.group import FRAME_SLACK_BYTES, Group, Surroundings
@@ -285,6 +286,7 @@ class DataNode:
                         f"a message from {message.src} to {message.dst} in group {frame.group} "
                         f"came from {alias} to {self.alias}"
                     )
+                door.check(message, group.core)
                 group.deliver(message, (alias, frame.incarnation, frame.number))
             case Request():
                 self._forwarding.serve(alias, frame)

@@ -110,7 +110,7 @@ class Worker(Protocol):
         """Run `job` beside the loop, then `done` in the loop, with the error if it raised one."""
 
     async def close(self) -> None:
-        """Finish what was submitted, then end."""
+        """Finish what was submitted, then end; what is submitted from now on is forgotten."""
 
 
 class Randomness(Protocol):

@@ -1,10 +1,12 @@
 """The world as it is: sockets, timers, files and one worker thread, on the running event loop."""
 
 import asyncio
+import errno
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from random import Random
 from typing import cast
@@ -180,19 +182,30 @@ class LoopNetwork:
     async def listen(
         self, host: str, port: int, accept: Callable[[], StreamHandler], *, reuse_port: bool
     ) -> Listener:
-        server = await self._loop.create_server(
-            lambda: SocketStream(self._loop, accept()), host, port, reuse_port=reuse_port
-        )
+        with _names_as_os_errors(host):
+            server = await self._loop.create_server(
+                lambda: SocketStream(self._loop, accept()), host, port, reuse_port=reuse_port
+            )
         return LoopListener(server)
 
     async def dial(
         self, host: str, port: int, handler: StreamHandler, *, timeout_s: float, stall_s: float
     ) -> Stream:
         async with asyncio.timeout(timeout_s):
-            _, stream = await self._loop.create_connection(
-                lambda: SocketStream(self._loop, handler, stall_s), host, port
-            )
+            with _names_as_os_errors(host):
+                _, stream = await self._loop.create_connection(
+                    lambda: SocketStream(self._loop, handler, stall_s), host, port
+                )
         return stream
+
+
+@contextmanager
+def _names_as_os_errors(host: str) -> Iterator[None]:
+    """A name that no host can have is a failure of the network like one that no host has."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise OSError(errno.EINVAL, f"{host!r} is no host's name: {error}") from None
 
 
 class ThreadWorker:
@@ -201,8 +214,12 @@ class ThreadWorker:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._is_closed = False
 
     def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
+        if self._is_closed:
+            return
+
         def finished(future: Future[None]) -> None:
             self._loop.call_soon_threadsafe(report, future)
 
@@ -215,5 +232,5 @@ class ThreadWorker:
         self._pool.submit(job).add_done_callback(finished)
 
     async def close(self) -> None:
-        # Called with nothing in flight but what the loop will wait for anyway.
+        self._is_closed = True
         await self._loop.run_in_executor(None, self._pool.shutdown)

@@ -26,6 +26,7 @@ from .wire import (
     Result,
     Rows,
     Welcome,
+    printable,
 )
 
 HELLO_S = 5.0
@@ -139,7 +140,7 @@ class Visitor:
         """Tell the node; say why if it was not the other side's wish."""
         self._patience.cancel()
         if reason not in ("closed", NODE_STOPS):
-            who = self.alias or self._who or "stranger"
+            who = printable(self.alias) or self._who or "stranger"
             log.warning("connection from %s (%s) ended: %s", self.channel.peer, who, reason)
         self._host.left(self)
 

@@ -120,6 +120,14 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
 
 
+REASON_CHARACTERS_MAX = 300
+
+
+def printable(text: str) -> str:
+    """What others sent, as one short line: it may end up in a log, and must not forge lines."""
+    return text.encode("unicode_escape").decode("ascii")[:REASON_CHARACTERS_MAX]
+
+
 class FrameError(Exception):
     """Bytes that are no frame, or a frame over the limit."""
 
@@ -266,12 +274,12 @@ class Channel:
             self._stream.resume_reading()
 
     def close(self, reason: str, *, farewell: Frame | None = None) -> None:
-        """End, after everything sent has left; the receiver hears `reason`."""
+        """End, after everything sent has left; the receiver hears `reason`, made printable."""
         if self._stream is None or self._reason:
             return
         if farewell is not None:
             self.send(farewell)
-        self._reason = reason
+        self._reason = printable(reason)
         self._stream.close()
 
     def abort(self, reason: str) -> None:

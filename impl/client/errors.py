@@ -18,6 +18,8 @@ TIMEOUT: Final = "Timeout"
 DISCONNECTED: Final = "Disconnected"
 INDETERMINATE: Final = "Indeterminate"
 FRAME_TOO_LARGE: Final = "FrameTooLarge"
+BAD_ANSWER: Final = "BadAnswer"
+"""The node answered what no node of this version answers; it may have executed the call."""
 
 TOPIC_EXISTS: Final = "TopicExists"
 HAS_SUBSCRIPTIONS: Final = "HasSubscriptions"

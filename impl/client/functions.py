@@ -1,12 +1,17 @@
 """The functions of a data node as typed calls, over a Connection or a Session."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
+import msgspec
 import pyarrow as pa
 
+from ..stream import batch_bytes
 from ..stream.commands import RETENTION_MINUTES
-from ..stream.schema import fingerprint, from_bytes, plain, to_bytes
+from ..stream.schema import SchemaError, fingerprint, from_bytes, plain, to_bytes
+from .errors import BAD_ANSWER, RequestError
+
+T = TypeVar("T")
 
 CALL_S = 5.0
 """How long a call may take unless the caller says otherwise."""
@@ -24,6 +29,14 @@ READ_ONLY = frozenset(
     }
 )
 """Functions that may be called again without harm."""
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """An answer of `readRows`: schema and batches in Arrow IPC form, and the table's length."""
+
+    schema: bytes
+    batches: list[bytes]
+    end: int
 
 
 class Caller(Protocol):
@@ -92,8 +105,7 @@ async def append_body(
     """As `append`, for who has the batch as bytes: Arrow IPC, and its schema's fingerprint."""
     args = (table, schema, body)
     told = await caller.call("tableInsert", args, timeout_s=timeout_s)
-    offset: int = told if isinstance(told, int) else told[0]
-    return offset
+    return told if type(told) is int else understood(tuple[int, int], told)[0]
 
 
 async def insert(
@@ -102,7 +114,9 @@ async def insert(
     """As `append`; says how many rows were new, too."""
     args = (table, fingerprint(batch.schema), batch.serialize().to_pybytes())
     told = await caller.call("tableInsert", args, timeout_s=timeout_s)
-    return Inserted(told, batch.num_rows) if isinstance(told, int) else Inserted(*told)
+    if type(told) is int:
+        return Inserted(told, batch.num_rows)
+    return Inserted(*understood(tuple[int, int], told))
 
 
 async def read(
@@ -127,7 +141,8 @@ async def read_batches(
     at = start + sum(batch.num_rows for batch in batches)
     while at < end:
         _, more, _ = await _read_part(caller, table, at, end - at, timeout_s)
-        assert more
+        if not more:
+            raise _bad_answer(f"no rows from {at} on, of {end}")
         batches += more
         at += sum(batch.num_rows for batch in more)
     return schema, batches
@@ -137,16 +152,14 @@ async def get_streaming_raft_groups(
     caller: Caller, *, timeout_s: float = CALL_S
 ) -> list[dict[str, Any]]:
     """The groups of the node that answers: `id` and `sites`."""
-    groups: list[dict[str, Any]] = await caller.call(
-        "getStreamingRaftGroups", (), timeout_s=timeout_s
-    )
-    return groups
+    answer = await caller.call("getStreamingRaftGroups", (), timeout_s=timeout_s)
+    return understood(list[dict[str, Any]], answer)
 
 
 async def get_streaming_leader(caller: Caller, group: int, *, timeout_s: float = CALL_S) -> str:
     """The alias of the leader, as far as the node that answers knows."""
-    alias: str = await caller.call("getStreamingLeader", (group,), timeout_s=timeout_s)
-    return alias
+    answer = await caller.call("getStreamingLeader", (group,), timeout_s=timeout_s)
+    return understood(str, answer)
 
 
 async def get_persistence_meta(
@@ -169,14 +182,39 @@ async def get_streaming_stat(
 
 async def raft_status(caller: Caller, group: int, *, timeout_s: float = CALL_S) -> dict[str, Any]:
     """What the node that answers thinks of itself and holds; not linearizable."""
-    status: dict[str, Any] = await caller.call("raftStatus", (group,), timeout_s=timeout_s)
-    return status
+    answer = await caller.call("raftStatus", (group,), timeout_s=timeout_s)
+    return understood(dict[str, Any], answer)
+
+
+def understood(kind: type[T], answer: Any) -> T:
+    """What a node answered, as what it must be; raises RequestError."""
+    try:
+        return msgspec.convert(answer, kind)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise _bad_answer(str(error)) from None
+
+
+def _bad_answer(message: str) -> RequestError:
+    return RequestError(BAD_ANSWER, False, message)
 
 
 async def _read_part(
     caller: Caller, table: str, start: int, limit: int | None, timeout_s: float
 ) -> tuple[pa.Schema, list[pa.RecordBatch], int]:
     answer = await caller.call("readRows", (table, start, limit), timeout_s=timeout_s)
-    schema = from_bytes(answer["schema"])
-    batches = [pa.ipc.read_record_batch(pa.py_buffer(body), schema) for body in answer["batches"]]
-    return schema, batches, answer["end"]
+    rows = understood(Rows, answer)
+    try:
+        schema = from_bytes(rows.schema)
+        return schema, [_batch(body, schema) for body in rows.batches], rows.end
+    except (SchemaError, pa.ArrowException, OSError, EOFError) as error:
+        raise _bad_answer(str(error)) from None
+
+
+def _batch(body: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """Every value is checked: what a node sends must not lead a client astray in its memory."""
+    complaint = batch_bytes.complaint(body)
+    if complaint is not None:
+        raise _bad_answer(complaint)
+    batch = pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+    batch.validate(full=True)
+    return batch

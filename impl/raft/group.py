@@ -18,7 +18,7 @@ from ..config import GroupConfig
 from ..runtime import Runtime
 from ..site import Site
 from ..stream.broker import FRAME_BYTES, Broker
-from ..stream.commands import TableOptions
+from ..stream.commands import CommandError, TableOptions
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
 from ..trace import GroupTrace, TraceFile, Uid, entry_digest
@@ -294,7 +294,7 @@ class Group:
         applied = self._applier.applied
         try:
             has_more = self._applier.apply()
-        except (OSError, DataFileError) as error:
+        except (OSError, DataFileError, CommandError) as error:
             self._fail(f"data file: {error}")
             return
         if self._applier.applied > applied:

@@ -4,10 +4,17 @@ Indices are 1-based; index 0, of term 0, lies before the log.
 """
 
 from enum import IntEnum
+from typing import Annotated
 
 import msgspec
 
 from .terms import Runs, end_of
+
+COUNT_MAX = 1 << 62
+"""Far beyond any term or index, and far below what the log's records can hold."""
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
+"""A term, an index or a round as it arrives: checked when it is decoded."""
 
 
 class Kind(IntEnum):
@@ -22,7 +29,7 @@ class Kind(IntEnum):
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One entry of the log; its index is its place."""
 
-    term: int
+    term: Count
     kind: Kind
     payload: bytes
 
@@ -39,9 +46,9 @@ class VoteRequest(msgspec.Struct, frozen=True, array_like=True, tag=1):
 
     src: str
     dst: str
-    term: int
-    last_index: int
-    last_term: int
+    term: Count
+    last_index: Count
+    last_term: Count
     pre: bool
 
 
@@ -50,7 +57,7 @@ class VoteResponse(msgspec.Struct, frozen=True, array_like=True, tag=2):
 
     src: str
     dst: str
-    term: int
+    term: Count
     granted: bool
     pre: bool
 
@@ -60,12 +67,12 @@ class AppendRequest(msgspec.Struct, frozen=True, array_like=True, tag=3):
 
     src: str
     dst: str
-    term: int
-    prev_index: int
-    prev_term: int
+    term: Count
+    prev_index: Count
+    prev_term: Count
     entries: tuple[Entry, ...]
-    commit: int
-    round: int
+    commit: Count
+    round: Count
 
 
 class AppendResponse(msgspec.Struct, frozen=True, array_like=True, tag=4):
@@ -76,11 +83,11 @@ class AppendResponse(msgspec.Struct, frozen=True, array_like=True, tag=4):
 
     src: str
     dst: str
-    term: int
+    term: Count
     success: bool
-    match: int
-    hint: int
-    round: int
+    match: Count
+    hint: Count
+    round: Count
 
 
 class SnapshotRequest(msgspec.Struct, frozen=True, array_like=True, tag=5):
@@ -91,7 +98,7 @@ class SnapshotRequest(msgspec.Struct, frozen=True, array_like=True, tag=5):
 
     src: str
     dst: str
-    term: int
+    term: Count
     terms: Runs
 
     @property

@@ -1,6 +1,12 @@
 """What the Raft log of a group holds: a record per table made or dropped and per appended batch."""
 
+from typing import Annotated, TypeVar
+
 import msgspec
+
+from .batch_bytes import ROWS_MAX
+
+C = TypeVar("C")
 
 RETENTION_MINUTES = 1440
 
@@ -17,7 +23,7 @@ class TableOptions(msgspec.Struct, frozen=True, array_like=True):
 class CreateTable(msgspec.Struct, frozen=True, array_like=True):
     """A new table; `schema` in Arrow IPC form. The LSN of this record becomes the table's id."""
 
-    table: str
+    table: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}\Z")]
     schema: bytes
     options: TableOptions
 
@@ -37,11 +43,16 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 
     table: str
     id: int
-    rows: int
+    rows: Annotated[int, msgspec.Meta(ge=0, le=ROWS_MAX)]
     body: memoryview
 
 
 Command = CreateTable | DropTable | AppendRows
+
+
+class CommandError(Exception):
+    """A log record that is no command: whoever logged it was no member of this version."""
+
 
 _encoder = msgspec.msgpack.Encoder()
 _create = msgspec.msgpack.Decoder(CreateTable)
@@ -55,15 +66,22 @@ def encode(command: Command) -> bytes:
 
 
 def decode_create(payload: bytes) -> CreateTable:
-    """Undo `encode`; the log's own CRC has already vouched for the bytes."""
-    return _create.decode(payload)
+    """Undo `encode`; raises CommandError. The log's own CRC has already vouched for the bytes."""
+    return _decoded(_create, payload)
 
 
 def decode_drop(payload: bytes) -> DropTable:
-    """Undo `encode`."""
-    return _drop.decode(payload)
+    """Undo `encode`; raises CommandError."""
+    return _decoded(_drop, payload)
 
 
 def decode_append(payload: bytes) -> AppendRows:
-    """Undo `encode`; the body is a view of the payload, not a copy."""
-    return _append.decode(payload)
+    """Undo `encode`; raises CommandError. The body is a view of the payload, not a copy."""
+    return _decoded(_append, payload)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[C], payload: bytes) -> C:
+    try:
+        return decoder.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CommandError(f"no command: {error}") from None

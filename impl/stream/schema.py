@@ -38,7 +38,9 @@ def from_bytes(data: bytes) -> pa.Schema:
     """
     try:
         schema = plain(pa.ipc.read_schema(pa.py_buffer(data)))
-    except (pa.ArrowException, OSError, EOFError) as error:
+        for field in schema:
+            _check_text(field)
+    except (pa.ArrowException, UnicodeDecodeError, OSError, EOFError) as error:
         raise SchemaError(f"no Arrow schema: {error}") from None
     if len(schema) == 0:
         raise SchemaError("a table has at least one column")
@@ -47,6 +49,15 @@ def from_bytes(data: bytes) -> pa.Schema:
     for field in schema:
         _check_type(field.name, field.type)
     return schema
+
+
+def _check_text(field: pa.Field) -> None:
+    """Read every text in a field once: Arrow does not mind bytes that are no UTF-8."""
+    _, kind = field.name, field.type
+    if pa.types.is_timestamp(kind):
+        _ = kind.tz
+    for i in range(kind.num_fields):
+        _check_text(kind.field(i))
 
 
 def _check_type(column: str, kind: pa.DataType) -> None:

@@ -11,6 +11,7 @@ from bisect import bisect_right
 
 import pyarrow as pa
 
+from . import batch_bytes
 from .schema import fingerprint
 
 BLOCK_ROWS = 65_536
@@ -46,6 +47,9 @@ class StreamTable:
 
     def decode(self, body: bytes | memoryview) -> pa.RecordBatch:
         """The batch in `body`, with every value checked; raises BatchError."""
+        complaint = batch_bytes.complaint(body)
+        if complaint is not None:
+            raise BatchError(f"no batch of table {self.name}: {complaint}")
         try:
             batch = pa.ipc.read_record_batch(pa.py_buffer(body), self.schema)
             batch.validate(full=True)

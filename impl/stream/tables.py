@@ -14,6 +14,7 @@ from ..raft.messages import Entry, Kind
 from .checks import check_range, checked_batch, checked_schema, exists, missing
 from .commands import (
     AppendRows,
+    CommandError,
     CreateTable,
     DropTable,
     TableOptions,
@@ -215,7 +216,10 @@ class Tables:
         # Two members may have asked at once; the first entry in the log wins, on all replicas.
         if command.table in self._tables:
             return exists(command.table)
-        schema: pa.Schema = from_bytes(command.schema)
+        try:
+            schema: pa.Schema = from_bytes(command.schema)
+        except SchemaError as error:
+            raise CommandError(str(error)) from None
         # Redoing the log meets every table that ever was: none finds another's rows.
         folder = posixpath.join(self._folder, f"{command.table}.{index}")
         self._disk.make_folder(folder)
