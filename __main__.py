@@ -45,6 +45,12 @@ class FrontDoor(click.Group):
             "coverage_command",
             "Which of the model's steps the scenarios make, and which none does.",
         ),
+        "up": (".harness.up.command", "up_command", "A cluster to play with, until Ctrl-C."),
+        "shell": (
+            ".harness.shell.command",
+            "shell_command",
+            "Call the functions of a running cluster by their documented names.",
+        ),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

@@ -20,6 +20,8 @@ from .procfs import Identity
 LEASE_VARIABLE = "DELPHIC_LEASE"
 """The environment variable that marks every process of a run."""
 
+HARNESS = "harness"
+
 _END_TIMEOUT_S = 5.0
 
 
@@ -37,6 +39,7 @@ class Record(msgspec.Struct, frozen=True):
     boot: str
     harness: Identity
     children: tuple[Child, ...] = ()
+    who: str = HARNESS
 
 
 def state_directory() -> Path:
@@ -50,12 +53,12 @@ def state_directory() -> Path:
 class Lease:
     """One live run's claim on its processes. Write it before, and release it after them."""
 
-    def __init__(self, run: Path) -> None:
+    def __init__(self, run: Path, who: str = HARNESS) -> None:
         me = procfs.identity(os.getpid())
         assert me is not None
         self.name = uuid.uuid4().hex
         self._path = state_directory() / f"{self.name}.json"
-        self._record = Record(str(run.resolve()), procfs.boot_id(), me)
+        self._record = Record(str(run.resolve()), procfs.boot_id(), me, who=who)
         self._write()
 
     @property
@@ -76,6 +79,11 @@ class Lease:
     def release(self) -> None:
         """All children are gone."""
         self._path.unlink(missing_ok=True)
+
+    def release_if_empty(self) -> None:
+        """As `release`, unless a child is left that does not end: `heal` is to find it."""
+        if not self._record.children:
+            self.release()
 
     def _change(self, children: tuple[Child, ...]) -> None:
         self._record = msgspec.structs.replace(self._record, children=children)
@@ -110,10 +118,10 @@ def heal() -> list[str]:
         ended = _end_all(record, path.stem) if same_boot else []
         path.unlink(missing_ok=True)
         what = f"ended {', '.join(ended)}" if ended else "nothing of it was running any more"
-        said.append(
-            f"The harness of {record.run} (pid {record.harness.pid}) is gone: {what}. "
-            f"What it recorded can still be checked: delphic check {record.run}"
-        )
+        sentence = f"The {record.who} of {record.run} (pid {record.harness.pid}) is gone: {what}."
+        if record.who == HARNESS:
+            sentence += f" What it recorded can still be checked: delphic check {record.run}"
+        said.append(sentence)
     return said
 
 

@@ -83,7 +83,7 @@ Settings = dict[tuple[str | None, str], Setting]
 
 def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) -> NodeConfig:
     """The configuration of node `alias` below `home`; raises ConfigError."""
-    sites = _sites(NODES_FILE, _text(NODES_FILE, read))
+    sites = read_sites(read)
     if alias not in sites:
         raise ConfigError(
             f"no node is called {alias}; there are {', '.join(sites)}", file=NODES_FILE
@@ -128,6 +128,11 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
         seeded_bugs=bugs,
     )
+
+
+def read_sites(read: Read) -> dict[str, Site]:
+    """All nodes of cluster.nodes by alias; raises ConfigError."""
+    return _sites(NODES_FILE, _text(NODES_FILE, read))
 
 
 def _text(file: str, read: Read) -> str:

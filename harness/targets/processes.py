@@ -67,6 +67,13 @@ class Daemon:
         self._identity = procfs.identity(self._process.pid)
         self._lease.add(self.what, self._process.pid)
 
+    @property
+    def pid(self) -> int | None:
+        """Of the process that lives now; None if none does."""
+        if self._process is None or self._process.returncode is not None:
+            return None
+        return self._process.pid
+
     def state(self) -> ProcessState:
         """What the kernel says of it."""
         if self._process is None or self._process.returncode is not None:

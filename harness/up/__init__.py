@@ -1,0 +1,1 @@
+"""A cluster to play with: its directory, its processes, who leads."""

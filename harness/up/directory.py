@@ -1,0 +1,145 @@
+"""A cluster's directory: config/ for all nodes, and a folder a node with its files and its log."""
+
+import errno
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ...impl.config import (
+    CLUSTER_FILE,
+    CONTROLLER_FILE,
+    NODES_FILE,
+    NODES_HEADER,
+    ConfigError,
+    NodeConfig,
+    load,
+    read_sites,
+)
+from ...impl.site import Site
+from ..errors import ScenarioError, UsageError, WorldError
+
+LOG = "node.log"
+"""What a node says, below its folder."""
+
+_LOOPBACK = "127.0.0.1"
+
+_SETTINGS = """\
+# The options: docs/configuration.md. Relative paths lie in each node's own folder.
+streamingHAMode=raft
+streamingRaftGroups={groups}
+persistenceDir=data
+# In units of 10 ms: elections after 0.5 to 1 s of silence, to play with. The default is 8 to 16 s.
+raftElectionTick=50
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """A directory of configuration files that are understood."""
+
+    path: Path
+    nodes: dict[str, NodeConfig]
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        return tuple(node.site for node in self.nodes.values())
+
+    @property
+    def groups(self) -> dict[int, tuple[str, ...]]:
+        """The members of each group."""
+        return {g.id: g.aliases for node in self.nodes.values() for g in node.groups}
+
+    def home(self, alias: str) -> Path:
+        return self.path / alias
+
+    def log(self, alias: str) -> Path:
+        return self.home(alias) / LOG
+
+    def prepare(self, alias: str) -> None:
+        """Make a node's folder, where the configuration is found as config/. Raises WorldError.
+
+        It is a link, not a copy: there is one truth about the cluster.
+        """
+        home = self.home(alias)
+        link = home / "config"
+        try:
+            home.mkdir(exist_ok=True)
+            if not link.is_symlink():
+                link.symlink_to(Path("..") / "config")
+        except OSError as error:
+            raise WorldError(f"cannot prepare {home}: {error.strerror}", node=alias) from error
+
+
+def understood(path: Path) -> Directory:
+    """Read config/ below `path` as each of its nodes will. Raises ScenarioError, by file, line."""
+    if not (path / NODES_FILE).is_file():
+        raise UsageError(
+            f"{path / NODES_FILE}: no such file; for a new cluster: delphic up --new {path}"
+        )
+
+    def read(file: str) -> bytes | None:
+        place = path / file
+        return place.read_bytes() if place.is_file() else None
+
+    try:
+        aliases = read_sites(read)
+        nodes = {alias: load(str((path / alias).resolve()), alias, read) for alias in aliases}
+    except ConfigError as error:
+        file = str(path / error.file)
+        raise ScenarioError(error.message, file=file, line=error.line) from None
+    except OSError as error:
+        raise WorldError(f"cannot read {error.filename}: {error.strerror}") from error
+    return Directory(path, nodes)
+
+
+def create(path: Path, members: int, groups: str | None) -> None:
+    """Write a new cluster of this host; never over one that is there.
+
+    `groups` is written as it is, for `understood` to judge; None: group 2, of all members. A file
+    that it refuses is left for the user to mend.
+    """
+    if (path / "config").exists():
+        raise UsageError(f"{path / 'config'} is there already; start it with: delphic up {path}")
+    aliases = [f"n{number}" for number in range(1, members + 1)]
+    lines = [f"{_LOOPBACK}:{port}:{a},datanode" for a, port in zip(aliases, _free(members), strict=True)]
+    settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
+    try:
+        (path / "config").mkdir(parents=True)
+        (path / NODES_FILE).write_text("\n".join([NODES_HEADER, *lines]) + "\n")
+        (path / CLUSTER_FILE).write_text(settings)
+        (path / CONTROLLER_FILE).write_text("# Data nodes take no option from this file.\n")
+    except OSError as error:
+        raise WorldError(f"cannot write {path / 'config'}: {error.strerror}") from error
+
+
+def of_this_host(sites: Sequence[Site]) -> list[Site]:
+    """Those whose address is one of ours, and free. Raises WorldError for what is taken."""
+    ours = []
+    for site in sites:
+        try:
+            family, _, _, _, address = socket.getaddrinfo(
+                site.host, site.port, type=socket.SOCK_STREAM
+            )[0]
+            with socket.socket(family) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                continue
+            message = f"cannot listen at {site.host}:{site.port}: {error.strerror}"
+            raise WorldError(message, node=site.alias) from error
+        ours.append(site)
+    return ours
+
+
+def _free(count: int) -> list[int]:
+    """Distinct ports that nobody listens at now."""
+    probes = [socket.socket() for _ in range(count)]
+    try:
+        for probe in probes:
+            probe.bind((_LOOPBACK, 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
