@@ -102,7 +102,9 @@ def create(path: Path, members: int, groups: str | None) -> None:
     if (path / "config").exists():
         raise UsageError(f"{path / 'config'} is there already; start it with: delphic up {path}")
     aliases = [f"n{number}" for number in range(1, members + 1)]
-    lines = [f"{_LOOPBACK}:{port}:{a},datanode" for a, port in zip(aliases, _free(members), strict=True)]
+    lines = [
+        f"{_LOOPBACK}:{port}:{a},datanode" for a, port in zip(aliases, _free(members), strict=True)
+    ]
     settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
     try:
         (path / "config").mkdir(parents=True)

@@ -1,0 +1,1 @@
+"""A prompt: functions of a running cluster by their documented names."""

@@ -1,0 +1,67 @@
+"""The command `shell`: a prompt, or a script from -c or a pipe."""
+
+import asyncio
+import sys
+from functools import partial
+
+import click
+from rich.console import Console
+
+from ..errors import ExitCode
+from .prompt import converse, prepared, script
+from .show import Look, json_lines, on_terminal, plain
+from .sites import Sites
+
+
+@click.command("shell")
+@click.argument("sites", metavar="HOST:PORT[,HOST:PORT…]")
+@click.option("-c", "text", metavar="'CALL; CALL'", help="Make these calls and leave.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a call.")
+@click.option(
+    "--timeout",
+    "timeout_s",
+    type=click.FloatRange(0.1, 3600),
+    default=30.0,
+    show_default=True,
+    help="Seconds that a call may take, elections included.",
+)
+@click.pass_context
+def shell_command(
+    context: click.Context, sites: str, text: str | None, as_json: bool, timeout_s: float
+) -> None:
+    """Call the functions of a running cluster by their documented names.
+
+    With -c, or from a pipe, all calls are looked up before the first is made, and the first that
+    fails is the last. Exit code: 0 all went well, 1 a call failed, 2 a mistake in the calls or the
+    command, 4 no node answers.
+    """
+    talks = text is None and sys.stdin.isatty()
+    if text is None and not talks:
+        text = sys.stdin.read()
+    if text is not None:
+        prepared(text)
+    known = Sites([site.strip() for site in sites.split(",")], timeout_s)
+    look = _look(as_json)
+    with asyncio.Runner() as runner:
+        try:
+            runner.run(known.open())
+            if text is None:
+                click.echo(f"nodes: {', '.join(known.aliases)}; help lists functions; Ctrl-D ends")
+                converse(runner, known, look, click.echo)
+            elif not runner.run(script(text, known, look)):
+                context.exit(ExitCode.PROMISE_BROKEN)
+        finally:
+            runner.run(_closed(known))
+
+
+async def _closed(sites: Sites) -> None:
+    sites.close()
+
+
+def _look(as_json: bool) -> Look:
+    if as_json:
+        return json_lines(click.echo)
+    complain = partial(click.echo, err=True)
+    if sys.stdout.isatty():
+        return on_terminal(Console(), complain)
+    return plain(click.echo, complain)

@@ -1,0 +1,230 @@
+"""What the shell can call: one line a function, in `FUNCTIONS`.
+
+The line is what `help` shows: the documented name, its parameters with their kinds, in brackets
+those that may be left out. Where a node takes the arguments as they are, nothing more is to do.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+
+from ...impl.client import functions
+from ...impl.client.errors import INDETERMINATE, RequestError
+from ...impl.client.functions import Caller
+from ...impl.stream.commands import RETENTION_MINUTES
+from ..errors import UsageError
+from ..selector import closest
+from .grammar import Invocation, Value
+from .kinds import KINDS, row_batch
+from .sites import Sites
+
+Args = Mapping[str, Any]
+Perform = Callable[[Caller, Args, float], Awaitable[Any]]
+"""Asks, with converted arguments by name and a time limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    kind: str
+    default: Any = None
+    needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One function; without `perform` the node gets name and arguments as they are."""
+
+    name: str
+    parameters: tuple[Parameter, ...]
+    says: str
+    perform: Perform | None = None
+
+    @property
+    def signature(self) -> str:
+        words = [f"{p.name} {p.kind}" for p in self.parameters]
+        shown = [w if p.needed else f"[{w}]" for w, p in zip(words, self.parameters, strict=True)]
+        return f"{self.name}({', '.join(shown)})"
+
+    def bind(self, args: Sequence[Value], named: Mapping[str, Value]) -> dict[str, Any]:
+        """The arguments by name, converted. Raises UsageError with the signature."""
+        names = [parameter.name for parameter in self.parameters]
+        problem = None
+        if len(args) > len(names):
+            problem = f"takes at most {len(names)} arguments, not {len(args)}"
+        given = dict(zip(names, args, strict=False))
+        for name, value in named.items():
+            if name not in names:
+                problem = f"has no parameter {name}"
+            elif name in given:
+                problem = f"{name} is given twice"
+            given[name] = value
+        bound: dict[str, Any] = {}
+        for parameter in self.parameters if problem is None else ():
+            if parameter.name not in given:
+                bound[parameter.name] = parameter.default
+                problem = f"{parameter.name} is missing" if parameter.needed else problem
+                continue
+            try:
+                bound[parameter.name] = KINDS[parameter.kind](given[parameter.name])
+            except ValueError as error:
+                problem = f"{parameter.name}: {error}"
+            if problem is not None:
+                break
+        if problem is not None:
+            raise UsageError(f"{self.name}: {problem}; want {self.signature}")
+        return bound
+
+    async def ask(self, caller: Caller, args: Args, timeout_s: float) -> Any:
+        """Call it. Raises RequestError."""
+        if self.perform is not None:
+            return await self.perform(caller, args, timeout_s)
+        return await caller.call(self.name, tuple(args.values()), timeout_s=timeout_s)
+
+
+async def _create(caller: Caller, args: Args, timeout_s: float) -> None:
+    await functions.create_table(
+        caller,
+        args["raftGroup"],
+        args["tableName"],
+        args["table"],
+        cache_limit=args["cacheLimit"],
+        key_columns=args["keyColumn"],
+        retention_minutes=args["retentionMinutes"],
+        timeout_s=timeout_s,
+    )
+
+
+async def _insert(caller: Caller, args: Args, timeout_s: float) -> dict[str, Any]:
+    name = args["tableName"]
+    schema = (await functions.read(caller, name, 0, 0, timeout_s=timeout_s)).schema
+    batch = row_batch(args["rows"], schema)
+    try:
+        inserted = await functions.insert(caller, name, batch, timeout_s=timeout_s)
+    except RequestError as error:
+        if error.definite:
+            raise
+        message = f"{error.message}; nobody knows whether the rows are stored, look: select"
+        raise RequestError(INDETERMINATE, False, message) from error
+    return {"offset": inserted.offset, "rows": inserted.rows}
+
+
+async def _select(caller: Caller, args: Args, timeout_s: float) -> pa.Table:
+    start, limit = args["offset"], args["limit"]
+    return await functions.read(caller, args["tableName"], start, limit, timeout_s=timeout_s)
+
+
+def _optional(name: str, kind: str, default: Any = None) -> Parameter:
+    return Parameter(name, kind, default, needed=False)
+
+
+_GROUP = Parameter("groupId", "INT")
+_TABLE = Parameter("tableName", "STRING")
+_ROWS = (_TABLE, _optional("offset", "INT", 0), _optional("limit", "INT"))
+_COLUMNS = (
+    Parameter("raftGroup", "INT"),
+    Parameter("table", "SCHEMA"),
+    _TABLE,
+    _optional("cacheLimit", "INT", 0),
+    _optional("keyColumn", "NAMES", ()),
+    _optional("retentionMinutes", "INT", RETENTION_MINUTES),
+)
+_USER = (Parameter("user", "STRING"), Parameter("password", "STRING"))
+
+FUNCTIONS = {
+    function.name: function
+    for function in (
+        Function("getStreamingRaftGroups", (), "The groups of the node that answers."),
+        Function("getStreamingLeader", (_GROUP,), "The alias of a group's leader."),
+        Function("haStreamTable", _COLUMNS, "Creates a table on all members.", _create),
+        Function("tableInsert", (_TABLE, Parameter("rows", "ROWS")), "Appends a batch.", _insert),
+        Function("select", _ROWS, "Rows from an offset on, linearizably.", _select),
+        Function("readRows", _ROWS, "The same as select.", _select),
+        Function("dropStreamTable", (_TABLE,), "Drops a table on all members."),
+        Function("nodeStatus", (), "The node that answers: starts, links, syncs."),
+        Function("raftStatus", (_GROUP,), "A member's role, term, log and tables."),
+        Function("getPersistenceMeta", (_TABLE,), "What is in memory and what on disk."),
+        Function("getStreamingStat", (), "Publishers, subscribers and workers of a node."),
+        Function("login", _USER, "Says who you are."),
+    )
+}
+
+RPC = "rpc"
+EVERYWHERE = "pnodeRun"
+SIGNATURES = {
+    **{name: function.signature for name, function in FUNCTIONS.items()},
+    RPC: f"{RPC}(alias STRING, function NAME, [its arguments])",
+    EVERYWHERE: f"{EVERYWHERE}(function NAME, [its arguments])",
+}
+SAYS = {
+    **{name: function.says for name, function in FUNCTIONS.items()},
+    RPC: "Calls a function on that very node.",
+    EVERYWHERE: "Calls a function on every node; the result says where from.",
+}
+
+Ready = Callable[[Sites], Awaitable[Any]]
+"""A call whose words are understood: only asking is left."""
+
+
+def understood(call: Invocation) -> Ready:
+    """Look up a call's function and check its arguments. Raises UsageError."""
+    if call.function not in (RPC, EVERYWHERE):
+        function, args = _bound(call.function, call.args, call.named)
+        return partial(_on_leader, function, args)
+    words = list(call.args)
+    alias = words.pop(0) if call.function == RPC and words else ""
+    name = getattr(words[0], "word", words[0]) if words else None
+    if not isinstance(alias, str) or not isinstance(name, str):
+        raise UsageError(f"{call.function}: want {SIGNATURES[call.function]}")
+    function, args = _bound(name, words[1:], call.named)
+    return partial(_on_one if call.function == RPC else _on_all, function, args, alias)
+
+
+def _bound(
+    name: str, args: Sequence[Value], named: Mapping[str, Value]
+) -> tuple[Function, dict[str, Any]]:
+    if name not in FUNCTIONS:
+        raise UsageError(f"no function {name}{closest(name, list(SIGNATURES))}")
+    return FUNCTIONS[name], FUNCTIONS[name].bind(args, named)
+
+
+async def _on_leader(function: Function, args: Args, sites: Sites) -> Any:
+    return await function.ask(sites.session, args, sites.timeout_s)
+
+
+async def _on_one(function: Function, args: Args, alias: str, sites: Sites) -> Any:
+    return await function.ask(await sites.node(alias), args, sites.timeout_s)
+
+
+async def _on_all(function: Function, args: Args, _: str, sites: Sites) -> list[dict[str, Any]]:
+    """One line a row of a node's result, with the column `node`; fails if nobody answers."""
+
+    async def ask(alias: str) -> Any:
+        try:
+            return await _on_one(function, args, alias, sites)
+        except RequestError as error:
+            return error
+
+    answers = await asyncio.gather(*(ask(alias) for alias in sites.aliases))
+    if all(isinstance(answer, RequestError) for answer in answers):
+        raise answers[0]
+    lines = zip(sites.aliases, answers, strict=True)
+    return [{**row, "node": alias} for alias, answer in lines for row in _rows(answer)]
+
+
+def _rows(answer: Any) -> list[dict[str, Any]]:
+    match answer:
+        case RequestError():
+            return [{"error": str(answer)}]
+        case pa.Table():
+            rows: list[dict[str, Any]] = answer.to_pylist()
+            return rows
+        case dict():
+            return [answer]
+        case list():
+            return [row if isinstance(row, dict) else {"value": row} for row in answer]
+    return [{"value": answer}]

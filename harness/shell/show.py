@@ -1,0 +1,112 @@
+"""How results look: tables on a terminal, plain columns or JSON lines elsewhere."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ...impl.client.errors import RequestError
+
+Write = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One way to show what came out of a call, and what went wrong with one."""
+
+    result: Callable[[str, Any], None]
+    error: Callable[[str, Exception], None]
+
+
+def on_terminal(console: Console, write_error: Write) -> Look:
+    """Tables with frames."""
+
+    def result(_: str, value: Any) -> None:
+        names, lines = cells(value)
+        if not names:
+            console.print(Text(_said(value)))
+            return
+        table = Table()
+        for name in names:
+            table.add_column(Text(name))
+        for line in lines:
+            table.add_row(*(Text(cell) for cell in line))
+        console.print(table)
+        if isinstance(value, pa.Table):
+            console.print(Text(f"{len(lines)} rows"), style="dim")
+
+    return Look(result, lambda _, error: write_error(f"error: {error}"))
+
+
+def plain(write: Write, write_error: Write) -> Look:
+    """Columns, one line a row."""
+
+    def result(_: str, value: Any) -> None:
+        names, lines = cells(value)
+        if not names:
+            write(_said(value))
+            return
+        grid = [names, *lines]
+        widths = [max(len(line[at]) for line in grid) for at in range(len(names))]
+        for line in grid:
+            padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            write("  ".join(padded).rstrip())
+
+    return Look(result, lambda _, error: write_error(f"error: {error}"))
+
+
+def json_lines(write: Write) -> Look:
+    """One object a call; what went wrong stands in it, too."""
+
+    def result(call: str, value: Any) -> None:
+        rows = value.to_pylist() if isinstance(value, pa.Table) else value
+        write(json.dumps({"call": call, "ok": True, "value": rows}, default=_text))
+
+    def error(call: str, problem: Exception) -> None:
+        told: dict[str, Any] = {"message": str(problem)}
+        if isinstance(problem, RequestError):
+            told = {"name": problem.name, "definite": problem.definite, "message": problem.message}
+        write(json.dumps({"call": call, "ok": False, "error": told}))
+
+    return Look(result, error)
+
+
+def cells(value: Any) -> tuple[list[str], list[list[str]]]:
+    """The names of columns, and rows of text; no names where the value is no table."""
+    match value:
+        case pa.Table():
+            columns = [column.to_pylist() for column in value.columns]
+            rows = [[_text(cell) for cell in row] for row in zip(*columns, strict=True)]
+            return list(value.column_names), rows
+        case dict():
+            flat = {name: _text(cell) for name, cell in value.items()}
+            return list(flat), [list(flat.values())]
+        case list() if value and all(isinstance(row, dict) for row in value):
+            names = list(dict.fromkeys(name for row in value for name in row))
+            # Where from is best read last, as in the documents' pnodeRun.
+            names.sort(key=lambda name: name == "node")
+            return names, [[_text(row.get(name, "")) for name in names] for row in value]
+    return [], []
+
+
+def _said(value: Any) -> str:
+    """What is no table; a function without a result has done what it does."""
+    return "done" if value is None else _text(value)
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return str(value).lower()
+        case bytes():
+            return value.hex()
+        case list() | dict() | tuple():
+            return json.dumps(value, default=_text)
+    return str(value)

@@ -1,0 +1,83 @@
+"""The nodes that the shell knows: those that it was given, and those that these tell of."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ...impl.client.connection import Connection
+from ...impl.client.errors import RequestError
+from ...impl.client.functions import Caller, get_streaming_raft_groups
+from ...impl.client.session import Session
+from ...impl.site import parse_address, parse_site
+from ..errors import UsageError, WorldError
+
+Address = tuple[str, int]
+
+_DIAL_S = 2.0
+
+
+class Sites:
+    """`open` it first. A session finds the leader; one node is asked on a connection of its own."""
+
+    def __init__(self, given: Sequence[str], timeout_s: float) -> None:
+        """`given` as host:port. Raises UsageError."""
+        try:
+            self._given = [parse_address(site) for site in given]
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+        self.timeout_s = timeout_s
+        self._places: dict[str, Address] = {}
+        self._connections: dict[str, Connection] = {}
+        self._session: Session | None = None
+
+    @property
+    def aliases(self) -> list[str]:
+        return sorted(self._places)
+
+    @property
+    def session(self) -> Session:
+        assert self._session is not None, "open it first"
+        return self._session
+
+    async def open(self) -> None:
+        """Learn who is there, from whoever answers. Raises WorldError if nobody does."""
+        said = await asyncio.gather(*(self._meet(place) for place in self._given))
+        failures = [problem for problem in said if problem is not None]
+        if not self._places:
+            raise WorldError("no node answers\n" + "\n".join(failures))
+        everybody = dict.fromkeys([*self._given, *self._places.values()])
+        sites = [f"{host}:{port}" for host, port in everybody]
+        self._session = Session(sites, total_s=self.timeout_s)
+
+    def close(self) -> None:
+        if self._session is not None:
+            self._session.close()
+        for connection in self._connections.values():
+            connection.close()
+
+    async def node(self, alias: str) -> Caller:
+        """A connection to that very node; raises RequestError, or UsageError for a stranger."""
+        if alias not in self._places:
+            raise UsageError(f"no node is called {alias}; there are {', '.join(self.aliases)}")
+        known = self._connections.get(alias)
+        if known is None or not known.is_open:
+            known = await Connection.open(*self._places[alias], timeout_s=_DIAL_S)
+            self._connections[alias] = known
+        return known
+
+    async def _meet(self, place: Address) -> str | None:
+        """Ask a node who it is and whom it knows; a sentence if it does not answer."""
+        try:
+            connection = await Connection.open(*place, timeout_s=_DIAL_S)
+            self._places[connection.alias] = place
+            self._connections[connection.alias] = connection
+            groups: list[dict[str, Any]] = await get_streaming_raft_groups(
+                connection, timeout_s=_DIAL_S
+            )
+        except RequestError as error:
+            return str(error)
+        for group in groups:
+            for text in group["sites"].split(","):
+                site = parse_site(text)
+                self._places.setdefault(site.alias, (site.host, site.port))
+        return None

@@ -1,0 +1,140 @@
+"""The functions of the shell: arguments by their documented names and types."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from delphic.harness.errors import UsageError
+from delphic.harness.shell.functions import FUNCTIONS, SIGNATURES
+from delphic.harness.shell.grammar import parse
+from delphic.harness.shell.kinds import KINDS, row_batch
+from delphic.harness.shell.prompt import completions, prepared
+from delphic.impl.client.errors import RequestError
+from delphic.impl.stream.types import TYPES, name_of
+
+
+def bound(text: str) -> dict[str, Any]:
+    (call,) = parse(text)
+    return FUNCTIONS[call.function].bind(call.args, call.named)
+
+
+def test_arguments_are_bound_by_place_and_by_documented_name() -> None:
+    args = bound('haStreamTable(2, {id: LONG, at: TIMESTAMP}, "trades", keyColumn="id")')
+    assert args == {
+        "raftGroup": 2,
+        "table": pa.schema([("id", pa.int64()), ("at", pa.timestamp("ms"))]),
+        "tableName": "trades",
+        "cacheLimit": 0,
+        "keyColumn": ("id",),
+        "retentionMinutes": 1440,
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("selct('t')", "no function selct; did you mean 'select'?"),
+        ("getStreamingLeader()", "groupId is missing; want getStreamingLeader(groupId INT)"),
+        ("getStreamingLeader(2, 3)", "takes at most 1 arguments, not 2"),
+        ("getStreamingLeader('2')", "want a whole number, got '2'"),
+        ("getStreamingLeader(true)", "want a whole number, got True"),
+        ("getStreamingLeader(99999999999999999999)", "the number is too large"),
+        ("getStreamingLeader(2, groupId=2)", "groupId is given twice"),
+        ("getStreamingLeader(group=2)", "has no parameter group"),
+        ("select(trades)", 'want a string, got trades; write "trades"'),
+        ("haStreamTable(2, {id: LOGN}, 't')", "column id: no type LOGN; did you mean 'LONG'?"),
+        ("haStreamTable(2, [1], 't')", "want columns, as in {id: LONG, price: DOUBLE}, got [1]"),
+        ("tableInsert('t', [1, 2])", "row 1 is no list as long as the first: 1"),
+        ("tableInsert('t', [[1], [1, 2]])", "row 2 is no list as long as the first: [1, 2]"),
+        ("tableInsert('t', [])", "want rows, as in [[1, 2.5], [2, 3.5]], got []"),
+        ("rpc(getStreamingLeader, 2)", "want rpc(alias STRING, function NAME, [its arguments])"),
+        ("rpc('n1', getStreamingLeader)", "groupId is missing"),
+        ("pnodeRun()", "want pnodeRun(function NAME, [its arguments])"),
+        ("pnodeRun(rpc)", "no function rpc"),
+        ("help(selct)", "no function selct"),
+        ("select(", "line 1, column 7: '(' was never closed"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_asked(text: str, complaint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        prepared(f"nodeStatus(); {text}" if text != "select(" else text)
+    assert complaint in str(error.value)
+
+
+SCHEMA = pa.schema([("id", pa.int32()), ("at", pa.timestamp("ms")), ("name", pa.string())])
+
+
+def test_rows_become_a_batch_of_the_tables_types() -> None:
+    rows = ((1, "2024-01-31 09:30:00.250", "a"), (2, None, "b"))
+    assert row_batch(rows, SCHEMA).to_pylist() == [
+        {"id": 1, "at": datetime(2024, 1, 31, 9, 30, 0, 250_000), "name": "a"},
+        {"id": 2, "at": None, "name": "b"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows", "complaint"),
+    [
+        (((1, 2),), "the table has 3 columns, a row 2: id INT, at TIMESTAMP, name STRING"),
+        ((("x", 0, "a"),), "column id is INT"),
+        (((2**40, 0, "a"),), "column id is INT"),
+        (((2.5, 0, "a"),), "column id is INT"),
+        (((1, "yesterday", "a"),), "column at is TIMESTAMP"),
+        (((1, 0, 5),), "column name is STRING"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_column(rows: Any, complaint: str) -> None:
+    with pytest.raises(UsageError) as error:
+        row_batch(rows, SCHEMA)
+    assert complaint in str(error.value)
+
+
+def test_every_documented_type_has_one_arrow_type_and_a_name_that_leads_back() -> None:
+    assert {name for name, kind in TYPES.items() if name_of(kind) != name} == {"SYMBOL"}
+    assert name_of(pa.decimal128(5, 2)) == "decimal128(5, 2)"
+
+
+def test_every_parameter_has_a_kind_that_is_known() -> None:
+    used = {p.kind for function in FUNCTIONS.values() for p in function.parameters}
+    assert used <= KINDS.keys()
+
+
+class Scripted:
+    """Answers with what was prepared, and remembers what it was asked."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
+        self.asked.append((function, args))
+        if function == "tableInsert" and isinstance(self.answer, RequestError):
+            raise self.answer
+        schema = pa.schema([("id", pa.int64())]).serialize().to_pybytes()
+        return {"schema": schema, "batches": [], "end": 0}
+
+
+def test_a_function_without_code_of_its_own_is_passed_on_as_it_is() -> None:
+    caller = Scripted(None)
+    args = bound('getPersistenceMeta("t")')
+    asyncio.run(FUNCTIONS["getPersistenceMeta"].ask(caller, args, 1.0))
+    assert caller.asked == [("getPersistenceMeta", ("t",))]
+
+
+@pytest.mark.parametrize(("definite", "told"), [(False, True), (True, False)])
+def test_an_append_of_unknown_fate_is_said_to_be_one(definite: bool, told: bool) -> None:
+    caller = Scripted(RequestError("Indeterminate", definite, "stepped down"))
+    args = bound('tableInsert("t", [[1]])')
+    with pytest.raises(RequestError) as error:
+        asyncio.run(FUNCTIONS["tableInsert"].ask(caller, args, 1.0))
+    assert ("nobody knows whether the rows are stored" in str(error.value)) is told
+    assert error.value.definite is definite
+
+
+def test_words_are_completed_to_functions_and_types() -> None:
+    assert completions("getStreamingL") == ["getStreamingLeader("]
+    assert completions("TIMES") == ["TIMESTAMP"]
+    assert completions("pn") == ["pnodeRun("]
+    assert set(SIGNATURES) == {word[:-1] for word in completions("") if word[:-1] in SIGNATURES}

@@ -1,0 +1,82 @@
+"""A cluster's directory: written, read, and refused with file and line."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from delphic.harness.errors import ScenarioError, UsageError, WorldError
+from delphic.harness.up.directory import create, of_this_host, understood
+from delphic.harness.up.follow import Follower
+from delphic.impl.site import Site
+
+
+def test_a_new_directory_is_one_that_nodes_understand(tmp_path: Path) -> None:
+    create(tmp_path / "c", 4, "2:n1:n2:n3,3:n2:n3:n4")
+    cluster = understood(tmp_path / "c")
+    assert [site.alias for site in cluster.sites] == ["n1", "n2", "n3", "n4"]
+    assert cluster.groups == {2: ("n1", "n2", "n3"), 3: ("n2", "n3", "n4")}
+    assert len({site.port for site in cluster.sites}) == 4
+    assert of_this_host(cluster.sites) == list(cluster.sites)
+    assert cluster.nodes["n2"].persistence_dir == str(tmp_path / "c/n2/data")
+
+
+def test_without_groups_all_nodes_are_group_2(tmp_path: Path) -> None:
+    create(tmp_path, 3, None)
+    assert understood(tmp_path).groups == {2: ("n1", "n2", "n3")}
+
+
+def test_a_directory_is_never_written_over(tmp_path: Path) -> None:
+    create(tmp_path, 3, None)
+    before = (tmp_path / "config/cluster.nodes").read_text()
+    with pytest.raises(UsageError, match="is there already"):
+        create(tmp_path, 5, None)
+    assert (tmp_path / "config/cluster.nodes").read_text() == before
+
+
+def test_a_mistake_in_the_configuration_has_its_file_and_line(tmp_path: Path) -> None:
+    create(tmp_path, 3, "1:n1:n2:n3")
+    with pytest.raises(ScenarioError) as error:
+        understood(tmp_path)
+    assert str(error.value).startswith(f"{tmp_path}/config/cluster.cfg:3: streamingRaftGroups: ")
+
+
+def test_a_directory_without_configuration_is_refused_with_the_way_to_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="delphic up --new"):
+        understood(tmp_path)
+
+
+def test_a_port_that_is_taken_is_the_worlds_failure() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        with pytest.raises(WorldError, match=f"n1: cannot listen at 127.0.0.1:{port}: Address"):
+            of_this_host([Site("127.0.0.1", port, "n1")])
+
+
+def test_nodes_of_other_hosts_are_left_to_them() -> None:
+    # TEST-NET-1: no host has this address.
+    assert of_this_host([Site("192.0.2.1", 4001, "far")]) == []
+
+
+def test_a_node_finds_the_clusters_one_configuration_in_its_folder(tmp_path: Path) -> None:
+    create(tmp_path, 3, None)
+    cluster = understood(tmp_path)
+    cluster.prepare("n1")
+    cluster.prepare("n1")
+    (tmp_path / "config/cluster.cfg").write_text("# changed\n")
+    assert (tmp_path / "n1/config/cluster.cfg").read_text() == "# changed\n"
+
+
+def test_whole_lines_that_logs_gain_are_news_once(tmp_path: Path) -> None:
+    log = tmp_path / "node.log"
+    log.write_text("old\n")
+    follower = Follower({"n1": log, "n2": tmp_path / "none"})
+    assert list(follower.news()) == []
+    with log.open("a") as stream:
+        stream.write("one\ntw")
+    assert list(follower.news()) == ["one"]
+    with log.open("a") as stream:
+        stream.write("o\n")
+    assert list(follower.news()) == ["two"]
+    assert list(follower.news()) == []
