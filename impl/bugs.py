@@ -25,6 +25,8 @@ PUBLISH_BEFORE_COMMIT = "publish-before-commit"
 SUBSCRIPTION_SURVIVES = "subscription-survives"
 RECORDED_FIRST = "recorded-first"
 RESUMED_AS_ASKED = "resumed-as-asked"
+POLL_UNCOMMITTED = "poll-uncommitted"
+NAMES_ITSELF = "names-itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,18 @@ _ALL = (
         "A late answer to a pre-vote is counted as a vote, since both name the proposed term.",
         "R25: canonical/raft#196, #386, nebula#685",
         ("HS-1", "HS-2"),
+    ),
+    Bug(
+        POLL_UNCOMMITTED,
+        "A member shows pollers rows that it has logged and that may never be committed.",
+        "R2: redpanda#3036",
+        ("HS-5", "HS-12"),
+    ),
+    Bug(
+        NAMES_ITSELF,
+        "A member that refuses a write names itself, whoever leads.",
+        "§8",
+        ("HS-7",),
     ),
 )
 

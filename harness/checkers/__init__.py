@@ -13,7 +13,9 @@ from .log.durability import DURABILITY
 from .log.monitor import LOG_MONITOR
 from .log.order import ORDER
 from .log.second_opinion import LOG_SEARCH
+from .log_poll import LOG_POLL
 from .quorum import QUORUM
+from .refusals import REFUSALS
 from .replicas import REPLICAS
 from .statistics import STATISTICS
 
@@ -29,6 +31,8 @@ CHECKERS: dict[str, Checker | Agreement] = {
         LIVENESS,
         ELECTIONS,
         BATCHES,
+        LOG_POLL,
+        REFUSALS,
         QUORUM,
         CONFORMANCE,
         FAULTS,

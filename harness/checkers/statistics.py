@@ -85,7 +85,7 @@ def _of_function(calls: list[Call], duration_s: float) -> dict[str, Any]:
             for call in calls
             if call.outcome is OpType.OK and isinstance(call.invoke.value, list)
         )
-    elif calls[0].invoke.f == "read":
+    elif calls[0].invoke.f in ("read", "poll"):
         counts["rows_ok"] = sum(
             len(call.completion.value)
             for call in calls

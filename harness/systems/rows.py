@@ -111,7 +111,13 @@ class RowConnection:
                 _, batches = await functions.read_batches(
                     connection, key, start, limit, timeout_s=timeout_s
                 )
-                return [row for batch in batches for row in batch.column(0).to_pylist()]
+                return _ids(batches)
+            case "poll":
+                start, limit = value
+                _, batches = await functions.poll_batches(
+                    connection, key, start, limit, timeout_s=timeout_s
+                )
+                return _ids(batches)
             case "create":
                 await functions.create_table(
                     connection, self._group, key, SCHEMA, timeout_s=timeout_s
@@ -119,6 +125,10 @@ class RowConnection:
                 return None
             case _:
                 raise AssertionError(f"the system has no operation {f!r}")
+
+
+def _ids(batches: list[pa.RecordBatch]) -> list[int]:
+    return [row for batch in batches for row in batch.column(0).to_pylist()]
 
 
 async def open_connection(

@@ -7,9 +7,11 @@ from pydantic import Discriminator, Tag
 from ..complaints import BRANCH
 from .batch import BATCH
 from .log import LOG
+from .log_poll import LOG_POLL
+from .not_leader import NOT_LEADER
 from .workload import Options
 
-WORKLOADS = {workload.name: workload for workload in (LOG, BATCH)}
+WORKLOADS = {workload.name: workload for workload in (LOG, BATCH, LOG_POLL, NOT_LEADER)}
 
 if TYPE_CHECKING:
     AnyOptions = Options

@@ -20,6 +20,7 @@ CALL_S = 5.0
 READ_ONLY = frozenset(
     {
         "readRows",
+        "pollRows",
         "getStreamingRaftGroups",
         "getStreamingLeader",
         "getPersistenceMeta",
@@ -135,17 +136,18 @@ async def read_batches(
     More than one answer's worth is fetched in parts. The first part fixes the moment: rows never
     change, so that later parts cannot differ from what was there then.
     """
-    schema, batches, end = await _read_part(caller, table, start, limit, timeout_s)
-    if limit is not None:
-        end = min(end, start + limit)
-    at = start + sum(batch.num_rows for batch in batches)
-    while at < end:
-        _, more, _ = await _read_part(caller, table, at, end - at, timeout_s)
-        if not more:
-            raise _bad_answer(f"no rows from {at} on, of {end}")
-        batches += more
-        at += sum(batch.num_rows for batch in more)
-    return schema, batches
+    return await _in_parts(caller, "readRows", table, start, limit, timeout_s)
+
+
+async def poll_batches(
+    caller: Caller, table: str, start: int, limit: int | None = None, *, timeout_s: float = CALL_S
+) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    """As `read_batches`, of what the node that answers has applied, leader or not.
+
+    Not linearizable: rows may be missing at the end. Call it on a Connection: over a Session parts
+    may come from several members.
+    """
+    return await _in_parts(caller, "pollRows", table, start, limit, timeout_s)
 
 
 async def get_streaming_raft_groups(
@@ -198,10 +200,26 @@ def _bad_answer(message: str) -> RequestError:
     return RequestError(BAD_ANSWER, False, message)
 
 
-async def _read_part(
-    caller: Caller, table: str, start: int, limit: int | None, timeout_s: float
+async def _in_parts(
+    caller: Caller, function: str, table: str, start: int, limit: int | None, timeout_s: float
+) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    schema, batches, end = await _part(caller, function, table, start, limit, timeout_s)
+    if limit is not None:
+        end = min(end, start + limit)
+    at = start + sum(batch.num_rows for batch in batches)
+    while at < end:
+        _, more, _ = await _part(caller, function, table, at, end - at, timeout_s)
+        if not more:
+            raise _bad_answer(f"no rows from {at} on, of {end}")
+        batches += more
+        at += sum(batch.num_rows for batch in more)
+    return schema, batches
+
+
+async def _part(
+    caller: Caller, function: str, table: str, start: int, limit: int | None, timeout_s: float
 ) -> tuple[pa.Schema, list[pa.RecordBatch], int]:
-    answer = await caller.call("readRows", (table, start, limit), timeout_s=timeout_s)
+    answer = await caller.call(function, (table, start, limit), timeout_s=timeout_s)
     rows = understood(Rows, answer)
     try:
         schema = from_bytes(rows.schema)

@@ -1,12 +1,16 @@
 """Executes what is committed and durable here, in order, and lets go on who waits for it."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from ..bugs import POLL_UNCOMMITTED
 from ..client.errors import OVERLOADED, RequestError
+from ..stream.commands import decode_append
 from ..stream.tables import Tables
 from .core import Core
 from .debts import CALLS_MAX, Answer, Debts
+from .messages import Kind
 
 APPLY_ENTRIES_MAX = 512
 APPLY_BYTES_MAX = 8 << 20
@@ -64,6 +68,27 @@ class Applier:
             self._apply_until(min(end, self.applied + APPLY_ENTRIES_MAX))
         self._debts.settle_reads(self.applied)
         return self.applied < end
+
+    def poll(self, table: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
+        """What the table has here; raises RequestError."""
+        found = self._tables.read(table, start, limit, bytes_max)
+        if POLL_UNCOMMITTED in self._core.bugs:
+            self._add_uncommitted(found, table, start, limit)
+        return found
+
+    def _add_uncommitted(
+        self, found: dict[str, Any], table: str, start: int, limit: int | None
+    ) -> None:
+        rows, log = found["end"], self._core.log
+        room = sys.maxsize if limit is None else start + limit
+        for index in range(self.applied + 1, log.last_index + 1):
+            entry = log.entry(index)
+            if entry.kind != Kind.APPEND or start > found["end"]:
+                continue
+            command = decode_append(entry.payload)
+            if command.table == table and rows + command.rows <= room:
+                found["batches"].append(bytes(command.body))
+                rows += command.rows
 
     def _apply_until(self, stop: int) -> None:
         """At least one entry; then answer who waits for them."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..bugs import PUBLISH_BEFORE_COMMIT, READ_BEFORE_NOOP
+from ..bugs import NAMES_ITSELF, PUBLISH_BEFORE_COMMIT, READ_BEFORE_NOOP
 from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
@@ -100,7 +100,7 @@ class Group:
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
         self._applier = Applier(core, tables, self._debts)
-        room = around.frame_bytes_max - FRAME_SLACK_BYTES
+        self._room = room = around.frame_bytes_max - FRAME_SLACK_BYTES
         self.broker = Broker(self._clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
 
     # What the node asks.
@@ -141,7 +141,9 @@ class Group:
 
     def not_leader(self) -> RequestError:
         """Promise HS-7: names the leader, or this member if it knows none."""
-        return not_leader(self.leader or self._around.site)
+        return not_leader(
+            (NAMES_ITSELF not in self._core.bugs and self.leader) or self._around.site
+        )
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table, as far as this member has applied the log."""
@@ -178,7 +180,7 @@ class Group:
         """
 
         def go() -> None:
-            if len(body) > self._around.frame_bytes_max - FRAME_SLACK_BYTES:
+            if len(body) > self._room:
                 message = f"a batch of {len(body)} bytes does not fit into a frame"
                 raise RequestError(FRAME_TOO_LARGE, True, message)
             insertion = self._tables.insertion(table, fingerprint, body)
@@ -198,13 +200,16 @@ class Group:
             try:
                 if error is not None:
                     raise error
-                bytes_max = self._around.frame_bytes_max - FRAME_SLACK_BYTES
-                value: Any = self._tables.read(table, start, limit, bytes_max)
+                value: Any = self._tables.read(table, start, limit, self._room)
             except RequestError as refusal:
                 value = refusal
             answer(value)
 
         self.as_leader(lambda: self._debts.read(ready), answer)
+
+    def poll(self, table: str, start: int, limit: int | None) -> dict[str, Any]:
+        """As `read`, of what this member has applied: perhaps old (HS-12). Raises RequestError."""
+        return self._applier.poll(table, start, limit, self._room)
 
     def deliver(self, message: Message, uid: Uid) -> None:
         """A peer's message arrived."""

@@ -39,6 +39,7 @@ class TableFunctions:
         return {
             "tableInsert": (tuple[str, bytes, bytes], self._insert),
             "readRows": (tuple[str, int, int | None], self._read),
+            "pollRows": (tuple[str, int, int | None], self._poll),
             "haStreamTable": (Creation, self._create),
             "streamTable": (tuple[bytes, str], self._create_ordinary),
             "dropStreamTable": (tuple[str], self._drop),
@@ -66,6 +67,14 @@ class TableFunctions:
         group = self.group_with(table, call.answer)
         if group is not None:
             group.read(table, start, limit, call.answer)
+
+    def _poll(self, call: Call, table: str, start: int, limit: int | None) -> None:
+        if self._is_ordinary(table):
+            _try(call, lambda: call.answer(self._ordinary.read(table, start, limit)))
+            return
+        group = self.group_with(table, call.answer)
+        if group is not None:
+            _try(call, lambda: call.answer(group.poll(table, start, limit)))
 
     def _create_ordinary(self, call: Call, schema: bytes, name: str) -> None:
         if self._known(name) is not None:

@@ -77,6 +77,56 @@ def test_a_follower_names_the_leader_and_refuses_what_only_a_leader_does(tmp_pat
         run(scenario(homes))
 
 
+def test_any_member_is_polled_for_what_it_has_applied(tmp_path: Path) -> None:
+    """Promise HS-12."""
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start(*ALIASES)
+            session = members.session()
+            await session.create_table(GROUP, "t", SCHEMA)
+            await session.append("t", rows(1, 2, 3))
+            await members.statuses_agree()
+            for alias in ALIASES:
+                connection = await members.connect(alias)
+                for start, limit, expected in ((0, None, [1, 2, 3]), (1, 1, [2]), (3, 5, [])):
+                    schema, batches = await functions.poll_batches(connection, "t", start, limit)
+                    assert ids(pa.Table.from_batches(batches, schema)) == expected
+                missing = await failure(functions.poll_batches(connection, "other", 0))
+                assert refusal(missing) == ("NoSuchTable", True)
+
+    with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
+def test_a_member_alone_shows_pollers_nothing_that_is_not_committed(tmp_path: Path) -> None:
+    """Promise HS-12: what a leader has logged without a majority is no row yet."""
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start(*ALIASES)
+            session = members.session()
+            await session.create_table(GROUP, "t", SCHEMA)
+            await session.append("t", rows(1))
+            leader = await members.leader()
+            connection = await members.connect(leader)
+            for alias in ALIASES:
+                if alias != leader:
+                    await members.stop(alias)
+            pending = asyncio.create_task(functions.append(connection, "t", rows(2)))
+            before = await functions.raft_status(connection, GROUP)
+            status = before
+            while status["last"] == before["commit"]:
+                status = await functions.raft_status(connection, GROUP)
+            assert status["role"] == "leader"
+            schema, batches = await functions.poll_batches(connection, "t", 0)
+            assert ids(pa.Table.from_batches(batches, schema)) == [1]
+            pending.cancel()
+
+    with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
 def test_a_member_that_knows_no_leader_names_itself(tmp_path: Path) -> None:
     """Promise HS-7, and HS-23: alone it acknowledges nothing."""
 

@@ -35,10 +35,8 @@ def read_text(read: Read) -> str:
     """Which read, by whom, through which node, and its interval."""
     invoke = read.call.invoke
     end = read.call.completion or invoke
-    return (
-        f"read #{identity(read.call)} by client {invoke.process} through {node_of(read.call)} "
-        f"from {seconds(invoke)} to {seconds(end)}"
-    )
+    who = f"client {invoke.process} through {node_of(read.call)}"
+    return f"{invoke.f} #{identity(read.call)} by {who} from {seconds(invoke)} to {seconds(end)}"
 
 
 def append_text(append: Append) -> str:

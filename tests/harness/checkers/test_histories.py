@@ -13,7 +13,7 @@ from delphic.harness.workloads import WORKLOADS
 FOLDER = Path(__file__).parent / "histories"
 MEMBERS = ("n1", "n2", "n3")
 FILES = sorted(FOLDER.glob("*/*/*.jsonl"))
-KIND_FILES = [file for file in FILES if file.parts[-3] in ("batches",)]
+KIND_FILES = [file for file in FILES if file.parts[-3] in ("batches", "log-poll", "refusals")]
 LOG_FILES = [file for file in FILES if file.parts[-3] == "log-monitor"]
 
 
