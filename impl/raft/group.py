@@ -141,9 +141,8 @@ class Group:
 
     def not_leader(self) -> RequestError:
         """Promise HS-7: names the leader, or this member if it knows none."""
-        return not_leader(
-            (NAMES_ITSELF not in self._core.bugs and self.leader) or self._around.site
-        )
+        knows = NAMES_ITSELF not in self._core.bugs
+        return not_leader((knows and self.leader) or self._around.site)
 
     def has_table(self, name: str) -> bool:
         """Whether there is such a table, as far as this member has applied the log."""
@@ -198,9 +197,7 @@ class Group:
 
         def ready(error: RequestError | None) -> None:
             try:
-                if error is not None:
-                    raise error
-                value: Any = self._tables.read(table, start, limit, self._room)
+                value: Any = error or self._tables.read(table, start, limit, self._room)
             except RequestError as refusal:
                 value = refusal
             answer(value)
