@@ -24,6 +24,7 @@ from .service.groups import GroupFunctions
 from .service.persistence import PersistenceFunctions
 from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
+from .stream.datafile import DataFileError
 from .stream.ordinary import CatalogError, OrdinaryTables
 from .stream.tables import Tables
 from .trace import TraceFile
@@ -201,7 +202,12 @@ class DataNode:
         folder = posixpath.join(config.streaming_ha_dir, str(group.id))
         try:
             found = Wal.recover(disk, folder, group.id, bugs=config.seeded_bugs)
-        except WalCorruption as error:
+            tables = Tables(
+                disk,
+                posixpath.join(config.persistence_dir, str(group.id)),
+                now_ns=self._runtime.clock.now_ns,
+            )
+        except (WalCorruption, DataFileError) as error:
             raise NodeFailedError(str(error)) from None
         self._wals.append(found.wal)
         if found.cut is not None:
@@ -226,7 +232,6 @@ class DataNode:
             acks_early=ACK_BEFORE_FSYNC in config.seeded_bugs,
             trace=self._trace,
         )
-        tables = Tables(disk, posixpath.join(config.persistence_dir, str(group.id)))
         log.info(
             "group %d: recovered term %d, %d entries", group.id, core.term, core.log.last_index
         )

@@ -29,7 +29,7 @@ class Applier:
         self._debts = debts
         self._until_serving: list[tuple[Callable[[], None], Answer]] = []
         self._serving_from = 0
-        self.applied = 0
+        self.applied = tables.applied.index
 
     @property
     def serves(self) -> bool:

@@ -94,6 +94,7 @@ class Group:
             early=around.acks_early,
         )
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
+        tables.tell_damage(self._damaged)
         self._debts = Debts(core.bugs)
         self._numbers = 0
         self._is_scheduled = False
@@ -392,6 +393,10 @@ class Group:
         send = self._around.send
         for frame in frames:
             send(frame.message.dst, frame)
+
+    def _damaged(self, error: Exception) -> None:
+        """Rows cannot be read: whoever asked is told first."""
+        self._clock.call_soon(lambda: self._fail(f"data file: {error}"))
 
     def _fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""

@@ -1,69 +1,133 @@
-"""The data file of one table: committed batches in order, each with its LSN and a checksum.
+"""The data files of one table: batches in order, in data0.log, data1.log, ... by size.
 
-A record is `crc32, body bytes, LSN, first row, rows`, then the body. It is written when its log
-entry commits and not fsynced: the log is (V19). After a crash the file is cut at the first record
-that is not whole, and the log redoes the rest. A log entry is skipped iff its LSN is at most the
-file's (V4), and then must be what the file holds.
+A record (`record.py`) is written once the log entry that it came with is in the own synced log, and
+not synced itself: the log is (V19). Rule 1: what a checkpoint calls durable (`Kept`) is never cut;
+if it is not whole it is damaged, and no row of it is served. Rule 2: whatever lies behind may be
+torn, or of entries that were overruled since: it is cut at the first record that is not whole, and
+at the first that the log does not have so, with this LSN, this term and these bytes. The log redoes
+the rest. So rows and LSN are one write, compared for equality (V4, findings 1 to 7).
 """
 
-import struct
-import zlib
+import posixpath
+import re
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from ..raft.disk import Disk
+import msgspec
 
-HEADER = struct.Struct("<IIQQI")
-CRC_BYTES = 4
-WINDOW_BYTES = 4 << 20
+from ..raft.disk import Disk, File
+from .index import INDEX_FILE, Place, RowIndex
+from .record import DataFileError, Record, follows, record_of
+from .window import WINDOW_BYTES, Window
+
+__all__ = ["DataFileError", "DataFiles", "Kept"]
+
+FILE_BYTES = 64 << 20
+"""A file that has grown to this is followed by another."""
+
 WRITTEN_ALONE_BYTES = 64 << 10
 """Copying a part this long costs more than a write of its own."""
 
-
-class DataFileError(Exception):
-    """A data file that contradicts the Raft log."""
+_NAME = re.compile(r"data(\d+)\.log")
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What the file says of one batch."""
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What of a table's files is durable: rows from `first_row` to before `rows`.
 
-    crc: int
-    body_bytes: int
-    lsn: int
-    start: int
-    rows: int
-
-
-class DataFile:
-    """Opens and repairs the file; then takes every committed batch of the table from the first on.
-
-    Promise HS-9: after recovery each logged row is in the file exactly once.
+    They begin with the file `first_file` and end in the file `file` at byte `at`, with the record
+    of that LSN and term. `ages_s`: how long ago each file before `file` was finished.
     """
 
-    # Invariant: records have growing LSNs and cover the rows from 0 on without gap.
+    first_file: int = 0
+    first_row: int = 0
+    file: int = 0
+    at: int = 0
+    rows: int = 0
+    lsn: int = 0
+    term: int = 0
+    ages_s: tuple[int, ...] = ()
 
-    def __init__(self, disk: Disk, path: str) -> None:
-        self._path = path
-        self._file = disk.open(path)
-        self._recovered = deque(self._scan())
+
+NOTHING_KEPT = Kept()
+
+
+class Written(NamedTuple):
+    """A record and where it begins."""
+
+    record: Record
+    file: int
+    at: int
+
+
+class DataFiles:
+    """Opens and repairs the files; then takes every batch of the table that comes after them.
+
+    Promise HS-9: after recovery each logged row is in the files exactly once.
+    """
+
+    # Invariant: records have growing LSNs and cover the rows from `first_row` on without gap.
+    # Invariant: `_unsettled` are the last records of the files, then `_recovered`, in order.
+
+    def __init__(
+        self, disk: Disk, folder: str, kept: Kept = NOTHING_KEPT, *, file_bytes: int = FILE_BYTES
+    ) -> None:
+        """Raises OSError, or DataFileError if durable rows are missing or damaged."""
+        self._disk = disk
+        self._folder = folder
+        self._file_bytes = file_bytes
+        self.first_file, self.first_row = kept.first_file, kept.first_row
+        self._number, self._at = kept.file, kept.at
+        self.rows, self.lsn, self.term = kept.rows, kept.lsn, kept.term
+        self._settled = kept
+        self._unsettled: deque[Written] = deque()
         self._pending: list[bytes | memoryview] = []
-        self.lsn = self._recovered[-1].lsn if self._recovered else 0
+        self._unsynced: list[File] = []
+        self._retired: list[File] = []
+        self._is_listed = False
+        self._is_dirty = True
+        self._last_read: Place | None = None
+        self._numbers = self._found_numbers()
+        for number in [n for n in self._numbers if n < kept.first_file]:
+            self._disk.remove(self._path(number))
+        self._index = RowIndex(
+            disk, posixpath.join(folder, INDEX_FILE), kept.first_file, self._is_right
+        )
+        self._index.cut(kept.rows)
+        self._check_durable(kept)
+        self._recovered = deque(self._scan())
+        for number in [n for n in self._numbers if n > self._number]:
+            self._disk.remove(self._path(number))
+        self._file = disk.open(self._path(self._number))
+        if self._file.size() > self._at:
+            self._file.truncate(self._at)
+        self._write_again()
+        self._index.flush()
 
-    def write(self, lsn: int, start: int, rows: int, body: memoryview) -> int:
+    def write(self, lsn: int, term: int, start: int, rows: int, body: memoryview) -> int:
         """Take the batch of one log entry; `flush` puts it into the file. Gives its checksum."""
-        tail = HEADER.pack(0, len(body), lsn, start, rows)[CRC_BYTES:]
-        crc = zlib.crc32(body, zlib.crc32(tail))
-        if lsn <= self.lsn:
-            self._skip(Record(crc, len(body), lsn, start, rows))
-            return crc
-        assert not self._recovered
-        self._pending += (crc.to_bytes(CRC_BYTES, "little") + tail, body)
-        self.lsn = lsn
-        return crc
+        record = record_of(lsn, term, start, rows, body)
+        if self._recovered:
+            known = self._recovered[0]
+            if known.record == record:
+                self._unsettled.append(self._recovered.popleft())
+                return record.crc
+            self._cut(known)
+        assert start == self.rows
+        assert lsn > self.lsn
+        if self._at >= self._file_bytes:
+            self._roll()
+        self._index.note(record, self._number, self._at)
+        self._unsettled.append(Written(record, self._number, self._at))
+        self._pending += (record.head(), body)
+        self._at += record.size
+        self.rows, self.lsn, self.term = record.end, lsn, term
+        return record.crc
 
     def flush(self) -> None:
         """Write what was taken since the last time; raises OSError."""
+        if not self._pending:
+            return
+        self._is_dirty = True
         small: list[bytes | memoryview] = []
         for part in self._pending:
             small.append(part)
@@ -74,42 +138,264 @@ class DataFile:
         if small:
             self._file.append(b"".join(small))
         self._pending.clear()
+        self._index.flush()
+
+    def settle(self, lsn: int) -> None:
+        """Records up to that LSN are committed: they are never rolled back."""
+        last = None
+        while self._unsettled and self._unsettled[0].record.lsn <= lsn:
+            last = self._unsettled.popleft()
+        if last is not None:
+            record = last.record
+            self._settled = Kept(
+                file=last.file,
+                at=last.at + record.size,
+                rows=record.end,
+                lsn=record.lsn,
+                term=record.term,
+            )
+
+    def roll_back(self, lsn: int) -> None:
+        """Records from that LSN on were overruled: cut them off (HS-11). Raises OSError."""
+        first = None
+        while self._unsettled and self._unsettled[-1].record.lsn >= lsn:
+            first = self._unsettled.pop()
+        if first is not None:
+            self._cut(first)
+
+    def read(self, start: int, stop: int, bytes_max: int) -> list[tuple[Record, bytes]]:
+        """The records with rows from `start` to before `stop`, in order, about `bytes_max` long.
+
+        The rows must be there. Raises DataFileError where a record is not whole, and OSError.
+        """
+        assert self.first_row <= start <= stop <= self.rows
+        self.flush()
+        found: list[tuple[Record, bytes]] = []
+        row, number, at = self._near(start)
+        window: Window | None = None
+        try:
+            while row < stop and bytes_max > 0:
+                window = window or Window(self._disk, self._path(number))
+                if at >= window.size and number < self._number:
+                    window.close()
+                    window, number, at = None, number + 1, 0
+                    continue
+                record = window.record(at)
+                if record.start != row or not record.rows:
+                    raise window.damage(at, f"rows from {record.start} on, where {row} belongs")
+                if record.end > start:
+                    found.append((record, window.body(at, record)))
+                    bytes_max -= record.size
+                    self._last_read = Place(row, record.lsn, record.term, number, at)
+                row, at = record.end, at + record.size
+        finally:
+            if window is not None:
+                window.close()
+        return found
+
+    # Checkpoints.
+
+    @property
+    def settled(self) -> Kept:
+        """What is committed of what is written; the rest of `Kept` is for the caller to fill in."""
+        return self._settled
+
+    def first_row_in(self, file: int) -> int:
+        """The offset of the first row in a file that has one."""
+        place = self._index.first_in(file)
+        assert place is not None
+        return place.row
+
+    @property
+    def newest_file(self) -> int:
+        """The number of the file that is written to."""
+        return self._number
+
+    def begin_sync(self) -> tuple[list[File], str | None]:
+        """What another thread has to sync, files and perhaps their folder; then `end_sync`.
+
+        Until then no file is closed. Raises OSError.
+        """
+        self.flush()
+        files = [*self._unsynced, self._file] if self._is_dirty else []
+        folder = None if self._is_listed else self._folder
+        self._retired += self._unsynced
+        self._unsynced = []
+        self._is_dirty = False
+        self._is_listed = True
+        return files, folder
+
+    def end_sync(self) -> None:
+        """All of it was synced."""
+        for file in self._retired:
+            file.close()
+        self._retired.clear()
+
+    def drop_before(self, file: int) -> None:
+        """Remove the files before this one, whose rows a checkpoint no longer names."""
+        if file > self.first_file:
+            self.first_row = self.first_row_in(file)
+            for number in range(self.first_file, file):
+                self._disk.remove(self._path(number))
+            self.first_file = file
+            self._index.drop_before(file)
+            self._last_read = None
+
+    def remove(self) -> None:
+        """Delete the files: the table is no more. Raises OSError."""
+        self.close()
+        remove_files(self._disk, self._folder)
 
     def close(self) -> None:
-        """Give the file back."""
-        self._file.close()
+        """Give the files back."""
+        self.end_sync()
+        for file in [*self._unsynced, self._file]:
+            file.close()
+        self._index.close()
 
-    def _skip(self, record: Record) -> None:
-        known = self._recovered.popleft() if self._recovered else None
-        if record != known:
-            raise DataFileError(f"{self._path} holds {known}, but the log says {record}")
+    # What the files hold.
 
-    def _scan(self) -> list[Record]:
-        """The whole records from the start on; cuts off what follows them."""
-        records: list[Record] = []
-        size = self._file.size()
-        at = window_at = 0
-        window = b""
+    def _path(self, number: int) -> str:
+        return posixpath.join(self._folder, f"data{number}.log")
 
-        def bytes_at(start: int, count: int) -> bytes:
-            nonlocal window, window_at
-            if not window_at <= start <= start + count <= window_at + len(window):
-                window_at = start
-                window = self._file.read(start, max(count, WINDOW_BYTES))
-            return window[start - window_at : start - window_at + count]
+    def _found_numbers(self) -> list[int]:
+        names = map(_NAME.fullmatch, self._disk.names(self._folder))
+        return sorted(int(name[1]) for name in names if name)
 
-        lsn = row = 0
-        while at + HEADER.size <= size:
-            header = bytes_at(at, HEADER.size)
-            record = Record(*HEADER.unpack(header))
-            end = at + HEADER.size + record.body_bytes
-            if end > size or record.lsn <= lsn or record.start != row or not record.rows:
-                break
-            body = bytes_at(at + HEADER.size, record.body_bytes)
-            if zlib.crc32(body, zlib.crc32(header[CRC_BYTES:])) != record.crc:
-                break
-            records.append(record)
-            lsn, row, at = record.lsn, record.start + record.rows, end
-        if at < size:
-            self._file.truncate(at)
-        return records
+    def _write_again(self) -> None:
+        """Write what lies behind the durable rows once more.
+
+        After a failed sync the kernel shows bytes that it will never try to write again.
+        """
+        for number in range(self._settled.file, self._number + 1):
+            file = self._file
+            if number < self._number:
+                file = self._disk.open(self._path(number))
+                self._unsynced.append(file)
+            at = self._settled.at if number == self._settled.file else 0
+            while piece := file.read(at, WINDOW_BYTES):
+                file.rewrite(at, piece)
+                at += len(piece)
+
+    def _is_right(self, place: Place) -> bool:
+        """Whether the record that a place names is there."""
+        if place.file not in self._numbers:
+            return False
+        window = Window(self._disk, self._path(place.file), only=True)
+        try:
+            record = window.record(place.at)
+        except DataFileError:
+            return False
+        finally:
+            window.close()
+        return (record.start, record.lsn, record.term) == (place.row, place.lsn, place.term)
+
+    def _check_durable(self, kept: Kept) -> None:
+        """Go from the last known place to where the durable rows end; raises DataFileError."""
+        if kept.rows == kept.first_row:
+            return
+        row, number, at = self._near(kept.rows)
+        while (number, at) < (kept.file, kept.at):
+            window = Window(self._disk, self._path(number))
+            try:
+                stop = kept.at if number == kept.file else window.size
+                while at < stop:
+                    record = window.record(at)
+                    if record.start != row or at + record.size > stop:
+                        raise window.damage(at, f"{record}, where row {row} belongs")
+                    self._index.note(record, number, at)
+                    row, at = record.end, at + record.size
+                if number == kept.file and window.size < kept.at:
+                    raise window.damage(window.size, "durable rows are missing")
+            finally:
+                window.close()
+            if number < kept.file:
+                number, at = number + 1, 0
+        if row != kept.rows:
+            raise DataFileError(
+                self._path(number), at, f"{row} rows, where {kept.rows} are durable"
+            )
+
+    def _scan(self) -> list[Written]:
+        """The whole records behind the durable ones; what follows them is not believed."""
+        found: list[Written] = []
+        number, at = self._number, self._at
+        while True:
+            window = Window(self._disk, self._path(number))
+            try:
+                while (record := self._whole(window, at)) is not None:
+                    found.append(Written(record, number, at))
+                    self._index.note(record, number, at)
+                    at += record.size
+                    self._number, self._at = number, at
+                    self.rows, self.lsn, self.term = record.end, record.lsn, record.term
+                is_over = at < window.size or number + 1 not in self._numbers
+            finally:
+                window.close()
+            if is_over or number > self._number:
+                return found
+            number, at = number + 1, 0
+
+    def _whole(self, window: Window, at: int) -> Record | None:
+        try:
+            record = window.record(at)
+            if not follows(record, self.lsn, self.term, self.rows):
+                return None
+            window.body(at, record)
+        except DataFileError:
+            return None
+        return record
+
+    def _near(self, row: int) -> tuple[int, int, int]:
+        """A record at or before the row: its first row, its file, where it begins."""
+        place = self._index.find(row)
+        last = self._last_read
+        if last is not None and last.row <= row and (place is None or last.row > place.row):
+            place = last
+        if place is None:
+            return self.first_row, self.first_file, 0
+        return place.row, place.file, place.at
+
+    def _roll(self) -> None:
+        """Begin the next file; a power cut may bring back what was removed under its name."""
+        self.flush()
+        self._unsynced.append(self._file)
+        self._number += 1
+        self._at = 0
+        self._is_listed = False
+        self._file = self._disk.open(self._path(self._number))
+        if self._file.size():
+            self._file.truncate(0)
+
+    def _cut(self, first: Written) -> None:
+        """Cut a record off with all that follows: the log does not have it so."""
+        self.flush()
+        assert (first.file, first.at) >= (self._settled.file, self._settled.at)
+        self._recovered.clear()
+        if first.file < self._number:
+            # Not closed: another thread may be syncing it.
+            self._retired.append(self._file)
+            for number in range(first.file + 1, self._number + 1):
+                self._disk.remove(self._path(number))
+            self._file = self._disk.open(self._path(first.file))
+        self._file.truncate(first.at)
+        self._index.cut(first.record.start)
+        self._is_dirty = True
+        self._number, self._at = first.file, first.at
+        if self._unsettled:
+            before = self._unsettled[-1].record
+            self.lsn, self.term = before.lsn, before.term
+        else:
+            self.lsn, self.term = self._settled.lsn, self._settled.term
+        self.rows = first.record.start
+        if self._last_read is not None and self._last_read.row >= self.rows:
+            self._last_read = None
+
+
+def remove_files(disk: Disk, folder: str) -> None:
+    """Delete what is in a table's folder."""
+    names = disk.names(folder)
+    for name in names:
+        disk.remove(posixpath.join(folder, name))
+    if names:
+        disk.sync_folder(folder)

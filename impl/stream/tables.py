@@ -1,7 +1,6 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
-import posixpath
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,7 @@ import pyarrow as pa
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.messages import Entry, Kind
+from ..runtime import Worker
 from .checks import check_range, checked_batch, checked_schema, exists, missing
 from .commands import (
     AppendRows,
@@ -23,9 +23,11 @@ from .commands import (
     decode_drop,
     encode,
 )
-from .datafile import DataFile
+from .datafile import FILE_BYTES, NOTHING_KEPT
 from .dedup import NO_ROW, Dedup, Screened, check_columns
+from .manifest import KeptTable, Position
 from .schema import SchemaError, from_bytes, to_bytes
+from .store import Store, Stored
 from .table import StreamTable
 
 CACHE_LIMIT_MIN = 1000
@@ -33,22 +35,8 @@ CACHE_LIMIT_MIN = 1000
 
 NUMBER_MAX = 2**31 - 1
 
-DATA_FILE = "data0.log"
-
 WINDOW_PART_BYTES = 64 << 20
 """How much of a table is read at once when its keys are collected."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """A table and its data file. `id`: the LSN of its creation."""
-
-    id: int
-    table: StreamTable
-    file: DataFile
-    path: str
-    schema_bytes: bytes
-    options: TableOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +61,43 @@ class Insertion:
 
 
 class Tables:
-    """A state machine: the same entries give the same tables on every member (promise HS-4)."""
+    """A state machine: the same entries give the same tables on every member (promise HS-4).
 
-    def __init__(self, disk: Disk, folder: str) -> None:
-        self._disk = disk
-        self._folder = folder
+    Checkpoints (D5, D6, V5). `checkpoint` makes all durable that is applied at this moment; when it
+    says so, `checkpointed` is the last entry of the log whose effect no crash can take, and no
+    restart needs an entry up to there again (HS-10). A restart begins with `applied` there: the
+    tables with their schemas, options and ids (HS-18), their rows, of which none is in memory, and
+    their digests; then the log redoes what comes after. A member whose checkpoint fails must stop,
+    for the disk may have lost what it was told.
+    """
+
+    # Invariant: checkpointed <= applied.
+
+    def __init__(
+        self,
+        disk: Disk,
+        folder: str,
+        *,
+        now_ns: Callable[[], int] = lambda: 0,
+        file_bytes: int = FILE_BYTES,
+    ) -> None:
+        """Load the last checkpoint; raises OSError, or DataFileError where it is not whole.
+
+        `now_ns` is for the age of data files. `folder` is this group's own.
+        """
+        self._store = Store(disk, folder, now_ns=now_ns, file_bytes=file_bytes)
         self._tables: dict[str, Stored] = {}
         self._touched: set[str] = set()
         self._dedup = Dedup()
+        self.applied = self.checkpointed
+        """The last entry that was applied."""
+        for kept in self._store.manifest.tables:
+            self._tables[kept.name] = self._store.open(kept)
+
+    @property
+    def checkpointed(self) -> Position:
+        """All up to here is durable in the data files."""
+        return self._store.manifest.position
 
     def __contains__(self, name: str) -> bool:
         """Whether a table of that name exists, as far as applied."""
@@ -154,9 +171,10 @@ class Tables:
 
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
+        self.applied = Position(index, entry.term)
         match entry.kind:
             case Kind.APPEND:
-                return self._append(index, decode_append(entry.payload))
+                return self._append(index, entry.term, decode_append(entry.payload))
             case Kind.CREATE_TABLE:
                 return self._create(index, decode_create(entry.payload))
             case Kind.DROP_TABLE:
@@ -167,7 +185,9 @@ class Tables:
     def flush(self) -> None:
         """Put what was applied into the data files; raises OSError."""
         for name in sorted(self._touched):
-            self._tables[name].file.flush()
+            stored = self._tables[name]
+            stored.files.flush()
+            stored.table.evict()
         self._touched.clear()
 
     def read(self, name: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
@@ -201,10 +221,22 @@ class Tables:
             for name, stored in self._tables.items()
         }
 
+    def checkpoint(self, worker: Worker, done: Callable[[OSError | None], None]) -> bool:
+        """Begin to make durable what is applied; false if that is under way already.
+
+        The worker syncs; then `checkpointed` has moved, files are removed that are too old or of
+        dropped tables, and `done` is called, with the error if there was one. Raises OSError.
+        """
+        self.flush()
+        return self._store.save(self.applied, self._tables, worker, done)
+
+    def tell_damage(self, damaged: Callable[[Exception], None]) -> None:
+        """Let somebody know when rows cannot be read: the member must stop then."""
+        self._store.damaged = damaged
+
     def close(self) -> None:
-        """Give the files back."""
-        for stored in self._tables.values():
-            stored.file.close()
+        """Give the files back, once no thread uses them."""
+        self._store.close(self._tables)
 
     def _stored(self, name: str) -> Stored:
         stored = self._tables.get(name)
@@ -217,21 +249,15 @@ class Tables:
         if command.table in self._tables:
             return exists(command.table)
         try:
-            schema: pa.Schema = from_bytes(command.schema)
+            from_bytes(command.schema)
         except SchemaError as error:
             raise CommandError(str(error)) from None
         # Redoing the log meets every table that ever was: none finds another's rows.
-        folder = posixpath.join(self._folder, f"{command.table}.{index}")
-        self._disk.make_folder(folder)
-        path = posixpath.join(folder, DATA_FILE)
-        self._tables[command.table] = Stored(
-            index,
-            StreamTable(command.table, schema),
-            DataFile(self._disk, path),
-            path,
-            command.schema,
-            command.options,
+        folder = f"{command.table}.{index}"
+        kept = KeptTable(
+            command.table, index, folder, command.schema, command.options, "", NOTHING_KEPT
         )
+        self._tables[command.table] = self._store.open(kept)
         return None
 
     def _drop(self, command: DropTable) -> RequestError | None:
@@ -240,12 +266,10 @@ class Tables:
             return missing(command.table)
         del self._tables[command.table]
         self._touched.discard(command.table)
-        stored.file.close()
-        self._disk.remove(stored.path)
-        self._disk.sync_folder(posixpath.dirname(stored.path))
+        self._store.drop(stored)
         return None
 
-    def _append(self, index: int, command: AppendRows) -> int | RequestError:
+    def _append(self, index: int, term: int, command: AppendRows) -> int | RequestError:
         stored = self._tables.get(command.table)
         if stored is None or stored.id != command.id:
             # Dropped by an entry that was logged before this one, and applied after it was checked.
@@ -253,7 +277,8 @@ class Tables:
         table = stored.table
         if not command.rows:
             return table.rows
-        crc = stored.file.write(index, table.rows, command.rows, command.body)
+        crc = stored.files.write(index, term, table.rows, command.rows, command.body)
+        stored.files.settle(index)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)
 
@@ -272,8 +297,8 @@ def _checked(options: TableOptions) -> TableOptions:
 
 
 def _recent(table: StreamTable, limit: int) -> Iterator[pa.RecordBatch]:
-    """The last rows of a table; all for 0."""
-    start = max(0, table.rows - limit) if limit else 0
+    """The last rows of a table; all that are kept for 0."""
+    start = max(table.disk_offset, table.rows - limit if limit else 0)
     while start < table.rows:
         for batch in table.read(start, None, WINDOW_PART_BYTES):
             yield batch

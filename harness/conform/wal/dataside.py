@@ -4,14 +4,16 @@ import posixpath
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ....impl.stream.datafile import HEADER, DataFile
-from ....impl.stream.datafile import Record as Batch
-from ....impl.stream.tables import DATA_FILE, Tables
+from ....impl.stream.datafile import DataFiles
+from ....impl.stream.record import HEADER
+from ....impl.stream.record import Record as Batch
+from ....impl.stream.tables import Tables
 from ....model.storage_types import TABLE_NAMES, Data, Kind, Mark, Member, Record, Records, Row
 from .disk import ImageDisk
 from .words import REFUSALS, entry_of, told
 
 FOLDER = "/data"
+DATA_FILE = "data0.log"
 BEFORE = 0
 """The LSN of creations that the model does not log: of tables that are there from the start."""
 
@@ -90,7 +92,8 @@ class LiveFiles:
 def path_in(disk: ImageDisk, table: int) -> str:
     """The data file of a table, whatever its id; as of one that was there before, if it is not."""
     begin = f"{FOLDER}/{TABLE_NAMES[table]}."
-    return next((p for p in disk.files if p.startswith(begin)), f"{begin}{BEFORE}/{DATA_FILE}")
+    found = (p for p in disk.files if p.startswith(begin) and p.endswith(DATA_FILE))
+    return next(found, f"{begin}{BEFORE}/{DATA_FILE}")
 
 
 def concretize(files: Files, tables: int, batch: int, *, logged: bool) -> LiveFiles:
@@ -240,13 +243,13 @@ class FileSide:
     def _recovered(self, disk: ImageDisk, table: int) -> Data | str:
         path = path_in(disk, table)
         try:
-            file = DataFile(disk, path)
-            file.close()
-            return self._told(disk.read(path) or b"", file.lsn)
+            files = DataFiles(disk, posixpath.dirname(path))
+            files.close()
+            return self._told(disk.read(path) or b"", Mark(files.lsn, files.term))
         except REFUSALS as error:
             return f"{type(error).__name__}: {error}"
 
-    def _told(self, content: bytes, its_lsn: int) -> Data | str:
+    def _told(self, content: bytes, its_mark: Mark) -> Data | str:
         """What a repaired file says, of which all has to be whole. Raises NotARecordError."""
         rows: list[Row] = []
         mark = Mark(0, 0)
@@ -258,10 +261,12 @@ class FileSide:
             at += HEADER.size
             lsn, term, start = told(content[at : at + batch.body_bytes])
             at += batch.body_bytes
-            if batch.start != len(rows) or start != batch.start or lsn != batch.lsn:
+            if (lsn, term) != (batch.lsn, batch.term):
+                return f"record {lsn}.{term} stands as {batch}"
+            if batch.start != len(rows) or start != batch.start:
                 return f"record {lsn}.{term} from row {start} on stands as {batch}"
             rows += (Row(lsn, term, n) for n in range(batch.rows))
             mark = Mark(lsn, term)
-        if its_lsn != mark.lsn:
-            return f"LSN {its_lsn}, where the rows end with {mark}"
+        if its_mark != mark:
+            return f"LSN {its_mark}, where the rows end with {mark}"
         return Data(tuple(rows), mark)

@@ -17,7 +17,7 @@ from ....impl.stream.commands import (
     decode_create,
     encode,
 )
-from ....impl.stream.datafile import DataFileError
+from ....impl.stream.record import DataFileError
 from ....impl.stream.schema import to_bytes
 from ....model.storage_types import TABLE_NAMES, Kind, Record, Records
 

@@ -1,10 +1,14 @@
 """Rows in memory: offsets, reads, merging, digests, refusals."""
 
 import random
+import tempfile
 import zlib
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from delphic.impl.runtime_disk import RealDisk
+from delphic.impl.stream.datafile import DataFiles
 from delphic.impl.stream.table import BLOCK_ROWS, BatchError, StreamTable
 from hypothesis import given
 from hypothesis import strategies as st
@@ -116,3 +120,63 @@ def test_a_damaged_batch_is_refused_or_still_a_valid_batch() -> None:
         except BatchError:
             refused += 1
     assert refused > 50
+
+
+def filed(tmp_path: Path, limit: int) -> tuple[StreamTable, DataFiles]:
+    files = DataFiles(RealDisk(), str(tmp_path))
+    return StreamTable("t", SCHEMA, files, cache_limit=limit), files
+
+
+def store(table: StreamTable, files: DataFiles, ids: list[int]) -> None:
+    """As a member does with a committed batch."""
+    data = body(ids)
+    lsn = files.lsn + 1
+    table.append(len(ids), data, files.write(lsn, 1, table.rows, len(ids), data))
+    files.settle(lsn)
+    files.flush()
+    table.evict()
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 1500), st.booleans()), min_size=1, max_size=25),
+    st.lists(st.tuples(st.integers(0, 9000), st.one_of(st.none(), st.integers(0, 9000)))),
+)
+def test_rows_in_memory_are_bounded_and_all_rows_are_read(
+    appends: list[tuple[int, bool]], reads: list[tuple[int, int | None]]
+) -> None:
+    """HS-21, C1: at most the limit, at least about half of it unless a batch is long."""
+    with tempfile.TemporaryDirectory() as folder:
+        table, files = filed(Path(folder), 1000)
+        for count, read_between in appends:
+            store(table, files, list(range(table.rows, table.rows + count)))
+            in_memory = table.rows - table.memory_offset
+            assert in_memory <= 1000
+            assert in_memory >= min(table.rows, 500 - max(count for count, _ in appends))
+            if read_between:
+                table.read(table.memory_offset, None, 1 << 30)
+        rows = list(range(table.rows))
+        for start, limit in [(0, None), *reads]:
+            end = None if limit is None else start + limit
+            assert ids_of(table.read(start, limit, 1 << 30)) == rows[start:end]
+        files.close()
+
+
+def test_a_read_of_old_rows_stops_at_its_bytes_but_gives_at_least_one_row(tmp_path: Path) -> None:
+    table, files = filed(tmp_path, 1000)
+    for i in range(30):
+        store(table, files, list(range(i * 100, i * 100 + 100)))
+    assert table.memory_offset > 1000
+    some = table.read(0, None, 40_000)
+    assert 0 < sum(part.num_rows for part in some) < 3000
+    assert sum(pa.ipc.get_record_batch_size(part) for part in some) <= 40_000
+    assert ids_of(table.read(5, None, 0)) == [5]
+    assert ids_of(table.read(995, 10, 1 << 20)) == list(range(995, 1005))
+    files.close()
+
+
+def test_without_a_limit_nothing_is_forgotten(tmp_path: Path) -> None:
+    table, files = filed(tmp_path, 0)
+    for i in range(5):
+        store(table, files, list(range(i * 1000, i * 1000 + 1000)))
+    assert table.memory_offset == 0
+    files.close()

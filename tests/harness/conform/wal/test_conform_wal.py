@@ -18,8 +18,8 @@ from delphic.impl.raft.messages import Entry, HardState
 from delphic.impl.raft.replay import Replay
 from delphic.impl.raft.segment import Damage, Record
 from delphic.impl.raft.wal import Wal, _Segment
-from delphic.impl.stream import datafile
-from delphic.impl.stream.datafile import DataFile
+from delphic.impl.stream import window
+from delphic.impl.stream.datafile import DataFiles
 from delphic.impl.stream.tables import Tables
 from delphic.model.explore.explorer import explore
 from delphic.model.explore.pairs import Pairs
@@ -182,60 +182,38 @@ def _counts_on_from_the_wrong_record(self: Wal, *args: Any, **kwargs: Any) -> No
     self._sequence += self._sequence > 0
 
 
-_write = DataFile.write
+_write = DataFiles.write
 
 
-def _counts_lsns_from_zero(self: DataFile, lsn: int, start: int, rows: int, body: Any) -> int:
-    return _write(self, lsn - 1, start, rows, body)
+def _counts_lsns_from_zero(self: DataFiles, lsn: int, *rest: Any) -> int:
+    return _write(self, lsn - 1, *rest)
 
 
-def _redoes_the_equal_lsn(self: DataFile, lsn: int, start: int, rows: int, body: Any) -> int:
+def _redoes_the_equal_lsn(self: DataFiles, lsn: int, *rest: Any) -> int:
     if lsn == self.lsn:
         self._recovered.clear()
         self.lsn -= 1
-    return _write(self, lsn, start, rows, body)
+    return _write(self, lsn, *rest)
 
 
-def _redoes_everything(self: DataFile, lsn: int, start: int, rows: int, body: Any) -> int:
+def _redoes_everything(self: DataFiles, lsn: int, *rest: Any) -> int:
     self._recovered.clear()
     self.lsn = 0
-    return _write(self, lsn, start, rows, body)
+    return _write(self, lsn, *rest)
 
 
-_scan = DataFile._scan
+def _believes_zeros(record: Any, body: Any) -> bool:
+    return True
 
 
-def _believes_zeros(self: DataFile) -> Any:
-    crc32 = datafile.zlib.crc32
-    patch = pytest.MonkeyPatch()
-    try:
-        header = self._file.read(0, datafile.HEADER.size)
-        patch.setattr(datafile.zlib, "crc32", lambda *_: int.from_bytes(header[:4], "little"))
-        found = _scan(self)
-    finally:
-        patch.undo()
-    assert datafile.zlib.crc32 is crc32
-    return found
+_scan = DataFiles._scan
 
 
-class _Uncut:
-    """A file that is not cut."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def truncate(self, size: int) -> None:
-        """Leaves it as it is."""
-
-
-def _appends_behind_a_torn_end(self: DataFile) -> Any:
-    file = self._file
-    self._file = _Uncut(file)
+def _appends_behind_a_torn_end(self: DataFiles) -> Any:
     found = _scan(self)
-    self._file = file
+    file = self._disk.open(self._path(self._number))
+    self._at = file.size()
+    file.close()
     return found
 
 
@@ -258,11 +236,11 @@ MISTAKES: list[tuple[Any, str, Callable[..., Any]]] = [
     (replay, "read_entry_body", _reads_the_wrong_term),
     (Wal, "_segment", _begins_a_segment_too_soon),
     (Wal, "__init__", _counts_on_from_the_wrong_record),
-    (DataFile, "write", _counts_lsns_from_zero),
-    (DataFile, "write", _redoes_the_equal_lsn),
-    (DataFile, "write", _redoes_everything),
-    (DataFile, "_scan", _believes_zeros),
-    (DataFile, "_scan", _appends_behind_a_torn_end),
+    (DataFiles, "write", _counts_lsns_from_zero),
+    (DataFiles, "write", _redoes_the_equal_lsn),
+    (DataFiles, "write", _redoes_everything),
+    (window, "is_whole", _believes_zeros),
+    (DataFiles, "_scan", _appends_behind_a_torn_end),
     (Tables, "flush", _never_flushes),
 ]
 

@@ -1,0 +1,102 @@
+"""What a checkpoint says: which tables there are after one entry of the log, and what of them is
+durable in their data files.
+
+A small file, written aside, synced and renamed: a crash leaves the old one or the new one.
+"""
+
+import posixpath
+import zlib
+from dataclasses import dataclass
+
+import msgspec
+
+from ..raft.disk import Disk
+from .commands import TableOptions
+from .datafile import Kept
+from .record import DataFileError
+
+MANIFEST_FILE = "checkpoint"
+
+_CRC_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """An entry of the log; its index is the LSN. (0, 0) is before the first one."""
+
+    index: int
+    term: int
+
+
+class KeptTable(msgspec.Struct, frozen=True, array_like=True):
+    """A table with its durable rows: `digest` is the chain over all that ever were.
+
+    `folder` is where its files are, below the group's.
+    """
+
+    name: str
+    id: int
+    folder: str
+    schema: bytes
+    options: TableOptions
+    digest: str
+    files: Kept
+
+
+class Manifest(msgspec.Struct, frozen=True, array_like=True):
+    """The tables after the entry `index` of that term, and nothing of what comes after."""
+
+    index: int = 0
+    term: int = 0
+    tables: tuple[KeptTable, ...] = ()
+
+    @property
+    def position(self) -> Position:
+        """The last entry whose effect is in it."""
+        return Position(self.index, self.term)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Manifest)
+
+
+def encode_manifest(manifest: Manifest) -> bytes:
+    """Its bytes, with a checksum."""
+    body = _encoder.encode(manifest)
+    return zlib.crc32(body).to_bytes(_CRC_BYTES, "little") + body
+
+
+def decode_manifest(data: bytes, where: str) -> Manifest:
+    """Undo `encode_manifest`; raises DataFileError, which says `where`."""
+    body = data[_CRC_BYTES:]
+    if zlib.crc32(body).to_bytes(_CRC_BYTES, "little") != data[:_CRC_BYTES]:
+        raise DataFileError(where, 0, "the checksum of the checkpoint does not fit")
+    try:
+        return _decoder.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataFileError(where, 0, f"no checkpoint: {error}") from None
+
+
+def read_manifest(disk: Disk, folder: str) -> Manifest:
+    """The last checkpoint of a group's tables, empty if there was none; raises DataFileError."""
+    path = posixpath.join(folder, MANIFEST_FILE)
+    data = disk.read(path)
+    return Manifest() if data is None else decode_manifest(data, path)
+
+
+def write_manifest(disk: Disk, folder: str, manifest: Manifest) -> None:
+    """Make it the last checkpoint, durably; may run on another thread. Raises OSError.
+
+    What it names must be durable already.
+    """
+    path = posixpath.join(folder, MANIFEST_FILE)
+    fresh = path + ".new"
+    file = disk.open(fresh)
+    try:
+        file.truncate(0)
+        file.append(encode_manifest(manifest))
+        file.sync()
+    finally:
+        file.close()
+    disk.rename(fresh, path)
+    disk.sync_folder(folder)
