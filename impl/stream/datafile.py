@@ -10,17 +10,16 @@ the rest. So rows and LSN are one write, compared for equality (V4, findings 1 t
 
 import posixpath
 import re
+import zlib
 from collections import deque
-from typing import NamedTuple
-
-import msgspec
 
 from ..raft.disk import Disk, File
 from .index import INDEX_FILE, Place, RowIndex
-from .record import DataFileError, Record, follows, record_of
+from .manifest import NOTHING_KEPT, Kept
+from .record import CRC_BYTES, HEADER, DataFileError, Record, Written, follows
 from .window import WINDOW_BYTES, Window
 
-__all__ = ["DataFileError", "DataFiles", "Kept"]
+__all__ = ["DataFileError", "DataFiles"]
 
 FILE_BYTES = 64 << 20
 """A file that has grown to this is followed by another."""
@@ -29,34 +28,6 @@ WRITTEN_ALONE_BYTES = 64 << 10
 """Copying a part this long costs more than a write of its own."""
 
 _NAME = re.compile(r"data(\d+)\.log")
-
-
-class Kept(msgspec.Struct, frozen=True, array_like=True):
-    """What of a table's files is durable: rows from `first_row` to before `rows`.
-
-    They begin with the file `first_file` and end in the file `file` at byte `at`, with the record
-    of that LSN and term. `ages_s`: how long ago each file before `file` was finished.
-    """
-
-    first_file: int = 0
-    first_row: int = 0
-    file: int = 0
-    at: int = 0
-    rows: int = 0
-    lsn: int = 0
-    term: int = 0
-    ages_s: tuple[int, ...] = ()
-
-
-NOTHING_KEPT = Kept()
-
-
-class Written(NamedTuple):
-    """A record and where it begins."""
-
-    record: Record
-    file: int
-    at: int
 
 
 class DataFiles:
@@ -73,12 +44,14 @@ class DataFiles:
     ) -> None:
         """Raises OSError, or DataFileError if durable rows are missing or damaged."""
         self._disk = disk
-        self._folder = folder
+        self.folder = folder
         self._file_bytes = file_bytes
         self.first_file, self.first_row = kept.first_file, kept.first_row
         self._number, self._at = kept.file, kept.at
         self.rows, self.lsn, self.term = kept.rows, kept.lsn, kept.term
-        self._settled = kept
+        self._kept = kept
+        self._last: Written | None = None
+        """The last record that is settled, unless it was durable from the start."""
         self._unsettled: deque[Written] = deque()
         self._pending: list[bytes | memoryview] = []
         self._unsynced: list[File] = []
@@ -105,23 +78,26 @@ class DataFiles:
 
     def write(self, lsn: int, term: int, start: int, rows: int, body: memoryview) -> int:
         """Take the batch of one log entry; `flush` puts it into the file. Gives its checksum."""
-        record = record_of(lsn, term, start, rows, body)
+        tail = HEADER.pack(0, len(body), lsn, term, start, rows)[CRC_BYTES:]
+        crc = zlib.crc32(body, zlib.crc32(tail))
         if self._recovered:
             known = self._recovered[0]
-            if known.record == record:
+            if known.record == Record(crc, len(body), lsn, term, start, rows):
                 self._unsettled.append(self._recovered.popleft())
-                return record.crc
+                return crc
             self._cut(known)
         assert start == self.rows
         assert lsn > self.lsn
         if self._at >= self._file_bytes:
             self._roll()
-        self._index.note(record, self._number, self._at)
+        record = Record(crc, len(body), lsn, term, start, rows)
+        if self._index.wants(start, self._number, self._at):
+            self._index.note(record, self._number, self._at)
         self._unsettled.append(Written(record, self._number, self._at))
-        self._pending += (record.head(), body)
-        self._at += record.size
-        self.rows, self.lsn, self.term = record.end, lsn, term
-        return record.crc
+        self._pending += (crc.to_bytes(CRC_BYTES, "little") + tail, body)
+        self._at += HEADER.size + len(body)
+        self.rows, self.lsn, self.term = start + rows, lsn, term
+        return crc
 
     def flush(self) -> None:
         """Write what was taken since the last time; raises OSError."""
@@ -142,18 +118,9 @@ class DataFiles:
 
     def settle(self, lsn: int) -> None:
         """Records up to that LSN are committed: they are never rolled back."""
-        last = None
-        while self._unsettled and self._unsettled[0].record.lsn <= lsn:
-            last = self._unsettled.popleft()
-        if last is not None:
-            record = last.record
-            self._settled = Kept(
-                file=last.file,
-                at=last.at + record.size,
-                rows=record.end,
-                lsn=record.lsn,
-                term=record.term,
-            )
+        unsettled = self._unsettled
+        while unsettled and unsettled[0].record.lsn <= lsn:
+            self._last = unsettled.popleft()
 
     def roll_back(self, lsn: int) -> None:
         """Records from that LSN on were overruled: cut them off (HS-11). Raises OSError."""
@@ -197,8 +164,11 @@ class DataFiles:
 
     @property
     def settled(self) -> Kept:
-        """What is committed of what is written; the rest of `Kept` is for the caller to fill in."""
-        return self._settled
+        """What is committed of what is written; the caller says what is kept, and since when."""
+        if self._last is None:
+            return self._kept
+        record, file, at = self._last
+        return Kept(0, 0, file, at + record.size, record.end, record.lsn, record.term)
 
     def first_row_in(self, file: int) -> int:
         """The offset of the first row in a file that has one."""
@@ -218,7 +188,7 @@ class DataFiles:
         """
         self.flush()
         files = [*self._unsynced, self._file] if self._is_dirty else []
-        folder = None if self._is_listed else self._folder
+        folder = None if self._is_listed else self.folder
         self._retired += self._unsynced
         self._unsynced = []
         self._is_dirty = False
@@ -244,7 +214,7 @@ class DataFiles:
     def remove(self) -> None:
         """Delete the files: the table is no more. Raises OSError."""
         self.close()
-        remove_files(self._disk, self._folder)
+        remove_files(self._disk, self.folder)
 
     def close(self) -> None:
         """Give the files back."""
@@ -256,10 +226,10 @@ class DataFiles:
     # What the files hold.
 
     def _path(self, number: int) -> str:
-        return posixpath.join(self._folder, f"data{number}.log")
+        return posixpath.join(self.folder, f"data{number}.log")
 
     def _found_numbers(self) -> list[int]:
-        names = map(_NAME.fullmatch, self._disk.names(self._folder))
+        names = map(_NAME.fullmatch, self._disk.names(self.folder))
         return sorted(int(name[1]) for name in names if name)
 
     def _write_again(self) -> None:
@@ -267,12 +237,12 @@ class DataFiles:
 
         After a failed sync the kernel shows bytes that it will never try to write again.
         """
-        for number in range(self._settled.file, self._number + 1):
+        for number in range(self._kept.file, self._number + 1):
             file = self._file
             if number < self._number:
                 file = self._disk.open(self._path(number))
                 self._unsynced.append(file)
-            at = self._settled.at if number == self._settled.file else 0
+            at = self._kept.at if number == self._kept.file else 0
             while piece := file.read(at, WINDOW_BYTES):
                 file.rewrite(at, piece)
                 at += len(piece)
@@ -370,7 +340,8 @@ class DataFiles:
     def _cut(self, first: Written) -> None:
         """Cut a record off with all that follows: the log does not have it so."""
         self.flush()
-        assert (first.file, first.at) >= (self._settled.file, self._settled.at)
+        settled = self.settled
+        assert (first.file, first.at) >= (settled.file, settled.at)
         self._recovered.clear()
         if first.file < self._number:
             # Not closed: another thread may be syncing it.
@@ -386,7 +357,7 @@ class DataFiles:
             before = self._unsettled[-1].record
             self.lsn, self.term = before.lsn, before.term
         else:
-            self.lsn, self.term = self._settled.lsn, self._settled.term
+            self.lsn, self.term = settled.lsn, settled.term
         self.rows = first.record.start
         if self._last_read is not None and self._last_read.row >= self.rows:
             self._last_read = None

@@ -62,14 +62,19 @@ class RowIndex:
         if self._bytes(len(self.places)) < len(data):
             self._file.truncate(self._bytes(len(self.places)))
 
+    def wants(self, row: int, file: int, at: int) -> bool:
+        """Whether the last place is far enough away, or in another file."""
+        if not self.places:
+            return True
+        last = self.places[-1]
+        if last.file != file:
+            return True
+        return row > last.row and (row - last.row >= PLACE_ROWS or at - last.at >= PLACE_BYTES)
+
     def note(self, record: Record, file: int, at: int) -> None:
-        """A record begins there; it is remembered if the last place is far enough away."""
-        last = self.places[-1] if self.places else None
-        if last is not None and last.file == file:
-            if record.start <= last.row:
-                return
-            if record.start - last.row < PLACE_ROWS and at - last.at < PLACE_BYTES:
-                return
+        """A record begins there; it is remembered if that is wanted."""
+        if not self.wants(record.start, file, at):
+            return
         place = Place(record.start, record.lsn, record.term, file, at)
         self.places.append(place)
         body = ENTRY.pack(0, *place)[4:]

@@ -1,5 +1,4 @@
-"""What a checkpoint says: which tables there are after one entry of the log, and what of them is
-durable in their data files.
+"""What a checkpoint says: the tables after one entry of the log, and how much of them is durable.
 
 A small file, written aside, synced and renamed: a crash leaves the old one or the new one.
 """
@@ -12,7 +11,6 @@ import msgspec
 
 from ..raft.disk import Disk
 from .commands import TableOptions
-from .datafile import Kept
 from .record import DataFileError
 
 MANIFEST_FILE = "checkpoint"
@@ -26,6 +24,26 @@ class Position:
 
     index: int
     term: int
+
+
+class Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What of a table's files is durable: rows from `first_row` to before `rows`.
+
+    They begin with the file `first_file` and end in the file `file` at byte `at`, with the record
+    of that LSN and term. `ages_s`: how long ago each file before `file` was finished.
+    """
+
+    first_file: int = 0
+    first_row: int = 0
+    file: int = 0
+    at: int = 0
+    rows: int = 0
+    lsn: int = 0
+    term: int = 0
+    ages_s: tuple[int, ...] = ()
+
+
+NOTHING_KEPT = Kept()
 
 
 class KeptTable(msgspec.Struct, frozen=True, array_like=True):

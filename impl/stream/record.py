@@ -45,20 +45,18 @@ class Record(NamedTuple):
         """How many bytes it takes in the file."""
         return HEADER.size + self.body_bytes
 
-    def head(self) -> bytes:
-        """The header's bytes."""
-        return HEADER.pack(*self)
 
+class Written(NamedTuple):
+    """A record and where it begins."""
 
-def record_of(lsn: int, term: int, start: int, rows: int, body: bytes | memoryview) -> Record:
-    """The record of a batch, with its checksum."""
-    tail = HEADER.pack(0, len(body), lsn, term, start, rows)[CRC_BYTES:]
-    return Record(zlib.crc32(body, zlib.crc32(tail)), len(body), lsn, term, start, rows)
+    record: Record
+    file: int
+    at: int
 
 
 def is_whole(record: Record, body: bytes | memoryview) -> bool:
     """Whether header and body are what was written."""
-    return record_of(record.lsn, record.term, record.start, record.rows, body) == record
+    return zlib.crc32(body, zlib.crc32(HEADER.pack(*record)[CRC_BYTES:])) == record.crc
 
 
 def follows(record: Record, lsn: int, term: int, rows: int) -> bool:

@@ -6,7 +6,8 @@ replicas may differ in how much of the past they still hold, and in nothing else
 rather kept too long than too short. The newest file is always kept.
 """
 
-from .datafile import DataFiles, Kept
+from .datafile import DataFiles
+from .manifest import Kept
 
 MINUTE_NS = 60 * 10**9
 SECOND_NS = 10**9

@@ -23,9 +23,9 @@ from .commands import (
     decode_drop,
     encode,
 )
-from .datafile import FILE_BYTES, NOTHING_KEPT
+from .datafile import FILE_BYTES
 from .dedup import NO_ROW, Dedup, Screened, check_columns
-from .manifest import KeptTable, Position
+from .manifest import NOTHING_KEPT, KeptTable, Position
 from .schema import SchemaError, from_bytes, to_bytes
 from .store import Store, Stored
 from .table import StreamTable
@@ -89,10 +89,14 @@ class Tables:
         self._tables: dict[str, Stored] = {}
         self._touched: set[str] = set()
         self._dedup = Dedup()
-        self.applied = self.checkpointed
-        """The last entry that was applied."""
+        self._index, self._term = self.checkpointed.index, self.checkpointed.term
         for kept in self._store.manifest.tables:
             self._tables[kept.name] = self._store.open(kept)
+
+    @property
+    def applied(self) -> Position:
+        """The last entry that was applied."""
+        return Position(self._index, self._term)
 
     @property
     def checkpointed(self) -> Position:
@@ -111,19 +115,20 @@ class Tables:
     def persistence(self, name: str) -> dict[str, Any]:
         """What getPersistenceMeta tells, but for the group; sizes in rows. Raises RequestError."""
         stored = self._stored(name)
-        rows = stored.table.rows
+        table = stored.table
+        rows = table.rows
         return {
-            "lastLogSeqNum": max(stored.id, stored.file.lsn),
-            "sizeInMemory": rows,
+            "lastLogSeqNum": max(stored.id, stored.files.lsn),
+            "sizeInMemory": rows - table.memory_offset,
             "asynWrite": False,
             "totalSize": rows,
             "compress": False,
-            "memoryOffset": 0,
-            "sizeOnDisk": rows,
+            "memoryOffset": table.memory_offset,
+            "sizeOnDisk": rows - table.disk_offset,
             "retentionMinutes": stored.options.retention_minutes,
-            "persistenceDir": posixpath.dirname(stored.path),
+            "persistenceDir": stored.files.folder,
             "hashValue": 0,
-            "diskOffset": 0,
+            "diskOffset": table.disk_offset,
             "tableId": stored.id,
         }
 
@@ -171,7 +176,7 @@ class Tables:
 
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
-        self.applied = Position(index, entry.term)
+        self._index, self._term = index, entry.term
         match entry.kind:
             case Kind.APPEND:
                 return self._append(index, entry.term, decode_append(entry.payload))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from delphic.impl.runtime_disk import RealDisk
-from delphic.impl.stream.datafile import NOTHING_KEPT, DataFileError, DataFiles, Kept
-from delphic.impl.stream.record import HEADER
+from delphic.impl.stream.datafile import DataFiles
+from delphic.impl.stream.manifest import NOTHING_KEPT, Kept
+from delphic.impl.stream.record import HEADER, DataFileError
 
 BATCHES = [(3, 1, 2, b"first"), (4, 1, 1, b""), (7, 2, 3, b"third, longer")]
 """LSN, term, rows, body of each batch."""
