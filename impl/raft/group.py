@@ -94,7 +94,8 @@ class Group:
             early=around.acks_early,
         )
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
-        tables.tell_damage(self._damaged)
+        # Whoever asked for rows that cannot be read is told first.
+        tables.tell_damage(lambda e: self._clock.call_soon(lambda: self._fail(f"data file: {e}")))
         self._debts = Debts(core.bugs)
         self._numbers = 0
         self._is_scheduled = False
@@ -393,10 +394,6 @@ class Group:
         send = self._around.send
         for frame in frames:
             send(frame.message.dst, frame)
-
-    def _damaged(self, error: Exception) -> None:
-        """Rows cannot be read: whoever asked is told first."""
-        self._clock.call_soon(lambda: self._fail(f"data file: {error}"))
 
     def _fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""
