@@ -94,7 +94,6 @@ class Group:
             early=around.acks_early,
         )
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
-        # Whoever asked for rows that cannot be read is told first.
         tables.tell_damage(lambda e: self._clock.call_soon(lambda: self._fail(f"data file: {e}")))
         self._debts = Debts(core.bugs)
         self._numbers = 0
