@@ -60,8 +60,11 @@ class Run:
         observer = Observer(cluster, recorder, self._workload.key)
         self.live = Live(recorder, observer, Conductor(plan, cluster, recorder, observer))
         load = plan.load
+        self._roaming = self._workload.roaming(plan.workload)
         self._workers = [
-            Worker(number, load, cluster, recorder, self._workload.key)
+            Worker(
+                number, load, cluster, recorder, self._workload.key, roams=number in self._roaming
+            )
             for number in range(load.clients)
         ]
         self._generators: list[Generator] = (
@@ -180,6 +183,7 @@ class Run:
         self._phase("final")
         for step in self._workload.final(self._plan.workload):
             await self._final_step(step, stop)
+        await self._say_farewell()
         await self._compare_replicas(stop)
         for step in self._workload.everywhere(self._plan.workload):
             for alias in self._plan.members:
@@ -194,6 +198,16 @@ class Run:
             if answer.type is OpType.OK or _now() > deadline:
                 return
             await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _say_farewell(self) -> None:
+        """Let those that roam do what they do last, all at once."""
+        step = self._workload.farewell
+        if step is None or not self._roaming:
+            return
+        patience_s = self._plan.limits.replicas_s
+        await asyncio.gather(
+            *(self._workers[number].ask(step, timeout_s=patience_s) for number in self._roaming)
+        )
 
     async def _compare_replicas(self, stop: asyncio.Event) -> None:
         """Record what every member holds, once all hold the same or had the time to."""

@@ -1,6 +1,6 @@
 """What is under test, as the harness sees it: how it is configured, started and asked."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -123,3 +123,8 @@ class System(Protocol):
 
         Without a `runtime` over real sockets.
         """
+
+    def roam(
+        self, setup: Setup, sites: Sequence[Site], name: str, runtime: ClientRuntime | None = None
+    ) -> Connection:
+        """A client of that name that knows all sites, and finds its way among them by itself."""

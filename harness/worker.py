@@ -33,8 +33,18 @@ class Worker:
     """
 
     def __init__(
-        self, number: int, load: Load, cluster: Cluster, recorder: Recorder, key: Any
+        self,
+        number: int,
+        load: Load,
+        cluster: Cluster,
+        recorder: Recorder,
+        key: Any,
+        *,
+        roams: bool = False,
     ) -> None:
+        """One that `roams` finds the members by itself."""
+        self._roams = roams
+        self._roaming: Connection | None = None
         self.number = self.process = number
         self._load = load
         self._follows = follows_hints(load, number)
@@ -94,9 +104,15 @@ class Worker:
         """Close all connections."""
         for connection in self._connections.values():
             connection.close()
+        if self._roaming is not None:
+            self._roaming.close()
 
-    async def ask(self, step: Step, *, follow: bool | None = None) -> tuple[Op, Answer]:
+    async def ask(
+        self, step: Step, *, follow: bool | None = None, timeout_s: float | None = None
+    ) -> tuple[Op, Answer]:
         """Do one operation and record its beginning and its end."""
+        if self._roams:
+            return await self._ask_around(step, timeout_s)
         f, value, key, node = step
         key = self._key if key is None else key
         at = self._at if node is None else node
@@ -111,6 +127,20 @@ class Worker:
         if answer.type is OpType.INFO:
             self.process += self._load.clients
             self._at = self._home
+        return invoke, answer
+
+    async def _ask_around(self, step: Step, timeout_s: float | None) -> tuple[Op, Answer]:
+        """As `ask`, of whoever can help."""
+        if self._roaming is None:
+            self._roaming = self._cluster.roam(f"client{self.number}")
+        add = self._recorder.add
+        key = self._key if step.key is None else step.key
+        invoke = add(self.process, OpType.INVOKE, step.f, key=key, value=step.value)
+        patience_s = self._load.op_timeout_s if timeout_s is None else timeout_s
+        answer = await self._roaming.perform(step.f, key, step.value, patience_s)
+        assert answer.type is not OpType.INFO
+        result = answer.value if answer.type is OpType.OK else step.value
+        add(self.process, answer.type, step.f, key=key, value=result, error=answer.error)
         return invoke, answer
 
     async def _answer(

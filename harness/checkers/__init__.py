@@ -18,6 +18,7 @@ from .quorum import QUORUM
 from .refusals import REFUSALS
 from .replicas import REPLICAS
 from .statistics import STATISTICS
+from .subscriptions import SUBSCRIPTIONS
 
 CHECKERS: dict[str, Checker | Agreement] = {
     found.name: found
@@ -33,6 +34,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         BATCHES,
         LOG_POLL,
         REFUSALS,
+        SUBSCRIPTIONS,
         QUORUM,
         CONFORMANCE,
         FAULTS,

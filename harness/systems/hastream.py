@@ -1,7 +1,7 @@
 """Delphic's own HA stream table: how its data nodes are configured, started and asked."""
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from ...impl.runtime import ClientRuntime, Runtime
 from ..conduct.triggers import MemberState
 from ..system import Member, Option, Setup, Site
 from .rows import RowConnection, open_connection
+from .subscriber import SubscriberConnection
 
 GROUP = 2
 """The id of the one Raft group; ids below 2 are not for streams (HS-19)."""
@@ -97,6 +98,13 @@ class HaStream:
         self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
     ) -> RowConnection | None:
         return await open_connection(site, GROUP, timeout_s, runtime)
+
+    def roam(
+        self, setup: Setup, sites: Sequence[Site], name: str, runtime: ClientRuntime | None = None
+    ) -> SubscriberConnection:
+        # Seeded bugs of subscribers are those that any member has: a subscriber is no member.
+        bugs = frozenset(bug for found in setup.bugs.values() for bug in found)
+        return SubscriberConnection(sites, name, bugs, runtime)
 
 
 @dataclass(frozen=True, slots=True)

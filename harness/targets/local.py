@@ -109,6 +109,9 @@ class LocalCluster:
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         return await self._system.open(self._sites[alias], timeout_s)
 
+    def roam(self, name: str) -> Connection:
+        return self._system.roam(self._setup, list(self._sites.values()), name)
+
     def _trace(self, alias: str, start: int) -> bytes | None:
         """What a member's trace holds from a byte on."""
         path = self._run.node_trace(alias)

@@ -210,6 +210,9 @@ class SimCluster:
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         return await self._system.open(self._sites[alias], timeout_s, self._runtime)
 
+    def roam(self, name: str) -> Connection:
+        return self._system.roam(self._setup, list(self._sites.values()), name, self._runtime)
+
     def _boot(self, alias: str) -> None:
         self._members.pop(alias, None)
         started = partial(self._members.__setitem__, alias)

@@ -69,6 +69,9 @@ class Cluster(Protocol):
     async def open(self, alias: str, timeout_s: float) -> Connection | None:
         """A new client connection to the member; None if it does not answer in time."""
 
+    def roam(self, name: str) -> Connection:
+        """A client of that name that finds its way among the members by itself."""
+
 
 @runtime_checkable
 class WatchedCluster(Cluster, Protocol):

@@ -9,9 +9,10 @@ from .batch import BATCH
 from .log import LOG
 from .log_poll import LOG_POLL
 from .not_leader import NOT_LEADER
+from .subscribe import SUBSCRIBE
 from .workload import Options
 
-WORKLOADS = {workload.name: workload for workload in (LOG, BATCH, LOG_POLL, NOT_LEADER)}
+WORKLOADS = {workload.name: workload for workload in (LOG, BATCH, LOG_POLL, NOT_LEADER, SUBSCRIBE)}
 
 if TYPE_CHECKING:
     AnyOptions = Options

@@ -93,6 +93,11 @@ def no_steps(_: dict[str, Any]) -> tuple[Step, ...]:
     return ()
 
 
+def nobody(_: dict[str, Any]) -> range:
+    """No clients, whatever the options."""
+    return range(0)
+
+
 class Generator(Protocol):
     """One client's endless operations.
 
@@ -132,5 +137,9 @@ class Workload:
     """Planned options → what is asked once everything is quiet."""
     everywhere: Callable[[dict[str, Any]], tuple[Step, ...]] = no_steps
     """Planned options → what every member is asked once the replicas were compared."""
+    roaming: Callable[[dict[str, Any]], range] = nobody
+    """Planned options → clients that find the members by themselves, and go on when one dies."""
+    farewell: Step | None = None
+    """What those do last, when everything is quiet."""
     is_scripted: bool = False
     """Whether scenarios may script it (`ops`), so that a failure shrinks to a script."""

@@ -66,6 +66,9 @@ def _numbered(lines: Lines) -> Lines:
     )
 
 
+_BY = ("n1", 1)
+_BEGUN, _GIVEN = ["live", 0, *_BY], ("handled",)
+
 SOUND: Lines = _numbered(
     (
         _told(HARNESS, "phase", "main"),
@@ -74,6 +77,7 @@ SOUND: Lines = _numbered(
         *_call(1, "append", [2], 2),
         *_call(0, "read", [0, None], [0, 1, 2]),
         *_call(1, "poll", [0, 2], [0, 1]),
+        *_call(3, "subscribe", {"offset": 0}, [_BEGUN, [*_GIVEN, 0, [0, 1], *_BY]]),
         *_act("kill", "n3", "n3"),
         *_call(1, "append", [3], 3),
         *_call(0, "read", [2, 5], [2, 3]),
@@ -86,6 +90,7 @@ SOUND: Lines = _numbered(
         *_call(1, "poll", [1, None], [1, 2, 3]),
         _told(HARNESS, "phase", "final"),
         *_call(0, "read", [0, None], [0, 1, 2, 3, 6]),
+        *_call(3, "drain", None, [[*_GIVEN, 2, [2, 3, 6], *_BY]]),
         *(_replica(alias) for alias in MEMBERS),
         _told(HARNESS, "phase", "end"),
     )
@@ -208,6 +213,11 @@ PLANTS = (
         "a read ends inside a batch",
         _changed(_answer_to("read", [0, None]), value=[0]),
         {"linearizable": FAIL, "log-monitor": FAIL, "log-search": FAIL, "batches": FAIL},
+    ),
+    Plant(
+        "a subscriber is not given a row",
+        _changed(_answer_to("drain", None), value=[[*_GIVEN, 3, [3, 6], *_BY]]),
+        {"subscriptions": FAIL},
     ),
     Plant(
         "a row of an append that certainly failed is read",

@@ -69,6 +69,8 @@ class Subscription:
         """`sites` as `host:port`, of any members. Raises RequestError where -2 finds nothing."""
         if options.persist_offset and offsets is None:
             raise ValueError("persist_offset wants a place for stored offsets")
+        if not sites:
+            raise ValueError("want at least one host:port")
         self.topic = f"{table}/{options.action}"
         self._table = table
         self._handler = handler
@@ -102,6 +104,16 @@ class Subscription:
     async def live(self) -> None:
         """Wait until it has begun; raises RequestError if it never will."""
         await asyncio.shield(self._live)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has begun; a later break of its connection does not matter."""
+        return self._live.done() and self._live.exception() is None
+
+    def disconnect(self) -> None:
+        """Break the connection; with `reconnect` another one follows."""
+        if self._connection is not None:
+            self._connection.close()
 
     async def run(self) -> None:
         """Until `close`; raises RequestError when it ends otherwise, OSError if the disk fails."""
