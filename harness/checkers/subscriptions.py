@@ -277,8 +277,8 @@ def _deposed(history: History, ledgers: list[Ledger], view: LogView) -> Iterator
                 completion = handled.call.completion
                 assert completion is not None
                 text = (
-                    f"Member {handled.leader} published row {late[0]} as leader of term {handled.term}, "
-                    f"written after it was seen in a later term."
+                    f"Member {handled.leader} published row {late[0]} as leader of term "
+                    f"{handled.term}, written after it was seen in a later term."
                 )
                 witness = tuple(sorted((seen, view.owner[late[0]].inv, completion.index)))
                 yield Flaw(("HS-8",), text, witness)

@@ -171,7 +171,8 @@ FLAWS: dict[str, tuple[Callable[[], list[Line]], str, str]] = {
             *FINAL,
         ],
         "HS-8",
-        "Member n1 published row 10 as leader of term 1, written after it was seen in a later term.",
+        "Member n1 published row 10 as leader of term 1, "
+        "written after it was seen in a later term.",
     ),
 }
 
