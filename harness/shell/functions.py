@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from ...impl.client import functions
+from ...impl.client.cursor import LATEST
 from ...impl.client.errors import INDETERMINATE, RequestError
 from ...impl.client.functions import Caller
 from ...impl.stream.commands import RETENTION_MINUTES
@@ -20,11 +21,14 @@ from ..errors import UsageError
 from ..selector import closest
 from .grammar import Invocation, Value
 from .kinds import KINDS, row_batch
+from .receive import received
 from .sites import Sites
 
 Args = Mapping[str, Any]
 Perform = Callable[[Caller, Args, float], Awaitable[Any]]
 """Asks, with converted arguments by name and a time limit."""
+
+Follow = Callable[[Sites, Args], Awaitable[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Function:
     parameters: tuple[Parameter, ...]
     says: str
     perform: Perform | None = None
+    follow: Follow | None = None
+    """For what is no one call, and needs all sites."""
 
     @property
     def signature(self) -> str:
@@ -99,6 +105,12 @@ async def _create(caller: Caller, args: Args, timeout_s: float) -> None:
     )
 
 
+async def _create_local(caller: Caller, args: Args, timeout_s: float) -> None:
+    await functions.create_ordinary_table(
+        caller, args["tableName"], args["table"], timeout_s=timeout_s
+    )
+
+
 async def _insert(caller: Caller, args: Args, timeout_s: float) -> dict[str, Any]:
     name = args["tableName"]
     schema = (await functions.read(caller, name, 0, 0, timeout_s=timeout_s)).schema
@@ -133,6 +145,7 @@ _COLUMNS = (
     _optional("keyColumn", "NAMES", ()),
     _optional("retentionMinutes", "INT", RETENTION_MINUTES),
 )
+_LOCAL = (Parameter("table", "SCHEMA"), _TABLE)
 _USER = (Parameter("user", "STRING"), Parameter("password", "STRING"))
 
 FUNCTIONS = {
@@ -145,6 +158,13 @@ FUNCTIONS = {
         Function("select", _ROWS, "Rows from an offset on, linearizably.", _select),
         Function("readRows", _ROWS, "The same as select.", _select),
         Function("dropStreamTable", (_TABLE,), "Drops a table on all members."),
+        Function("streamTable", _LOCAL, "Creates a table on the node that answers.", _create_local),
+        Function(
+            "subscribeTable",
+            (_TABLE, _optional("offset", "INT", LATEST), _optional("rows", "INT", 10)),
+            "Shows so many rows as they come: from an offset on, or new ones (-1).",
+            follow=received,
+        ),
         Function("nodeStatus", (), "The node that answers: starts, links, syncs."),
         Function("raftStatus", (_GROUP,), "A member's role, term, log and tables."),
         Function("getPersistenceMeta", (_TABLE,), "What is in memory and what on disk."),
@@ -181,6 +201,8 @@ def understood(call: Invocation) -> Ready:
     if not isinstance(alias, str) or not isinstance(name, str):
         raise UsageError(f"{call.function}: want {SIGNATURES[call.function]}")
     function, args = _bound(name, words[1:], call.named)
+    if function.follow is not None:
+        raise UsageError(f"{name} follows the leader by itself: call it without {call.function}")
     return partial(_on_one if call.function == RPC else _on_all, function, args, alias)
 
 
@@ -193,6 +215,8 @@ def _bound(
 
 
 async def _on_leader(function: Function, args: Args, sites: Sites) -> Any:
+    if function.follow is not None:
+        return await function.follow(sites, args)
     return await function.ask(sites.session, args, sites.timeout_s)
 
 

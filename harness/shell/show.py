@@ -27,11 +27,15 @@ def on_terminal(console: Console, write_error: Write) -> Look:
     """Tables with frames."""
 
     def result(_: str, value: Any) -> None:
+        for title, part in parts(value):
+            one(title, part)
+
+    def one(title: str, value: Any) -> None:
         names, lines = cells(value)
         if not names:
             console.print(Text(_said(value)))
             return
-        table = Table()
+        table = Table(title=title or None, title_justify="left")
         for name in names:
             table.add_column(Text(name))
         for line in lines:
@@ -47,6 +51,12 @@ def plain(write: Write, write_error: Write) -> Look:
     """Columns, one line a row."""
 
     def result(_: str, value: Any) -> None:
+        for title, part in parts(value):
+            if title:
+                write(f"{title}:")
+            one(part)
+
+    def one(value: Any) -> None:
         names, lines = cells(value)
         if not names:
             write(_said(value))
@@ -74,6 +84,13 @@ def json_lines(write: Write) -> Look:
         write(json.dumps({"call": call, "ok": False, "error": told}))
 
     return Look(result, error)
+
+
+def parts(value: Any) -> list[tuple[str, Any]]:
+    """Several tables, each with its name, without the empty ones; or the one value, without any."""
+    if isinstance(value, dict) and value and all(isinstance(one, list) for one in value.values()):
+        return [(name, rows) for name, rows in value.items() if rows] or [("", "nothing")]
+    return [("", value)]
 
 
 def cells(value: Any) -> tuple[list[str], list[list[str]]]:

@@ -26,6 +26,7 @@ class Sites:
         except ValueError as error:
             raise UsageError(str(error)) from None
         self.timeout_s = timeout_s
+        self.addresses: list[str] = []
         self._places: dict[str, Address] = {}
         self._connections: dict[str, Connection] = {}
         self._session: Session | None = None
@@ -46,8 +47,8 @@ class Sites:
         if not self._places:
             raise WorldError("no node answers\n" + "\n".join(failures))
         everybody = dict.fromkeys([*self._given, *self._places.values()])
-        sites = [f"{host}:{port}" for host, port in everybody]
-        self._session = Session(sites, total_s=self.timeout_s)
+        self.addresses = [f"{host}:{port}" for host, port in everybody]
+        self._session = Session(self.addresses, total_s=self.timeout_s)
 
     def close(self) -> None:
         if self._session is not None:

@@ -53,6 +53,7 @@ def test_arguments_are_bound_by_place_and_by_documented_name() -> None:
         ("rpc('n1', getStreamingLeader)", "groupId is missing"),
         ("pnodeRun()", "want pnodeRun(function NAME, [its arguments])"),
         ("pnodeRun(rpc)", "no function rpc"),
+        ("rpc('n1', subscribeTable, 't')", "follows the leader by itself: call it without rpc"),
         ("help(selct)", "no function selct"),
         ("select(", "line 1, column 7: '(' was never closed"),
     ],

@@ -35,6 +35,14 @@ def test_plain_output_has_aligned_columns_and_one_line_a_row() -> None:
     ]
 
 
+def test_several_tables_are_shown_by_name_without_the_empty_ones() -> None:
+    lines: list[str] = []
+    look = plain(lines.append, lines.append)
+    look.result("", {"subWorkers": [], "pubTables": [{"tableName": "t"}]})
+    look.result("", {"subWorkers": []})
+    assert lines == ["pubTables:", "tableName", "t", "nothing"]
+
+
 def test_json_has_one_object_a_call_with_what_is_certain_about_an_error() -> None:
     lines: list[str] = []
     look = json_lines(lines.append)
