@@ -21,10 +21,11 @@ VOTE_TWICE = "vote-twice"
 STALE_VOTE_COUNTED = "stale-vote-counted"
 DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
 PRE_VOTE_COUNTED = "pre-vote-counted"
-PUBLISH_BEFORE_COMMIT = "publish-before-commit"
-SUBSCRIPTION_SURVIVES = "subscription-survives"
-RECORDED_FIRST = "recorded-first"
-RESUMED_AS_ASKED = "resumed-as-asked"
+PUBLISH_WRITTEN = "publish-written"
+SUBSCRIPTIONS_SURVIVE = "subscriptions-survive"
+RECORD_ON_RECEIPT = "record-on-receipt"
+RESUME_AS_ASKED = "resume-as-asked"
+FAILURE_PASSED = "failure-passed"
 POLL_UNCOMMITTED = "poll-uncommitted"
 NAMES_ITSELF = "names-itself"
 
@@ -160,6 +161,36 @@ _ALL = (
         "A member that refuses a write names itself, whoever leads.",
         "§8",
         ("HS-7",),
+    ),
+    Bug(
+        PUBLISH_WRITTEN,
+        "A leader publishes rows as soon as they are logged.",
+        "V2; release notes 1.30.17",
+        ("HS-12",),
+    ),
+    Bug(
+        SUBSCRIPTIONS_SURVIVE,
+        "A leader that steps down keeps its subscriptions, and goes on publishing what it applies.",
+        "S4 §3.2; release notes 1.30.9, 1.30.10",
+        ("HS-8",),
+    ),
+    Bug(
+        RECORD_ON_RECEIPT,
+        "A subscriber records rows before its handler has seen them.",
+        "S4 §4, B9",
+        ("HS-14",),
+    ),
+    Bug(
+        RESUME_AS_ASKED,
+        "A subscriber whose connection broke asks for what it asked for at first.",
+        "B8",
+        ("HS-13",),
+    ),
+    Bug(
+        FAILURE_PASSED,
+        "What a handler failed with is not recorded, but what comes next is handled and recorded.",
+        "V21",
+        ("HS-14",),
     ),
 )
 

@@ -100,6 +100,7 @@ class Ledger:
                 self._handled(Handled(call, offset, rows, leader, term))
             case ["failed", int(offset), int()]:
                 self.failures += 1
+                self.failed = True
                 self._expect(call, offset, "its handler was given")
             case ["recorded", int(offset)]:
                 self._recorded(call, offset)
@@ -139,6 +140,7 @@ class Ledger:
     def _handled(self, found: Handled) -> None:
         if self._expect(found.call, found.offset, "it was given"):
             self.handled.append(found)
+        self.failed = False
         self.next = found.offset + len(found.rows)
         self.done = max(self.done, self.next)
 
@@ -147,7 +149,8 @@ class Ledger:
             return True
         again = "" if offset > self.next else " again"
         text = f"waited for row {self.next}, and {how} row {offset}{again}"
-        self._flaw(call, ("HS-13",), text)
+        is_passed = self.failed and offset > self.next
+        self._flaw(call, ("HS-14",) if is_passed else ("HS-13",), text)
         return False
 
     def _recorded(self, call: Call, offset: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..bugs import RECORDED_FIRST, RESUMED_AS_ASKED
+from ..bugs import FAILURE_PASSED, RECORD_ON_RECEIPT, RESUME_AS_ASKED
 from ..runtime import ClientRuntime, pause
 from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address, parse_site
@@ -22,17 +22,15 @@ from ..wire import Ended, Rows
 from .connection import FRAME_BYTES_MAX, Connection
 from .cursor import Cursor, GapError, Taken
 from .errors import (
-    BAD_REQUEST,
     DISCONNECTED,
     NO_SUCH_TABLE,
     NOT_LEADER,
-    OFFSET_UNAVAILABLE,
     TIMEOUT,
     TOPIC_EXISTS,
     RequestError,
 )
 from .offsets import Offsets
-from .subscribing import Handler, Note, Options
+from .subscribing import LASTING, WINDOW, Handler, Note, Options
 
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
 """Between two attempts, and between two calls of a handler that fails."""
@@ -43,12 +41,6 @@ FIRST_S = 30.0
 
 BEATS_MAX = 4
 """A leader from which nothing was heard for so many of its beats is given up."""
-
-WINDOW = 8
-"""Frames that we have room for."""
-
-LASTING = frozenset({BAD_REQUEST, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
-"""Refusals that no other member and no other moment will change."""
 
 
 class Subscription:
@@ -218,7 +210,7 @@ class Subscription:
             audience=self,
         )
         wanted = self._cursor.wanted
-        if RESUMED_AS_ASKED in self._bugs and self._live.done():
+        if RESUME_AS_ASKED in self._bugs and self._live.done():
             wanted = self._options.offset
             self._cursor = Cursor(wanted, stored=self._cursor.recorded, missing=None)
         waiting = len(self._cursor.waiting)
@@ -318,11 +310,13 @@ class Subscription:
             count = await self._until_due()
             batch = self._cursor.waiting[:count]
             first, rows = batch[0].rows, sum(taken.rows.count for taken in batch)
-            if RECORDED_FIRST in self._bugs:
+            if RECORD_ON_RECEIPT in self._bugs:
                 await self._record(first.offset + rows - 1)
             if not await self._hand_over(batch):
                 # What failed stays first in line: nothing passes it (V21).
                 self._tell("failed", first.offset, rows, batch[0])
+                if FAILURE_PASSED in self._bugs:
+                    self._cursor.handled(count)
                 await pause(clock, randomness.uniform(pause_s / 2, pause_s))
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
                 continue

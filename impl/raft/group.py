@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from ..bugs import NAMES_ITSELF, PUBLISH_BEFORE_COMMIT, READ_BEFORE_NOOP
+from ..bugs import NAMES_ITSELF, PUBLISH_WRITTEN, READ_BEFORE_NOOP
 from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
 from ..runtime import Runtime
@@ -318,7 +318,7 @@ class Group:
             first, last = ready.proposed
             assert last - first + 1 == len(proposals)
             self._debts.logged(first, proposals)
-            if PUBLISH_BEFORE_COMMIT in self._core.bugs:
+            if PUBLISH_WRITTEN in self._core.bugs:
                 self.broker.leak([p.payload for p in proposals if p.kind is Kind.APPEND])
 
     def _step(

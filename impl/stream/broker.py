@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..bugs import SUBSCRIPTION_SURVIVES
+from ..bugs import SUBSCRIPTIONS_SURVIVE
 from ..client.errors import (
     BAD_REQUEST,
     HAS_SUBSCRIPTIONS,
@@ -197,7 +197,7 @@ class Broker:
     def end_all(self, error: RequestError) -> None:
         """This member leads no more, or stops (promise HS-8); `error` says who leads now."""
         for found in list(self._topics.values()):
-            if SUBSCRIPTION_SURVIVES not in self._bugs:
+            if SUBSCRIPTIONS_SURVIVE not in self._bugs:
                 self._end(found, error)
         self._fenced.clear()
         self._leaked.clear()

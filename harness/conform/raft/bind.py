@@ -77,6 +77,11 @@ BLIND: dict[str, str] = {
     "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait (wal)",
     "folder-not-synced": "it is in the log's files (wal)",
     "truncate-off-by-one": "it is in the log's files (wal)",
+    "publish-written": "what subscribers are sent is not the core's affair",
+    "subscriptions-survive": "subscriptions are not the core's affair",
+    "record-on-receipt": "it is in the subscriber",
+    "resume-as-asked": "it is in the subscriber",
+    "failure-passed": "it is in the subscriber",
 }
 """Seeded bugs that are not in the core, and where they are."""
 

@@ -125,7 +125,7 @@ FLAWS: dict[str, tuple[Callable[[], list[Line]], str, str]] = {
     ),
     "a failure that is passed": (
         changed(5, [["failed", 3, 1], given(4, 14), recorded(4)]),
-        "HS-13",
+        "HS-14",
         "Subscriber 5 waited for row 3, and it was given row 4.",
     ),
     "a connection that goes back": (
