@@ -35,7 +35,7 @@ class Processes:
             (config / "cluster.nodes").write_text("localSite,mode\n" + "".join(lines))
             (config / "cluster.cfg").write_text(
                 f"streamingHAMode=raft\nstreamingRaftGroups={GROUP}:{':'.join(ALIASES)}\n"
-                f"persistenceDir=data\nraftElectionTick=50\n{extra}"
+                f"persistenceDir=data\nauthentication=off\nraftElectionTick=50\n{extra}"
             )
 
     def __enter__(self) -> Self:

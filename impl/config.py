@@ -7,7 +7,7 @@ through a function given by the caller, so that nothing here touches a disk.
 import hashlib
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from .options import OPTIONS, GroupLine, OptionValue
@@ -63,6 +63,9 @@ class NodeConfig:
     request_entries_max: int
     trace_file: str | None
     seeded_bugs: frozenset[str]
+    wants_login: bool
+    users_file: str
+    first_password: str | None = field(repr=False)
 
     @property
     def alias(self) -> str:
@@ -113,6 +116,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     request_entries_max = option("raftRequestEntries")
     assert isinstance(frame_bytes_max, int)
     assert isinstance(request_entries_max, int)
+    first_password = option("initialAdminPassword")
     bugs = option("seededBugs") or frozenset()
     assert isinstance(bugs, frozenset)
     return NodeConfig(
@@ -127,6 +131,9 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         request_entries_max=request_entries_max,
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
         seeded_bugs=bugs,
+        wants_login=option("authentication") == "on",
+        users_file=posixpath.join(home, str(option("usersFile"))),
+        first_password=None if first_password is None else str(first_password),
     )
 
 
@@ -262,7 +269,7 @@ def _check_seeded_bugs(settings: Settings, *, allow: bool) -> None:
 
 def _check_distinct_places(settings: Settings, sites: Mapping[str, Site]) -> None:
     """Nodes of one host must not share a place; relative paths lie below each node's home."""
-    for name in ("persistenceDir", "streamingHADir", "traceFile"):
+    for name in ("persistenceDir", "streamingHADir", "traceFile", "usersFile"):
         taken: dict[tuple[str, str], str] = {}
         for alias, site in sites.items():
             setting = settings.get((alias, name)) or settings.get((None, name))

@@ -24,10 +24,12 @@ from .service.groups import GroupFunctions
 from .service.persistence import PersistenceFunctions
 from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
+from .service.users import UserFunctions
 from .stream.datafile import DataFileError
 from .stream.ordinary import CatalogError, OrdinaryTables
 from .stream.tables import Tables
 from .trace import TraceFile
+from .users import Users
 from .visitor import NODE_STOPS, Visitor
 from .wire import (
     MAGIC,
@@ -113,7 +115,9 @@ class DataNode:
         groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
         self._subscriptions = SubscriptionFunctions(tables, self._groups)
         persistence = PersistenceFunctions(self._groups, self._ordinary, {})
-        parts = (groups, tables, self._subscriptions, persistence)
+        users = Users(runtime, config.users_file) if config.wants_login else None
+        self._door = UserFunctions(users, lambda: self._visitors)
+        parts = (groups, tables, self._subscriptions, persistence, self._door)
         self._functions = Functions(*(part.functions() for part in parts))
 
     @property
@@ -128,9 +132,17 @@ class DataNode:
     def clock(self) -> Clock:
         return self._runtime.clock
 
+    @property
+    def wants_login(self) -> bool:
+        return self._config.wants_login
+
     async def open(self) -> None:
-        """Recover what the disk holds and listen; raises OSError, or NodeFailedError."""
+        """Recover what the disk holds and listen.
+
+        Raises OSError, NodeFailedError, or ConfigError where users are missing.
+        """
         config, disk = self._config, self._runtime.disk
+        self._door.open(config)
         disk.make_folder(config.streaming_ha_dir)
         disk.make_folder(config.persistence_dir)
         self._incarnation = next_incarnation(disk, config.streaming_ha_dir)
@@ -275,6 +287,8 @@ class DataNode:
 
     def credit(self, visitor: Visitor, credit: Credit) -> None:
         """A subscriber has room for more."""
+        if self.wants_login and visitor.user is None:
+            raise FrameError("credit of somebody who has not logged in")
         self._subscriptions.credit(visitor, credit)
 
     def writable(self, visitor: Visitor) -> None:
@@ -306,6 +320,10 @@ class DataNode:
 
     def call(self, visitor: Visitor, function: str, args: Args, answer: Answer) -> None:
         """Call a function by name."""
+        refusal = self._door.refusal(visitor, function)
+        if refusal is not None:
+            answer(refusal)
+            return
         self._functions.call(function, args, Call(answer, visitor))
 
     def _forward(

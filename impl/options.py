@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import bugs
+from .users import PASSWORD_CHARACTERS_MAX
 
 OptionValue = int | str | tuple["GroupLine", ...] | frozenset[str]
 
@@ -52,6 +53,18 @@ def _number(low: int, high: int, unit: str) -> Callable[[str], int]:
 def _mode(text: str) -> str:
     if text != "raft":
         raise ValueError(f"the only mode is 'raft', got '{text}'")
+    return text
+
+
+def _switch(text: str) -> str:
+    if text not in ("on", "off"):
+        raise ValueError(f"want on or off, got '{text}'")
+    return text
+
+
+def _password(text: str) -> str:
+    if not 0 < len(text) <= PASSWORD_CHARACTERS_MAX:
+        raise ValueError(f"want 1 to {PASSWORD_CHARACTERS_MAX} characters")
     return text
 
 
@@ -111,6 +124,9 @@ OPTIONS: dict[str, Option] = {
             per_node=True,
             default=REQUEST_ENTRIES_MAX,
         ),
+        Option("authentication", _switch, per_node=False, default="on"),
+        Option("usersFile", _path, per_node=True, default="users.json"),
+        Option("initialAdminPassword", _password, per_node=True, default=None),
         Option("traceFile", _path, per_node=True, default=None),
         Option("seededBugs", _bugs, per_node=True, default=None),
     )

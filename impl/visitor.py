@@ -54,6 +54,9 @@ class Host(Protocol):
     def cluster_id(self) -> str: ...
     @property
     def clock(self) -> Clock: ...
+    @property
+    def wants_login(self) -> bool:
+        """Whether clients may call nothing before they have logged in."""
 
     def arrived(self, visitor: "Visitor") -> None:
         """Somebody said hello; raises FrameError if the node does not want it."""
@@ -81,6 +84,7 @@ class Visitor:
 
     def __init__(self, host: Host, frame_bytes_max: int) -> None:
         self.channel = Channel(self, limit=frame_bytes_max, first_limit=HELLO_BYTES_MAX)
+        self.channel.distrust()
         self._host = host
         self._who = ""
         self._calls = 0
@@ -88,6 +92,10 @@ class Visitor:
         self._is_paused = False
         self._patience: Alarm = host.clock.call_later(HELLO_S, self._give_up)
         self.alias = ""
+        self.user: str | None = None
+        """Who has logged in here."""
+        self.tries = 0
+        """Passwords since the last right one."""
 
     @property
     def is_peer(self) -> bool:
@@ -102,6 +110,12 @@ class Visitor:
     def is_writable(self) -> bool:
         """Whether the other side reads as fast as we write."""
         return not self._is_blocked
+
+    def log_in(self, user: str) -> None:
+        """The password was right: what this visitor sends may be long from now on."""
+        self.user = user
+        self.tries = 0
+        self.channel.trust()
 
     def push(self, frame: Rows | Ended) -> None:
         """Send what was not asked for just now; nothing if the connection has ended."""
@@ -161,6 +175,8 @@ class Visitor:
         self._patience.cancel()
         self.alias = hello.alias
         self._who = hello.who
+        if hello.who == PEER or not host.wants_login:
+            self.channel.trust()
         host.arrived(self)
         self.channel.send(Welcome(VERSION, host.alias, host.cluster_id))
 

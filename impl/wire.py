@@ -21,6 +21,9 @@ LENGTH_BYTES = _LENGTH.size
 HELLO_BYTES_MAX = 1024
 """A stranger may make us buffer this much and no more."""
 
+STRANGER_BYTES_MAX = 4096
+"""And so much afterwards, until it has logged in."""
+
 WRITTEN_ALONE_BYTES = 16 << 10
 """Copying a body this long costs more than a second write."""
 
@@ -207,7 +210,7 @@ class Channel:
     def __init__(self, receiver: Receiver, *, limit: int, first_limit: int) -> None:
         """`first_limit` holds for the first frame that arrives, `limit` for all others."""
         self._receiver = receiver
-        self._limit = limit
+        self._limit = self._limit_received = limit
         self._splitter = Splitter(first_limit)
         self._stream: Stream | None = None
         self._reason = ""
@@ -222,6 +225,14 @@ class Channel:
     def is_open(self) -> bool:
         return self._stream is not None and not self._reason
 
+    def distrust(self) -> None:
+        """Take short frames only, until `trust`."""
+        self._limit_received = STRANGER_BYTES_MAX
+
+    def trust(self) -> None:
+        """The next frames may be as long as `limit`."""
+        self._limit_received = self._splitter.limit = self._limit
+
     def opened(self, stream: Stream) -> None:
         self._stream = stream
         self._peer = stream.peer
@@ -231,7 +242,7 @@ class Channel:
             return
         try:
             for body in self._splitter.feed(data):
-                self._splitter.limit = self._limit
+                self._splitter.limit = self._limit_received
                 self._receiver.received(decode(body))
                 if self._reason:
                     return

@@ -31,6 +31,9 @@ streamingRaftGroups={groups}
 persistenceDir=data
 # In units of 10 ms: elections after 0.5 to 1 s of silence, to play with. The default is 8 to 16 s.
 raftElectionTick=50
+# Everybody on this host may do everything: a cluster to play with. To have users, write instead:
+# initialAdminPassword=…
+authentication=off
 """
 
 

@@ -79,11 +79,23 @@ class Connection:
         frame_bytes_max: int = FRAME_BYTES_MAX,
         runtime: ClientRuntime | None = None,
         audience: Audience | None = None,
+        user: str | None = None,
+        password: str = "",
     ) -> "Connection":
-        """Connect and shake hands; raises RequestError, always a definite one."""
+        """Connect, shake hands, log in; raises RequestError, always a definite one."""
         runtime = loop_client_runtime() if runtime is None else runtime
         connection = cls(runtime, f"{host}:{port}", frame_bytes_max, audience)
+        deadline_ns = runtime.clock.now_ns() + int(timeout_s * 1e9)
         await connection._open(host, port, timeout_s)
+        if user is not None:
+            left_s = max(0.001, (deadline_ns - runtime.clock.now_ns()) / 1e9)
+            try:
+                await connection.call("login", (user, password), timeout_s=left_s)
+            except BaseException as error:
+                connection.close()
+                if isinstance(error, RequestError):
+                    raise RequestError(error.name, True, error.message) from None
+                raise
         return connection
 
     @property

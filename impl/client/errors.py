@@ -19,6 +19,8 @@ TIMEOUT: Final = "Timeout"
 DISCONNECTED: Final = "Disconnected"
 INDETERMINATE: Final = "Indeterminate"
 FRAME_TOO_LARGE: Final = "FrameTooLarge"
+NOT_AUTHENTICATED: Final = "NotAuthenticated"
+NOT_AUTHORIZED: Final = "NotAuthorized"
 BAD_ANSWER: Final = "BadAnswer"
 """The node answered what no node of this version answers; it may have executed the call."""
 

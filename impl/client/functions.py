@@ -188,6 +188,29 @@ async def raft_status(caller: Caller, group: int, *, timeout_s: float = CALL_S) 
     return understood(dict[str, Any], answer)
 
 
+async def change_pwd(caller: Caller, old: str, new: str, *, timeout_s: float = CALL_S) -> None:
+    """Give the user who has logged in here another password, at the node that answers."""
+    await caller.call("changePwd", (old, new), timeout_s=timeout_s)
+
+
+async def create_user(
+    caller: Caller, user: str, password: str, *, admin: bool = False, timeout_s: float = CALL_S
+) -> None:
+    """Make a user at the node that answers; only for administrators."""
+    await caller.call("createUser", (user, password, admin), timeout_s=timeout_s)
+
+
+async def delete_user(caller: Caller, user: str, *, timeout_s: float = CALL_S) -> None:
+    """Delete a user at the node that answers, and end its connections; for administrators."""
+    await caller.call("deleteUser", (user,), timeout_s=timeout_s)
+
+
+async def get_user_list(caller: Caller, *, timeout_s: float = CALL_S) -> list[dict[str, Any]]:
+    """The users of the node that answers: `user` and `admin`; only for administrators."""
+    answer = await caller.call("getUserList", (), timeout_s=timeout_s)
+    return understood(list[dict[str, Any]], answer)
+
+
 def understood(kind: type[T], answer: Any) -> T:
     """What a node answered, as what it must be; raises RequestError."""
     try:

@@ -38,6 +38,8 @@ class Session:
         retry_indeterminate: bool = False,
         frame_bytes_max: int = FRAME_BYTES_MAX,
         runtime: ClientRuntime | None = None,
+        user: str | None = None,
+        password: str = "",
     ) -> None:
         """`sites` as `host:port`. A call takes at most `total_s`, one attempt `attempt_s`.
 
@@ -54,6 +56,8 @@ class Session:
         self._frame_bytes_max = frame_bytes_max
         self._runtime = loop_client_runtime() if runtime is None else runtime
         self._connection: Connection | None = None
+        self._user = user
+        self._password = password
         self._closed = False
 
     @property
@@ -155,6 +159,8 @@ class Session:
             timeout_s=timeout_s,
             frame_bytes_max=self._frame_bytes_max,
             runtime=self._runtime,
+            user=self._user,
+            password=self._password,
         )
         # Another call may have got there first, or have learnt of a better place.
         if self._closed or target != self._target:

@@ -25,10 +25,13 @@ class Subscriber:
         *,
         offsets: Offsets | None = None,
         runtime: ClientRuntime | None = None,
+        user: str | None = None,
+        password: str = "",
     ) -> None:
         """`sites` as `host:port`, of any members of the group."""
         self._sites = list(sites)
         self._offsets = offsets
+        self._login = (user, password)
         self._runtime = loop_client_runtime() if runtime is None else runtime
         self._tasks = asyncio.TaskGroup()
         self._topics: dict[str, Subscription] = {}
@@ -55,7 +58,13 @@ class Subscriber:
         """
         chosen = Options(**options)
         found = Subscription(
-            self._sites, table, handler, chosen, offsets=self._offsets, runtime=self._runtime
+            self._sites,
+            table,
+            handler,
+            chosen,
+            offsets=self._offsets,
+            runtime=self._runtime,
+            login=self._login,
         )
         if found.topic in self._topics:
             raise RequestError(TOPIC_EXISTS, True, f"there is already a topic {found.topic}")

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import msgspec
 
 from .cursor import LATEST
-from .errors import BAD_REQUEST, OFFSET_UNAVAILABLE, TOPIC_EXISTS
+from .errors import BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS
 
 WINDOW = 8
 """Frames that we have room for."""
 
-LASTING = frozenset({BAD_REQUEST, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
+LASTING = frozenset({BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
 """Refusals that no other member and no other moment will change."""
 
 Handler = Callable[..., Awaitable[None] | None]

@@ -19,7 +19,7 @@ from ..site import parse_address, parse_site
 from ..stream.broker import Ask
 from ..stream.schema import from_bytes
 from ..wire import Ended, Rows
-from .connection import FRAME_BYTES_MAX, Connection
+from .connection import Connection
 from .cursor import Cursor, GapError, Taken
 from .errors import (
     DISCONNECTED,
@@ -55,6 +55,7 @@ class Subscription:
         *,
         offsets: Offsets | None = None,
         runtime: ClientRuntime | None = None,
+        login: tuple[str | None, str] = (None, ""),
         told: Callable[[Note], None] | None = None,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
@@ -67,7 +68,7 @@ class Subscription:
         self._table = table
         self._handler = handler
         self._options = options
-        self._offsets = offsets
+        self._offsets, self._login = offsets, login
         self._runtime = loop_client_runtime() if runtime is None else runtime
         self._told = told
         self._bugs = bugs
@@ -205,9 +206,10 @@ class Subscription:
         self._connection = await Connection.open(
             *self._target,
             timeout_s=ATTEMPT_S,
-            frame_bytes_max=FRAME_BYTES_MAX,
             runtime=self._runtime,
             audience=self,
+            user=self._login[0],
+            password=self._login[1],
         )
         wanted = self._cursor.wanted
         if RESUME_AS_ASKED in self._bugs and self._live.done():

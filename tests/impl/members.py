@@ -22,6 +22,7 @@ from delphic.impl.runtime_disk import RealDisk
 
 GROUP = 2
 SCHEMA = pa.schema([("id", pa.int64()), ("name", pa.string())])
+OPEN = "authentication=off\n"
 ALIASES = ("n1", "n2", "n3")
 
 
@@ -68,7 +69,7 @@ class Homes:
             (config / "cluster.nodes").write_text("localSite,mode\n" + nodes)
             (config / "cluster.cfg").write_text(
                 f"streamingHAMode=raft\nstreamingRaftGroups={groups}\npersistenceDir=data\n"
-                "raftElectionTick=10\n" + extra
+                "raftElectionTick=10\n" + (extra if "initialAdmin" in extra else OPEN + extra)
             )
 
     def home(self, alias: str) -> Path:

@@ -45,6 +45,10 @@ class ScriptedNode:
     def site(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def wants_login(self) -> bool:
+        return False
+
     def arrived(self, visitor: Visitor) -> None:
         self.visitors.append(visitor)
 

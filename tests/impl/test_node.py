@@ -149,7 +149,7 @@ def test_a_configuration_that_is_wrong_is_exit_code_2_with_file_and_line(homes: 
     ended = node(homes.home("n1"))
     assert ended.returncode == 2
     assert last_line(ended.stderr).endswith(
-        "n1 ERROR config/cluster.cfg:5: unknown option 'raftElectionTik'; "
+        "n1 ERROR config/cluster.cfg:6: unknown option 'raftElectionTik'; "
         "did you mean raftElectionTick?"
     )
     assert len(ended.stderr.splitlines()) == 1
@@ -177,7 +177,7 @@ def test_seeded_bugs_are_refused_without_the_flag(homes: Homes) -> None:
         file.write("n1.seededBugs=stale-read\n")
     ended = node(homes.home("n1"))
     assert ended.returncode == 2
-    assert "config/cluster.cfg:5: seededBugs breaks promises on purpose" in ended.stderr
+    assert "config/cluster.cfg:6: seededBugs breaks promises on purpose" in ended.stderr
 
 
 def test_a_port_in_use_is_exit_code_4(homes: Homes) -> None:

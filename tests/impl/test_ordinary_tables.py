@@ -44,7 +44,9 @@ def test_a_node_in_no_group_has_tables_that_survive_its_restart(tmp_path: Path) 
 
     with Homes(tmp_path) as homes:
         for alias in ALIASES:
-            (homes.home(alias) / "config" / "cluster.cfg").write_text("persistenceDir=data\n")
+            (homes.home(alias) / "config" / "cluster.cfg").write_text(
+                "persistenceDir=data\nauthentication=off\n"
+            )
         run(scenario(homes))
 
 
