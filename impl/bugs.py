@@ -28,6 +28,7 @@ RESUME_AS_ASKED = "resume-as-asked"
 FAILURE_PASSED = "failure-passed"
 POLL_UNCOMMITTED = "poll-uncommitted"
 NAMES_ITSELF = "names-itself"
+RETRIES_FORGOTTEN = "retries-forgotten"
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +192,12 @@ _ALL = (
         "What a handler failed with is not recorded, but what comes next is handled and recorded.",
         "V21",
         ("HS-14",),
+    ),
+    Bug(
+        RETRIES_FORGOTTEN,
+        "A new leader knows no keys but those that came since it leads.",
+        "R21: redpanda#3039, #5355",
+        ("HS-16",),
     ),
 )
 

@@ -218,6 +218,7 @@ class DataNode:
                 disk,
                 posixpath.join(config.persistence_dir, str(group.id)),
                 now_ns=self._runtime.clock.now_ns,
+                bugs=config.seeded_bugs,
             )
         except (WalCorruption, DataFileError) as error:
             raise NodeFailedError(str(error)) from None

@@ -8,6 +8,7 @@ from .conformance import CONFORMANCE
 from .dose import DOSE
 from .elections import ELECTIONS
 from .faults import FAULTS
+from .keyed import KEYED
 from .liveness import LIVENESS
 from .log.durability import DURABILITY
 from .log.monitor import LOG_MONITOR
@@ -33,6 +34,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         ELECTIONS,
         BATCHES,
         LOG_POLL,
+        KEYED,
         REFUSALS,
         SUBSCRIPTIONS,
         QUORUM,
@@ -44,10 +46,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
     )
 }
 
-LOG_CHECKERS: tuple[str, ...] = (
-    LINEARIZABLE.name,
-    DURABILITY.name,
-    ORDER.name,
+GROUP_CHECKERS: tuple[str, ...] = (
     REPLICAS.name,
     LIVENESS.name,
     ELECTIONS.name,
@@ -58,4 +57,12 @@ LOG_CHECKERS: tuple[str, ...] = (
     AVAILABILITY.name,
     STATISTICS.name,
 )
-"""What every workload asks for that appends to logs and reads them."""
+"""What every workload asks for: about the group, whatever its tables hold."""
+
+LOG_CHECKERS: tuple[str, ...] = (
+    LINEARIZABLE.name,
+    DURABILITY.name,
+    ORDER.name,
+    *GROUP_CHECKERS,
+)
+"""What every workload asks for that appends rows once and reads them."""

@@ -103,9 +103,10 @@ class RowConnection:
         connection = self._connection
         match f:
             case "append":
-                return await functions.append_body(
+                told = await functions.insert_body(
                     connection, key, _FINGERPRINT, body(value), timeout_s=timeout_s
                 )
+                return list(told) if isinstance(told, tuple) else told
             case "read":
                 start, limit = value
                 _, batches = await functions.read_batches(
@@ -120,7 +121,12 @@ class RowConnection:
                 return _ids(batches)
             case "create":
                 await functions.create_table(
-                    connection, self._group, key, SCHEMA, timeout_s=timeout_s
+                    connection,
+                    self._group,
+                    key,
+                    SCHEMA,
+                    key_columns=value or (),
+                    timeout_s=timeout_s,
                 )
                 return None
             case _:

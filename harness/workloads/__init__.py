@@ -6,13 +6,15 @@ from pydantic import Discriminator, Tag
 
 from ..complaints import BRANCH
 from .batch import BATCH
+from .keyed import KEYED
 from .log import LOG
 from .log_poll import LOG_POLL
 from .not_leader import NOT_LEADER
 from .subscribe import SUBSCRIBE
 from .workload import Options
 
-WORKLOADS = {workload.name: workload for workload in (LOG, BATCH, LOG_POLL, NOT_LEADER, SUBSCRIBE)}
+_ALL = (LOG, BATCH, LOG_POLL, NOT_LEADER, KEYED, SUBSCRIBE)
+WORKLOADS = {workload.name: workload for workload in _ALL}
 
 if TYPE_CHECKING:
     AnyOptions = Options

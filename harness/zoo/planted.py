@@ -187,8 +187,27 @@ def _majority_down(op: Op) -> Op:
     return msgspec.structs.replace(op, value={**op.value, "nodes": ["n2", "n3"]})
 
 
+KEYED: Lines = _numbered(
+    (
+        _told(HARNESS, "phase", "main"),
+        *_open(0, "append", [0, 1], OpType.INFO, "Timeout: no answer"),
+        *_call(3, "append", [0, 1], [-1, 0]),
+        *_call(1, "append", [2], [2, 1]),
+        _told(HARNESS, "phase", "final"),
+        *_call(1, "read", [0, None], [0, 1, 2]),
+    )
+)
+"""As sound, of a table with a key: what was sent twice is there once."""
+
+
 PLANTS = (
-    Plant("nothing", SOUND, dict.fromkeys(CHECKERS, Validity.PASS)),
+    Plant("nothing", SOUND, {name: Validity.PASS for name in CHECKERS if name != "keyed"}),
+    Plant("nothing, with keys", KEYED, {"keyed": Validity.PASS}),
+    Plant(
+        "a retry is stored twice",
+        (*KEYED[:-1], msgspec.structs.replace(KEYED[-1], value=[0, 1, 2, 0, 1])),
+        {"keyed": FAIL},
+    ),
     Plant(
         "an acknowledged row is not there in the end",
         _changed(_FINAL, value=[0, 1, 2, 3]),

@@ -104,9 +104,16 @@ async def append_body(
     caller: Caller, table: str, schema: bytes, body: bytes, *, timeout_s: float = CALL_S
 ) -> int:
     """As `append`, for who has the batch as bytes: Arrow IPC, and its schema's fingerprint."""
-    args = (table, schema, body)
-    told = await caller.call("tableInsert", args, timeout_s=timeout_s)
-    return told if type(told) is int else understood(tuple[int, int], told)[0]
+    told = await insert_body(caller, table, schema, body, timeout_s=timeout_s)
+    return told if type(told) is int else told[0]
+
+
+async def insert_body(
+    caller: Caller, table: str, schema: bytes, body: bytes, *, timeout_s: float = CALL_S
+) -> Any:
+    """As `append_body`; where the table has key columns, gives offset and count of the new rows."""
+    told = await caller.call("tableInsert", (table, schema, body), timeout_s=timeout_s)
+    return told if type(told) is int else understood(tuple[int, int], told)
 
 
 async def insert(

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from ..bugs import RETRIES_FORGOTTEN
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.messages import Entry, Kind
@@ -80,12 +81,14 @@ class Tables:
         *,
         now_ns: Callable[[], int] = lambda: 0,
         file_bytes: int = FILE_BYTES,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
         """Load the last checkpoint; raises OSError, or DataFileError where it is not whole.
 
         `now_ns` is for the age of data files. `folder` is this group's own.
         """
         self._store = Store(disk, folder, now_ns=now_ns, file_bytes=file_bytes)
+        self._forgets = RETRIES_FORGOTTEN in bugs
         self._tables: dict[str, Stored] = {}
         self._touched: set[str] = set()
         self._dedup = Dedup()
@@ -169,7 +172,7 @@ class Tables:
             options.key_columns,
             options.cache_limit,
             batch,
-            lambda: _recent(table, options.cache_limit),
+            lambda: () if self._forgets else _recent(table, options.cache_limit),
         )
         left = memoryview(body if screened.body is None else screened.body)
         return Insertion(encode(AppendRows(name, stored.id, screened.rows, left)), screened)

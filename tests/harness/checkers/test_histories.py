@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.check import check
-from delphic.harness.checkers import CHECKERS, LOG_CHECKERS
+from delphic.harness.checkers import CHECKERS, GROUP_CHECKERS
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History, load
 from delphic.harness.verdict import Validity, Verdict
@@ -13,7 +13,9 @@ from delphic.harness.workloads import WORKLOADS
 FOLDER = Path(__file__).parent / "histories"
 MEMBERS = ("n1", "n2", "n3")
 FILES = sorted(FOLDER.glob("*/*/*.jsonl"))
-KIND_FILES = [file for file in FILES if file.parts[-3] in ("batches", "log-poll", "refusals")]
+KIND_FILES = [
+    file for file in FILES if file.parts[-3] in ("batches", "log-poll", "refusals", "keyed")
+]
 LOG_FILES = [file for file in FILES if file.parts[-3] == "log-monitor"]
 
 
@@ -89,7 +91,7 @@ def test_every_checker_is_asked_for_by_a_workload_and_both_opinions_at_once() ->
     asked = {name for workload in WORKLOADS.values() for name in workload.checkers}
     assert asked == {*CHECKERS} - {"log-monitor", "log-search"}
     for workload in WORKLOADS.values():
-        assert {*LOG_CHECKERS} <= {*workload.checkers}
+        assert {*GROUP_CHECKERS} <= {*workload.checkers}
 
 
 @pytest.mark.parametrize("file", [f for f in KIND_FILES if f.parts[-2] == "fail"], ids=title)
