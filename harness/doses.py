@@ -52,6 +52,14 @@ def _truncations(traces: Traces) -> int:
     return sum(r.persist.truncate_from is not None for r in _all(traces))
 
 
+def _checkpoints(traces: Traces) -> int:
+    return sum(r.persist.base is not None and not r.persist.installs for r in _all(traces))
+
+
+def _snapshots(traces: Traces) -> int:
+    return sum(r.persist.installs for r in _all(traces))
+
+
 def _committed(traces: Traces) -> int:
     return max((r.post.commit for r in _all(traces)), default=0)
 
@@ -105,6 +113,8 @@ DOSES: dict[str, Dose] = {
         Dose("votes refused", "refusals of votes that reached who had asked", _refused_votes),
         Dose("appends refused", "refusals of entries that reached the leader", _refused_appends),
         Dose("truncations", "times that a member cut entries off its log", _truncations),
+        Dose("checkpoints", "times that a member cut its log at the beginning", _checkpoints),
+        Dose("snapshots installed", "snapshots that replaced a member's tables", _snapshots),
         Dose("entries committed", "the highest commit index", _committed),
         Dose("crashes", "restarts of members that had not ended cleanly", _crashes),
         Dose("reads confirmed", "reads that a leader confirmed with a majority", _reads),

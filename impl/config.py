@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from .options import OPTIONS, GroupLine, OptionValue
+from .raft.checkpoints import Policy
 from .site import Site, parse_site
 
 NODES_FILE = "config/cluster.nodes"
@@ -61,6 +62,7 @@ class NodeConfig:
     election_tick_s: float
     frame_bytes_max: int
     request_entries_max: int
+    checkpoints: Policy
     trace_file: str | None
     seeded_bugs: frozenset[str]
     wants_login: bool
@@ -117,6 +119,9 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     assert isinstance(frame_bytes_max, int)
     assert isinstance(request_entries_max, int)
     first_password = option("initialAdminPassword")
+    interval, log_bytes_max = option("streamingHAPurgeInterval"), option("streamingHAPurgeSize")
+    assert isinstance(interval, int)
+    assert isinstance(log_bytes_max, int)
     bugs = option("seededBugs") or frozenset()
     assert isinstance(bugs, frozenset)
     return NodeConfig(
@@ -129,6 +134,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         election_tick_s=tick / 100,
         frame_bytes_max=frame_bytes_max,
         request_entries_max=request_entries_max,
+        checkpoints=Policy(interval, log_bytes_max),
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
         seeded_bugs=bugs,
         wants_login=option("authentication") == "on",

@@ -12,9 +12,12 @@ from .config import ConfigError, GroupConfig, NodeConfig
 from .raft import door
 from .raft.core import Core
 from .raft.disk import Disk
-from .raft.group import FRAME_SLACK_BYTES, Group, Surroundings
+from .raft.group import FRAME_SLACK_BYTES, Group
+from .raft.log import Log
 from .raft.progress import Window
 from .raft.replay import WalCorruption
+from .raft.surroundings import Surroundings
+from .raft.terms import are_runs
 from .raft.transport import Address, Peers
 from .raft.wal import Wal
 from .runtime import Clock, Listener, Runtime
@@ -44,6 +47,8 @@ from .wire import (
     PeerMessage,
     Request,
     Result,
+    SnapshotPiece,
+    SnapshotReceipt,
 )
 
 INCARNATION_FILE = "incarnation"
@@ -219,6 +224,7 @@ class DataNode:
                 posixpath.join(config.persistence_dir, str(group.id)),
                 now_ns=self._runtime.clock.now_ns,
                 bugs=config.seeded_bugs,
+                base=found.base,
             )
         except (WalCorruption, DataFileError) as error:
             raise NodeFailedError(str(error)) from None
@@ -234,6 +240,7 @@ class DataNode:
             Window(request_entries_max=config.request_entries_max),
             found.base,
         )
+        self._check_log(group.id, core.log, tables)
         around = Surroundings(
             runtime=self._runtime,
             send=self._peers.send,
@@ -244,11 +251,22 @@ class DataNode:
             frame_bytes_max=config.frame_bytes_max,
             acks_early=ACK_BEFORE_FSYNC in config.seeded_bugs,
             trace=self._trace,
+            checkpoints=config.checkpoints,
         )
         log.info(
             "group %d: recovered term %d, %d entries", group.id, core.term, core.log.last_index
         )
         return Group(group, core, found.wal, tables, around)
+
+    def _check_log(self, group_id: int, entries: Log, tables: Tables) -> None:
+        """What a checkpoint holds the log must know; raises NodeFailedError."""
+        at = tables.checkpointed
+        if not entries.holds(at.index, at.term):
+            tables.close()
+            raise NodeFailedError(
+                f"group {group_id}: the tables hold what entry {at.index} of term {at.term} did; "
+                f"the Raft log, which ends with entry {entries.last_index}, has no such one"
+            )
 
     def _fail(self, reason: str) -> None:
         if not self._end.done():
@@ -308,6 +326,11 @@ class DataNode:
                     )
                 door.check(message, group.core)
                 group.deliver(message, (alias, frame.incarnation, frame.number))
+            case SnapshotPiece() | SnapshotReceipt():
+                group = self._groups.get(frame.group)
+                if group is None or not are_runs(frame.terms):
+                    raise FrameError(f"a snapshot that makes no sense came from {alias}")
+                group.snapshots.transferred(alias, frame)
             case Request():
                 self._forwarding.serve(alias, frame)
             case Result(id=call_id, value=value):

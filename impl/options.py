@@ -108,6 +108,19 @@ OPTIONS: dict[str, Option] = {
         Option("streamingRaftGroups", _groups, per_node=False, default=None),
         Option("persistenceDir", _path, per_node=True, default=None),
         Option("streamingHADir", _path, per_node=True, default="log/streamLog"),
+        Option(
+            "streamingHAPurgeInterval",
+            _number(1, 31_536_000, "seconds"),
+            per_node=True,
+            default=300,
+        ),
+        # Delphic's own: documents say that the log's size counts, too (V5), and give no name.
+        Option(
+            "streamingHAPurgeSize",
+            _number(1024, 1 << 40, "bytes"),
+            per_node=True,
+            default=256 << 20,
+        ),
         # 800 x 10 ms is the documented default of the controllers' groups; that of streaming
         # groups is not documented (V11).
         Option("raftElectionTick", _number(2, 60_000, "10 ms"), per_node=True, default=800),

@@ -25,6 +25,8 @@ from .wire import (
     Request,
     Result,
     Rows,
+    SnapshotPiece,
+    SnapshotReceipt,
     Welcome,
     printable,
 )
@@ -34,7 +36,7 @@ HELLO_S = 5.0
 
 NODE_STOPS = "the node stops"
 
-_FROM_PEERS = (PeerMessage, Request, Result, Failure)
+_FROM_PEERS = (PeerMessage, SnapshotPiece, SnapshotReceipt, Request, Result, Failure)
 
 CALLS_MAX = 4096
 """Calls of one client under way; its further ones wait in the network."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .raft.messages import Message
+from .raft.terms import Runs
 from .runtime import Stream
 
 MAGIC = "delphic"
@@ -117,7 +118,40 @@ class Credit(msgspec.Struct, frozen=True, array_like=True, tag=9):
     frames: int
 
 
-Frame = Hello | Welcome | Refused | Request | Result | Failure | PeerMessage | Rows | Ended | Credit
+class SnapshotPiece(msgspec.Struct, frozen=True, array_like=True, tag=10):
+    """Some bytes of a snapshot of the tables after the entries of `terms`, from `at` on."""
+
+    group: int
+    terms: Runs
+    total: int
+    at: int
+    data: bytes
+
+
+class SnapshotReceipt(msgspec.Struct, frozen=True, array_like=True, tag=11):
+    """How much of that snapshot is there; `is_elsewhere`: another piece belongs there next."""
+
+    group: int
+    terms: Runs
+    size: int
+    is_durable: bool
+    is_elsewhere: bool
+
+
+Frame = (
+    Hello
+    | Welcome
+    | Refused
+    | Request
+    | Result
+    | Failure
+    | PeerMessage
+    | Rows
+    | Ended
+    | Credit
+    | SnapshotPiece
+    | SnapshotReceipt
+)
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)

@@ -20,7 +20,8 @@ APPLY_BYTES_MAX = 8 << 20
 class Applier:
     """The way from the log into the tables.
 
-    # Invariant: applied <= durable, applied <= commit.
+    # Invariant: applied <= durable, applied <= commit; but after a restart the tables may know more
+    # than the core, which learns anew what is committed.
     """
 
     def __init__(self, core: Core, tables: Tables, debts: Debts) -> None:
@@ -30,6 +31,10 @@ class Applier:
         self._until_serving: list[tuple[Callable[[], None], Answer]] = []
         self._serving_from = 0
         self.applied = tables.applied.index
+        self.bytes = 0
+        """Of entries, since the start."""
+        self.is_paused = False
+        """A snapshot takes the place of the tables."""
 
     @property
     def serves(self) -> bool:
@@ -62,6 +67,8 @@ class Applier:
 
     def apply(self) -> bool:
         """Execute a piece of the log, answer; true if there is more. Raises OSError."""
+        if self.is_paused:
+            return False
         entries = self._core.log
         end = min(entries.commit, entries.durable)
         if self.applied < end:
@@ -100,6 +107,7 @@ class Applier:
             outcome = self._tables.apply(index, entry)
             self.applied = index
             size += len(entry.payload)
+            self.bytes += len(entry.payload)
             answer = self._debts.applied(index)
             if answer is not None:
                 settled.append((answer, outcome))

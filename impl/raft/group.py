@@ -7,29 +7,29 @@ fsynced log, on a majority, and in this member's data file (promise HS-3).
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from ..bugs import NAMES_ITSELF, PUBLISH_WRITTEN, READ_BEFORE_NOOP
 from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
 from ..config import GroupConfig
-from ..runtime import Runtime
 from ..site import Site
 from ..stream.broker import FRAME_BYTES, Broker
 from ..stream.commands import CommandError, TableOptions
 from ..stream.datafile import DataFileError
 from ..stream.tables import Tables
-from ..trace import GroupTrace, TraceFile, Uid, entry_digest
-from ..wire import PeerMessage
+from ..trace import GroupTrace, Uid, entry_digest
 from .alarms import Alarms
 from .applier import Applier
 from .core import Core
 from .debts import Answer, Debts, Proposal
-from .messages import Kind, Message
+from .messages import Kind, Message, SnapshotRequest
+from .outbox import Outbox
 from .persister import Decision, Persister
 from .ready import (
+    Compacted,
     Event,
     Persisted,
     Proposed,
@@ -41,6 +41,8 @@ from .ready import (
     TimerFired,
     in_order,
 )
+from .snapshots import Snapshots
+from .surroundings import Surroundings
 from .wal import Wal
 
 INSPECTED_ENTRIES = 8
@@ -52,21 +54,6 @@ FRAME_SLACK_BYTES = 4096
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 log = logging.getLogger("delphic.group")
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What a group is given by its node."""
-
-    runtime: Runtime
-    send: Callable[[str, PeerMessage], bool]
-    failed: Callable[[str], None]
-    site: Site
-    tick_s: float
-    incarnation: int
-    frame_bytes_max: int
-    acks_early: bool
-    trace: TraceFile | None
 
 
 class Group:
@@ -96,13 +83,22 @@ class Group:
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
         tables.tell_damage(lambda e: self._clock.call_soon(lambda: self._fail(f"data file: {e}")))
         self._debts = Debts(core.bugs)
-        self._numbers = 0
         self._is_scheduled = False
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
         self._applier = Applier(core, tables, self._debts)
         self._room = room = around.frame_bytes_max - FRAME_SLACK_BYTES
         self.broker = Broker(self._clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
+        self.snapshots = Snapshots(
+            config.id,
+            core,
+            tables,
+            self._applier,
+            around,
+            wake=self._schedule,
+            failed=lambda error: self._fail(f"data file: {error}"),
+        )
+        self._outbox = Outbox(config.id, around.incarnation, around.send, self.snapshots.offer)
 
     # What the node asks.
 
@@ -226,6 +222,7 @@ class Group:
             "applied": self._applier.applied,
             "last": core.log.last_index,
             "tables": self._tables.summary(),
+            "snapshots": self.snapshots.status(),
         }
 
     def inspect(self) -> dict[str, Any]:
@@ -241,6 +238,7 @@ class Group:
         if self._trace is not None:
             self._trace.boot()
         self._alarms.arm(Timer.ELECTION)
+        self.snapshots.start()
 
     def close(self) -> None:
         """Take part no more; calls under way are not answered, their connections end."""
@@ -251,6 +249,7 @@ class Group:
             self._trace.stop()
         self._alarms.close()
         self.broker.close()
+        self.snapshots.close()
         self._tables.close()
 
     # A turn: everything that arrived, then the disk, then what committed.
@@ -285,7 +284,10 @@ class Group:
             return
         inbox, self._inbox = self._inbox, []
         for event, uid in inbox:
-            self._step(event, uid)
+            if isinstance(event, Received) and isinstance(event.message, SnapshotRequest):
+                self.snapshots.heard(event.message, partial(self._step, event, uid))
+            else:
+                self._step(event, uid)
         if self._debts.has_news:
             self._propose(self._debts.take_proposals())
             tokens = self._debts.take_reads()
@@ -297,6 +299,7 @@ class Group:
         applied = self._applier.applied
         try:
             has_more = self._applier.apply()
+            begins = self.snapshots.go_on()
         except (OSError, DataFileError, CommandError) as error:
             self._fail(f"data file: {error}")
             return
@@ -304,7 +307,9 @@ class Group:
             self.broker.publish()
         for go, answer in self._applier.take_waiting():
             self.as_leader(go, answer)
-        if has_more:
+        if begins is not None:
+            self._step(Compacted(begins))
+        if has_more or begins is not None:
             self._schedule()
 
     def _propose(self, proposals: list[Proposal]) -> None:
@@ -330,14 +335,14 @@ class Group:
             self._alarms.disarm(timer)
         for timer in in_order(ready.arm):
             self._alarms.arm(timer)
-        out = self._framed(ready.messages)
-        held = self._framed(ready.after_persist)
+        out = self._outbox.framed(ready.messages)
+        held = self._outbox.framed(ready.after_persist)
         step = 0
         if self._trace is not None:
             step = self._trace.step(event, uid, ready, out, held, traced)
         if held or ready.writes:
             self._persister.add(Decision(step, ready, held))
-        self._send(out)
+        self._outbox.send(out)
         for token, index in ready.reads:
             self._debts.confirm(token, index)
         for token in ready.reads_refused:
@@ -353,7 +358,10 @@ class Group:
         released = [frame for decision in batch for frame in decision.held]
         through = batch[-1].step
         last = next((last for d in reversed(batch) if (last := d.ready.last) is not None), None)
-        self._send(released)
+        self._outbox.send(released)
+        for decision in batch:
+            if decision.ready.installs and decision.ready.base is not None:
+                self.snapshots.install(decision.ready.base)
         if last is not None:
             index, term = last
             traced: dict[str, Any] = {}
@@ -374,25 +382,11 @@ class Group:
             is_hasty = READ_BEFORE_NOOP in core.bugs
             self._applier.serve_from(0 if is_hasty else core.log.last_index)
         elif was_leader:
+            self.snapshots.follow()
             error = self.not_leader()
             self._debts.default(error)
             self._applier.refuse_waiting(error)
             self.broker.end_all(error)
-
-    def _framed(self, messages: Sequence[Message]) -> Sequence[PeerMessage]:
-        if not messages:
-            return ()
-        group, incarnation, before = self.id, self._around.incarnation, self._numbers
-        self._numbers += len(messages)
-        return [
-            PeerMessage(group, incarnation, number, message)
-            for number, message in enumerate(messages, start=before + 1)
-        ]
-
-    def _send(self, frames: Iterable[PeerMessage]) -> None:
-        send = self._around.send
-        for frame in frames:
-            send(frame.message.dst, frame)
 
     def _fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""

@@ -36,11 +36,16 @@ class Log:
     @property
     def base(self) -> Runs:
         """What the log begins behind."""
-        return self._terms.until(self.base_index) if self.base_index else ()
+        return self.terms_until(self.base_index)
 
     def terms(self) -> Runs:
         """Those of all entries there ever were."""
-        return self._terms.until(self.last_index) if self.last_index else ()
+        return self.terms_until(self.last_index)
+
+    def terms_until(self, index: int) -> Runs:
+        """Those of the entries up to one that is, or was, there."""
+        assert index <= self.last_index
+        return self._terms.until(index) if index else ()
 
     def term_at(self, index: int) -> int:
         """The term of an entry; 0 for index 0. The index must not lie beyond the end."""

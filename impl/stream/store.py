@@ -79,6 +79,10 @@ class Store:
         ages = Ages(kept.files, self._now_ns())
         return Stored(kept.id, table, files, kept.folder, kept.schema, kept.options, ages)
 
+    def open_all(self) -> dict[str, Stored]:
+        """The tables of the last checkpoint by name; raises as `open` does."""
+        return {kept.name: self.open(kept) for kept in self.manifest.tables}
+
     def drop(self, stored: Stored) -> None:
         """A table is no more: its files go, now or with the next checkpoint. Raises OSError."""
         is_named = any(kept.id == stored.id for kept in self.manifest.tables)

@@ -1,7 +1,9 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,7 +12,9 @@ import pyarrow as pa
 from ..bugs import RETRIES_FORGOTTEN
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
+from ..raft.machine import Export, Job, Staging
 from ..raft.messages import Entry, Kind
+from ..raft.terms import Runs
 from ..runtime import Worker
 from .checks import check_range, checked_batch, checked_schema, exists, missing
 from .commands import (
@@ -24,10 +28,11 @@ from .commands import (
     decode_drop,
     encode,
 )
-from .datafile import FILE_BYTES
+from .datafile import FILE_BYTES, DataFileError
 from .dedup import NO_ROW, Dedup, Screened, check_columns
 from .manifest import NOTHING_KEPT, KeptTable, Position
 from .schema import SchemaError, from_bytes, to_bytes
+from .snapshot import Incoming, Outgoing, catch_up, unpack
 from .store import Store, Stored
 from .table import StreamTable
 
@@ -82,19 +87,26 @@ class Tables:
         now_ns: Callable[[], int] = lambda: 0,
         file_bytes: int = FILE_BYTES,
         bugs: frozenset[str] = frozenset(),
+        base: Runs = (),
     ) -> None:
         """Load the last checkpoint; raises OSError, or DataFileError where it is not whole.
 
-        `now_ns` is for the age of data files. `folder` is this group's own.
+        `now_ns` is for the age of data files. `folder` is this group's own. The log begins behind
+        `base`: if no checkpoint goes so far, a snapshot does that was staged.
         """
-        self._store = Store(disk, folder, now_ns=now_ns, file_bytes=file_bytes)
         self._forgets = RETRIES_FORGOTTEN in bugs
-        self._tables: dict[str, Stored] = {}
+        self._disk = disk
+        self._folder = folder
+        self._open_store = partial(Store, disk, folder, now_ns=now_ns, file_bytes=file_bytes)
+        disk.make_folder(folder)
+        catch_up(disk, folder, base)
+        self._staging = Incoming(disk, folder)
+        self._store = self._open_store()
+        self._tables = self._store.open_all()
+        self._installed: tuple[Store, dict[str, Stored]] | None = None
         self._touched: set[str] = set()
         self._dedup = Dedup()
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
-        for kept in self._store.manifest.tables:
-            self._tables[kept.name] = self._store.open(kept)
 
     @property
     def applied(self) -> Position:
@@ -238,6 +250,43 @@ class Tables:
         self.flush()
         return self._store.save(self.applied, self._tables, worker, done)
 
+    # Snapshots: see Machine.
+
+    def export(self) -> Export | None:
+        """The last checkpoint as bytes; raises OSError."""
+        manifest = self._store.manifest
+        return Outgoing(self._disk, self._folder, manifest) if manifest.index else None
+
+    @property
+    def staging(self) -> Staging:
+        """Where an arriving snapshot is collected."""
+        return self._staging
+
+    def install(self, terms: Runs) -> Job:
+        """What puts the staged snapshot on disk in the place of all tables, and opens it."""
+
+        def job() -> None:
+            try:
+                unpack(self._disk, self._folder, terms)
+                store = self._open_store()
+                self._installed = (store, store.open_all())
+            except DataFileError as error:
+                raise OSError(errno.EIO, str(error)) from None
+
+        return job
+
+    def install_done(self) -> None:
+        """From now on the tables are those of the snapshot; raises OSError."""
+        assert self._installed is not None
+        damaged = self._store.damaged
+        self._store.close(self._tables)
+        (self._store, self._tables), self._installed = self._installed, None
+        self._store.damaged = damaged
+        self._index, self._term = self.checkpointed.index, self.checkpointed.term
+        self._touched.clear()
+        self._dedup.reset()
+        self._staging.clear()
+
     def tell_damage(self, damaged: Callable[[Exception], None]) -> None:
         """Let somebody know when rows cannot be read: the member must stop then."""
         self._store.damaged = damaged
@@ -245,6 +294,7 @@ class Tables:
     def close(self) -> None:
         """Give the files back, once no thread uses them."""
         self._store.close(self._tables)
+        self._staging.close()
 
     def _stored(self, name: str) -> Stored:
         stored = self._tables.get(name)

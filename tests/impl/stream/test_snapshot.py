@@ -1,0 +1,140 @@
+"""Snapshots that take the tables' place, over restarts and crashes (HS-10)."""
+
+from collections.abc import Callable
+from typing import cast
+
+import pyarrow as pa
+import pytest
+from delphic.harness.conform.wal.disk import ImageDisk
+from delphic.impl.raft.disk import Disk
+from delphic.impl.raft.messages import Entry, Kind
+from delphic.impl.raft.terms import Runs
+from delphic.impl.runtime import Worker
+from delphic.impl.stream.commands import TableOptions
+from delphic.impl.stream.datafile import DataFileError
+from delphic.impl.stream.manifest import Position
+from delphic.impl.stream.schema import fingerprint, to_bytes
+from delphic.impl.stream.snapshot import FILE
+from delphic.impl.stream.tables import Tables
+
+SCHEMA = pa.schema([("id", pa.int64())])
+FOLDER = "/data/2"
+
+
+class AtOnce:
+    """A worker that does its jobs when they come."""
+
+    def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
+        job()
+        done(None)
+
+
+class Life:
+    """A log, all of one term, and the tables that it makes on a disk."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.log: list[Entry] = []
+        self.tables = Tables(disk, FOLDER)
+
+    def terms(self, index: int | None = None) -> Runs:
+        return ((1, index or len(self.log)),)
+
+    def take(self, kind: Kind, payload: bytes) -> None:
+        self.log.append(Entry(1, kind, payload))
+        self.tables.apply(len(self.log), self.log[-1])
+        self.tables.flush()
+
+    def create(self, name: str) -> None:
+        self.take(Kind.CREATE_TABLE, self.tables.creation(name, to_bytes(SCHEMA), TableOptions()))
+
+    def drop(self, name: str) -> None:
+        self.take(Kind.DROP_TABLE, self.tables.removal(name))
+
+    def append(self, name: str, *ids: int) -> None:
+        body = pa.record_batch([ids], schema=SCHEMA).serialize().to_pybytes()
+        self.take(Kind.APPEND, self.tables.insertion(name, fingerprint(SCHEMA), body).payload)
+
+    def checkpoint(self) -> None:
+        ended: list[OSError | None] = []
+        assert self.tables.checkpoint(cast(Worker, AtOnce()), ended.append)
+        assert ended == [None]
+
+
+def story(life: Life) -> None:
+    life.create("t")
+    life.append("t", 1, 2)
+    life.create("u")
+    life.append("u", 3)
+
+
+def exported(tables: Tables, piece: int = 1000) -> bytes:
+    export = tables.export()
+    assert export is not None
+    data = b"".join(export.read(at, piece) for at in range(0, export.size, piece))
+    assert len(data) == export.size
+    export.close()
+    return data
+
+
+def test_a_snapshot_makes_another_members_tables_equal() -> None:
+    life = Life(ImageDisk())
+    story(life)
+    life.checkpoint()
+    data = exported(life.tables)
+    assert data == exported(life.tables, 7), "whatever the pieces"
+    life.append("t", 9)
+    assert data == exported(life.tables), "what is newer does not matter"
+    other = Life(ImageDisk())
+    other.create("t")
+    other.append("t", 1, 2)
+    other.create("gone")
+    other.tables.staging.append(data)
+    other.tables.staging.seal()
+    other.tables.install(((1, 4),))()
+    other.tables.install_done()
+    assert other.tables.checkpointed == Position(4, 1)
+    assert set(other.tables.summary()) == {"t", "u"}
+    other.tables.apply(5, life.log[4])
+    other.tables.flush()
+    assert other.tables.summary() == life.tables.summary()
+
+
+def test_an_installation_that_a_power_cut_interrupts_is_done_again() -> None:
+    """The log begins behind the snapshot already: nothing else has these rows."""
+    source = Life(ImageDisk())
+    story(source)
+    source.checkpoint()
+    disk = ImageDisk()
+    life = Life(disk)
+    life.create("t")
+    life.append("t", 1)
+    life.checkpoint()
+    life.tables.staging.append(exported(source.tables))
+    life.tables.staging.seal()
+    disk.watched = []
+    life.tables.install(source.terms())()
+    for left in (*disk.watched, *disk.beginnings()):
+        found = Tables(ImageDisk(left), FOLDER, base=source.terms())
+        assert found.summary() == source.tables.summary()
+    life.tables.install_done()
+    assert life.tables.summary() == source.tables.summary()
+
+
+@pytest.mark.parametrize("spoil", ["nothing", "cut", "flipped", "another"])
+def test_a_log_that_begins_behind_what_nobody_has_is_refused(spoil: str) -> None:
+    source = Life(ImageDisk())
+    story(source)
+    source.checkpoint()
+    data = bytearray(exported(source.tables))
+    disk = ImageDisk()
+    staging = Tables(disk, FOLDER).staging
+    if spoil == "cut":
+        del data[-1:]
+    if spoil == "flipped":
+        data[len(data) // 2] ^= 1
+    if spoil != "nothing":
+        staging.append(bytes(data))
+        staging.seal()
+    base = ((1, 5),) if spoil == "another" else source.terms()
+    with pytest.raises(DataFileError, match=f"{FOLDER}/{FILE}: "):
+        Tables(disk, FOLDER, base=base)
