@@ -29,6 +29,7 @@ FAILURE_PASSED = "failure-passed"
 POLL_UNCOMMITTED = "poll-uncommitted"
 NAMES_ITSELF = "names-itself"
 RETRIES_FORGOTTEN = "retries-forgotten"
+PENDING_KEYS_UNKNOWN = "pending-keys-unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,13 @@ _ALL = (
         RETRIES_FORGOTTEN,
         "A new leader knows no keys but those that came since it leads.",
         "R21: redpanda#3039, #5355",
+        ("HS-16",),
+    ),
+    Bug(
+        PENDING_KEYS_UNKNOWN,
+        "A leader looks for a row's key among the rows of the table, but not among those that are "
+        "logged and not committed yet.",
+        "V7",
         ("HS-16",),
     ),
 )

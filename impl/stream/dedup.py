@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from ..bugs import PENDING_KEYS_UNKNOWN, RETRIES_FORGOTTEN
 from .schema import SchemaError
 
 Recent = Callable[[], Iterable[pa.RecordBatch]]
@@ -76,7 +77,8 @@ class Screened:
 class Dedup:
     """The windows of a group's tables, by the tables' ids."""
 
-    def __init__(self) -> None:
+    def __init__(self, bugs: frozenset[str] = frozenset()) -> None:
+        self._bugs = bugs
         self._windows: dict[int, Window] = {}
 
     def reset(self) -> None:
@@ -93,9 +95,9 @@ class Dedup:
     ) -> Screened:
         """Drop the rows of a batch that are in the table's window or repeat an earlier one."""
         window = self._windows.get(table)
-        if window is None:
+        if window is None or PENDING_KEYS_UNKNOWN in self._bugs:
             window = self._windows[table] = Window(limit)
-            for earlier in recent():
+            for earlier in () if RETRIES_FORGOTTEN in self._bugs else recent():
                 window.add(keys_of(earlier, columns))
         return Screened(window, keys_of(batch, columns), batch)
 

@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..bugs import RETRIES_FORGOTTEN
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.machine import Export, Job, Staging
@@ -94,7 +93,6 @@ class Tables:
         `now_ns` is for the age of data files. `folder` is this group's own. The log begins behind
         `base`: if no checkpoint goes so far, a snapshot does that was staged.
         """
-        self._forgets = RETRIES_FORGOTTEN in bugs
         self._disk = disk
         self._folder = folder
         self._open_store = partial(Store, disk, folder, now_ns=now_ns, file_bytes=file_bytes)
@@ -105,7 +103,7 @@ class Tables:
         self._tables = self._store.open_all()
         self._installed: tuple[Store, dict[str, Stored]] | None = None
         self._touched: set[str] = set()
-        self._dedup = Dedup()
+        self._dedup = Dedup(bugs)
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
 
     @property
@@ -184,7 +182,7 @@ class Tables:
             options.key_columns,
             options.cache_limit,
             batch,
-            lambda: () if self._forgets else _recent(table, options.cache_limit),
+            lambda: _recent(table, options.cache_limit),
         )
         left = memoryview(body if screened.body is None else screened.body)
         return Insertion(encode(AppendRows(name, stored.id, screened.rows, left)), screened)

@@ -82,6 +82,10 @@ BLIND: dict[str, str] = {
     "record-on-receipt": "it is in the subscriber",
     "resume-as-asked": "it is in the subscriber",
     "failure-passed": "it is in the subscriber",
+    "poll-uncommitted": "what members tell pollers is not the core's affair",
+    "names-itself": "what members tell clients is not the core's affair",
+    "retries-forgotten": "the core does not look into rows",
+    "pending-keys-unknown": "the core does not look into rows",
 }
 """Seeded bugs that are not in the core, and where they are."""
 
