@@ -13,9 +13,12 @@ from ..errors import ExitCode
 from . import show
 from .binding import Binding, Conformance
 from .raft.bind import RaftBinding
+from .subscription.bind import SubscriptionBinding
 from .wal.bind import WalBinding
 
-BINDINGS: dict[str, Binding] = {binding.name: binding for binding in (RaftBinding(), WalBinding())}
+BINDINGS: dict[str, Binding] = {
+    binding.name: binding for binding in (RaftBinding(), WalBinding(), SubscriptionBinding())
+}
 """Every binding by name. To add one: write it in a folder of its own, then one entry here."""
 
 

@@ -11,6 +11,7 @@ stays first in line, so that nothing passes it.
 
 from dataclasses import dataclass
 
+from ..bugs import RESUME_AS_ASKED
 from ..wire import Rows
 from .errors import NO_STORED_OFFSET, RequestError
 
@@ -39,7 +40,14 @@ class Cursor:
 
     # Invariant: recorded < the first row that waits, and rows that wait end where `next` is.
 
-    def __init__(self, offset: int, *, stored: int | None, missing: int | None) -> None:
+    def __init__(
+        self,
+        offset: int,
+        *,
+        stored: int | None,
+        missing: int | None,
+        bugs: frozenset[str] = frozenset(),
+    ) -> None:
         """`stored`: the row recorded last; `missing`: what -2 means where there is none.
 
         Raises RequestError where there is none and nothing is to take its place (V9): the documents
@@ -48,6 +56,7 @@ class Cursor:
         if offset == STORED:
             offset = stored + 1 if stored is not None else self._instead(missing)
         self._asked = offset
+        self._bugs = bugs
         self._next: int | None = None
         self.recorded = stored
         self._waiting: list[Taken] = []
@@ -61,7 +70,9 @@ class Cursor:
     @property
     def wanted(self) -> int:
         """What to ask a leader for."""
-        return self._asked if self._next is None else self._next
+        if self._next is None or RESUME_AS_ASKED in self._bugs:
+            return self._asked
+        return self._next
 
     @property
     def waiting(self) -> list[Taken]:
@@ -74,6 +85,8 @@ class Cursor:
 
     def live(self, start: int) -> int | None:
         """The leader will send rows from `start` on; gives the row to record now, if any."""
+        if self._next is not None and RESUME_AS_ASKED in self._bugs:
+            self._next = start
         if self._next is not None:
             if start != self._next:
                 raise GapError(f"asked for row {self._next}, will be sent row {start}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..bugs import FAILURE_PASSED, RECORD_ON_RECEIPT, RESUME_AS_ASKED
+from ..bugs import FAILURE_PASSED, RECORD_ON_RECEIPT
 from ..runtime import ClientRuntime, pause
 from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address, parse_site
@@ -75,7 +75,7 @@ class Subscription:
         self._sites = [parse_address(site) for site in sites]
         self._target = self._sites[0]
         stored = offsets.load(self.topic) if offsets is not None else None
-        self._cursor = Cursor(options.offset, stored=stored, missing=options.missing)
+        self._cursor = Cursor(options.offset, stored=stored, missing=options.missing, bugs=bugs)
         # Tells us from another subscriber to the same topic, also where that had our name.
         self._name = f"{self._runtime.randomness.uniform(0, 1e18):.0f}"
         self._attempt = 0
@@ -212,9 +212,6 @@ class Subscription:
             password=self._login[1],
         )
         wanted = self._cursor.wanted
-        if RESUME_AS_ASKED in self._bugs and self._live.done():
-            wanted = self._options.offset
-            self._cursor = Cursor(wanted, stored=self._cursor.recorded, missing=None)
         waiting = len(self._cursor.waiting)
         is_short = self._cursor.waiting_rows <= self._options.batch_size
         room = WINDOW if is_short else max(0, WINDOW - waiting)

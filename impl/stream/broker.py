@@ -208,6 +208,11 @@ class Broker:
         self._by_link.clear()
         self._rest()
 
+    @property
+    def positions(self) -> dict[tuple[str, str], int]:
+        """The next row of each subscription, by table and action."""
+        return {topic: found.next for topic, found in self._topics.items()}
+
     # What a drop asks (promise HS-17).
 
     def has_subscriptions(self, table: str) -> bool:

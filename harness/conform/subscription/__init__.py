@@ -1,0 +1,1 @@
+"""Publishing and subscribing against their model."""

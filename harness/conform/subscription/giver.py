@@ -1,0 +1,172 @@
+"""The members' side: the broker makes the steps of `model/subscription_publisher.py`."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from ....impl.bugs import PUBLISH_WRITTEN
+from ....impl.client.errors import RequestError, not_leader
+from ....impl.runtime import Alarm
+from ....impl.site import Site
+from ....impl.stream.broker import WINDOW_MAX, Ask, Broker
+from ....impl.stream.commands import AppendRows, encode
+from ....impl.stream.table import StreamTable
+from ....impl.wire import Ended, Rows
+from ....model.actor import Receive
+from ....model.subscription_rules import Options
+from ....model.subscription_types import (
+    Frame,
+    Group,
+    Publish,
+    Role,
+    StepDown,
+    Subscribe,
+    Subscribed,
+    Write,
+)
+
+TABLE = "t"
+SCHEMA = pa.schema([("row", pa.int64())])
+ELSEWHERE = not_leader(Site("n1", 1, "n1"))
+
+Found = list[tuple[str, Any, Any]]
+
+
+@dataclass(eq=False)
+class Wire:
+    """A connection that keeps what a subscriber is sent."""
+
+    frames: list[Rows | Ended] = field(default_factory=list)
+    is_open: bool = True
+    is_writable: bool = True
+
+    def push(self, frame: Rows | Ended) -> None:
+        self.frames.append(frame)
+
+    @property
+    def rows(self) -> list[tuple[int, int]]:
+        return [(frame.offset, frame.count) for frame in self.frames if isinstance(frame, Rows)]
+
+
+class NoTime:
+    """A clock that stands still: the model has no beats."""
+
+    def now_ns(self) -> int:
+        return 0
+
+    def call_soon(self, callback: Any) -> None:
+        raise AssertionError("a broker waits for nothing")
+
+    def call_later(self, delay_s: float, callback: Any) -> Alarm:
+        return Never()
+
+
+class Never:
+    """An alarm of such a clock."""
+
+    def cancel(self) -> None:
+        """There is nothing to forget."""
+
+
+class Committed:
+    """One table of so many rows, published so many at once."""
+
+    def __init__(self, rows: int, frame: int) -> None:
+        self._table = StreamTable(TABLE, SCHEMA)
+        self._frame = frame
+        if rows:
+            body = pa.record_batch([list(range(rows))], schema=SCHEMA).serialize()
+            self._table.append(rows, memoryview(body), 0)
+
+    def table(self, name: str) -> StreamTable:
+        return self._table
+
+    def piece(self, name: str, start: int, bytes_max: int) -> tuple[int, tuple[bytes, ...]]:
+        return max(0, min(self._frame, self._table.rows - start)), ()
+
+
+class Giver:
+    """Puts brokers into the model's states and steps them."""
+
+    def __init__(self, options: Options, bugs: frozenset[str]) -> None:
+        self._options = options
+        self._bugs = bugs
+        self.steps = 0
+
+    def compare(self, state: Group, event: Any, step: Any) -> Found | None:
+        """What differs: field, the model's value, the broker's; None where it has no part in it."""
+        member = _member(event)
+        if member is None or state.seats[member].role is not Role.LEADER:
+            return None
+        if step is None and isinstance(event, Receive):
+            return None
+        self.steps += 1
+        broker, wires = self._broker(state, member)
+        match event:
+            case Receive(Subscribe() as m):
+                assert step is not None
+                return self._subscribe(broker, m, step, member)
+            case Publish(subscriber=subscriber):
+                broker.credit(wires[subscriber], 1, 1)
+                frames = () if step is None else step.sends
+                sent = [(f.offset, len(f.rows)) for f in frames if isinstance(f, Frame)]
+                return _differs("rows sent", sent, wires[subscriber].rows)
+            case StepDown():
+                assert step is not None
+                broker.end_all(ELSEWHERE)
+                left = [str(each.subscriber) for each in step.state.seats[member].subscriptions]
+                ended = sum(isinstance(f, Ended) for wire in wires.values() for f in wire.frames)
+                found = _differs("subscriptions", left, [action for _, action in broker.positions])
+                return found + _differs("connections told", len(wires) - len(left), ended)
+            case Write():
+                if PUBLISH_WRITTEN in self._bugs:
+                    for wire in wires.values():
+                        broker.credit(wire, 1, 1)
+                    before = [list(wire.rows) for wire in wires.values()]
+                    broker.leak([encode(AppendRows(TABLE, 1, 1, memoryview(b"")))])
+                    return _differs("rows sent", before, [wire.rows for wire in wires.values()])
+        return []
+
+    def _broker(self, state: Group, member: int) -> tuple[Broker, dict[int, Wire]]:
+        """A broker that is where the model's member is; nobody has room for a frame yet."""
+        seat = state.seats[member]
+        broker = Broker(NoTime(), Committed(seat.known, self._options.frame), self._bugs)
+        wires: dict[int, Wire] = {}
+        for each in seat.subscriptions:
+            wires[each.subscriber] = Wire()
+            ask = _ask(each.subscriber, each.position, each.connection, room=0)
+            broker.subscribe(wires[each.subscriber], ask, state.term)
+        return broker, wires
+
+    def _subscribe(self, broker: Broker, m: Subscribe, step: Any, member: int) -> Found:
+        answers = [a.start for a in step.sends if isinstance(a, Subscribed)]
+        try:
+            ask = _ask(m.src, m.offset, m.connection, room=0)
+            starts = [int(broker.subscribe(Wire(), ask, 1)["start"])]
+        except RequestError as error:
+            return [("answer", answers, error.name)]
+        after = {
+            (TABLE, str(each.subscriber)): each.position
+            for each in step.state.seats[member].subscriptions
+        }
+        found = _differs("start", answers, starts)
+        return found + _differs("positions", after, broker.positions)
+
+
+def _ask(subscriber: int, offset: int, connection: int, *, room: int) -> Ask:
+    who = str(subscriber)
+    return Ask(1, TABLE, who, offset, WINDOW_MAX, room, who, connection)
+
+
+def _member(event: Any) -> int | None:
+    match event:
+        case Receive(Subscribe(member=member)):
+            return member
+        case Publish(member=member) | StepDown(member=member) | Write(member=member):
+            return member
+    return None
+
+
+def _differs(what: str, expected: Any, found: Any) -> Found:
+    return [] if expected == found else [(what, expected, found)]
