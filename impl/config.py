@@ -12,12 +12,15 @@ from difflib import get_close_matches
 
 from .options import OPTIONS, GroupLine, OptionValue
 from .raft.checkpoints import Policy
+from .runtime import Tls
 from .site import Site, parse_site
 
 NODES_FILE = "config/cluster.nodes"
 CLUSTER_FILE = "config/cluster.cfg"
 CONTROLLER_FILE = "config/controller.cfg"
 NODES_HEADER = "localSite,mode"
+
+TLS_OPTIONS = ("tlsCertificate", "tlsKey", "tlsAuthority")
 
 Read = Callable[[str], bytes | None]
 """Gives the bytes of a file, or None if there is no such file."""
@@ -68,6 +71,7 @@ class NodeConfig:
     wants_login: bool
     users_file: str
     first_password: str | None = field(repr=False)
+    tls: Tls | None
 
     @property
     def alias(self) -> str:
@@ -139,6 +143,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         seeded_bugs=bugs,
         wants_login=option("authentication") == "on",
         users_file=posixpath.join(home, str(option("usersFile"))),
+        tls=_tls([option(name) for name in TLS_OPTIONS], home),
         first_password=None if first_password is None else str(first_password),
     )
 
@@ -146,6 +151,16 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
 def read_sites(read: Read) -> dict[str, Site]:
     """All nodes of cluster.nodes by alias; raises ConfigError."""
     return _sites(NODES_FILE, _text(NODES_FILE, read))
+
+
+def _tls(paths: list[OptionValue | None], home: str) -> Tls | None:
+    """All three files, or TLS is off."""
+    if None in paths:
+        if any(path is not None for path in paths):
+            raise ConfigError(f"TLS needs {', '.join(TLS_OPTIONS)}", file=CLUSTER_FILE)
+        return None
+    certificate, key, authority = (posixpath.join(home, str(path)) for path in paths)
+    return Tls(authority, certificate, key)
 
 
 def _text(file: str, read: Read) -> str:

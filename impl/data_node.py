@@ -94,7 +94,7 @@ class DataNode:
             for site in group.sites
             if site.alias != config.alias
         }
-        self._peers = Peers(runtime, hello, addresses, config.frame_bytes_max)
+        self._peers = Peers(runtime, hello, addresses, config.frame_bytes_max, config.tls)
         self._groups: dict[int, Group] = {}
         self._wals: list[Wal] = []
         self._trace: TraceFile | None = None
@@ -172,7 +172,11 @@ class DataNode:
             group.start()
         site = config.site
         self._listener = await self._runtime.network.listen(
-            site.host, site.port, self._welcome, reuse_port=self._reuse_port
+            site.host,
+            site.port,
+            self._welcome,
+            reuse_port=self._reuse_port,
+            tls=self._config.tls,
         )
 
     async def run(self) -> None:
@@ -295,6 +299,8 @@ class DataNode:
             return
         if visitor.alias == self.alias or visitor.alias not in self._config.sites:
             raise FrameError(f"no peer of {self.alias} is called {visitor.alias}")
+        if self._config.tls is not None and visitor.alias not in visitor.channel.names:
+            raise FrameError(f"no certificate of {visitor.alias}")
         for other in list(self._visitors):
             if other is not visitor and other.is_peer and other.alias == visitor.alias:
                 other.channel.abort("replaced by a newer connection")

@@ -140,6 +140,9 @@ OPTIONS: dict[str, Option] = {
         Option("authentication", _switch, per_node=False, default="on"),
         Option("usersFile", _path, per_node=True, default="users.json"),
         Option("initialAdminPassword", _password, per_node=True, default=None),
+        Option("tlsCertificate", _path, per_node=True, default=None),
+        Option("tlsKey", _path, per_node=True, default=None),
+        Option("tlsAuthority", _path, per_node=True, default=None),
         Option("traceFile", _path, per_node=True, default=None),
         Option("seededBugs", _bugs, per_node=True, default=None),
     )

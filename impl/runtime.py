@@ -33,8 +33,27 @@ class Clock(Protocol):
         """Run once, not before `delay_s` seconds from now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What keeps a stream secret and its ends honest: PEM files, by path.
+
+    Who listens shows its certificate, and asks for one without insisting. Who dials believes only
+    what `authority` vouches for and what bears `name`, or the host that was dialled; it shows its
+    own certificate if it has one.
+    """
+
+    authority: str
+    certificate: str | None = None
+    key: str | None = None
+    name: str | None = None
+
+
 class Stream(Protocol):
     """One connection: ordered bytes both ways, or the end."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the other side's certificate says it is called; none without a certificate."""
 
     @property
     def peer(self) -> str:
@@ -93,12 +112,25 @@ class Network(Protocol):
     """Streams to and from elsewhere. Failures are OSError."""
 
     async def listen(
-        self, host: str, port: int, accept: Callable[[], StreamHandler], *, reuse_port: bool
+        self,
+        host: str,
+        port: int,
+        accept: Callable[[], StreamHandler],
+        *,
+        reuse_port: bool,
+        tls: Tls | None = None,
     ) -> Listener:
         """Give every connection that arrives a handler of its own."""
 
     async def dial(
-        self, host: str, port: int, handler: StreamHandler, *, timeout_s: float, stall_s: float
+        self,
+        host: str,
+        port: int,
+        handler: StreamHandler,
+        *,
+        timeout_s: float,
+        stall_s: float,
+        tls: Tls | None = None,
     ) -> Stream:
         """Connect; the stream ends by itself if sent bytes stay unconfirmed for `stall_s`."""
 

@@ -21,7 +21,9 @@ from .runtime import (
     Runtime,
     Stream,
     StreamHandler,
+    Tls,
 )
+from .runtime_tls import HANDSHAKE_S, dialling, explained, listening, names_of
 
 
 def real_runtime(disk: Disk) -> Runtime:
@@ -83,6 +85,7 @@ class SocketStream(asyncio.Protocol):
         self._stall_s = stall_s
         self._transport: asyncio.Transport | None = None
         self._peer = ""
+        self._names: frozenset[str] = frozenset()
         self._batch: list[bytes] = []
         self._batch_bytes = 0
 
@@ -90,11 +93,16 @@ class SocketStream(asyncio.Protocol):
     def peer(self) -> str:
         return self._peer
 
+    @property
+    def names(self) -> frozenset[str]:
+        return self._names
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are asyncio's in all but ancestry.
         self._transport = cast(asyncio.Transport, transport)
         address = transport.get_extra_info("peername")
         self._peer = f"{address[0]}:{address[1]}" if address else "?"
+        self._names = names_of(transport.get_extra_info("ssl_object"))
         raw = transport.get_extra_info("socket")
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._stall_s and hasattr(socket, "TCP_USER_TIMEOUT"):
@@ -180,21 +188,44 @@ class LoopNetwork:
         self._loop = loop
 
     async def listen(
-        self, host: str, port: int, accept: Callable[[], StreamHandler], *, reuse_port: bool
+        self,
+        host: str,
+        port: int,
+        accept: Callable[[], StreamHandler],
+        *,
+        reuse_port: bool,
+        tls: Tls | None = None,
     ) -> Listener:
         with _names_as_os_errors(host):
             server = await self._loop.create_server(
-                lambda: SocketStream(self._loop, accept()), host, port, reuse_port=reuse_port
+                lambda: SocketStream(self._loop, accept()),
+                host,
+                port,
+                reuse_port=reuse_port,
+                ssl=None if tls is None else listening(tls),
+                ssl_handshake_timeout=None if tls is None else HANDSHAKE_S,
             )
         return LoopListener(server)
 
     async def dial(
-        self, host: str, port: int, handler: StreamHandler, *, timeout_s: float, stall_s: float
+        self,
+        host: str,
+        port: int,
+        handler: StreamHandler,
+        *,
+        timeout_s: float,
+        stall_s: float,
+        tls: Tls | None = None,
     ) -> Stream:
+        context = None if tls is None else dialling(tls)
         async with asyncio.timeout(timeout_s):
-            with _names_as_os_errors(host):
+            with _names_as_os_errors(host), explained(is_tls=tls is not None):
                 _, stream = await self._loop.create_connection(
-                    lambda: SocketStream(self._loop, handler, stall_s), host, port
+                    lambda: SocketStream(self._loop, handler, stall_s),
+                    host,
+                    port,
+                    ssl=context,
+                    server_hostname=None if tls is None else tls.name or host,
                 )
         return stream
 

@@ -183,7 +183,11 @@ class Visitor:
         self.channel.send(Welcome(VERSION, host.alias, host.cluster_id))
 
     def _give_up(self) -> None:
-        self.channel.abort(f"no hello within {HELLO_S:g} s")
+        if self.channel.is_open:
+            self.channel.abort(f"no hello within {HELLO_S:g} s")
+        else:
+            # It never came as far as a stream: its TLS handshake failed.
+            self._host.left(self)
 
     def _answer(self, call_id: int, value: Any) -> None:
         self._calls -= 1

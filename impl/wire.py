@@ -28,6 +28,9 @@ STRANGER_BYTES_MAX = 4096
 WRITTEN_ALONE_BYTES = 16 << 10
 """Copying a body this long costs more than a second write."""
 
+TLS_RECORDS = frozenset({0x1503, 0x1603})
+"""How TLS begins: an alert, or a hello."""
+
 CLIENT = "client"
 PEER = "peer"
 
@@ -210,6 +213,8 @@ class Splitter:
         while end - at >= LENGTH_BYTES:
             (size,) = _LENGTH.unpack_from(rest, at)
             if not 0 < size <= self.limit:
+                if size >> 16 in TLS_RECORDS:
+                    raise FrameError("the other side speaks TLS here, and this one does not")
                 raise FrameError(f"length {size} is not in 1..{self.limit}")
             start = at + LENGTH_BYTES
             if end - start < size:
@@ -254,6 +259,11 @@ class Channel:
     def peer(self) -> str:
         """The other side's address, also after the end."""
         return self._peer
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What the other side's certificate calls it."""
+        return frozenset() if self._stream is None else self._stream.names
 
     @property
     def is_open(self) -> bool:

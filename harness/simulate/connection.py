@@ -42,6 +42,10 @@ class End:
     def peer(self) -> str:
         return self._peer
 
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset()
+
     def open(self, handler: StreamHandler) -> None:
         """Tell the handler, first of all; runs in its process."""
         self.is_open = True

@@ -8,7 +8,7 @@ import asyncio
 import errno
 from collections.abc import Callable, Collection
 
-from ...impl.runtime import Listener, Stream, StreamHandler
+from ...impl.runtime import Listener, Stream, StreamHandler, Tls
 from ..targets.faults import FAITHFUL, Messages
 from ..targets.links import OPEN, Links, Pair, payload
 from .connection import End
@@ -219,8 +219,11 @@ class SimNetwork:
         self._ends: dict[End, None] = {}
         self._listeners: list[SimListener] = []
 
-    async def listen(self, host: str, port: int, accept: Accept, *, reuse_port: bool) -> Listener:
+    async def listen(
+        self, host: str, port: int, accept: Accept, *, reuse_port: bool, tls: Tls | None = None
+    ) -> Listener:
         """Raises OSError where somebody listens, also with `reuse_port`: one process, one port."""
+        _refuse(tls)
         address = (host, port or self.net.free_port(host))
         if address in self.net.listeners:
             raise OSError(errno.EADDRINUSE, f"somebody listens at {host}:{port}")
@@ -230,9 +233,17 @@ class SimNetwork:
         return listener
 
     async def dial(
-        self, host: str, port: int, handler: StreamHandler, *, timeout_s: float, stall_s: float
+        self,
+        host: str,
+        port: int,
+        handler: StreamHandler,
+        *,
+        timeout_s: float,
+        stall_s: float,
+        tls: Tls | None = None,
     ) -> Stream:
         """Takes one round trip. Raises ConnectionRefusedError, or TimeoutError."""
+        _refuse(tls)
         dialling = Dialling(self, (host, port), handler, int(stall_s * 1e9))
         late = self.process.call_after(int(timeout_s * 1e9), dialling.fail, TimeoutError(TIMED_OUT))
         dialling.knock()
@@ -322,6 +333,11 @@ class Dialling:
         is_kept = self.done.done() and not self.done.cancelled() and self.done.exception() is None
         if self._end is not None and not is_kept:
             self._end.abort()
+
+
+def _refuse(tls: Tls | None) -> None:
+    if tls is not None:
+        raise OSError(errno.ENOTSUP, "there is no TLS in a simulated network")
 
 
 def _accept(listener: SimListener, end: End) -> None:

@@ -31,6 +31,9 @@ _OWN = {
     "authentication": "the harness calls as anybody",
     "usersFile": "the harness calls as anybody",
     "initialAdminPassword": "the harness calls as anybody",
+    "tlsCertificate": "links are shaped, not read: nothing is secret here",
+    "tlsKey": "links are shaped, not read: nothing is secret here",
+    "tlsAuthority": "links are shaped, not read: nothing is secret here",
     "traceFile": "say `cluster.trace: true` or `false`",
     "seededBugs": "say it in `cluster.bugs`",
 }

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from typing import Any, Protocol
 
-from ..runtime import Alarm, ClientRuntime, within
+from ..runtime import Alarm, ClientRuntime, Tls, within
 from ..runtime_asyncio import loop_client_runtime
 from ..wire import (
     CLIENT,
@@ -81,12 +81,13 @@ class Connection:
         audience: Audience | None = None,
         user: str | None = None,
         password: str = "",
+        tls: Tls | None = None,
     ) -> "Connection":
         """Connect, shake hands, log in; raises RequestError, always a definite one."""
         runtime = loop_client_runtime() if runtime is None else runtime
         connection = cls(runtime, f"{host}:{port}", frame_bytes_max, audience)
         deadline_ns = runtime.clock.now_ns() + int(timeout_s * 1e9)
-        await connection._open(host, port, timeout_s)
+        await connection._open(host, port, timeout_s, tls)
         if user is not None:
             left_s = max(0.001, (deadline_ns - runtime.clock.now_ns()) / 1e9)
             try:
@@ -194,12 +195,12 @@ class Connection:
         if self._audience is not None:
             self._audience.lost(reason)
 
-    async def _open(self, host: str, port: int, timeout_s: float) -> None:
+    async def _open(self, host: str, port: int, timeout_s: float, tls: Tls | None) -> None:
         clock = self._runtime.clock
         deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
         try:
             await self._runtime.network.dial(
-                host, port, self._channel, timeout_s=timeout_s, stall_s=0
+                host, port, self._channel, timeout_s=timeout_s, stall_s=0, tls=tls
             )
             self._channel.send(Hello(MAGIC, VERSION, CLIENT, "", ""))
             await within(clock, self._welcome, deadline_ns)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..runtime import ClientRuntime, pause
+from ..runtime import ClientRuntime, Tls, pause
 from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address
 from ..stream.commands import RETENTION_MINUTES
@@ -40,6 +40,7 @@ class Session:
         runtime: ClientRuntime | None = None,
         user: str | None = None,
         password: str = "",
+        tls: Tls | None = None,
     ) -> None:
         """`sites` as `host:port`. A call takes at most `total_s`, one attempt `attempt_s`.
 
@@ -58,6 +59,7 @@ class Session:
         self._connection: Connection | None = None
         self._user = user
         self._password = password
+        self._tls = tls
         self._closed = False
 
     @property
@@ -161,6 +163,7 @@ class Session:
             runtime=self._runtime,
             user=self._user,
             password=self._password,
+            tls=self._tls,
         )
         # Another call may have got there first, or have learnt of a better place.
         if self._closed or target != self._target:

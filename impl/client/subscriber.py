@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
-from ..runtime import ClientRuntime
+from ..runtime import ClientRuntime, Tls
 from ..runtime_asyncio import loop_client_runtime
 from .errors import TOPIC_EXISTS, RequestError
 from .offsets import Offsets
@@ -27,11 +27,12 @@ class Subscriber:
         runtime: ClientRuntime | None = None,
         user: str | None = None,
         password: str = "",
+        tls: Tls | None = None,
     ) -> None:
         """`sites` as `host:port`, of any members of the group."""
         self._sites = list(sites)
         self._offsets = offsets
-        self._login = (user, password)
+        self._login = (user, password, tls)
         self._runtime = loop_client_runtime() if runtime is None else runtime
         self._tasks = asyncio.TaskGroup()
         self._topics: dict[str, Subscription] = {}

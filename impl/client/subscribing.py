@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ..runtime import Tls
 from .cursor import LATEST
 from .errors import BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS
 
@@ -13,6 +14,11 @@ WINDOW = 8
 
 LASTING = frozenset({BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
 """Refusals that no other member and no other moment will change."""
+
+Login = tuple[str | None, str, Tls | None]
+"""User, password, and what to believe of members."""
+
+NOBODY: Login = (None, "", None)
 
 Handler = Callable[..., Awaitable[None] | None]
 """Called with rows, and with the id of the last one where it wants that."""

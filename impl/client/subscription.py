@@ -30,7 +30,7 @@ from .errors import (
     RequestError,
 )
 from .offsets import Offsets
-from .subscribing import LASTING, WINDOW, Handler, Note, Options
+from .subscribing import LASTING, NOBODY, WINDOW, Handler, Login, Note, Options
 
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
 """Between two attempts, and between two calls of a handler that fails."""
@@ -55,7 +55,7 @@ class Subscription:
         *,
         offsets: Offsets | None = None,
         runtime: ClientRuntime | None = None,
-        login: tuple[str | None, str] = (None, ""),
+        login: Login = NOBODY,
         told: Callable[[Note], None] | None = None,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
@@ -210,6 +210,7 @@ class Subscription:
             audience=self,
             user=self._login[0],
             password=self._login[1],
+            tls=self._login[2],
         )
         wanted = self._cursor.wanted
         waiting = len(self._cursor.waiting)

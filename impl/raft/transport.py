@@ -7,8 +7,9 @@ that cannot be reached or does not read: Raft sends again.
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
-from ..runtime import Runtime, pause
+from ..runtime import Runtime, Tls, pause
 from ..wire import (
     HELLO_BYTES_MAX,
     Channel,
@@ -38,10 +39,16 @@ class Peers:
     """The outgoing links of one node."""
 
     def __init__(
-        self, runtime: Runtime, hello: Hello, addresses: Mapping[str, Address], frame_bytes_max: int
+        self,
+        runtime: Runtime,
+        hello: Hello,
+        addresses: Mapping[str, Address],
+        frame_bytes_max: int,
+        tls: Tls | None = None,
     ) -> None:
+        """With `tls`, a peer is who its certificate says, at whatever address."""
         self._links = {
-            alias: Link(runtime, hello, alias, address, frame_bytes_max)
+            alias: Link(runtime, hello, alias, address, frame_bytes_max, tls)
             for alias, address in addresses.items()
         }
 
@@ -64,8 +71,15 @@ class Link:
     """The connection to one peer; a `Receiver`."""
 
     def __init__(
-        self, runtime: Runtime, hello: Hello, alias: str, address: Address, frame_bytes_max: int
+        self,
+        runtime: Runtime,
+        hello: Hello,
+        alias: str,
+        address: Address,
+        frame_bytes_max: int,
+        tls: Tls | None,
     ) -> None:
+        self._tls = None if tls is None else replace(tls, name=alias)
         self._runtime = runtime
         self._hello = hello
         self._alias = alias
@@ -102,7 +116,7 @@ class Link:
         self._ended = asyncio.get_running_loop().create_future()
         try:
             await self._runtime.network.dial(
-                *self._address, channel, timeout_s=DIAL_S, stall_s=STALL_S
+                *self._address, channel, timeout_s=DIAL_S, stall_s=STALL_S, tls=self._tls
             )
         except OSError as error:
             self._complain(str(error) or type(error).__name__)

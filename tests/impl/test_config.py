@@ -146,8 +146,8 @@ def test_a_bad_list_of_nodes_is_refused(nodes: str | bytes | None, message: str)
             "config/cluster.cfg:4: unknown option 'zzz'; there are authentication, "
             "initialAdminPassword, maxFrameSize, persistenceDir, raftElectionTick, "
             "raftRequestEntries, seededBugs, streamingHADir, streamingHAMode, "
-            "streamingHAPurgeInterval, streamingHAPurgeSize, streamingRaftGroups, traceFile, "
-            "usersFile",
+            "streamingHAPurgeInterval, streamingHAPurgeSize, streamingRaftGroups, tlsAuthority, "
+            "tlsCertificate, tlsKey, traceFile, usersFile",
         ),
         ("n9.traceFile=x", "config/cluster.cfg:4: no node is called n9; there are n1, n2, n3"),
         (
