@@ -17,6 +17,8 @@ COMMIT_OLD_TERM = "commit-old-term"
 ALWAYS_TRUNCATE = "always-truncate"
 TRUNCATES_APPLIED = "truncates-applied"
 TRUNCATE_OFF_BY_ONE = "truncate-off-by-one"
+CHECKPOINT_BEFORE_SYNC = "checkpoint-before-sync"
+SNAPSHOT_OFF_BY_ONE = "snapshot-off-by-one"
 VOTE_TWICE = "vote-twice"
 STALE_VOTE_COUNTED = "stale-vote-counted"
 DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
@@ -126,6 +128,18 @@ _ALL = (
         "Where the log is cut, its file keeps one entry too many, which is back after a restart.",
         "R15: qdrant#1329, #2508",
         ("HS-4", "HS-20", "HS-25"),
+    ),
+    Bug(
+        CHECKPOINT_BEFORE_SYNC,
+        "A checkpoint is written, and the log cut, before the data files that it names are synced.",
+        "D6",
+        ("HS-22", "HS-23", "HS-25"),
+    ),
+    Bug(
+        SNAPSHOT_OFF_BY_ONE,
+        "Who has installed a snapshot goes on with the second entry behind it.",
+        "R12: RedisLabs/raft#49, redisraft#43",
+        ("HS-2", "HS-4", "HS-5", "HS-20", "HS-25"),
     ),
     Bug(
         VOTE_TWICE,

@@ -9,6 +9,7 @@ begins behind is in the tables, or staged as a whole.
 import logging
 from collections.abc import Callable
 
+from ..bugs import SNAPSHOT_OFF_BY_ONE
 from ..wire import PeerMessage, SnapshotPiece, SnapshotReceipt
 from .applier import Applier
 from .checkpoints import Checkpoints
@@ -154,7 +155,8 @@ class Snapshots:
         if self._is_closed:
             return
         self._attempt(self._machine.install_done)
-        self._applier.applied = end_of(terms)[0]
+        is_shifted = SNAPSHOT_OFF_BY_ONE in self._core.bugs
+        self._applier.applied = end_of(terms)[0] + is_shifted
         self._applier.is_paused = False
         self._receiver.installed()
         self.installed_count += 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ..bugs import CHECKPOINT_BEFORE_SYNC
 from ..raft.disk import Disk
 from ..runtime import Worker
 from .commands import TableOptions
@@ -45,13 +46,20 @@ class Store:
     """
 
     def __init__(
-        self, disk: Disk, folder: str, *, now_ns: Callable[[], int], file_bytes: int
+        self,
+        disk: Disk,
+        folder: str,
+        *,
+        now_ns: Callable[[], int],
+        file_bytes: int,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
         """Read the last checkpoint; raises OSError, or DataFileError where it is not whole."""
         self._disk = disk
         self._folder = folder
         self._now_ns = now_ns
         self._file_bytes = file_bytes
+        self._is_hasty = CHECKPOINT_BEFORE_SYNC in bugs
         self.manifest = read_manifest(disk, folder)
         """The last checkpoint; with no tables and index 0 if there was none."""
         self._dropped: list[Stored] = []
@@ -108,7 +116,7 @@ class Store:
         syncs = [stored.files.begin_sync() for stored in saved]
 
         def job() -> None:
-            for files, folder in syncs:
+            for files, folder in syncs if not self._is_hasty else ():
                 for file in files:
                     file.sync()
                 if folder is not None:

@@ -95,7 +95,9 @@ class Tables:
         """
         self._disk = disk
         self._folder = folder
-        self._open_store = partial(Store, disk, folder, now_ns=now_ns, file_bytes=file_bytes)
+        self._open_store = partial(
+            Store, disk, folder, now_ns=now_ns, file_bytes=file_bytes, bugs=bugs
+        )
         disk.make_folder(folder)
         catch_up(disk, folder, base)
         self._staging = Incoming(disk, folder)

@@ -77,6 +77,8 @@ BLIND: dict[str, str] = {
     "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait (wal)",
     "folder-not-synced": "it is in the log's files (wal)",
     "truncate-off-by-one": "it is in the log's files (wal)",
+    "checkpoint-before-sync": "the core is told that the tables are durable; it cannot know better",
+    "snapshot-off-by-one": "which entries are applied is not the core's affair",
     "publish-written": "what subscribers are sent is not the core's affair",
     "subscriptions-survive": "subscriptions are not the core's affair",
     "record-on-receipt": "it is in the subscriber",
