@@ -119,7 +119,7 @@ class DataNode:
         )
         groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
         self._subscriptions = SubscriptionFunctions(tables, self._groups)
-        persistence = PersistenceFunctions(self._groups, self._ordinary, {})
+        persistence = PersistenceFunctions(self._groups, self._ordinary)
         users = Users(runtime, config.users_file) if config.wants_login else None
         self._door = UserFunctions(users, lambda: self._visitors)
         parts = (groups, tables, self._subscriptions, persistence, self._door)

@@ -109,6 +109,11 @@ class Visitor:
         return self.channel.is_open
 
     @property
+    def peer(self) -> str:
+        """The other side's address."""
+        return self.channel.peer
+
+    @property
     def is_writable(self) -> bool:
         """Whether the other side reads as fast as we write."""
         return not self._is_blocked

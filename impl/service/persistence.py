@@ -1,32 +1,22 @@
 """Functions that tell how tables are kept, and what the node's streaming does at this moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..client.errors import RequestError
 from ..raft.debts import CALLS_MAX
 from ..raft.group import Group
+from ..stream.broker import Link
 from ..stream.ordinary import OrdinaryTables
 from .call import Call, Function
-
-Rows = Callable[[], list[dict[str, Any]]]
-"""The rows of a table, each by column."""
-
-STREAMING_STAT = ("pubConns", "subConns", "pubTables", "persistWorkers", "subWorkers")
-"""The tables of getStreamingStat."""
 
 
 class PersistenceFunctions:
     """Looks on: nothing here changes anything. What is told is this node's view."""
 
-    def __init__(
-        self, groups: Mapping[int, Group], ordinary: OrdinaryTables, stat: Mapping[str, Rows]
-    ) -> None:
-        """`stat`: whoever else has rows for a table of getStreamingStat, by its name."""
-        assert stat.keys() <= set(STREAMING_STAT)
+    def __init__(self, groups: Mapping[int, Group], ordinary: OrdinaryTables) -> None:
         self._groups = groups
         self._ordinary = ordinary
-        self._stat = {"persistWorkers": self._workers, **stat}
 
     def functions(self) -> dict[str, Function]:
         """By their documented names."""
@@ -47,8 +37,45 @@ class PersistenceFunctions:
 
     def _streaming(self, call: Call) -> None:
         call.answer(
-            {name: self._stat[name]() if name in self._stat else [] for name in STREAMING_STAT}
+            {
+                "pubConns": self._connections(),
+                "subConns": [],
+                "pubTables": self._published(),
+                "persistWorkers": self._workers(),
+                "subWorkers": [],
+            }
         )
+
+    def _connections(self) -> list[dict[str, Any]]:
+        """A row for each subscriber's connection. Its rows wait in the tables, in no queue."""
+        waiting: dict[Link, list[tuple[str, int]]] = {}
+        for group in self._groups.values():
+            for found in group.broker.subscriptions:
+                table = found.ask.table
+                behind = max(0, group.tables.table(table).rows - found.next)
+                waiting.setdefault(found.link, []).append((table, behind))
+        return [
+            {
+                "client": link.peer,
+                "queueDepthLimit": -1,
+                "queueDepth": sum(behind for _, behind in tables),
+                "tables": ",".join(sorted({table for table, _ in tables})),
+            }
+            for link, tables in waiting.items()
+        ]
+
+    def _published(self) -> list[dict[str, Any]]:
+        """A row for each subscription: `msgOffset` is that of the next row to be sent."""
+        return [
+            {
+                "tableName": found.ask.table,
+                "subscriber": found.link.peer,
+                "msgOffset": found.next,
+                "actions": found.ask.action,
+            }
+            for group in self._groups.values()
+            for found in group.broker.subscriptions
+        ]
 
     def _workers(self) -> list[dict[str, Any]]:
         """A row for each log: a group's, and that of all ordinary tables. One thread syncs all."""

@@ -57,6 +57,10 @@ class Link(Protocol):
         """Whether anything sent may still arrive."""
 
     @property
+    def peer(self) -> str:
+        """The other side's address, for people."""
+
+    @property
     def is_writable(self) -> bool:
         """Whether the other side reads as fast as we write."""
 
@@ -132,6 +136,11 @@ class Broker:
         self._fenced: set[str] = set()
         self._leaked: dict[str, int] = {}
         self._alarm: Alarm | None = None
+
+    @property
+    def subscriptions(self) -> list[Subscription]:
+        """All of them, for functions that look on."""
+        return list(self._topics.values())
 
     # What subscribers do.
 

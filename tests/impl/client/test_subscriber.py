@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from delphic.impl.client import functions
 from delphic.impl.client.cursor import EARLIEST, STORED
 from delphic.impl.client.errors import RequestError
 from delphic.impl.client.offsets import Offsets
@@ -240,5 +241,27 @@ def test_a_handler_may_be_slow_and_async_and_want_columns_and_the_id(tmp_path: P
                 await done
         assert sum(count for count, _ in got) == 30
         assert BEATS_MAX * BEAT_S >= 1
+
+    scenario(tmp_path, body)
+
+
+def test_a_leader_tells_who_is_subscribed_and_how_far(tmp_path: Path) -> None:
+    async def body(members: Members, folder: Path) -> None:
+        session, seen = members.session(), Seen()
+        await session.append("t", rows(1, 2, 3))
+        leader = await members.connect(await members.leader())
+        async with subscriber(members, folder) as found:
+            await found.subscribe_table("t", seen, action="mine", offset=1, msg_as_table=True)
+            await seen.until(2)
+            stat = await functions.get_streaming_stat(leader)
+            (published,), (connection,) = stat["pubTables"], stat["pubConns"]
+            assert published == {
+                "tableName": "t",
+                "subscriber": connection["client"],
+                "msgOffset": 3,
+                "actions": "mine",
+            }
+            assert connection["client"].startswith("127.0.0.1:")
+            assert (connection["queueDepth"], connection["tables"]) == (0, "t")
 
     scenario(tmp_path, body)
