@@ -26,7 +26,6 @@ BAD_ANSWER: Final = "BadAnswer"
 
 TOPIC_EXISTS: Final = "TopicExists"
 HAS_SUBSCRIPTIONS: Final = "HasSubscriptions"
-OFFSET_UNAVAILABLE: Final = "OffsetUnavailable"
 NO_STORED_OFFSET: Final = "NoStoredOffset"
 
 NOT_LEADER_TAG: Final = "<NotLeader>"

@@ -7,12 +7,12 @@ import msgspec
 
 from ..runtime import Tls
 from .cursor import LATEST
-from .errors import BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS
+from .errors import BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS
 
 WINDOW = 8
 """Frames that we have room for."""
 
-LASTING = frozenset({BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_UNAVAILABLE, TOPIC_EXISTS})
+LASTING = frozenset({BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS})
 """Refusals that no other member and no other moment will change."""
 
 Login = tuple[str | None, str, Tls | None]

@@ -165,7 +165,7 @@ class Subscription:
         deadline_ns = clock.now_ns() + int(FIRST_S * 1e9)
         pause_s = PAUSE_FIRST_S
         while not self._is_closed:
-            attempt_was_live = False
+            attempt_was_live, before = False, self._cursor.wanted
             try:
                 await self._ask()
                 attempt_was_live = True
@@ -179,7 +179,7 @@ class Subscription:
                 return
             if attempt_was_live:
                 self._tell("lost")
-                pause_s = PAUSE_FIRST_S
+                pause_s = PAUSE_FIRST_S if self._cursor.wanted != before else pause_s
             self._judge(last, attempt_was_live, clock.now_ns() > deadline_ns)
             if not (self._go_on(last) and attempt_was_live):
                 await pause(clock, self._runtime.randomness.uniform(pause_s / 2, pause_s))

@@ -18,6 +18,7 @@ from ..bugs import SUBSCRIPTIONS_SURVIVE
 from ..client.errors import (
     BAD_REQUEST,
     HAS_SUBSCRIPTIONS,
+    OFFSET_PURGED,
     OVERLOADED,
     TIMEOUT,
     TOPIC_EXISTS,
@@ -310,8 +311,11 @@ def _start(ask: Ask, table: StreamTable) -> int:
     if ask.offset == LATEST:
         return table.rows
     if ask.offset == EARLIEST:
-        return 0
+        return table.disk_offset
     if ask.offset < 0:
         message = f"an offset is a row's, {LATEST} or {EARLIEST} here, not {ask.offset}"
         raise RequestError(BAD_REQUEST, True, message)
+    if ask.offset < table.disk_offset:
+        message = f"table {table.name} keeps rows from {table.disk_offset} on, not {ask.offset}"
+        raise RequestError(OFFSET_PURGED, True, message)
     return ask.offset

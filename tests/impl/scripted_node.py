@@ -8,7 +8,7 @@ from delphic.impl.raft.debts import Answer
 from delphic.impl.runtime import Clock, Listener
 from delphic.impl.runtime_asyncio import loop_client_runtime
 from delphic.impl.visitor import Visitor
-from delphic.impl.wire import Frame, FrameError
+from delphic.impl.wire import Credit, Frame, FrameError
 
 Script = Callable[["ScriptedNode", str, tuple[Any, ...], Answer], None]
 
@@ -59,6 +59,12 @@ class ScriptedNode:
     def call(self, visitor: Any, function: str, args: tuple[Any, ...], answer: Answer) -> None:
         self.asked.append(function)
         self._script(self, function, args, answer)
+
+    def credit(self, visitor: Visitor, credit: Credit) -> None:
+        """Subscribers may take as much as they like."""
+
+    def writable(self, visitor: Visitor) -> None:
+        """Nothing waits to be sent."""
 
     def from_peer(self, alias: str, frame: Frame) -> None:
         raise FrameError(f"no peers here, {alias}")

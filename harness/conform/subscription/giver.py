@@ -38,6 +38,7 @@ class Wire:
     """A connection that keeps what a subscriber is sent."""
 
     frames: list[Rows | Ended] = field(default_factory=list)
+    peer: str = ""
     is_open: bool = True
     is_writable: bool = True
 

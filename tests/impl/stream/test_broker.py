@@ -28,6 +28,7 @@ class Wire:
     """A connection; `frames` is what a subscriber was sent."""
 
     frames: list[Rows | Ended] = field(default_factory=list)
+    peer: str = "here:1"
     is_open: bool = True
     is_writable: bool = True
 
@@ -240,6 +241,22 @@ def test_unsubscribing_and_leaving_forget(scene: Scene) -> None:
     scene.broker.left(wire)
     assert not scene.broker.has_subscriptions("u")
     assert wire.frames == []
+
+
+class Purged(StreamTable):
+    """A table of which retention has taken the first three rows."""
+
+    @property
+    def disk_offset(self) -> int:
+        return 3
+
+
+def test_rows_that_are_kept_no_more_are_refused_not_skipped(scene: Scene) -> None:
+    """B12: the subscriber is told."""
+    scene.tables.tables["t"] = Purged("t", SCHEMA)
+    scene.tables.commit("t", 5)
+    assert failure(lambda: scene.subscribe(Wire(), 2)) == "OffsetPurged"
+    assert scene.broker.subscribe(Wire(), Ask(1, "t", "b", EARLIEST, 1, 0, "s", 1), 3)["start"] == 3
 
 
 def test_a_frame_holds_about_as_much_as_it_may(scene: Scene) -> None:

@@ -1,0 +1,122 @@
+"""A subscriber and nodes that do as a test says: silence, nonsense, and a login."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from delphic.impl.client.errors import RequestError
+from delphic.impl.client.subscribing import Note, Options
+from delphic.impl.client.subscription import Subscription
+from delphic.impl.raft.debts import Answer
+from delphic.impl.stream.schema import to_bytes
+from delphic.impl.wire import Rows
+from members import SCHEMA, ids, rows, run
+from scripted_node import ScriptedNode
+
+pytestmark = pytest.mark.slow
+
+BEGUN = {"start": 0, "term": 1, "beat_s": 0.02, "schema": to_bytes(SCHEMA), "sites": []}
+
+
+def frame(node: ScriptedNode, offset: int, *numbers: int, number: int) -> None:
+    """Push rows to whoever is connected."""
+    body = rows(*numbers).serialize().to_pybytes()
+    for visitor in node.visitors:
+        visitor.push(Rows(number, 1, offset, len(numbers), (body,)))
+
+
+def begins(
+    then: Callable[[ScriptedNode, int], None] = lambda node, number: None,
+) -> Callable[..., None]:
+    """A leader that begins every subscription where it is asked to."""
+
+    def script(node: ScriptedNode, function: str, args: tuple[Any, ...], answer: Answer) -> None:
+        number, _, _, offset, *_ = args[0]
+        answer(BEGUN | {"start": max(offset, 0)})
+        then(node, number)
+
+    return script
+
+
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            if true():
+                return
+            await asyncio.sleep(0.005)
+
+
+def test_a_leader_from_which_nothing_is_heard_is_given_up_for_another_member() -> None:
+    """Promise HS-24: a quiet connection may be one that nobody holds any more."""
+
+    async def scenario() -> None:
+        got: list[int] = []
+        notes: list[Note] = []
+        sends = begins(lambda node, number: frame(node, 0, 7, 8, number=number))
+        async with ScriptedNode("n1", begins()) as silent, ScriptedNode("n2", sends) as other:
+            found = Subscription(
+                [silent.site, other.site],
+                "t",
+                lambda table: got.extend(ids(table)),
+                Options(offset=0, reconnect=True, msg_as_table=True),
+                told=notes.append,
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(found.run())
+                await until(lambda: bool(got))
+                found.close()
+        assert got[:2] == [7, 8]
+        assert [(note.what, note.leader) for note in notes][:3] == [
+            ("live", "n1"),
+            ("lost", ""),
+            ("live", "n2"),
+        ]
+
+    run(scenario())
+
+
+def test_rows_that_are_not_the_next_ones_end_the_connection_and_are_asked_for_again() -> None:
+    """Promise HS-13."""
+
+    async def scenario() -> None:
+        got: list[int] = []
+
+        def then(node: ScriptedNode, number: int) -> None:
+            if number == 1:
+                frame(node, 0, 1, number=number)
+                frame(node, 2, 3, number=number)
+            elif number == 2:
+                frame(node, 1, 2, 3, number=number)
+
+        async with ScriptedNode("n1", begins(then)) as node:
+            found = Subscription(
+                [node.site],
+                "t",
+                lambda table: got.extend(ids(table)),
+                Options(offset=0, reconnect=True, msg_as_table=True),
+            )
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(found.run())
+                await until(lambda: len(got) >= 3)
+                found.close()
+        assert got == [1, 2, 3]
+
+    run(scenario())
+
+
+def test_a_refusal_that_lasts_is_told() -> None:
+    async def scenario() -> None:
+        def script(node: ScriptedNode, function: str, args: Any, answer: Answer) -> None:
+            answer(RequestError("OffsetPurged", True, "row 0 is gone"))
+
+        async with ScriptedNode("n1", script) as node:
+            found = Subscription([node.site], "t", print, Options(offset=0, reconnect=True))
+            with pytest.raises(RequestError) as caught:
+                await found.run()
+            with pytest.raises(RequestError):
+                await found.live()
+            assert caught.value.name == "OffsetPurged"
+            assert node.asked == ["subscribeTable"]
+
+    run(scenario())
