@@ -1,12 +1,14 @@
 """The command `shell`: a prompt, or a script from -c or a pipe."""
 
 import asyncio
+import os
 import sys
 from functools import partial
 
 import click
 from rich.console import Console
 
+from ...impl.runtime import Tls
 from ..errors import ExitCode
 from .prompt import converse, prepared, script
 from .show import Look, json_lines, on_terminal, plain
@@ -25,9 +27,17 @@ from .sites import Sites
     show_default=True,
     help="Seconds that a call may take, elections included.",
 )
+@click.option("--user", help="Log in; the password is asked for, or is in DELPHIC_PASSWORD.")
+@click.option("--authority", metavar="FILE", help="Speak TLS and believe this authority (PEM).")
 @click.pass_context
 def shell_command(
-    context: click.Context, sites: str, text: str | None, as_json: bool, timeout_s: float
+    context: click.Context,
+    sites: str,
+    text: str | None,
+    as_json: bool,
+    timeout_s: float,
+    user: str | None,
+    authority: str | None,
 ) -> None:
     """Call the functions of a running cluster by their documented names.
 
@@ -40,7 +50,13 @@ def shell_command(
         text = sys.stdin.read()
     if text is not None:
         prepared(text)
-    known = Sites([site.strip() for site in sites.split(",")], timeout_s)
+    known = Sites(
+        [site.strip() for site in sites.split(",")],
+        timeout_s,
+        user=user,
+        password="" if user is None else _password(user),
+        tls=None if authority is None else Tls(authority),
+    )
     look = _look(as_json)
     with asyncio.Runner() as runner:
         try:
@@ -52,6 +68,14 @@ def shell_command(
                 context.exit(ExitCode.PROMISE_BROKEN)
         finally:
             runner.run(_closed(known))
+
+
+def _password(user: str) -> str:
+    """Never from the command line, which everybody on the host can read."""
+    found = os.environ.get("DELPHIC_PASSWORD")
+    if found is None:
+        found = str(click.prompt(f"password of {user}", hide_input=True, err=True))
+    return found
 
 
 async def _closed(sites: Sites) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pyarrow as pa
 
 from ...impl.client.errors import RequestError
-from ...impl.client.subscriber import Subscriber
 from .sites import Sites
 
 
@@ -27,7 +26,7 @@ async def received(sites: Sites, args: Mapping[str, Any]) -> pa.Table | str:
             enough.set()
 
     problem: Exception | None = None
-    async with Subscriber(sites.addresses) as subscriber:
+    async with sites.subscriber() as subscriber:
         # Errors are kept until the block has ended, which would wrap them into a group.
         try:
             async with asyncio.timeout(sites.timeout_s):

@@ -8,6 +8,8 @@ from ...impl.client.connection import Connection
 from ...impl.client.errors import RequestError
 from ...impl.client.functions import Caller, get_streaming_raft_groups
 from ...impl.client.session import Session
+from ...impl.client.subscriber import Subscriber
+from ...impl.runtime import Tls
 from ...impl.site import parse_address, parse_site
 from ..errors import UsageError, WorldError
 
@@ -19,8 +21,17 @@ _DIAL_S = 2.0
 class Sites:
     """`open` it first. A session finds the leader; one node is asked on a connection of its own."""
 
-    def __init__(self, given: Sequence[str], timeout_s: float) -> None:
+    def __init__(
+        self,
+        given: Sequence[str],
+        timeout_s: float,
+        *,
+        user: str | None = None,
+        password: str = "",
+        tls: Tls | None = None,
+    ) -> None:
         """`given` as host:port. Raises UsageError."""
+        self._user, self._password, self._tls = user, password, tls
         try:
             self._given = [parse_address(site) for site in given]
         except ValueError as error:
@@ -48,7 +59,17 @@ class Sites:
             raise WorldError("no node answers\n" + "\n".join(failures))
         everybody = dict.fromkeys([*self._given, *self._places.values()])
         self.addresses = [f"{host}:{port}" for host, port in everybody]
-        self._session = Session(self.addresses, total_s=self.timeout_s)
+        self._session = Session(
+            self.addresses,
+            total_s=self.timeout_s,
+            user=self._user,
+            password=self._password,
+            tls=self._tls,
+        )
+
+    def subscriber(self) -> Subscriber:
+        """A new one, who logs in as the shell does."""
+        return Subscriber(self.addresses, user=self._user, password=self._password, tls=self._tls)
 
     def close(self) -> None:
         if self._session is not None:
@@ -62,14 +83,19 @@ class Sites:
             raise UsageError(f"no node is called {alias}; there are {', '.join(self.aliases)}")
         known = self._connections.get(alias)
         if known is None or not known.is_open:
-            known = await Connection.open(*self._places[alias], timeout_s=_DIAL_S)
+            known = await self._connected(self._places[alias])
             self._connections[alias] = known
         return known
+
+    async def _connected(self, place: Address) -> Connection:
+        return await Connection.open(
+            *place, timeout_s=_DIAL_S, user=self._user, password=self._password, tls=self._tls
+        )
 
     async def _meet(self, place: Address) -> str | None:
         """Ask a node who it is and whom it knows; a sentence if it does not answer."""
         try:
-            connection = await Connection.open(*place, timeout_s=_DIAL_S)
+            connection = await self._connected(place)
             self._places[connection.alias] = place
             self._connections[connection.alias] = connection
             groups: list[dict[str, Any]] = await get_streaming_raft_groups(

@@ -78,7 +78,7 @@ class Cluster:
             for group, members in directory.groups.items()
             if 2 * sum(alias in self._daemons for alias in members) > len(members)
         }
-        self._leaders = Leaders(directory.sites, directory.groups)
+        self._leaders = Leaders(directory.nodes, directory.groups)
         self._known: dict[int, Leader | None] = dict.fromkeys(directory.groups)
         self._dead_since: dict[str, float] = {}
         self._is_ready = False

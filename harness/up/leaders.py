@@ -1,14 +1,16 @@
 """Who leads, asked of the nodes again and again."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...impl.client.connection import Connection
 from ...impl.client.errors import RequestError
 from ...impl.client.functions import raft_status
+from ...impl.config import NodeConfig
 from ...impl.raft.ready import Role
-from ...impl.site import Site
+from ...impl.runtime import Tls
+from ...impl.users import ADMIN
 
 _ASK_S = 1.0
 
@@ -24,14 +26,17 @@ class Leader:
 class Leaders:
     """Keeps a connection to each node; who does not answer is asked anew the next time."""
 
-    def __init__(self, sites: Sequence[Site], groups: Mapping[int, tuple[str, ...]]) -> None:
-        self._sites = {site.alias: site for site in sites}
+    def __init__(
+        self, nodes: Mapping[str, NodeConfig], groups: Mapping[int, tuple[str, ...]]
+    ) -> None:
+        """Calls as the administrator whom the configuration names, where it names one."""
+        self._nodes = nodes
         self._groups = groups
         self._connections: dict[str, Connection] = {}
 
     async def ask(self) -> dict[int, Leader | None]:
         """The leader of each group, if it has one that answers."""
-        await asyncio.gather(*(self.reaches(alias) for alias in self._sites))
+        await asyncio.gather(*(self.reaches(alias) for alias in self._nodes))
         return {group: await self._leader(group) for group in self._groups}
 
     def close(self) -> None:
@@ -43,9 +48,17 @@ class Leaders:
         known = self._connections.get(alias)
         if known is not None and known.is_open:
             return True
-        site = self._sites[alias]
+        node = self._nodes[alias]
+        password = node.first_password
         try:
-            opened = await Connection.open(site.host, site.port, timeout_s=_ASK_S)
+            opened = await Connection.open(
+                node.site.host,
+                node.site.port,
+                timeout_s=_ASK_S,
+                user=ADMIN if node.wants_login and password is not None else None,
+                password=password or "",
+                tls=None if node.tls is None else Tls(node.tls.authority, name=alias),
+            )
         except RequestError:
             self._connections.pop(alias, None)
             return False

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from certificates import Authority
+from delphic.harness.shell.sites import Sites
+from delphic.harness.up.leaders import Leaders
 from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
@@ -70,6 +72,25 @@ def test_three_processes_elect_append_and_read_with_tls_and_login(
         processes.start(*ALIASES)
         run(scenario())
         assert "bug" not in "".join(processes.log(alias) for alias in ALIASES)
+
+
+def test_tools_find_their_way_in_a_closed_cluster(homes: Homes, authority: Authority) -> None:
+    """What `delphic up` and `delphic shell` are made of."""
+    access: dict[str, Any] = {"user": "admin", "password": "123456"}
+
+    async def scenario() -> None:
+        async with Members(homes) as members:
+            await members.start(*ALIASES)
+            leaders = Leaders({alias: homes.config(alias) for alias in ALIASES}, {GROUP: ALIASES})
+            sites = Sites(homes.sites[:1], 5.0, tls=Tls(str(authority.path)), **access)
+            async with asyncio.timeout(10):
+                while (await leaders.ask())[GROUP] is None:
+                    await sites.open()
+                    assert sites.aliases == list(ALIASES)
+            leaders.close()
+            sites.close()
+
+    run(scenario())
 
 
 def test_a_plain_client_at_a_tls_listener_is_told_so(homes: Homes) -> None:
