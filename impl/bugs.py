@@ -32,6 +32,7 @@ POLL_UNCOMMITTED = "poll-uncommitted"
 NAMES_ITSELF = "names-itself"
 RETRIES_FORGOTTEN = "retries-forgotten"
 PENDING_KEYS_UNKNOWN = "pending-keys-unknown"
+DROP_KEEPS_TABLE = "drop-keeps-table"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,12 @@ _ALL = (
         "logged and not committed yet.",
         "V7",
         ("HS-16",),
+    ),
+    Bug(
+        DROP_KEEPS_TABLE,
+        "A drop is answered once it is committed, and no member does it.",
+        "S4 §2.5",
+        ("HS-17", "HS-18"),
     ),
 )
 

@@ -20,6 +20,7 @@ from .refusals import REFUSALS
 from .replicas import REPLICAS
 from .statistics import STATISTICS
 from .subscriptions import SUBSCRIPTIONS
+from .tables import TABLES
 
 CHECKERS: dict[str, Checker | Agreement] = {
     found.name: found
@@ -35,6 +36,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         BATCHES,
         LOG_POLL,
         KEYED,
+        TABLES,
         REFUSALS,
         SUBSCRIPTIONS,
         QUORUM,

@@ -13,6 +13,7 @@ from ...impl.runtime import ClientRuntime
 from ...impl.stream.schema import fingerprint
 from ..op import OpType
 from ..system import Answer, Site, Status
+from . import tables
 
 SCHEMA = pa.schema(
     [
@@ -79,6 +80,8 @@ class RowConnection:
         try:
             return Answer(OpType.OK, await self._do(f, key, value, timeout_s))
         except RequestError as error:
+            if f == "make" and error.name == TABLE_EXISTS:
+                return Answer(OpType.FAIL, error=f"{error.name}: {error.message}")
             return answer_to(error)
 
     async def status(self, key: Any, timeout_s: float) -> Status | None:
@@ -86,7 +89,9 @@ class RowConnection:
             said = await functions.raft_status(self._connection, self._group, timeout_s=timeout_s)
         except RequestError:
             return None
-        table = said["tables"].get(key, {"rows": 0, "digest": ""})
+        found = said["tables"]
+        none = {"rows": 0, "digest": ""}
+        table = tables.together(found) if key is None else found.get(key, none)
         return Status(
             role=said["role"],
             term=said["term"],
@@ -101,6 +106,8 @@ class RowConnection:
 
     async def _do(self, f: str, key: Any, value: Any, timeout_s: float) -> Any:
         connection = self._connection
+        if f in tables.OPERATIONS or isinstance(value, dict):
+            return await tables.perform(connection, self._group, f, key, value, timeout_s)
         match f:
             case "append":
                 told = await functions.insert_body(

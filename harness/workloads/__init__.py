@@ -9,11 +9,12 @@ from .batch import BATCH
 from .keyed import KEYED
 from .log import LOG
 from .log_poll import LOG_POLL
+from .multi_table import MULTI_TABLE
 from .not_leader import NOT_LEADER
 from .subscribe import SUBSCRIBE
 from .workload import Options
 
-_ALL = (LOG, BATCH, LOG_POLL, NOT_LEADER, KEYED, SUBSCRIBE)
+_ALL = (LOG, BATCH, LOG_POLL, NOT_LEADER, KEYED, MULTI_TABLE, SUBSCRIBE)
 WORKLOADS = {workload.name: workload for workload in _ALL}
 
 if TYPE_CHECKING:

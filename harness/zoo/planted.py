@@ -200,9 +200,33 @@ KEYED: Lines = _numbered(
 """As sound, of a table with a key: what was sent twice is there once."""
 
 
+TABLES: Lines = _numbered(
+    (
+        _told(HARNESS, "phase", "main"),
+        *_call(0, "make", 1, None),
+        *_call(0, "append", {"made": 1, "rows": [0, 1]}, 0),
+        *_call(1, "drop", None, None),
+        *_call(0, "make", 2, None),
+        _told(HARNESS, "phase", "final"),
+        *_call(1, "scan", None, {"made": 2, "rows": []}),
+    )
+)
+"""As sound, of a table that is dropped and made again."""
+
+
 PLANTS = (
-    Plant("nothing", SOUND, {name: Validity.PASS for name in CHECKERS if name != "keyed"}),
+    Plant(
+        "nothing",
+        SOUND,
+        {name: Validity.PASS for name in CHECKERS if name not in ("keyed", "tables")},
+    ),
     Plant("nothing, with keys", KEYED, {"keyed": Validity.PASS}),
+    Plant("nothing, of many tables", TABLES, {"tables": Validity.PASS}),
+    Plant(
+        "a dropped table's rows are back",
+        (*TABLES[:-1], msgspec.structs.replace(TABLES[-1], value={"made": 1, "rows": [0, 1]})),
+        {"tables": FAIL},
+    ),
     Plant(
         "a retry is stored twice",
         (*KEYED[:-1], msgspec.structs.replace(KEYED[-1], value=[0, 1, 2, 0, 1])),

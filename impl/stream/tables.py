@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
+from ..bugs import DROP_KEEPS_TABLE
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.machine import Export, Job, Staging
@@ -104,6 +105,7 @@ class Tables:
         self._store = self._open_store()
         self._tables = self._store.open_all()
         self._installed: tuple[Store, dict[str, Stored]] | None = None
+        self._keeps = DROP_KEEPS_TABLE in bugs
         self._touched: set[str] = set()
         self._dedup = Dedup(bugs)
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
@@ -322,6 +324,8 @@ class Tables:
         stored = self._tables.get(command.table)
         if stored is None or stored.id != command.id:
             return missing(command.table)
+        if self._keeps:
+            return None
         del self._tables[command.table]
         self._touched.discard(command.table)
         self._store.drop(stored)

@@ -14,7 +14,9 @@ FOLDER = Path(__file__).parent / "histories"
 MEMBERS = ("n1", "n2", "n3")
 FILES = sorted(FOLDER.glob("*/*/*.jsonl"))
 KIND_FILES = [
-    file for file in FILES if file.parts[-3] in ("batches", "log-poll", "refusals", "keyed")
+    file
+    for file in FILES
+    if file.parts[-3] in ("batches", "log-poll", "refusals", "keyed", "tables")
 ]
 LOG_FILES = [file for file in FILES if file.parts[-3] == "log-monitor"]
 

@@ -1,0 +1,260 @@
+"""Tables that are made and dropped: what is dropped is gone for good, what was made is there.
+
+Every making has a number of its own, which the table's columns tell, so that a look at a table says
+which making it is of. A look that was answered is linearizable; refusals prove nothing.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from ..evidence import Evidence
+from ..history import Call, History
+from ..op import OpType
+from ..verdict import Validity, Verdict
+from .checker import Checker, plural, undecided
+from .log.prose import identity, node_of
+from .timeline import phase
+
+NAME = "tables"
+PROMISES: dict[str, tuple[str, ...]] = {
+    "back": ("HS-17", "HS-18"),
+    "vanished": ("HS-18",),
+    "two-at-once": ("HS-18",),
+    "foreign-row": ("HS-5", "HS-18"),
+    "lost": ("HS-2", "HS-5"),
+    "unlike": ("HS-17", "HS-18"),
+}
+"""Kind → promises."""
+
+CHECKED = ("HS-2", "HS-5", "HS-17", "HS-18")
+_SHOWN_MAX = 10
+
+
+class Wrong(msgspec.Struct, frozen=True):
+    """What is wrong, and the calls that show it."""
+
+    kind: str
+    sentence: str
+    calls: tuple[Call, ...]
+
+    @property
+    def witness(self) -> tuple[int, ...]:
+        return tuple(sorted({identity(call) for call in self.calls}))
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """A call that shows that making `made` was the table at some moment of it."""
+
+    call: Call
+    made: int
+
+    @property
+    def begin(self) -> int:
+        return self.call.invoke.index
+
+    @property
+    def end(self) -> int:
+        return identity(self.call)
+
+
+class Life(msgspec.Struct, frozen=True):
+    """All that clients learned about the tables of one name."""
+
+    name: str
+    signs: list[Sign]
+    makes: dict[int, Call]
+    drops: list[Call]
+    """Those that happened or may have."""
+    appends: list[Call]
+    scans: list[Call]
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Judge table by table, then what each member has in the end."""
+    try:
+        lives = _lives(evidence.history)
+    except (KeyError, TypeError, ValueError) as error:
+        return undecided(NAME, f"The history cannot be judged: {type(error).__name__}: {error}.")
+    made = sum(call.outcome is OpType.OK for life in lives for call in life.makes.values())
+    dropped = sum(call.outcome is OpType.OK for life in lives for call in life.drops)
+    scanned = sum(len(life.scans) for life in lives)
+    details: dict[str, Any] = {"made": made, "dropped": dropped, "looks": scanned}
+    if not dropped or not scanned:
+        sentence = "No table was dropped and looked for."
+        return undecided(NAME, sentence, Validity.INCONCLUSIVE)
+    wrong = [one for life in lives for one in _of_life(life)]
+    wrong += _unlike(evidence.history, lives)
+    if not wrong:
+        sentence = (
+            f"{plural(made, 'table')} made and {dropped:,} dropped: in {plural(scanned, 'look')} "
+            "none was back, none was missing, and all rows were of their own table."
+        )
+        return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
+    first = min(wrong, key=lambda one: (one.witness[-1], one.witness))
+    broken = {promise for one in wrong for promise in PROMISES[one.kind]}
+    details["kinds"] = dict(Counter(one.kind for one in wrong))
+    details["sentences"] = [one.sentence for one in wrong[:_SHOWN_MAX]]
+    promises = tuple(promise for promise in CHECKED if promise in broken)
+    return Verdict(NAME, Validity.FAIL, first.sentence, promises, first.witness, details)
+
+
+def _lives(history: History) -> list[Life]:
+    """Raises KeyError, TypeError or ValueError where no client of tables recorded this."""
+    found: dict[str, Life] = {}
+    for call in history.calls():
+        f, name = call.invoke.f, call.invoke.key
+        if f not in ("make", "drop", "append", "scan") or call.outcome is OpType.FAIL:
+            continue
+        life = found.setdefault(name, Life(name, [], {}, [], [], []))
+        is_ok = call.outcome is OpType.OK
+        match f:
+            case "make":
+                life.makes[int(call.invoke.value)] = call
+                if is_ok:
+                    life.signs.append(Sign(call, int(call.invoke.value)))
+            case "drop":
+                life.drops.append(call)
+            case "append":
+                life.appends.append(call)
+                if is_ok:
+                    life.signs.append(Sign(call, int(call.invoke.value["made"])))
+            case _ if is_ok:
+                life.scans.append(call)
+                if _answer(call) is not None:
+                    life.signs.append(Sign(call, int(_answer(call)["made"])))
+    return [found[name] for name in sorted(found)]
+
+
+def _answer(call: Call) -> Any:
+    assert call.completion is not None
+    return call.completion.value
+
+
+def _of_life(life: Life) -> Iterator[Wrong]:
+    first: dict[int, Sign] = {}
+    for sign in sorted(life.signs, key=lambda sign: sign.end):
+        first.setdefault(sign.made, sign)
+    yield from _back(life, first)
+    yield from _gone(life, first)
+    yield from _rows(life)
+
+
+def _back(life: Life, first: dict[int, Sign]) -> Iterator[Wrong]:
+    """A making that was there before a drop began is gone once the drop has happened."""
+    drops = [call for call in life.drops if call.outcome is OpType.OK]
+    for sign in life.signs:
+        before = first[sign.made]
+        drop = next(
+            (d for d in drops if before.end < d.invoke.index and identity(d) < sign.begin), None
+        )
+        if drop is not None:
+            sentence = (
+                f"Making {sign.made} of table {life.name} is back: {_told(sign.call)} met it, "
+                f"after {_told(drop)}, which began when {_told(before.call)} had met it."
+            )
+            yield Wrong("back", sentence, (before.call, drop, sign.call))
+            return
+
+
+def _gone(life: Life, first: dict[int, Sign]) -> Iterator[Wrong]:
+    """A making that was there, and that nobody can have dropped since, is still there."""
+    others: list[tuple[Call, int | None]] = [(sign.call, sign.made) for sign in life.signs]
+    others += [(call, None) for call in life.scans if _answer(call) is None]
+    for before in first.values():
+        for call, made in others:
+            if made == before.made or call.invoke.index < before.end:
+                continue
+            if any(_may_end(drop, before, call) for drop in life.drops):
+                continue
+            what = "no table" if made is None else f"making {made}"
+            kind = "two-at-once" if call.invoke.f == "make" else "vanished"
+            sentence = (
+                f"Making {before.made} of table {life.name} was there at {_told(before.call)}, "
+                f"nobody can have dropped it, and yet {_told(call)} met {what}."
+            )
+            yield Wrong(kind, sentence, (before.call, call))
+            return
+
+
+def _may_end(drop: Call, before: Sign, call: Call) -> bool:
+    """Whether a drop may have happened after the sign's making and before the call was over."""
+    if drop.invoke.index > identity(call):
+        return False
+    return drop.outcome is not OpType.OK or identity(drop) > before.begin
+
+
+def _rows(life: Life) -> Iterator[Wrong]:
+    """Rows are of the making that shows them; acknowledged ones are where it was said."""
+    owner = {row: call for call in life.appends for row in call.invoke.value["rows"]}
+    for scan in life.scans:
+        found = _answer(scan)
+        if found is None:
+            continue
+        for row in found["rows"]:
+            append = owner.get(row)
+            if append is None or append.invoke.value["made"] != found["made"]:
+                whose = "nobody" if append is None else f"making {append.invoke.value['made']}"
+                sentence = (
+                    f"{_told(scan, capital=True)} met row {row} in making {found['made']} of table "
+                    f"{life.name}, appended to {whose}."
+                )
+                others = () if append is None else (append,)
+                yield Wrong("foreign-row", sentence, (*others, scan))
+                return
+        lost = next((a for a in life.appends if _is_lost(a, scan, found)), None)
+        if lost is not None:
+            sentence = (
+                f"{_told(lost, capital=True)} to table {life.name} is lost: {_told(scan)} does not "
+                f"find its rows at offset {_answer(lost)}."
+            )
+            yield Wrong("lost", sentence, (lost, scan))
+            return
+
+
+def _is_lost(append: Call, scan: Call, found: dict[str, Any]) -> bool:
+    if append.outcome is not OpType.OK or identity(append) > scan.invoke.index:
+        return False
+    asked, offset = append.invoke.value, _answer(append)
+    rows = found["rows"][offset : offset + len(asked["rows"])]
+    return bool(asked["made"] == found["made"] and rows != asked["rows"])
+
+
+def _unlike(history: History, lives: list[Life]) -> Iterator[Wrong]:
+    """In the end each member has the tables that the last looks met, with as many rows."""
+    final = phase(history, "final")
+    if final is None:
+        return
+    last = {life.name: c for life in lives for c in life.scans if c.invoke.index > final.index}
+    for call in history.calls():
+        if call.invoke.f != "tables" or call.outcome is not OpType.OK:
+            continue
+        for name, scan in sorted(last.items()):
+            met, has = _answer(scan), _answer(call).get(name)
+            expected = None if met is None else len(met["rows"])
+            if has != expected:
+                sentence = (
+                    f"Member {node_of(call)} has {_size(has)} {name} in the end, where "
+                    f"{_told(scan)} met {_size(expected)} of that name."
+                )
+                yield Wrong("unlike", sentence, (scan, call))
+                return
+
+
+def _size(rows: int | None) -> str:
+    return "no table" if rows is None else f"a table of {plural(rows, 'row')}"
+
+
+def _told(call: Call, *, capital: bool = False) -> str:
+    name = call.invoke.f.capitalize() if capital else call.invoke.f
+    return f"{name} #{identity(call)} by client {call.invoke.process} through {node_of(call)}"
+
+
+TABLES = Checker(
+    name=NAME,
+    question="Is a dropped table gone for good, and every other there, with its own rows?",
+    promises=CHECKED,
+    judge=judge,
+)
