@@ -1,6 +1,7 @@
 """Three real members on loopback, as processes that can be killed and started again."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -51,6 +52,12 @@ class Processes:
     def site(self, alias: str) -> str:
         """`host:port` of a member."""
         return self.sites[ALIASES.index(alias)]
+
+    def cpu_s(self, alias: str) -> float:
+        """Processor time that a running member has used, its threads' and the kernel's for it."""
+        stat = Path(f"/proc/{self._running[alias].pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def start(self, *aliases: str) -> None:
         """Start members; they may need a moment before they listen."""
