@@ -251,18 +251,29 @@ async def _part(
 ) -> tuple[pa.Schema, list[pa.RecordBatch], int]:
     answer = await caller.call(function, (table, start, limit), timeout_s=timeout_s)
     rows = understood(Rows, answer)
+    schema = schema_of(rows.schema)
+    return schema, [batch_of(body, schema) for body in rows.batches], rows.end
+
+
+def schema_of(data: bytes) -> pa.Schema:
+    """What a node sent as a schema; raises RequestError."""
     try:
-        schema = from_bytes(rows.schema)
-        return schema, [_batch(body, schema) for body in rows.batches], rows.end
-    except (SchemaError, pa.ArrowException, OSError, EOFError) as error:
+        return from_bytes(data)
+    except SchemaError as error:
         raise _bad_answer(str(error)) from None
 
 
-def _batch(body: bytes, schema: pa.Schema) -> pa.RecordBatch:
-    """Every value is checked: what a node sends must not lead a client astray in its memory."""
+def batch_of(body: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    """What a node sent as rows; raises RequestError.
+
+    Every value is checked: what a node sends must not lead a client astray in its memory.
+    """
     complaint = batch_bytes.complaint(body)
     if complaint is not None:
         raise _bad_answer(complaint)
-    batch = pa.ipc.read_record_batch(pa.py_buffer(body), schema)
-    batch.validate(full=True)
+    try:
+        batch = pa.ipc.read_record_batch(pa.py_buffer(body), schema)
+        batch.validate(full=True)
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise _bad_answer(str(error)) from None
     return batch

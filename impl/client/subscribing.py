@@ -2,12 +2,21 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 from ..runtime import Tls
+from ..site import Site, parse_site
 from .cursor import LATEST
-from .errors import BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS
+from .errors import (
+    BAD_ANSWER,
+    BAD_REQUEST,
+    NOT_AUTHENTICATED,
+    OFFSET_PURGED,
+    TOPIC_EXISTS,
+    RequestError,
+)
 
 WINDOW = 8
 """Frames that we have room for."""
@@ -20,8 +29,28 @@ Login = tuple[str | None, str, Tls | None]
 
 NOBODY: Login = (None, "", None)
 
+BEAT_S_MAX = 3600.0
+"""The longest that a leader may want to be silent."""
+
 Handler = Callable[..., Awaitable[None] | None]
 """Called with rows, and with the id of the last one where it wants that."""
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """A leader's answer to subscribeTable."""
+
+    schema: bytes
+    term: int
+    beat_s: Annotated[float, msgspec.Meta(gt=0, le=BEAT_S_MAX)]
+    start: int
+    sites: list[str]
+
+    def places(self) -> list[Site]:
+        """Where the members are; raises RequestError."""
+        try:
+            return [parse_site(text) for text in self.sites]
+        except ValueError as error:
+            raise RequestError(BAD_ANSWER, False, str(error)) from None
 
 
 class Note(msgspec.Struct, frozen=True):

@@ -15,9 +15,8 @@ import pyarrow as pa
 from ..bugs import FAILURE_PASSED, RECORD_ON_RECEIPT
 from ..runtime import ClientRuntime, pause
 from ..runtime_asyncio import loop_client_runtime
-from ..site import parse_address, parse_site
+from ..site import parse_address
 from ..stream.broker import Ask
-from ..stream.schema import from_bytes
 from ..wire import Ended, Rows
 from .connection import Connection
 from .cursor import Cursor, GapError, Taken
@@ -29,8 +28,9 @@ from .errors import (
     TOPIC_EXISTS,
     RequestError,
 )
+from .functions import batch_of, schema_of, understood
 from .offsets import Offsets
-from .subscribing import LASTING, NOBODY, WINDOW, Handler, Login, Note, Options
+from .subscribing import LASTING, NOBODY, WINDOW, Begun, Handler, Login, Note, Options
 
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.02, 1.0
 """Between two attempts, and between two calls of a handler that fails."""
@@ -221,17 +221,16 @@ class Subscription:
             self._attempt, self._table, self._options.action, wanted, WINDOW, room,
             self._name, self._attempt,
         )  # fmt: skip
-        begun = await self._connection.call("subscribeTable", (ask,), timeout_s=ATTEMPT_S)
+        answer = await self._connection.call("subscribeTable", (ask,), timeout_s=ATTEMPT_S)
         self._heard_ns = clock.now_ns()
-        self._schema = from_bytes(begun["schema"])
-        self._term = begun["term"]
-        self._beat_s = float(begun["beat_s"])
-        for text in begun["sites"]:
-            site = parse_site(text)
+        begun = understood(Begun, answer)
+        self._schema = schema_of(begun.schema)
+        self._term, self._beat_s = begun.term, begun.beat_s
+        for site in begun.places():
             if (site.host, site.port) not in self._sites:
                 self._sites.append((site.host, site.port))
-        record = self._cursor.live(begun["start"])
-        self._tell("live", begun["start"])
+        record = self._cursor.live(begun.start)
+        self._tell("live", begun.start)
         if record is not None:
             await self._record(record)
         if not self._live.done():
@@ -357,7 +356,7 @@ class Subscription:
     async def _hand_over(self, batch: list[Taken]) -> bool:
         assert self._schema is not None
         bodies = [body for taken in batch for body in taken.rows.batches]
-        batches = [pa.ipc.read_record_batch(pa.py_buffer(body), self._schema) for body in bodies]
+        batches = [batch_of(body, self._schema) for body in bodies]
         table = pa.Table.from_batches(batches, self._schema)
         message: Any = table if self._options.msg_as_table else tuple(table.columns)
         args = (message, batch[-1].end - 1) if self._options.handler_need_msg_id else (message,)

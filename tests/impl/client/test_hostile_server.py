@@ -12,6 +12,7 @@ from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import NOT_LEADER, RequestError
 from delphic.impl.client.functions import Caller
 from delphic.impl.client.session import Session
+from delphic.impl.client.subscribing import Begun
 from delphic.impl.raft.debts import Answer
 from delphic.impl.stream.schema import to_bytes
 from delphic.impl.wire import VERSION, Failure, Refused, Result, Welcome, encode
@@ -87,6 +88,38 @@ def test_a_damaged_answer_to_a_read_is_refused_or_holds_valid_rows() -> None:
         assert outcomes == {"BadAnswer", "rows"}
 
     asyncio.run(ask())
+
+
+RIGHT = {"schema": to_bytes(SCHEMA), "term": 1, "beat_s": 0.5, "start": 0, "sites": ["h:1:n1"]}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schema": 5},
+        {"term": "x"},
+        {"beat_s": 0.0},
+        {"beat_s": float("nan")},
+        {"beat_s": float("inf")},
+        {"start": None},
+        {"sites": ["h"]},
+        {"sites": 7},
+    ],
+    ids=str,
+)
+def test_a_leader_that_begins_a_subscription_in_a_way_that_cannot_be_is_refused(
+    wrong: dict[str, Any],
+) -> None:
+    assert [site.alias for site in functions.understood(Begun, RIGHT).places()] == ["n1"]
+    with pytest.raises(RequestError, match="BadAnswer"):
+        functions.understood(Begun, RIGHT | wrong).places()
+
+
+@pytest.mark.parametrize("body", [b"", b"junk", BODY[:-8], to_bytes(SCHEMA)], ids=len)
+def test_rows_that_are_none_are_refused_also_where_they_are_pushed(body: bytes) -> None:
+    with pytest.raises(RequestError, match="BadAnswer"):
+        functions.batch_of(body, SCHEMA)
+    assert functions.batch_of(BODY, SCHEMA) == rows(1, 2)
 
 
 def packed(*frames: Welcome | Result | Failure | Refused) -> bytes:
