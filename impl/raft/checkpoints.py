@@ -51,6 +51,11 @@ class Checkpoints:
         """Up to which entry the newest checkpoint goes."""
         return self._machine.checkpointed.index
 
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next one."""
+        return self._is_due
+
     def start(self) -> None:
         """Begin to count the time."""
         self._alarm = self._clock.call_later(self._policy.interval_s, self._rang)

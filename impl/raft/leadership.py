@@ -44,6 +44,7 @@ class Leadership:
         peers = (other for other in members if other != member)
         self.progress = {peer: Progress(next=log.last_index + 1) for peer in peers}
         self.heard: set[str] = set()
+        self._heard_before: frozenset[str] = frozenset()
         self.reads = Reads()
         self.messages: list[Message] = []
         self.confirmed: list[tuple[int, int]] = []
@@ -85,8 +86,20 @@ class Leadership:
     def has_quorum(self) -> bool:
         """Whether a majority was heard since the last time of asking."""
         quorum = len(self.heard) + 1 >= self._majority
+        self._heard_before = frozenset(self.heard)
         self.heard.clear()
         return quorum
+
+    def feeds(self, index: int) -> bool:
+        """Whether a peer that answers gets entries from the log, and lacks one up to `index`.
+
+        If the log began behind that, the peer would need a snapshot for a moment's delay.
+        """
+        return any(
+            self._log.base_index <= progress.match < index
+            for peer, progress in self.progress.items()
+            if peer in self.heard or peer in self._heard_before
+        )
 
     def reported(self) -> None:
         """This member's disk holds more of the log."""

@@ -112,10 +112,15 @@ class Snapshots:
         """Begin a checkpoint if one is due; gives where the log may begin. Raises OSError."""
         grown, self._bytes = self._applier.bytes - self._bytes, self._applier.bytes
         self._checkpoints.grown(grown)
+        is_next_due = self._checkpoints.is_due
         self._checkpoints.go_on()
         entries, index = self._core.log, self._checkpoints.index
-        is_known = entries.base_index < index <= min(entries.commit, entries.durable)
-        return index if is_known else None
+        if not entries.base_index < index <= min(entries.commit, entries.durable):
+            return None
+        leading = self._core.leading
+        is_fed = leading is not None and leading.feeds(index)
+        # A peer that is only slow is waited for, but no longer than until the next checkpoint.
+        return None if is_fed and not is_next_due else index
 
     # What peers send.
 

@@ -180,6 +180,24 @@ def test_questions_never_reach_back_behind_the_log() -> None:
             assert not isinstance(m, AppendRequest) or m.prev_index >= 6
 
 
+def test_a_peer_that_answers_and_is_only_slow_is_told_from_others() -> None:
+    """Its entries stay a while longer; who is silent, or needs a snapshot anyway, counts not."""
+    core = leader()
+    assert core.leading is not None
+    assert not core.leading.feeds(6), "b has all, c is silent"
+    accept(core, "c", 3)
+    assert core.leading.feeds(6)
+    assert not core.leading.feeds(3)
+    core.step(TimerFired(Timer.QUORUM))
+    assert core.leading.feeds(6), "heard a moment ago"
+    accept(core, "b", 6)
+    core.step(TimerFired(Timer.QUORUM))
+    assert not core.leading.feeds(6), "silent since"
+    accept(core, "c", 3)
+    core.step(Compacted(5))
+    assert not core.leading.feeds(6), "a snapshot is what it needs"
+
+
 # The follower.
 
 
