@@ -20,6 +20,10 @@ APPLY_BYTES_MAX = 8 << 20
 class Applier:
     """The way from the log into the tables.
 
+    Rows go into the data files as soon as they are in the own synced log, and are rolled back if
+    their entry is overruled; they are in the table, for all who look, once they are committed.
+    Whoever waits is answered when both is done (promise HS-3, V1).
+
     # Invariant: applied <= durable, applied <= commit; but after a restart the tables may know more
     # than the core, which learns anew what is committed.
     """
@@ -70,9 +74,12 @@ class Applier:
         if self.is_paused:
             return False
         entries = self._core.log
+        self._tables.roll_back(entries.holds)
         end = min(entries.commit, entries.durable)
         if self.applied < end:
             self._apply_until(min(end, self.applied + APPLY_ENTRIES_MAX))
+        if self.applied == end:
+            self._write_ahead()
         self._debts.settle_reads(self.applied)
         return self.applied < end
 
@@ -96,6 +103,22 @@ class Applier:
             if command.table == table and rows + command.rows <= room:
                 found["batches"].append(bytes(command.body))
                 rows += command.rows
+
+    def _write_ahead(self) -> None:
+        """Let the data files have what is durable here while others are still asked (W3, V2).
+
+        What more there is waits for its commit: it is written then.
+        """
+        entries = self._core.log
+        index, size = max(self.applied, self._tables.written_ahead) + 1, 0
+        stop = min(entries.durable, index + APPLY_ENTRIES_MAX - 1)
+        while index <= stop and size < APPLY_BYTES_MAX:
+            entry = entries.entry(index)
+            if not self._tables.write_ahead(index, entry):
+                break
+            size += len(entry.payload)
+            index += 1
+        self._tables.flush()
 
     def _apply_until(self, stop: int) -> None:
         """At least one entry; then answer who waits for them."""

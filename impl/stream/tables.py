@@ -1,6 +1,7 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
 import errno
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -66,6 +67,16 @@ class Insertion:
         return [outcome if rows else NO_ROW, rows]
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """An entry whose rows, if it has any, are in the data files before it is committed."""
+
+    index: int
+    term: int
+    command: AppendRows | None
+    crc: int
+
+
 class Tables:
     """A state machine: the same entries give the same tables on every member (promise HS-4).
 
@@ -108,6 +119,8 @@ class Tables:
         self._keeps = DROP_KEEPS_TABLE in bugs
         self._touched: set[str] = set()
         self._dedup = Dedup(bugs)
+        self._ahead: deque[Ahead] = deque()
+        """What was written and is not applied, in the order of the log."""
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
 
     @property
@@ -135,7 +148,7 @@ class Tables:
         table = stored.table
         rows = table.rows
         return {
-            "lastLogSeqNum": max(stored.id, stored.files.lsn),
+            "lastLogSeqNum": max(stored.id, stored.files.settled.lsn),
             "sizeInMemory": rows - table.memory_offset,
             "asynWrite": False,
             "totalSize": rows,
@@ -194,6 +207,13 @@ class Tables:
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
         self._index, self._term = index, entry.term
+        while self._ahead and self._ahead[0].index < index:
+            self._ahead.popleft()
+        ahead = self._ahead.popleft() if self._ahead else None
+        if ahead is not None:
+            assert (ahead.index, ahead.term) == (index, entry.term)
+            if ahead.command is not None:
+                return self._append(index, entry.term, ahead.command, ahead.crc)
         match entry.kind:
             case Kind.APPEND:
                 return self._append(index, entry.term, decode_append(entry.payload))
@@ -203,6 +223,45 @@ class Tables:
                 return self._drop(decode_drop(entry.payload))
             case _:
                 return None
+
+    def write_ahead(self, index: int, entry: Entry) -> bool:
+        """Write a durable entry's rows before it is committed (W3); false if it has to wait.
+
+        Nobody sees them before it is applied (HS-12). Tables are made and dropped when that is
+        committed, for neither can be rolled back. Call `flush` in the end. Raises CommandError.
+        """
+        if entry.kind not in (Kind.APPEND, Kind.NOOP):
+            return False
+        command, crc = None, 0
+        if entry.kind == Kind.APPEND:
+            command = decode_append(entry.payload)
+            stored = self._tables.get(command.table)
+            if stored is not None and stored.id == command.id and command.rows:
+                files = stored.files
+                crc = files.write(index, entry.term, files.rows, command.rows, command.body)
+                self._touched.add(command.table)
+        self._ahead.append(Ahead(index, entry.term, command, crc))
+        return True
+
+    def roll_back(self, holds: Callable[[int, int], bool]) -> None:
+        """Cut off what was written ahead and is not in the log any more (HS-11). Raises OSError.
+
+        `holds`: whether the log has an entry of this index and term; then it has all before it.
+        """
+        lsn = 0
+        names = set()
+        while self._ahead and not holds(self._ahead[-1].index, self._ahead[-1].term):
+            overruled = self._ahead.pop()
+            lsn = overruled.index
+            if overruled.command is not None:
+                names.add(overruled.command.table)
+        for name in sorted(names & self._tables.keys()):
+            self._tables[name].files.roll_back(lsn)
+
+    @property
+    def written_ahead(self) -> int:
+        """The last entry that was written ahead; 0 if there is none."""
+        return self._ahead[-1].index if self._ahead else 0
 
     def flush(self) -> None:
         """Put what was applied into the data files; raises OSError."""
@@ -286,6 +345,7 @@ class Tables:
         self._store.damaged = damaged
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
         self._touched.clear()
+        self._ahead.clear()
         self._dedup.reset()
         self._staging.clear()
 
@@ -331,7 +391,9 @@ class Tables:
         self._store.drop(stored)
         return None
 
-    def _append(self, index: int, term: int, command: AppendRows) -> int | RequestError:
+    def _append(
+        self, index: int, term: int, command: AppendRows, ahead_crc: int | None = None
+    ) -> int | RequestError:
         stored = self._tables.get(command.table)
         if stored is None or stored.id != command.id:
             # Dropped by an entry that was logged before this one, and applied after it was checked.
@@ -339,7 +401,10 @@ class Tables:
         table = stored.table
         if not command.rows:
             return table.rows
-        crc = stored.files.write(index, term, table.rows, command.rows, command.body)
+        if ahead_crc is None:
+            crc = stored.files.write(index, term, table.rows, command.rows, command.body)
+        else:
+            crc = ahead_crc
         stored.files.settle(index)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)
