@@ -49,8 +49,9 @@ DIFFERENCES = (
     ),
     Difference(
         "written-when-committed-and-synced",
-        "A record waits for its commit and for the own log's sync before it goes into a data file, "
-        "so that nothing is ever rolled back (model: for one of them; a switch says which).",
+        "Here a record waits for its commit and for the own log's sync before it goes into a data "
+        "file (model: for one of them; a switch says which). That members write rows ahead of the "
+        "commit, and roll them back, has tests of its own and is in the plain model.",
     ),
     Difference(
         "joins-at-once",

@@ -99,6 +99,11 @@ class DataFiles:
         self.rows, self.lsn, self.term = start + rows, lsn, term
         return crc
 
+    @property
+    def next_row(self) -> int:
+        """Where the next batch belongs: behind those that the log has said since the start."""
+        return self._recovered[0].record.start if self._recovered else self.rows
+
     def flush(self) -> None:
         """Write what was taken since the last time; raises OSError."""
         if not self._pending:

@@ -1,7 +1,6 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
 import errno
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -17,6 +16,7 @@ from ..raft.machine import Export, Job, Staging
 from ..raft.messages import Entry, Kind
 from ..raft.terms import Runs
 from ..runtime import Worker
+from .ahead import WrittenAhead, may_be_ahead
 from .checks import check_range, checked_batch, checked_schema, exists, missing
 from .commands import (
     AppendRows,
@@ -67,16 +67,6 @@ class Insertion:
         return [outcome if rows else NO_ROW, rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
-    """An entry whose rows, if it has any, are in the data files before it is committed."""
-
-    index: int
-    term: int
-    command: AppendRows | None
-    crc: int
-
-
 class Tables:
     """A state machine: the same entries give the same tables on every member (promise HS-4).
 
@@ -119,8 +109,7 @@ class Tables:
         self._keeps = DROP_KEEPS_TABLE in bugs
         self._touched: set[str] = set()
         self._dedup = Dedup(bugs)
-        self._ahead: deque[Ahead] = deque()
-        """What was written and is not applied, in the order of the log."""
+        self._ahead = WrittenAhead()
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
 
     @property
@@ -207,13 +196,9 @@ class Tables:
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
         self._index, self._term = index, entry.term
-        while self._ahead and self._ahead[0].index < index:
-            self._ahead.popleft()
-        ahead = self._ahead.popleft() if self._ahead else None
-        if ahead is not None:
-            assert (ahead.index, ahead.term) == (index, entry.term)
-            if ahead.command is not None:
-                return self._append(index, entry.term, ahead.command, ahead.crc)
+        ahead = self._ahead.take(index, entry.term)
+        if ahead is not None and ahead.command is not None:
+            return self._append(index, entry.term, ahead.command, ahead.crc)
         match entry.kind:
             case Kind.APPEND:
                 return self._append(index, entry.term, decode_append(entry.payload))
@@ -225,43 +210,25 @@ class Tables:
                 return None
 
     def write_ahead(self, index: int, entry: Entry) -> bool:
-        """Write a durable entry's rows before it is committed (W3); false if it has to wait.
+        """Write a durable entry's rows before it is committed; false if it has to wait.
 
-        Nobody sees them before it is applied (HS-12). Tables are made and dropped when that is
-        committed, for neither can be rolled back. Call `flush` in the end. Raises CommandError.
+        Call `flush` in the end. Raises CommandError.
         """
-        if entry.kind not in (Kind.APPEND, Kind.NOOP):
+        if not may_be_ahead(entry):
             return False
-        command, crc = None, 0
-        if entry.kind == Kind.APPEND:
-            command = decode_append(entry.payload)
-            stored = self._tables.get(command.table)
-            if stored is not None and stored.id == command.id and command.rows:
-                files = stored.files
-                crc = files.write(index, entry.term, files.rows, command.rows, command.body)
-                self._touched.add(command.table)
-        self._ahead.append(Ahead(index, entry.term, command, crc))
+        command = self._ahead.write(index, entry, self._tables)
+        if command is not None:
+            self._touched.add(command.table)
         return True
 
     def roll_back(self, holds: Callable[[int, int], bool]) -> None:
-        """Cut off what was written ahead and is not in the log any more (HS-11). Raises OSError.
-
-        `holds`: whether the log has an entry of this index and term; then it has all before it.
-        """
-        lsn = 0
-        names = set()
-        while self._ahead and not holds(self._ahead[-1].index, self._ahead[-1].term):
-            overruled = self._ahead.pop()
-            lsn = overruled.index
-            if overruled.command is not None:
-                names.add(overruled.command.table)
-        for name in sorted(names & self._tables.keys()):
-            self._tables[name].files.roll_back(lsn)
+        """Cut off what was written ahead and is not in the log any more; raises OSError."""
+        self._ahead.roll_back(holds, self._tables)
 
     @property
     def written_ahead(self) -> int:
         """The last entry that was written ahead; 0 if there is none."""
-        return self._ahead[-1].index if self._ahead else 0
+        return self._ahead.last
 
     def flush(self) -> None:
         """Put what was applied into the data files; raises OSError."""
