@@ -199,6 +199,10 @@ class MemoryCluster:
             return None
         return MemoryConnection(self, alias)
 
+    def roam(self, name: str) -> MemoryConnection:
+        """It asks whoever leads now, and does not look for another."""
+        return MemoryConnection(self, self.leader or self.members[0])
+
     def is_cut_off(self, alias: str) -> bool:
         heard = [
             peer
