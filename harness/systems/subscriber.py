@@ -143,6 +143,7 @@ class SubscriberConnection:
         self._task: asyncio.Task[None] | None = None
         self._asked: Mapping[str, Any] = {}
         self._events: list[list[Any]] = []
+        self._news: asyncio.Future[None] | None = None
         self._seen: list[int] = []
         self._next = 0
 
@@ -224,7 +225,7 @@ class SubscriberConnection:
             await subscription.run()
         except (RequestError, OSError) as error:
             self._subscription = None
-            self._events.append(["ended", str(error)])
+            self._add(["ended", str(error)])
 
     async def _crash(self) -> None:
         """The program ends wherever it is."""
@@ -246,15 +247,15 @@ class SubscriberConnection:
     def _told(self, note: Note) -> None:
         match note.what:
             case "live":
-                self._events.append(["live", note.offset, note.leader, note.term])
+                self._add(["live", note.offset, note.leader, note.term])
             case "handled":
-                self._events.append(["handled", note.offset, self._seen, note.leader, note.term])
+                self._add(["handled", note.offset, self._seen, note.leader, note.term])
             case "failed":
-                self._events.append(["failed", note.offset, note.count])
+                self._add(["failed", note.offset, note.count])
             case "recorded":
-                self._events.append(["recorded", note.offset])
+                self._add(["recorded", note.offset])
             case what:
-                self._events.append([what])
+                self._add([what])
 
     async def _drain(self, key: str, deadline_ns: int) -> None:
         """Handle all that the table holds by now, if there is time."""
@@ -275,11 +276,25 @@ class SubscriberConnection:
             session.close()
         await self._until(lambda: self._next >= answer["end"], left_s())
 
+    def _add(self, event: list[Any]) -> None:
+        self._events.append(event)
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
     async def _until(self, true: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait for what comes with an event."""
         clock = self._runtime.clock
         deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
         while not true():
             if clock.now_ns() >= deadline_ns:
                 return False
-            await pause(clock, 0.005)
+            self._news = asyncio.get_running_loop().create_future()
+            alarm = clock.call_later((deadline_ns - clock.now_ns()) / 1e9, self._wake)
+            try:
+                await self._news
+            finally:
+                alarm.cancel()
         return True

@@ -37,6 +37,7 @@ DOCUMENTED = (
     _bounds("three connections", connections=3),
     _bounds("two crashes", rows=1, connections=3, crashes=2),
     _bounds("unsubscribed and back", rows=1, unsubscribes=1),
+    _bounds("rows that retention removes", rows=2, purges=2, terms=1),
     _bounds("two subscribers", rows=1, crashes=0, connections=1, subscribers=2),
 )
 

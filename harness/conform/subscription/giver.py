@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from ....impl.bugs import PUBLISH_WRITTEN
-from ....impl.client.errors import RequestError, not_leader
+from ....impl.client.errors import OFFSET_PURGED, RequestError, not_leader
 from ....impl.runtime import Alarm
 from ....impl.site import Site
 from ....impl.stream.broker import WINDOW_MAX, Ask, Broker
@@ -17,6 +17,7 @@ from ....model.actor import Receive
 from ....model.subscription_rules import Options
 from ....model.subscription_types import (
     Frame,
+    Gone,
     Group,
     Publish,
     Role,
@@ -70,20 +71,33 @@ class Never:
         """There is nothing to forget."""
 
 
+class Kept(StreamTable):
+    """A table of which retention has left the rows from an offset on."""
+
+    earliest = 0
+
+    @property
+    def disk_offset(self) -> int:
+        return self.earliest
+
+
 class Committed:
     """One table of so many rows, published so many at once."""
 
-    def __init__(self, rows: int, frame: int) -> None:
-        self._table = StreamTable(TABLE, SCHEMA)
+    def __init__(self, rows: int, earliest: int, frame: int) -> None:
+        self._table = Kept(TABLE, SCHEMA)
         self._frame = frame
         if rows:
             body = pa.record_batch([list(range(rows))], schema=SCHEMA).serialize()
             self._table.append(rows, memoryview(body), 0)
+        self._table.earliest = earliest
 
-    def table(self, name: str) -> StreamTable:
+    def table(self, name: str) -> Kept:
         return self._table
 
     def piece(self, name: str, start: int, bytes_max: int) -> tuple[int, tuple[bytes, ...]]:
+        if start < min(self._table.disk_offset, self._table.rows):
+            raise RequestError(OFFSET_PURGED, True, f"row {start} is kept no more")
         return max(0, min(self._frame, self._table.rows - start)), ()
 
 
@@ -109,10 +123,15 @@ class Giver:
                 assert step is not None
                 return self._subscribe(broker, m, step, member)
             case Publish(subscriber=subscriber):
+                had = set(broker.positions)
                 broker.credit(wires[subscriber], 1, 1)
                 frames = () if step is None else step.sends
                 sent = [(f.offset, len(f.rows)) for f in frames if isinstance(f, Frame)]
-                return _differs("rows sent", sent, wires[subscriber].rows)
+                after = state if step is None else step.state
+                keeps = {(TABLE, str(s.subscriber)) for s in after.seats[member].subscriptions}
+                lost = had - set(broker.positions)
+                found = _differs("subscriptions ended", had - keeps, lost)
+                return found + _differs("rows sent", sent, wires[subscriber].rows)
             case StepDown():
                 assert step is not None
                 broker.end_all(ELSEWHERE)
@@ -132,12 +151,14 @@ class Giver:
     def _broker(self, state: Group, member: int) -> tuple[Broker, dict[int, Wire]]:
         """A broker that is where the model's member is; nobody has room for a frame yet."""
         seat = state.seats[member]
-        broker = Broker(NoTime(), Committed(seat.known, self._options.frame), self._bugs)
+        table = Committed(seat.known, 0, self._options.frame)
+        broker = Broker(NoTime(), table, self._bugs)
         wires: dict[int, Wire] = {}
         for each in seat.subscriptions:
             wires[each.subscriber] = Wire()
             ask = _ask(each.subscriber, each.position, each.connection, room=0)
             broker.subscribe(wires[each.subscriber], ask, state.term)
+        table.table(TABLE).earliest = state.earliest
         return broker, wires
 
     def _subscribe(self, broker: Broker, m: Subscribe, step: Any, member: int) -> Found:
@@ -146,7 +167,8 @@ class Giver:
             ask = _ask(m.src, m.offset, m.connection, room=0)
             starts = [int(broker.subscribe(Wire(), ask, 1)["start"])]
         except RequestError as error:
-            return [("answer", answers, error.name)]
+            gone = [OFFSET_PURGED for a in step.sends if isinstance(a, Gone)]
+            return _differs("refusal", gone, [error.name])
         after = {
             (TABLE, str(each.subscriber)): each.position
             for each in step.state.seats[member].subscriptions
