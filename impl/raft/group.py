@@ -51,6 +51,9 @@ INSPECTED_ENTRIES = 8
 FRAME_SLACK_BYTES = 4096
 """What surrounds a batch in a frame, generously."""
 
+ENTRY_BYTES = 256
+"""What surrounds a batch in its entry; the rest of the slack is the frame's."""
+
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 log = logging.getLogger("delphic.group")
@@ -176,10 +179,11 @@ class Group:
         """
 
         def go() -> None:
-            if len(body) > self._room:
-                message = f"a batch of {len(body)} bytes does not fit into a frame"
-                raise RequestError(FRAME_TOO_LARGE, True, message)
             insertion = self._tables.insertion(table, fingerprint, body)
+            # The filter of keys copies, and columns that shared their bytes do so no more.
+            if (size := len(insertion.payload)) > self._room + ENTRY_BYTES:
+                message = f"a batch of {size} bytes does not fit into a frame"
+                raise RequestError(FRAME_TOO_LARGE, True, message)
 
             def told(outcome: Any) -> None:
                 answer(insertion.told(outcome))

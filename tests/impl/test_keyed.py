@@ -1,11 +1,14 @@
 """Key columns over sockets and disks: repeated batches, two producers, leaders, a restart."""
 
 import asyncio
+import struct
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from delphic.impl.client import functions
 from delphic.impl.client.errors import RequestError
+from delphic.impl.stream.schema import fingerprint
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run
 
 pytestmark = pytest.mark.slow
@@ -90,4 +93,47 @@ def test_what_was_sent_again_after_its_fate_was_unknown_is_there_once(tmp_path: 
                 tables = await members.statuses_agree()
 
     with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
+def folded(batch: pa.RecordBatch) -> bytes:
+    """A batch whose columns all have the same values, which its bytes hold once only."""
+    body = batch.serialize().to_pybytes()
+    (metadata_bytes,) = struct.unpack_from("<4xi", body)
+    start = 8 + metadata_bytes
+    size = (len(body) - start) // batch.num_columns
+
+    def places(step: int) -> bytes:
+        """Of no nulls and of the values, column by column."""
+        starts = [i * step for i in range(batch.num_columns)]
+        return b"".join(struct.pack("<qqqq", at, 0, at, size) for at in starts)
+
+    head = body[:start]
+    assert head.count(places(size)) == 1
+    head = head.replace(places(size), places(0))
+    head = head.replace(struct.pack("<q", len(body) - start), struct.pack("<q", size))
+    return head + body[start : start + size]
+
+
+def test_what_is_left_of_a_batch_fits_into_a_frame_or_is_refused(tmp_path: Path) -> None:
+    """HS-22: an entry that is too long to be sent would stop the group for ever."""
+    columns = 50
+    schema = pa.schema([(f"c{i}", pa.int64()) for i in range(columns)])
+    keys = pa.array([*range(12_000), 0])
+    body = folded(pa.record_batch([keys] * columns, schema=schema))
+    assert len(body) < 200_000
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start(*ALIASES)
+            session = members.session()
+            await session.create_table(GROUP, "t", schema, key_columns=["c0"])
+            one = await members.connect(await members.leader())
+            with pytest.raises(RequestError) as caught:
+                await functions.append_body(one, "t", fingerprint(schema), body)
+            assert (caught.value.name, caught.value.definite) == ("FrameTooLarge", True)
+            part = pa.record_batch([keys.slice(0, 10)] * columns, schema=schema)
+            assert await session.insert("t", part) == (0, 10)
+
+    with Homes(tmp_path, extra="maxFrameSize=4194304\n") as homes:
         run(scenario(homes))
