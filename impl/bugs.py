@@ -33,6 +33,7 @@ NAMES_ITSELF = "names-itself"
 RETRIES_FORGOTTEN = "retries-forgotten"
 PENDING_KEYS_UNKNOWN = "pending-keys-unknown"
 DROP_KEEPS_TABLE = "drop-keeps-table"
+BATCH_IN_PARTS = "batch-in-parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +228,12 @@ _ALL = (
         "A drop is answered once it is committed, and no member does it.",
         "S4 §2.5",
         ("HS-17", "HS-18"),
+    ),
+    Bug(
+        BATCH_IN_PARTS,
+        "Of a batch that was just applied a read shows the first half.",
+        "V20",
+        ("HS-4", "HS-5", "HS-11"),
     ),
 )
 

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from ..bugs import POLL_UNCOMMITTED
+from ..bugs import BATCH_IN_PARTS, POLL_UNCOMMITTED
 from ..client.errors import OVERLOADED, RequestError
 from ..stream.commands import decode_append
 from ..stream.tables import Tables
 from .core import Core
 from .debts import CALLS_MAX, Answer, Debts
-from .messages import Kind
+from .messages import Entry, Kind
 
 APPLY_ENTRIES_MAX = 512
 APPLY_BYTES_MAX = 8 << 20
@@ -37,6 +37,8 @@ class Applier:
         self.applied = tables.applied.index
         self.bytes = 0
         """Of entries, since the start."""
+        # Table and middle of the batch that was applied last, for a seeded bug.
+        self._half = "", 0
         self.is_paused = False
         """A snapshot takes the place of the tables."""
 
@@ -83,9 +85,17 @@ class Applier:
         self._debts.settle_reads(self.applied)
         return self.applied < end
 
-    def poll(self, table: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
+    def read(self, table: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
         """What the table has here; raises RequestError."""
-        found = self._tables.read(table, start, limit, bytes_max)
+        if BATCH_IN_PARTS not in self._core.bugs or self._half[0] != table:
+            return self._tables.read(table, start, limit, bytes_max)
+        end = self._half[1]
+        limit = max(0, end - start if limit is None else min(limit, end - start))
+        return self._tables.read(table, start, limit, bytes_max) | {"end": end}
+
+    def poll(self, table: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
+        """As `read`, without a question to others; raises RequestError."""
+        found = self.read(table, start, limit, bytes_max)
         if POLL_UNCOMMITTED in self._core.bugs:
             self._add_uncommitted(found, table, start, limit)
         return found
@@ -103,6 +113,14 @@ class Applier:
             if command.table == table and rows + command.rows <= room:
                 found["batches"].append(bytes(command.body))
                 rows += command.rows
+
+    def _halve(self, entry: Entry) -> None:
+        self._half = "", 0
+        if entry.kind == Kind.APPEND:
+            command = decode_append(entry.payload)
+            if command.table in self._tables:
+                rows = self._tables.table(command.table).rows
+                self._half = command.table, rows - command.rows // 2
 
     def _write_ahead(self) -> None:
         """Let the data files have what is durable here while others are still asked (W3, V2).
@@ -129,6 +147,8 @@ class Applier:
             entry = self._core.log.entry(index)
             outcome = self._tables.apply(index, entry)
             self.applied = index
+            if BATCH_IN_PARTS in self._core.bugs:
+                self._halve(entry)
             size += len(entry.payload)
             self.bytes += len(entry.payload)
             answer = self._debts.applied(index)

@@ -198,7 +198,7 @@ class Group:
 
         def ready(error: RequestError | None) -> None:
             try:
-                value: Any = error or self._tables.read(table, start, limit, self._room)
+                value: Any = error or self._applier.read(table, start, limit, self._room)
             except RequestError as refusal:
                 value = refusal
             answer(value)
