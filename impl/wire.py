@@ -122,12 +122,16 @@ class Credit(msgspec.Struct, frozen=True, array_like=True, tag=9):
 
 
 class SnapshotPiece(msgspec.Struct, frozen=True, array_like=True, tag=10):
-    """Some bytes of a snapshot of the tables after the entries of `terms`, from `at` on."""
+    """Some bytes of a snapshot of the tables after the entries of `terms`, from `at` on.
+
+    `crc`: their CRC-32.
+    """
 
     group: int
     terms: Runs
     total: int
     at: int
+    crc: int
     data: bytes
 
 

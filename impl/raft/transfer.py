@@ -7,6 +7,7 @@ where.
 """
 
 import logging
+import zlib
 from collections.abc import Callable
 
 from ..runtime import Worker
@@ -113,7 +114,9 @@ class Sender:
         export = sending.export
         while sending.sent < export.size and sending.sent - sending.received < WINDOW_BYTES:
             data = export.read(sending.sent, PIECE_BYTES)
-            piece = SnapshotPiece(self._group, sending.terms, export.size, sending.sent, data)
+            piece = SnapshotPiece(
+                self._group, sending.terms, export.size, sending.sent, zlib.crc32(data), data
+            )
             if not self._send(peer, piece):
                 return
             sending.sent += len(data)
@@ -155,7 +158,7 @@ class Receiver:
             staging.clear()
             self._key, self._is_durable = key, False
         size = staging.size()
-        if piece.at != size:
+        if piece.at != size or zlib.crc32(piece.data) != piece.crc:
             self._tell(peer, piece, is_elsewhere=True)
             return
         staging.append(piece.data)

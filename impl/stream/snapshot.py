@@ -1,8 +1,8 @@
 """A checkpoint on its way to another member: one run of bytes, out of data files and into new ones.
 
-The bytes are: length of the head (u32), head, the data files that it lists, and the CRC-32 of all
-that (u32). A snapshot is staged in a file of its own; once it is durable there, and the log begins
-behind it, whatever happens ends with the tables that it holds.
+The bytes are: length of the head and its CRC-32 (u32 each), the head, and the data files that it
+lists, whose records have checksums of their own. A snapshot is staged in a file of its own; once it
+is durable there, and the log begins behind it, whatever happens ends with the tables that it holds.
 """
 
 import errno
@@ -22,7 +22,7 @@ FILE = "incoming"
 """No table's folder is called so: there is a dot in its name."""
 
 PIECE_BYTES = 1 << 20
-_U32 = struct.Struct("<I")
+_PREFIX = struct.Struct("<II")
 
 
 class Head(msgspec.Struct, frozen=True, array_like=True):
@@ -65,7 +65,7 @@ class Outgoing:
             for file, limit in zip(self._files, limits, strict=True)
         )
         head = _encoder.encode(Head(manifest, sizes))
-        self._head = _U32.pack(len(head)) + head
+        self._head = _PREFIX.pack(len(head), zlib.crc32(head)) + head
         self._starts: list[int] = []
         at = len(self._head)
         for size in sizes:
@@ -82,32 +82,21 @@ class Outgoing:
 
     @property
     def size(self) -> int:
-        return self._end + _U32.size
+        return self._end
 
     def read(self, at: int, size: int) -> bytes:
-        end = min(at + size, self.size)
+        end = min(at + size, self._end)
         parts = [self._head[at:end]]
         stops = [*self._starts[1:], self._end]
         for start, stop, file in zip(self._starts, stops, self._files, strict=True):
             if start < end and stop > at:
                 first = max(at, start)
                 parts.append(file.read(first - start, min(end, stop) - first))
-        if end > self._end:
-            trailer = _U32.pack(self._checksum())
-            parts.append(trailer[max(0, at - self._end) : end - self._end])
         return b"".join(parts)
 
     def close(self) -> None:
         for file in self._files:
             file.close()
-
-    def _checksum(self) -> int:
-        at = crc = 0
-        while at < self._end:
-            piece = self.read(at, min(PIECE_BYTES, self._end - at))
-            crc = zlib.crc32(piece, crc)
-            at += len(piece)
-        return crc
 
 
 class Incoming:
@@ -184,20 +173,22 @@ def unpack(disk: Disk, folder: str, terms: Runs) -> None:
 
 def _checked(file: File, path: str) -> tuple[Head, int]:
     """The head, and where the first data file begins; raises DataFileError."""
-    end = max(0, file.size() - _U32.size)
-    crc = 0
-    for piece in _pieces(file, 0, end):
-        crc = zlib.crc32(piece, crc)
-    if end < _U32.size or _U32.pack(crc) != file.read(end, _U32.size):
-        raise DataFileError(path, end, "no whole snapshot")
-    (size,) = _U32.unpack(file.read(0, _U32.size))
+    prefix = file.read(0, _PREFIX.size)
+    if len(prefix) < _PREFIX.size:
+        raise DataFileError(path, 0, "no snapshot: it has no beginning")
+    size, crc = _PREFIX.unpack(prefix)
+    data = file.read(_PREFIX.size, min(size, file.size()))
+    if zlib.crc32(data) != crc:
+        raise DataFileError(path, 0, "no snapshot: the checksum of its head does not match")
     try:
-        head = _decoder.decode(file.read(_U32.size, size))
+        head = _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DataFileError(path, 0, f"no snapshot: {error}") from None
-    start = _U32.size + size
-    if len(head.sizes) != len(data_files("", head.manifest)) or start + sum(head.sizes) != end:
-        raise DataFileError(path, 0, "no snapshot: its data files have other sizes")
+    start = _PREFIX.size + size
+    if len(head.sizes) != len(data_files("", head.manifest)):
+        raise DataFileError(path, 0, "no snapshot: it has other data files than its checkpoint")
+    if start + sum(head.sizes) != file.size():
+        raise DataFileError(path, 0, f"no whole snapshot: {start + sum(head.sizes)} bytes belong")
     return head, start
 
 

@@ -1,5 +1,6 @@
 """The data of a snapshot between two members: in pieces, few at a time, again if they are lost."""
 
+import zlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ from delphic.impl.raft.messages import SnapshotRequest
 from delphic.impl.raft.transfer import PIECE_BYTES, WINDOW_BYTES, Receiver, Sender
 from delphic.impl.stream.manifest import Position
 from delphic.impl.wire import PeerMessage, SnapshotPiece, SnapshotReceipt
+from msgspec.structs import replace
 
 TERMS = ((1, 9),)
 DATA = bytes(range(256)) * (6 * PIECE_BYTES // 256) + b"end"
@@ -201,7 +203,7 @@ def test_what_is_being_installed_is_not_replaced() -> None:
     world.sender.offer(offer())
     world.run()
     world.receiver.is_locked = True
-    piece = SnapshotPiece(2, ((1, 12),), 4, 0, b"more")
+    piece = SnapshotPiece(2, ((1, 12),), 4, 0, zlib.crc32(b"more"), b"more")
     world.receiver.take("a", piece)
     assert world.staging.data == DATA
     world.receiver.installed()
@@ -220,6 +222,16 @@ def test_what_is_no_whole_snapshot_is_sent_anew() -> None:
     done(None)
     assert not world.staging.data
     world.staging.complaint = ""
+    world.run()
+    assert world.staging.synced == DATA
+    assert world.offered == [offer()]
+
+
+def test_a_piece_that_was_changed_on_its_way_is_sent_again() -> None:
+    world = World()
+    world.sender.offer(offer())
+    first = world.wire[0]
+    world.wire[0] = replace(first, data=bytes([first.data[0] ^ 1]) + first.data[1:])
     world.run()
     assert world.staging.synced == DATA
     assert world.offered == [offer()]
