@@ -79,6 +79,8 @@ BLIND: dict[str, str] = {
     "truncate-off-by-one": "it is in the log's files (wal)",
     "checkpoint-before-sync": "the core is told that the tables are durable; it cannot know better",
     "snapshot-off-by-one": "which entries are applied is not the core's affair",
+    "drop-keeps-table": "what entries do to tables is not the core's affair",
+    "batch-in-parts": "what entries do to tables is not the core's affair",
     "publish-written": "what subscribers are sent is not the core's affair",
     "subscriptions-survive": "subscriptions are not the core's affair",
     "record-on-receipt": "it is in the subscriber",
