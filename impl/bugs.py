@@ -34,6 +34,8 @@ RETRIES_FORGOTTEN = "retries-forgotten"
 PENDING_KEYS_UNKNOWN = "pending-keys-unknown"
 DROP_KEEPS_TABLE = "drop-keeps-table"
 BATCH_IN_PARTS = "batch-in-parts"
+NO_ROLLBACK = "no-rollback"
+REDO_EQUAL_LSN = "redo-equal-lsn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,18 @@ _ALL = (
         "Of a batch that was just applied a read shows the first half.",
         "V20",
         ("HS-4", "HS-5", "HS-11"),
+    ),
+    Bug(
+        NO_ROLLBACK,
+        "Rows of an overruled entry, written before it was committed, stay in the data file.",
+        "V2, W5",
+        ("HS-11", "HS-20"),
+    ),
+    Bug(
+        REDO_EQUAL_LSN,
+        "After a restart an entry is redone unless its LSN is below the data file's.",
+        "S4 §4, V4",
+        ("HS-9", "HS-20"),
     ),
 )
 

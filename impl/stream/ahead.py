@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from ..bugs import NO_ROLLBACK
 from ..raft.messages import Entry, Kind
 from .commands import AppendRows, decode_append
 from .store import Stored
@@ -30,8 +31,9 @@ class WrittenAhead:
     # Invariant: the entries are consecutive, and all of them append rows or do nothing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, bugs: frozenset[str] = frozenset()) -> None:
         self._entries: deque[Ahead] = deque()
+        self._bugs = bugs
 
     @property
     def last(self) -> int:
@@ -74,7 +76,11 @@ class WrittenAhead:
             if overruled.command is not None:
                 names.add(overruled.command.table)
         for name in sorted(names & tables.keys()):
-            tables[name].files.roll_back(lsn)
+            files = tables[name].files
+            if NO_ROLLBACK in self._bugs:
+                files.lsn = lsn - 1
+            else:
+                files.roll_back(lsn)
 
     def clear(self) -> None:
         """All files are others now."""

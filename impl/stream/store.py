@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..bugs import CHECKPOINT_BEFORE_SYNC
+from ..bugs import CHECKPOINT_BEFORE_SYNC, REDO_EQUAL_LSN
 from ..raft.disk import Disk
 from ..runtime import Worker
 from .commands import TableOptions
@@ -60,6 +60,7 @@ class Store:
         self._now_ns = now_ns
         self._file_bytes = file_bytes
         self._is_hasty = CHECKPOINT_BEFORE_SYNC in bugs
+        self._redoes_equal = REDO_EQUAL_LSN in bugs
         self.manifest = read_manifest(disk, folder)
         """The last checkpoint; with no tables and index 0 if there was none."""
         self._dropped: list[Stored] = []
@@ -75,6 +76,7 @@ class Store:
         folder = posixpath.join(self._folder, kept.folder)
         self._disk.make_folder(folder)
         files = DataFiles(self._disk, folder, kept.files, file_bytes=self._file_bytes)
+        files.redoes_equal = self._redoes_equal
         table = StreamTable(
             kept.name,
             from_bytes(kept.schema),

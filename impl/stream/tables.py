@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from ..bugs import DROP_KEEPS_TABLE
+from ..bugs import DROP_KEEPS_TABLE, NO_ROLLBACK, REDO_EQUAL_LSN
 from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.machine import Export, Job, Staging
@@ -107,9 +107,10 @@ class Tables:
         self._tables = self._store.open_all()
         self._installed: tuple[Store, dict[str, Stored]] | None = None
         self._keeps = DROP_KEEPS_TABLE in bugs
+        self._spoils_files = bool(bugs & {NO_ROLLBACK, REDO_EQUAL_LSN})
         self._touched: set[str] = set()
         self._dedup = Dedup(bugs)
-        self._ahead = WrittenAhead()
+        self._ahead = WrittenAhead(bugs)
         self._index, self._term = self.checkpointed.index, self.checkpointed.term
 
     @property
@@ -216,8 +217,7 @@ class Tables:
         """
         if not may_be_ahead(entry):
             return False
-        command = self._ahead.write(index, entry, self._tables)
-        if command is not None:
+        if command := self._ahead.write(index, entry, self._tables):
             self._touched.add(command.table)
         return True
 
@@ -368,10 +368,11 @@ class Tables:
         table = stored.table
         if not command.rows:
             return table.rows
-        if ahead_crc is None:
-            crc = stored.files.write(index, term, table.rows, command.rows, command.body)
-        else:
-            crc = ahead_crc
+        crc = ahead_crc
+        if crc is None:
+            start = stored.files.next_row
+            assert start == table.rows or self._spoils_files
+            crc = stored.files.write(index, term, start, command.rows, command.body)
         stored.files.settle(index)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)

@@ -86,6 +86,8 @@ BLIND: dict[str, str] = {
     "record-on-receipt": "it is in the subscriber",
     "resume-as-asked": "it is in the subscriber",
     "failure-passed": "it is in the subscriber",
+    "no-rollback": "it is in the data files",
+    "redo-equal-lsn": "it is in the data files",
     "poll-uncommitted": "what members tell pollers is not the core's affair",
     "names-itself": "what members tell clients is not the core's affair",
     "retries-forgotten": "the core does not look into rows",
