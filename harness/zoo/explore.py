@@ -24,6 +24,8 @@ UNKNOWN_TO_MODELS: Mapping[str, str] = {
     "truncate-off-by-one": "No model has a log's file beside the log in memory.",
     "pre-vote-counted": "In the model, an answer to a pre-vote and a vote are of different types.",
     "snapshot-off-by-one": "In the models, a log and its tables are one.",
+    "drop-keeps-table": "No table is dropped in any model.",
+    "batch-in-parts": "In the models, a batch is one record.",
     "poll-uncommitted": "Members of the Raft models answer nobody but through their leader.",
     "names-itself": "In the models, nobody is told who leads.",
     "retries-forgotten": "Rows have no keys in any model.",
