@@ -105,7 +105,25 @@ def _seeded(plan: Plan, bug: Bug) -> Plan:
     )
 
 
-_UNSEEN = {"aborted-read": "What a leader that steps down tells its clients is in no trace."}
+_CLIENTS = "What clients are told is in no trace."
+_SUBSCRIBERS = "What subscribers are sent, and do with it, is in no trace."
+_TABLES = "What the tables make of the log's entries is in no trace."
+
+_UNSEEN = {
+    "aborted-read": _CLIENTS,
+    "names-itself": _CLIENTS,
+    "poll-uncommitted": _CLIENTS,
+    "batch-in-parts": _CLIENTS,
+    "publish-written": _SUBSCRIBERS,
+    "subscriptions-survive": _SUBSCRIBERS,
+    "record-on-receipt": _SUBSCRIBERS,
+    "resume-as-asked": _SUBSCRIBERS,
+    "failure-passed": _SUBSCRIBERS,
+    "retries-forgotten": _TABLES,
+    "pending-keys-unknown": _TABLES,
+    "drop-keeps-table": _TABLES,
+    "snapshot-off-by-one": _TABLES,
+}
 
 HISTORY = Worlds(
     "history",
