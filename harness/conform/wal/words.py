@@ -3,7 +3,6 @@
 from functools import cache
 from typing import NamedTuple
 
-import msgspec
 import pyarrow as pa
 
 from ....impl.raft.messages import Entry, HardState
@@ -11,6 +10,7 @@ from ....impl.raft.messages import Kind as EntryKind
 from ....impl.raft.replay import WalCorruption
 from ....impl.stream.commands import (
     AppendRows,
+    CommandError,
     CreateTable,
     TableOptions,
     decode_append,
@@ -63,13 +63,13 @@ def record_of(index: int, entry: Entry) -> Record:
     if entry.kind is EntryKind.CREATE_TABLE:
         try:
             table = TABLE_NAMES.index(decode_create(entry.payload).table)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (CommandError, ValueError) as error:
             raise NotARecordError(f"entry {index} is no creation: {error}") from None
         return Record(index, entry.term, Kind.CREATE, table, 0)
     try:
         command = decode_append(entry.payload)
         table = TABLE_NAMES.index(command.table)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (CommandError, ValueError) as error:
         raise NotARecordError(f"entry {index} is no batch: {error}") from None
     lsn, _, start = told(bytes(command.body))
     return Record(lsn, entry.term, Kind.ROWS, table, start)
