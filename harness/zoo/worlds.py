@@ -123,6 +123,9 @@ _UNSEEN = {
     "pending-keys-unknown": _TABLES,
     "drop-keeps-table": _TABLES,
     "snapshot-off-by-one": _TABLES,
+    "no-rollback": _TABLES,
+    "redo-equal-lsn": _TABLES,
+    "checkpoint-before-sync": "When the tables' files were synced is in no trace.",
 }
 
 HISTORY = Worlds(
