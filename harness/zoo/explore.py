@@ -28,8 +28,6 @@ UNKNOWN_TO_MODELS: Mapping[str, str] = {
     "batch-in-parts": "In the models, a batch is one record.",
     "poll-uncommitted": "Members of the Raft models answer nobody but through their leader.",
     "names-itself": "In the models, nobody is told who leads.",
-    "drop-keeps-table": "In the models, a drop is a record of the log, and nobody asks for it.",
-    "batch-in-parts": "In the models, a batch is there or not: nothing could read half of it.",
     "retries-forgotten": "Rows have no keys in any model.",
     "pending-keys-unknown": "Rows have no keys in any model.",
 }

@@ -90,8 +90,6 @@ BLIND: dict[str, str] = {
     "redo-equal-lsn": "it is in the data files",
     "poll-uncommitted": "what members tell pollers is not the core's affair",
     "names-itself": "what members tell clients is not the core's affair",
-    "drop-keeps-table": "what the tables make of entries is not the core's affair",
-    "batch-in-parts": "what members tell readers is not the core's affair",
     "retries-forgotten": "the core does not look into rows",
     "pending-keys-unknown": "the core does not look into rows",
 }
