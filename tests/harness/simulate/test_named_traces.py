@@ -35,8 +35,8 @@ class Mistake:
 MISTAKES = {
     "trace-early-vote": Mistake("ack-before-fsync", "HS-1"),
     "trace-false-ack": Mistake("ack-own-last", "HS-2"),
-    "trace-figure-8": Mistake("commit-old-term", "HS-25", missed=1),
-    "trace-figure-8-three": Mistake("commit-old-term", "HS-25", missed=1),
+    "trace-figure-8": Mistake("commit-old-term", "HS-2", missed=1),
+    "trace-figure-8-three": Mistake("commit-old-term", "HS-2", missed=1),
     "trace-forgotten-vote": Mistake("vote-twice", "HS-1", missed=1),
     "trace-late-append": Mistake("always-truncate", "HS-2", missed=1),
     "trace-lost-tail": Mistake("ack-before-fsync", "HS-2"),
