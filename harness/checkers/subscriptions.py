@@ -61,6 +61,8 @@ class Ledger:
         self.next: int | None = None
         self.recorded: int | None = None
         self.failed = False
+        self.crashed = False
+        """Since it subscribed; a drain then goes on from what is stored, if anything is."""
         self.asked: Mapping[str, Any] = {}
         self.last: Call | None = None
 
@@ -77,6 +79,7 @@ class Ledger:
         self.last = call
         if call.invoke.f in ("subscribe", "crash"):
             before, self.asked = self.asked, call.invoke.value or self.asked
+            self.crashed = call.invoke.f == "crash"
             if call.invoke.f == "subscribe" and self.is_subscribed:
                 self._end()
             if not self.asked.get("persist") and before.get("persist"):
@@ -118,7 +121,7 @@ class Ledger:
             return
         self.lives += 1
         self.next = start
-        asked = self.asked.get("offset")
+        asked = STORED if self.crashed else self.asked.get("offset")
         if asked == STORED:
             self._resumed(call, start)
             return

@@ -102,6 +102,15 @@ class Cursor:
             self._waiting.append(Taken(rows, leader))
             self._next += rows.count
 
+    def together(self, most: int) -> int:
+        """How many of what waits, at most so many, one leader sent in one term."""
+        assert 0 < most <= len(self._waiting)
+        first = self._waiting[0]
+        for count, taken in enumerate(self._waiting[:most]):
+            if (taken.leader, taken.rows.term) != (first.leader, first.rows.term):
+                return count
+        return most
+
     def handled(self, count: int) -> int:
         """The first so many of what waits are handled; gives the row to record."""
         assert 0 < count <= len(self._waiting)

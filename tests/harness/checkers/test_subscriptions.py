@@ -201,6 +201,19 @@ def test_without_a_row_nothing_was_seen() -> None:
     assert judged(whole(nothing)).validity is Validity.INCONCLUSIVE
 
 
+def test_a_drain_after_a_crash_goes_on_from_what_is_stored() -> None:
+    """Whoever stores offsets is subscribed again for the drain, with -2: no operation says so."""
+    lines = subscriber(
+        ("subscribe", STORES, LIFE[:2]),
+        ("receive", None, LIFE[2:]),
+        ("crash", None, []),
+        ("drain", None, [live(2), given(2, 12), given(3, 13, 14), recorded(4)]),
+    )
+    assert judged([*APPENDS, *lines, *FINAL]).validity is Validity.PASS
+    lines[-1] = (5, "drain", None, [live(4), given(4, 14), recorded(4)])
+    assert judged([*APPENDS, *lines, *FINAL]).validity is Validity.FAIL
+
+
 def test_a_life_that_begins_anew_owes_nothing_to_the_one_before() -> None:
     lines = subscriber(
         ("subscribe", FROM_0, [live(0), given(0, 10, 11)]),

@@ -68,3 +68,15 @@ def test_what_is_handled_is_recorded_in_order() -> None:
     assert cursor.handled(2) == 3
     assert cursor.handled(1) == 5
     assert cursor.waiting == []
+
+
+def test_what_is_handled_at_once_was_sent_by_one_leader_in_one_term() -> None:
+    """Promise HS-8: who is told of a batch is told who sent it."""
+    cursor = Cursor(0, stored=None, missing=None)
+    cursor.live(0)
+    for offset, term, leader in ((0, 1, "n1"), (1, 1, "n1"), (2, 2, "n1"), (3, 2, "n2")):
+        cursor.take(Rows(1, term, offset, 1, ()), leader)
+    assert cursor.together(4) == 2
+    assert cursor.together(1) == 1
+    cursor.handled(2)
+    assert cursor.together(2) == 1
