@@ -10,8 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import OpType
@@ -19,6 +17,7 @@ from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .log.prose import identity, node_of, rows_text, seconds
 from .timeline import phase
+from .wrong import Wrong, failure
 
 NAME = "keyed"
 PROMISES: dict[str, tuple[str, ...]] = {
@@ -31,19 +30,6 @@ PROMISES: dict[str, tuple[str, ...]] = {
 """Kind → promises."""
 
 CHECKED = ("HS-2", "HS-4", "HS-5", "HS-16")
-_SHOWN_MAX = 10
-
-
-class Wrong(msgspec.Struct, frozen=True):
-    """What is wrong, and the calls that show it."""
-
-    kind: str
-    sentence: str
-    calls: tuple[Call, ...]
-
-    @property
-    def witness(self) -> tuple[int, ...]:
-        return tuple(sorted({identity(call) for call in self.calls}))
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -67,12 +53,7 @@ def judge(evidence: Evidence) -> Verdict:
             "once wherever anybody looked; all that were acknowledged are there."
         )
         return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
-    first = min(wrong, key=lambda one: (one.witness[-1], one.witness))
-    broken = {promise for one in wrong for promise in PROMISES[one.kind]}
-    details["kinds"] = dict(Counter(one.kind for one in wrong))
-    details["sentences"] = [one.sentence for one in wrong[:_SHOWN_MAX]]
-    promises = tuple(promise for promise in CHECKED if promise in broken)
-    return Verdict(NAME, Validity.FAIL, first.sentence, promises, first.witness, details)
+    return failure(NAME, wrong, PROMISES, CHECKED, details)
 
 
 def _malformed(sent: list[Call], seen: list[Call]) -> str | None:

@@ -4,7 +4,6 @@ Every making has a number of its own, which the table's columns tell, so that a 
 which making it is of. A look that was answered is linearizable; refusals prove nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +16,7 @@ from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .log.prose import identity, node_of
 from .timeline import phase
+from .wrong import Wrong, failure
 
 NAME = "tables"
 PROMISES: dict[str, tuple[str, ...]] = {
@@ -30,19 +30,6 @@ PROMISES: dict[str, tuple[str, ...]] = {
 """Kind → promises."""
 
 CHECKED = ("HS-2", "HS-5", "HS-17", "HS-18")
-_SHOWN_MAX = 10
-
-
-class Wrong(msgspec.Struct, frozen=True):
-    """What is wrong, and the calls that show it."""
-
-    kind: str
-    sentence: str
-    calls: tuple[Call, ...]
-
-    @property
-    def witness(self) -> tuple[int, ...]:
-        return tuple(sorted({identity(call) for call in self.calls}))
 
 
 class Sign(msgspec.Struct, frozen=True):
@@ -93,12 +80,7 @@ def judge(evidence: Evidence) -> Verdict:
             "none was back, none was missing, and all rows were of their own table."
         )
         return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
-    first = min(wrong, key=lambda one: (one.witness[-1], one.witness))
-    broken = {promise for one in wrong for promise in PROMISES[one.kind]}
-    details["kinds"] = dict(Counter(one.kind for one in wrong))
-    details["sentences"] = [one.sentence for one in wrong[:_SHOWN_MAX]]
-    promises = tuple(promise for promise in CHECKED if promise in broken)
-    return Verdict(NAME, Validity.FAIL, first.sentence, promises, first.witness, details)
+    return failure(NAME, wrong, PROMISES, CHECKED, details)
 
 
 def _lives(history: History) -> list[Life]:

@@ -1,7 +1,7 @@
 """One stream table: clients append batches of unique rows and poll, mostly near the end."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, ClassVar, Literal
@@ -198,22 +198,28 @@ class LogGenerator:
         return [max(0, rows - self.random.randint(0, _NEAR)), limit]
 
 
-def generators(options: dict[str, Any], seed: int, _: Sequence[str] = ()) -> list[Generator]:
-    """One generator a client, each with its own stream of chance."""
-    clients = options["clients"]
-    low, high = options["batch"]
-    tail = Tail()
-    return [
-        LogGenerator(
-            random.Random(f"{seed}/client/{number}"),
-            tail,
-            number,
-            clients,
-            (low, high),
-            options["read_share"],
-        )
-        for number in range(clients)
-    ]
+def generators_of(
+    kind: type[LogGenerator],
+) -> Callable[[dict[str, Any], int, Sequence[str]], list[Generator]]:
+    """One generator of that kind a client, each with its own stream of chance."""
+
+    def generators(options: dict[str, Any], seed: int, _: Sequence[str] = ()) -> list[Generator]:
+        clients = options["clients"]
+        low, high = options["batch"]
+        tail = Tail()
+        return [
+            kind(
+                random.Random(f"{seed}/client/{number}"),
+                tail,
+                number,
+                clients,
+                (low, high),
+                options["read_share"],
+            )
+            for number in range(clients)
+        ]
+
+    return generators
 
 
 def whole(_: dict[str, Any]) -> tuple[Step, ...]:
@@ -227,7 +233,7 @@ LOG = Workload(
     checkers=LOG_CHECKERS,
     key=TABLE,
     setup=(Step("create"),),
-    generators=generators,
+    generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,
     final=whole,

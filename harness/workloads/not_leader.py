@@ -1,15 +1,13 @@
 """Clients that never fail over: most of them ask members that do not lead, on purpose."""
 
-import random
-from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.refusals import REFUSALS
-from .log import TABLE, Batch, LogGenerator, Tail, proofs, whole
-from .workload import Generator, OperationRate, Options, Step, Workload
+from .log import TABLE, Batch, LogGenerator, generators_of, proofs, whole
+from .workload import OperationRate, Options, Step, Workload
 
 
 class NotLeaderOptions(Options):
@@ -29,30 +27,13 @@ class NotLeaderOptions(Options):
         return {**super().planned(), "batch": batch, "read_share": self.read_share}
 
 
-def generators(options: dict[str, Any], seed: int, _: Sequence[str] = ()) -> list[Generator]:
-    """One generator a client, each with its own stream of chance."""
-    clients, (low, high) = options["clients"], options["batch"]
-    tail = Tail()
-    return [
-        LogGenerator(
-            random.Random(f"{seed}/client/{number}"),
-            tail,
-            number,
-            clients,
-            (low, high),
-            options["read_share"],
-        )
-        for number in range(clients)
-    ]
-
-
 NOT_LEADER = Workload(
     name="not-leader",
     options=NotLeaderOptions,
     checkers=(LOG_CHECKERS[0], REFUSALS.name, *LOG_CHECKERS[1:]),
     key=TABLE,
     setup=(Step("create"),),
-    generators=generators,
+    generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,
     final=whole,
