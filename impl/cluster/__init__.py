@@ -1,0 +1,1 @@
+"""Databases of partitioned tables: controllers decide, data nodes store."""

@@ -1,0 +1,1 @@
+"""Asynchronous replication between clusters: what a master queues, a slave executes."""

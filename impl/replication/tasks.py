@@ -1,0 +1,38 @@
+"""A task: one completed transaction of a replicated database, as slaves are told of it."""
+
+import msgspec
+
+from ..cluster.operations import Operation
+
+
+class TaskMeta(msgspec.Struct, frozen=True, array_like=True):
+    """What the coordinator sends with its commit; for a metadata operation, what the log says.
+
+    `chunks` are partitions by name, "dfs://db/table/key"; empty: the whole database (G4).
+    `statement`: a metadata operation in full; empty for writes, whose data stays on the data node
+    at `source_host`:`source_port` under their tid (U11). `submitted_ns` is the time of day.
+    """
+
+    tid: int
+    operation: Operation
+    database: str
+    table: str
+    chunks: tuple[str, ...]
+    source_host: str
+    source_port: int
+    submitted_ns: int
+    statement: bytes = b""
+
+    def conflicts(self, other: "TaskMeta") -> bool:
+        """Whether the two may not be exchanged (G2, G4)."""
+        if self.chunks and other.chunks:
+            return not set(self.chunks).isdisjoint(other.chunks)
+        return self.database == other.database
+
+
+class Task(msgspec.Struct, frozen=True, array_like=True):
+    """A task in the queue. Ids grow without gaps in the order of completion (PR-3)."""
+
+    id: int
+    group: int
+    meta: TaskMeta
