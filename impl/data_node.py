@@ -12,7 +12,6 @@ from .config import ConfigError, GroupConfig, NodeConfig
 from .raft import door
 from .raft.core import Core
 from .raft.disk import Disk
-from .raft.group import FRAME_SLACK_BYTES, Group
 from .raft.log import Log
 from .raft.progress import Window
 from .raft.replay import WalCorruption
@@ -29,6 +28,7 @@ from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
 from .service.users import UserFunctions
 from .stream.datafile import DataFileError
+from .stream.group import FRAME_SLACK_BYTES, TableGroup
 from .stream.ordinary import CatalogError, OrdinaryTables
 from .stream.tables import Tables
 from .trace import TraceFile
@@ -95,7 +95,7 @@ class DataNode:
             if site.alias != config.alias
         }
         self._peers = Peers(runtime, hello, addresses, config.frame_bytes_max, config.tls)
-        self._groups: dict[int, Group] = {}
+        self._groups: dict[int, TableGroup] = {}
         self._wals: list[Wal] = []
         self._trace: TraceFile | None = None
         self._listener: Listener | None = None
@@ -169,7 +169,7 @@ class DataNode:
         for group_config in config.groups:
             group = self._open_group(group_config)
             self._groups[group_config.id] = group
-            group.start()
+            group.raft.start()
         site = config.site
         self._listener = await self._runtime.network.listen(
             site.host,
@@ -209,7 +209,7 @@ class DataNode:
         for visitor in list(self._visitors):
             visitor.channel.abort(NODE_STOPS)
         for group in self._groups.values():
-            group.close()
+            group.raft.close()
         await self._runtime.worker.close()
         for wal in self._wals:
             wal.close()
@@ -218,7 +218,7 @@ class DataNode:
             self._trace.close()
         self._forwarding.close()
 
-    def _open_group(self, group: GroupConfig) -> Group:
+    def _open_group(self, group: GroupConfig) -> TableGroup:
         config, disk = self._config, self._runtime.disk
         folder = posixpath.join(config.streaming_ha_dir, str(group.id))
         try:
@@ -260,7 +260,7 @@ class DataNode:
         log.info(
             "group %d: recovered term %d, %d entries", group.id, core.term, core.log.last_index
         )
-        return Group(group, core, found.wal, tables, around)
+        return TableGroup(group, core, found.wal, tables, around)
 
     def _check_log(self, group_id: int, entries: Log, tables: Tables) -> None:
         """What a checkpoint holds the log must know; raises NodeFailedError."""
@@ -278,13 +278,13 @@ class DataNode:
 
     def inspect(self) -> dict[str, Any]:
         """What this node has in memory, for tools that hold it in their own process."""
-        groups = {str(group_id): group.inspect() for group_id, group in self._groups.items()}
+        groups = {str(group_id): group.raft.inspect() for group_id, group in self._groups.items()}
         return {"incarnation": self._incarnation, "groups": groups}
 
     def core(self, group_id: int) -> Core | None:
         """The core of a group, for tools that look on; None before it has recovered."""
         group = self._groups.get(group_id)
-        return None if group is None else group.core
+        return None if group is None else group.raft.core
 
     # Visitors.
 
@@ -330,13 +330,13 @@ class DataNode:
                         f"a message from {message.src} to {message.dst} in group {frame.group} "
                         f"came from {alias} to {self.alias}"
                     )
-                door.check(message, group.core)
-                group.deliver(message, (alias, frame.incarnation, frame.number))
+                door.check(message, group.raft.core)
+                group.raft.deliver(message, (alias, frame.incarnation, frame.number))
             case SnapshotPiece() | SnapshotReceipt():
                 group = self._groups.get(frame.group)
                 if group is None or not are_runs(frame.terms):
                     raise FrameError(f"a snapshot that makes no sense came from {alias}")
-                group.snapshots.transferred(alias, frame)
+                group.raft.snapshots.transferred(alias, frame)
             case Request():
                 self._forwarding.serve(alias, frame)
             case Result(id=call_id, value=value):
@@ -367,7 +367,7 @@ class DataNode:
             "incarnation": self._incarnation,
             "peers_up": self._peers.up(),
             "syncs": self._ordinary.sync_count
-            + sum(group.persister.sync_count for group in self._groups.values()),
+            + sum(group.raft.persister.sync_count for group in self._groups.values()),
         }
 
 

@@ -21,7 +21,7 @@ PAYLOAD_BYTES_MAX = 256 << 20
 Answer = Callable[[Any], None]
 """Called once with the result, or with the RequestError that it ended in."""
 
-Ready = Callable[[RequestError | None], None]
+Reader = Callable[[RequestError | None], None]
 """Called once: with None when a read may be answered from what is applied."""
 
 
@@ -45,7 +45,7 @@ class Debts:
         self._payload_bytes = 0
         self._tokens = 0
         self._new_reads: list[int] = []
-        self._reads: dict[int, Ready] = {}
+        self._reads: dict[int, Reader] = {}
         self._confirmed: deque[tuple[int, int]] = deque()
 
     @property
@@ -64,7 +64,7 @@ class Debts:
         self._payload_bytes += len(proposal.payload)
         self._new_proposals.append(proposal)
 
-    def read(self, ready: Ready) -> None:
+    def read(self, ready: Reader) -> None:
         """Owe a reader its moment; refuses when too much is owed."""
         self._refuse_overload(0)
         self._tokens += 1

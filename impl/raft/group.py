@@ -2,8 +2,8 @@
 
 The core decides and everything here obeys. A turn takes all that has arrived, steps the core,
 sends at once what may be sent at once, and hands the rest to the persister; what commits meanwhile
-is applied once it is durable here. A producer is answered when its entry is in this member's
-fsynced log, on a majority, and in this member's data file (promise HS-3).
+is applied to the machine once it is durable here. Whoever proposed an entry is answered when it is
+in this member's fsynced log, on a majority, and applied here (promise HS-3).
 """
 
 import logging
@@ -12,21 +12,19 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from ..bugs import NAMES_ITSELF, PUBLISH_WRITTEN, READ_BEFORE_NOOP
-from ..client.errors import FRAME_TOO_LARGE, RequestError, not_leader
+from ..bugs import NAMES_ITSELF, READ_BEFORE_NOOP
+from ..client.errors import RequestError, not_leader
 from ..config import GroupConfig
 from ..site import Site
-from ..stream.broker import FRAME_BYTES, Broker
-from ..stream.commands import CommandError, TableOptions
-from ..stream.datafile import DataFileError
-from ..stream.tables import Tables
 from ..trace import GroupTrace, Uid, entry_digest
 from .alarms import Alarms
 from .applier import Applier
 from .core import Core
-from .debts import Answer, Debts, Proposal
+from .debts import Answer, Debts, Proposal, Reader
+from .machine import Machine, MachineError
 from .messages import Kind, Message, SnapshotRequest
 from .outbox import Outbox
+from .owner import Owner
 from .persister import Decision, Persister
 from .ready import (
     Compacted,
@@ -48,12 +46,6 @@ from .wal import Wal
 INSPECTED_ENTRIES = 8
 """How much of the end of a log `inspect` shows."""
 
-FRAME_SLACK_BYTES = 4096
-"""What surrounds a batch in a frame, generously."""
-
-ENTRY_BYTES = 256
-"""What surrounds a batch in its entry; the rest of the slack is the frame's."""
-
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 log = logging.getLogger("delphic.group")
@@ -65,12 +57,19 @@ class Group:
     # Invariant: what is owed is owed by a leader.
 
     def __init__(
-        self, config: GroupConfig, core: Core, wal: Wal, tables: Tables, around: Surroundings
+        self,
+        config: GroupConfig,
+        core: Core,
+        wal: Wal,
+        machine: Machine,
+        around: Surroundings,
+        owner: Owner,
     ) -> None:
         self.id = config.id
         self._sites = {site.alias: site for site in config.sites}
         self._core = core
-        self._tables = tables
+        self._machine = machine
+        self._owner = owner
         self._around = around
         self._clock = around.runtime.clock
         self._alarms = Alarms(
@@ -80,26 +79,23 @@ class Group:
             wal,
             around.runtime.worker,
             durable=self._became_durable,
-            failed=lambda error: self._fail(f"Raft log: {error}"),
+            failed=lambda error: self.fail(f"Raft log: {error}"),
             early=around.acks_early,
         )
         self._trace = GroupTrace(around.trace, config.id, core) if around.trace else None
-        tables.tell_damage(lambda e: self._clock.call_soon(lambda: self._fail(f"data file: {e}")))
         self._debts = Debts(core.bugs)
         self._is_scheduled = False
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
-        self._applier = Applier(core, tables, self._debts)
-        self._room = room = around.frame_bytes_max - FRAME_SLACK_BYTES
-        self.broker = Broker(self._clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
+        self._applier = Applier(core, machine, self._debts, owner)
         self.snapshots = Snapshots(
             config.id,
             core,
-            tables,
+            machine,
             self._applier,
             around,
             wake=self._schedule,
-            failed=lambda error: self._fail(f"data file: {error}"),
+            failed=lambda error: self.fail(f"data file: {error}"),
         )
         self._outbox = Outbox(config.id, around.incarnation, around.send, self.snapshots.offer)
 
@@ -121,10 +117,6 @@ class Group:
         return self._persister
 
     @property
-    def tables(self) -> Tables:
-        return self._tables
-
-    @property
     def is_leader(self) -> bool:
         return self._core.role is Role.LEADER
 
@@ -144,70 +136,21 @@ class Group:
         knows = NAMES_ITSELF not in self._core.bugs
         return not_leader((knows and self.leader) or self._around.site)
 
-    def has_table(self, name: str) -> bool:
-        """Whether there is such a table, as far as this member has applied the log."""
-        return name in self._tables
+    @property
+    def applied(self) -> int:
+        """The last entry that is applied here."""
+        return self._applier.applied
 
-    def create(self, name: str, schema: bytes, options: TableOptions, answer: Answer) -> None:
-        """Create a table; answers with None."""
+    def propose(self, kind: Kind, payload: bytes, answer: Answer) -> None:
+        """Log an entry; answers with what the machine says. Within `as_leader`.
 
-        def go() -> None:
-            payload = self._tables.creation(name, schema, options)
-            self._debts.propose(Proposal(Kind.CREATE_TABLE, payload, answer))
-
-        self.as_leader(go, answer)
-
-    def drop(self, name: str, answer: Answer) -> None:
-        """Drop a table on every member; answers with None. Not one with subscriptions (HS-17)."""
-
-        def over(outcome: Any) -> None:
-            self.broker.unfence(name)
-            answer(outcome)
-
-        def go() -> None:
-            payload = self._tables.removal(name)
-            self.broker.refuse_subscribed(name)
-            self._debts.propose(Proposal(Kind.DROP_TABLE, payload, over))
-            self.broker.fence(name)
-
-        self.as_leader(go, answer)
-
-    def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
-        """Append a batch; answers with the offset of its first row.
-
-        Where the table has key columns: with the offset of the first new row, and how many are new.
+        Raises RequestError when too much is owed.
         """
+        self._debts.propose(Proposal(kind, payload, answer))
 
-        def go() -> None:
-            insertion = self._tables.insertion(table, fingerprint, body)
-            # The filter of keys copies, and columns that shared their bytes do so no more.
-            if (size := len(insertion.payload)) > self._room + ENTRY_BYTES:
-                message = f"a batch of {size} bytes does not fit into a frame"
-                raise RequestError(FRAME_TOO_LARGE, True, message)
-
-            def told(outcome: Any) -> None:
-                answer(insertion.told(outcome))
-
-            self._debts.propose(Proposal(Kind.APPEND, insertion.payload, told))
-            insertion.logged()
-
-        self.as_leader(go, answer)
-
-    def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
-        """Read linearizably; answers with rows, schema and the table's length."""
-
-        def ready(error: RequestError | None) -> None:
-            try:
-                value: Any = error or self._applier.read(table, start, limit, self._room)
-            except RequestError as refusal:
-                value = refusal
-            answer(value)
-
-        self.as_leader(lambda: self._debts.read(ready), answer)
-
-    def poll(self, table: str, start: int, limit: int | None) -> dict[str, Any]:
-        """As `read`, of what this member has applied: perhaps old (HS-12). Raises RequestError."""
-        return self._applier.poll(table, start, limit, self._room)
+    def read(self, ready: Reader) -> None:
+        """Let `ready` look at the machine, linearizably. Within `as_leader`, as is `propose`."""
+        self._debts.read(ready)
 
     def deliver(self, message: Message, uid: Uid) -> None:
         """A peer's message arrived."""
@@ -225,7 +168,7 @@ class Group:
             "commit": core.commit,
             "applied": self._applier.applied,
             "last": core.log.last_index,
-            "tables": self._tables.summary(),
+            **self._owner.status(),
             "snapshots": self.snapshots.status(),
         }
 
@@ -252,9 +195,9 @@ class Group:
         if self._trace is not None:
             self._trace.stop()
         self._alarms.close()
-        self.broker.close()
+        self._owner.closed()
         self.snapshots.close()
-        self._tables.close()
+        self._machine.close()
 
     # A turn: everything that arrived, then the disk, then what committed.
 
@@ -304,11 +247,11 @@ class Group:
         try:
             has_more = self._applier.apply()
             begins = self.snapshots.go_on()
-        except (OSError, DataFileError, CommandError) as error:
-            self._fail(f"data file: {error}")
+        except (OSError, MachineError) as error:
+            self.fail(f"data file: {error}")
             return
         if self._applier.applied > applied:
-            self.broker.publish()
+            self._owner.advanced()
         for go, answer in self._applier.take_waiting():
             self.as_leader(go, answer)
         if begins is not None:
@@ -327,8 +270,7 @@ class Group:
             first, last = ready.proposed
             assert last - first + 1 == len(proposals)
             self._debts.logged(first, proposals)
-            if PUBLISH_WRITTEN in self._core.bugs:
-                self.broker.leak([p.payload for p in proposals if p.kind is Kind.APPEND])
+            self._owner.logged(proposals)
 
     def _step(
         self, event: Event, uid: Uid | None = None, traced: Mapping[str, Any] = NOTHING
@@ -380,7 +322,7 @@ class Group:
         core = self._core
         leader = core.leader or "unknown"
         log.info("group %d: %s in term %d, leader %s", self.id, core.role, core.term, leader)
-        self._tables.role_changed()
+        self._owner.changed_role()
         if self.is_leader:
             # The first entry of its own term is the last one now.
             is_hasty = READ_BEFORE_NOOP in core.bugs
@@ -390,9 +332,9 @@ class Group:
             error = self.not_leader()
             self._debts.default(error)
             self._applier.refuse_waiting(error)
-            self.broker.end_all(error)
+            self._owner.stood_down(error)
 
-    def _fail(self, reason: str) -> None:
+    def fail(self, reason: str) -> None:
         """The disk failed: nothing that this member says from now on could be true."""
         self.close()
         self._around.failed(f"group {self.id}: {reason}")

@@ -1,18 +1,21 @@
 """What a group's log is applied to: a state machine that can be saved, sent and replaced.
 
 Everything happens in the node's event loop but for jobs, which a worker runs, one at a time.
-Failures are OSError.
+Failures are OSError, or MachineError where `apply` meets what makes no sense.
 """
 
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..runtime import Worker
-from ..stream.manifest import Position
 from .messages import Entry
-from .terms import Runs
+from .terms import Position, Runs
 
 Job = Callable[[], None]
+
+
+class MachineError(Exception):
+    """What the machine holds or is told makes no sense: this member must stop."""
 
 
 class Export(Protocol):
@@ -56,6 +59,10 @@ class Machine(Protocol):
     """Entries are applied in order, from the one behind the newest checkpoint on."""
 
     @property
+    def applied(self) -> Position:
+        """The last entry that was applied."""
+
+    @property
     def checkpointed(self) -> Position:
         """The newest checkpoint holds durably what all entries up to this one did."""
 
@@ -84,3 +91,6 @@ class Machine(Protocol):
 
     def install_done(self) -> None:
         """The job has ended well: from now on the machine is what the snapshot says."""
+
+    def close(self) -> None:
+        """Give the files back, once no thread uses them."""

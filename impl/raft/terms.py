@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 Runs = tuple[tuple[int, int], ...]
 """Terms, ascending, each with the index of its last entry: all entries of a log from the first on.
@@ -9,6 +10,14 @@ Runs = tuple[tuple[int, int], ...]
 Logs whose last entries have the same index and term are equal (Log Matching, §5.3), so that runs
 say which content a snapshot has.
 """
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Position:
+    """An entry of the log; its index is the LSN. (0, 0) is before the first one."""
+
+    index: int
+    term: int
 
 
 def end_of(runs: Runs) -> tuple[int, int]:

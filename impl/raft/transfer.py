@@ -11,11 +11,10 @@ import zlib
 from collections.abc import Callable
 
 from ..runtime import Worker
-from ..stream.manifest import Position
 from ..wire import PeerMessage, SnapshotPiece, SnapshotReceipt
 from .machine import Export, Machine
 from .messages import SnapshotRequest
-from .terms import Runs, end_of
+from .terms import Position, Runs, end_of
 
 PIECE_BYTES = 256 << 10
 WINDOW_BYTES = 4 * PIECE_BYTES

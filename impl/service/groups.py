@@ -5,7 +5,7 @@ from typing import Any
 
 from ..client.errors import BAD_REQUEST, RequestError
 from ..config import GroupConfig
-from ..raft.group import Group
+from ..stream.group import TableGroup
 from .call import Answer, Call, Function
 
 
@@ -16,7 +16,7 @@ class GroupFunctions:
         self,
         alias: str,
         configs: tuple[GroupConfig, ...],
-        groups: Mapping[int, Group],
+        groups: Mapping[int, TableGroup],
         node_status: Callable[[], dict[str, Any]],
     ) -> None:
         self._alias = alias
@@ -44,20 +44,21 @@ class GroupFunctions:
     def _leader(self, call: Call, group_id: int) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is not None:
-            call.answer(group.not_leader() if group.leader is None else group.leader.alias)
+            raft = group.raft
+            call.answer(raft.not_leader() if raft.leader is None else raft.leader.alias)
 
     def _status(self, call: Call, group_id: int) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is not None:
-            call.answer(group.status())
+            call.answer(group.raft.status())
 
     def _node_status(self, call: Call) -> None:
         call.answer(self._node())
 
 
 def group_of(
-    groups: Mapping[int, Group], alias: str, group_id: int, answer: Answer
-) -> Group | None:
+    groups: Mapping[int, TableGroup], alias: str, group_id: int, answer: Answer
+) -> TableGroup | None:
     """The group of that id; answers BadRequest and gives None where this node is in no such one."""
     group = groups.get(group_id)
     if group is None:

@@ -5,8 +5,8 @@ from typing import Any
 
 from ..client.errors import RequestError
 from ..raft.debts import CALLS_MAX
-from ..raft.group import Group
 from ..stream.broker import Link
+from ..stream.group import TableGroup
 from ..stream.ordinary import OrdinaryTables
 from .call import Call, Function
 
@@ -14,7 +14,7 @@ from .call import Call, Function
 class PersistenceFunctions:
     """Looks on: nothing here changes anything. What is told is this node's view."""
 
-    def __init__(self, groups: Mapping[int, Group], ordinary: OrdinaryTables) -> None:
+    def __init__(self, groups: Mapping[int, TableGroup], ordinary: OrdinaryTables) -> None:
         self._groups = groups
         self._ordinary = ordinary
 
@@ -80,7 +80,7 @@ class PersistenceFunctions:
     def _workers(self) -> list[dict[str, Any]]:
         """A row for each log: a group's, and that of all ordinary tables. One thread syncs all."""
         groups = self._groups.values()
-        logs = [(group.persister.waiting_count, group.tables.names) for group in groups]
+        logs = [(group.raft.persister.waiting_count, group.tables.names) for group in groups]
         logs.append((self._ordinary.waiting_count, self._ordinary.names))
         return [
             {

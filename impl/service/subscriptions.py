@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from ..raft.group import Group
 from ..stream.broker import Ask
+from ..stream.group import TableGroup
 from ..visitor import Visitor
 from ..wire import Credit
 from .call import Call, Function
@@ -13,7 +13,7 @@ from .tables import TableFunctions
 class SubscriptionFunctions:
     """A subscription is the leader's; any member says who that is."""
 
-    def __init__(self, tables: TableFunctions, groups: Mapping[int, Group]) -> None:
+    def __init__(self, tables: TableFunctions, groups: Mapping[int, TableGroup]) -> None:
         self._tables = tables
         self._groups = groups
 
@@ -47,11 +47,11 @@ class SubscriptionFunctions:
 
         def go() -> None:
             if link.is_open:
-                begun = group.broker.subscribe(link, ask, group.core.term)
-                call.answer(begun | {"sites": group.sites})
+                begun = group.broker.subscribe(link, ask, group.raft.core.term)
+                call.answer(begun | {"sites": group.raft.sites})
                 group.broker.publish(link=link)
 
-        group.as_leader(go, call.answer)
+        group.raft.as_leader(go, call.answer)
 
     def _unsubscribe(self, call: Call, table: str, action: str) -> None:
         group = self._tables.group_with(table, call.answer)
@@ -62,4 +62,4 @@ class SubscriptionFunctions:
             group.broker.unsubscribe(table, action)
             call.answer(None)
 
-        group.as_leader(go, call.answer)
+        group.raft.as_leader(go, call.answer)

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..client.errors import NO_SUCH_TABLE, TABLE_EXISTS, RequestError
-from ..raft.group import Group
 from ..stream.checks import exists
 from ..stream.commands import TableOptions
+from ..stream.group import TableGroup
 from ..stream.ordinary import OrdinaryTables
 from .call import Answer, Call, Function
 from .groups import group_of
@@ -27,7 +27,11 @@ class TableFunctions:
     """A table belongs to one group for ever; who names a table need not name the group."""
 
     def __init__(
-        self, alias: str, groups: Mapping[int, Group], ordinary: OrdinaryTables, forward: Forward
+        self,
+        alias: str,
+        groups: Mapping[int, TableGroup],
+        ordinary: OrdinaryTables,
+        forward: Forward,
     ) -> None:
         self._alias = alias
         self._groups = groups
@@ -90,12 +94,12 @@ class TableFunctions:
             call.answer(exists(name))
             return
         rest = (schema, name, *options)
-        if group.is_leader or group.leader is None:
+        leader = group.raft.leader
+        if group.raft.is_leader or leader is None:
             self._create_here(call, group_id, *rest)
             return
         args = (group_id, *rest)
-        leader = group.leader.alias
-        self._forward(leader, "haStreamTable", args, call.answer, group.not_leader())
+        self._forward(leader.alias, "haStreamTable", args, call.answer, group.raft.not_leader())
 
     def _create_here(
         self,
@@ -128,12 +132,12 @@ class TableFunctions:
         group = self.group_with(table, call.answer)
         if group is None:
             return
-        if group.is_leader or group.leader is None:
+        leader = group.raft.leader
+        if group.raft.is_leader or leader is None:
             group.drop(table, call.answer)
             return
         args = (group.id, table)
-        leader = group.leader.alias
-        self._forward(leader, "dropStreamTable", args, call.answer, group.not_leader())
+        self._forward(leader.alias, "dropStreamTable", args, call.answer, group.raft.not_leader())
 
     def _drop_here(self, call: Call, group_id: int, table: str) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
@@ -143,10 +147,10 @@ class TableFunctions:
     def _is_ordinary(self, table: str) -> bool:
         return table in self._ordinary and self._known(table) is None
 
-    def _known(self, table: str) -> Group | None:
+    def _known(self, table: str) -> TableGroup | None:
         return next((g for g in self._groups.values() if g.has_table(table)), None)
 
-    def group_with(self, table: str, answer: Answer) -> Group | None:
+    def group_with(self, table: str, answer: Answer) -> TableGroup | None:
         """Where the table is, as far as this member knows; it hears late of new ones (V13).
 
         Where there is but one group, its leader can tell. A member that has not caught up since its
@@ -156,10 +160,10 @@ class TableFunctions:
         if group is None and len(self._groups) == 1:
             (group,) = self._groups.values()
         if group is None:
-            ignorant = next((g for g in self._groups.values() if not g.is_informed), None)
+            ignorant = next((g for g in self._groups.values() if not g.raft.is_informed), None)
             message = f"{self._alias} knows no table {table}"
             missing = RequestError(NO_SUCH_TABLE, True, message)
-            answer(missing if ignorant is None else ignorant.not_leader())
+            answer(missing if ignorant is None else ignorant.raft.not_leader())
         return group
 
 

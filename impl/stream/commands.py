@@ -4,6 +4,7 @@ from typing import Annotated, TypeVar
 
 import msgspec
 
+from ..raft.machine import MachineError
 from .batch_bytes import ROWS_MAX
 
 C = TypeVar("C")
@@ -50,7 +51,7 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
 Command = CreateTable | DropTable | AppendRows
 
 
-class CommandError(Exception):
+class CommandError(MachineError):
     """A log record that is no command: whoever logged it was no member of this version."""
 
 

@@ -5,25 +5,17 @@ A small file, written aside, synced and renamed: a crash leaves the old one or t
 
 import posixpath
 import zlib
-from dataclasses import dataclass
 
 import msgspec
 
 from ..raft.disk import Disk
+from ..raft.terms import Position
 from .commands import TableOptions
 from .record import DataFileError
 
 MANIFEST_FILE = "checkpoint"
 
 _CRC_BYTES = 4
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """An entry of the log; its index is the LSN. (0, 0) is before the first one."""
-
-    index: int
-    term: int
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):

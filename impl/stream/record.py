@@ -4,11 +4,13 @@ import struct
 import zlib
 from typing import NamedTuple
 
+from ..raft.machine import MachineError
+
 HEADER = struct.Struct("<IIQQQI")
 CRC_BYTES = 4
 
 
-class DataFileError(Exception):
+class DataFileError(MachineError):
     """A data file that cannot be trusted: file, byte offset and reason. The member must stop."""
 
     def __init__(self, file: str, offset: int, reason: str) -> None:

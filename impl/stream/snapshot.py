@@ -14,8 +14,8 @@ from collections.abc import Iterator
 import msgspec
 
 from ..raft.disk import Disk, File
-from ..raft.terms import Runs, end_of
-from .manifest import Manifest, Position, read_manifest, write_manifest
+from ..raft.terms import Position, Runs, end_of
+from .manifest import Manifest, read_manifest, write_manifest
 from .record import DataFileError
 
 FILE = "incoming"

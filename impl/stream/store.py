@@ -14,10 +14,11 @@ import msgspec
 
 from ..bugs import CHECKPOINT_BEFORE_SYNC, REDO_EQUAL_LSN
 from ..raft.disk import Disk
+from ..raft.terms import Position
 from ..runtime import Worker
 from .commands import TableOptions
 from .datafile import DataFiles, remove_files
-from .manifest import KeptTable, Manifest, Position, read_manifest, write_manifest
+from .manifest import KeptTable, Manifest, read_manifest, write_manifest
 from .retention import Ages
 from .schema import from_bytes
 from .table import StreamTable

@@ -14,7 +14,7 @@ from ..client.errors import BAD_REQUEST, RequestError
 from ..raft.disk import Disk
 from ..raft.machine import Export, Job, Staging
 from ..raft.messages import Entry, Kind
-from ..raft.terms import Runs
+from ..raft.terms import Position, Runs
 from ..runtime import Worker
 from .ahead import WrittenAhead, may_be_ahead
 from .checks import check_range, checked_batch, checked_schema, exists, missing
@@ -31,7 +31,7 @@ from .commands import (
 )
 from .datafile import FILE_BYTES, DataFileError
 from .dedup import NO_ROW, Dedup, Screened, check_columns
-from .manifest import NOTHING_KEPT, KeptTable, Position
+from .manifest import NOTHING_KEPT, KeptTable
 from .schema import SchemaError, from_bytes, to_bytes
 from .snapshot import Incoming, Outgoing, catch_up, unpack
 from .store import Store, Stored

@@ -5,8 +5,8 @@ from typing import Any, cast
 
 from delphic.impl.raft.checkpoints import Checkpoints, Policy
 from delphic.impl.raft.machine import Machine
+from delphic.impl.raft.terms import Position
 from delphic.impl.runtime import Clock, Worker
-from delphic.impl.stream.manifest import Position
 from hand_clock import HandClock
 
 

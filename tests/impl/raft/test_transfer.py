@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from delphic.impl.raft.machine import Machine
 from delphic.impl.raft.messages import SnapshotRequest
+from delphic.impl.raft.terms import Position
 from delphic.impl.raft.transfer import PIECE_BYTES, WINDOW_BYTES, Receiver, Sender
-from delphic.impl.stream.manifest import Position
 from delphic.impl.wire import PeerMessage, SnapshotPiece, SnapshotReceipt
 from msgspec.structs import replace
 

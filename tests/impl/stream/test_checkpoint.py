@@ -10,9 +10,10 @@ from delphic.harness.conform.wal.disk import ImageDisk
 from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.disk import Disk
 from delphic.impl.raft.messages import Entry, Kind
+from delphic.impl.raft.terms import Position
 from delphic.impl.runtime_disk import RealDisk
 from delphic.impl.stream.commands import TableOptions
-from delphic.impl.stream.manifest import Manifest, Position, read_manifest
+from delphic.impl.stream.manifest import Manifest, read_manifest
 from delphic.impl.stream.record import DataFileError
 from delphic.impl.stream.schema import fingerprint, to_bytes
 from delphic.impl.stream.tables import Tables

@@ -8,11 +8,10 @@ import pytest
 from delphic.harness.conform.wal.disk import ImageDisk
 from delphic.impl.raft.disk import Disk
 from delphic.impl.raft.messages import Entry, Kind
-from delphic.impl.raft.terms import Runs
+from delphic.impl.raft.terms import Position, Runs
 from delphic.impl.runtime import Worker
 from delphic.impl.stream.commands import TableOptions
 from delphic.impl.stream.datafile import DataFileError
-from delphic.impl.stream.manifest import Position
 from delphic.impl.stream.schema import fingerprint, to_bytes
 from delphic.impl.stream.snapshot import FILE
 from delphic.impl.stream.tables import Tables

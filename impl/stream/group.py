@@ -1,0 +1,162 @@
+"""The stream tables of one Raft group: what producers, readers and subscribers ask of a member.
+
+Rows go into the data files as soon as they are in the own synced log, and are rolled back if their
+entry is overruled (W3, V2); they are in the table, for all who look, once they are committed. A
+producer is answered when both is done (promise HS-3).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..bugs import PUBLISH_WRITTEN
+from ..client.errors import FRAME_TOO_LARGE, RequestError
+from ..config import GroupConfig
+from ..raft.applier import APPLY_BYTES_MAX, APPLY_ENTRIES_MAX
+from ..raft.core import Core
+from ..raft.debts import Answer, Proposal
+from ..raft.group import Group
+from ..raft.messages import Entry, Kind
+from ..raft.surroundings import Surroundings
+from ..raft.wal import Wal
+from .broker import FRAME_BYTES, Broker
+from .commands import TableOptions
+from .reading import Reading
+from .tables import Tables
+
+FRAME_SLACK_BYTES = 4096
+"""What surrounds a batch in a frame, generously."""
+
+ENTRY_BYTES = 256
+"""What surrounds a batch in its entry; the rest of the slack is the frame's."""
+
+
+class TableGroup:
+    """A member of a group of stream tables; the `Owner` of its Raft group."""
+
+    def __init__(
+        self, config: GroupConfig, core: Core, wal: Wal, tables: Tables, around: Surroundings
+    ) -> None:
+        self.id = config.id
+        self._core = core
+        self._tables = tables
+        clock = around.runtime.clock
+        tables.tell_damage(lambda e: clock.call_soon(lambda: self.raft.fail(f"data file: {e}")))
+        self._room = room = around.frame_bytes_max - FRAME_SLACK_BYTES
+        self._reading = Reading(core, tables, room)
+        self.broker = Broker(clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
+        self.raft = Group(config, core, wal, tables, around, self)
+
+    @property
+    def tables(self) -> Tables:
+        """For tools that look on, and do not touch."""
+        return self._tables
+
+    def has_table(self, name: str) -> bool:
+        """Whether there is such a table, as far as this member has applied the log."""
+        return name in self._tables
+
+    # What clients ask.
+
+    def create(self, name: str, schema: bytes, options: TableOptions, answer: Answer) -> None:
+        """Create a table; answers with None."""
+
+        def go() -> None:
+            payload = self._tables.creation(name, schema, options)
+            self.raft.propose(Kind.CREATE_TABLE, payload, answer)
+
+        self.raft.as_leader(go, answer)
+
+    def drop(self, name: str, answer: Answer) -> None:
+        """Drop a table on every member; answers with None. Not one with subscriptions (HS-17)."""
+
+        def over(outcome: Any) -> None:
+            self.broker.unfence(name)
+            answer(outcome)
+
+        def go() -> None:
+            payload = self._tables.removal(name)
+            self.broker.refuse_subscribed(name)
+            self.raft.propose(Kind.DROP_TABLE, payload, over)
+            self.broker.fence(name)
+
+        self.raft.as_leader(go, answer)
+
+    def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
+        """Append a batch; answers with the offset of its first row.
+
+        Where the table has key columns: with the offset of the first new row, and how many are new.
+        """
+
+        def go() -> None:
+            insertion = self._tables.insertion(table, fingerprint, body)
+            # The filter of keys copies, and columns that shared their bytes do so no more.
+            if (size := len(insertion.payload)) > self._room + ENTRY_BYTES:
+                message = f"a batch of {size} bytes does not fit into a frame"
+                raise RequestError(FRAME_TOO_LARGE, True, message)
+
+            def told(outcome: Any) -> None:
+                answer(insertion.told(outcome))
+
+            self.raft.propose(Kind.APPEND, insertion.payload, told)
+            insertion.logged()
+
+        self.raft.as_leader(go, answer)
+
+    def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
+        """Read linearizably; answers with rows, schema and the table's length."""
+
+        def ready(error: RequestError | None) -> None:
+            try:
+                value: Any = error or self._reading.read(table, start, limit)
+            except RequestError as refusal:
+                value = refusal
+            answer(value)
+
+        self.raft.as_leader(lambda: self.raft.read(ready), answer)
+
+    def poll(self, table: str, start: int, limit: int | None) -> dict[str, Any]:
+        """As `read`, of what this member has applied: perhaps old (HS-12). Raises RequestError."""
+        return self._reading.poll(table, start, limit, self.raft.applied)
+
+    # What the Raft group tells; see Owner.
+
+    def status(self) -> dict[str, Any]:
+        return {"tables": self._tables.summary()}
+
+    def logged(self, proposals: Sequence[Proposal]) -> None:
+        if PUBLISH_WRITTEN in self._core.bugs:
+            self.broker.leak([p.payload for p in proposals if p.kind is Kind.APPEND])
+
+    def applying(self) -> None:
+        self._tables.roll_back(self._core.log.holds)
+
+    def applied(self, entry: Entry) -> None:
+        self._reading.applied(entry)
+
+    def level(self, index: int) -> None:
+        """Let the data files have what is durable here while others are still asked (W3, V2).
+
+        What more there is waits for its commit: it is written then.
+        """
+        entries = self._core.log
+        index, size = max(index, self._tables.written_ahead) + 1, 0
+        stop = min(entries.durable, index + APPLY_ENTRIES_MAX - 1)
+        while index <= stop and size < APPLY_BYTES_MAX:
+            entry = entries.entry(index)
+            if not self._tables.write_ahead(index, entry):
+                break
+            size += len(entry.payload)
+            index += 1
+        self._tables.flush()
+
+    def advanced(self) -> None:
+        self.broker.publish()
+
+    def changed_role(self) -> None:
+        self._tables.role_changed()
+
+    def stood_down(self, error: RequestError) -> None:
+        self.broker.end_all(error)
+
+    def closed(self) -> None:
+        self.broker.close()
