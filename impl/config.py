@@ -1,4 +1,4 @@
-"""Reads cluster.nodes, cluster.cfg and controller.cfg into what one data node needs to know.
+"""Reads cluster.nodes, cluster.cfg and controller.cfg into what one node needs to know.
 
 Refuses what it does not understand, by file and line and with what would be right. Reading goes
 through a function given by the caller, so that nothing here touches a disk.
@@ -6,12 +6,14 @@ through a function given by the caller, so that nothing here touches a disk.
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import cast
 
-from .options import OPTIONS, GroupLine, OptionValue
+from .options import CONTROLLER_OPTIONS, OPTIONS, PLACES, GroupLine, Option, OptionValue
 from .raft.checkpoints import Policy
+from .replication.options import ReplicationOptions, read_replication
 from .runtime import Tls
 from .site import Site, parse_site
 
@@ -20,7 +22,21 @@ CLUSTER_FILE = "config/cluster.cfg"
 CONTROLLER_FILE = "config/controller.cfg"
 NODES_HEADER = "localSite,mode"
 
+DATA_NODE = "datanode"
+CONTROLLER = "controller"
+
+CATALOG_GROUP = 1
+"""The id of the controllers' Raft group."""
+
+OWN_FILES = {DATA_NODE: CLUSTER_FILE, CONTROLLER: CONTROLLER_FILE}
+"""Where a node's options are, by its mode."""
+
 TLS_OPTIONS = ("tlsCertificate", "tlsKey", "tlsAuthority")
+
+_KNOWN: Mapping[str, Mapping[str, Option]] = {
+    CLUSTER_FILE: OPTIONS,
+    CONTROLLER_FILE: CONTROLLER_OPTIONS,
+}
 
 Read = Callable[[str], bytes | None]
 """Gives the bytes of a file, or None if there is no such file."""
@@ -54,10 +70,15 @@ class GroupConfig:
 
 @dataclass(frozen=True, slots=True)
 class NodeConfig:
-    """All that one data node was told. Directories are absolute."""
+    """All that one node was told. Directories are absolute.
+
+    `sites` are all nodes of the cluster; those of one mode come in the order of the configuration.
+    """
 
     site: Site
     sites: Mapping[str, Site]
+    controllers: tuple[Site, ...]
+    data_nodes: tuple[Site, ...]
     groups: tuple[GroupConfig, ...]
     cluster_id: str
     persistence_dir: str
@@ -66,6 +87,9 @@ class NodeConfig:
     frame_bytes_max: int
     request_entries_max: int
     checkpoints: Policy
+    meta_dir: str
+    volumes: str
+    replication: ReplicationOptions
     trace_file: str | None
     seeded_bugs: frozenset[str]
     wants_login: bool
@@ -77,10 +101,14 @@ class NodeConfig:
     def alias(self) -> str:
         return self.site.alias
 
+    @property
+    def is_controller(self) -> bool:
+        return self.site in self.controllers
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One line of cluster.cfg, understood."""
+    """One line of cluster.cfg or controller.cfg, understood."""
 
     value: OptionValue
     line: int
@@ -92,72 +120,90 @@ Settings = dict[tuple[str | None, str], Setting]
 
 def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) -> NodeConfig:
     """The configuration of node `alias` below `home`; raises ConfigError."""
-    sites = read_sites(read)
+    nodes = _nodes(NODES_FILE, _text(NODES_FILE, read))
+    sites = {name: site for name, (site, _) in nodes.items()}
     if alias not in sites:
         raise ConfigError(
             f"no node is called {alias}; there are {', '.join(sites)}", file=NODES_FILE
         )
-    settings = _settings(CLUSTER_FILE, _text(CLUSTER_FILE, read), sites)
-    _no_controller_options(CONTROLLER_FILE, read(CONTROLLER_FILE))
-    _check_seeded_bugs(settings, allow=allow_seeded_bugs)
-    _check_distinct_places(settings, sites)
-    lines = _group_lines(settings, sites)
-    own = [line for line in lines if alias in line.aliases]
+    modes = {name: mode for name, (_, mode) in nodes.items()}
+    settings = {
+        file: _settings(file, read, [name for name in nodes if OWN_FILES[modes[name]] == file])
+        for file in OWN_FILES.values()
+    }
+    controllers = tuple(site for name, site in sites.items() if modes[name] == CONTROLLER)
+    data_nodes = tuple(site for name, site in sites.items() if modes[name] == DATA_NODE)
+    _check(settings, sites, controllers, allow_seeded_bugs=allow_seeded_bugs)
+    lines = _group_lines(settings[CLUSTER_FILE], [site.alias for site in data_nodes])
+    groups = [line for line in lines if alias in line.aliases]
 
-    def option(name: str) -> OptionValue | None:
-        setting = settings.get((alias, name)) or settings.get((None, name))
-        return OPTIONS[name].default if setting is None else setting.value
+    def option(name: str, file: str = OWN_FILES[modes[alias]]) -> OptionValue | None:
+        setting = settings[file].get((alias, name)) or settings[file].get((None, name))
+        return _KNOWN[file][name].default if setting is None else setting.value
 
-    persistence_dir = option("persistenceDir")
-    if own and persistence_dir is None:
+    def number(name: str, file: str = OWN_FILES[modes[alias]]) -> int:
+        value = option(name, file)
+        assert isinstance(value, int)
+        return value
+
+    def path(name: str, file: str) -> str:
+        return posixpath.join(home, str(option(name, file)))
+
+    persistence_dir = option("persistenceDir", CLUSTER_FILE)
+    if groups and persistence_dir is None:
         raise ConfigError(
-            f"persistenceDir is missing for {alias}, a member of group {own[0].id}; "
+            f"persistenceDir is missing for {alias}, a member of group {groups[0].id}; "
             f"write {alias}.persistenceDir=PATH",
             file=CLUSTER_FILE,
         )
     trace_file = option("traceFile")
-    tick = option("raftElectionTick")
-    frame_bytes_max = option("maxFrameSize")
-    assert isinstance(tick, int)
-    request_entries_max = option("raftRequestEntries")
-    assert isinstance(frame_bytes_max, int)
-    assert isinstance(request_entries_max, int)
     first_password = option("initialAdminPassword")
-    interval, log_bytes_max = option("streamingHAPurgeInterval"), option("streamingHAPurgeSize")
-    assert isinstance(interval, int)
-    assert isinstance(log_bytes_max, int)
     bugs = option("seededBugs") or frozenset()
     assert isinstance(bugs, frozenset)
+    purge = "dfsMetaPurge" if modes[alias] == CONTROLLER else "streamingHAPurge"
+    own = [GroupConfig(g.id, tuple(sites[a] for a in g.aliases)) for g in groups]
+    if modes[alias] == CONTROLLER:
+        own = [GroupConfig(CATALOG_GROUP, controllers)]
     return NodeConfig(
         site=sites[alias],
         sites=sites,
-        groups=tuple(GroupConfig(g.id, tuple(sites[a] for a in g.aliases)) for g in own),
-        cluster_id=_cluster_id(sites, lines),
+        controllers=controllers,
+        data_nodes=data_nodes,
+        groups=tuple(own),
+        cluster_id=_cluster_id(sites, lines, controllers),
         persistence_dir=posixpath.join(home, str(persistence_dir or "data")),
-        streaming_ha_dir=posixpath.join(home, str(option("streamingHADir"))),
-        election_tick_s=tick / 100,
-        frame_bytes_max=frame_bytes_max,
-        request_entries_max=request_entries_max,
-        checkpoints=Policy(interval, log_bytes_max),
+        streaming_ha_dir=path("streamingHADir", CLUSTER_FILE),
+        election_tick_s=number("raftElectionTick") / 100,
+        frame_bytes_max=number("maxFrameSize"),
+        request_entries_max=number("raftRequestEntries"),
+        checkpoints=Policy(number(purge + "Interval"), number(purge + "Size")),
+        meta_dir=path("dfsMetaDir", CONTROLLER_FILE),
+        volumes=path("volumes", CLUSTER_FILE),
+        replication=read_replication(
+            lambda name: option(name, CONTROLLER_FILE),
+            lambda name: option(name, CLUSTER_FILE),
+            home,
+        ),
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
         seeded_bugs=bugs,
         wants_login=option("authentication") == "on",
-        users_file=posixpath.join(home, str(option("usersFile"))),
-        tls=_tls([option(name) for name in TLS_OPTIONS], home),
+        users_file=path("usersFile", CLUSTER_FILE),
+        tls=_tls([option(name) for name in TLS_OPTIONS], home, OWN_FILES[modes[alias]]),
         first_password=None if first_password is None else str(first_password),
     )
 
 
 def read_sites(read: Read) -> dict[str, Site]:
     """All nodes of cluster.nodes by alias; raises ConfigError."""
-    return _sites(NODES_FILE, _text(NODES_FILE, read))
+    nodes = _nodes(NODES_FILE, _text(NODES_FILE, read))
+    return {alias: site for alias, (site, _) in nodes.items()}
 
 
-def _tls(paths: list[OptionValue | None], home: str) -> Tls | None:
+def _tls(paths: list[OptionValue | None], home: str, file: str) -> Tls | None:
     """All three files, or TLS is off."""
     if None in paths:
         if any(path is not None for path in paths):
-            raise ConfigError(f"TLS needs {', '.join(TLS_OPTIONS)}", file=CLUSTER_FILE)
+            raise ConfigError(f"TLS needs {', '.join(TLS_OPTIONS)}", file=file)
         return None
     certificate, key, authority = (posixpath.join(home, str(path)) for path in paths)
     return Tls(authority, certificate, key)
@@ -180,74 +226,84 @@ def _lines(text: str) -> list[tuple[int, str]]:
     return [(number, line) for number, line in numbered if line and not line.startswith("#")]
 
 
-def _sites(file: str, text: str) -> dict[str, Site]:
+def _nodes(file: str, text: str) -> dict[str, tuple[Site, str]]:
+    """Sites and modes."""
     lines = _lines(text)
     if not lines or lines[0][1].replace(" ", "") != NODES_HEADER:
         at = lines[0][0] if lines else 1
         raise ConfigError(f"the first line must be '{NODES_HEADER}'", file=file, line=at)
-    sites: dict[str, Site] = {}
+    nodes: dict[str, tuple[Site, str]] = {}
     seen: dict[tuple[str, int], str] = {}
     for number, line in lines[1:]:
         place, _, mode = (word.strip() for word in line.partition(","))
-        if mode != "datanode":
+        if mode not in OWN_FILES:
             raise ConfigError(
-                f"want host:port:alias,datanode, got '{line}'", file=file, line=number
+                f"want host:port:alias,datanode or host:port:alias,controller, got '{line}'",
+                file=file,
+                line=number,
             )
         try:
             site = parse_site(place)
         except ValueError as error:
             raise ConfigError(str(error), file=file, line=number) from None
-        if site.alias in sites:
+        if site.alias in nodes:
             raise ConfigError(f"{site.alias} is given twice", file=file, line=number)
         address = (site.host, site.port)
         if address in seen:
             raise ConfigError(
                 f"{site.host}:{site.port} is already {seen[address]}", file=file, line=number
             )
-        sites[site.alias] = site
+        nodes[site.alias] = (site, mode)
         seen[address] = site.alias
-    if not sites:
-        raise ConfigError("names no node", file=file)
-    return sites
+    if all(mode != DATA_NODE for _, mode in nodes.values()):
+        raise ConfigError("names no data node" if nodes else "names no node", file=file)
+    return nodes
 
 
-def _settings(file: str, text: str, sites: Mapping[str, Site]) -> Settings:
+def _settings(file: str, read: Read, aliases: Collection[str]) -> Settings:
+    if file == CONTROLLER_FILE and read(file) is None:
+        return {}
     settings: Settings = {}
+    text = _text(file, read)
     for number, line in _lines(text):
         left, equals, value = (word.strip() for word in line.partition("="))
         if not equals or not left:
             raise ConfigError(f"want option=value, got '{line}'", file=file, line=number)
-        key = _key(file, number, left, sites)
+        key = _key(file, number, left, aliases)
         if key in settings:
             raise ConfigError(
                 f"{left} is already given on line {settings[key].line}", file=file, line=number
             )
         try:
-            settings[key] = Setting(OPTIONS[key[1]].parse(value), number)
+            settings[key] = Setting(_KNOWN[file][key[1]].parse(value), number)
         except ValueError as error:
             raise ConfigError(f"{left}: {error}", file=file, line=number) from None
     return settings
 
 
-def _key(file: str, number: int, left: str, sites: Mapping[str, Site]) -> tuple[str | None, str]:
+def _key(file: str, number: int, left: str, aliases: Collection[str]) -> tuple[str | None, str]:
+    """`aliases` are the nodes whose options are in this file."""
     before, dot, after = left.partition(".")
     alias, name = (before, after) if dot else (None, left)
-    if alias is not None and alias not in sites:
-        raise ConfigError(
-            f"no node is called {alias}; there are {', '.join(sites)}", file=file, line=number
-        )
-    if name not in OPTIONS:
-        close = get_close_matches(name, OPTIONS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(OPTIONS))}"
-        raise ConfigError(f"unknown option '{name}'; {hint}", file=file, line=number)
-    if alias is not None and not OPTIONS[name].per_node:
-        raise ConfigError(
-            f"{name} is one for all nodes; write it without '{alias}.'", file=file, line=number
-        )
+    known = _KNOWN[file]
+    reason = ""
+    if file == CONTROLLER_FILE and not aliases:
+        reason = f"unknown option '{name}'; data nodes take none from this file"
+    elif alias is not None and alias not in aliases:
+        mode = next(mode for mode, own in OWN_FILES.items() if own == file)
+        reason = f"no {mode} is called {alias}; there are {', '.join(aliases)}"
+    elif name not in known:
+        close = get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
+        reason = f"unknown option '{name}'; {hint}"
+    elif alias is not None and not known[name].per_node:
+        reason = f"{name} is one for all nodes; write it without '{alias}.'"
+    if reason:
+        raise ConfigError(reason, file=file, line=number)
     return alias, name
 
 
-def _group_lines(settings: Settings, sites: Mapping[str, Site]) -> tuple[GroupLine, ...]:
+def _group_lines(settings: Settings, aliases: Collection[str]) -> tuple[GroupLine, ...]:
     setting = settings.get((None, "streamingRaftGroups"))
     if setting is None:
         return ()
@@ -255,42 +311,61 @@ def _group_lines(settings: Settings, sites: Mapping[str, Site]) -> tuple[GroupLi
         raise ConfigError(
             "streamingRaftGroups needs streamingHAMode=raft", file=CLUSTER_FILE, line=setting.line
         )
-    assert isinstance(setting.value, tuple)
-    for group in setting.value:
+    groups = cast(tuple[GroupLine, ...], setting.value)
+    for group in groups:
         for alias in group.aliases:
-            if alias not in sites:
+            if alias not in aliases:
                 raise ConfigError(
-                    f"group {group.id} names {alias}; there are {', '.join(sites)}",
+                    f"group {group.id} names {alias}; there are {', '.join(aliases)}",
                     file=CLUSTER_FILE,
                     line=setting.line,
                 )
-    return setting.value
+    return groups
 
 
-def _no_controller_options(file: str, data: bytes | None) -> None:
-    for number, line in _lines((data or b"").decode("utf-8", "replace")):
-        name = line.partition("=")[0].strip()
+def _check(
+    settings: Mapping[str, Settings],
+    sites: Mapping[str, Site],
+    controllers: tuple[Site, ...],
+    *,
+    allow_seeded_bugs: bool,
+) -> None:
+    """What concerns more than one line."""
+    for file, found in settings.items():
+        _check_seeded_bugs(file, found, allow=allow_seeded_bugs)
+        _check_distinct_places(file, found, sites)
+    if not controllers:
+        return
+    for (_, name), setting in settings[CLUSTER_FILE].items():
+        if name in ("usersFile", "initialAdminPassword"):
+            raise ConfigError(
+                f"{name}: the controllers keep the users; see {CONTROLLER_FILE}",
+                file=CLUSTER_FILE,
+                line=setting.line,
+            )
+    asks = (None, "authentication")
+    said = [found[asks].value if asks in found else "on" for found in settings.values()]
+    if len(set(said)) > 1:
         raise ConfigError(
-            f"unknown option '{name}'; data nodes take none from this file",
-            file=file,
-            line=number,
+            f"authentication is {said[1]} here and {said[0]} in {CLUSTER_FILE}",
+            file=CONTROLLER_FILE,
         )
 
 
-def _check_seeded_bugs(settings: Settings, *, allow: bool) -> None:
+def _check_seeded_bugs(file: str, settings: Settings, *, allow: bool) -> None:
     for (_, name), setting in settings.items():
         if name == "seededBugs" and not allow:
             raise ConfigError(
                 "seededBugs breaks promises on purpose; only a test that starts nodes with "
                 "--allow-seeded-bugs may use it",
-                file=CLUSTER_FILE,
+                file=file,
                 line=setting.line,
             )
 
 
-def _check_distinct_places(settings: Settings, sites: Mapping[str, Site]) -> None:
+def _check_distinct_places(file: str, settings: Settings, sites: Mapping[str, Site]) -> None:
     """Nodes of one host must not share a place; relative paths lie below each node's home."""
-    for name in ("persistenceDir", "streamingHADir", "traceFile", "usersFile"):
+    for name in PLACES:
         taken: dict[tuple[str, str], str] = {}
         for alias, site in sites.items():
             setting = settings.get((alias, name)) or settings.get((None, name))
@@ -301,14 +376,18 @@ def _check_distinct_places(settings: Settings, sites: Mapping[str, Site]) -> Non
                 raise ConfigError(
                     f"{taken[place]} and {alias} on {site.host} share {name}={setting.value}; "
                     f"give each its own, as in {alias}.{name}=PATH",
-                    file=CLUSTER_FILE,
+                    file=file,
                     line=setting.line,
                 )
             taken[place] = alias
 
 
-def _cluster_id(sites: Mapping[str, Site], lines: tuple[GroupLine, ...]) -> str:
+def _cluster_id(
+    sites: Mapping[str, Site], lines: tuple[GroupLine, ...], controllers: tuple[Site, ...]
+) -> str:
     """Equal on nodes that agree on who is in the cluster and in which group."""
     groups = sorted(f"{line.id}:{':'.join(line.aliases)}" for line in lines)
     text = f"{','.join(sorted(sites))};{','.join(groups)}"
+    if controllers:
+        text += f";{','.join(sorted(site.alias for site in controllers))}"
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -79,19 +79,15 @@ class DataNode:
         dial: Mapping[str, Address] | None = None,
         reuse_port: bool = False,
     ) -> None:
-        """`dial` gives other addresses at which peers are reached."""
+        """`dial`: alias of a peer, or `host:port` elsewhere → the address where it is reached."""
         self._config = config
         self._runtime = runtime
         self._reuse_port = reuse_port
         hello = Hello(MAGIC, VERSION, PEER, config.alias, config.cluster_id)
-        members = {site.alias for group in config.groups for site in group.sites}
-        for alias in dial or {}:
-            if alias not in members - {config.alias}:
-                raise ConfigError(f"no peer is called {alias}", file=f"--dial {alias}")
+        self._detours = detours(config, dial or {})
         addresses = {
-            site.alias: (dial or {}).get(site.alias, (site.host, site.port))
-            for group in config.groups
-            for site in group.sites
+            site.alias: self._detours.get(site.alias, (site.host, site.port))
+            for site in config.sites.values()
             if site.alias != config.alias
         }
         self._peers = Peers(runtime, hello, addresses, config.frame_bytes_max, config.tls)
@@ -110,13 +106,14 @@ class DataNode:
             self._fail,
             config.frame_bytes_max - FRAME_SLACK_BYTES,
         )
-        tables = TableFunctions(config.alias, self._groups, self._ordinary, self._forward)
         self._forwarding = Forwarding(
+            config.alias,
             runtime.clock,
             self._peers.send,
             FORWARD_TICKS * config.election_tick_s,
-            tables.forwarded(),
         )
+        tables = TableFunctions(config.alias, self._groups, self._ordinary, self._forwarding.ask)
+        self._forwarding.offer(tables.forwarded())
         groups = GroupFunctions(config.alias, config.groups, self._groups, self._status)
         self._subscriptions = SubscriptionFunctions(tables, self._groups)
         persistence = PersistenceFunctions(self._groups, self._ordinary)
@@ -356,11 +353,6 @@ class DataNode:
             return
         self._functions.call(function, args, Call(answer, visitor))
 
-    def _forward(
-        self, alias: str, function: str, args: Args, answer: Answer, lost: RequestError
-    ) -> None:
-        self._forwarding.forward(alias, function, args, answer, lost)
-
     def _status(self) -> dict[str, Any]:
         return {
             "alias": self.alias,
@@ -369,6 +361,14 @@ class DataNode:
             "syncs": self._ordinary.sync_count
             + sum(group.raft.persister.sync_count for group in self._groups.values()),
         }
+
+
+def detours(config: NodeConfig, dial: Mapping[str, Address]) -> Mapping[str, Address]:
+    """Checks what --dial says: keys are aliases of peers, and addresses in other clusters."""
+    for key in dial:
+        if ":" not in key and key not in config.sites.keys() - {config.alias}:
+            raise ConfigError(f"no peer is called {key}", file=f"--dial {key}")
+    return dial
 
 
 def next_incarnation(disk: Disk, folder: str) -> int:

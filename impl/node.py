@@ -39,7 +39,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         default=[],
         type=_dial,
         metavar="ALIAS=HOST:PORT",
-        help="reach a peer there instead of at its own address",
+        help="reach a peer, or HOST:PORT in another cluster, there instead of at its own address",
     )
     parser.add_argument("--reuse-port", action="store_true", help="listen with SO_REUSEPORT")
     parser.add_argument(
@@ -53,6 +53,8 @@ def _dial(text: str) -> tuple[str, Address]:
     if not equals:
         raise argparse.ArgumentTypeError(f"want ALIAS=HOST:PORT, got '{text}'")
     try:
+        if ":" in alias:
+            parse_address(alias)
         return alias, parse_address(place)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

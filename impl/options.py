@@ -1,4 +1,4 @@
-"""The options of cluster.cfg: names as documented, what each may hold, and whom it concerns.
+"""The options of cluster.cfg and controller.cfg: names as documented, values, whom they concern.
 
 Only options that do something now are listed: any other name is refused, so that nobody believes
 in a setting that is read by nothing.
@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import bugs
-from .users import PASSWORD_CHARACTERS_MAX
+from .site import parse_address
+from .users import NAME, PASSWORD_CHARACTERS_MAX
 
-OptionValue = int | str | tuple["GroupLine", ...] | frozenset[str]
+OptionValue = int | str | tuple["GroupLine", ...] | tuple[str, int] | frozenset[str]
 
 GROUP_ID_MIN = 2
 GROUP_MEMBERS_MIN = 3
@@ -50,6 +51,11 @@ def _number(low: int, high: int, unit: str) -> Callable[[str], int]:
     return parse
 
 
+_SECONDS = _number(1, 31_536_000, "seconds")
+_MILLISECONDS = _number(1, 86_400_000, "milliseconds")
+_BYTES = _number(1024, 1 << 40, "bytes")
+
+
 def _mode(text: str) -> str:
     if text != "raft":
         raise ValueError(f"the only mode is 'raft', got '{text}'")
@@ -59,6 +65,24 @@ def _mode(text: str) -> str:
 def _switch(text: str) -> str:
     if text not in ("on", "off"):
         raise ValueError(f"want on or off, got '{text}'")
+    return text
+
+
+def _truth(text: str) -> int:
+    if text not in ("true", "false"):
+        raise ValueError(f"want true or false, got '{text}'")
+    return text == "true"
+
+
+def _side(text: str) -> str:
+    if text not in ("master", "slave"):
+        raise ValueError(f"want master or slave, got '{text}'")
+    return text
+
+
+def _user(text: str) -> str:
+    if not NAME.fullmatch(text):
+        raise ValueError(f"want a user's name, got '{text}'")
     return text
 
 
@@ -101,49 +125,78 @@ def _bugs(text: str) -> frozenset[str]:
     return bugs.parse(name.strip() for name in text.split(","))
 
 
-OPTIONS: dict[str, Option] = {
-    option.name: option
-    for option in (
-        Option("streamingHAMode", _mode, per_node=False, default=None),
-        Option("streamingRaftGroups", _groups, per_node=False, default=None),
-        Option("persistenceDir", _path, per_node=True, default=None),
-        Option("streamingHADir", _path, per_node=True, default="log/streamLog"),
-        Option(
-            "streamingHAPurgeInterval",
-            _number(1, 31_536_000, "seconds"),
-            per_node=True,
-            default=300,
-        ),
-        # Delphic's own: documents say that the log's size counts, too (V5), and give no name.
-        Option(
-            "streamingHAPurgeSize",
-            _number(1024, 1 << 40, "bytes"),
-            per_node=True,
-            default=256 << 20,
-        ),
-        # 800 x 10 ms is the documented default of the controllers' groups; that of streaming
-        # groups is not documented (V11).
-        Option("raftElectionTick", _number(2, 60_000, "10 ms"), per_node=True, default=800),
-        Option(
-            "maxFrameSize",
-            _number(FRAME_BYTES_MIN, FRAME_BYTES_MAX, "bytes"),
-            per_node=True,
-            default=64 << 20,
-        ),
-        # Delphic's own, as are those that follow. 1: entries go one by one, as in papers.
-        Option(
-            "raftRequestEntries",
-            _number(1, REQUEST_ENTRIES_MAX, "entries"),
-            per_node=True,
-            default=REQUEST_ENTRIES_MAX,
-        ),
-        Option("authentication", _switch, per_node=False, default="on"),
-        Option("usersFile", _path, per_node=True, default="users.json"),
-        Option("initialAdminPassword", _password, per_node=True, default=None),
-        Option("tlsCertificate", _path, per_node=True, default=None),
-        Option("tlsKey", _path, per_node=True, default=None),
-        Option("tlsAuthority", _path, per_node=True, default=None),
-        Option("traceFile", _path, per_node=True, default=None),
-        Option("seededBugs", _bugs, per_node=True, default=None),
-    )
-}
+def _table(*options: Option) -> dict[str, Option]:
+    return {option.name: option for option in options}
+
+
+_COMMON = (
+    # 800 x 10 ms is the documented default of the controllers' groups; that of streaming
+    # groups is not documented (V11).
+    Option("raftElectionTick", _number(2, 60_000, "10 ms"), per_node=True, default=800),
+    Option(
+        "maxFrameSize",
+        _number(FRAME_BYTES_MIN, FRAME_BYTES_MAX, "bytes"),
+        per_node=True,
+        default=64 << 20,
+    ),
+    # Delphic's own, as are those that follow. 1: entries go one by one, as in papers.
+    Option(
+        "raftRequestEntries",
+        _number(1, REQUEST_ENTRIES_MAX, "entries"),
+        per_node=True,
+        default=REQUEST_ENTRIES_MAX,
+    ),
+    Option("authentication", _switch, per_node=False, default="on"),
+    Option("initialAdminPassword", _password, per_node=True, default=None),
+    Option("tlsCertificate", _path, per_node=True, default=None),
+    Option("tlsKey", _path, per_node=True, default=None),
+    Option("tlsAuthority", _path, per_node=True, default=None),
+    Option("traceFile", _path, per_node=True, default=None),
+    Option("seededBugs", _bugs, per_node=True, default=None),
+)
+
+OPTIONS = _table(
+    Option("streamingHAMode", _mode, per_node=False, default=None),
+    Option("streamingRaftGroups", _groups, per_node=False, default=None),
+    Option("persistenceDir", _path, per_node=True, default=None),
+    Option("streamingHADir", _path, per_node=True, default="log/streamLog"),
+    Option("streamingHAPurgeInterval", _SECONDS, per_node=True, default=300),
+    # Delphic's own: documents say that the log's size counts, too (V5), and give no name.
+    Option("streamingHAPurgeSize", _BYTES, per_node=True, default=256 << 20),
+    Option("usersFile", _path, per_node=True, default="users.json"),
+    Option("volumes", _path, per_node=True, default="volumes"),
+    Option("clusterReplicationMode", _side, per_node=False, default=None),
+    Option("clusterReplicationWorkDir", _path, per_node=True, default="clusterReplication"),
+    Option("clusterReplicationSyncPersistence", _truth, per_node=True, default=0),
+    Option("clusterReplicationExecutionUsername", _user, per_node=False, default="admin"),
+    Option("clusterReplicationExecutionPassword", _password, per_node=False, default="123456"),
+    *_COMMON,
+)
+"""Of cluster.cfg."""
+
+CONTROLLER_OPTIONS = _table(
+    Option("dfsMetaDir", _path, per_node=True, default="dfsMeta"),
+    # Delphic's own: when the catalog is saved as a whole, and the log before it forgotten.
+    Option("dfsMetaPurgeInterval", _SECONDS, per_node=True, default=300),
+    Option("dfsMetaPurgeSize", _BYTES, per_node=True, default=64 << 20),
+    Option("clusterReplicationSlaveNum", _number(1, 64, "clusters"), per_node=False, default=None),
+    Option("clusterReplicationMasterCtl", parse_address, per_node=False, default=None),
+    # Delphic's own, as are those that follow: the documents give no names.
+    Option("clusterReplicationPullInterval", _MILLISECONDS, per_node=False, default=1000),
+    Option("clusterReplicationFailureLimit", _number(1, 1000, "times"), per_node=False, default=30),
+    Option("clusterReplicationRetryDelay", _MILLISECONDS, per_node=False, default=1000),
+    Option("clusterReplicationPersistDelay", _MILLISECONDS, per_node=False, default=5000),
+    *_COMMON,
+)
+"""Of controller.cfg."""
+
+PLACES = (
+    "persistenceDir",
+    "streamingHADir",
+    "traceFile",
+    "usersFile",
+    "volumes",
+    "clusterReplicationWorkDir",
+    "dfsMetaDir",
+)
+"""Options that are paths to what a node writes."""

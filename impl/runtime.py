@@ -26,6 +26,9 @@ class Clock(Protocol):
     def now_ns(self) -> int:
         """Nanoseconds since some fixed moment."""
 
+    def wall_ns(self) -> int:
+        """The time of day: nanoseconds since 1970, for people. It may jump."""
+
     def call_soon(self, callback: Callable[[], None]) -> None:
         """Run after what is already due, in order of calling."""
 

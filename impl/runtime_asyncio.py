@@ -62,6 +62,9 @@ class LoopClock:
     def now_ns(self) -> int:
         return time.monotonic_ns()
 
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
     def call_soon(self, callback: Callable[[], None]) -> None:
         self._loop.call_soon(callback)
 

@@ -9,6 +9,9 @@ from .process import Handle, Process
 EPOCH_NS = 1_000_000_000_000
 """What an untouched clock says when the world begins."""
 
+DAY_NS = 1_773_964_800_000_000_000
+"""The time of day at which every world begins: 2026-03-20, 00:00 UTC."""
+
 
 class HostClock:
     """The monotonic clock of one host: ahead by an offset, and running at a rate.
@@ -56,6 +59,9 @@ class SimClock:
 
     def now_ns(self) -> int:
         return self._host.now_ns()
+
+    def wall_ns(self) -> int:
+        return DAY_NS - EPOCH_NS + self._host.now_ns()
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         self._process.call(callback)

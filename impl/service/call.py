@@ -18,10 +18,20 @@ Function = tuple[Any, Callable[..., None]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`visitor` is None where another member forwards a call."""
+    """`visitor` is the client that calls; None where a node of this cluster does, `peer`.
+
+    `login`: for whom the peer calls, if for anybody.
+    """
 
     answer: Answer
     visitor: Visitor | None = None
+    peer: str = ""
+    login: str | None = None
+
+    @property
+    def user(self) -> str | None:
+        """Who has logged in; None where nobody need."""
+        return self.login if self.visitor is None else self.visitor.user
 
 
 class Functions:
@@ -30,8 +40,15 @@ class Functions:
     def __init__(self, *parts: Mapping[str, Function]) -> None:
         self._known: dict[str, Function] = {}
         for part in parts:
-            assert not self._known.keys() & part.keys(), "a name for two functions"
-            self._known.update(part)
+            self.add(part)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._known
+
+    def add(self, part: Mapping[str, Function]) -> None:
+        """Know these, too."""
+        assert not self._known.keys() & part.keys(), "a name for two functions"
+        self._known.update(part)
 
     def call(self, name: str, args: tuple[Any, ...], call: Call) -> None:
         """Let the function answer; unknown names and wrong types are refused as BadRequest."""

@@ -1,8 +1,12 @@
-"""Calls that a member passes on to the leader, and their answers, on the links of peers (V13)."""
+"""Calls among the nodes of a cluster, and their answers, on the links of peers.
+
+What peers may call is a table of its own: clients reach none of it. Some calls are those that a
+member passes on to the leader (V13).
+"""
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..client.errors import INDETERMINATE, RequestError
 from ..runtime import Alarm, Clock
@@ -10,40 +14,73 @@ from ..wire import Failure, Frame, FrameError, Request, Result
 from .call import Answer, Call, Function, Functions
 
 
+class Ask(Protocol):
+    """Has a peer do something; see `Forwarding.ask`."""
+
+    def __call__(
+        self,
+        alias: str,
+        function: str,
+        args: tuple[Any, ...],
+        answer: Answer,
+        lost: RequestError,
+        patience_s: float | None = None,
+    ) -> None: ...
+
+
 class Forwarding:
-    """Whoever is asked for what the leader does need not be the leader."""
+    """Asks peers, and does what they ask."""
 
     def __init__(
         self,
+        alias: str,
         clock: Clock,
         send: Callable[[str, Frame], bool],
         patience_s: float,
-        functions: Mapping[str, Function],
     ) -> None:
-        """`functions` are those that peers may call; each answers NotLeader if it cannot help."""
+        """`alias` is this node's: what it asks of itself it does as if a peer had asked."""
+        self._alias = alias
         self._clock = clock
         self._send = send
         self._patience_s = patience_s
-        self._names = frozenset(functions)
-        self._functions = Functions(functions)
+        self._functions = Functions()
         self._ids = itertools.count(1)
         self._waiting: dict[int, tuple[Answer, Alarm]] = {}
 
-    def forward(
-        self, alias: str, name: str, args: tuple[Any, ...], answer: Answer, lost: RequestError
+    def offer(self, functions: Mapping[str, Function]) -> None:
+        """Let peers call these, too; a function of the leader answers NotLeader elsewhere."""
+        self._functions.add(functions)
+
+    def ask(
+        self,
+        alias: str,
+        function: str,
+        args: tuple[Any, ...],
+        answer: Answer,
+        lost: RequestError,
+        patience_s: float | None = None,
     ) -> None:
-        """Let a peer do it; answers `lost` if there is no link to it."""
+        """Let a node of this cluster do it; answers `lost` if it was certainly not asked.
+
+        Whoever is silent for so long (if nothing is said: some election ticks) has perhaps done it.
+        Arguments and results are what the wire carries; both must fit into a frame.
+        """
+        if alias == self._alias:
+            call = Call(answer, peer=alias)
+            self._clock.call_soon(lambda: self._functions.call(function, args, call))
+            return
         call_id = next(self._ids)
-        if not self._send(alias, Request(call_id, name, args)):
+        if not self._send(alias, Request(call_id, function, args)):
             answer(lost)
             return
-        alarm = self._clock.call_later(self._patience_s, lambda: self._give_up(call_id))
+        delay_s = self._patience_s if patience_s is None else patience_s
+        alarm = self._clock.call_later(delay_s, lambda: self._give_up(call_id, alias))
         self._waiting[call_id] = (answer, alarm)
 
     def serve(self, alias: str, request: Request) -> None:
-        """Do what a peer forwards; raises FrameError if nobody forwards that."""
-        if request.function not in self._names:
-            raise FrameError(f"{request.function} is not forwarded")
+        """Do what a peer asks for; raises FrameError if no peer asks for that."""
+        if request.function not in self._functions:
+            raise FrameError(f"{request.function} is not for peers")
 
         def answer(value: Any) -> None:
             if isinstance(value, RequestError):
@@ -52,7 +89,7 @@ class Forwarding:
             else:
                 self._send(alias, Result(request.id, value))
 
-        self._functions.call(request.function, request.args, Call(answer))
+        self._functions.call(request.function, request.args, Call(answer, peer=alias))
 
     def returned(self, call_id: int, value: Any) -> None:
         """An answer came, perhaps too late."""
@@ -67,6 +104,6 @@ class Forwarding:
             alarm.cancel()
         self._waiting.clear()
 
-    def _give_up(self, call_id: int) -> None:
+    def _give_up(self, call_id: int, alias: str) -> None:
         answer, _ = self._waiting.pop(call_id)
-        answer(RequestError(INDETERMINATE, False, "the leader gave no answer"))
+        answer(RequestError(INDETERMINATE, False, f"{alias} gave no answer"))

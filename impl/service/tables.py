@@ -14,10 +14,8 @@ from ..stream.commands import TableOptions
 from ..stream.group import TableGroup
 from ..stream.ordinary import OrdinaryTables
 from .call import Answer, Call, Function
+from .forwarding import Ask
 from .groups import group_of
-
-Forward = Callable[[str, str, tuple[Any, ...], Answer, RequestError], None]
-"""Alias, function, arguments, who waits for the answer, and what it is told without a link."""
 
 Creation = tuple[int, bytes, str, int, tuple[str, ...], int]
 """Group, schema, name, cacheLimit, key columns, retentionMinutes."""
@@ -31,12 +29,12 @@ class TableFunctions:
         alias: str,
         groups: Mapping[int, TableGroup],
         ordinary: OrdinaryTables,
-        forward: Forward,
+        ask: Ask,
     ) -> None:
         self._alias = alias
         self._groups = groups
         self._ordinary = ordinary
-        self._forward = forward
+        self._ask = ask
 
     def functions(self) -> dict[str, Function]:
         """What clients call."""
@@ -99,7 +97,7 @@ class TableFunctions:
             self._create_here(call, group_id, *rest)
             return
         args = (group_id, *rest)
-        self._forward(leader.alias, "haStreamTable", args, call.answer, group.raft.not_leader())
+        self._ask(leader.alias, "haStreamTable", args, call.answer, group.raft.not_leader())
 
     def _create_here(
         self,
@@ -137,7 +135,7 @@ class TableFunctions:
             group.drop(table, call.answer)
             return
         args = (group.id, table)
-        self._forward(leader.alias, "dropStreamTable", args, call.answer, group.raft.not_leader())
+        self._ask(leader.alias, "dropStreamTable", args, call.answer, group.raft.not_leader())
 
     def _drop_here(self, call: Call, group_id: int, table: str) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)

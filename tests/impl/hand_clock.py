@@ -25,6 +25,9 @@ class HandClock:
     def now_ns(self) -> int:
         return self._now_ns
 
+    def wall_ns(self) -> int:
+        return self._now_ns
+
     def call_soon(self, callback: Callable[[], None]) -> None:
         self.alarms.append(HandAlarm(self._now_ns, callback))
 

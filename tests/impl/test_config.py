@@ -96,7 +96,8 @@ def test_a_node_outside_all_groups_needs_no_persistence_directory() -> None:
         ("localSite,mode\n", "config/cluster.nodes: names no node"),
         (
             "localSite,mode\nh:1:n1,agent\n",
-            "config/cluster.nodes:2: want host:port:alias,datanode, got 'h:1:n1,agent'",
+            "config/cluster.nodes:2: want host:port:alias,datanode or "
+            "host:port:alias,controller, got 'h:1:n1,agent'",
         ),
         (
             "localSite,mode\nh:1,datanode\n",
@@ -144,12 +145,14 @@ def test_a_bad_list_of_nodes_is_refused(nodes: str | bytes | None, message: str)
         (
             "zzz=1",
             "config/cluster.cfg:4: unknown option 'zzz'; there are authentication, "
+            "clusterReplicationExecutionPassword, clusterReplicationExecutionUsername, "
+            "clusterReplicationMode, clusterReplicationSyncPersistence, clusterReplicationWorkDir, "
             "initialAdminPassword, maxFrameSize, persistenceDir, raftElectionTick, "
             "raftRequestEntries, seededBugs, streamingHADir, streamingHAMode, "
             "streamingHAPurgeInterval, streamingHAPurgeSize, streamingRaftGroups, tlsAuthority, "
-            "tlsCertificate, tlsKey, traceFile, usersFile",
+            "tlsCertificate, tlsKey, traceFile, usersFile, volumes",
         ),
-        ("n9.traceFile=x", "config/cluster.cfg:4: no node is called n9; there are n1, n2, n3"),
+        ("n9.traceFile=x", "config/cluster.cfg:4: no datanode is called n9; there are n1, n2, n3"),
         (
             "persistenceDir=other",
             "config/cluster.cfg:4: persistenceDir is already given on line 3",

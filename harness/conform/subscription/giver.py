@@ -57,6 +57,9 @@ class NoTime:
     def now_ns(self) -> int:
         return 0
 
+    def wall_ns(self) -> int:
+        return 0
+
     def call_soon(self, callback: Any) -> None:
         raise AssertionError("a broker waits for nothing")
 
