@@ -1,0 +1,158 @@
+"""One chunk in memory: versions that never change, and who may change it next.
+
+A version is what the transactions up to one commit id (cid) made of it. On a chunk they follow one
+another, so that a version holds what all earlier ones did.
+"""
+
+from collections import deque
+from collections.abc import Collection
+from typing import Generic, NamedTuple, TypeVar
+
+import pyarrow as pa
+
+from ..client.errors import OVERLOADED, RequestError
+from .changes import Blocks, Changed, rows_of
+
+KEPT_S = 10.0
+"""A version is there this long after the next one."""
+
+KEPT_MAX = 256
+"""At most so many versions."""
+
+SNAPSHOT_GONE = "SnapshotGone"
+"""The reader's moment is too long ago, or the chunk is in doubt: read again, at a newer moment."""
+
+T = TypeVar("T")
+
+
+class Version(NamedTuple):
+    """The rows after the transaction of that cid, and until when they were the newest."""
+
+    cid: int
+    blocks: Blocks
+    rows: int
+    replaced_ns: int | None = None
+
+
+class Seen(NamedTuple):
+    """What a reader of a moment sees.
+
+    `included`: transactions that it asked not to see, and which others are built upon.
+    """
+
+    version: Version
+    included: tuple[int, ...]
+
+
+class Chunk:
+    """The versions of a chunk. `stored` of its first rows are in the files of a checkpoint."""
+
+    # Invariant: cids ascend; the last version is the newest; stored <= its rows.
+
+    def __init__(self, chunk: int, schema_bytes: bytes, schema: pa.Schema) -> None:
+        self.id = chunk
+        self.schema_bytes = schema_bytes
+        self.schema = schema
+        self.versions = [Version(0, (), 0)]
+        self.stored = 0
+        self.unstored = 0
+        """As `stored`, for the checkpoint that is under way."""
+
+    @property
+    def newest(self) -> Version:
+        """What the next transaction builds upon."""
+        return self.versions[-1]
+
+    def restore(self, cid: int, blocks: Blocks) -> None:
+        """Begin with what a checkpoint holds."""
+        rows = rows_of(blocks)
+        self.versions = [Version(cid, blocks, rows)]
+        self.stored = rows
+
+    def install(self, cid: int, changed: Changed, now_ns: int) -> None:
+        """A transaction is committed."""
+        last = self.versions[-1]
+        assert cid > last.cid
+        self.versions[-1] = last._replace(replaced_ns=now_ns)
+        self.versions.append(Version(cid, changed.blocks, rows_of(changed.blocks)))
+        self.stored = min(self.stored, changed.kept)
+        self.unstored = min(self.unstored, changed.kept)
+        self._forget(now_ns)
+
+    def seen(self, cid: int, excluded: Collection[int]) -> Seen:
+        """The version of the moment after `cid`, without those of `excluded`, if that can be.
+
+        Raises RequestError where the version is not kept any more.
+        """
+        at = len(self.versions) - 1
+        while at >= 0 and self.versions[at].cid > cid:
+            at -= 1
+        if at < 0:
+            raise gone(f"chunk {self.id} keeps nothing of moment {cid}")
+        while at > 0 and self.versions[at].cid in excluded:
+            at -= 1
+        oldest, version = self.versions[0].cid, self.versions[at]
+        there = {kept.cid for kept in self.versions[: at + 1]}
+        included = [c for c in sorted(excluded) if c <= version.cid and (c in there or c < oldest)]
+        return Seen(version, tuple(included))
+
+    def _forget(self, now_ns: int) -> None:
+        kept = self.versions
+        first = max(0, len(kept) - KEPT_MAX)
+        limit_ns = now_ns - int(KEPT_S * 1e9)
+        while first < len(kept) - 1:
+            replaced_ns = kept[first].replaced_ns
+            if replaced_ns is None or replaced_ns > limit_ns:
+                break
+            first += 1
+        del kept[:first]
+
+
+class Locks(Generic[T]):
+    """Who holds which chunk, and who waits for it in which order."""
+
+    def __init__(self, waiting_max: int) -> None:
+        self._waiting_max = waiting_max
+        self._holders: dict[int, T] = {}
+        self._queues: dict[int, deque[T]] = {}
+
+    def holder(self, chunk: int) -> T | None:
+        """Whose it is."""
+        return self._holders.get(chunk)
+
+    def take(self, chunk: int, who: T) -> bool:
+        """Have it, or wait for it; false: wait. Raises RequestError where too many do."""
+        holder = self._holders.setdefault(chunk, who)
+        if holder is who:
+            return True
+        queue = self._queues.setdefault(chunk, deque())
+        if len(queue) >= self._waiting_max:
+            raise busy(chunk)
+        queue.append(who)
+        return False
+
+    def leave(self, chunk: int, who: T) -> T | None:
+        """Neither have it nor wait for it; gives who has it now and had to wait."""
+        queue = self._queues.get(chunk)
+        if self._holders.get(chunk) is not who:
+            if queue is not None and who in queue:
+                queue.remove(who)
+            return None
+        del self._holders[chunk]
+        if not queue:
+            self._queues.pop(chunk, None)
+            return None
+        heir = queue.popleft()
+        self._holders[chunk] = heir
+        return heir
+
+
+def busy(chunk: int) -> RequestError:
+    """The answer where others have had the chunk for too long."""
+    message = f"other transactions are under way on chunk {chunk}; nothing was done"
+    return RequestError(OVERLOADED, True, message)
+
+
+def gone(message: str) -> RequestError:
+    """The answer to who has to read at another moment."""
+    return RequestError(SNAPSHOT_GONE, True, message)

@@ -1,0 +1,110 @@
+"""Which rows are meant: conditions on columns, checked against a schema, as Arrow computes them.
+
+A comparison with a null says nothing, so that the row is not chosen; `= null` and `!= null` ask for
+the null itself. Texts stand for dates, times and decimals: "2023-01-08", "2023-01-08 09:30:00".
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..client.errors import BAD_REQUEST, RequestError
+from .operations import Filter, Scalar
+
+_COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
+    "=": pc.equal,
+    "!=": pc.not_equal,
+    "<": pc.less,
+    "<=": pc.less_equal,
+    ">": pc.greater,
+    ">=": pc.greater_equal,
+}
+
+Mask = Callable[[pa.RecordBatch], Any]
+"""Says of each row of a batch whether it is chosen; without nulls."""
+
+
+def compiled(conditions: Filter, schema: pa.Schema) -> Mask:
+    """The filter for batches of that schema; raises RequestError where it makes no sense there."""
+    tests = [
+        _test(condition.column, condition.op, condition.value, schema) for condition in conditions
+    ]
+
+    def mask(batch: pa.RecordBatch) -> Any:
+        found = pa.repeat(True, batch.num_rows)
+        for test in tests:
+            found = pc.and_(found, pc.fill_null(test(batch), False))
+        return found
+
+    try:
+        mask(pa.RecordBatch.from_pylist([], schema=schema))
+    except pa.ArrowException as error:
+        raise refused(f"the filter cannot be computed: {error}") from None
+    return mask
+
+
+def literal(value: Scalar | tuple[Scalar, ...], field: pa.Field) -> Any:
+    """A value as the column holds it; raises RequestError where it is none of that type."""
+    kind = field.type
+    if value is None:
+        return pa.scalar(None, kind)
+    if not isinstance(value, _wanted(kind)) or (isinstance(value, bool) and kind != pa.bool_()):
+        raise refused(f"column {field.name} is {kind}; {value!r} is not")
+    try:
+        if isinstance(value, str) and not _is_text(kind):
+            return pc.cast(pa.scalar(value), kind)
+        return pa.scalar(value, kind)
+    except (pa.ArrowException, OverflowError, TypeError) as error:
+        raise refused(f"column {field.name} is {kind}; {value!r} is not: {error}") from None
+
+
+def field_of(schema: pa.Schema, column: str) -> pa.Field:
+    """The column of that name; raises RequestError."""
+    at = schema.get_field_index(column)
+    if at < 0:
+        raise refused(f"there is no column {column}; there are {', '.join(schema.names)}")
+    return schema.field(at)
+
+
+def refused(message: str) -> RequestError:
+    """The answer to who asked for what makes no sense."""
+    return RequestError(BAD_REQUEST, True, message)
+
+
+def _test(
+    column: str, op: str, value: Scalar | tuple[Scalar, ...], schema: pa.Schema
+) -> Callable[[pa.RecordBatch], Any]:
+    field = field_of(schema, column)
+    if op == "in":
+        if not isinstance(value, tuple):
+            raise refused(f"column {column}: `in` wants a list, got {value!r}")
+        known = pa.array([literal(one, field) for one in value], field.type)
+        return lambda batch: pc.is_in(batch.column(column), value_set=known)
+    if isinstance(value, tuple):
+        raise refused(f"column {column}: {op} wants one value, got a list")
+    if value is None:
+        if op not in ("=", "!="):
+            raise refused(f"column {column}: nothing is {op} null")
+        test = pc.is_null if op == "=" else pc.is_valid
+        return lambda batch: test(batch.column(column))
+    compare, other = _COMPARISONS[op], literal(value, field)
+    return lambda batch: compare(batch.column(column), other)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _wanted(kind: pa.DataType) -> tuple[type, ...]:
+    """What stands for a value of the type in a call."""
+    if kind == pa.bool_():
+        return (bool,)
+    if pa.types.is_integer(kind):
+        return (int,)
+    if pa.types.is_floating(kind):
+        return (int, float)
+    if _is_text(kind) or pa.types.is_temporal(kind) or pa.types.is_decimal(kind):
+        return (str,)
+    return ()
