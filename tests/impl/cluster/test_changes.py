@@ -104,6 +104,7 @@ def expected(change: Change, new: list[Row], before: list[Row]) -> list[Row]:
     raise AssertionError
 
 
+@pytest.mark.slow
 def test_any_sequence_of_changes_does_to_blocks_what_it_does_to_a_list() -> None:
     for seed in range(60):
         chance = Random(seed)
@@ -135,6 +136,7 @@ def test_any_sequence_of_changes_does_to_blocks_what_it_does_to_a_list() -> None
             blocks, model = changed.blocks, after
 
 
+@pytest.mark.slow
 def test_many_small_appends_make_few_blocks_and_copy_no_large_one() -> None:
     blocks: Blocks = ()
     for i in range(3000):
