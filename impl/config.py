@@ -161,15 +161,14 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     bugs = option("seededBugs") or frozenset()
     assert isinstance(bugs, frozenset)
     purge = "dfsMetaPurge" if modes[alias] == CONTROLLER else "streamingHAPurge"
-    own = [GroupConfig(g.id, tuple(sites[a] for a in g.aliases)) for g in groups]
     if modes[alias] == CONTROLLER:
-        own = [GroupConfig(CATALOG_GROUP, controllers)]
+        groups = [GroupLine(CATALOG_GROUP, tuple(site.alias for site in controllers))]
     return NodeConfig(
         site=sites[alias],
         sites=sites,
         controllers=controllers,
         data_nodes=data_nodes,
-        groups=tuple(own),
+        groups=tuple(GroupConfig(g.id, tuple(sites[a] for a in g.aliases)) for g in groups),
         cluster_id=_cluster_id(sites, lines, controllers),
         persistence_dir=posixpath.join(home, str(persistence_dir or "data")),
         streaming_ha_dir=path("streamingHADir", CLUSTER_FILE),

@@ -1,14 +1,28 @@
-"""Runs one data node on any runtime, from opening to its end."""
+"""Runs one node on any runtime, from opening to its end; its line in cluster.nodes says as what."""
 
 import logging
 from collections.abc import Callable, Mapping
 
 from .config import NodeConfig
 from .data_node import DataNode
+from .host import Node
 from .raft.transport import Address
 from .runtime import Runtime
 
 log = logging.getLogger("delphic.node")
+
+
+def assembled(
+    config: NodeConfig,
+    runtime: Runtime,
+    *,
+    dial: Mapping[str, Address] | None = None,
+    reuse_port: bool = False,
+) -> Node:
+    """A node with its role, not opened yet; raises ConfigError."""
+    node = Node(config, runtime, dial=dial, reuse_port=reuse_port)
+    node.role = DataNode(node)
+    return node
 
 
 async def run_node(
@@ -17,13 +31,13 @@ async def run_node(
     *,
     dial: Mapping[str, Address] | None = None,
     reuse_port: bool = False,
-    started: Callable[[DataNode], None] | None = None,
+    started: Callable[[Node], None] | None = None,
 ) -> None:
-    """Run a data node until it is stopped; raises ConfigError, OSError or NodeFailedError.
+    """Run a node until it is stopped; raises ConfigError, OSError or NodeFailedError.
 
     `started` gets it before it opens anything.
     """
-    node = DataNode(config, runtime, dial=dial, reuse_port=reuse_port)
+    node = assembled(config, runtime, dial=dial, reuse_port=reuse_port)
     if started is not None:
         started(node)
     try:

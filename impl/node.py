@@ -1,4 +1,4 @@
-"""Runs one data node as a process: python -m delphic.impl.node --home DIR --alias n1."""
+"""Runs one node as a process: python -m delphic.impl.node --home DIR --alias n1."""
 
 import argparse
 import asyncio
@@ -13,10 +13,11 @@ from typing import Any
 import uvloop
 
 from .config import ConfigError, NodeConfig, load
-from .data_node import DataNode, NodeFailedError
+from .host import Node
 from .launch import run_node
 from .memory import collect_rarely, keep_freed_memory
 from .raft.transport import Address
+from .role import NodeFailedError
 from .runtime_asyncio import real_runtime
 from .runtime_disk import InUseError, RealDisk, claimed
 from .site import parse_address
@@ -71,7 +72,7 @@ async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace)
     )
 
 
-def _obey_signals(loop: asyncio.AbstractEventLoop, node: DataNode) -> None:
+def _obey_signals(loop: asyncio.AbstractEventLoop, node: Node) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, node.stop)
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
-from ...impl.data_node import DataNode
+from ...impl.host import Node
 from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
 from ..conduct.triggers import MemberState
@@ -115,9 +115,9 @@ class HaStream:
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A data node in this process; a `Member`."""
+    """A node in this process; a `Member`."""
 
-    node: DataNode
+    node: Node
 
     def inspect(self) -> dict[str, Any]:
         return self.node.inspect()

@@ -1,12 +1,14 @@
 """Functions about Raft groups and the node itself; what they tell is this member's view."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from ..client.errors import BAD_REQUEST, RequestError
-from ..config import GroupConfig
-from ..stream.group import TableGroup
+from ..config import CATALOG_GROUP, GroupConfig
+from ..raft.group import Group
 from .call import Answer, Call, Function
+
+G = TypeVar("G")
 
 
 class GroupFunctions:
@@ -16,7 +18,7 @@ class GroupFunctions:
         self,
         alias: str,
         configs: tuple[GroupConfig, ...],
-        groups: Mapping[int, TableGroup],
+        groups: Mapping[int, Group],
         node_status: Callable[[], dict[str, Any]],
     ) -> None:
         self._alias = alias
@@ -38,27 +40,25 @@ class GroupFunctions:
             [
                 {"id": group.id, "sites": ",".join(str(site) for site in group.sites)}
                 for group in self._configs
+                if group.id != CATALOG_GROUP
             ]
         )
 
     def _leader(self, call: Call, group_id: int) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is not None:
-            raft = group.raft
-            call.answer(raft.not_leader() if raft.leader is None else raft.leader.alias)
+            call.answer(group.not_leader() if group.leader is None else group.leader.alias)
 
     def _status(self, call: Call, group_id: int) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)
         if group is not None:
-            call.answer(group.raft.status())
+            call.answer(group.status())
 
     def _node_status(self, call: Call) -> None:
         call.answer(self._node())
 
 
-def group_of(
-    groups: Mapping[int, TableGroup], alias: str, group_id: int, answer: Answer
-) -> TableGroup | None:
+def group_of(groups: Mapping[int, G], alias: str, group_id: int, answer: Answer) -> G | None:
     """The group of that id; answers BadRequest and gives None where this node is in no such one."""
     group = groups.get(group_id)
     if group is None:

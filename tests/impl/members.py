@@ -15,8 +15,11 @@ from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.session import Session
 from delphic.impl.config import NodeConfig, load
-from delphic.impl.data_node import DataNode, NodeFailedError
+from delphic.impl.data_node import DataNode
+from delphic.impl.host import Node
+from delphic.impl.launch import assembled
 from delphic.impl.raft.disk import Disk
+from delphic.impl.role import NodeFailedError
 from delphic.impl.runtime_asyncio import real_runtime
 from delphic.impl.runtime_disk import RealDisk
 
@@ -102,7 +105,7 @@ class Members:
         self.homes = homes
         self._changes = changes
         self._tasks = asyncio.TaskGroup()
-        self._running: dict[str, tuple[DataNode, asyncio.Task[NodeFailedError | None]]] = {}
+        self._running: dict[str, tuple[Node, asyncio.Task[NodeFailedError | None]]] = {}
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -122,12 +125,12 @@ class Members:
     async def start(self, *aliases: str, disk: Disk | None = None) -> None:
         for alias in aliases:
             config = replace(self.homes.config(alias), **self._changes)
-            node = DataNode(config, real_runtime(disk or RealDisk()), reuse_port=True)
+            node = assembled(config, real_runtime(disk or RealDisk()), reuse_port=True)
             await node.open()
             self._running[alias] = (node, self._tasks.create_task(self._until_end(node)))
 
     @staticmethod
-    async def _until_end(node: DataNode) -> NodeFailedError | None:
+    async def _until_end(node: Node) -> NodeFailedError | None:
         """A failure of one node must not take the others along."""
         try:
             await node.run()
@@ -150,8 +153,13 @@ class Members:
             if failure is not None:
                 raise failure
 
-    def node(self, alias: str) -> DataNode:
+    def node(self, alias: str) -> Node:
         return self._running[alias][0]
+
+    def data_node(self, alias: str) -> DataNode:
+        role = self.node(alias).role
+        assert isinstance(role, DataNode)
+        return role
 
     async def connect(self, alias: str) -> Connection:
         connection = await Connection.open("127.0.0.1", self.homes.ports[alias], timeout_s=5)

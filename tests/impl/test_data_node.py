@@ -10,9 +10,9 @@ import pytest
 from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
-from delphic.impl.data_node import NodeFailedError
 from delphic.impl.raft.disk import File
 from delphic.impl.raft.messages import VoteRequest
+from delphic.impl.role import NodeFailedError
 from delphic.impl.runtime_disk import RealDisk, RealFile
 from delphic.impl.wire import MAGIC, PEER, VERSION, Hello, PeerMessage, encode
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run

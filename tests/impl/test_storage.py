@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from delphic.impl.client import functions
 from delphic.impl.client.errors import RequestError
-from delphic.impl.data_node import NodeFailedError
+from delphic.impl.role import NodeFailedError
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run
 
 COUNT = 3000
@@ -28,7 +28,7 @@ def test_rows_beyond_the_cache_limit_are_read_from_the_files(tmp_path: Path) -> 
     async def scenario(homes: Homes) -> None:
         async with Members(homes) as members:
             leader = await filled(members)
-            table = members.node(leader)._groups[GROUP]._tables._stored("t").table
+            table = members.data_node(leader).groups[GROUP]._tables._stored("t").table
             assert 0 < COUNT - table.memory_offset <= 1000
             session = members.session()
             assert ids(await session.read("t", 0)) == list(range(COUNT))
