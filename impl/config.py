@@ -6,7 +6,7 @@ through a function given by the caller, so that nothing here touches a disk.
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import cast
@@ -123,9 +123,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     nodes = _nodes(NODES_FILE, _text(NODES_FILE, read))
     sites = {name: site for name, (site, _) in nodes.items()}
     if alias not in sites:
-        raise ConfigError(
-            f"no node is called {alias}; there are {', '.join(sites)}", file=NODES_FILE
-        )
+        raise ConfigError(f"no node is called {alias}; there are {_listed(sites)}", file=NODES_FILE)
     modes = {name: mode for name, (_, mode) in nodes.items()}
     settings = {
         file: _settings(file, read, [name for name in nodes if OWN_FILES[modes[name]] == file])
@@ -157,11 +155,9 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
             file=CLUSTER_FILE,
         )
     trace_file = option("traceFile")
-    first_password = option("initialAdminPassword")
-    bugs = option("seededBugs") or frozenset()
-    assert isinstance(bugs, frozenset)
-    purge = "dfsMetaPurge" if modes[alias] == CONTROLLER else "streamingHAPurge"
+    purge = "streamingHAPurge"
     if modes[alias] == CONTROLLER:
+        purge = "dfsMetaPurge"
         groups = [GroupLine(CATALOG_GROUP, tuple(site.alias for site in controllers))]
     return NodeConfig(
         site=sites[alias],
@@ -184,12 +180,16 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
             home,
         ),
         trace_file=None if trace_file is None else posixpath.join(home, str(trace_file)),
-        seeded_bugs=bugs,
+        seeded_bugs=cast(frozenset[str], option("seededBugs") or frozenset()),
         wants_login=option("authentication") == "on",
         users_file=path("usersFile", CLUSTER_FILE),
         tls=_tls([option(name) for name in TLS_OPTIONS], home, OWN_FILES[modes[alias]]),
-        first_password=None if first_password is None else str(first_password),
+        first_password=cast(str | None, option("initialAdminPassword")),
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
 
 
 def read_sites(read: Read) -> dict[str, Site]:
@@ -290,7 +290,7 @@ def _key(file: str, number: int, left: str, aliases: Collection[str]) -> tuple[s
         reason = f"unknown option '{name}'; data nodes take none from this file"
     elif alias is not None and alias not in aliases:
         mode = next(mode for mode, own in OWN_FILES.items() if own == file)
-        reason = f"no {mode} is called {alias}; there are {', '.join(aliases)}"
+        reason = f"no {mode} is called {alias}; there are {_listed(aliases)}"
     elif name not in known:
         close = get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
@@ -315,7 +315,7 @@ def _group_lines(settings: Settings, aliases: Collection[str]) -> tuple[GroupLin
         for alias in group.aliases:
             if alias not in aliases:
                 raise ConfigError(
-                    f"group {group.id} names {alias}; there are {', '.join(aliases)}",
+                    f"group {group.id} names {alias}; there are {_listed(aliases)}",
                     file=CLUSTER_FILE,
                     line=setting.line,
                 )
