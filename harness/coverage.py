@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from ..impl.bugs import BUGS
+from ..impl.bugs import ALL_BUGS
 from ..model.models import MODELS
 from .checkers import CHECKERS
 from .promise import PROMISES
@@ -35,7 +35,7 @@ def table(root: Path) -> str:
         cells = (
             _model(promise),
             [c.name for c in CHECKERS.values() if promise in c.promises],
-            [bug.name for bug in BUGS.values() if promise in bug.promises],
+            [bug.name for bug in ALL_BUGS.values() if promise in bug.promises],
             tests.get(promise, []),
         )
         rows.append(f"| {promise} | {text} | " + " | ".join(map(_cell, cells)) + " |")

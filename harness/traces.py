@@ -18,6 +18,9 @@ Runs = tuple[tuple[int, int], ...]
 HEAD = b'{"node":'
 """How every record begins: behind a torn one, where the next begins."""
 
+CORE = b'"group":"'
+"""In records about cores that are not Raft's: their groups are names, not numbers."""
+
 
 class VoteRequestFields(msgspec.Struct, frozen=True, gc=False):
     """As in `impl/raft/messages.py`, without addresses; so are the others."""
@@ -221,10 +224,17 @@ def decode(line: bytes) -> Record:
     return _decoder.decode(line)
 
 
+def is_raft(line: bytes) -> bool:
+    """Whether the line is about a Raft group. A torn one is, unless it tells otherwise."""
+    return CORE not in line
+
+
 class Trace:
-    """What one member wrote: records in its order, and between them lines that are none."""
+    """What one member wrote about Raft: records in its order, and between them torn lines."""
 
     def __init__(self, data: bytes = b"") -> None:
+        if not is_raft(data):
+            data = b"".join(_of_raft(line) for line in data.splitlines(keepends=True))
         self._data = data
 
     @classmethod
@@ -244,6 +254,14 @@ class Trace:
     def records(self) -> tuple[Record, ...]:
         """What is whole."""
         return tuple(line for line in self.lines if isinstance(line, Record))
+
+
+def _of_raft(line: bytes) -> bytes:
+    """What of a line is about Raft: behind a torn record another process may have begun."""
+    if is_raft(line):
+        return line
+    rest = line[line.rfind(HEAD) :]
+    return rest if is_raft(rest) else b""
 
 
 def _read(data: bytes) -> Iterable[Record | Torn]:

@@ -1,8 +1,10 @@
 """Seeded bugs: known mistakes that a test may switch on, to show that the checks find them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from .bug import Bug
+from .bugs_of_replication import REPLICATION_BUGS
 
 STALE_READ = "stale-read"
 READ_BEFORE_NOOP = "read-before-noop"
@@ -36,20 +38,6 @@ DROP_KEEPS_TABLE = "drop-keeps-table"
 BATCH_IN_PARTS = "batch-in-parts"
 NO_ROLLBACK = "no-rollback"
 REDO_EQUAL_LSN = "redo-equal-lsn"
-
-
-@dataclass(frozen=True, slots=True)
-class Bug:
-    """What goes wrong, in one sentence, where it was seen, and the promises that it breaks.
-
-    `source` is where systems in the field made this mistake, or the paper's section that it
-    ignores. What is also a mutant of the model has the mutant's name.
-    """
-
-    name: str
-    mistake: str
-    source: str
-    promises: tuple[str, ...]
 
 
 _ALL = (
@@ -252,13 +240,16 @@ _ALL = (
 )
 
 BUGS: Mapping[str, Bug] = MappingProxyType({bug.name: bug for bug in _ALL})
-"""All of them by name."""
+"""Those of stream tables by name."""
+
+ALL_BUGS: Mapping[str, Bug] = MappingProxyType({**BUGS, **REPLICATION_BUGS})
+"""All of them."""
 
 
 def parse(names: Iterable[str]) -> frozenset[str]:
     """The names as a set. Raises ValueError, naming those there are, for an unknown one."""
     found = frozenset(names)
     for name in sorted(found):
-        if name not in BUGS:
-            raise ValueError(f"no seeded bug '{name}'; there are {', '.join(sorted(BUGS))}")
+        if name not in ALL_BUGS:
+            raise ValueError(f"no seeded bug '{name}'; there are {', '.join(sorted(ALL_BUGS))}")
     return found

@@ -1,4 +1,4 @@
-"""What a node did, step by step: one JSON line per step of a Raft core. See docs/traces.md.
+"""What a node did, step by step: one JSON line per step of a core. See docs/traces.md.
 
 Lines are collected and written every FLUSH_S, so that a kill loses at most that much of the end.
 """
@@ -91,6 +91,20 @@ class _Record(msgspec.Struct, gc=False):
     log: dict[str, Any] | UnsetType = UNSET
 
 
+class _CoreRecord(msgspec.Struct, gc=False):
+    """One line about a core that is not Raft's; its numbers are dense among such lines."""
+
+    node: str
+    inc: int
+    seq: int
+    t_ns: int
+    group: str
+    event: dict[str, Any]
+    post: dict[str, Any]
+    out: Any = UNSET
+    index: int | UnsetType = UNSET
+
+
 def _fields_of(kind: type[msgspec.Struct]) -> tuple[Callable[..., msgspec.Struct], Any]:
     """What makes the fields of a message of this kind, and what gets them, but for entries."""
     names = [n for n in kind.__struct_fields__ if n not in ("src", "dst", "entries")]
@@ -120,6 +134,7 @@ class TraceFile:
         self._node = node
         self._incarnation = incarnation
         self._seq = 0
+        self._core_seq = 0
         self._lines = bytearray()
         self._alarm: Alarm | None = None
 
@@ -129,13 +144,27 @@ class TraceFile:
         self._seq += 1
         now_ns = self._clock.now_ns()
         record = _Record(self._node, self._incarnation, seq, now_ns, group, event, post, *rest)
+        self._add(record)
+        return seq
+
+    def write_core(
+        self, group: str, event: dict[str, Any], post: dict[str, Any], **rest: Any
+    ) -> None:
+        """Add a record about another core than Raft's; its numbers are counted apart."""
+        seq = self._core_seq
+        self._core_seq += 1
+        now_ns = self._clock.now_ns()
+        self._add(
+            _CoreRecord(self._node, self._incarnation, seq, now_ns, group, event, post, **rest)
+        )
+
+    def _add(self, record: _Record | _CoreRecord) -> None:
         line = _encoder.encode(record) + b"\n"
         self._lines += line
         if self._heard is not None:
             self._heard(line)
         if self._alarm is None:
             self._alarm = self._clock.call_later(FLUSH_S, self.flush)
-        return seq
 
     def flush(self) -> None:
         """Write what was collected."""

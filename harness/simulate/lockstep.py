@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ..conform.trace.finding import Rejected
 from ..conform.trace.validator import Validator
-from ..traces import decode
+from ..traces import decode, is_raft
 
 
 class Lockstep:
@@ -23,7 +23,7 @@ class Lockstep:
 
     def hear(self, line: bytes) -> None:
         """The next line of the world."""
-        if self.rejected is None:
+        if self.rejected is None and is_raft(line):
             self.rejected = self._validator.feed(decode(line))
             if self.rejected is not None:
                 self._stop()

@@ -4,6 +4,16 @@ import msgspec
 
 from ..cluster.operations import Operation
 
+PULL_TASKS_MAX = 1000
+PULL_BYTES_MAX = 1 << 20
+"""A pull gives at most this many tasks, and so many bytes of statements (but one task always)."""
+
+QUEUE_TASKS_MAX = 10_000
+"""A slave pulls no more than it has to do at once; the rest waits at the master."""
+
+SHOWN_MAX = 10_000
+"""How many finished tasks either side remembers, to show them (semantics §2.1)."""
+
 
 class TaskMeta(msgspec.Struct, frozen=True, array_like=True):
     """What the coordinator sends with its commit; for a metadata operation, what the log says.

@@ -1,0 +1,208 @@
+"""The master's core: what becomes a task, in which group, and how long it is kept."""
+
+import pytest
+from delphic.impl.cluster.operations import Operation
+from delphic.impl.replication.events import Completed, FlagSet, Started, Stopped
+from delphic.impl.replication.master import Master
+from delphic.impl.replication.status import Status
+from delphic.impl.replication.tasks import PULL_BYTES_MAX, SHOWN_MAX, Task
+from msgspec.structs import replace
+from queue_makers import completed, meta, pulled
+
+A, B = "dfs://a", "dfs://b"
+
+
+def replicating(*databases: str, slaves_max: int = 2, **rest: frozenset[str]) -> Master:
+    master = Master(slaves_max, **rest)
+    for database in databases or (A, B):
+        master.step(FlagSet(database, True))
+    return master
+
+
+def ids(master: Master) -> list[int]:
+    return [task.id for task in master.queued()]
+
+
+def test_a_new_master_is_enabled_and_replicates_no_database() -> None:
+    master = Master(1)
+    assert master.status is Status.ENABLED
+    assert master.step(completed(1, A, ("x",))).enqueued is None
+    assert not master.replicates(A)
+
+
+def test_a_completed_transaction_of_a_replicated_database_is_the_next_task() -> None:
+    master = replicating()
+    first = master.step(completed(7, A, ("x",))).enqueued
+    second = master.step(completed(3, A, ("x",))).enqueued
+    assert first == Task(1, 1, meta(7, A, ("x",)))
+    assert second == Task(2, 2, meta(3, A, ("x",)))
+
+
+def test_what_began_before_its_database_was_switched_on_is_no_task() -> None:
+    master = replicating()
+    assert master.step(Completed(meta(1, A, ("x",)), flagged=False)).enqueued is None
+    assert master.next == 1
+
+
+def test_what_completes_after_its_database_was_switched_off_is_no_task() -> None:
+    master = replicating()
+    master.step(FlagSet(A, False))
+    assert master.step(completed(1, A, ("x",))).enqueued is None
+    assert master.step(completed(2, B, ("x",))).enqueued is not None
+
+
+def test_what_completes_while_the_master_is_disabled_is_never_a_task() -> None:
+    master = replicating()
+    master.step(completed(1, A, ("x",)))
+    master.step(Stopped())
+    assert master.status is Status.DISABLED
+    assert master.step(completed(2, A, ("x",))).enqueued is None
+    master.step(Started())
+    assert master.step(completed(3, A, ("x",))).enqueued == Task(2, 2, meta(3, A, ("x",)))
+    assert ids(master) == [1, 2]
+
+
+def test_a_dropped_database_is_replicated_no_more_and_its_drop_is_the_last_task() -> None:
+    master = replicating()
+    assert master.step(completed(1, A, operation=Operation.DROP_DB)).enqueued is not None
+    assert not master.replicates(A)
+
+
+def test_a_database_dropped_while_disabled_is_switched_off_too() -> None:
+    master = replicating()
+    master.step(Stopped())
+    master.step(completed(1, A, operation=Operation.DROP_DB))
+    assert not master.replicates(A)
+
+
+@pytest.mark.parametrize(
+    ("later", "group"),
+    [
+        (completed(2, A, ("y",)), 1),
+        (completed(2, B, ("z",)), 1),
+        (completed(2, A, ("x",)), 2),
+        (completed(2, A, ("y", "x")), 2),
+        (completed(2, B), 2),
+        (completed(2, A, ("y",), Operation.DROP_PARTITION), 2),
+    ],
+)
+def test_a_task_joins_the_newest_group_unless_it_conflicts_or_is_metadata(
+    later: Completed, group: int
+) -> None:
+    master = replicating()
+    master.step(completed(1, A, ("x",)))
+    enqueued = master.step(later).enqueued
+    assert enqueued is not None
+    assert enqueued.group == group
+
+
+def test_a_write_conflicts_with_metadata_of_its_database_alone() -> None:
+    master = replicating()
+    master.step(completed(1, A))
+    other = master.step(completed(2, B, ("b",))).enqueued
+    same = master.step(completed(3, A, ("a",))).enqueued
+    assert other is not None
+    assert same is not None
+    assert (other.group, same.group) == (1, 2)
+
+
+def test_a_truncated_member_of_the_newest_group_still_conflicts() -> None:
+    master = replicating()
+    master.step(completed(1, A, ("x",)))
+    master.step(pulled("s", 1, 1))
+    assert ids(master) == []
+    enqueued = Master(2, master.dump()).step(completed(2, A, ("x",))).enqueued
+    assert enqueued is not None
+    assert enqueued.group == 2
+
+
+def test_a_pull_gives_what_comes_behind_the_offset_in_order() -> None:
+    master = replicating()
+    for tid in range(1, 6):
+        master.step(completed(tid, A, ("x",)))
+    tasks, more = master.after(2, 2)
+    assert [task.id for task in tasks] == [3, 4]
+    assert more
+    tasks, more = master.after(2, 100)
+    assert [task.id for task in tasks] == [3, 4, 5]
+    assert not more
+    assert master.after(5, 100) == ((), False)
+
+
+def test_a_pull_gives_no_more_statements_than_fit_but_always_one() -> None:
+    master = replicating()
+    for tid in (1, 2):
+        large = replace(meta(tid, A), statement=bytes(PULL_BYTES_MAX + 1))
+        master.step(Completed(large, flagged=True))
+    tasks, more = master.after(0, 100)
+    assert [task.id for task in tasks] == [1]
+    assert more
+
+
+def test_only_what_all_known_slaves_have_done_leaves_the_queue() -> None:
+    master = replicating()
+    for tid in range(1, 5):
+        master.step(completed(tid, A, ("x",)))
+    assert master.step(pulled("fast", 0, 0)).truncated == ()
+    assert master.step(pulled("slow", 0, 0)).truncated == ()
+    assert master.step(pulled("fast", 4, 3)).truncated == ()
+    assert master.step(pulled("slow", 2, 2)).truncated == (1, 2)
+    assert ids(master) == [3, 4]
+    assert master.needed() == {3, 4}
+    # A report that comes late takes nothing back.
+    assert master.step(pulled("slow", 2, 1)).truncated == ()
+    assert master.slaves[pulled("slow", 0, 0).slave].finished == 2
+
+
+def test_a_slave_is_the_same_one_whichever_of_its_controllers_pulls() -> None:
+    master = replicating(slaves_max=1)
+    pull = pulled("s", 0, 0)
+    master.step(pull)
+    turned = replace(pull, site=pull.controllers[2], controllers=pull.controllers[::-1])
+    assert master.refuses(turned) == ""
+    assert not master.changes(turned)
+    assert len(master.slaves) == 1
+
+
+def test_a_pull_is_refused_that_cannot_be_served() -> None:
+    master = replicating(slaves_max=1)
+    for tid in range(1, 4):
+        master.step(completed(tid, A, ("x",)))
+    assert "no task 4" in master.refuses(pulled("s", 4, 0))
+    assert "cannot have done task 2" in master.refuses(pulled("s", 1, 2))
+    master.step(pulled("s", 3, 2))
+    assert "clusterReplicationSlaveNum=1" in master.refuses(pulled("other", 3, 3))
+    assert "task 1 is gone: the queue begins with task 3" in master.refuses(pulled("s", 0, 0))
+    before = master.dump()
+    assert master.step(pulled("other", 3, 3)).refusal
+    assert master.dump() == before
+
+
+def test_a_pull_that_tells_nothing_new_need_not_be_logged() -> None:
+    master = replicating()
+    master.step(completed(1, A, ("x",)))
+    assert master.changes(pulled("s", 0, 0))
+    master.step(pulled("s", 0, 0))
+    assert not master.changes(pulled("s", 1, 0))
+    assert master.changes(pulled("s", 1, 1))
+
+
+def test_finished_tasks_are_remembered_up_to_a_number() -> None:
+    master = replicating()
+    for tid in range(1, SHOWN_MAX + 12):
+        master.step(completed(tid, A, ("x",)))
+    master.step(pulled("s", SHOWN_MAX + 10, SHOWN_MAX + 10))
+    assert min(master.tasks) == 11
+    assert ids(master) == [SHOWN_MAX + 11]
+
+
+def test_a_dump_is_everything() -> None:
+    master = replicating()
+    for tid in range(1, 6):
+        master.step(completed(tid, A, (f"x{tid % 2}",)))
+    master.step(pulled("s", 3, 2))
+    master.step(Stopped())
+    again = Master(2, master.dump())
+    assert again.dump() == master.dump()
+    for entry in (Started(), completed(9, A, ("x1",)), pulled("s", 5, 5)):
+        assert again.step(entry) == master.step(entry)
