@@ -35,7 +35,8 @@ class Evidence(msgspec.Struct, frozen=True):
 
     `traces` maps every member to what it traced (docs/traces.md); empty if none was asked to.
     `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json. `zero_ns`
-    is what members' clocks said when the history began; None if nobody knows.
+    is what members' clocks said when the history began; None if nobody knows. `facts` are what the
+    configuration says about what is right, as the system puts it.
     """
 
     history: History
@@ -46,3 +47,4 @@ class Evidence(msgspec.Struct, frozen=True):
     minimum: dict[str, int] = {}
     budget: Budget = Budget()
     zero_ns: int | None = None
+    facts: Mapping[str, Any] = {}

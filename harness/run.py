@@ -181,6 +181,9 @@ class Run:
 
     async def _final(self, stop: asyncio.Event) -> None:
         self._phase("final")
+        if self._workload.settle is not None:
+            await self._settle(stop)
+            return
         for step in self._workload.final(self._plan.workload):
             await self._final_step(step, stop)
         await self._say_farewell()
@@ -188,6 +191,26 @@ class Run:
         for step in self._workload.everywhere(self._plan.workload):
             for alias in self._plan.members:
                 await self._final_step(step._replace(node=alias), stop)
+
+    async def _settle(self, stop: asyncio.Event) -> None:
+        """Wait until everything has come to rest, or had the time to; then ask what came of it."""
+        plan, worker = self._plan, self._workers[0]
+        assert self._workload.settle is not None
+        settler = self._workload.settle(plan.workload, plan.seed, plan.members)
+        deadline = _now() + plan.limits.replicas_s
+        is_settled = False
+        while not (stop.is_set() or is_settled or _now() > deadline):
+            step = settler.next()
+            if step is None:
+                is_settled = True
+                break
+            _, answer = await worker.ask(step)
+            if answer.type is OpType.OK:
+                settler.completed(step, answer.value)
+            await asyncio.sleep(_ASK_AGAIN_S)
+        self._recorder.add(HARNESS, OpType.INFO, "settled", value=is_settled)
+        for step in settler.final():
+            await self._final_step(step, stop)
 
     async def _final_step(self, step: Step, stop: asyncio.Event) -> None:
         """Ask until the answer comes, or the time for it is over."""

@@ -18,6 +18,11 @@ from .log_poll import LOG_POLL
 from .quorum import QUORUM
 from .refusals import REFUSALS
 from .replicas import REPLICAS
+from .replication.access import ACCESS
+from .replication.contents import CONTENTS
+from .replication.execution import EXECUTION
+from .replication.queue import QUEUE
+from .replication.recovery import RECOVERY
 from .statistics import STATISTICS
 from .subscriptions import SUBSCRIPTIONS
 from .tables import TABLES
@@ -39,6 +44,11 @@ CHECKERS: dict[str, Checker | Agreement] = {
         TABLES,
         REFUSALS,
         SUBSCRIPTIONS,
+        CONTENTS,
+        QUEUE,
+        EXECUTION,
+        RECOVERY,
+        ACCESS,
         QUORUM,
         CONFORMANCE,
         FAULTS,
@@ -60,6 +70,19 @@ GROUP_CHECKERS: tuple[str, ...] = (
     STATISTICS.name,
 )
 """What every workload asks for: about the group, whatever its tables hold."""
+
+REPLICATION_CHECKERS: tuple[str, ...] = (
+    CONTENTS.name,
+    QUEUE.name,
+    EXECUTION.name,
+    RECOVERY.name,
+    ACCESS.name,
+    FAULTS.name,
+    DOSE.name,
+    AVAILABILITY.name,
+    STATISTICS.name,
+)
+"""What is asked of a master and its slaves."""
 
 LOG_CHECKERS: tuple[str, ...] = (
     LINEARIZABLE.name,

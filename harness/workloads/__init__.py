@@ -11,10 +11,11 @@ from .log import LOG
 from .log_poll import LOG_POLL
 from .multi_table import MULTI_TABLE
 from .not_leader import NOT_LEADER
+from .replicate import REPLICATE
 from .subscribe import SUBSCRIBE
 from .workload import Options
 
-_ALL = (LOG, BATCH, LOG_POLL, NOT_LEADER, KEYED, MULTI_TABLE, SUBSCRIBE)
+_ALL = (LOG, BATCH, LOG_POLL, NOT_LEADER, KEYED, MULTI_TABLE, SUBSCRIBE, REPLICATE)
 WORKLOADS = {workload.name: workload for workload in _ALL}
 
 if TYPE_CHECKING:

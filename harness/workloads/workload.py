@@ -110,6 +110,19 @@ class Generator(Protocol):
         """Learn from an operation that went well."""
 
 
+class Settler(Protocol):
+    """Puts a run to rest once its clients have stopped. Pure, as generators are."""
+
+    def next(self) -> Step | None:
+        """What to do now; None once there is nothing to wait for any more."""
+
+    def completed(self, step: Step, value: Any) -> None:
+        """Learn from an operation that went well."""
+
+    def final(self) -> tuple[Step, ...]:
+        """What is asked then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """A workload. To add one: write its file, then its name in the registry.
@@ -141,5 +154,8 @@ class Workload:
     """Planned options → clients that find the members by themselves, and go on when one dies."""
     farewell: Step | None = None
     """What those do last, when everything is quiet."""
+    settle: Callable[[dict[str, Any], int, Sequence[str]], Settler] | None = None
+    """(planned options, seed, members) → who puts the run to rest, where replicas are not simply
+    compared: what members hold is then asked in the final steps alone."""
     is_scripted: bool = False
     """Whether scenarios may script it (`ops`), so that a failure shrinks to a script."""

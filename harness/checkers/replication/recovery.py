@@ -1,0 +1,187 @@
+"""Did everything arrive once all was well again, and did no slave wait for another?"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...evidence import Evidence
+from ...op import HARNESS, Op
+from ...sides import MASTER, side_of
+from ...verdict import Validity, Verdict
+from ..checker import Checker, plural, undecided
+from ..timeline import phase
+from ..wrong import Wrong, failure
+from .story import Poll, Story, Task, story, told
+
+NAME = "replication-recovery"
+PROMISES: dict[str, tuple[str, ...]] = {
+    "not-arrived": ("PR-26",),
+    "not-pulled": ("PR-26", "PR-31"),
+    "not-after-start": ("PR-26", "PR-29"),
+    "still-stopped": ("PR-27", "PR-28"),
+    "not-truncated": ("PR-30",),
+    "held-up": ("PR-25",),
+    "no-answer": ("PR-26",),
+}
+"""Kind → promises."""
+
+CHECKED = ("PR-25", "PR-26", "PR-28", "PR-29", "PR-30", "PR-31")
+
+HELD_UP_NS = 15_000_000_000
+"""For so long a slave may stand still while there is something to do, where nothing is broken."""
+
+
+def judge(evidence: Evidence) -> Verdict:
+    """Look at the end, and at slaves beside one that stood still."""
+    history = evidence.history
+    try:
+        found = story(history)
+        wrong = [*_unsettled(found, evidence), *_not_truncated(found), *_held_up(found)]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return undecided(NAME, f"The history cannot be judged: {type(error).__name__}: {error}.")
+    heal = phase(history, "heal")
+    done = next((op for op in history.of(HARNESS) if op.f == "settled"), None)
+    details: dict[str, Any] = {}
+    if heal is not None and done is not None:
+        details["settled_s"] = round((done.time_ns - heal.time_ns) / 1e9, 3)
+    if wrong:
+        return failure(NAME, wrong, PROMISES, CHECKED, details)
+    if done is None or not found.slaves:
+        return undecided(NAME, "The run did not come to its end.", Validity.INCONCLUSIVE)
+    sentence = (
+        f"Everything had arrived at {plural(len(found.slaves), 'slave')} "
+        f"{details.get('settled_s', 0):.1f} s after the heal."
+    )
+    return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
+
+
+def _unsettled(found: Story, evidence: Evidence) -> Iterator[Wrong]:
+    """What was still missing when the time was over."""
+    said = next((op for op in evidence.history.of(HARNESS) if op.f == "settled"), None)
+    if said is None or said.value is True:
+        return
+    queue = _latest(found.queue, said)
+    if queue is None:
+        yield _nobody(MASTER, evidence)
+        return
+    for side in found.slaves:
+        table = _latest(found.tasks[side], said)
+        if table is None:
+            yield _nobody(side, evidence)
+            continue
+        failed = next((t for t in table.tasks.values() if t.state == "FAILED"), None)
+        rest = [t for t in table.tasks.values() if t.state != "FINISH"]
+        behind = [t for number, t in sorted(queue.tasks.items()) if number not in table.tasks]
+        if failed is not None:
+            sentence = (
+                f"When the time was over {side} was still stopped at task {failed.id} "
+                f"({failed.operation} on {failed.database}): {failed.details}"
+            ).removesuffix(".")
+            yield Wrong("still-stopped", f"{sentence}.", (table.call,))
+        elif rest:
+            first = min(rest, key=lambda task: task.id)
+            yield Wrong(_kind(found, side, "not-arrived"), _left(side, first, rest), (table.call,))
+        elif behind:
+            sentence = (
+                f"When the time was over {side} had not pulled task {behind[0].id} nor "
+                f"{plural(len(behind) - 1, 'task')} after it, which {told(queue.call)} shows."
+            )
+            yield Wrong(_kind(found, side, "not-pulled"), sentence, (queue.call, table.call))
+
+
+def _left(side: str, first: Task, rest: list[Task]) -> str:
+    more = f", nor {plural(len(rest) - 1, 'other task')}" if len(rest) > 1 else ""
+    return (
+        f"When the time was over {side} had not finished task {first.id} ({first.operation} on "
+        f"{first.database}, {first.state}){more}."
+    )
+
+
+def _kind(found: Story, side: str, kind: str) -> str:
+    """By what happened before: a slave that was stopped and started, a master that failed over."""
+    if any(setting.value for setting in found.runs[side].settings):
+        return "not-after-start"
+    return kind
+
+
+def _nobody(side: str, evidence: Evidence) -> Wrong:
+    calls = [c for c in evidence.history.calls() if c.invoke.f in ("queue", "tasks")]
+    sentence = f"When the time was over, {side} did not even answer what it has to do."
+    return Wrong("no-answer", sentence, tuple(calls[-1:]) or tuple(evidence.history.calls()[-1:]))
+
+
+def _latest(polls: list[Poll], said: Op) -> Poll | None:
+    return max((p for p in polls if p.begin < said.index), key=lambda p: p.begin, default=None)
+
+
+def _not_truncated(found: Story) -> Iterator[Wrong]:
+    """What every slave has finished has left the queue."""
+    if found.settled is None:
+        return
+    last = max(found.queue, key=lambda poll: poll.begin, default=None)
+    if last is None or last.begin < found.settled:
+        return
+    left = [task.id for task in last.tasks.values() if not task.truncated]
+    if left:
+        sentence = (
+            f"All slaves had finished everything, yet task {min(left)} is still in the queue at "
+            f"{told(last.call)}."
+        )
+        yield Wrong("not-truncated", sentence, (last.call,))
+
+
+def _held_up(found: Story) -> Iterator[Wrong]:
+    """While one slave stands still, the others go on."""
+    for still in found.slaves:
+        for stop in (s for s in found.runs[still].settings if not s.value):
+            until = min(
+                (s.begin for s in found.runs[still].settings if s.value and s.begin > stop.end),
+                default=found.final,
+            )
+            for side in found.slaves:
+                if side != still:
+                    yield from _stood_still(found, still, side, stop.end, until)
+
+
+def _stood_still(found: Story, still: str, side: str, since: int, until: int) -> Iterator[Wrong]:
+    """A slave that was on, and near which nothing was broken, finished what was queued."""
+    polls = [p for p in found.tasks[side] if since < p.begin and p.end < until]
+    if len(polls) < 2 or not found.runs[side].is_certainly(True, since, until):
+        return
+    first, last = polls[0], polls[-1]
+    span_ns = last.call.invoke.time_ns - first.call.invoke.time_ns
+    if span_ns < HELD_UP_NS or _is_broken(found, side, first, last):
+        return
+    queues = [q for q in found.queue if since < q.begin and q.end < first.begin]
+    healthy = all(m.status == "ENABLED" for m in found.metrics[side] if since < m.end < until)
+    if not queues or not healthy:
+        return
+    late = [n for n in queues[-1].tasks if _state(last, n) != "FINISH"]
+    if late:
+        sentence = (
+            f"{still} was switched off, and {side} stood still with it: task {min(late)} was in "
+            f"the queue before {told(first.call)}, and not finished {span_ns / 1e9:.1f} s later at "
+            f"{told(last.call)}."
+        )
+        yield Wrong("held-up", sentence, (queues[-1].call, last.call))
+
+
+def _state(poll: Poll, number: int) -> str:
+    task = poll.tasks.get(number)
+    return "" if task is None else task.state
+
+
+def _is_broken(found: Story, side: str, first: Poll, last: Poll) -> bool:
+    """Whether anything was done to the master or this slave until then."""
+    return any(
+        act.asked.index < last.end
+        and (not act.nodes or any(side_of(node) in (side, MASTER) for node in act.nodes))
+        for act in found.acts
+    )
+
+
+RECOVERY = Checker(
+    name=NAME,
+    question="After the heal: has everything arrived, in time, and did no slave hold up another?",
+    promises=CHECKED,
+    judge=judge,
+)
