@@ -32,6 +32,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     for_s: float | None = None
     name: str | None = None
     keeps: str | None = None
+    of: str | None = None
     by_s: float | None = None
     rate_bytes_s: float | None = None
     messages: MessageFaults | None = None
@@ -50,5 +51,5 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 
-_EXTENT = ("when", "keeps", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
+_EXTENT = ("when", "keeps", "of", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
 """For which state it waited, and how much of it."""

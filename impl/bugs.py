@@ -8,6 +8,7 @@ from .bugs_of_replication import REPLICATION_BUGS
 
 STALE_READ = "stale-read"
 READ_BEFORE_NOOP = "read-before-noop"
+READ_ON_LEASE = "read-on-lease"
 ABORTED_READ = "aborted-read"
 ACK_BEFORE_QUORUM = "ack-before-quorum"
 ACK_BEFORE_FSYNC = "ack-before-fsync"
@@ -19,8 +20,15 @@ COMMIT_OLD_TERM = "commit-old-term"
 ALWAYS_TRUNCATE = "always-truncate"
 TRUNCATES_APPLIED = "truncates-applied"
 TRUNCATE_OFF_BY_ONE = "truncate-off-by-one"
+CACHE_SURVIVES_CUT = "cache-survives-cut"
+BATCH_LEAVES_GAP = "batch-leaves-gap"
+DAMAGE_IS_TORN = "damage-is-torn"
+STARTS_EMPTY = "starts-empty"
 CHECKPOINT_BEFORE_SYNC = "checkpoint-before-sync"
+APPLIED_APART = "applied-apart"
 SNAPSHOT_OFF_BY_ONE = "snapshot-off-by-one"
+SNAPSHOT_KEEPS_CONFLICT = "snapshot-keeps-conflict"
+OLD_SNAPSHOT_INSTALLED = "old-snapshot-installed"
 VOTE_TWICE = "vote-twice"
 STALE_VOTE_COUNTED = "stale-vote-counted"
 DUPLICATE_VOTE_COUNTED = "duplicate-vote-counted"
@@ -55,6 +63,13 @@ _ALL = (
         ("HS-4",),
     ),
     Bug(
+        READ_ON_LEASE,
+        "A leader answers reads as long as it has heard a majority within an election tick, by its "
+        "own clock.",
+        "R4: tikv#964, sofa-jraft#26, #34",
+        ("HS-4",),
+    ),
+    Bug(
         ABORTED_READ,
         "A leader that steps down calls pending appends failed, although they may still commit.",
         "R22: redpanda#3036",
@@ -75,7 +90,7 @@ _ALL = (
     Bug(
         FOLLOWER_ACK_BEFORE_FSYNC,
         "A follower acknowledges entries before its log is synced; one such member is enough.",
-        "R14: nats-server#7567",
+        "R14: nats-server#7567; V3",
         ("HS-2", "HS-3"),
     ),
     Bug(
@@ -122,16 +137,61 @@ _ALL = (
         ("HS-4", "HS-20", "HS-25"),
     ),
     Bug(
+        CACHE_SURVIVES_CUT,
+        "Where the log is cut, what was decoded and written ahead of its commit stays, and is "
+        "applied in the place of what came instead.",
+        "R16: cockroach#63302, #63473",
+        ("HS-4", "HS-5", "HS-11", "HS-20"),
+    ),
+    Bug(
+        BATCH_LEAVES_GAP,
+        "An entry that does not fit into a request any more is left out of it, and the next one "
+        "tried.",
+        "R24: logcabin#160",
+        ("HS-2", "HS-4", "HS-5", "HS-20"),
+    ),
+    Bug(
+        DAMAGE_IS_TORN,
+        "A log is cut where it is damaged, as if it were its torn end, however much was durable.",
+        "R23: nats-server#7549, #7556",
+        ("HS-1", "HS-2", "HS-3"),
+    ),
+    Bug(
+        STARTS_EMPTY,
+        "A member that cannot read its log or its tables begins with none, under its old name.",
+        "R20: RethinkDB 2.2.3, etcd#21178",
+        ("HS-1", "HS-2", "HS-3"),
+    ),
+    Bug(
         CHECKPOINT_BEFORE_SYNC,
         "A checkpoint is written, and the log cut, before the data files that it names are synced.",
         "D6",
         ("HS-22", "HS-23", "HS-25"),
     ),
     Bug(
+        APPLIED_APART,
+        "A checkpoint names the rows of all entries that are applied, and a later entry, so that a "
+        "restart skips what is between.",
+        "R17: etcd#13766, #14685",
+        ("HS-4", "HS-5", "HS-9", "HS-20"),
+    ),
+    Bug(
         SNAPSHOT_OFF_BY_ONE,
         "Who has installed a snapshot goes on with the second entry behind it.",
         "R12: RedisLabs/raft#49, redisraft#43",
         ("HS-2", "HS-4", "HS-5", "HS-20", "HS-25"),
+    ),
+    Bug(
+        SNAPSHOT_KEEPS_CONFLICT,
+        "A follower whose log is as long as a snapshot keeps it, whatever it says.",
+        "R10: hashicorp/raft#697, #704",
+        ("HS-4", "HS-5", "HS-20", "HS-25"),
+    ),
+    Bug(
+        OLD_SNAPSHOT_INSTALLED,
+        "A follower installs a snapshot that is older than what it has committed.",
+        "R11: camunda#6092, NuRaft#407, hashicorp/raft#248",
+        ("HS-4", "HS-5", "HS-12"),
     ),
     Bug(
         VOTE_TWICE,

@@ -3,8 +3,9 @@
 import posixpath
 from functools import partial
 
+from .bugs import STARTS_EMPTY
 from .config import GroupConfig
-from .host import Node
+from .host import Node, Recovered
 from .raft.replay import WalCorruption
 from .raft.terms import Runs
 from .role import NodeFailedError
@@ -86,14 +87,20 @@ class DataNode:
         self._ordinary.close()
 
     def _open_group(self, group: GroupConfig) -> None:
-        config, node = self._config, self._node
-        opened = partial(self._opened, str(group.id))
-        found = node.recover(
-            group, posixpath.join(config.streaming_ha_dir, str(group.id)), opened, "the tables"
-        )
+        try:
+            found = self._recovered(group, str(group.id))
+        except NodeFailedError:
+            if STARTS_EMPTY not in self._config.seeded_bugs:
+                raise
+            found = self._recovered(group, f"{group.id}.new")
         tables = TableGroup(group, found.core, found.wal, found.machine, found.around)
         self.groups[group.id] = tables
-        node.join(tables.raft)
+        self._node.join(tables.raft)
+
+    def _recovered(self, group: GroupConfig, folder: str) -> Recovered[Tables]:
+        log_folder = posixpath.join(self._config.streaming_ha_dir, folder)
+        opened = partial(self._opened, folder)
+        return self._node.recover(group, log_folder, opened, "the tables")
 
     def _opened(self, folder: str, base: Runs) -> Tables:
         try:

@@ -1,5 +1,6 @@
 """docs/zoo.md: every seeded mistake, caught; the page says what its figures say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from delphic.harness.zoo.checks import CHECKS
 from delphic.harness.zoo.cli import measured
 from delphic.harness.zoo.matrix import Matrix
 from delphic.harness.zoo.nouns import Family
-from delphic.harness.zoo.page import page
+from delphic.harness.zoo.page import IN_PART, NOT_HERE, page
 from delphic.impl.bugs import BUGS
 
 ONLY_IN_TRACES = {"counts-itself-early", "commit-old-term"}
@@ -54,6 +55,13 @@ def test_histories_show_every_seeded_bug_from_every_start_in_few_seeds(found: Ma
             continue
         assert cell.found == cell.starts == found.starts, row.name
         assert cell.effort <= 20, row.name
+
+
+def test_every_row_of_the_list_is_seeded_or_there_is_a_reason_why_not() -> None:
+    seeded = {row for bug in BUGS.values() for row in re.findall(r"\b[RV]\d+\b", bug.source)}
+    assert seeded | set(NOT_HERE) >= {*(f"R{row}" for row in range(1, 31)), "V2", "V3", "V4"}
+    assert not seeded & set(NOT_HERE)
+    assert set(IN_PART) <= seeded
 
 
 @pytest.mark.parametrize("name", BUGS)

@@ -96,10 +96,10 @@ class Acts:
         links = [list(pair) for pair in sorted(pairs)]
         self._tell(wish, {"connections": count}, count > 0, links=links)
 
-    async def flip(self, wish: Wish) -> None:
-        """Turn one bit of what each of these members stores."""
+    async def flip(self, wish: Wish, of: str | None) -> None:
+        """Turn one bit of what each of these members stores, perhaps in the folder `of`."""
         self._ask(wish)
-        flipped = {alias: await deep(self._cluster).flip(alias) for alias in wish.nodes}
+        flipped = {alias: await deep(self._cluster).flip(alias, of) for alias in wish.nodes}
         places = {alias: None if at is None else list(at) for alias, at in flipped.items()}
         self._tell(wish, {"flipped": places}, None not in places.values())
 

@@ -123,7 +123,7 @@ class Conductor:
         elif aim.resets:
             await self._acts.reset(wish, aim.resets)
         elif aim.flips:
-            await self._acts.flip(wish)
+            await self._acts.flip(wish, aim.flips_of)
         else:
             await self._add_parts(step, wish, aim)
 

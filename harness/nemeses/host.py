@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from ..fault import Fault
 from ..selector import Raw, Selector, View, parse, resolve
@@ -100,8 +109,30 @@ def _aim_clock(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
     return Aim(nodes, clocks=dict.fromkeys(nodes, fault.clock))
 
 
+class Flip(BaseModel):
+    """Of whom a bit turns, and in which of their folders."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    node: Members
+    of: Literal["log", "data"] = Field(description="The Raft log, or the data files.")
+
+
+Flipped = Annotated[
+    Annotated[Members, Tag("members")] | Annotated[Flip, Tag("flip")],
+    Discriminator(lambda raw: "flip" if isinstance(raw, dict | Flip) else "members"),
+]
+"""Members of whom any bit turns, or a `Flip`."""
+
+
+def _plan_flip(value: Raw | Flip) -> Planned:
+    if isinstance(value, Flip):
+        return {"target": value.node, "of": value.of}
+    return {"target": value}
+
+
 def _aim_flip(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
-    return Aim(resolve(parse(fault.target), view), flips=True)
+    return Aim(resolve(parse(fault.target), view), flips=True, flips_of=fault.of)
 
 
 DISK = Nemesis(
@@ -145,8 +176,8 @@ BIT_FLIP = Nemesis(
     kind="bit-flip",
     f="bit-flip",
     about="Turns one bit of what each of these members stores.",
-    value=Members,
-    plan=lambda value: {"target": value},
+    value=Flipped,
+    plan=_plan_flip,
     selectors=_selectors,
     aim=_aim_flip,
     requires=Capability.DISK,

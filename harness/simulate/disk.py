@@ -98,11 +98,11 @@ class SimDisk:
             inode.power_cut(chance)
 
     def flip(self, chance: Random, folder: str) -> tuple[str, int] | None:
-        """Turn one bit of one file below a folder: path and byte; None if there is no bit."""
+        """Turn one bit below a folder, any of them: path and byte; None if there is no bit."""
         full = sorted(p for p, i in self._files.items() if p.startswith(f"{folder}/") and i.now)
         if not full:
             return None
-        path = chance.choice(full)
+        (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
         return path, self._files[path].flip(chance)
 
     # For handles.

@@ -142,9 +142,10 @@ class SimCluster:
     def disk_state(self, alias: str) -> DiskState:
         return self.world.hosts[alias].disk.state
 
-    async def flip(self, alias: str) -> tuple[str, int] | None:
+    async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         chance = self.world.loop.main.chance
-        folder = chance.choice(self._system.bulk(HOME))
+        folders = self._system.bulk(HOME)
+        folder = chance.choice([f for f in folders if of in (None, f.name)])
         return self.world.hosts[alias].disk.flip(chance, str(folder))
 
     async def set_clock(self, alias: str, state: ClockState) -> None:

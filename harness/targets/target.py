@@ -125,8 +125,11 @@ class DeepCluster(Cluster, Protocol):
     def disk_state(self, alias: str) -> DiskState:
         """How the member's disk behaves now."""
 
-    async def flip(self, alias: str) -> tuple[str, int] | None:
-        """Turn one bit of what the member stores; the file and byte, or None if it stores none."""
+    async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
+        """Turn one bit of what the member stores, in the folder `of` if it is said.
+
+        Gives the file and byte, or None if it stores none.
+        """
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         """Set one member's clock, and let it run so."""

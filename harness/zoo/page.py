@@ -1,6 +1,7 @@
 """docs/zoo.md, from the figures in docs/zoo.json; and the same on a terminal."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 
 from .matrix import Cell, Matrix, Row
 from .nouns import Family
@@ -19,26 +20,31 @@ this guard of the harness did not notice, which is no shame as long as another o
 """
 
 FOOT = """
-## Rows of the list that are not here
+## Rows of the list
 
-Mistakes can only be seeded where the code is in which they are made. Rows are those of the harness
-notes.
+Rows R are those of the harness notes, rows V those of the digest of the documents: mistakes that
+were made elsewhere, or that the documents suggest. A mistake can only be seeded where the code is
+in which it is made.
 
-| row | mistake | what is missing |
+| row | seeded as | or why not |
 |---|---|---|
-| R4 | leases by the wall clock | leases: every read asks a majority |
-| R10, R11, R12 | snapshots | snapshots and log compaction |
-| R16 | a cache of entries survives a truncation | a cache: a member holds its whole log in memory |
-| R17 | applied index and data apart on disk | an applied index: each record has its LSN |
-| R18, R19, R20, R28, R30 | membership | changes of membership |
-| R21 | a retry is stored twice | sessions: without, it may be stored twice (HS-15) |
-| R23 | a corrupt minority overrides the majority | nothing but the seeded mistake itself |
-| R24 | a batch leaves a gap | limits that drop an entry instead of ending the request |
-| R27, the ABA of reports | a late report of the disk is taken by its index only | more than one \
-sync at a time, or more than one request to a follower that has not answered: the late report can \
-vouch for no more than the new leader's first, empty entry |
-| R29 | completions of the disk out of order | more than one sync at a time |
 """
+
+NOT_HERE: Mapping[str, str] = {
+    "R18": "the members of a group do not change",
+    "R19": "the members of a group do not change",
+    "R28": "the members of a group do not change",
+    "R29": "there is one sync at a time, so that none can overtake another",
+    "R30": "the members of a group do not change",
+}
+"""Mistakes for which there is no place in the implementation."""
+
+IN_PART: Mapping[str, str] = {
+    "R20": "the log is lost by damage: nobody removes members, and one whose disk is wiped is "
+    "lost for ever",
+    "R27": "one sync at a time: the ABA of two reports cannot happen",
+}
+"""What of a row that is here has no place."""
 
 _TITLES = {
     Family.IMPLEMENTATION: "Mistakes in the implementation",
@@ -58,8 +64,22 @@ def page(found: Matrix) -> str:
             *(f"{line}\n" for line in _reasons(found, "missed", "Missed, and why")),
             *(f"{line}\n" for line in _reasons(found, "blind", "Not to be seen, and why")),
             FOOT,
+            *(f"{line}\n" for line in _list(found)),
         )
     )
+
+
+def _list(found: Matrix) -> Iterator[str]:
+    """Every row of the list, with the seeded bugs that name it as where they were seen."""
+    named: dict[str, list[str]] = {}
+    for row in found.rows:
+        if row.family is Family.IMPLEMENTATION:
+            for number in re.findall(r"\b[RV]\d+\b", row.source):
+                named.setdefault(number, []).append(f"`{row.name}`")
+    assert not named.keys() & NOT_HERE.keys()
+    for number in sorted({*named, *NOT_HERE}, key=lambda name: (name[0], int(name[1:]))):
+        why = NOT_HERE.get(number) or IN_PART.get(number, "")
+        yield f"| {number} | {', '.join(named.get(number, ()))} | {why} |"
 
 
 def counts(found: Matrix) -> str:

@@ -123,6 +123,8 @@ _UNSEEN = {
     "pending-keys-unknown": _TABLES,
     "drop-keeps-table": _TABLES,
     "snapshot-off-by-one": _TABLES,
+    "cache-survives-cut": _TABLES,
+    "applied-apart": _TABLES,
     "no-rollback": _TABLES,
     "redo-equal-lsn": _TABLES,
     "checkpoint-before-sync": "When the tables' files were synced is in no trace.",

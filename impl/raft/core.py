@@ -13,7 +13,7 @@ Sections (§) are those of Ongaro and Ousterhout, 2014; "thesis" is Ongaro's of 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
-from ..bugs import FOLLOWER_ACK_BEFORE_FSYNC, VOTE_TWICE
+from ..bugs import FOLLOWER_ACK_BEFORE_FSYNC, OLD_SNAPSHOT_INSTALLED, VOTE_TWICE
 from .following import Taken, add, take_entries, take_snapshot
 from .leadership import Leadership
 from .log import Log
@@ -149,7 +149,7 @@ class Core:
             case _:
                 assert_never(event)
         assert self.term >= term
-        assert log.commit >= commit
+        assert log.commit >= commit or OLD_SNAPSHOT_INSTALLED in self.bugs
         ready.commit = log.commit
         ready.commit_advanced = log.commit > commit
         ready.role_changed = self.role is not role or self.term != term or self.leader != leader
@@ -325,7 +325,7 @@ class Core:
         if isinstance(m, AppendRequest):
             taken = take_entries(self.log, m, self._ready, self.bugs)
         else:
-            taken = take_snapshot(self.log, m, self._ready)
+            taken = take_snapshot(self.log, m, self._ready, self.bugs)
         self._answer(m.src, taken, asked)
 
     def _answer(self, leader: str, taken: Taken, asked: int) -> None:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 from ..bugs import (
     ACK_OWN_LAST,
     ALWAYS_TRUNCATE,
+    OLD_SNAPSHOT_INSTALLED,
+    SNAPSHOT_KEEPS_CONFLICT,
     TRUNCATES_APPLIED,
 )
 from .log import Log
@@ -58,14 +60,22 @@ def add(log: Log, entries: tuple[Entry, ...], ready: Ready) -> None:
     log.append(entries)
 
 
-def take_snapshot(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
+def take_snapshot(
+    log: Log, m: SnapshotRequest, ready: Ready, bugs: frozenset[str] = frozenset()
+) -> Taken:
     """Begin the log behind a snapshot, unless it has nothing that the log has not.
 
     A log that holds the snapshot's last entry holds all of them: they are committed, and what
     stands behind them may stay.
     """
-    if m.last_index > log.commit:
-        if log.holds(m.last_index, m.last_term):
+    is_old = m.last_index <= log.commit
+    if is_old and OLD_SNAPSHOT_INSTALLED in bugs:
+        log.commit = 0
+        log.install(m.terms, m.term)
+        ready.base, ready.installs = m.terms, True
+    elif not is_old:
+        keeps = SNAPSHOT_KEEPS_CONFLICT in bugs and m.last_index <= log.last_index
+        if keeps or log.holds(m.last_index, m.last_term):
             log.commit_to(m.last_index)
         else:
             log.install(m.terms, m.term)

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 
 from ..bugs import (
     ACK_BEFORE_QUORUM,
+    BATCH_LEAVES_GAP,
     COMMIT_OLD_TERM,
     COUNTS_ITSELF_EARLY,
     READ_BEFORE_NOOP,
+    READ_ON_LEASE,
     STALE_READ,
 )
 from .log import Log
@@ -126,7 +128,8 @@ class Leadership:
 
     def read(self, tokens: tuple[int, ...]) -> None:
         """Confirm reads as soon as it is certain that nobody else leads (thesis §6.4)."""
-        if STALE_READ in self._bugs:
+        is_trusted = READ_ON_LEASE in self._bugs and len(self.heard) + 1 >= self._majority
+        if STALE_READ in self._bugs or is_trusted:
             self.confirmed.extend((token, self._log.commit) for token in tokens)
             return
         self.reads.wait(tokens)
@@ -173,7 +176,8 @@ class Leadership:
         sent = False
         while progress.next <= self._log.last_index and progress.has_room(window):
             prev = progress.next - 1
-            entries = self._log.batch(
+            leaves_gap = BATCH_LEAVES_GAP in self._bugs
+            entries = (self._log.batch_with_gaps if leaves_gap else self._log.batch)(
                 progress.next,
                 count_max=window.request_entries_max,
                 bytes_max=window.request_bytes_max,

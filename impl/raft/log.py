@@ -81,6 +81,17 @@ class Log:
                 return tuple(entries[:count])
         return tuple(entries)
 
+    def batch_with_gaps(self, first: int, *, count_max: int, bytes_max: int) -> tuple[Entry, ...]:
+        """A seeded bug: what does not fit any more is left out, and the next entry tried."""
+        at = first - self.base_index - 1
+        batch: list[Entry] = []
+        size = 0
+        for entry in self._entries[at : at + count_max]:
+            if not batch or size + len(entry.payload) <= bytes_max:
+                batch.append(entry)
+                size += len(entry.payload)
+        return tuple(batch)
+
     def append(self, entries: Sequence[Entry]) -> None:
         """Add to the end."""
         for index, entry in enumerate(entries, start=self.last_index + 1):

@@ -113,8 +113,24 @@ class Replay:
             offset = self._end = found.end
         return None
 
-    def cut(self, disk: Disk, path: str, damage: Damage) -> str | None:
-        """Cut a torn end off the last segment and say so; raises WalCorruption (rule 2)."""
+    def cut(self, disk: Disk, path: str, damage: Damage, *, anyway: bool) -> str | None:
+        """Cut a torn end off the last segment and say so; raises WalCorruption (rule 2).
+
+        `anyway`, whatever it is that is damaged: a seeded bug.
+        """
+        if not anyway:
+            self._check_torn(path, damage)
+        file = disk.open(path)
+        try:
+            file.truncate(damage.offset)
+        finally:
+            file.close()
+        if not self._damaged:
+            return None
+        size = len(self._damaged) - damage.offset
+        return f"{path}: {size} bytes from byte {damage.offset} on ({damage.reason})"
+
+    def _check_torn(self, path: str, damage: Damage) -> None:
         data, torn = self._damaged, self.sequence + 1
         if self._is_first and self.sequence:
             reason = f"{damage.reason}; a segment is missing before it, and this is not whole"
@@ -125,15 +141,6 @@ class Replay:
             if number == 0 and not was_not_written(data, damage.offset, at):
                 reason = f"{damage.reason}; a whole record follows at byte {at}"
                 raise WalCorruption(path, damage.offset, reason)
-        file = disk.open(path)
-        try:
-            file.truncate(damage.offset)
-        finally:
-            file.close()
-        if not data:
-            return None
-        size = len(data) - damage.offset
-        return f"{path}: {size} bytes from byte {damage.offset} on ({damage.reason})"
 
     def _apply(self, record: Record, *, is_first: bool) -> None:
         """Take in one record; raises BodyError where `save` would never have written it."""

@@ -9,7 +9,7 @@ begins behind is in the tables, or staged as a whole.
 import logging
 from collections.abc import Callable
 
-from ..bugs import SNAPSHOT_OFF_BY_ONE
+from ..bugs import OLD_SNAPSHOT_INSTALLED, SNAPSHOT_OFF_BY_ONE
 from ..wire import PeerMessage, SnapshotPiece, SnapshotReceipt
 from .applier import Applier
 from .checkpoints import Checkpoints
@@ -50,7 +50,10 @@ class Snapshots:
         self._is_closed = False
         self._bytes = 0
         self._sender = Sender(group, machine, around.send)
-        self._receiver = Receiver(group, machine, self._worker, around.send, self._fail)
+        self._takes_old = OLD_SNAPSHOT_INSTALLED in core.bugs
+        self._receiver = Receiver(
+            group, machine, self._worker, around.send, self._fail, forgets=not self._takes_old
+        )
         self._checkpoints = Checkpoints(
             machine,
             around.runtime.clock,
@@ -87,7 +90,8 @@ class Snapshots:
 
         Else it is as if the message had been lost.
         """
-        if message.last_index > self._core.commit and not self._receiver.has(message):
+        is_new = message.last_index > self._core.commit
+        if (is_new or self._takes_old) and not self._receiver.has(message):
             return
         if step().installs:
             assert self._receiver.has(message)
@@ -159,14 +163,17 @@ class Snapshots:
             return
         if self._is_closed:
             return
-        self._attempt(self._machine.install_done)
+        self._attempt(self._installed)
         is_shifted = SNAPSHOT_OFF_BY_ONE in self._core.bugs
         self._applier.applied = end_of(terms)[0] + is_shifted
         self._applier.is_paused = False
-        self._receiver.installed()
         self.installed_count += 1
         log.info("group %d: installed a snapshot up to entry %d", self._group, end_of(terms)[0])
         self._wake()
+
+    def _installed(self) -> None:
+        self._machine.install_done()
+        self._receiver.installed()
 
     def _fail(self, error: OSError) -> None:
         if not self._is_closed:

@@ -131,10 +131,14 @@ class Receiver:
         worker: Worker,
         send: Send,
         failed: Callable[[OSError], None],
+        *,
+        forgets: bool = True,
     ) -> None:
+        """Without `forgets`, what was installed may be installed again: a seeded bug."""
         self._group = group
         self._machine = machine
         self._worker = worker
+        self._forgets = forgets
         self._send = send
         self._failed = failed
         self._key: tuple[str, Runs, int] | None = None
@@ -175,9 +179,11 @@ class Receiver:
             self._machine.staging.clear()
 
     def installed(self) -> None:
-        """What was received has found its place."""
+        """What was received has found its place. Raises OSError."""
         self.is_locked = False
-        self._key, self._is_durable = None, False
+        if self._forgets:
+            self._key, self._is_durable = None, False
+            self._machine.staging.clear()
 
     def _synced(self, peer: str, piece: SnapshotPiece, error: OSError | None) -> None:
         self._is_syncing = False

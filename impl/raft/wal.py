@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
+from ..bugs import DAMAGE_IS_TORN, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from .disk import Disk, File
 from .messages import Entry, HardState
 from .replay import Replay, WalCorruption, may_follow
@@ -135,7 +135,7 @@ class Wal:
             if damage is not None:
                 if name != names[-1]:
                     raise WalCorruption(path, damage.offset, damage.reason)
-                cut = replay.cut(disk, path, damage)
+                cut = replay.cut(disk, path, damage, anyway=DAMAGE_IS_TORN in bugs)
             segments.append(_Segment(path, replay.highest))
         kept = replay.kept(segments[0].path if segments else folder)
         wal = cls(disk, folder, group, replay, segment_bytes=segment_bytes, bugs=bugs)

@@ -9,9 +9,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ..bugs import NO_ROLLBACK
+from ..bugs import APPLIED_APART, CACHE_SURVIVES_CUT, NO_ROLLBACK
 from ..raft.messages import Entry, Kind
 from .commands import AppendRows, decode_append
+from .manifest import Position
 from .store import Stored
 
 
@@ -40,6 +41,12 @@ class WrittenAhead:
         """The index of the last entry; 0 if there is none."""
         return self._entries[-1].index if self._entries else 0
 
+    def named(self, applied: Position) -> Position:
+        """What a checkpoint of all that is applied names: that, but for a seeded bug."""
+        if APPLIED_APART not in self._bugs or not self._entries:
+            return applied
+        return Position(self.last, self._entries[-1].term)
+
     def write(self, index: int, entry: Entry, tables: Mapping[str, Stored]) -> AppendRows | None:
         """Write the next entry's rows; gives what they belong to. Raises CommandError."""
         assert may_be_ahead(entry)
@@ -60,7 +67,7 @@ class WrittenAhead:
         if not self._entries:
             return None
         ahead = self._entries.popleft()
-        assert (ahead.index, ahead.term) == (index, term)
+        assert (ahead.index, ahead.term) == (index, term) or CACHE_SURVIVES_CUT in self._bugs
         return ahead
 
     def roll_back(self, holds: Callable[[int, int], bool], tables: Mapping[str, Stored]) -> None:
@@ -68,6 +75,8 @@ class WrittenAhead:
 
         `holds`: whether the log has an entry of this index and term; then it has all before it.
         """
+        if CACHE_SURVIVES_CUT in self._bugs:
+            return
         lsn = 0
         names = set()
         while self._entries and not holds(self._entries[-1].index, self._entries[-1].term):

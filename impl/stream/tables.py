@@ -276,7 +276,7 @@ class Tables:
         dropped tables, and `done` is called, with the error if there was one. Raises OSError.
         """
         self.flush()
-        return self._store.save(self.applied, self._tables, worker, done)
+        return self._store.save(self._ahead.named(self.applied), self._tables, worker, done)
 
     # Snapshots: see Machine.
 
@@ -314,7 +314,6 @@ class Tables:
         self._touched.clear()
         self._ahead.clear()
         self._dedup.reset()
-        self._staging.clear()
 
     def tell_damage(self, damaged: Callable[[Exception], None]) -> None:
         """Let somebody know when rows cannot be read: the member must stop then."""

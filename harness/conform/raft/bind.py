@@ -77,6 +77,12 @@ BLIND: dict[str, str] = {
     "ack-before-fsync": "the core asks for the disk as it should; its driver does not wait (wal)",
     "folder-not-synced": "it is in the log's files (wal)",
     "truncate-off-by-one": "it is in the log's files (wal)",
+    "damage-is-torn": "it is in reading the log's files, and those of the binding are whole (wal)",
+    "starts-empty": "it is where a node is started",
+    "cache-survives-cut": "what is decoded ahead of its commit is not the core's affair",
+    "batch-leaves-gap": "the entries of the model all fit into one request",
+    "snapshot-keeps-conflict": "walks do not meet it: snapshots over logs that contradict them",
+    "applied-apart": "the core is told how far a checkpoint goes; it cannot know better",
     "checkpoint-before-sync": "the core is told that the tables are durable; it cannot know better",
     "snapshot-off-by-one": "which entries are applied is not the core's affair",
     "drop-keeps-table": "what entries do to tables is not the core's affair",
@@ -93,7 +99,7 @@ BLIND: dict[str, str] = {
     "retries-forgotten": "the core does not look into rows",
     "pending-keys-unknown": "the core does not look into rows",
 }
-"""Seeded bugs that are not in the core, and where they are."""
+"""Seeded bugs that are not in the core, and where they are; or why the core does not show them."""
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,9 @@ def test_a_power_cut_ends_members_and_loses_what_they_had_not_synced() -> None:
 
 def test_a_bit_is_turned_on_the_members_named() -> None:
     found = aim("bit-flip", "followers")
-    assert (found.nodes, found.flips) == (("n2", "n3", "n4", "n5"), True)
+    assert (found.nodes, found.flips, found.flips_of) == (("n2", "n3", "n4", "n5"), True, None)
+    found = aim("bit-flip", {"node": "n2", "of": "log"})
+    assert (found.nodes, found.flips, found.flips_of) == (("n2",), True, "log")
 
 
 @pytest.mark.parametrize("kind", [kind for kind, nemesis in NEMESES.items() if nemesis.drawn])

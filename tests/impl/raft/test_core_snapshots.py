@@ -1,6 +1,7 @@
 """Logs that begin behind a snapshot: who gets one, what it replaces, when it is answered (§7)."""
 
 import pytest
+from delphic.impl.bugs import OLD_SNAPSHOT_INSTALLED, SNAPSHOT_KEEPS_CONFLICT
 from delphic.impl.raft.core import Core
 from delphic.impl.raft.log import Log
 from delphic.impl.raft.messages import (
@@ -55,9 +56,9 @@ def beat(core: Core) -> Ready:
     return core.step(TimerFired(Timer.HEARTBEAT))
 
 
-def follower(*terms: int, commit: int = 0) -> Core:
+def follower(*terms: int, commit: int = 0, bugs: tuple[str, ...] = ()) -> Core:
     """Member b, with a durable log of these terms, of whose leader a of term 5 it has heard."""
-    core = Core.recover("b", MEMBERS, HardState(5), entries_of(terms))
+    core = Core.recover("b", MEMBERS, HardState(5), entries_of(terms), frozenset(bugs))
     prev = terms[commit - 1] if commit else 0
     core.step(Received(AppendRequest("a", "b", 5, commit, prev, (), commit, 0)))
     return core
@@ -216,6 +217,25 @@ def test_a_snapshot_takes_the_place_of_a_log_that_contradicts_it() -> None:
     ready = core.step(snapshot((1, 1), (4, 3)))
     assert ready.installs
     assert (core.log.base_index, core.log.last_index, core.log.last_term) == (3, 3, 4)
+
+
+def test_a_log_that_survives_a_snapshot_commits_what_that_contradicts() -> None:
+    """R10, seeded."""
+    core = follower(1, 3, 3, 3, commit=1, bugs=(SNAPSHOT_KEEPS_CONFLICT,))
+    ready = core.step(snapshot((1, 1), (4, 3)))
+    assert not ready.installs
+    assert (core.log.base_index, core.log.commit, core.log.term_at(3)) == (0, 3, 3)
+
+
+def test_an_old_snapshot_changes_nothing_unless_that_is_the_bug() -> None:
+    """R11, seeded."""
+    sound, broken = (
+        follower(1, 1, 4, 4, commit=4, bugs=bugs) for bugs in ((), (OLD_SNAPSHOT_INSTALLED,))
+    )
+    assert not sound.step(snapshot((1, 2))).installs
+    assert (sound.log.last_index, sound.log.commit) == (4, 4)
+    assert broken.step(snapshot((1, 2))).installs
+    assert (broken.log.last_index, broken.log.commit, broken.log.base_index) == (2, 2, 2)
 
 
 def test_a_log_that_holds_the_snapshots_last_entry_keeps_all_and_knows_it_committed() -> None:

@@ -56,6 +56,13 @@ def test_an_entry_over_the_limit_goes_alone_and_leaves_no_gap() -> None:
     assert batch([1, 200, 1], 2) == [200]
 
 
+def test_a_batch_with_gaps_skips_what_does_not_fit() -> None:
+    """R24, seeded."""
+    log = Log([Entry(1, Kind.APPEND, bytes(size)) for size in (60, 50, 40, 1)])
+    found = log.batch_with_gaps(1, count_max=9, bytes_max=100)
+    assert [len(entry.payload) for entry in found] == [60, 40]
+
+
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(terms_of_a_log, st.integers(1, 12), terms_of_a_log)
 def test_terms_are_found_after_any_cut(before: list[int], cut: int, more: list[int]) -> None:

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass, replace
 
 import pytest
-from delphic.impl.bugs import FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
+from delphic.impl.bugs import DAMAGE_IS_TORN, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
 from delphic.impl.raft import segment
 from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.replay import WalCorruption
@@ -248,6 +248,20 @@ def test_a_flipped_bit_never_changes_what_is_recovered() -> None:
                 assert isinstance(outcome, WalCorruption)
                 assert outcome.file == FIRST
                 assert outcome.offset <= at
+
+
+def test_damage_that_is_taken_for_a_torn_end_takes_what_was_durable() -> None:
+    """R23, seeded."""
+    disk, _ = written(*STORY)
+    data = disk.files[FIRST].data
+    second = nth(data, segment.MARKER, 1)
+    disk.files[FIRST].data = (
+        data[: second + 9] + bytes([data[second + 9] ^ 1]) + data[second + 10 :]
+    )
+    corrupt(disk.copy(), "durable once")
+    found = Wal.recover(disk, FOLDER, 2, bugs=frozenset({DAMAGE_IS_TORN}))
+    assert found.cut is not None
+    assert (found.hard_state, found.entries) == (HardState(), [])
 
 
 def test_what_a_later_record_calls_durable_is_not_torn_even_if_it_reads_as_zeros() -> None:

@@ -6,6 +6,7 @@ from random import Random
 import pyarrow as pa
 import pytest
 from delphic.harness.conform.wal.disk import ImageDisk
+from delphic.impl.bugs import APPLIED_APART, CACHE_SURVIVES_CUT
 from delphic.impl.raft.messages import Entry, Kind
 from delphic.impl.stream.commands import AppendRows, TableOptions, encode
 from delphic.impl.stream.schema import fingerprint, to_bytes
@@ -33,7 +34,8 @@ class Here:
 class Member:
     """A log that is durable as it stands, how much of it is committed, and tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, *bugs: str) -> None:
+        self.bugs = frozenset(bugs)
         self.disk = ImageDisk()
         self.log: list[Entry] = []
         self.commit = 0
@@ -42,7 +44,7 @@ class Member:
         self.start()
 
     def start(self) -> None:
-        self.tables = Tables(self.disk, FOLDER, file_bytes=900)
+        self.tables = Tables(self.disk, FOLDER, file_bytes=900, bugs=self.bugs)
         self.applied = self.tables.applied.index
 
     def append(self, table: int, count: int) -> None:
@@ -109,8 +111,12 @@ def ids_of(entry: Entry) -> list[int]:
 
 @pytest.fixture
 def member() -> Member:
-    """With a table, made by entry 1."""
-    member = Member()
+    return with_a_table()
+
+
+def with_a_table(*bugs: str) -> Member:
+    """Entry 1 makes it."""
+    member = Member(*bugs)
     payload = member.tables.creation("t", to_bytes(SCHEMA), TableOptions())
     member.log.append(Entry(1, Kind.CREATE_TABLE, payload))
     member.commit = 1
@@ -156,6 +162,32 @@ def test_overruled_rows_leave_the_files(member: Member) -> None:
     member.commit = 3
     member.turn()
     assert member.shown() == [0, 6]
+
+
+@pytest.mark.parametrize("bugs", [(), (CACHE_SURVIVES_CUT,)])
+def test_a_cache_that_survives_the_cut_shows_overruled_rows(bugs: tuple[str, ...]) -> None:
+    """R16, seeded."""
+    member = with_a_table(*bugs)
+    member.append(1, 2)
+    member.turn()
+    member.overrule(1)
+    member.append(1, 2)
+    member.commit = 2
+    member.turn()
+    assert member.shown() == ([0, 1] if bugs else [2, 3])
+
+
+@pytest.mark.parametrize("bugs", [(), (APPLIED_APART,)])
+def test_a_checkpoint_that_names_a_later_entry_loses_its_rows(bugs: tuple[str, ...]) -> None:
+    """R17, seeded."""
+    member = with_a_table(*bugs)
+    member.append(1, 2)
+    member.turn()
+    member.save()
+    member.commit = 2
+    member.start()
+    member.turn()
+    assert member.shown() == ([] if bugs else [0, 1])
 
 
 def test_a_table_waits_for_its_commit_and_rows_behind_it_too(member: Member) -> None:
