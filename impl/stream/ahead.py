@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from ..bugs import APPLIED_APART, CACHE_SURVIVES_CUT, NO_ROLLBACK
 from ..raft.messages import Entry, Kind
+from ..raft.terms import Position
 from .commands import AppendRows, decode_append
-from .manifest import Position
 from .store import Stored
 
 
