@@ -105,6 +105,14 @@ class NodeConfig:
     def is_controller(self) -> bool:
         return self.site in self.controllers
 
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """What no other process may use."""
+        if self.is_controller:
+            return (self.meta_dir,)
+        mine = (self.streaming_ha_dir, self.persistence_dir)
+        return (*mine, self.volumes) if self.controllers else mine
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:

@@ -4,26 +4,35 @@ import posixpath
 from functools import partial
 
 from .bugs import STARTS_EMPTY
-from .config import GroupConfig
+from .cluster.controllers import Controllers
+from .cluster.users import ClusterUsers
+from .config import ConfigError, GroupConfig
 from .host import Node, Recovered
 from .raft.replay import WalCorruption
 from .raft.terms import Runs
 from .role import NodeFailedError
+from .service.cluster import ClusterFunctions
 from .service.groups import GroupFunctions
 from .service.persistence import PersistenceFunctions
 from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
-from .service.users import UserFunctions
+from .service.users import Book, UserFunctions
 from .stream.datafile import DataFileError
 from .stream.group import FRAME_SLACK_BYTES, TableGroup
 from .stream.ordinary import CatalogError, OrdinaryTables
 from .stream.tables import Tables
-from .users import Users
+from .users import Users, UsersError
 from .visitor import Visitor
 from .wire import Credit
 
 ORDINARY_FOLDER = "ordinary"
 """In persistenceDir, beside the folders of groups."""
+
+
+HINT = (
+    "write initialAdminPassword=… into cluster.cfg for the user admin, or authentication=off "
+    "if everybody may call"
+)
 
 
 class DataNode:
@@ -46,14 +55,24 @@ class DataNode:
         tables = TableFunctions(config.alias, self.groups, self._ordinary, node.peers.ask)
         node.peers.offer(tables.forwarded())
         self._subscriptions = SubscriptionFunctions(tables, self.groups)
-        users = Users(runtime, config.users_file) if config.wants_login else None
-        self.door = UserFunctions(users, lambda: node.visitors)
+        self.controllers: Controllers | None = None
+        self._users: Users | None = None
+        book: Book | None = None
+        if config.controllers:
+            self.controllers = Controllers(config, node.clock, node.peers.ask)
+            book = ClusterUsers(self.controllers)
+        elif config.wants_login:
+            book = self._users = Users(runtime, config.users_file)
+        self.door = UserFunctions(book, lambda: node.visitors, wants_login=config.wants_login)
+        cluster = ClusterFunctions(node, self.controllers)
+        node.peers.offer(cluster.for_peers())
         for part in (
             GroupFunctions(config.alias, config.groups, node.groups, node.status),
             tables,
             self._subscriptions,
             PersistenceFunctions(self.groups, self._ordinary),
             self.door,
+            cluster,
         ):
             node.offer(part.functions())
 
@@ -62,7 +81,11 @@ class DataNode:
         return self._config.streaming_ha_dir
 
     def open(self) -> None:
-        self.door.open(self._config)
+        if self._users is not None:
+            try:
+                self._users.open(self._config.first_password)
+            except UsersError as error:
+                raise ConfigError(f"{error}; {HINT}", file=self._config.users_file) from None
         self._node.runtime.disk.make_folder(self._config.persistence_dir)
         try:
             self._ordinary.open()

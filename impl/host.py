@@ -123,6 +123,11 @@ class Node:
     def wants_login(self) -> bool:
         return self.config.wants_login
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it listens."""
+        return self._listener is not None
+
     def offer(self, functions: Mapping[str, Function]) -> None:
         """Let clients call these, too. (`peers.offer` is for the nodes of this cluster.)"""
         self._functions.add(functions)

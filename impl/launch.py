@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 
 from .config import NodeConfig
+from .controller import Controller
 from .data_node import DataNode
 from .host import Node
 from .raft.transport import Address
@@ -21,7 +22,7 @@ def assembled(
 ) -> Node:
     """A node with its role, not opened yet; raises ConfigError."""
     node = Node(config, runtime, dial=dial, reuse_port=reuse_port)
-    node.role = DataNode(node)
+    node.role = Controller(node) if config.is_controller else DataNode(node)
     return node
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -112,7 +113,9 @@ def main(argv: Sequence[str]) -> int:
 
     try:
         config = load(home, options.alias, read, allow_seeded_bugs=options.allow_seeded_bugs)
-        with claimed(disk, config.streaming_ha_dir), claimed(disk, config.persistence_dir):
+        with ExitStack() as claims:
+            for folder in config.folders:
+                claims.enter_context(claimed(disk, folder))
             uvloop.run(serve(config, disk, options))
     except ConfigError as error:
         log.error("%s", error)

@@ -28,6 +28,20 @@ TOPIC_EXISTS: Final = "TopicExists"
 HAS_SUBSCRIPTIONS: Final = "HasSubscriptions"
 NO_STORED_OFFSET: Final = "NoStoredOffset"
 
+NO_SUCH_DATABASE: Final = "NoSuchDatabase"
+DATABASE_EXISTS: Final = "DatabaseExists"
+BUSY: Final = "Busy"
+"""Something is in the way that will be gone soon: worth another try."""
+
+ABORTED: Final = "Aborted"
+"""The transaction will never happen."""
+
+ALREADY_APPLIED: Final = "AlreadyApplied"
+"""The task that the transaction would execute is finished (S01039)."""
+
+READ_ONLY: Final = "ReadOnly"
+"""Clients do not write what replication writes (S01023)."""
+
 NOT_LEADER_TAG: Final = "<NotLeader>"
 
 

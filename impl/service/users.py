@@ -1,12 +1,14 @@
-"""Functions about users: log in, log out, and what administrators do. Each node has its own."""
+"""Functions about users: log in, log out, and what administrators do.
+
+Each node has users of its own; where there are controllers, they have those of the whole cluster.
+"""
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
-from ..client.errors import BAD_REQUEST, NOT_AUTHENTICATED, NOT_AUTHORIZED, RequestError
-from ..config import ConfigError, NodeConfig
-from ..users import Users, UsersError
+from ..client.errors import BAD_REQUEST, NOT_AUTHENTICATED, RequestError
+from ..users import Done
 from ..visitor import Visitor
 from ..wire import printable
 from .call import Call, Function
@@ -14,30 +16,41 @@ from .call import Call, Function
 TRIES_MAX = 3
 """Wrong passwords that one connection may send; then it is ended."""
 
-HINT = (
-    "write initialAdminPassword=… into cluster.cfg for the user admin, or authentication=off "
-    "if everybody may call"
-)
-
 log = logging.getLogger("delphic.users")
 
 
+class Book(Protocol):
+    """The users, wherever they are kept. Answers come later."""
+
+    def check(self, name: str, password: str, done: Callable[[bool | RequestError], None]) -> None:
+        """Tell whether the password is right."""
+
+    def set(
+        self, by: str | None, name: str, password: str, done: Done, *, admin: bool | None
+    ) -> None:
+        """Make a user, or with `admin` None change a password."""
+
+    def remove(self, by: str | None, name: str, done: Done) -> None:
+        """Delete a user."""
+
+    def names(self, by: str | None, done: Done) -> None:
+        """Every user."""
+
+
 class UserFunctions:
-    """The door. `users` is None where authentication is off: everybody may call then."""
+    """The door. `book` is None where this node has no users to speak of."""
 
-    def __init__(self, users: Users | None, visitors: Callable[[], Iterable[Visitor]]) -> None:
-        self._users = users
+    def __init__(
+        self,
+        book: Book | None,
+        visitors: Callable[[], Iterable[Visitor]],
+        *,
+        wants_login: bool,
+    ) -> None:
+        """Without `wants_login` everybody may call everything."""
+        self._book = book
+        self._wants_login = wants_login
         self._visitors = visitors
-
-    def open(self, config: NodeConfig) -> None:
-        """Read who there is; raises OSError, or ConfigError if nobody could ever log in."""
-        if self._users is None:
-            return
-        try:
-            self._users.open(config.first_password)
-        except UsersError as error:
-            message = f"{error}; {HINT}"
-            raise ConfigError(message, file=config.users_file) from None
 
     def functions(self) -> dict[str, Function]:
         """By their documented names."""
@@ -52,13 +65,13 @@ class UserFunctions:
 
     def refusal(self, visitor: Visitor, function: str) -> RequestError | None:
         """Why this visitor may not call that; None if it may."""
-        if self._users is None or visitor.user is not None or function == "login":
+        if not self._wants_login or visitor.user is not None or function == "login":
             return None
         return RequestError(NOT_AUTHENTICATED, True, "log in first: login(user, password)")
 
     def _login(self, call: Call, user: str, password: str) -> None:
         visitor = call.visitor
-        if self._users is None or visitor is None:
+        if self._book is None or not self._wants_login or visitor is None:
             call.answer(None)
             return
         visitor.tries += 1
@@ -76,7 +89,7 @@ class UserFunctions:
             else:
                 self._turn_away(call, visitor, user)
 
-        self._users.check(user, password, checked)
+        self._book.check(user, password, checked)
 
     def _turn_away(self, call: Call, visitor: Visitor, user: str) -> None:
         log.warning("wrong password for %s from %s", printable(user), visitor.channel.peer)
@@ -90,33 +103,29 @@ class UserFunctions:
         call.answer(None)
 
     def _change_password(self, call: Call, old: str, new: str) -> None:
-        users, visitor = self._users, call.visitor
-        if users is None or visitor is None or visitor.user is None:
+        book, visitor, name = self._book, call.visitor, call.user
+        if book is None or visitor is None or name is None:
             call.answer(_off())
             return
-        name = visitor.user
 
         def checked(matches: bool | RequestError) -> None:
             if matches is True:
-                users.set(name, new, call.answer, admin=None)
+                book.set(name, name, new, call.answer, admin=None)
             elif isinstance(matches, RequestError):
                 call.answer(matches)
             else:
                 visitor.tries += 1
                 self._turn_away(call, visitor, name)
 
-        users.check(name, old, checked)
+        book.check(name, old, checked)
 
     def _create(self, call: Call, user: str, password: str, admin: bool) -> None:
-        users = self._for_admin(call)
-        if users is not None:
-            users.set(user, password, call.answer, admin=admin)
+        if self._book is None:
+            call.answer(_off())
+        else:
+            self._book.set(call.user, user, password, call.answer, admin=admin)
 
     def _delete(self, call: Call, user: str) -> None:
-        users = self._for_admin(call)
-        if users is None:
-            return
-
         def done(outcome: Any) -> None:
             call.answer(outcome)
             if outcome is None:
@@ -124,22 +133,16 @@ class UserFunctions:
                     if visitor.user == user:
                         visitor.channel.close(f"{user} is no user any more")
 
-        users.remove(user, done)
+        if self._book is None:
+            call.answer(_off())
+        else:
+            self._book.remove(call.user, user, done)
 
     def _list(self, call: Call) -> None:
-        users = self._for_admin(call)
-        if users is not None:
-            call.answer(users.names())
-
-    def _for_admin(self, call: Call) -> Users | None:
-        """The users, if the caller may change them; answers why not, else."""
-        if self._users is None:
+        if self._book is None:
             call.answer(_off())
-            return None
-        if call.visitor is None or not self._users.is_admin(call.visitor.user):
-            call.answer(RequestError(NOT_AUTHORIZED, True, "only for administrators"))
-            return None
-        return self._users
+        else:
+            self._book.names(call.user, call.answer)
 
 
 def _off() -> RequestError:

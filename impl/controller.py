@@ -1,0 +1,94 @@
+"""A controller: a member of the group that keeps the cluster's catalog, and what it is asked."""
+
+import posixpath
+from functools import partial
+
+from .cluster.catalog_machine import CatalogFileError, CatalogMachine
+from .cluster.controllers import Controllers
+from .cluster.first_user import FirstUserMaker
+from .cluster.group import CatalogGroup
+from .cluster.resolver import Resolver
+from .cluster.seat import Seat
+from .cluster.users import ClusterUsers
+from .hashing import Hashing
+from .host import Node
+from .raft.terms import Runs
+from .replication.seats import seat
+from .role import NodeFailedError
+from .service.catalog import CatalogFunctions
+from .service.cluster import ClusterFunctions
+from .service.groups import GroupFunctions
+from .service.users import UserFunctions
+from .visitor import Visitor
+from .wire import Credit, FrameError
+
+LOG_FOLDER = "log"
+CATALOG_FOLDER = "catalog"
+"""In dfsMetaDir."""
+
+
+class Controller:
+    """The `Role` of a controller."""
+
+    group: CatalogGroup
+    """There once it is open."""
+
+    def __init__(self, node: Node) -> None:
+        """`open` comes next."""
+        self._node = node
+        self._config = config = node.config
+        self.controllers = Controllers(config, node.clock, node.peers.ask)
+        self._hashing = Hashing(node.runtime)
+        self._functions = CatalogFunctions(config, node.clock, self._hashing)
+        node.peers.offer(self._functions.functions())
+        users = ClusterUsers(self.controllers)
+        self.door = UserFunctions(users, lambda: node.visitors, wants_login=config.wants_login)
+        cluster = ClusterFunctions(node, self.controllers)
+        node.peers.offer(cluster.for_peers())
+        groups = GroupFunctions(config.alias, config.groups, node.groups, node.status)
+        for part in (groups, cluster, self.door):
+            node.offer(part.functions())
+
+    @property
+    def folder(self) -> str:
+        return self._config.meta_dir
+
+    def open(self) -> None:
+        node, folder = self._node, self._config.meta_dir
+        (group,) = self._config.groups
+        found = node.recover(
+            group,
+            posixpath.join(folder, LOG_FOLDER),
+            partial(self._opened, posixpath.join(folder, CATALOG_FOLDER)),
+            "the files of the catalog",
+        )
+        self.group = CatalogGroup(group, found.core, found.wal, found.machine, found.around)
+        self._functions.group = self.group
+        self.group.follow(Resolver(self.group, node.clock, node.peers.ask))
+        self.group.follow(FirstUserMaker(self.group, self._config, self._hashing))
+        node.join(self.group.raft)
+
+    def left(self, visitor: Visitor) -> None:
+        """Nothing is sent here that was not asked for."""
+
+    def credit(self, visitor: Visitor, credit: Credit) -> None:
+        raise FrameError("a controller publishes nothing")
+
+    def writable(self, visitor: Visitor) -> None:
+        """As `left`."""
+
+    def sync_count(self) -> int:
+        return 0
+
+    def close(self) -> None:
+        """The group is closed, and its log."""
+
+    def _opened(self, folder: str, base: Runs) -> CatalogMachine:
+        try:
+            return CatalogMachine(self._node.runtime.disk, folder, self._seat, base)
+        except CatalogFileError as error:
+            raise NodeFailedError(str(error)) from None
+
+    def _seat(self, state: bytes) -> Seat:
+        config = self._config
+        return seat(config.replication, state, config.seeded_bugs, lambda entry, effects: None)
