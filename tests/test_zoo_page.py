@@ -14,10 +14,6 @@ from delphic.harness.zoo.nouns import Family
 from delphic.harness.zoo.page import IN_PART, NOT_HERE, page
 from delphic.impl.bugs import BUGS
 
-ONLY_IN_TRACES = {"counts-itself-early", "commit-old-term"}
-"""What members lose by them is rolled back at the next start, and in their scenarios no client had
-seen it: traces show the promise that breaks, histories do not."""
-
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 
@@ -49,10 +45,6 @@ def test_histories_show_every_seeded_bug_from_every_start_in_few_seeds(found: Ma
     assert [row.name for row in rows] == list(BUGS)
     for row in rows:
         (cell,) = (cell for cell in row.cells if cell.check == "history")
-        if row.name in ONLY_IN_TRACES:
-            assert not cell.found, f"{row.name} is seen again"
-            assert next(c for c in row.cells if c.check == "trace").found == found.starts
-            continue
         assert cell.found == cell.starts == found.starts, row.name
         assert cell.effort <= 20, row.name
 

@@ -9,7 +9,7 @@ import msgspec
 
 from ..checkers.checker import plural
 from ..checkers.conformance import CONFORMANCE
-from ..plan import Expectation, Plan
+from ..plan import Plan
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.execute import simulate_plan
@@ -24,13 +24,10 @@ SOUND = ("chaos", "quickstart")
 
 SOUND_SEEDS = 3
 
-STAGED: Mapping[str, tuple[str, ...]] = {"commit-old-term": ("trace-figure-8",)}
-"""Scenarios that stage what a mistake needs, where chance rarely brings it about."""
-
 
 @dataclass(frozen=True, slots=True)
 class Worlds:
-    """Judges of simulated runs of the scenario `bug-NAME`, and of those that stage the mistake.
+    """Judges of simulated runs of the scenario `bug-NAME`.
 
     `judges` says which checkers count. With `promised`, a promise that the scenario names has to
     break by the verdict of one of them; with `lockstep` the model runs beside every member.
@@ -89,20 +86,8 @@ def _plans(bug: Bug, start: int) -> Iterator[Plan]:
         for seed in range(first, first + SOUND_SEEDS):
             yield from (job_of(name).plan(Case(seed)) for name in SOUND)
         return
-    own = job_of(f"bug-{bug.name}")
-    staged = [job_of(name) for name in STAGED.get(bug.name, ())]
-    for seed in range(first, first + SEEDS_MAX):
-        yield own.plan(Case(seed))
-        yield from (_seeded(job.plan(Case(seed)), bug) for job in staged)
-
-
-def _seeded(plan: Plan, bug: Bug) -> Plan:
-    """A scenario for the correct group, with the mistake in all members."""
-    return msgspec.structs.replace(
-        plan,
-        bugs=dict.fromkeys(plan.members, (bug.name,)),
-        expect=Expectation("fail", bug.promises),
-    )
+    job = job_of(f"bug-{bug.name}")
+    yield from (job.plan(Case(seed)) for seed in range(first, first + SEEDS_MAX))
 
 
 _CLIENTS = "What clients are told is in no trace."

@@ -93,7 +93,7 @@ def test_histories_of_a_group_without_a_mistake_show_nothing() -> None:
 
 
 @pytest.mark.slow
-def test_traces_show_what_chance_rarely_brings_about_where_it_is_staged() -> None:
+def test_traces_show_figure_8() -> None:
     found = TRACE.hunt(bug(Family.IMPLEMENTATION, "commit-old-term"), ENOUGH)
     assert isinstance(found, Caught)
     assert found.by.startswith("conformance")
