@@ -3,15 +3,17 @@
 A record (`record.py`) is written once the log entry that it came with is in the own synced log, and
 not synced itself: the log is (V19). Rule 1: what a checkpoint calls durable (`Kept`) is never cut;
 if it is not whole it is damaged, and no row of it is served. Rule 2: whatever lies behind may be
-torn, or of entries that were overruled since: it is cut at the first record that is not whole, and
-at the first that the log does not have so, with this LSN, this term and these bytes. The log redoes
-the rest. So rows and LSN are one write, compared for equality (V4, findings 1 to 7).
+torn, or of entries that were overruled since: it is cut at the first record that is not whole,
+behind the last that the log has, and at the first that the log does not have so, with this LSN,
+this term and these bytes. The log redoes the rest. So rows and LSN are one write, compared for
+equality (V4, findings 1 to 7).
 """
 
 import posixpath
 import re
 import zlib
 from collections import deque
+from collections.abc import Callable
 
 from ..raft.disk import Disk, File
 from .index import INDEX_FILE, Place, RowIndex
@@ -143,6 +145,18 @@ class DataFiles:
             first = self._unsettled.pop()
         if first is not None:
             self._cut(first)
+
+    def cut_found(self, holds: Callable[[int, int], bool]) -> bool:
+        """Cut off what the start found at the end and the log does not have; true if more is left.
+
+        `holds`: whether the log has an entry of this index and term. Raises OSError.
+        """
+        first = None
+        while self._recovered and not holds(*self._recovered[-1].record[2:4]):
+            first = self._recovered.pop()
+        if first is not None:
+            self._cut(first)
+        return bool(self._recovered)
 
     def read(self, start: int, stop: int, bytes_max: int) -> list[tuple[Record, bytes]]:
         """The records with rows from `start` to before `stop`, in order, about `bytes_max` long.
@@ -356,7 +370,8 @@ class DataFiles:
         self.flush()
         settled = self.settled
         assert (first.file, first.at) >= (settled.file, settled.at)
-        self._recovered.clear()
+        while self._recovered and self._recovered[-1][1:] >= first[1:]:
+            self._recovered.pop()
         if first.file < self._number:
             # Not closed: another thread may be syncing it.
             self._retired.append(self._file)
@@ -367,9 +382,8 @@ class DataFiles:
         self._index.cut(first.record.start)
         self._is_dirty = True
         self._number, self._at = first.file, first.at
-        if self._unsettled:
-            before = self._unsettled[-1].record
-            self.lsn, self.term = before.lsn, before.term
+        if before := self._recovered or self._unsettled:
+            self.lsn, self.term = before[-1].record.lsn, before[-1].record.term
         else:
             self.lsn, self.term = settled.lsn, settled.term
         self.rows = first.record.start

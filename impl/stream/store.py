@@ -66,6 +66,8 @@ class Store:
         """The last checkpoint; with no tables and index 0 if there was none."""
         self._dropped: list[Stored] = []
         """Tables that are no more, and that this checkpoint or the next one names."""
+        self._found: list[Stored] = []
+        """Tables whose files had rows, when they were opened, that the log has not come to yet."""
         self._is_saving = False
         self.damaged: Callable[[Exception], None] = lambda error: None
         """Whom to tell that files cannot be read."""
@@ -88,7 +90,14 @@ class Store:
             damaged=lambda error: self.damaged(error),
         )
         ages = Ages(kept.files, self._now_ns())
-        return Stored(kept.id, table, files, kept.folder, kept.schema, kept.options, ages)
+        stored = Stored(kept.id, table, files, kept.folder, kept.schema, kept.options, ages)
+        self._found.append(stored)
+        return stored
+
+    def roll_back(self, holds: Callable[[int, int], bool]) -> None:
+        """Cut off what a restart found and the log does not have (HS-11). Raises OSError."""
+        if self._found:
+            self._found = [stored for stored in self._found if stored.files.cut_found(holds)]
 
     def open_all(self) -> dict[str, Stored]:
         """The tables of the last checkpoint by name; raises as `open` does."""
@@ -96,6 +105,7 @@ class Store:
 
     def drop(self, stored: Stored) -> None:
         """A table is no more: its files go, now or with the next checkpoint. Raises OSError."""
+        self._found = [found for found in self._found if found is not stored]
         is_named = any(kept.id == stored.id for kept in self.manifest.tables)
         if is_named or self._is_saving:
             self._dropped.append(stored)

@@ -135,8 +135,7 @@ class Tables:
     def persistence(self, name: str) -> dict[str, Any]:
         """What getPersistenceMeta tells, but for the group; sizes in rows. Raises RequestError."""
         stored = self._stored(name)
-        table = stored.table
-        rows = table.rows
+        table, rows = stored.table, stored.table.rows
         return {
             "lastLogSeqNum": max(stored.id, stored.files.settled.lsn),
             "sizeInMemory": rows - table.memory_offset,
@@ -224,6 +223,7 @@ class Tables:
     def roll_back(self, holds: Callable[[int, int], bool]) -> None:
         """Cut off what was written ahead and is not in the log any more; raises OSError."""
         self._ahead.roll_back(holds, self._tables)
+        self._store.roll_back(holds)
 
     @property
     def written_ahead(self) -> int:

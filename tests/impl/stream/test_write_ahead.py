@@ -190,6 +190,36 @@ def test_a_checkpoint_that_names_a_later_entry_loses_its_rows(bugs: tuple[str, .
     assert member.shown() == ([] if bugs else [0, 1])
 
 
+def test_rows_that_a_restart_finds_leave_the_files_once_they_are_overruled(
+    member: Member,
+) -> None:
+    """HS-11: also where no other row of that table ever comes."""
+    other = member.tables.creation("u", to_bytes(SCHEMA), TableOptions())
+    member.log.append(Entry(1, Kind.CREATE_TABLE, other))
+    member.commit = 2
+    member.append(1, 1)
+    member.commit = 3
+    member.append(1, 2)
+    member.turn()
+    found = file_of(member)
+    member.start()
+    member.turn()
+    assert file_of(member) == found
+    member.start()
+    member.overrule(3)
+    member.log.append(Entry(2, Kind.APPEND, encode(rows_of("u", 2, [7]))))
+    member.turn()
+    assert member.shown() == [0]
+    member.turn()  # The first one has made the table.
+    (mine,) = [data for path, data in member.disk.now() if "/t.1/data" in path]
+    assert found.startswith(mine)
+    assert len(mine) < len(found)
+    member.append(1, 1)
+    member.commit = 5
+    member.turn()
+    assert member.shown() == [0, 3]
+
+
 def test_a_table_waits_for_its_commit_and_rows_behind_it_too(member: Member) -> None:
     """Making and dropping cannot be rolled back (findings 12, 13)."""
     member.log.append(Entry(1, Kind.DROP_TABLE, member.tables.removal("t")))
