@@ -92,7 +92,7 @@ class Storage:
                 return None if self._redoing(state) else self._group(state, event)
             case Sync(table):
                 file = state.files[table]
-                return None if file.settled else Step(_with_file(state, table, file.synced()))
+                return None if file.settled else Step(with_file(state, table, file.synced()))
             case Crash(log, files):
                 return Step(self.recover(0, _found(state, log, files)), cost="crashes")
             case Own.SYNC_LOG:
@@ -203,14 +203,14 @@ class Storage:
             s = s._replace(due=record)
         if skipped:
             return Step(s)
-        return Step(_with_file(s, record.table, write_record(self.options, file, record)))
+        return Step(with_file(s, record.table, write_record(self.options, file, record)))
 
     def _mark(self, s: Member) -> Step | None:
         if s.due is None or not may_mark(self.options, s.files[s.due.table]):
             return None
         file = s.files[s.due.table]
         file = file.written(Data(file.now.rows, s.due.mark))
-        return Step(_with_file(s, s.due.table, file)._replace(due=None))
+        return Step(with_file(s, s.due.table, file)._replace(due=None))
 
     def _checkpoint(self, s: Member) -> Step | None:
         log = s.log.now
@@ -237,7 +237,8 @@ class Storage:
         return Step(s._replace(published=frozenset(rows)))
 
 
-def _with_file(s: Member, table: int, file: Cached[Data]) -> Member:
+def with_file(s: Member, table: int, file: Cached[Data]) -> Member:
+    """The member with another file for that table."""
     return s._replace(files=(*s.files[:table], file, *s.files[table + 1 :]))
 
 

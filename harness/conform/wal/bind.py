@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ....impl.bugs import ACK_BEFORE_FSYNC, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE
+from ....impl.bugs import (
+    ACK_BEFORE_FSYNC,
+    FOLDER_NOT_SYNCED,
+    NO_ROLLBACK,
+    REDO_EQUAL_LSN,
+    TRUNCATE_OFF_BY_ONE,
+)
 from ....model.explore.limits import Limits
 from ....model.explore.pairs import Pairs, explore_pairs
 from ....model.explore.show import text
@@ -49,7 +55,9 @@ class WalBinding:
     )
     small: Sequence[Bounds] = SMALL
     documented: Sequence[Bounds] = DOCUMENTED
-    bugs: frozenset[str] = frozenset({ACK_BEFORE_FSYNC, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE})
+    bugs: frozenset[str] = frozenset(
+        {ACK_BEFORE_FSYNC, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE, NO_ROLLBACK, REDO_EQUAL_LSN}
+    )
 
     @property
     def differences(self) -> Sequence[Meant]:
@@ -68,7 +76,7 @@ class WalBinding:
         began = time.perf_counter()
         pairs = reached(bounds, workers)
         result = Conformance(self.name, bounds, pairs.explored, len(pairs.states))
-        comparison = Comparison(built_options(**dict(bounds.options)), bugs)
+        comparison = Comparison(pairs, built_options(**dict(bounds.options)), bugs)
         for state, name, event, difference in _compared(pairs, comparison):
             result.pairs[name] += 1
             if difference is not None:
@@ -96,9 +104,7 @@ def _compared(
         yield state, event_name(event), event, comparison.step(state, event, step)
     for _, state in pairs.states:
         yield state, "vote", None, comparison.vote(state)
-        then, records = comparison.written_at_once(state)
-        if len(records) > 1:
-            yield state, "write at once", None, comparison.at_once(state, then, records)
+        yield state, "turn", None, comparison.turn(state)
 
 
 def _replay(

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ....model.actor import Step
-from ....model.storage_built import BuiltStorage, Kill, following
-from ....model.storage_rules import Options
+from ....model.explore.pairs import Pairs
+from ....model.storage_built import BuiltStorage, Kill, tidied
+from ....model.storage_rules import Options, is_synced
 from ....model.storage_types import (
     Append,
     Crash,
@@ -13,14 +14,13 @@ from ....model.storage_types import (
     Member,
     Overrule,
     Own,
-    Record,
     Records,
     Return,
-    Sync,
     after,
 )
 from . import dataside, logside
-from .dataside import FileSide, files_of, may_be_live
+from .dataside import FileSide, Start
+from .files import World, files_of
 from .log import LONG, WAYS, Way
 from .logside import LogSide
 
@@ -39,10 +39,12 @@ class Difference(NamedTuple):
 class Comparison:
     """Compares steps within these bounds; what many pairs share is done once."""
 
-    def __init__(self, options: Options, bugs: frozenset[str] = frozenset()) -> None:
+    def __init__(self, pairs: Pairs, options: Options, bugs: frozenset[str] = frozenset()) -> None:
         self.options = options
+        world = World(options.tables, options.batch, options.ddl > 0, bugs)
         self.log = LogSide(options.batch, bugs)
-        self.files = FileSide(options.tables, options.batch, logged=options.ddl > 0)
+        self.files = FileSide(world)
+        self._pairs = pairs
         self._actor = BuiltStorage(options)
 
     @property
@@ -73,28 +75,24 @@ class Comparison:
                 return difference
         return None
 
-    def written_at_once(self, s: Member) -> tuple[Member, tuple[Record, ...]]:
-        """All that the writer may take now, one step of the model after the other."""
-        records: list[Record] = []
-        while True:
-            record = following(s)
-            steps = [self._actor.step(s, event) for event in WRITES]
-            step = next(filter(None, steps), None)
-            if step is None:
-                return s, tuple(records)
-            assert record is not None
-            assert isinstance(step.state, Member)
-            records.append(record)
-            s = step.state
-
-    def at_once(self, s: Member, then: Member, records: tuple[Record, ...]) -> Difference | None:
-        """These records, in one write."""
-        for reopened in _ways(s):
-            seen = self.files.write(files_of(s, reopened=reopened), *records)
-            difference = self.tables(then, seen, reopened=reopened)
+    def turn(self, s: Member) -> Difference | None:
+        """The writer does all that it may, as the member decides what that is."""
+        then = self._written(s)
+        durable = sum(is_synced(s, record) for record in s.log.now.records)
+        for start in self._starts(s):
+            difference = self.tables(then, self.files.turn(start, durable), str(start))
             if difference is not None:
                 return difference
         return None
+
+    def _written(self, s: Member) -> Member:
+        """When the writer is done, one step of the model after the other."""
+        while True:
+            step = next(filter(None, (self._actor.step(s, event) for event in WRITES)), None)
+            if step is None:
+                return tidied(s)
+            assert isinstance(step.state, Member)
+            s = step.state
 
     # What was seen, and what should have been.
 
@@ -105,15 +103,14 @@ class Comparison:
             return Difference("log", _as_logs(expected), _as_logs(seen.images), guess)
         return None if seen.wrong is None else Difference(*seen.wrong, guess)
 
-    def tables(self, then: Member, seen: dataside.Seen, *, reopened: bool) -> Difference | None:
-        """The data files and what can be read, after a step."""
-        guess = "since a restart" if reopened else "no restart"
+    def tables(self, then: Member, seen: dataside.Seen, guess: str) -> Difference | None:
+        """The data files and what can be read, after a step: what is committed (HS-12)."""
         if seen.wrong is not None:
             return Difference(*seen.wrong, guess)
         images = tuple(file.images for file in then.files)
         if seen.images != images:
             return Difference("data files", images, seen.images, guess)
-        kept = after(then.log.now, then.cursor, self.options.batch)
+        kept = after(then.log.now, min(then.commit, then.cursor), self.options.batch)
         rows = tuple(
             None if schema is None else table.rows
             for schema, table in zip(then.tables, kept, strict=True)
@@ -146,47 +143,46 @@ class Comparison:
             difference = self.logs(s, seen, guess)
             if difference is not None:
                 return difference
-        for reopened in _ways(s):
-            files = self.files.lose_tails(files_of(s, reopened=reopened))
-            difference = self.tables(s, files, reopened=reopened)
+        for start in self._starts(s):
+            difference = self.tables(s, self.files.lose_tails(start), str(start))
             if difference is not None:
                 return difference
         return None
 
     def _all_files(self, s: Member, event: Event | Kill, then: Member) -> Difference | None:
-        for reopened in _ways(s):
-            seen = self._files(s, event, reopened=reopened)
-            difference = self.tables(then, seen, reopened=reopened)
+        step = file_step(s, event, then)
+        for start in self._starts(s):
+            difference = self.tables(then, self.files.step(start, step), str(start))
             if difference is not None:
                 return difference
         return None
 
-    def _files(self, s: Member, event: Event | Kill, *, reopened: bool) -> dataside.Seen:
-        files = files_of(s, reopened=reopened)
-        match event:
-            case Own.WRITE | Own.REDO | Own.SKIP:
-                record = following(s)
-                assert record is not None
-                return self.files.write(files, record)
-            case Sync(table):
-                return self.files.sync(files, table)
-            case Kill():
-                return self.files.kill(files)
-            case Crash(_, targets):
-                return self.files.crash(files, targets)
-        return self.files.stay(files)
+    def _starts(self, s: Member) -> Iterator[Start]:
+        """How the tables can be in this state."""
+        files = files_of(s)
+        yield Start(files)
+        yield Start(files, False, lambda: self._path(s))
+
+    def _path(self, end: Member) -> list[dataside.Step]:
+        steps = []
+        s = self._actor.initial(0)
+        for event in self._pairs.path(0, end):
+            made = self._actor.step(s, event)
+            assert made is not None
+            assert isinstance(made.state, Member)
+            steps.append(file_step(s, event, made.state))
+            s = made.state
+        return steps
+
+
+def file_step(s: Member, event: Event | Kill, then: Member) -> dataside.Step:
+    """What of a step of the model the tables and the data files see."""
+    return dataside.Step(files_of(s), event, then.log.now.records)
 
 
 def logs_of(s: Member) -> tuple[Records, ...]:
     """The images of the log, without checkpoints: there are none."""
     return tuple(log.records for log in s.log.images)
-
-
-def _ways(s: Member) -> Iterator[bool]:
-    """Whether the member has been restarted since it wrote the files."""
-    yield True
-    if may_be_live(s):
-        yield False
 
 
 def _as_logs(images: tuple[Records | str, ...]) -> str:

@@ -2,33 +2,29 @@
 
 import posixpath
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ....impl.stream.datafile import DataFiles
 from ....impl.stream.record import HEADER
 from ....impl.stream.record import Record as Batch
-from ....impl.stream.tables import Tables
-from ....model.storage_types import TABLE_NAMES, Data, Kind, Mark, Member, Record, Records, Row
+from ....model.storage_built import Kill
+from ....model.storage_types import (
+    Append,
+    Crash,
+    Data,
+    Event,
+    Mark,
+    Overrule,
+    Own,
+    Records,
+    Return,
+    Row,
+    Sync,
+)
 from .disk import ImageDisk
-from .words import REFUSALS, entry_of, told
-
-FOLDER = "/data"
-DATA_FILE = "data0.log"
-BEFORE = 0
-"""The LSN of creations that the model does not log: of tables that are there from the start."""
-
-
-class Files(NamedTuple):
-    """What the data files are made of, in a state of the model.
-
-    `records`: the group's log as far as the files or the writer have got; `images` of every file;
-    `cursor`: the writer is done with the records up to it. `reopened`: since a restart.
-    """
-
-    records: Records
-    images: tuple[tuple[Data, ...], ...]
-    cursor: int
-    reopened: bool
+from .files import Files, LiveFiles, World, path_in, restarted
+from .words import REFUSALS, told
 
 
 class Seen(NamedTuple):
@@ -39,80 +35,27 @@ class Seen(NamedTuple):
     wrong: tuple[str, object, object] | None = None
 
 
-def files_of(s: Member, *, reopened: bool) -> Files:
-    """What of a state of the model is in its data files."""
-    newest = max(s.cursor, *(file.now.mark.lsn for file in s.files))
-    images = tuple(file.images for file in s.files)
-    return Files(s.leader[:newest], images, s.cursor, reopened)
+class Step(NamedTuple):
+    """What happens to a member whose files are `before`; then its log is `log`."""
+
+    before: Files
+    event: Event | Kill
+    log: Records
 
 
-def may_be_live(s: Member) -> bool:
-    """Whether the writer itself can have written the files, with no restart since."""
-    return all(file.now.mark.lsn <= s.cursor for file in s.files)
+@dataclass(frozen=True)
+class Start:
+    """A state, which a restart has found; or with a `path`, to which the member's own steps lead.
 
+    Any path to it will do.
+    """
 
-class LiveFiles:
-    """Tables in use."""
+    files: Files
+    reopened: bool = True
+    path: Callable[[], Sequence[Step]] = field(default=tuple, compare=False)
 
-    def __init__(self, disk: ImageDisk, tables: int, batch: int, *, logged: bool) -> None:
-        """Tables as after a start. `logged`: the log creates them; else they are there."""
-        self.disk = disk
-        self._batch = batch
-        self._count = tables
-        self._made: dict[int, int] = {}
-        self.tables = Tables(disk, FOLDER)
-        if not logged:
-            for table in range(tables):
-                self.apply(Record(BEFORE, 0, Kind.CREATE, table, 0))
-
-    def apply(self, *records: Record) -> None:
-        """Write, redo or skip: the member does not know which. Raises DataFileError."""
-        for record in records:
-            if record.kind is Kind.CREATE:
-                self._made[record.table] = record.lsn
-            entry = entry_of(record, self._batch, made=self._made.get(record.table, BEFORE))
-            self.tables.apply(record.lsn, entry)
-        self.tables.flush()
-
-    def sync(self, table: int) -> None:
-        """The kernel gets round to it."""
-        path = path_in(self.disk, table)
-        inode = self.disk.files.get(path)
-        if inode is not None:
-            inode.sync()
-            self.disk.sync_folder(posixpath.dirname(path))
-
-    def rows(self) -> tuple[int | None, ...]:
-        """How many rows of each table can be read; None: no such table."""
-        there = self.tables.summary()
-        names = TABLE_NAMES[: self._count]
-        return tuple(there[name]["rows"] if name in there else None for name in names)
-
-
-def path_in(disk: ImageDisk, table: int) -> str:
-    """The data file of a table, whatever its id; as of one that was there before, if it is not."""
-    begin = f"{FOLDER}/{TABLE_NAMES[table]}."
-    found = (p for p in disk.files if p.startswith(begin) and p.endswith(DATA_FILE))
-    return next(found, f"{begin}{BEFORE}/{DATA_FILE}")
-
-
-def concretize(files: Files, tables: int, batch: int, *, logged: bool) -> LiveFiles:
-    """Tables and data files in this state: the first images are durable, the rest is not."""
-    live = LiveFiles(ImageDisk(), tables, batch, logged=logged)
-    for record in files.records:
-        images = files.images[record.table]
-        created = record.kind is Kind.CREATE
-        if created and (record.lsn <= files.cursor or images[-1].mark.lsn):
-            live.apply(record)
-        if not created and record.lsn <= images[-1].mark.lsn:
-            live.apply(record)
-            if record.mark == images[0].mark:
-                live.sync(record.table)
-    if files.reopened:
-        live.tables.close()
-        live = LiveFiles(live.disk, tables, batch, logged=logged)
-        live.apply(*files.records[: files.cursor])
-    return live
+    def __str__(self) -> str:
+        return "since a restart" if self.reopened else "by its own steps"
 
 
 Go = Callable[[LiveFiles], LiveFiles | Seen | None]
@@ -122,10 +65,8 @@ Go = Callable[[LiveFiles], LiveFiles | Seen | None]
 class FileSide:
     """Steps of the data files, each tried once however many states of the member share it."""
 
-    def __init__(self, tables: int, batch: int, *, logged: bool) -> None:
-        self._tables = tables
-        self._batch = batch
-        self._logged = logged
+    def __init__(self, world: World) -> None:
+        self._world = world
         self._known: dict[tuple[object, ...], Seen] = {}
         self._found: dict[tuple[int, bytes], Data | str] = {}
 
@@ -134,42 +75,54 @@ class FileSide:
         """How many steps the implementation has made, recoveries included."""
         return len(self._known) + len(self._found)
 
-    def stay(self, files: Files) -> Seen:
+    def begin(self) -> LiveFiles:
+        """A member that has just been installed."""
+        return LiveFiles(self._world, ImageDisk())
+
+    def stay(self, start: Start) -> Seen:
         """Nothing happens: abstract(concretize(state))."""
-        return self._once(("stay", files), lambda live: None)
+        return self._once(("stay", start), lambda live: None)
 
-    def write(self, files: Files, *records: Record) -> Seen:
-        """The writer takes the next records, and puts them into the files at once."""
-        return self._once(("write", files, records), lambda live: live.apply(*records))
+    def step(self, start: Start, step: Step) -> Seen:
+        """One step of the model."""
+        key = ("step", start, step.event, step.log)
+        return self._once(key, lambda live: self.make(live, step))
 
-    def sync(self, files: Files, table: int) -> Seen:
-        """A data file reaches the disk."""
-        return self._once(("sync", files, table), lambda live: live.sync(table))
+    def turn(self, start: Start, durable: int) -> Seen:
+        """All that the writer may do when so many records are synced, in one go."""
+        key = ("turn", start, durable)
+        return self._once(key, lambda live: live.turn(durable, start.files.commit))
 
-    def kill(self, files: Files) -> Seen:
-        """The process is killed and started again."""
-        return self._once(("kill", files), lambda live: self._start(live.disk))
+    def make(self, live: LiveFiles, step: Step) -> LiveFiles:
+        """Make a step of the model; a restart gives others. Raises DataFileError."""
+        before, event, log = step
+        match event:
+            case Append() | Overrule() | Return() | Own.REPAIR:
+                live.follow(log)
+            case Own.COMMIT:
+                live.commit(before.commit + 1)
+            case Own.WRITE | Own.REDO | Own.SKIP:
+                live.write(log[before.cursor], before.commit)
+            case Sync(table):
+                live.sync(table)
+            case Kill():
+                return LiveFiles(self._world, live.disk, log)
+            case Crash(_, targets):
+                return LiveFiles(self._world, self.left(live.disk, targets), log)
+        return live
 
-    def crash(self, files: Files, targets: Sequence[Data]) -> Seen:
-        """Power fails and leaves these: of each file, some beginning of the bytes does."""
-
-        def go(live: LiveFiles) -> LiveFiles:
-            return self._start(self.left(live.disk, targets))
-
-        return self._once(("crash", files, tuple(targets)), go)
-
-    def lose_tails(self, files: Files) -> Seen:
+    def lose_tails(self, start: Start) -> Seen:
         """Power fails, and files have their new lengths, but zeros for what did not arrive."""
 
         def go(live: LiveFiles) -> Seen:
-            for table, images in enumerate(files.images):
+            for table, images in enumerate(start.files.images):
                 for left in live.disk.only(path_in(live.disk, table)).zero_tails():
                     data = self.found(table, left[0][1])
                     if data not in images:
                         return Seen(wrong=("left by a crash", images, data))
             return Seen(self.images(live.disk), live.rows())
 
-        return self._once(("zeros", files), go)
+        return self._once(("zeros", start), go)
 
     def left(self, disk: ImageDisk, targets: Sequence[Data]) -> ImageDisk:
         """What a power failure leaves that the files are these: as many bytes as can be."""
@@ -180,23 +133,20 @@ class FileSide:
                 left.append((path_in(disk, table), content))
         return ImageDisk(tuple(left))
 
-    def _start(self, disk: ImageDisk) -> LiveFiles:
-        return LiveFiles(disk, self._tables, self._batch, logged=self._logged)
-
     def _once(self, key: tuple[object, ...], go: Go) -> Seen:
         if key not in self._known:
             self._known[key] = self._try(key, go)
         return self._known[key]
 
     def _try(self, key: tuple[object, ...], go: Go) -> Seen:
-        event, files = key[:2]
-        assert isinstance(files, Files)
+        event, start = key[:2]
+        assert isinstance(start, Start)
         try:
-            live = concretize(files, self._tables, self._batch, logged=self._logged)
+            live = self._put(start)
             if event != "stay":
-                stayed = self.stay(files)
-                if stayed.images != files.images:
-                    wrong = "abstract(concretize(state))", files.images, stayed.images
+                stayed = self.stay(start)
+                if stayed.images != start.files.images:
+                    wrong = "abstract(concretize(state))", start.files.images, stayed.images
                     return stayed._replace(wrong=wrong)
             after = go(live)
             if isinstance(after, Seen):
@@ -207,10 +157,18 @@ class FileSide:
             told_as = f"{type(error).__name__}: {error}"
             return Seen(wrong=("refusal", "a step", told_as))
 
+    def _put(self, start: Start) -> LiveFiles:
+        if start.reopened:
+            return restarted(start.files, self._world)
+        live = self.begin()
+        for step in start.path():
+            live = self.make(live, step)
+        return live
+
     def images(self, disk: ImageDisk) -> tuple[tuple[Data | str, ...], ...]:
         """What a power cut may leave of every file, the oldest first."""
         found = []
-        for table in range(self._tables):
+        for table in range(self._world.tables):
             images: list[Data | str] = []
             for content in self._contents(disk, table):
                 data = self.found(table, content)

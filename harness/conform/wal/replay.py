@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 
 from ....model.explore.pairs import Pairs
-from ....model.storage_built import Kill, following
-from ....model.storage_types import Append, Crash, Event, Member, Overrule, Own, Return, Sync
+from ....model.storage_built import Kill
+from ....model.storage_types import Append, Crash, Event, Member, Overrule, Own, Return
 from . import dataside, logside
-from .compare import Comparison, Difference
-from .dataside import LiveFiles
+from .compare import Comparison, Difference, file_step
 from .disk import ImageDisk
 from .log import WAYS, Live, Way
 from .log import following as told_by
@@ -21,9 +20,8 @@ class Machine:
         self._comparison = comparison
         self._bugs = bugs
         options = comparison.options
-        self._logged = options.ddl > 0
         self.log = Live(ImageDisk(), way, options.batch, bugs)
-        self.files = self._started(ImageDisk())
+        self.files = comparison.files.begin()
 
     def do(self, s: Member, event: Event | Kill, then: Member) -> None:
         """The implementation's step for the model's."""
@@ -34,17 +32,11 @@ class Machine:
                     self.log.write([save])
             case Own.SYNC_LOG:
                 self.log.sync()
-            case Sync(table):
-                self.files.sync(table)
-            case Own.WRITE | Own.REDO | Own.SKIP:
-                record = following(s)
-                assert record is not None
-                self.files.apply(record)
             case Kill():
                 self.log = self.log.recovered(self._bugs)
-                self.files = self._started(self.files.disk)
             case Crash():
                 self._crash(event)
+        self.files = self._comparison.files.make(self.files, file_step(s, event, then))
 
     def difference(self, s: Member) -> Difference | None:
         """Whether this is the state that the model is in."""
@@ -52,7 +44,7 @@ class Machine:
         found = comparison.log.recoveries.images(log.disk, log.way, log.near_ends())
         logs = logside.Seen(logside.logs_of(found))
         files = dataside.Seen(comparison.files.images(self.files.disk), self.files.rows())
-        return comparison.logs(s, logs, "replayed") or comparison.tables(s, files, reopened=True)
+        return comparison.logs(s, logs, "replayed") or comparison.tables(s, files, "replayed")
 
     def _crash(self, crash: Crash) -> None:
         log, side = self.log, self._comparison
@@ -64,11 +56,6 @@ class Machine:
         assert fits, f"no crash leaves {crash.log}"
         left, image = fits[-1]
         self.log = Live(ImageDisk(left), log.way, side.options.batch, self._bugs, image)
-        self.files = self._started(side.files.left(self.files.disk, crash.files))
-
-    def _started(self, disk: ImageDisk) -> LiveFiles:
-        options = self._comparison.options
-        return LiveFiles(disk, options.tables, options.batch, logged=self._logged)
 
 
 def replay(

@@ -53,7 +53,7 @@ def entry_of(record: Record, batch: int, padding: int = 0, made: int = 0) -> Ent
             record.term, EntryKind.CREATE_TABLE, encode(CreateTable(name, SCHEMA, TableOptions()))
         )
     assert record.kind is Kind.ROWS
-    body = f"{record.lsn}.{record.term}.{record.start}".encode().ljust(padding, b".")
+    body = rows_of(record.lsn, record.term, record.start).ljust(padding, b".")
     command = AppendRows(name, made, batch, memoryview(body))
     return Entry(record.term, EntryKind.APPEND, encode(command))
 
@@ -73,6 +73,11 @@ def record_of(index: int, entry: Entry) -> Record:
         raise NotARecordError(f"entry {index} is no batch: {error}") from None
     lsn, _, start = told(bytes(command.body))
     return Record(lsn, entry.term, Kind.ROWS, table, start)
+
+
+def rows_of(lsn: int, term: int, start: int) -> bytes:
+    """The rows of a record: they say which they are."""
+    return f"{lsn}.{term}.{start}".encode()
 
 
 @cache

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from delphic.harness.conform.binding import Bounds, Conformance
 from delphic.harness.conform.show import as_data, as_junit
-from delphic.harness.conform.wal import bind
 from delphic.harness.conform.wal.bind import SMALL, WalBinding
 from delphic.harness.conform.wal.disk import ImageDisk
 from delphic.harness.conform.wal.log import WAYS, concretize
@@ -22,29 +21,11 @@ from delphic.impl.stream import window
 from delphic.impl.stream.datafile import DataFiles
 from delphic.impl.stream.tables import Tables
 from delphic.model.explore.explorer import explore
-from delphic.model.explore.pairs import Pairs
 from delphic.model.storage_built import built_options, built_storage
 from delphic.model.storage_types import Kind
 from delphic.model.storage_types import Record as ModelRecord
 
 WAL = WalBinding()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def explored_once() -> Any:
-    """Each bound is explored once in this file."""
-    known: dict[Bounds, Pairs] = {}
-    reach = bind.reached
-
-    def remembered(bounds: Bounds, workers: int) -> Pairs:
-        if bounds not in known:
-            known[bounds] = reach(bounds, workers)
-        return known[bounds]
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(bind, "reached", remembered)
-    yield
-    patch.undo()
 
 
 def conform(bugs: frozenset[str] = frozenset()) -> Conformance:
