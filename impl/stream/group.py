@@ -11,7 +11,6 @@ from typing import Any
 from ..bugs import PUBLISH_WRITTEN
 from ..client.errors import FRAME_TOO_LARGE, RequestError
 from ..config import GroupConfig
-from ..raft.applier import APPLY_BYTES_MAX, APPLY_ENTRIES_MAX
 from ..raft.core import Core
 from ..raft.debts import Answer, Proposal
 from ..raft.group import Group
@@ -22,6 +21,7 @@ from .broker import FRAME_BYTES, Broker
 from .commands import TableOptions
 from .reading import Reading
 from .tables import Tables
+from .writer import Writer
 
 FRAME_SLACK_BYTES = 4096
 """What surrounds a batch in a frame, generously."""
@@ -42,6 +42,7 @@ class TableGroup:
         clock = around.runtime.clock
         tables.tell_damage(lambda e: clock.call_soon(lambda: self.raft.fail(f"data file: {e}")))
         self._room = room = around.frame_bytes_max - FRAME_SLACK_BYTES
+        self._writer = Writer(core, tables)
         self._reading = Reading(core, tables, room)
         self.broker = Broker(clock, tables, core.bugs, bytes_max=min(FRAME_BYTES, room))
         self.raft = Group(config, core, wal, tables, around, self)
@@ -128,26 +129,13 @@ class TableGroup:
             self.broker.leak([p.payload for p in proposals if p.kind is Kind.APPEND])
 
     def applying(self) -> None:
-        self._tables.roll_back(self._core.log.holds)
+        self._writer.roll_back()
 
     def applied(self, entry: Entry) -> None:
         self._reading.applied(entry)
 
     def level(self, index: int) -> None:
-        """Let the data files have what is durable here while others are still asked (W3, V2).
-
-        What more there is waits for its commit: it is written then.
-        """
-        entries = self._core.log
-        index, size = max(index, self._tables.written_ahead) + 1, 0
-        stop = min(entries.durable, index + APPLY_ENTRIES_MAX - 1)
-        while index <= stop and size < APPLY_BYTES_MAX:
-            entry = entries.entry(index)
-            if not self._tables.write_ahead(index, entry):
-                break
-            size += len(entry.payload)
-            index += 1
-        self._tables.flush()
+        self._writer.write(index)
 
     def advanced(self) -> None:
         self.broker.publish()

@@ -3,14 +3,16 @@
 import posixpath
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ....impl.client.errors import RequestError
 from ....impl.raft.applier import Applier
 from ....impl.raft.core import Core
-from ....impl.raft.debts import Debts
+from ....impl.raft.debts import Debts, Proposal
 from ....impl.raft.messages import Entry, HardState
 from ....impl.stream.datafile import DataFiles
 from ....impl.stream.tables import Tables
+from ....impl.stream.writer import Writer
 from ....model.storage_types import (
     TABLE_NAMES,
     Data,
@@ -102,7 +104,7 @@ class LiveFiles:
         core = Core.recover("n1", ("n1",), HardState(term), map(self._entry, self._log))
         core.log.durable = durable
         core.log.commit_to(commit)
-        applier = Applier(core, self.tables, Debts())
+        applier = Applier(core, self.tables, Debts(), _Owner(Writer(core, self.tables)))
         applier.apply()
         # What the first turn has created is looked at in the next one.
         applier.apply()
@@ -134,6 +136,40 @@ class LiveFiles:
 
     def _holds(self, lsn: int, term: int) -> bool:
         return lsn <= len(self._log) and self._log[lsn - 1].term == term
+
+
+class _Owner:
+    """Of a group that has nothing but its tables: an `Owner`."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def status(self) -> dict[str, Any]:
+        return {}
+
+    def logged(self, proposals: Sequence[Proposal]) -> None:
+        """Nobody proposes anything."""
+
+    def applying(self) -> None:
+        self._writer.roll_back()
+
+    def applied(self, entry: Entry) -> None:
+        """Nobody reads."""
+
+    def level(self, index: int) -> None:
+        self._writer.write(index)
+
+    def advanced(self) -> None:
+        """Nobody subscribes."""
+
+    def changed_role(self) -> None:
+        """There are no roles."""
+
+    def stood_down(self, error: RequestError) -> None:
+        """There are no roles."""
+
+    def closed(self) -> None:
+        """Nothing is open."""
 
 
 def made_by(log: Records, table: int) -> int:

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from delphic.harness.conform.binding import Bounds
 from delphic.harness.conform.wal.bind import SMALL, WalBinding
-from delphic.impl.raft.applier import Applier
 from delphic.impl.raft.messages import Entry, Kind
 from delphic.impl.stream import tables
 from delphic.impl.stream.ahead import WrittenAhead
 from delphic.impl.stream.datafile import DataFiles
 from delphic.impl.stream.store import Store
 from delphic.impl.stream.tables import Tables
+from delphic.impl.stream.writer import Writer
 
 WAL = WalBinding()
 ROWS, _, CREATED = SMALL
@@ -63,15 +63,15 @@ def _creates_ahead(entry: Entry) -> bool:
     return True
 
 
-def _writes_ahead_of_the_log(self: Applier) -> None:
+def _writes_ahead_of_the_log(self: Writer, applied: int) -> None:
     log = self._core.log
-    for index in range(max(self.applied, self._tables.written_ahead) + 1, log.last_index + 1):
+    for index in range(max(applied, self._tables.written_ahead) + 1, log.last_index + 1):
         if not self._tables.write_ahead(index, log.entry(index)):
             break
     self._tables.flush()
 
 
-def _waits_for_the_commit(self: Applier) -> None:
+def _waits_for_the_commit(self: Writer, applied: int) -> None:
     pass
 
 
@@ -83,8 +83,8 @@ MISTAKES: list[tuple[Bounds, Any, str, Callable[..., Any]]] = [
     (CREATED, DataFiles, "write", _meets_by_index),
     (ROWS, Tables, "write_ahead", _shows_what_is_ahead),
     (CREATED, tables, "may_be_ahead", _creates_ahead),
-    (ROWS, Applier, "_write_ahead", _writes_ahead_of_the_log),
-    (ROWS, Applier, "_write_ahead", _waits_for_the_commit),
+    (ROWS, Writer, "write", _writes_ahead_of_the_log),
+    (ROWS, Writer, "write", _waits_for_the_commit),
 ]
 
 
