@@ -13,11 +13,16 @@ from .cluster.users import ClusterUsers
 from .hashing import Hashing
 from .host import Node
 from .raft.terms import Runs
+from .replication.detours import Abroad
+from .replication.master_service import MasterService
 from .replication.seats import seat
+from .replication.slave_service import SlaveService
+from .replication.tracing import ReplicationTrace
 from .role import NodeFailedError
 from .service.catalog import CatalogFunctions
 from .service.cluster import ClusterFunctions
 from .service.groups import GroupFunctions
+from .service.replication import MASTER, SLAVE, ControllerReplication, side_of_controllers
 from .service.users import UserFunctions
 from .visitor import Visitor
 from .wire import Credit, FrameError
@@ -39,6 +44,7 @@ class Controller:
         self._config = config = node.config
         self.controllers = Controllers(config, node.clock, node.peers.ask)
         self._hashing = Hashing(node.runtime)
+        self._slave: SlaveService | None = None
         self._functions = CatalogFunctions(config, node.clock, self._hashing)
         node.peers.offer(self._functions.functions())
         users = ClusterUsers(self.controllers)
@@ -66,7 +72,12 @@ class Controller:
         self._functions.group = self.group
         self.group.follow(Resolver(self.group, node.clock, node.peers.ask))
         self.group.follow(FirstUserMaker(self.group, self._config, self._hashing))
+        self._open_replication()
         node.join(self.group.raft)
+
+    async def run(self) -> None:
+        if self._slave is not None:
+            await self._slave.run()
 
     def left(self, visitor: Visitor) -> None:
         """Nothing is sent here that was not asked for."""
@@ -83,6 +94,25 @@ class Controller:
     def close(self) -> None:
         """The group is closed, and its log."""
 
+    def _open_replication(self) -> None:
+        node, config, master = self._node, self._config, None
+        side = side_of_controllers(config.replication)
+        if side == MASTER:
+            master = MasterService(config, node.clock, self.group)
+            node.offer(master.functions())
+            node.peers.offer(master.for_peers())
+            self.group.follow(master)
+        elif side == SLAVE:
+            abroad = Abroad.of(node.runtime, node.reached)
+            ask, trace = node.peers.ask, self._trace()
+            self._slave = SlaveService(config, abroad, ask, self.group, trace)
+            self.group.follow(self._slave)
+        functions = ControllerReplication(node.clock, self.group, master, self._slave)
+        node.offer(functions.functions())
+
+    def _trace(self) -> ReplicationTrace | None:
+        return None if self._node.trace is None else ReplicationTrace(self._node.trace)
+
     def _opened(self, folder: str, base: Runs) -> CatalogMachine:
         try:
             return CatalogMachine(self._node.runtime.disk, folder, self._seat, base)
@@ -91,4 +121,4 @@ class Controller:
 
     def _seat(self, state: bytes) -> Seat:
         config = self._config
-        return seat(config.replication, state, config.seeded_bugs, lambda entry, effects: None)
+        return seat(config.replication, state, config.seeded_bugs, self._trace())

@@ -94,6 +94,9 @@ class DataNode:
         for group in self._config.groups:
             self._open_group(group)
 
+    async def run(self) -> None:
+        """It does what it is asked to."""
+
     def left(self, visitor: Visitor) -> None:
         self._subscriptions.left(visitor)
 

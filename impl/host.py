@@ -98,7 +98,7 @@ class Node:
         """This node's members of groups, by their ids."""
         self.visitors: dict[Visitor, None] = {}
         self._wals: list[Wal] = []
-        self._trace: TraceFile | None = None
+        self.trace: TraceFile | None = None
         self._listener: Listener | None = None
         self.incarnation = 0
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -151,7 +151,7 @@ class Node:
         if config.trace_file is not None:
             disk.make_folder(posixpath.dirname(config.trace_file))
             file = disk.open(config.trace_file)
-            self._trace = TraceFile(
+            self.trace = TraceFile(
                 self.clock,
                 file,
                 self.alias,
@@ -175,12 +175,14 @@ class Node:
         try:
             async with asyncio.TaskGroup() as tasks:
                 links = tasks.create_task(self._peers.run())
+                work = tasks.create_task(self.role.run())
                 try:
                     await self._end
                 except NodeFailedError as error:
                     failure = error
                 finally:
                     links.cancel()
+                    work.cancel()
         finally:
             await self.close()
         if failure is not None:
@@ -204,8 +206,8 @@ class Node:
         for wal in self._wals:
             wal.close()
         self.role.close()
-        if self._trace is not None:
-            self._trace.close()
+        if self.trace is not None:
+            self.trace.close()
         self.peers.close()
 
     def recover(
@@ -250,7 +252,7 @@ class Node:
             incarnation=self.incarnation,
             frame_bytes_max=config.frame_bytes_max,
             acks_early=ACK_BEFORE_FSYNC in config.seeded_bugs,
-            trace=self._trace,
+            trace=self.trace,
             checkpoints=config.checkpoints,
         )
         log.info(

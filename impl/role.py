@@ -30,6 +30,9 @@ class Role(Protocol):
     def open(self) -> None:
         """Recover what the disk holds; raises OSError, NodeFailedError or ConfigError."""
 
+    async def run(self) -> None:
+        """What it does by itself, until cancelled; nothing, perhaps."""
+
     def left(self, visitor: Visitor) -> None:
         """A connection has ended."""
 

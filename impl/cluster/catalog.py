@@ -153,6 +153,7 @@ class Catalog:
                 "dbName": path,
                 "enabled": self.seat.replicates(path),
                 "tables": sorted(database.tables),
+                "chunks": sum(len(table.chunks) for table in database.tables.values()),
             }
             for path, database in sorted(self.metadata.databases.items())
         ]

@@ -1,47 +1,115 @@
-"""The cores of replication as parts of the catalog: what transactions and operators come to."""
+"""Replication's cores in their place in the catalog: each a `Seat` (impl/cluster/seat.py).
+
+Every controller steps them alike. A seat counts its steps, so that traces of controllers can be
+compared; what it dumps begins with that number.
+"""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from ..client.errors import ABORTED, ALREADY_APPLIED, BAD_REQUEST, READ_ONLY, RequestError
-from ..cluster.seat import NOT_CONFIGURED, Nobody, Seat
-from .events import Completed, Finished, FlagSet, MasterEntry, Recorded, SlaveEntry
+from ..cluster.seat import Nobody, Seat
+from .events import (
+    Completed,
+    Failed,
+    Finished,
+    FlagSet,
+    MasterEntry,
+    Pulled,
+    Queued,
+    Recorded,
+    Skipped,
+    SlaveEntry,
+    Started,
+    Stopped,
+)
 from .master import Master, MasterEffects, MasterState
 from .options import ReplicationOptions
-from .slave import Admission, Slave, SlaveEffects, SlaveState
+from .slave import Admission, Slave, SlaveState
 from .tasks import TaskMeta
+from .tracing import ReplicationTrace
 
-Heard = Callable[[Any, Any], None]
-"""Hears each entry when it is applied, and its effects: the trace, and the leader's driver."""
+T = TypeVar("T")
+
+
+class Learned(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """A slave was told where all controllers of its master are, as host:port."""
+
+    masters: tuple[str, ...]
+
+
+class SavedMaster(msgspec.Struct, frozen=True, array_like=True):
+    """What a master's seat dumps."""
+
+    steps: int = 0
+    state: MasterState = MasterState()
+
+
+class SavedSlave(msgspec.Struct, frozen=True, array_like=True):
+    """What a slave's seat dumps."""
+
+    steps: int = 0
+    masters: tuple[str, ...] = ()
+    state: SlaveState = SlaveState()
+
 
 _encoder = msgspec.msgpack.Encoder()
-_master_entries: msgspec.msgpack.Decoder[MasterEntry] = msgspec.msgpack.Decoder(MasterEntry)
-_slave_entries: msgspec.msgpack.Decoder[SlaveEntry] = msgspec.msgpack.Decoder(SlaveEntry)
+_of_master: msgspec.msgpack.Decoder[Started | Stopped | Pulled] = msgspec.msgpack.Decoder(
+    Started | Stopped | Pulled
+)
+_of_slave: msgspec.msgpack.Decoder[Started | Stopped | Queued | Failed | Skipped | Learned] = (
+    msgspec.msgpack.Decoder(Started | Stopped | Queued | Failed | Skipped | Learned)
+)
+_saved_master = msgspec.msgpack.Decoder(SavedMaster)
+_saved_slave = msgspec.msgpack.Decoder(SavedSlave)
 
 
-def encode_entry(entry: MasterEntry | SlaveEntry) -> bytes:
-    """As a Replicate command carries it."""
+def encode_entry(entry: MasterEntry | SlaveEntry | Learned) -> bytes:
+    """As the log holds it."""
     return _encoder.encode(entry)
 
 
-class MasterSeat:
-    """A `Seat`."""
+def _decoded(decoder: msgspec.msgpack.Decoder[T], entry: bytes) -> T | RequestError:
+    try:
+        return decoder.decode(entry)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return RequestError(BAD_REQUEST, True, f"no entry of this side: {error}")
 
-    def __init__(self, master: Master, heard: Heard) -> None:
-        self.master = master
-        self._heard = heard
+
+class MasterSeat:
+    """The queue of a master."""
+
+    def __init__(
+        self,
+        data: bytes,
+        slaves_max: int,
+        bugs: frozenset[str] = frozenset(),
+        trace: ReplicationTrace | None = None,
+    ) -> None:
+        """From what was dumped; raises msgspec.DecodeError."""
+        saved = _saved_master.decode(data) if data else SavedMaster()
+        self._steps = saved.steps
+        self.master = Master(slaves_max, saved.state, bugs)
+        self._trace = trace
+        if trace is not None:
+            trace.master_boot(self._steps, self.master)
+
+    def dump(self) -> bytes:
+        return _encoder.encode(SavedMaster(self._steps, self.master.dump()))
 
     def step(self, entry: bytes) -> Any:
-        try:
-            effects = self._apply(_master_entries.decode(entry))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return RequestError(BAD_REQUEST, True, f"no entry of a master: {error}")
+        found = _decoded(_of_master, entry)
+        if isinstance(found, RequestError):
+            return found
+        effects = self._apply(found)
         return RequestError(BAD_REQUEST, True, effects.refusal) if effects.refusal else None
 
     def refusal(self, database: str, applied: int | None) -> RequestError | None:
-        return None if applied is None else _not_a_slave()
+        if applied is None:
+            return None
+        return RequestError(BAD_REQUEST, True, "a master executes no tasks")
 
     def replicates(self, database: str) -> bool:
         return self.master.replicates(database)
@@ -50,41 +118,59 @@ class MasterSeat:
         self._apply(FlagSet(database, on))
 
     def completed(self, meta: TaskMeta, flagged: bool) -> int:
-        task = self._apply(Completed(meta, flagged)).enqueued
-        return 0 if task is None else task.id
+        enqueued = self._apply(Completed(meta, flagged)).enqueued
+        return 0 if enqueued is None else enqueued.id
 
     def recorded(self, task: int) -> RequestError | None:
-        return _not_a_slave()
+        return self.refusal("", task)
 
     def finished(self, task: int, node: str, at_ns: int) -> None:
-        raise AssertionError("a master executes no tasks")
-
-    def dump(self) -> bytes:
-        return _encoder.encode(self.master.dump())
+        """A master executes no tasks."""
 
     def _apply(self, entry: MasterEntry) -> MasterEffects:
+        self._steps += 1
         effects = self.master.step(entry)
-        self._heard(entry, effects)
+        if self._trace is not None:
+            self._trace.master_step(self._steps, entry, effects, self.master)
         return effects
 
 
 class SlaveSeat:
-    """A `Seat`."""
+    """The tasks of a slave. `heard` is called after each step, and may be replaced."""
 
-    def __init__(self, slave: Slave, heard: Heard) -> None:
-        self.slave = slave
-        self._heard = heard
+    def __init__(
+        self,
+        data: bytes,
+        failure_limit: int,
+        bugs: frozenset[str] = frozenset(),
+        trace: ReplicationTrace | None = None,
+    ) -> None:
+        """From what was dumped; raises msgspec.DecodeError."""
+        saved = _saved_slave.decode(data) if data else SavedSlave()
+        self._steps = saved.steps
+        self.masters = saved.masters
+        self.slave = Slave(failure_limit, saved.state, bugs)
+        self.heard: Callable[[SlaveEntry], None] = _ignore
+        self._trace = trace
+        if trace is not None:
+            trace.slave_boot(self._steps, self.slave)
+
+    def dump(self) -> bytes:
+        return _encoder.encode(SavedSlave(self._steps, self.masters, self.slave.dump()))
 
     def step(self, entry: bytes) -> Any:
-        try:
-            effects = self._apply(_slave_entries.decode(entry))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return RequestError(BAD_REQUEST, True, f"no entry of a slave: {error}")
-        return RequestError(BAD_REQUEST, True, effects.refusal) if effects.refusal else None
+        found = _decoded(_of_slave, entry)
+        if isinstance(found, RequestError):
+            return found
+        if isinstance(found, Learned):
+            self.masters = found.masters
+            return None
+        refusal = self._apply(found)
+        return RequestError(BAD_REQUEST, True, refusal) if refusal else None
 
     def refusal(self, database: str, applied: int | None) -> RequestError | None:
         if applied is not None:
-            return self._unwelcome(applied)
+            return self._admitted(applied)
         if not self.slave.guards(database):
             return None
         message = (
@@ -97,51 +183,54 @@ class SlaveSeat:
         return False
 
     def set_flag(self, database: str, on: bool) -> None:
-        """Only a master has flags."""
+        """Databases are switched on the master."""
 
     def completed(self, meta: TaskMeta, flagged: bool) -> int:
         return 0
 
     def recorded(self, task: int) -> RequestError | None:
-        unwelcome = self._unwelcome(task)
-        if unwelcome is None:
+        refusal = self._admitted(task)
+        if refusal is None:
             self._apply(Recorded(task))
-        return unwelcome
+        return refusal
 
     def finished(self, task: int, node: str, at_ns: int) -> None:
         self._apply(Finished(task, node, at_ns))
 
-    def dump(self) -> bytes:
-        return _encoder.encode(self.slave.dump())
-
-    def _unwelcome(self, task: int) -> RequestError | None:
+    def _admitted(self, task: int) -> RequestError | None:
         match self.slave.admits(task):
             case Admission.WELCOME:
                 return None
             case Admission.DONE:
-                return RequestError(ALREADY_APPLIED, True, f"task {task} is done. RefId: S01039")
+                return RequestError(ALREADY_APPLIED, True, f"task {task} is done: S01039")
             case Admission.NOT_NOW:
-                return RequestError(ABORTED, True, f"task {task} is not to be executed now")
+                return RequestError(ABORTED, True, f"task {task} does not wait")
 
-    def _apply(self, entry: SlaveEntry) -> SlaveEffects:
+    def _apply(self, entry: SlaveEntry) -> str:
+        self._steps += 1
         effects = self.slave.step(entry)
-        self._heard(entry, effects)
-        return effects
+        if self._trace is not None:
+            self._trace.slave_step(self._steps, entry, effects, self.slave)
+        self.heard(entry)
+        return effects.refusal
 
 
-def seat(options: ReplicationOptions, state: bytes, bugs: frozenset[str], heard: Heard) -> Seat:
+def seat(
+    options: ReplicationOptions,
+    data: bytes,
+    bugs: frozenset[str] = frozenset(),
+    trace: ReplicationTrace | None = None,
+) -> Seat:
     """What the configuration makes of this cluster, as it was dumped; from nothing at first.
 
-    Raises msgspec.DecodeError. A cluster that was a master or a slave, and is so no more, forgets.
+    Raises msgspec.DecodeError: also where a master has become a slave.
     """
     if options.slave_count_max is not None:
-        found = msgspec.msgpack.decode(state, type=MasterState) if state else None
-        return MasterSeat(Master(options.slave_count_max, found, bugs), heard)
+        return MasterSeat(data, options.slave_count_max, bugs, trace)
     if options.master_site is not None:
-        kept = msgspec.msgpack.decode(state, type=SlaveState) if state else None
-        return SlaveSeat(Slave(options.failure_limit, kept, bugs), heard)
+        return SlaveSeat(data, options.failure_limit, bugs, trace)
     return Nobody()
 
 
-def _not_a_slave() -> RequestError:
-    return RequestError(BAD_REQUEST, True, NOT_CONFIGURED)
+def _ignore(_: SlaveEntry) -> None:
+    """Who does not lead has nothing to do."""

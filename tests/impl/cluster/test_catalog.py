@@ -23,18 +23,12 @@ from delphic.impl.cluster.commands import (
 from delphic.impl.cluster.operations import Operation
 from delphic.impl.hashing import Hash
 from delphic.impl.replication.events import Queued, Stopped
-from delphic.impl.replication.master import Master
 from delphic.impl.replication.seats import MasterSeat, SlaveSeat, encode_entry
-from delphic.impl.replication.slave import Slave
 from delphic.impl.replication.tasks import Task
 
 
-def nothing(*_: Any) -> None:
-    """Nobody listens."""
-
-
 def master() -> MasterSeat:
-    return MasterSeat(Master(1), nothing)
+    return MasterSeat(b"", 1)
 
 
 def test_chunks_are_made_once_and_go_to_the_node_with_the_fewest() -> None:
@@ -239,7 +233,7 @@ def test_the_flag_is_for_databases_that_slaves_can_have_from_the_start() -> None
     do(catalog, ddl(Operation.CREATE_DOMAIN))
     for on in (True, False, True):
         do(catalog, SetFlag(None, "h", 1, DB, on, 1))
-        assert catalog.listed() == [{"dbName": DB, "enabled": on, "tables": []}]
+        assert catalog.listed() == [{"dbName": DB, "enabled": on, "tables": [], "chunks": 0}]
     assert catalog.seat.replicates(DB)
     do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"))
     do(catalog, SetFlag(None, "h", 1, DB, False, 1))
@@ -248,7 +242,7 @@ def test_the_flag_is_for_databases_that_slaves_can_have_from_the_start() -> None
 
 
 def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> None:
-    seat = SlaveSeat(Slave(), nothing)
+    seat = SlaveSeat(b"", 30)
     catalog = made(seat=seat)
     task = Task(1, 1, meta(5, f"{DB}/t/a"))
     do(catalog, Replicate(encode_entry(Queued((task,), 1))))
@@ -266,7 +260,7 @@ def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> 
 
 
 def test_a_metadata_task_is_executed_and_recorded_in_one_entry_or_not_at_all() -> None:
-    seat = SlaveSeat(Slave(), nothing)
+    seat = SlaveSeat(b"", 30)
     catalog = made(seat=seat)
     tasks = tuple(Task(number, number, meta(number)) for number in (1, 2))
     do(catalog, Replicate(encode_entry(Queued(tasks, 1))))
