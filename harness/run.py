@@ -98,7 +98,7 @@ class Run:
         """Do the workload's first steps, once a leader takes them; nothing of it is recorded."""
         limits = self._plan.limits
         deadline = _now() + limits.leader_s + limits.first_ack_s
-        for step in self._workload.setup:
+        for step in self._workload.setup(self._plan.workload):
             asked = 0
             while not stop.is_set():
                 alias = (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import cast
 
-from .options import CONTROLLER_OPTIONS, OPTIONS, PLACES, GroupLine, Option, OptionValue
+from .options import CONTROLLER_OPTIONS, OPTIONS, PLACES, GroupLine, OptionValue
 from .raft.checkpoints import Policy
 from .replication.options import ReplicationOptions, read_replication
 from .runtime import Tls
@@ -33,10 +33,7 @@ OWN_FILES = {DATA_NODE: CLUSTER_FILE, CONTROLLER: CONTROLLER_FILE}
 
 TLS_OPTIONS = ("tlsCertificate", "tlsKey", "tlsAuthority")
 
-_KNOWN: Mapping[str, Mapping[str, Option]] = {
-    CLUSTER_FILE: OPTIONS,
-    CONTROLLER_FILE: CONTROLLER_OPTIONS,
-}
+_KNOWN = {CLUSTER_FILE: OPTIONS, CONTROLLER_FILE: CONTROLLER_OPTIONS}
 
 Read = Callable[[str], bytes | None]
 """Gives the bytes of a file, or None if there is no such file."""
@@ -86,6 +83,7 @@ class NodeConfig:
     election_tick_s: float
     frame_bytes_max: int
     request_entries_max: int
+    data_file_bytes: int
     checkpoints: Policy
     meta_dir: str
     volumes: str
@@ -179,6 +177,7 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         election_tick_s=number("raftElectionTick") / 100,
         frame_bytes_max=number("maxFrameSize"),
         request_entries_max=number("raftRequestEntries"),
+        data_file_bytes=number("dataFileSize", CLUSTER_FILE),
         checkpoints=Policy(number(purge + "Interval"), number(purge + "Size")),
         meta_dir=path("dfsMetaDir", CONTROLLER_FILE),
         volumes=path("volumes", CLUSTER_FILE),

@@ -134,6 +134,7 @@ class DataNode:
                 self._node.runtime.disk,
                 posixpath.join(self._config.persistence_dir, folder),
                 now_ns=self._node.clock.now_ns,
+                file_bytes=self._config.data_file_bytes,
                 bugs=self._config.seeded_bugs,
                 base=base,
             )

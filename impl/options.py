@@ -163,6 +163,8 @@ OPTIONS = _table(
     Option("streamingHAPurgeInterval", _SECONDS, per_node=True, default=300),
     # Delphic's own: documents say that the log's size counts, too (V5), and give no name.
     Option("streamingHAPurgeSize", _BYTES, per_node=True, default=256 << 20),
+    # Delphic's own: a data file that has grown to this is followed by another.
+    Option("dataFileSize", _BYTES, per_node=True, default=64 << 20),
     Option("usersFile", _path, per_node=True, default="users.json"),
     Option("volumes", _path, per_node=True, default="volumes"),
     Option("clusterReplicationMode", _side, per_node=False, default=None),

@@ -106,7 +106,7 @@ class RowConnection:
 
     async def _do(self, f: str, key: Any, value: Any, timeout_s: float) -> Any:
         connection = self._connection
-        if f in tables.OPERATIONS or isinstance(value, dict):
+        if f in tables.OPERATIONS or (f == "append" and isinstance(value, dict)):
             return await tables.perform(connection, self._group, f, key, value, timeout_s)
         match f:
             case "append":
@@ -127,12 +127,14 @@ class RowConnection:
                 )
                 return _ids(batches)
             case "create":
+                wanted = value or {}
                 await functions.create_table(
                     connection,
                     self._group,
                     key,
                     SCHEMA,
-                    key_columns=value or (),
+                    cache_limit=wanted.get("cache_limit", 0),
+                    key_columns=wanted.get("key_columns", ()),
                     timeout_s=timeout_s,
                 )
                 return None

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.batches import BATCHES
-from .log import TABLE, Batch, LogGenerator, generators_of, proofs, whole
-from .workload import Options, Step, Workload
+from .log import TABLE, Batch, LogGenerator, created, generators_of, proofs, whole
+from .workload import Options, Workload
 
 
 class BatchOptions(Options):
@@ -41,7 +41,7 @@ BATCH = Workload(
     options=BatchOptions,
     checkers=(LOG_CHECKERS[0], BATCHES.name, *LOG_CHECKERS[1:]),
     key=TABLE,
-    setup=(Step("create"),),
+    setup=created,
     generators=generators_of(BatchGenerator),
     proof="append",
     proofs=proofs,

@@ -45,6 +45,16 @@ class Batch(BaseModel):
         return self
 
 
+CacheLimit = Annotated[
+    int, Field(ge=0, description="Rows that members keep in memory, at least 1000; 0: all.")
+]
+
+
+def limited(limit: int) -> dict[str, Any]:
+    """What plan.json has of it: nothing where all rows stay in memory."""
+    return {"cache_limit": limit} if limit else {}
+
+
 def _pollable(value: list[int | None]) -> list[int | None]:
     start, limit = value
     if start is None or start < 0 or (limit is not None and limit < 1):
@@ -86,6 +96,7 @@ class LogOptions(Options):
     name: Literal["log"] = "log"
     batch: Batch = Field(default_factory=Batch)
     read_share: float = Field(default=0.4, ge=0, lt=1)
+    cache_limit: CacheLimit = 0
     ops: list[Operation] | None = Field(
         default=None, description="A script: exactly these operations, instead of chance."
     )
@@ -106,7 +117,7 @@ class LogOptions(Options):
         return 1 + max((op.client for op in self.ops), default=0)
 
     def planned(self) -> dict[str, Any]:
-        planned = {**super().planned(), "clients": self._clients}
+        planned = {**super().planned(), "clients": self._clients, **limited(self.cache_limit)}
         if self.ops is not None:
             script = [msgspec.to_builtins(op) for op in scripted(self.ops, self._clients)]
             return {**planned, "rate": 0.0, "ops": script}
@@ -222,6 +233,12 @@ def generators_of(
     return generators
 
 
+def created(options: dict[str, Any]) -> tuple[Step, ...]:
+    """The table, as the scenario wants it."""
+    limit = options.get("cache_limit")
+    return (Step("create", {"cache_limit": limit} if limit else None),)
+
+
 def whole(_: dict[str, Any]) -> tuple[Step, ...]:
     """All rows there are."""
     return (Step("read", [0, None]),)
@@ -232,7 +249,7 @@ LOG = Workload(
     options=LogOptions,
     checkers=LOG_CHECKERS,
     key=TABLE,
-    setup=(Step("create"),),
+    setup=created,
     generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,

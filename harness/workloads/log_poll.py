@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.log_poll import LOG_POLL as CHECKER
-from .log import TABLE, Batch, Tail, proofs, whole
+from .log import TABLE, Batch, Tail, created, proofs, whole
 from .workload import Generator, Options, Step, Workload
 
 _ON_SHARE, _NEAR_SHARE = 0.5, 0.35
@@ -102,7 +102,7 @@ LOG_POLL = Workload(
     options=LogPollOptions,
     checkers=(LOG_CHECKERS[0], CHECKER.name, *LOG_CHECKERS[1:]),
     key=TABLE,
-    setup=(Step("create"),),
+    setup=created,
     generators=generators,
     proof="append",
     proofs=proofs,

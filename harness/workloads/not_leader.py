@@ -6,8 +6,8 @@ from pydantic import Field
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.refusals import REFUSALS
-from .log import TABLE, Batch, LogGenerator, generators_of, proofs, whole
-from .workload import OperationRate, Options, Step, Workload
+from .log import TABLE, Batch, LogGenerator, created, generators_of, proofs, whole
+from .workload import OperationRate, Options, Workload
 
 
 class NotLeaderOptions(Options):
@@ -32,7 +32,7 @@ NOT_LEADER = Workload(
     options=NotLeaderOptions,
     checkers=(LOG_CHECKERS[0], REFUSALS.name, *LOG_CHECKERS[1:]),
     key=TABLE,
-    setup=(Step("create"),),
+    setup=created,
     generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,

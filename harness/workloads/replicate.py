@@ -11,7 +11,7 @@ from ..sides import MASTER, sides
 from .log import Batch
 from .replicate_roles import Known, Place, Role, operator, owner, reader, watcher, writer
 from .replicate_settle import Settling
-from .workload import Generator, Options, Settler, Step, Workload
+from .workload import Generator, Options, Settler, Step, Workload, no_steps
 
 STAFF = 4
 """Clients that do not write rows: the owner of the databases, a watcher, an operator, a reader."""
@@ -124,7 +124,7 @@ REPLICATE = Workload(
     options=ReplicateOptions,
     checkers=REPLICATION_CHECKERS,
     key=None,
-    setup=(),
+    setup=no_steps,
     generators=generators,
     proof="append",
     proofs=proofs,

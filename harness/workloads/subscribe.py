@@ -9,7 +9,17 @@ from pydantic import Field, model_validator
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.subscriptions import SUBSCRIPTIONS
-from .log import TABLE, Batch, LogGenerator, Tail, proofs, whole
+from .log import (
+    TABLE,
+    Batch,
+    CacheLimit,
+    LogGenerator,
+    Tail,
+    created,
+    limited,
+    proofs,
+    whole,
+)
 from .workload import Generator, Options, Step, Workload
 
 LATEST, STORED, EARLIEST = -1, -2, -3
@@ -29,6 +39,7 @@ class SubscribeOptions(Options):
     name: Literal["subscribe"]
     batch: Batch = Field(default_factory=lambda: Batch(min=1, max=4))
     read_share: float = Field(default=0.1, ge=0, lt=1)
+    cache_limit: CacheLimit = 0
     subscribers: int = Field(default=4, ge=1, le=64, description="So many of the clients.")
     crashes: float = Field(
         default=0.02, ge=0, le=1, description="Share of a subscriber's operations."
@@ -49,6 +60,7 @@ class SubscribeOptions(Options):
     def planned(self) -> dict[str, Any]:
         return {
             **super().planned(),
+            **limited(self.cache_limit),
             "batch": [self.batch.min, self.batch.max],
             "read_share": self.read_share,
             "subscribers": self.subscribers,
@@ -134,7 +146,7 @@ SUBSCRIBE = Workload(
     options=SubscribeOptions,
     checkers=(LOG_CHECKERS[0], SUBSCRIPTIONS.name, *LOG_CHECKERS[1:]),
     key=TABLE,
-    setup=(Step("create"),),
+    setup=created,
     generators=generators,
     proof="append",
     proofs=proofs,

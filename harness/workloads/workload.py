@@ -137,8 +137,9 @@ class Workload:
     key: str | None
     """What the operations are on; for people, and for checkers that split histories. None where
     each step has a key of its own; replicas are then compared in all that they hold."""
-    setup: tuple[Step, ...]
-    """Done once before the clients start, again and again until it went well."""
+    setup: Callable[[dict[str, Any]], tuple[Step, ...]]
+    """Planned options → what is done once before the clients start, again and again until it went
+    well."""
     generators: Callable[[dict[str, Any], int, Sequence[str]], list[Generator]]
     """(planned options, seed, members) → what each client does."""
     proof: str

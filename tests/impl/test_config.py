@@ -147,7 +147,7 @@ def test_a_bad_list_of_nodes_is_refused(nodes: str | bytes | None, message: str)
             "config/cluster.cfg:4: unknown option 'zzz'; there are authentication, "
             "clusterReplicationExecutionPassword, clusterReplicationExecutionUsername, "
             "clusterReplicationMode, clusterReplicationSyncPersistence, clusterReplicationWorkDir, "
-            "initialAdminPassword, maxFrameSize, persistenceDir, raftElectionTick, "
+            "dataFileSize, initialAdminPassword, maxFrameSize, persistenceDir, raftElectionTick, "
             "raftRequestEntries, seededBugs, streamingHADir, streamingHAMode, "
             "streamingHAPurgeInterval, streamingHAPurgeSize, streamingRaftGroups, tlsAuthority, "
             "tlsCertificate, tlsKey, traceFile, usersFile, volumes",
