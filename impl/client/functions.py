@@ -27,6 +27,12 @@ READ_ONLY = frozenset(
         "getStreamingStat",
         "raftStatus",
         "nodeStatus",
+        "existsDatabase",
+        "existsTable",
+        "schema",
+        "loadTable",
+        "sqlSelect",
+        "sqlCount",
     }
 )
 """Functions that may be called again without harm."""

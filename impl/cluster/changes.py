@@ -97,7 +97,7 @@ def decoded(body: bytes | memoryview, schema: pa.Schema) -> pa.RecordBatch:
 
 def encoded(batch: pa.RecordBatch) -> memoryview:
     """Undo `decoded`."""
-    return memoryview(batch.serialize())
+    return memoryview(batch.serialize()).cast("B")
 
 
 def checked_values(values: tuple[tuple[str, Scalar], ...], schema: pa.Schema) -> dict[str, Any]:

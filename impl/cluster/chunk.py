@@ -20,7 +20,7 @@ KEPT_MAX = 256
 """At most so many versions."""
 
 SNAPSHOT_GONE = "SnapshotGone"
-"""The reader's moment is too long ago, or the chunk is in doubt: read again, at a newer moment."""
+"""The reader's moment is too long ago: read again, at a newer one."""
 
 T = TypeVar("T")
 
@@ -34,16 +34,6 @@ class Version(NamedTuple):
     replaced_ns: int | None = None
 
 
-class Seen(NamedTuple):
-    """What a reader of a moment sees.
-
-    `included`: transactions that it asked not to see, and which others are built upon.
-    """
-
-    version: Version
-    included: tuple[int, ...]
-
-
 class Chunk:
     """The versions of a chunk. `stored` of its first rows are in the files of a checkpoint."""
 
@@ -53,7 +43,7 @@ class Chunk:
         self.id = chunk
         self.schema_bytes = schema_bytes
         self.schema = schema
-        self.versions = [Version(0, (), 0)]
+        self.versions: list[Version] = [Version(0, (), 0)]
         self.stored = 0
         self.unstored = 0
         """As `stored`, for the checkpoint that is under way."""
@@ -79,22 +69,16 @@ class Chunk:
         self.unstored = min(self.unstored, changed.kept)
         self._forget(now_ns)
 
-    def seen(self, cid: int, excluded: Collection[int]) -> Seen:
-        """The version of the moment after `cid`, without those of `excluded`, if that can be.
+    def seen(self, cid: int, excluded: Collection[int]) -> Version:
+        """What a reader sees of the moment after `cid`, without what was not complete by then.
 
-        Raises RequestError where the version is not kept any more.
+        No transaction commits on a chunk of another one that is not complete, so that nothing is
+        built upon what is left out. Raises RequestError where the version is not kept any more.
         """
-        at = len(self.versions) - 1
-        while at >= 0 and self.versions[at].cid > cid:
-            at -= 1
-        if at < 0:
-            raise gone(f"chunk {self.id} keeps nothing of moment {cid}")
-        while at > 0 and self.versions[at].cid in excluded:
-            at -= 1
-        oldest, version = self.versions[0].cid, self.versions[at]
-        there = {kept.cid for kept in self.versions[: at + 1]}
-        included = [c for c in sorted(excluded) if c <= version.cid and (c in there or c < oldest)]
-        return Seen(version, tuple(included))
+        for version in self.versions[::-1]:
+            if version.cid <= cid and version.cid not in excluded:
+                return version
+        raise gone(f"chunk {self.id} keeps nothing of moment {cid}")
 
     def _forget(self, now_ns: int) -> None:
         kept = self.versions

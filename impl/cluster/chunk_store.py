@@ -13,13 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..client.errors import BAD_REQUEST, INDETERMINATE, OVERLOADED, RequestError
+from ..client.errors import ABORTED, BAD_REQUEST, OVERLOADED, RequestError
 from ..raft.disk import Disk
 from ..runtime import Alarm, Clock, Worker
 from ..stream.schema import SchemaError, from_bytes
 from .changes import Changed, Work, apply
 from .checkpoint import CheckpointPolicy, Checkpoints
-from .chunk import Chunk, Locks, Seen, busy, gone
+from .chunk import Chunk, Locks, Version, busy
 from .chunk_files import ChunkFiles
 from .chunk_records import Aborted, Committed, Dropped, Prepared, encode
 from .chunk_recovery import recover
@@ -34,9 +34,6 @@ WAITING_MAX = 64
 OPEN_MAX = 10_000
 OPEN_BYTES_MAX = 1 << 30
 """Transactions that are under way on this node; more are refused."""
-
-ABORTED = "Aborted"
-"""The transaction will never happen."""
 
 Answer = Callable[[Any], None]
 """Called once with the result, or with the RequestError that it ended in."""
@@ -212,16 +209,8 @@ class ChunkStore:
 
     # Readers.
 
-    def seen(
-        self, chunk: int, cid: int, excluded: Collection[int], *, is_settled: bool = False
-    ) -> Seen | None:
-        """What a reader sees of a moment; None where nothing ever was. Raises RequestError.
-
-        `is_settled`: the reader sees what is decided, so that nothing may be in doubt here.
-        """
-        holder = self._locks.holder(chunk)
-        if is_settled and holder is not None and holder.index:
-            raise gone(f"chunk {chunk} is in doubt about transaction {holder.prepared.tid}")
+    def seen(self, chunk: int, cid: int, excluded: Collection[int]) -> Version | None:
+        """What a reader sees of a moment; None where nothing ever was. Raises RequestError."""
         known = self._chunks.get(chunk)
         return None if known is None else known.seen(cid, excluded)
 
@@ -311,8 +300,3 @@ class ChunkStore:
 
 def _nobody(_: Any) -> None:
     """Whoever asked has gone with the process that was asked."""
-
-
-def unknown(tid: int) -> RequestError:
-    """Whether a transaction happened is not known."""
-    return RequestError(INDETERMINATE, False, f"transaction {tid} may have happened or not")

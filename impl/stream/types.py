@@ -17,6 +17,7 @@ TYPES: Mapping[str, pa.DataType] = {
     "BLOB": pa.binary(),
     "DATE": pa.date32(),
     "TIME": pa.time32("ms"),
+    "DATETIME": pa.timestamp("s"),
     "TIMESTAMP": pa.timestamp("ms"),
     "NANOTIME": pa.time64("ns"),
     "NANOTIMESTAMP": pa.timestamp("ns"),

@@ -116,6 +116,5 @@ class Node:
     def ids(self, chunk: int, cid: int = LATEST, excluded: tuple[int, ...] = ()) -> list[int]:
         """What a reader sees of the column id."""
         seen = self.store.seen(chunk, cid, excluded)
-        assert seen is None or not seen.included
-        blocks = () if seen is None else seen.version.blocks
+        blocks = () if seen is None else seen.blocks
         return [value for block in blocks for value in block["id"].to_pylist()]

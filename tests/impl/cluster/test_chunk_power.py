@@ -115,7 +115,7 @@ async def live(runtime: Runtime, decider: Decider, steps: int) -> None:
         await finish(store, decider, tid)
         decider.resolved += 1
     seen = {c: store.seen(c, LATEST, ()) for c in range(1, CHUNKS + 1)}
-    found = {c: [] if one is None else rows(one.version.blocks) for c, one in seen.items()}
+    found = {c: [] if one is None else rows(one.blocks) for c, one in seen.items()}
     assert found == decider.expected()
     decider.recoveries += 1
     waiting: list[asyncio.Task[None]] = []

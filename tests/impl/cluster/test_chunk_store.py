@@ -161,27 +161,7 @@ def test_a_reader_does_not_see_what_is_not_complete(node: Node) -> None:
     node.write(2, 2, append(1, 2))
     node.write(3, 3, append(1, 3))
     assert node.ids(1, 3, (3,)) == [1, 2]
-    assert node.ids(1, 3, (2, 3)) == [1]
-
-
-def test_what_others_are_built_upon_is_seen_and_said(node: Node) -> None:
-    node.write(1, 1, append(1, 1))
-    node.write(2, 2, append(1, 2))
-    node.write(3, 3, append(1, 3))
-    seen = node.store.seen(1, 3, (2,))
-    assert seen is not None
-    assert (seen.version.cid, seen.included) == (3, (2,))
-
-
-def test_whoever_sees_what_is_decided_meets_nothing_in_doubt(node: Node) -> None:
-    node.write(1, 1, append(1, 1))
-    node.prepare(2, append(1, 2))
-    node.settle()
-    assert node.ids(1) == [1]
-    with pytest.raises(RequestError, match="in doubt about transaction 2"):
-        node.store.seen(1, 1, (), is_settled=True)
-    node.store.commit(2, 2, node.hear("c2"))
-    assert node.store.seen(1, 2, (), is_settled=True) is not None
+    assert node.ids(1, 2, (2, 7)) == [1]
 
 
 def test_old_versions_go_and_whoever_wants_them_is_told(node: Node) -> None:
@@ -194,9 +174,6 @@ def test_old_versions_go_and_whoever_wants_them_is_told(node: Node) -> None:
     with pytest.raises(RequestError, match="keeps nothing of moment 1") as gone:
         node.store.seen(1, 1, ())
     assert gone.value.name == "SnapshotGone"
-    seen = node.store.seen(1, 3, (1,))
-    assert seen is not None
-    assert seen.included == (1,), "what is older than all versions may be in them"
 
 
 # Restarts, checkpoints, drops.
