@@ -7,6 +7,7 @@ from .bugs import STARTS_EMPTY
 from .cluster.controllers import Controllers
 from .cluster.users import ClusterUsers
 from .config import ConfigError, GroupConfig
+from .databases import Databases
 from .host import Node, Recovered
 from .raft.replay import WalCorruption
 from .raft.terms import Runs
@@ -56,11 +57,16 @@ class DataNode:
         node.peers.offer(tables.forwarded())
         self._subscriptions = SubscriptionFunctions(tables, self.groups)
         self.controllers: Controllers | None = None
+        self.databases: Databases | None = None
+        functions = tables.functions()
         self._users: Users | None = None
         book: Book | None = None
         if config.controllers:
             self.controllers = Controllers(config, node.clock, node.peers.ask)
             book = ClusterUsers(self.controllers)
+            insert = functions.pop("tableInsert")
+            self.databases = Databases(node, self.controllers, insert)
+            node.offer(self.databases.functions())
         elif config.wants_login:
             book = self._users = Users(runtime, config.users_file)
         self.door = UserFunctions(book, lambda: node.visitors, wants_login=config.wants_login)
@@ -68,13 +74,13 @@ class DataNode:
         node.peers.offer(cluster.for_peers())
         for part in (
             GroupFunctions(config.alias, config.groups, node.groups, node.status),
-            tables,
             self._subscriptions,
             PersistenceFunctions(self.groups, self._ordinary),
             self.door,
             cluster,
         ):
             node.offer(part.functions())
+        node.offer(functions)
 
     @property
     def folder(self) -> str:
@@ -91,6 +97,8 @@ class DataNode:
             self._ordinary.open()
         except (CatalogError, WalCorruption) as error:
             raise NodeFailedError(str(error)) from None
+        if self.databases is not None:
+            self.databases.open()
         for group in self._config.groups:
             self._open_group(group)
 
@@ -107,9 +115,12 @@ class DataNode:
         self._subscriptions.writable(visitor)
 
     def sync_count(self) -> int:
-        return self._ordinary.sync_count
+        chunks = 0 if self.databases is None else self.databases.store.redo.sync_count
+        return self._ordinary.sync_count + chunks
 
     def close(self) -> None:
+        if self.databases is not None:
+            self.databases.close()
         self._ordinary.close()
 
     def _open_group(self, group: GroupConfig) -> None:

@@ -110,7 +110,7 @@ async def schema(
 async def load_table(
     caller: Caller, path: str, table: str, *, timeout_s: float = CALL_S
 ) -> dict[str, Any]:
-    """A table's `schema` (Arrow IPC form), `partitionColumn`, `partitions` with their data nodes."""
+    """A table's `schema` (Arrow IPC form), `partitionColumn`, and data nodes by `partitions`."""
     answer = await caller.call("loadTable", (path, table), timeout_s=timeout_s)
     return understood(dict[str, Any], answer)
 
