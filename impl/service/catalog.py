@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ..client.errors import RequestError
+from ..client.errors import OVERLOADED, RequestError
 from ..cluster.commands import (
     Abort,
     Begin,
@@ -137,7 +137,12 @@ class CatalogFunctions:
             if isinstance(told, RequestError):
                 call.answer(told)
                 return
-            kept = self.group.catalog.rights.users.get(name)
+            users = self.group.catalog.rights.users
+            if self._config.first_password and all(not user.hash.key for user in users.values()):
+                # Who leads is about to make the first one.
+                call.answer(RequestError(OVERLOADED, True, "there is no user yet"))
+                return
+            kept = users.get(name)
             kept_hash = NOBODY if kept is None else kept.hash
             self._hashing.submit(lambda: kept_hash.matches(password), call.answer)
 

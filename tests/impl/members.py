@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -55,24 +55,39 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 class Homes:
     """Homes of three members. Ports stay reserved by sockets that never listen."""
 
-    def __init__(self, folder: Path, *, extra: str = "", groups: str = "2:n1:n2:n3") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extra: str = "",
+        groups: str = "2:n1:n2:n3",
+        controllers: Sequence[str] = (),
+        controller: str = "",
+    ) -> None:
+        """With controllers `controller` is what is added to their file."""
         self.folder = folder
         self._reserved = []
         self.ports: dict[str, int] = {}
-        for alias in ALIASES:
+        for alias in (*ALIASES, *controllers):
             reserved = socket.socket()
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             reserved.bind(("127.0.0.1", 0))
             self._reserved.append(reserved)
             self.ports[alias] = reserved.getsockname()[1]
-        nodes = "".join(f"127.0.0.1:{port}:{a},datanode\n" for a, port in self.ports.items())
-        for alias in ALIASES:
+        nodes = "".join(
+            f"127.0.0.1:{port}:{a},{'controller' if a in controllers else 'datanode'}\n"
+            for a, port in self.ports.items()
+        )
+        for alias in self.ports:
             config = self.home(alias) / "config"
             config.mkdir(parents=True)
             (config / "cluster.nodes").write_text("localSite,mode\n" + nodes)
+            if controllers:
+                (config / "controller.cfg").write_text("raftElectionTick=10\n" + controller)
             (config / "cluster.cfg").write_text(
                 f"streamingHAMode=raft\nstreamingRaftGroups={groups}\npersistenceDir=data\n"
-                "raftElectionTick=10\n" + (extra if "initialAdmin" in extra else OPEN + extra)
+                "raftElectionTick=10\n"
+                + (extra if "initialAdmin" in extra + controller else OPEN + extra)
             )
 
     def home(self, alias: str) -> Path:

@@ -75,9 +75,9 @@ async def in_session(homes: Homes, scenario: Callable[[Session], Awaitable[None]
         await scenario(session)
 
 
-def node(home: Path, *more: str) -> subprocess.CompletedProcess[str]:
+def node(home: Path, *more: str, alias: str = "n1") -> subprocess.CompletedProcess[str]:
     """Run a node that is expected to end by itself."""
-    command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", "n1"]
+    command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
     return subprocess.run(
         [*command, *more], capture_output=True, text=True, timeout=20, check=False
     )
@@ -162,6 +162,7 @@ def test_a_configuration_that_is_wrong_is_exit_code_2_with_file_and_line(homes: 
         (["--dial", "n2=h:x"], "argument --dial: want a port from 1 to 65535, got 'x'"),
         (["--what"], "unrecognized arguments: --what"),
         (["--dial", "n9=127.0.0.1:1"], "n1 ERROR --dial n9: no peer is called n9"),
+        (["--dial", "h:0=h:1"], "argument --dial: want a port from 1 to 65535, got '0'"),
     ],
 )
 def test_a_command_line_that_is_wrong_is_exit_code_2(
