@@ -30,7 +30,7 @@ from delphic.impl.cluster.operations import Operation
 from delphic.impl.cluster.placement import Placement
 from delphic.impl.cluster.seat import Seat
 from delphic.impl.cluster.transactions import Transactions
-from delphic.impl.replication.master import Master, MasterState
+from delphic.impl.replication.master import Master
 from delphic.impl.replication.seats import MasterSeat
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
@@ -41,7 +41,6 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from msgspec import msgpack
 
 pytestmark = pytest.mark.slow
 
@@ -55,8 +54,7 @@ METADATA = [operation for operation in Operation if not operation.is_write]
 
 
 def seat_of(state: bytes) -> Seat:
-    found = msgpack.decode(state, type=MasterState) if state else None
-    return MasterSeat(Master(2, found), lambda entry, effects: None)
+    return MasterSeat(state, 2)
 
 
 class RandomCatalog(RuleBasedStateMachine):
