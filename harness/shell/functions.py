@@ -158,6 +158,11 @@ FUNCTIONS = {
         Function("select", _ROWS, "Rows from an offset on, linearizably.", _select),
         Function("readRows", _ROWS, "The same as select.", _select),
         Function("dropStreamTable", (_TABLE,), "Drops a table on all members."),
+        Function(
+            "setStreamTableFilterColumn",
+            (_TABLE, Parameter("columnName", "STRING")),
+            "Lets subscribers choose rows by their values there.",
+        ),
         Function("streamTable", _LOCAL, "Creates a table on the node that answers.", _create_local),
         Function(
             "subscribeTable",

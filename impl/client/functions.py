@@ -85,6 +85,13 @@ async def drop_table(caller: Caller, name: str, *, timeout_s: float = CALL_S) ->
     await caller.call("dropStreamTable", (name,), timeout_s=timeout_s)
 
 
+async def set_filter_column(
+    caller: Caller, name: str, column: str, *, timeout_s: float = CALL_S
+) -> None:
+    """Let subscribers choose rows by their values in this column, for ever."""
+    await caller.call("setStreamTableFilterColumn", (name, column), timeout_s=timeout_s)
+
+
 class Inserted(NamedTuple):
     """What became of a batch: its new rows lie one after another from `offset` on.
 

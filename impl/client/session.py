@@ -93,6 +93,10 @@ class Session:
         """Drop a table. After Indeterminate, a second call's NoSuchTable may be the first's."""
         await functions.drop_table(self, name, timeout_s=self._total_s)
 
+    async def set_filter_column(self, name: str, column: str) -> None:
+        """Let subscribers choose rows by their values in this column, for ever."""
+        await functions.set_filter_column(self, name, column, timeout_s=self._total_s)
+
     async def append(self, table: str, batch: pa.RecordBatch) -> int:
         """Append a batch; gives the offset of its first row (promise HS-26)."""
         return await functions.append(self, table, batch, timeout_s=self._total_s)

@@ -8,6 +8,7 @@ import msgspec
 
 from ..runtime import Tls
 from ..site import Site, parse_site
+from ..stream.filtering import Values
 from .cursor import LATEST
 from .errors import (
     BAD_ANSWER,
@@ -69,6 +70,8 @@ class Options:
 
     `missing` is what -2 means where no offset is stored; None makes that an error (V9). With
     `batch_size` the handler waits for so many rows or `throttle_s`, and gets all that wait (B15).
+    With a `filter` it gets only rows with one of these values in the table's filter column (B17);
+    what is left out counts for `batch_size` and for offsets.
     """
 
     action: str = ""
@@ -80,3 +83,4 @@ class Options:
     reconnect: bool = False
     persist_offset: bool = False
     handler_need_msg_id: bool = False
+    filter: Values | None = None

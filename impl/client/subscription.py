@@ -219,7 +219,7 @@ class Subscription:
         self._uncredited = WINDOW - room
         ask = Ask(
             self._attempt, self._table, self._options.action, wanted, WINDOW, room,
-            self._name, self._attempt,
+            self._name, self._attempt, self._options.filter,
         )  # fmt: skip
         answer = await self._connection.call("subscribeTable", (ask,), timeout_s=ATTEMPT_S)
         self._heard_ns = clock.now_ns()
@@ -359,6 +359,8 @@ class Subscription:
         bodies = [body for taken in batch for body in taken.rows.batches]
         batches = [batch_of(body, self._schema) for body in bodies]
         table = pa.Table.from_batches(batches, self._schema)
+        if not table.num_rows:
+            return True  # The filter left nothing.
         message: Any = table if self._options.msg_as_table else tuple(table.columns)
         args = (message, batch[-1].end - 1) if self._options.handler_need_msg_id else (message,)
         try:

@@ -18,13 +18,14 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
 
 
 class Kind(IntEnum):
-    """What an entry asks the machine to do: tables 1 to 3, the catalog of a cluster 4."""
+    """What an entry asks the machine to do: tables 1 to 3 and 5, the catalog of a cluster 4."""
 
     NOOP = 0
     APPEND = 1
     CREATE_TABLE = 2
     DROP_TABLE = 3
     CATALOG = 4
+    FILTER_COLUMN = 5
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

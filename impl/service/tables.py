@@ -8,7 +8,7 @@ name, the HA table hides it there for as long as it lives.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..client.errors import NO_SUCH_TABLE, TABLE_EXISTS, RequestError
+from ..client.errors import BAD_REQUEST, NO_SUCH_TABLE, TABLE_EXISTS, RequestError
 from ..stream.checks import exists
 from ..stream.commands import TableOptions
 from ..stream.group import TableGroup
@@ -45,6 +45,7 @@ class TableFunctions:
             "haStreamTable": (Creation, self._create),
             "streamTable": (tuple[bytes, str], self._create_ordinary),
             "dropStreamTable": (tuple[str], self._drop),
+            "setStreamTableFilterColumn": (tuple[str, str], self._filter),
         }
 
     def forwarded(self) -> dict[str, Function]:
@@ -52,6 +53,7 @@ class TableFunctions:
         return {
             "haStreamTable": (Creation, self._create_here),
             "dropStreamTable": (tuple[int, str], self._drop_here),
+            "setStreamTableFilterColumn": (tuple[int, str, str], self._filter_here),
         }
 
     def _insert(self, call: Call, table: str, fingerprint: bytes, body: bytes) -> None:
@@ -127,15 +129,31 @@ class TableFunctions:
         if self._is_ordinary(table):
             _try(call, lambda: self._ordinary.drop(table, call.answer))
             return
+        self._at_leader(call, "dropStreamTable", table)
+
+    def _filter(self, call: Call, table: str, column: str) -> None:
+        if self._is_ordinary(table):
+            message = f"{table} is no table of a group: nobody can subscribe to it"
+            call.answer(RequestError(BAD_REQUEST, True, message))
+            return
+        self._at_leader(call, "setStreamTableFilterColumn", table, column)
+
+    def _at_leader(self, call: Call, function: str, table: str, *args: Any) -> None:
+        """Do it here, or let the leader do it if another one is known."""
         group = self.group_with(table, call.answer)
         if group is None:
             return
         leader = group.raft.leader
         if group.raft.is_leader or leader is None:
-            group.drop(table, call.answer)
+            self.forwarded()[function][1](call, group.id, table, *args)
             return
-        args = (group.id, table)
-        self._ask(leader.alias, "dropStreamTable", args, call.answer, group.raft.not_leader())
+        given = (group.id, table, *args)
+        self._ask(leader.alias, function, given, call.answer, group.raft.not_leader())
+
+    def _filter_here(self, call: Call, group_id: int, table: str, column: str) -> None:
+        group = group_of(self._groups, self._alias, group_id, call.answer)
+        if group is not None:
+            group.filter_by(table, column, call.answer)
 
     def _drop_here(self, call: Call, group_id: int, table: str) -> None:
         group = group_of(self._groups, self._alias, group_id, call.answer)

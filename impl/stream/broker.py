@@ -4,7 +4,8 @@ Rule 1: only what is applied is published, from the table itself, so that subscr
 that stay (promise HS-12); a subscription is a position and has no rows of its own.
 Rule 2: a subscription belongs to one term of one leader (V6). Whoever stops leading ends them all,
 and says so: a quiet connection would look like a table into which nobody writes (promise HS-8).
-Rule 3: nobody waits for a slow subscriber. It is sent as many frames as it has room for; a slower
+Rule 3: where a frame has fewer rows than it counts, the others were not asked for.
+Rule 4: nobody waits for a slow subscriber. It is sent as many frames as it has room for; a slower
 one is sent larger frames, and one that gives no sign of life loses its subscription.
 """
 
@@ -27,6 +28,7 @@ from ..client.errors import (
 from ..runtime import Alarm, Clock
 from ..wire import Ended, Rows
 from .commands import decode_append
+from .filtering import Values, Wanted, wanted
 from .schema import to_bytes
 from .table import StreamTable
 
@@ -85,7 +87,8 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     `subscription` is its number for it on this connection, `window` how many frames it has room
     for at most, `room` for how many now. `subscriber` and `attempt`: who asks, and the how manieth
     time; a later attempt of the same one takes the place of an earlier one, whose connection may
-    seem to be alive.
+    seem to be alive. With a `filter` only rows come that have one of these values in the table's
+    filter column.
     """
 
     subscription: int
@@ -96,6 +99,7 @@ class Ask(msgspec.Struct, frozen=True, array_like=True):
     room: int
     subscriber: str
     attempt: int
+    filter: Values | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -107,6 +111,7 @@ class Subscription:
     term: int
     next: int
     room: int
+    wanted: Wanted | None
     beats: int = 0
 
     @property
@@ -149,6 +154,9 @@ class Broker:
         """Begin a subscription; gives its start. Then `publish`. Raises RequestError."""
         table = self._tables.table(ask.table)
         start = _start(ask, table)
+        rows = None
+        if ask.filter is not None:
+            rows = wanted(table.schema, table.filter_column, ask.filter)
         if not 1 <= ask.window <= WINDOW_MAX:
             message = f"a window is 1 to {WINDOW_MAX} frames, not {ask.window}"
             raise RequestError(BAD_REQUEST, True, message)
@@ -168,7 +176,7 @@ class Broker:
             raise RequestError(BAD_REQUEST, True, message)
         if len(self._topics) >= SUBSCRIPTIONS_MAX:
             raise RequestError(OVERLOADED, True, f"{SUBSCRIPTIONS_MAX} subscriptions are enough")
-        found = Subscription(link, ask, term, start, min(max(ask.room, 0), ask.window))
+        found = Subscription(link, ask, term, start, min(max(ask.room, 0), ask.window), rows)
         self._topics[topic] = found
         self._by_link.setdefault(link, {})[ask.subscription] = found
         if self._alarm is None:
@@ -255,6 +263,8 @@ class Broker:
                 return
             if not count:
                 return
+            if found.wanted is not None:
+                batches = found.wanted.among(batches)
             link.push(Rows(ask.subscription, found.term, found.next, count, batches))
             found.next += count
             found.room -= 1

@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pyarrow as pa
 
 from ..client.errors import (
@@ -11,8 +12,14 @@ from ..client.errors import (
     TABLE_EXISTS,
     RequestError,
 )
+from .commands import TableOptions
 from .schema import SchemaError, from_bytes
 from .table import BatchError, StreamTable
+
+CACHE_LIMIT_MIN = 1000
+"""Rows; a positive limit below is raised to it (C1)."""
+
+NUMBER_MAX = 2**31 - 1
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """A table's name begins its folder's."""
@@ -47,6 +54,19 @@ def check_range(start: int, limit: int | None) -> None:
     """Refuse offsets and limits that mean nothing; raises RequestError."""
     if start < 0 or (limit is not None and limit < 0):
         raise RequestError(BAD_REQUEST, True, "offsets and limits are not negative")
+
+
+def checked_options(options: TableOptions) -> TableOptions:
+    """As the table will have them; raises RequestError."""
+    if not 0 <= options.cache_limit <= NUMBER_MAX:
+        message = f"cacheLimit is a number of rows, or 0 for all; got {options.cache_limit}"
+        raise RequestError(BAD_REQUEST, True, message)
+    if not 1 <= options.retention_minutes <= NUMBER_MAX:
+        message = f"retentionMinutes is at least 1; got {options.retention_minutes}"
+        raise RequestError(BAD_REQUEST, True, message)
+    if 0 < options.cache_limit < CACHE_LIMIT_MIN:
+        return msgspec.structs.replace(options, cache_limit=CACHE_LIMIT_MIN)
+    return options
 
 
 def missing(name: str) -> RequestError:

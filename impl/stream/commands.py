@@ -1,4 +1,4 @@
-"""What the Raft log of a group holds: a record per table made or dropped and per appended batch."""
+"""What the Raft log of a group holds: a record per table made, changed, dropped, and per batch."""
 
 from typing import Annotated, TypeVar
 
@@ -19,6 +19,8 @@ class TableOptions(msgspec.Struct, frozen=True, array_like=True):
     """Rows kept in memory, more or less; 0: all."""
     key_columns: tuple[str, ...] = ()
     retention_minutes: int = RETENTION_MINUTES
+    filter_column: str = ""
+    """Whose values subscribers may choose from; set later on, by an entry of its own."""
 
 
 class CreateTable(msgspec.Struct, frozen=True, array_like=True):
@@ -48,7 +50,15 @@ class AppendRows(msgspec.Struct, frozen=True, array_like=True):
     body: memoryview
 
 
-Command = CreateTable | DropTable | AppendRows
+class FilterColumn(msgspec.Struct, frozen=True, array_like=True):
+    """The column of the table of that id by which subscribers may choose rows."""
+
+    table: str
+    id: int
+    column: str
+
+
+Command = CreateTable | DropTable | AppendRows | FilterColumn
 
 
 class CommandError(MachineError):
@@ -58,6 +68,7 @@ class CommandError(MachineError):
 _encoder = msgspec.msgpack.Encoder()
 _create = msgspec.msgpack.Decoder(CreateTable)
 _drop = msgspec.msgpack.Decoder(DropTable)
+_filter = msgspec.msgpack.Decoder(FilterColumn)
 _append = msgspec.msgpack.Decoder(AppendRows)
 
 
@@ -74,6 +85,11 @@ def decode_create(payload: bytes) -> CreateTable:
 def decode_drop(payload: bytes) -> DropTable:
     """Undo `encode`; raises CommandError."""
     return _decoded(_drop, payload)
+
+
+def decode_filter(payload: bytes) -> FilterColumn:
+    """Undo `encode`; raises CommandError."""
+    return _decoded(_filter, payload)
 
 
 def decode_append(payload: bytes) -> AppendRows:

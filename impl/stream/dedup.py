@@ -9,16 +9,20 @@ comes: by then it has applied all that older terms logged, and its own term has 
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from ..bugs import PENDING_KEYS_UNKNOWN, RETRIES_FORGOTTEN
 from .schema import SchemaError
+from .table import StreamTable
 
 Recent = Callable[[], Iterable[pa.RecordBatch]]
 """The last rows of a table as applied, as many as a window holds."""
+
+WINDOW_PART_BYTES = 64 << 20
+"""How much of a table is read at once when its keys are collected."""
 
 NO_ROW = -1
 """The offset that is told where every row of a batch was dropped."""
@@ -126,3 +130,12 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         return column.view(pa.int64() if kind.bit_width == 64 else pa.int32())
     return column
+
+
+def recent(table: StreamTable, limit: int) -> Iterator[pa.RecordBatch]:
+    """The last rows of a table; all that are kept for 0."""
+    start = max(table.disk_offset, table.rows - limit if limit else 0)
+    while start < table.rows:
+        for batch in table.read(start, None, WINDOW_PART_BYTES):
+            yield batch
+            start += batch.num_rows

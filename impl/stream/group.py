@@ -82,6 +82,15 @@ class TableGroup:
 
         self.raft.as_leader(go, answer)
 
+    def filter_by(self, name: str, column: str, answer: Answer) -> None:
+        """Set a table's filter column; answers with None."""
+
+        def go() -> None:
+            payload = self._tables.filtering(name, column)
+            self.raft.propose(Kind.FILTER_COLUMN, payload, answer)
+
+        self.raft.as_leader(go, answer)
+
     def append(self, table: str, fingerprint: bytes, body: bytes, answer: Answer) -> None:
         """Append a batch; answers with the offset of its first row.
 

@@ -85,6 +85,7 @@ class Store:
             from_bytes(kept.schema),
             files,
             cache_limit=kept.options.cache_limit,
+            filter_column=kept.options.filter_column,
             rows=kept.files.rows,
             digest=kept.digest,
             damaged=lambda error: self.damaged(error),

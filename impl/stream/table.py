@@ -44,6 +44,7 @@ class StreamTable:
         files: DataFiles | None = None,
         *,
         cache_limit: int = 0,
+        filter_column: str = "",
         rows: int = 0,
         digest: str = "",
         damaged: Callable[[Exception], None] = lambda error: None,
@@ -56,6 +57,7 @@ class StreamTable:
         self.name = name
         self.schema = schema
         self.fingerprint = fingerprint(schema)
+        self.filter_column = filter_column
         self.rows = rows
         self.memory_offset = rows
         """The offset of the first row in memory."""

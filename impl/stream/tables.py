@@ -1,13 +1,12 @@
 """The tables of one Raft group: checks what may be logged, and applies what was committed."""
 
 import errno
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 
 from ..bugs import DROP_KEEPS_TABLE, NO_ROLLBACK, REDO_EQUAL_LSN
 from ..client.errors import BAD_REQUEST, RequestError
@@ -17,33 +16,35 @@ from ..raft.messages import Entry, Kind
 from ..raft.terms import Position, Runs
 from ..runtime import Worker
 from .ahead import WrittenAhead, may_be_ahead
-from .checks import check_range, checked_batch, checked_schema, exists, missing
+from .checks import (
+    check_range,
+    checked_batch,
+    checked_options,
+    checked_schema,
+    exists,
+    missing,
+)
 from .commands import (
     AppendRows,
     CommandError,
     CreateTable,
     DropTable,
+    FilterColumn,
     TableOptions,
     decode_append,
     decode_create,
     decode_drop,
+    decode_filter,
     encode,
 )
 from .datafile import FILE_BYTES, DataFileError
-from .dedup import NO_ROW, Dedup, Screened, check_columns
+from .dedup import NO_ROW, Dedup, Screened, check_columns, recent
+from .filtering import check_filter_column
 from .manifest import NOTHING_KEPT, KeptTable
 from .schema import SchemaError, from_bytes, to_bytes
 from .snapshot import Incoming, Outgoing, catch_up, unpack
 from .store import Store, Stored
 from .table import StreamTable
-
-CACHE_LIMIT_MIN = 1000
-"""Rows; a positive limit below is raised to it (C1)."""
-
-NUMBER_MAX = 2**31 - 1
-
-WINDOW_PART_BYTES = 64 << 20
-"""How much of a table is read at once when its keys are collected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +161,17 @@ class Tables:
             raise RequestError(BAD_REQUEST, True, str(error)) from None
         if name in self._tables:
             raise exists(name)
-        return encode(CreateTable(name, to_bytes(schema), _checked(options)))
+        return encode(CreateTable(name, to_bytes(schema), checked_options(options)))
 
     def removal(self, name: str) -> bytes:
         """The log record of a table's end; raises RequestError."""
         return encode(DropTable(name, self._stored(name).id))
+
+    def filtering(self, name: str, column: str) -> bytes:
+        """The log record of a table's filter column; raises RequestError."""
+        stored = self._stored(name)
+        check_filter_column(stored.table.schema, stored.options.filter_column, column)
+        return encode(FilterColumn(name, stored.id, column))
 
     def role_changed(self) -> None:
         """Another leader may have logged what this one knows nothing of (promise HS-16)."""
@@ -188,7 +195,7 @@ class Tables:
             options.key_columns,
             options.cache_limit,
             batch,
-            lambda: _recent(table, options.cache_limit),
+            lambda: recent(table, options.cache_limit),
         )
         left = memoryview(body if screened.body is None else screened.body)
         return Insertion(encode(AppendRows(name, stored.id, screened.rows, left)), screened)
@@ -206,6 +213,8 @@ class Tables:
                 return self._create(index, decode_create(entry.payload))
             case Kind.DROP_TABLE:
                 return self._drop(decode_drop(entry.payload))
+            case Kind.FILTER_COLUMN:
+                return self._filter(decode_filter(entry.payload))
             case _:
                 return None
 
@@ -357,6 +366,19 @@ class Tables:
         self._store.drop(stored)
         return None
 
+    def _filter(self, command: FilterColumn) -> RequestError | None:
+        stored = self._tables.get(command.table)
+        if stored is None or stored.id != command.id:
+            return missing(command.table)
+        try:
+            check_filter_column(stored.table.schema, stored.options.filter_column, command.column)
+        except RequestError as refusal:
+            return refusal
+        stored.table.filter_column = command.column
+        options = msgspec.structs.replace(stored.options, filter_column=command.column)
+        self._tables[command.table] = replace(stored, options=options)
+        return None
+
     def _append(
         self, index: int, term: int, command: AppendRows, ahead_crc: int | None = None
     ) -> int | RequestError:
@@ -375,25 +397,3 @@ class Tables:
         stored.files.settle(index)
         self._touched.add(command.table)
         return table.append(command.rows, command.body, crc)
-
-
-def _checked(options: TableOptions) -> TableOptions:
-    """As the table will have them; raises RequestError."""
-    if not 0 <= options.cache_limit <= NUMBER_MAX:
-        message = f"cacheLimit is a number of rows, or 0 for all; got {options.cache_limit}"
-        raise RequestError(BAD_REQUEST, True, message)
-    if not 1 <= options.retention_minutes <= NUMBER_MAX:
-        message = f"retentionMinutes is at least 1; got {options.retention_minutes}"
-        raise RequestError(BAD_REQUEST, True, message)
-    if 0 < options.cache_limit < CACHE_LIMIT_MIN:
-        return msgspec.structs.replace(options, cache_limit=CACHE_LIMIT_MIN)
-    return options
-
-
-def _recent(table: StreamTable, limit: int) -> Iterator[pa.RecordBatch]:
-    """The last rows of a table; all that are kept for 0."""
-    start = max(table.disk_offset, table.rows - limit if limit else 0)
-    while start < table.rows:
-        for batch in table.read(start, None, WINDOW_PART_BYTES):
-            yield batch
-            start += batch.num_rows

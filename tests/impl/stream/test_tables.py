@@ -7,9 +7,10 @@ import pytest
 from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.messages import Entry, Kind
 from delphic.impl.runtime_disk import RealDisk
+from delphic.impl.stream.checks import CACHE_LIMIT_MIN
 from delphic.impl.stream.commands import TableOptions, decode_create
 from delphic.impl.stream.schema import fingerprint, to_bytes
-from delphic.impl.stream.tables import CACHE_LIMIT_MIN, Tables
+from delphic.impl.stream.tables import Tables
 
 SCHEMA = pa.schema([("id", pa.int64())])
 OTHER = pa.schema([("price", pa.float64())])
