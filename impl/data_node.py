@@ -11,10 +11,12 @@ from .databases import Databases
 from .host import Node, Recovered
 from .raft.replay import WalCorruption
 from .raft.terms import Runs
+from .replication.data_nodes import Replication
 from .role import NodeFailedError
 from .service.cluster import ClusterFunctions
 from .service.groups import GroupFunctions
 from .service.persistence import PersistenceFunctions
+from .service.replication import DataNodeReplication
 from .service.subscriptions import SubscriptionFunctions
 from .service.tables import TableFunctions
 from .service.users import Book, UserFunctions
@@ -58,6 +60,7 @@ class DataNode:
         self._subscriptions = SubscriptionFunctions(tables, self.groups)
         self.controllers: Controllers | None = None
         self.databases: Databases | None = None
+        self.replication = Replication(node)
         functions = tables.functions()
         self._users: Users | None = None
         book: Book | None = None
@@ -65,7 +68,8 @@ class DataNode:
             self.controllers = Controllers(config, node.clock, node.peers.ask)
             book = ClusterUsers(self.controllers)
             insert = functions.pop("tableInsert")
-            self.databases = Databases(node, self.controllers, insert)
+            task_data = self.replication.begin(self.controllers)
+            self.databases = Databases(node, self.controllers, insert, task_data)
             node.offer(self.databases.functions())
         elif config.wants_login:
             book = self._users = Users(runtime, config.users_file)
@@ -78,6 +82,7 @@ class DataNode:
             PersistenceFunctions(self.groups, self._ordinary),
             self.door,
             cluster,
+            DataNodeReplication(self.replication.side, self.controllers),
         ):
             node.offer(part.functions())
         node.offer(functions)
@@ -99,11 +104,12 @@ class DataNode:
             raise NodeFailedError(str(error)) from None
         if self.databases is not None:
             self.databases.open()
+            self.replication.open(self.databases.coordinator)
         for group in self._config.groups:
             self._open_group(group)
 
     async def run(self) -> None:
-        """It does what it is asked to."""
+        await self.replication.run()
 
     def left(self, visitor: Visitor) -> None:
         self._subscriptions.left(visitor)
@@ -119,6 +125,7 @@ class DataNode:
         return self._ordinary.sync_count + chunks
 
     def close(self) -> None:
+        self.replication.close()
         if self.databases is not None:
             self.databases.close()
         self._ordinary.close()
