@@ -26,6 +26,7 @@ from ..service.forwarding import Ask
 from ..site import Site
 from ..stream.schema import from_bytes
 from .changes import Change, Work
+from .chunk_store import LOCK_S
 from .contract import (
     Answer,
     Begun,
@@ -40,11 +41,15 @@ from .operations import Operation
 from .participant import ABORT, COMMIT, PREPARE
 from .writes import OPERATIONS, Layout, Write, decode, encode, parts, with_keys
 
-PREPARE_S = 15.0
+PREPARE_S = LOCK_S + 2.0
 """A data node votes within this time, or the transaction is aborted."""
 
-COMMIT_S = 5.0
+COMMIT_S = 10.0
 """A data node has committed within this time, or the controllers see to it."""
+
+ASK_S = 2.0
+PAUSE_S = 0.1
+"""A data node that has not said that it has committed is told again."""
 
 FRAME_SLACK_BYTES = 4096
 
@@ -309,8 +314,16 @@ class Coordinator:
             self._complete(run, [])
         missing = set(run.asked)
         lost: list[str] = []
+        until_ns = self._clock.now_ns() + int(COMMIT_S * 1e9)
+
+        def tell(node: str) -> None:
+            answer = partial(answered, node)
+            self._ask(node, COMMIT, (run.tid, cid), answer, unreachable(node), ASK_S)
 
         def answered(node: str, told: Any) -> None:
+            if isinstance(told, RequestError) and self._clock.now_ns() < until_ns:
+                self._clock.call_later(PAUSE_S, partial(tell, node))
+                return
             missing.discard(node)
             if isinstance(told, RequestError):
                 lost.append(node)
@@ -318,8 +331,7 @@ class Coordinator:
                 self._complete(run, sorted(lost))
 
         for node in run.asked:
-            answer = partial(answered, node)
-            self._ask(node, COMMIT, (run.tid, cid), answer, unreachable(node), COMMIT_S)
+            tell(node)
 
     def _complete(self, run: _Execution, lost: list[str]) -> None:
         if lost:

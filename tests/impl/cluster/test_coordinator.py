@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.changes import Append, Change, Delete, Update, Upsert, encoded
-from delphic.impl.cluster.coordinator import Coordinator
+from delphic.impl.cluster.coordinator import COMMIT_S, Coordinator
 from delphic.impl.cluster.operations import Condition, Operation, Scheme
 from delphic.impl.cluster.writes import OPERATIONS, Write, decode, encode
 from delphic.impl.site import Site
@@ -204,10 +204,23 @@ def test_a_lost_decision_is_settled_by_an_abort_or_by_what_was_decided(
         assert (failure(stage).name, failure(stage).definite) == ("Indeterminate", False)
 
 
+def test_a_participant_that_does_not_answer_is_told_again() -> None:
+    stage = Stage()
+    stage.until("d1 chunkCommit")
+    stage.expect("d1 chunkCommit", LOST)
+    stage.expect("d2 chunkCommit", None)
+    assert (stage.asked, stage.told) == ([], [])
+    stage.clock.advance(1)
+    assert stage.expect("d1 chunkCommit", None) == (7, 5)
+    stage.expect("txnComplete", 0)
+    assert stage.told == [{"tid": 7, "rows": 3}]
+
+
 @pytest.mark.parametrize("step", ["d1 chunkCommit", "d2 chunkCommit", "txnComplete"])
-def test_what_fails_after_the_decision_is_left_to_the_controllers(step: str) -> None:
+def test_what_fails_for_good_after_the_decision_is_left_to_the_controllers(step: str) -> None:
     stage = Stage()
     stage.until(step)
+    stage.clock.advance(COMMIT_S)
     stage.expect(step, RequestError("Disconnected", True, "gone"))
     while stage.asked:
         stage.expect("d2 chunkCommit", None)
