@@ -220,9 +220,9 @@ def _bound(entry: Entry, key: str, value: str, option: str) -> Any:
         if value not in choices:
             _wrong(f"{option}: '{value}' is none of {', '.join(choices)}")
         return type(default)(value)
-    least = entry.least.get(key, 0)
-    if not value.isdecimal() or not least <= int(value) <= MOST:
-        _wrong(f"{option}: '{value}' is not a whole number from {least} to {MOST}")
+    least, most = entry.least.get(key, 0), entry.most.get(key, MOST)
+    if not value.isdecimal() or not least <= int(value) <= most:
+        _wrong(f"{option}: '{value}' is not a whole number from {least} to {most}")
     return int(value)
 
 

@@ -55,6 +55,14 @@ def _raft(network: Network | None = None, *, large: bool = False, **bounds: int)
     return Case("raft", bounds, network or Soup(), large)
 
 
+_CALM = {"stops": 0, "starts": 0, "skips": 0}
+
+
+def _replication(network: Network | None = None, *, large: bool = False, **bounds: int) -> Case:
+    """Without what administrators do by default."""
+    return Case("replication", {**_CALM, **bounds}, network or Soup(), large)
+
+
 CASES = (
     _raft(),
     _raft(entries=0),
@@ -92,6 +100,18 @@ CASES = (
     Case("subscription", {"rows": 1, "crashes": 0, "connections": 1, "subscribers": 2}),
     Case("subscription", {"rows": 1}, Bag(2)),
     Case("subscription", {"rows": 1}, Fifo(1)),
+    _replication(
+        writes=1, stops=1, starts=1, skips=1, failovers=1, poisons=1, sync=False, crashes=1
+    ),
+    _replication(writes=1, definitions=1, chunks=2, attempts=1, limit=1, orders=2),
+    _replication(writes=1, created=False, flags=2, attempts=1, limit=1),
+    _replication(writes=1, databases=2, attempts=1, limit=1, flags=1, definitions=1),
+    _replication(writes=1, slaves=2),
+    _replication(writes=1, controllers=2, elections=1, strangers=True, clients=1, stops=1),
+    _replication(chunks=2, nodes=2, attempts=1, limit=1, fills=1),
+    _replication(writes=1, deletes=1, skips=1),
+    _replication(Bag(1), chunks=2),
+    _replication(Fifo(1), writes=1, stops=1, starts=1),
     _raft(large=True, crashes=1),
     _raft(large=True, entries=2),
     _raft(large=True, entries=0, sync=True, quorum=True),
@@ -100,6 +120,10 @@ CASES = (
     Case("subscription", {"connections": 3}, large=True),
     Case("subscription", {"terms": 3}, large=True),
     Case("subscription", {"purges": 1, "kills": 1}, large=True),
+    Case("replication", large=True),
+    _replication(large=True, slaves=2, stops=1, starts=1, attempts=1, limit=1),
+    _replication(large=True, writes=3, chunks=2, attempts=1, limit=1, skips=1),
+    _replication(Bag(1), large=True, writes=1, limit=30, attempts=30, poisons=1),
 )
 
 

@@ -1,7 +1,7 @@
 """Every model by name. To add one: write its files, then one entry here."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -10,6 +10,9 @@ from .mutants import RAFT_MUTANTS
 from .raft_built import built_group
 from .raft_group import raft_group
 from .raft_types import Options
+from .replication_group import replication
+from .replication_mutants import REPLICATION_MUTANTS
+from .replication_rules import Options as ReplicationOptions
 from .storage_built import built_options, built_storage
 from .storage_group import storage
 from .storage_mutants import STORAGE_MUTANTS
@@ -41,7 +44,7 @@ class Mutant(Protocol):
 class Entry:
     """How a model is built from its bounds, and what can be wrong with it on purpose.
 
-    `least`: bounds that make no sense below this.
+    `least`: bounds that make no sense below this; `most`: those that reach further than others do.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Entry:
     has_network: bool
     build: Callable[[Mapping[str, Any], Network | None], Model]
     mutants: Mapping[str, Mutant]
+    most: Mapping[str, int] = field(default_factory=dict)
 
 
 def _raft(bounds: Mapping[str, Any], network: Network | None) -> Model:
@@ -77,8 +81,14 @@ def _subscription(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return subscription(SubscriptionOptions(**bounds), network)
 
 
-def _defaults(options: Options | StorageOptions | SubscriptionOptions) -> dict[str, Bound]:
-    return {field.name: getattr(options, field.name) for field in fields(options)}
+def _replication(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    return replication(ReplicationOptions(**bounds), network)
+
+
+def _defaults(
+    options: Options | StorageOptions | SubscriptionOptions | ReplicationOptions,
+) -> dict[str, Bound]:
+    return {each.name: getattr(options, each.name) for each in fields(options)}
 
 
 MODELS: dict[str, Entry] = {
@@ -128,5 +138,16 @@ MODELS: dict[str, Entry] = {
         True,
         _subscription,
         SUBSCRIPTION_MUTANTS,
+    ),
+    "replication": Entry(
+        "replication",
+        "A master cluster and its slaves: task queue, groups, failures, operators, crashes",
+        _defaults(ReplicationOptions(stops=1, starts=1, skips=1)),
+        {"writes": 1, "databases": 1, "chunks": 1, "slaves": 1, "nodes": 1, "controllers": 1}
+        | {"limit": 1, "attempts": 1, "batch": 1},
+        True,
+        _replication,
+        REPLICATION_MUTANTS,
+        {"limit": 30, "attempts": 60},
     ),
 }

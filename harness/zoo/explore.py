@@ -15,6 +15,7 @@ COUNTERPARTS: Mapping[str, str] = {
     "stale-read": "read-unconfirmed",
     "ack-before-quorum": "commit-without-majority",
     "follower-ack-before-fsync": "ack-before-fsync",
+    "trims-unread": "trims-for-the-fastest",
 }
 """Mistakes of the implementation that a model makes under another name."""
 

@@ -24,7 +24,13 @@ def test_the_file_has_a_row_for_each_case_and_every_promise_holds_there() -> Non
     assert list(rows) == [case.name for case in CASES]
     assert {row["verdict"] for row in rows.values()} == {"holds"}
     assert {type(case.network).__name__ for case in SMALL} == {"Soup", "Bag", "Fifo"}
-    assert {case.model for case in SMALL} == {"raft", "storage", "storage-built", "subscription"}
+    assert {case.model for case in SMALL} == {
+        "raft",
+        "storage",
+        "storage-built",
+        "subscription",
+        "replication",
+    }
 
 
 def test_a_difference_is_named() -> None:
