@@ -1,5 +1,6 @@
-"""What replication promises of the master's queue: PR-1, PR-2, PR-3, PR-6, PR-12, PR-13, PR-17 to
-PR-20, PR-24, PR-25; and where a slave stands against it: PR-4, PR-21.
+"""What replication promises of the master's queue, and where a slave stands against it.
+
+PR-1 to PR-4, PR-6, PR-12, PR-13, PR-17 to PR-21, PR-23 to PR-25.
 """
 
 from collections.abc import Callable

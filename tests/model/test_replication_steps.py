@@ -4,8 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from delphic.model.actor import Broken, Receive, Step
-from delphic.model.properties.replication_slave import Account, Ledger
+from delphic.model.actor import Receive, Step
 from delphic.model.replication import DataNode, SlaveControllers
 from delphic.model.replication_events import (
     Abort,
@@ -375,39 +374,3 @@ def test_a_data_node_fetches_rows_and_needs_none_for_metadata() -> None:
         assert walk(actor, idle, Receive(Fetched(1, 3, 1, 1, found))).sends == (sent,)
     full = walk(actor, idle, Own.FILL, Receive(Fetched(1, 3, 1, 1, Found.DATA)))
     assert full.sends == (Ended(3, 2, 1, 1, Reason.FULL),)
-
-
-# The ledger.
-
-LEDGER = Ledger(Options(limit=2), 0)
-
-
-def observed(*notes: Note) -> Account | Broken:
-    account: Account | Broken = LEDGER.initial()
-    for note in notes:
-        assert isinstance(account, Account)
-        account = LEDGER.observe(account, note)
-    return account
-
-
-def failure(task: int, attempt: int, what: What = What.FAILURE) -> Note:
-    return Note(0, what, task, attempt, Reason.SILENT)
-
-
-@pytest.mark.parametrize(
-    ("notes", "broken"),
-    [
-        ((failure(1, 1), failure(2, 1), failure(1, 2, What.FAILED)), None),
-        ((failure(1, 1), failure(2, 1, What.FAILED)), "fails-at-the-limit"),
-        ((failure(1, 1), failure(1, 2)), "fails-at-the-limit"),
-        ((failure(1, 1), failure(1, 1, What.FAILED)), "fails-at-the-limit"),
-        ((Note(0, What.FAILURE, 1, 1, Reason.LATER),), "fails-at-the-limit"),
-        ((failure(1, 1), Note(0, What.STARTED), failure(1, 2)), None),
-        ((Note(0, What.APPLIED, 1), Note(0, What.APPLIED, 1)), "applied-once"),
-        ((Note(0, What.SKIPPED, 1), Note(0, What.APPLIED, 1)), "skipped-is-not-executed"),
-        ((Note(1, What.APPLIED, 1), Note(0, What.APPLIED, 1)), None),
-    ],
-)
-def test_what_the_ledger_finds(notes: tuple[Note, ...], broken: str | None) -> None:
-    found = observed(*notes)
-    assert (found.property if isinstance(found, Broken) else None) == broken
