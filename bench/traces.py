@@ -4,10 +4,9 @@ Everything but the cost of tracing is simulated and seeded, so that it can be ha
 """
 
 import argparse
-import asyncio
+import contextlib
 import json
 import platform
-import statistics
 import sys
 import tempfile
 import time
@@ -17,7 +16,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import throughput
+import pyarrow as pa
+import streaming
 import uvloop
 from delphic.harness.conform.trace.corrupt import CORRUPTIONS
 from delphic.harness.conform.trace.validator import validate
@@ -25,10 +25,13 @@ from delphic.harness.plan import plan
 from delphic.harness.shipped import scenario
 from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.traces import Record, Trace
+from delphic.impl.client.connection import Connection
+from processes import ALIASES, Processes
 
 SPOILED = "chaos"
 """The scenario whose traces are spoiled: short ones with every fault."""
 
+COLUMNS = 11
 CASES = ((1, 64, 4), (100, 4, 4))
 """Rows a batch, producers, connections: many small calls at once, and some larger ones."""
 
@@ -88,34 +91,46 @@ def _outcomes(
                 yield spoiled.kind, "legal" if spoiled.harmless else "missed"
 
 
-def cost(rounds: int, seconds: float) -> list[dict[str, Any]]:
-    """Rows a second of a real group that traces and of one that does not, turn by turn."""
-    return [_cost(case, rounds, seconds) for case in CASES]
+def cost(turns: int, seconds: float) -> list[dict[str, Any]]:
+    """Processor time of a real group that traces and of one that does not.
+
+    Of all members, per batch: wall time tells more about what else the machine does. Both groups
+    are there all the time and take turns of a fraction of a second.
+    """
+    return [uvloop.run(_cost(case, turns, seconds)) for case in CASES]
 
 
-def _cost(case: tuple[int, int, int], rounds: int, seconds: float) -> dict[str, Any]:
+async def _cost(case: tuple[int, int, int], turns: int, seconds: float) -> dict[str, Any]:
+    rows, producers, connections = case
     settings = {"traced": "traceFile=trace.jsonl\n", "untraced": ""}
-    found: dict[str, list[float]] = {name: [] for name in settings}
-    for _ in range(rounds):
+    with contextlib.ExitStack() as stack:
+        benches = {}
         for name, extra in settings.items():
-            found[name].append(_rows_per_s(case, seconds, extra))
-    ratios = [t / u for t, u in zip(found["traced"], found["untraced"], strict=True)]
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="traces-"))
+            processes = stack.enter_context(Processes(Path(folder), extra))
+            processes.start(*ALIASES)
+            benches[name] = await _bench(processes, streaming.batch_of(COLUMNS, rows), case)
+        for number in range(-1, turns):
+            for name in settings if number % 2 == 0 else reversed(settings):
+                await benches[name].turn("ha", seconds, sys.maxsize, counts=number >= 0)
+    shown = {name: bench.measured["ha"].shown(rows) for name, bench in benches.items()}
+    spent = {name: found["nodes_cpu_ms_per_batch"] for name, found in shown.items()}
     return {
-        "rows_per_batch": case[0],
-        "producers": case[1],
-        "rows_per_s": {name: [round(v) for v in values] for name, values in found.items()},
-        "cost_percent": round(100 * (1 - statistics.median(ratios)), 1),
+        "rows_per_batch": rows,
+        "producers": producers,
+        "connections": connections,
+        **shown,
+        "cost_percent": round(100 * (spent["traced"] / spent["untraced"] - 1), 1),
     }
 
 
-def _rows_per_s(case: tuple[int, int, int], seconds: float, extra: str) -> float:
-    with (
-        tempfile.TemporaryDirectory(prefix="traces-") as folder,
-        throughput.members(Path(folder), extra) as sites,
-    ):
-        measured = throughput.measure(sites, *case, seconds)
-        found = uvloop.run(asyncio.wait_for(measured, seconds + 60))
-    return float(found["rows_per_s"])
+async def _bench(
+    processes: Processes, batch: pa.RecordBatch, case: tuple[int, int, int]
+) -> streaming.Bench:
+    _, producers, connections = case
+    host, _, port = (await streaming.leader_of(processes.sites, batch.schema)).rpartition(":")
+    opened = [await Connection.open(host, int(port)) for _ in range(connections)]
+    return streaming.Bench(processes, [opened[i % connections] for i in range(producers)], batch)
 
 
 def main() -> None:
@@ -123,17 +138,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=4, help="simulated runs to spoil")
     parser.add_argument("--draws", type=int, default=25, help="of each kind and run")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3.0, help="of each round on real members")
+    parser.add_argument("--rounds", type=int, default=5, help="of validating; the best counts")
+    parser.add_argument("--turns", type=int, default=20, help="of each group of real members")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each turn")
     parser.add_argument("--no-cost", action="store_true", help="start no real members")
+    parser.add_argument("--only-cost", action="store_true", help="simulate nothing")
     chosen = parser.parse_args()
-    found: dict[str, Any] = {
-        "python": platform.python_version(),
-        "speed": [speed(name, 1, chosen.rounds) for name in ("quickstart", "chaos")],
-        "spoiled": spoil(chosen.seeds, chosen.draws),
-    }
+    found: dict[str, Any] = {"python": platform.python_version()}
+    if not chosen.only_cost:
+        found["speed"] = [speed(name, 1, chosen.rounds) for name in ("quickstart", "chaos")]
+        found["spoiled"] = spoil(chosen.seeds, chosen.draws)
     if not chosen.no_cost:
-        found["tracing"] = cost(chosen.rounds, chosen.seconds)
+        found["tracing"] = cost(chosen.turns, chosen.seconds)
     json.dump(found, sys.stdout, indent=2)
     print()
 
