@@ -5,10 +5,11 @@ import errno
 import socket
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from queue import SimpleQueue
 from random import Random
+from threading import Thread
 from typing import cast
 
 from .raft.disk import Disk
@@ -72,25 +73,23 @@ class LoopClock:
         return self._loop.call_later(delay_s, callback)
 
 
+Job = Callable[[], None]
+Done = Callable[[OSError | None], None]
+
 _open_streams: set["SocketStream"] = set()
 """Keeps streams alive until they end: a uvloop loop waits for ever when it is closed after an open
 transport was garbage collected."""
 
 
 class SocketStream(asyncio.Protocol):
-    """A TCP connection as a `Stream`. Writes of one turn of the loop leave in one piece."""
+    """A TCP connection as a `Stream`. What one turn of a uvloop writes leaves in one piece."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, handler: StreamHandler, stall_s: float = 0
-    ) -> None:
-        self._loop = loop
+    def __init__(self, handler: StreamHandler, stall_s: float = 0) -> None:
         self._handler = handler
         self._stall_s = stall_s
         self._transport: asyncio.Transport | None = None
         self._peer = ""
         self._names: frozenset[str] = frozenset()
-        self._batch: list[bytes] = []
-        self._batch_bytes = 0
 
     @property
     def peer(self) -> str:
@@ -128,26 +127,14 @@ class SocketStream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         _open_streams.discard(self)
-        self._batch.clear()
         self._handler.closed("closed" if exc is None else str(exc) or type(exc).__name__)
 
     def write(self, data: bytes) -> None:
-        if self._transport is None:
-            return
-        if not self._batch:
-            self._loop.call_soon(self._flush)
-        self._batch.append(data)
-        self._batch_bytes += len(data)
-
-    def _flush(self) -> None:
-        batch, self._batch, self._batch_bytes = self._batch, [], 0
-        if batch and self._transport is not None:
-            self._transport.writelines(batch)
+        if self._transport is not None:
+            self._transport.write(data)
 
     def buffered(self) -> int:
-        if self._transport is None:
-            return 0
-        return self._transport.get_write_buffer_size() + self._batch_bytes
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def pause_reading(self) -> None:
         if self._transport is not None:
@@ -158,7 +145,6 @@ class SocketStream(asyncio.Protocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
-        self._flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -201,7 +187,7 @@ class LoopNetwork:
     ) -> Listener:
         with _names_as_os_errors(host):
             server = await self._loop.create_server(
-                lambda: SocketStream(self._loop, accept()),
+                lambda: SocketStream(accept()),
                 host,
                 port,
                 reuse_port=reuse_port,
@@ -224,7 +210,7 @@ class LoopNetwork:
         async with asyncio.timeout(timeout_s):
             with _names_as_os_errors(host), explained(is_tls=tls is not None):
                 _, stream = await self._loop.create_connection(
-                    lambda: SocketStream(self._loop, handler, stall_s),
+                    lambda: SocketStream(handler, stall_s),
                     host,
                     port,
                     ssl=context,
@@ -243,28 +229,40 @@ def _names_as_os_errors(host: str) -> Iterator[None]:
 
 
 class ThreadWorker:
-    """One thread, so that jobs keep their order."""
+    """One thread, so that jobs keep their order. It begins with the first job."""
+
+    # A queue and a thread of our own: the futures of a pool cost more than what a sync needs else.
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
+        self._jobs: SimpleQueue[tuple[Job, Done] | None] = SimpleQueue()
+        self._thread = Thread(target=self._work, name="worker", daemon=True)
         self._is_closed = False
 
-    def submit(self, job: Callable[[], None], done: Callable[[OSError | None], None]) -> None:
+    def submit(self, job: Job, done: Done) -> None:
         if self._is_closed:
             return
+        if self._thread.ident is None:
+            self._thread.start()
+        self._jobs.put((job, done))
 
-        def finished(future: Future[None]) -> None:
-            self._loop.call_soon_threadsafe(report, future)
+    def _work(self) -> None:
+        while (asked := self._jobs.get()) is not None:
+            job, done = asked
+            error: BaseException | None = None
+            try:
+                job()
+            except BaseException as raised:
+                error = raised
+            self._loop.call_soon_threadsafe(self._report, done, error)
 
-        def report(future: Future[None]) -> None:
-            error = future.exception()
-            if error is not None and not isinstance(error, OSError):
-                raise error
-            done(error)
-
-        self._pool.submit(job).add_done_callback(finished)
+    def _report(self, done: Done, error: BaseException | None) -> None:
+        if error is not None and not isinstance(error, OSError):
+            raise error
+        done(error)
 
     async def close(self) -> None:
         self._is_closed = True
-        await self._loop.run_in_executor(None, self._pool.shutdown)
+        self._jobs.put(None)
+        if self._thread.ident is not None:
+            await self._loop.run_in_executor(None, self._thread.join)

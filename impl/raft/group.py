@@ -97,7 +97,7 @@ class Group:
             wake=self._schedule,
             failed=lambda error: self.fail(f"data file: {error}"),
         )
-        self._outbox = Outbox(config.id, around.incarnation, around.send, self.snapshots.offer)
+        self._outbox = Outbox(config.id, around, self.snapshots.offer)
 
     # What the node asks.
 
@@ -195,6 +195,7 @@ class Group:
         if self._trace is not None:
             self._trace.stop()
         self._alarms.close()
+        self._outbox.close()
         self._owner.closed()
         self.snapshots.close()
         self._machine.close()
