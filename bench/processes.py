@@ -1,7 +1,6 @@
 """Three real members on loopback, as processes that can be killed and started again."""
 
 import contextlib
-import os
 import socket
 import subprocess
 import sys
@@ -54,10 +53,9 @@ class Processes:
         return self.sites[ALIASES.index(alias)]
 
     def cpu_s(self, alias: str) -> float:
-        """Processor time that a running member has used, its threads' and the kernel's for it."""
-        stat = Path(f"/proc/{self._running[alias].pid}/stat").read_text()
-        user, system = stat.rpartition(")")[2].split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Processor time that a running member's threads have used, the kernel's for them, too."""
+        tasks = Path(f"/proc/{self._running[alias].pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
     def start(self, *aliases: str) -> None:
         """Start members; they may need a moment before they listen."""

@@ -62,7 +62,7 @@ class Stream(Protocol):
     def peer(self) -> str:
         """The other side's address, for log lines."""
 
-    def write(self, data: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         """Send, in order; whatever is written in one turn of the loop leaves together."""
 
     def buffered(self) -> int:
@@ -89,6 +89,12 @@ class StreamHandler(Protocol):
 
     def received(self, data: bytes) -> None:
         """Bytes arrived; their borders mean nothing."""
+
+    def room(self) -> memoryview | None:
+        """Where a stream may put the next bytes itself, if it can, instead of handing them over."""
+
+    def filled(self, count: int) -> None:
+        """So many bytes arrived, and were put into the last `room`."""
 
     def blocked(self) -> None:
         """Too much is buffered: write no more than is needed."""

@@ -73,6 +73,9 @@ class LoopClock:
         return self._loop.call_later(delay_s, callback)
 
 
+READ_BYTES = 64 << 10
+"""Read at once, where nobody has room of his own."""
+
 Job = Callable[[], None]
 Done = Callable[[OSError | None], None]
 
@@ -81,13 +84,16 @@ _open_streams: set["SocketStream"] = set()
 transport was garbage collected."""
 
 
-class SocketStream(asyncio.Protocol):
+class SocketStream(asyncio.BufferedProtocol):
     """A TCP connection as a `Stream`. What one turn of a uvloop writes leaves in one piece."""
 
-    def __init__(self, handler: StreamHandler, stall_s: float = 0) -> None:
+    def __init__(self, handler: StreamHandler, shared: memoryview, stall_s: float = 0) -> None:
+        """`shared`: what the loop fills and hands over at once; its streams share it."""
         self._handler = handler
+        self._shared = shared
         self._stall_s = stall_s
         self._transport: asyncio.Transport | None = None
+        self._is_room = False
         self._peer = ""
         self._names: frozenset[str] = frozenset()
 
@@ -115,8 +121,16 @@ class SocketStream(asyncio.Protocol):
         _open_streams.add(self)
         self._handler.opened(self)
 
-    def data_received(self, data: bytes) -> None:
-        self._handler.received(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        room = self._handler.room()
+        self._is_room = room is not None
+        return self._shared if room is None else room
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._is_room:
+            self._handler.filled(nbytes)
+        else:
+            self._handler.received(bytes(self._shared[:nbytes]))
 
     def pause_writing(self) -> None:
         self._handler.blocked()
@@ -129,9 +143,14 @@ class SocketStream(asyncio.Protocol):
         _open_streams.discard(self)
         self._handler.closed("closed" if exc is None else str(exc) or type(exc).__name__)
 
-    def write(self, data: bytes) -> None:
-        if self._transport is not None:
-            self._transport.write(data)
+    def write(self, *pieces: bytes) -> None:
+        if self._transport is None:
+            return
+        if len(pieces) == 1:
+            self._transport.write(pieces[0])
+        else:
+            # At once: a long piece goes to the kernel without waiting for those behind it.
+            self._transport.writelines(pieces)
 
     def buffered(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
@@ -175,6 +194,7 @@ class LoopNetwork:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._shared = memoryview(bytearray(READ_BYTES))
 
     async def listen(
         self,
@@ -187,7 +207,7 @@ class LoopNetwork:
     ) -> Listener:
         with _names_as_os_errors(host):
             server = await self._loop.create_server(
-                lambda: SocketStream(accept()),
+                lambda: SocketStream(accept(), self._shared),
                 host,
                 port,
                 reuse_port=reuse_port,
@@ -210,7 +230,7 @@ class LoopNetwork:
         async with asyncio.timeout(timeout_s):
             with _names_as_os_errors(host), explained(is_tls=tls is not None):
                 _, stream = await self._loop.create_connection(
-                    lambda: SocketStream(handler, stall_s),
+                    lambda: SocketStream(handler, self._shared, stall_s),
                     host,
                     port,
                     ssl=context,

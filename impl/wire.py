@@ -6,12 +6,13 @@ closes. A frame that is too long, or no frame, ends the connection and nothing e
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 import msgspec
 
-from .raft.messages import Message
+from .pieces import LONG_BYTES, pieces
+from .raft.messages import AppendRequest, Message
 from .raft.terms import Runs
 from .runtime import Stream
 
@@ -25,8 +26,11 @@ HELLO_BYTES_MAX = 1024
 STRANGER_BYTES_MAX = 4096
 """And so much afterwards, until it has logged in."""
 
-WRITTEN_ALONE_BYTES = 16 << 10
-"""Copying a body this long costs more than a second write."""
+COLLECTED_BYTES = 64 << 10
+"""A body this long is received into a buffer of its own."""
+
+FIRST_BYTES = 1 << 20
+"""Such a buffer begins with this, and grows as bytes arrive: a length is only a claim."""
 
 TLS_RECORDS = frozenset({0x1503, 0x1603})
 """How TLS begins: an alert, or a hello."""
@@ -180,12 +184,30 @@ class FrameTooLargeError(FrameError):
     """A frame over the limit: nothing of it was sent."""
 
 
-def encode(frame: Frame, frame_bytes_max: int) -> tuple[bytes, bytes]:
-    """The length and the body of a frame; raises FrameTooLargeError."""
-    body = _encoder.encode(frame)
-    if len(body) > frame_bytes_max:
-        raise FrameTooLargeError(f"{len(body)} bytes, at most {frame_bytes_max} are allowed")
-    return _LENGTH.pack(len(body)), body
+def encode(frame: Frame, frame_bytes_max: int) -> list[bytes]:
+    """A frame with its length, in pieces; raises FrameTooLargeError."""
+    found = pieces(frame) if _is_long(frame) else [_encoder.encode(frame)]
+    size = sum(map(len, found))
+    if size > frame_bytes_max:
+        raise FrameTooLargeError(f"{size} bytes, at most {frame_bytes_max} are allowed")
+    if len(found[0]) < LONG_BYTES:
+        found[0] = _LENGTH.pack(size) + found[0]
+    else:
+        found.insert(0, _LENGTH.pack(size))
+    return found
+
+
+def _is_long(frame: Frame) -> bool:
+    """Whether there are bytes in it that should not be copied."""
+    match frame:
+        case PeerMessage(message=AppendRequest(entries=entries)):
+            return any(len(entry.payload) >= LONG_BYTES for entry in entries)
+        case Request(args=values) | Rows(batches=values):
+            return any(isinstance(v, bytes) and len(v) >= LONG_BYTES for v in values)
+        case SnapshotPiece(data=data):
+            return len(data) >= LONG_BYTES
+        case _:
+            return False
 
 
 def decode(body: bytes | memoryview) -> Frame:
@@ -199,15 +221,45 @@ def decode(body: bytes | memoryview) -> Frame:
 class Splitter:
     """Cuts a stream of bytes into frame bodies. `limit` may change between two frames."""
 
+    # Invariant: there is no _rest while a long body is collected, of which _at bytes are there.
+
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._rest = bytearray()
+        self._long = bytearray()
+        self._long_size = 0
+        self._at = 0
+
+    def room(self) -> memoryview | None:
+        """Where the next bytes belong if a long body is expected; tell `filled` of them."""
+        if not self._long_size:
+            return None
+        if self._at == len(self._long):
+            self._long = self._long + bytes(min(self._at, self._long_size - self._at))
+        return memoryview(self._long)[self._at :]
+
+    def filled(self, count: int) -> memoryview | None:
+        """So many were put into the room; the long body, once it is complete."""
+        self._at += count
+        if self._at < self._long_size:
+            return None
+        body = memoryview(self._long)
+        self._long = bytearray()
+        self._long_size = self._at = 0
+        return body
 
     def feed(self, data: bytes) -> Iterator[memoryview]:
         """The bodies that are complete now; raises FrameError. Consume it before the next call.
 
         Bodies are views, not copies: a long one has been collected in a buffer of its own.
         """
+        while data and (room := self.room()) is not None:
+            count = min(len(room), len(data))
+            room[:count] = data[:count]
+            data = data[count:]
+            body = self.filled(count)
+            if body is not None:
+                yield body
         rest: bytes | bytearray = data
         if self._rest:
             self._rest += data
@@ -222,6 +274,9 @@ class Splitter:
                 raise FrameError(f"length {size} is not in 1..{self.limit}")
             start = at + LENGTH_BYTES
             if end - start < size:
+                if size >= COLLECTED_BYTES:
+                    self._collect(size, memoryview(rest)[start:])
+                    at = end
                 break
             at = start + size
             yield memoryview(rest)[start:at]
@@ -229,6 +284,12 @@ class Splitter:
             self._rest = bytearray(memoryview(rest)[at:])
         elif rest is data:
             self._rest += data
+
+    def _collect(self, size: int, first: memoryview) -> None:
+        self._long = bytearray(min(size, max(len(first), FIRST_BYTES)))
+        self._long[: len(first)] = first
+        self._long_size = size
+        self._at = len(first)
 
 
 class Receiver(Protocol):
@@ -285,11 +346,22 @@ class Channel:
         self._stream = stream
         self._peer = stream.peer
 
+    def room(self) -> memoryview | None:
+        return self._splitter.room()
+
+    def filled(self, count: int) -> None:
+        body = self._splitter.filled(count)
+        if body is not None:
+            self._take((body,))
+
     def received(self, data: bytes) -> None:
+        self._take(self._splitter.feed(data))
+
+    def _take(self, bodies: Iterable[memoryview]) -> None:
         if self._reason:
             return
         try:
-            for body in self._splitter.feed(data):
+            for body in bodies:
                 self._splitter.limit = self._limit_received
                 self._receiver.received(decode(body))
                 if self._reason:
@@ -312,12 +384,7 @@ class Channel:
         """Write a frame; False if the channel has ended. Raises FrameTooLargeError."""
         if self._stream is None or self._reason:
             return False
-        length, body = encode(frame, self._limit)
-        if len(body) < WRITTEN_ALONE_BYTES:
-            self._stream.write(length + body)
-        else:
-            self._stream.write(length)
-            self._stream.write(body)
+        self._stream.write(*encode(frame, self._limit))
         return True
 
     def buffered(self) -> int:

@@ -55,13 +55,13 @@ class End:
         if early and not self.is_closed:
             self.take(early)
 
-    def write(self, data: bytes) -> None:
+    def write(self, *pieces: bytes) -> None:
         if self.is_closed:
             return
         if not self._batch:
             self.process.call(self._flush)
-        self._batch.append(data)
-        self._batch_bytes += len(data)
+        self._batch += pieces
+        self._batch_bytes += sum(map(len, pieces))
 
     def _flush(self) -> None:
         batch = self._batch

@@ -247,8 +247,8 @@ class FileHandle:
     def read(self, at: int, size: int) -> bytes:
         return bytes(self._inode.now[at : at + size])
 
-    def append(self, data: bytes | memoryview) -> None:
-        self._process.effect("append", self._path, partial(self._append, bytes(data)))
+    def append(self, *pieces: bytes | memoryview) -> None:
+        self._process.effect("append", self._path, partial(self._append, b"".join(pieces)))
 
     def rewrite(self, at: int, data: bytes | memoryview) -> None:
         self._process.effect("rewrite", self._path, partial(self._rewrite, at, bytes(data)))

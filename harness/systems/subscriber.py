@@ -52,8 +52,8 @@ class MemoryFile:
     def read(self, at: int, size: int) -> bytes:
         return self._files[self._path][at : at + size]
 
-    def append(self, data: bytes | memoryview) -> None:
-        self._files[self._path] += bytes(data)
+    def append(self, *pieces: bytes | memoryview) -> None:
+        self._files[self._path] += b"".join(pieces)
 
     def rewrite(self, at: int, data: bytes | memoryview) -> None:
         assert self.read(at, len(data)) == data

@@ -16,8 +16,8 @@ class File(Protocol):
     def read(self, at: int, size: int) -> bytes:
         """Bytes from `at` on: fewer than `size` only at the end."""
 
-    def append(self, data: bytes | memoryview) -> None:
-        """Write at the end; all or OSError."""
+    def append(self, *pieces: bytes | memoryview) -> None:
+        """Write at the end, one behind the other; all or OSError."""
 
     def rewrite(self, at: int, data: bytes | memoryview) -> None:
         """Write what is there already once more, so that the next sync cannot leave it out."""

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from ..checksum import crc32
 from .messages import Entry, HardState, Kind
 from .terms import Runs, are_runs
 
@@ -85,7 +86,7 @@ def pack(kind: bytes, sequence: int, synced: int, head: bytes, tail: bytes = b""
     assert 0 <= synced < sequence
     assert len(head) + len(tail) <= BODY_BYTES_MAX
     frame = _FRAME.pack(MARKER, kind, len(head) + len(tail), sequence, synced)
-    crc = zlib.crc32(tail, zlib.crc32(head, zlib.crc32(frame)))
+    crc = crc32(tail, zlib.crc32(head, zlib.crc32(frame)))
     return [frame, _CRC.pack(crc), head, tail]
 
 

@@ -190,9 +190,8 @@ class Wal:
             if entries:
                 segment = self._segments[-1]
                 segment.highest = max(segment.highest, self._last_index)
-            data = b"".join(parts)
-            file.append(data)
-            self._size += len(data)
+            file.append(*parts)
+            self._size += sum(map(len, parts))
         except OSError as error:
             self._error = error
             raise

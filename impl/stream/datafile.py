@@ -15,6 +15,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable
 
+from ..checksum import crc32
 from ..raft.disk import Disk, File
 from .index import INDEX_FILE, Place, RowIndex
 from .manifest import NOTHING_KEPT, Kept
@@ -25,9 +26,6 @@ __all__ = ["DataFileError", "DataFiles"]
 
 FILE_BYTES = 64 << 20
 """A file that has grown to this is followed by another."""
-
-WRITTEN_ALONE_BYTES = 64 << 10
-"""Copying a part this long costs more than a write of its own."""
 
 _NAME = re.compile(r"data(\d+)\.log")
 
@@ -83,7 +81,7 @@ class DataFiles:
     def write(self, lsn: int, term: int, start: int, rows: int, body: memoryview) -> int:
         """Take the batch of one log entry; `flush` puts it into the file. Gives its checksum."""
         tail = HEADER.pack(0, len(body), lsn, term, start, rows)[CRC_BYTES:]
-        crc = zlib.crc32(body, zlib.crc32(tail))
+        crc = crc32(body, zlib.crc32(tail))
         if self._recovered:
             known = self._recovered[0]
             if known.record == Record(crc, len(body), lsn, term, start, rows):
@@ -120,15 +118,7 @@ class DataFiles:
         if not self._pending:
             return
         self._is_dirty = True
-        small: list[bytes | memoryview] = []
-        for part in self._pending:
-            small.append(part)
-            if len(part) >= WRITTEN_ALONE_BYTES:
-                self._file.append(b"".join(small[:-1]))
-                self._file.append(part)
-                small.clear()
-        if small:
-            self._file.append(b"".join(small))
+        self._file.append(*self._pending)
         self._pending.clear()
         self._index.flush()
 

@@ -450,10 +450,10 @@ class FullFile(RealFile):
         self._disk = disk
         self._suffix = Path(path).suffix
 
-    def append(self, data: bytes | memoryview) -> None:
+    def append(self, *pieces: bytes | memoryview) -> None:
         if self._suffix in self._disk.is_full:
             raise OSError(28, "No space left on device")
-        super().append(data)
+        super().append(*pieces)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 """Real files behave as the disk that the node expects."""
 
+import os
 from pathlib import Path
 
 import pytest
-from delphic.impl.runtime_disk import InUseError, RealDisk, claimed
+from delphic.impl.runtime_disk import PIECES_MAX, InUseError, RealDisk, claimed
 
 
 def test_a_file_grows_at_its_end_and_is_cut_there(tmp_path: Path) -> None:
@@ -20,6 +21,28 @@ def test_a_file_grows_at_its_end_and_is_cut_there(tmp_path: Path) -> None:
     again = RealDisk().open(str(tmp_path / "f"))
     assert again.size() == 5
     again.close()
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3, 4, 7, 8, 20])
+def test_pieces_stand_one_behind_the_other_however_few_bytes_the_kernel_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    writev, write = os.writev, os.write
+    monkeypatch.setattr(os, "writev", lambda fd, some: writev(fd, [b"".join(some)[:taken]]))
+    monkeypatch.setattr(os, "write", lambda fd, some: write(fd, some[:2]))
+    file = RealDisk().open(str(tmp_path / "f"))
+    file.append(b"one", b"", memoryview(b"two"), b"three", b"")
+    file.append()
+    assert file.read(0, 100) == b"onetwothree"
+    file.close()
+
+
+def test_any_number_of_pieces_is_written(tmp_path: Path) -> None:
+    file = RealDisk().open(str(tmp_path / "f"))
+    pieces = [b"%d," % number for number in range(3 * PIECES_MAX + 1)]
+    file.append(*pieces)
+    assert file.read(0, 1 << 20) == b"".join(pieces)
+    file.close()
 
 
 def test_a_part_is_written_again_in_its_place(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ class Paper:
     def __init__(self) -> None:
         self.written = b""
 
-    def append(self, data: bytes | memoryview) -> None:
-        self.written += data
+    def append(self, *pieces: bytes | memoryview) -> None:
+        self.written += b"".join(pieces)
 
     def lines(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.written.splitlines()]

@@ -2,9 +2,12 @@
 
 import msgspec
 import pytest
-from delphic.impl.raft.messages import AppendRequest, Entry, VoteResponse
+from delphic.impl.pieces import LONG_BYTES, pieces
+from delphic.impl.raft.messages import AppendRequest, Entry, Kind, VoteResponse
 from delphic.impl.wire import (
     CLIENT,
+    COLLECTED_BYTES,
+    FIRST_BYTES,
     HELLO_BYTES_MAX,
     MAGIC,
     VERSION,
@@ -20,12 +23,13 @@ from delphic.impl.wire import (
     Request,
     Result,
     Rows,
+    SnapshotPiece,
     Splitter,
     Welcome,
     decode,
     encode,
 )
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 FRAMES: list[Frame] = [
@@ -43,6 +47,34 @@ FRAMES: list[Frame] = [
 ]
 
 
+LONG: list[Frame] = [
+    Request(7, "tableInsert", ("t", b"12345678", bytes(COLLECTED_BYTES + 5), 3, None)),
+    Request(8, "tableInsert", ("t", bytes(LONG_BYTES), bytes(2 * FIRST_BYTES + 1))),
+    Rows(3, 1 << 40, 100, 2, (b"batch", b"b" * 70_000, b"", b"c" * LONG_BYTES)),
+    SnapshotPiece(2, ((1, 5),), 1 << 33, 0, 7, b"d" * 400_000),
+    PeerMessage(
+        2,
+        1,
+        300,
+        AppendRequest(
+            "n1",
+            "n2",
+            1 << 20,
+            3,
+            3,
+            (
+                *(Entry(4, Kind.APPEND, b"x" * size) for size in (0, 7, 300, LONG_BYTES, 65_536)),
+                *(Entry(5, Kind.NOOP, b"") for _ in range(20)),
+                Entry(1 << 40, Kind.APPEND, b"y" * 65_535),
+            ),
+            2,
+            11,
+        ),
+    ),
+]
+"""Frames of which pieces are sent as they are, and received into buffers of their own."""
+
+
 class MemoryStream:
     """Keeps what is written."""
 
@@ -54,8 +86,8 @@ class MemoryStream:
     def peer(self) -> str:
         return "memory"
 
-    def write(self, data: bytes) -> None:
-        self.written += data
+    def write(self, *pieces: bytes) -> None:
+        self.written += b"".join(pieces)
 
     def buffered(self) -> int:
         return 0
@@ -94,7 +126,7 @@ class Log:
 
 
 def packed(frame: Frame) -> bytes:
-    return b"".join(encode(frame, 1 << 20))
+    return b"".join(encode(frame, 8 << 20))
 
 
 def channel(limit: int = 1 << 20, first_limit: int = 1 << 20) -> tuple[Channel, MemoryStream, Log]:
@@ -109,6 +141,79 @@ def test_a_frame_survives_the_way_through_bytes(frame: Frame) -> None:
     data = packed(frame)
     assert int.from_bytes(data[:4], "big") == len(data) - 4
     assert decode(data[4:]) == frame
+
+
+@pytest.mark.parametrize("frame", [*FRAMES, *LONG], ids=lambda frame: type(frame).__name__)
+def test_a_frame_in_pieces_is_what_an_encoder_makes_of_it_whole(frame: Frame) -> None:
+    whole = msgspec.msgpack.encode(frame)
+    assert b"".join(pieces(frame)) == whole
+    assert packed(frame) == len(whole).to_bytes(4, "big") + whole
+
+
+@pytest.mark.parametrize("frame", LONG, ids=lambda frame: type(frame).__name__)
+def test_long_bytes_are_sent_without_a_copy(frame: Frame) -> None:
+    found = encode(frame, 8 << 20)
+    assert sum(map(len, found)) == len(msgspec.msgpack.encode(frame)) + 4
+    match frame:
+        case PeerMessage(message=AppendRequest(entries=entries)):
+            given = [entry.payload for entry in entries]
+        case Request(args=given) | Rows(batches=given):
+            pass
+        case SnapshotPiece(data=data):
+            given = [data]
+    long = [value for value in given if isinstance(value, bytes) and len(value) >= LONG_BYTES]
+    assert long
+    assert [piece for piece in found if len(piece) >= LONG_BYTES] == long
+    assert {id(value) for value in long} <= {id(piece) for piece in found}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.sampled_from([*FRAMES, *LONG]), max_size=6), st.data())
+def test_frames_reassemble_in_the_room_that_a_stream_is_given(
+    frames: list[Frame], data: st.DataObject
+) -> None:
+    """As a socket does it: into the room if there is one, else by handing bytes over."""
+    opened, _, log = channel(limit=8 << 20, first_limit=8 << 20)
+    stream, at = b"".join(packed(frame) for frame in frames), 0
+    sizes = data.draw(st.lists(st.sampled_from((1, 3, 100, 64 << 10, 1 << 20)), max_size=30))
+    roomy = 0
+    while at < len(stream):
+        piece = stream[at : at + (sizes.pop() if sizes else 256 << 10)]
+        room = opened.room()
+        if room is None:
+            opened.received(piece)
+        else:
+            piece = piece[: len(room)]
+            room[: len(piece)] = piece
+            opened.filled(len(piece))
+            roomy += 1
+        at += len(piece)
+    assert log.frames == frames
+    assert opened.room() is None
+    assert roomy or not any(len(packed(frame)) > 1 << 20 for frame in frames)
+
+
+def test_a_claimed_length_takes_no_memory_before_the_bytes_arrive() -> None:
+    splitter = Splitter(1 << 30)
+    assert list(splitter.feed((1 << 30).to_bytes(4, "big") + b"x" * 10)) == []
+    taken = 10
+    for _ in range(3):
+        room = splitter.room()
+        assert room is not None
+        assert len(room) <= max(FIRST_BYTES, taken)
+        taken += len(room)
+        assert splitter.filled(len(room)) is None
+
+
+def test_what_arrives_behind_a_garbled_long_frame_is_not_looked_at() -> None:
+    opened, stream, log = channel(first_limit=1 << 20)
+    opened.received((100_000).to_bytes(4, "big") + b"\xff" * 10)
+    room = opened.room()
+    assert room is not None
+    opened.filled(len(room))
+    assert stream.ended == "closed"
+    opened.received(packed(FRAMES[0]))
+    assert log.frames == []
 
 
 @given(st.lists(st.sampled_from(FRAMES), max_size=12), st.data())

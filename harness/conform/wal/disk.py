@@ -64,8 +64,8 @@ class ImageFile:
     def read(self, at: int, size: int) -> bytes:
         return bytes(self._inode.now[at : at + size])
 
-    def append(self, data: bytes | memoryview) -> None:
-        self._inode.write(Put(len(self._inode.now), bytes(data)))
+    def append(self, *pieces: bytes | memoryview) -> None:
+        self._inode.write(Put(len(self._inode.now), b"".join(pieces)))
 
     def rewrite(self, at: int, data: bytes | memoryview) -> None:
         self._inode.write(Put(at, bytes(data)))

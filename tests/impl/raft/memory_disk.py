@@ -77,9 +77,9 @@ class MemoryFile:
     def read(self, at: int, size: int) -> bytes:
         return self._inode.data[at : at + size]
 
-    def append(self, data: bytes | memoryview) -> None:
+    def append(self, *pieces: bytes | memoryview) -> None:
         assert self._is_open
-        data = bytes(data)
+        data = b"".join(pieces)
         self._disk.attempt("append")
         self._inode.data += data
         self._inode.appends.append(data)
