@@ -8,8 +8,10 @@ that leads. Writers send ready-made bytes: what a client spends on making a batc
 difference. A case has a cluster of its own.
 
 Two things bound the ratio, and are measured besides: what a sync of as many bytes costs while two
-other files on the same disk are synced, too, against a sync alone; and the processor time that all
-nodes together spend on a batch, for they and the writers share the cores.
+other files on the same disk are synced, too, against a sync alone; and the processor time that the
+leader, a follower and the writers spend on a batch, for all of them share the cores. From these it
+is computed, and only computed, what the ratio would be if each member had a core of its own; see
+docs/performance.md.
 """
 
 import argparse
@@ -91,13 +93,26 @@ class Measured:
 
     seconds: float = 0.0
     syncs: int = 0
-    cpu_s: float = 0.0
+    leader_cpu_s: float = 0.0
+    followers_cpu_s: float = 0.0
+    writers_cpu_s: float = 0.0
     latencies_ms: list[float] = field(default_factory=list)
+
+    def cpu(self) -> tuple[float, float, float]:
+        """Of leader, followers and writers, in seconds."""
+        return self.leader_cpu_s, self.followers_cpu_s, self.writers_cpu_s
 
     def shown(self, rows: int) -> dict[str, Any]:
         """As JSON."""
         batches = len(self.latencies_ms)
         ordered = sorted(self.latencies_ms)
+        leader, followers = self.leader_cpu_s, self.followers_cpu_s
+        cpu_s = {
+            "nodes": leader + followers,
+            "leader": leader,
+            "follower": followers / (len(ALIASES) - 1),
+            "writers": self.writers_cpu_s,
+        }
         return {
             "batches": batches,
             "seconds": round(self.seconds, 3),
@@ -105,7 +120,8 @@ class Measured:
             "latency_ms_p50": round(ordered[batches // 2], 3),
             "latency_ms_p99": round(ordered[batches * 99 // 100], 3),
             "syncs_per_batch": round(self.syncs / batches, 3),
-            "nodes_cpu_ms_per_batch": round(self.cpu_s / batches * 1e3, 3),
+            "cpu_ms_per_batch": {who: round(s / batches * 1e3, 3) for who, s in cpu_s.items()},
+            "cores_busy": round(sum(self.cpu()) / self.seconds, 2),
         }
 
 
@@ -113,10 +129,15 @@ class Bench:
     """The writers of one case, and the two tables that they write to in turns."""
 
     def __init__(
-        self, processes: Processes, connections: Sequence[Connection], batch: pa.RecordBatch
+        self,
+        processes: Processes,
+        leader: str,
+        connections: Sequence[Connection],
+        batch: pa.RecordBatch,
     ) -> None:
         self._processes = processes
-        self._connections = connections
+        self._leader = leader
+        self.connections = connections
         self._fingerprint = fingerprint(batch.schema)
         self._body = batch.serialize().to_pybytes()
         self.measured = {kind: Measured() for kind in KINDS}
@@ -129,7 +150,7 @@ class Bench:
         """Every writer appends as soon as its last batch is acknowledged, at least once."""
         found = Measured()
         left = bytes_max // self.batch_bytes
-        before, cpu_before = await self._syncs(), self._cpu_s()
+        before, cpu_before = await self._syncs(), self._cpu()
         begin = time.perf_counter()
 
         async def write(connection: Connection) -> None:
@@ -146,32 +167,47 @@ class Bench:
                     return
 
         async with asyncio.TaskGroup() as tasks:
-            for connection in self._connections:
+            for connection in self.connections:
                 tasks.create_task(write(connection))
         if counts:
             total = self.measured[kind]
             total.seconds += time.perf_counter() - begin
             total.syncs += await self._syncs() - before
-            total.cpu_s += self._cpu_s() - cpu_before
+            spent = [now - then for now, then in zip(self._cpu(), cpu_before, strict=True)]
+            total.leader_cpu_s += spent[0]
+            total.followers_cpu_s += spent[1]
+            total.writers_cpu_s += spent[2]
             total.latencies_ms += found.latencies_ms
 
-    def _cpu_s(self) -> float:
-        return sum(self._processes.cpu_s(alias) for alias in ALIASES)
+    def _cpu(self) -> tuple[float, float, float]:
+        """As `Measured.cpu`: all since the start."""
+        followers = sum(self._processes.cpu_s(a) for a in ALIASES if a != self._leader)
+        return self._processes.cpu_s(self._leader), followers, time.process_time()
 
     async def _syncs(self) -> int:
-        status = await self._connections[0].call("nodeStatus", timeout_s=5)
+        status = await self.connections[0].call("nodeStatus", timeout_s=5)
         return int(status["syncs"])
 
 
 async def leader_of(sites: Sequence[str], schema: pa.Schema) -> str:
-    """Make the HA table; gives where its leader listens."""
+    """Make the HA table; gives who leads."""
     session = Session(sites)
     try:
         await session.create_table(GROUP, "ha", schema)
-        leader = await functions.get_streaming_leader(session, GROUP)
+        return await functions.get_streaming_leader(session, GROUP)
     finally:
         session.close()
-    return sites[ALIASES.index(leader)]
+
+
+async def bench_of(
+    processes: Processes, batch: pa.RecordBatch, writers: int, connections: int
+) -> Bench:
+    """The HA table, its writers, and the connections to its leader that they share."""
+    leader = await leader_of(processes.sites, batch.schema)
+    host, _, port = processes.site(leader).rpartition(":")
+    opened = [await Connection.open(host, int(port)) for _ in range(connections)]
+    shared = [opened[number % connections] for number in range(writers)]
+    return Bench(processes, leader, shared, batch)
 
 
 def sync_ms(folder: Path, size: int, files: int) -> float:
@@ -199,17 +235,15 @@ async def measure(
 ) -> dict[str, Any]:
     """One case; `seconds` and `megabytes` for each kind of table, in so many turns."""
     batch = batch_of(case.columns, case.rows)
-    host, _, port = (await leader_of(processes.sites, batch.schema)).rpartition(":")
-    connections = [await Connection.open(host, int(port)) for _ in range(case.writers)]
-    await functions.create_ordinary_table(connections[0], "ordinary", batch.schema)
-    bench = Bench(processes, connections, batch)
+    bench = await bench_of(processes, batch, case.writers, case.writers)
+    await functions.create_ordinary_table(bench.connections[0], "ordinary", batch.schema)
     bytes_max = (megabytes << 20) // turns
     for kind in KINDS:
         await bench.turn(kind, seconds / turns / 4, bytes_max // 4, counts=False)
     for number in range(turns):
         for kind in KINDS if number % 2 == 0 else reversed(KINDS):
             await bench.turn(kind, seconds / turns, bytes_max, counts=True)
-    for connection in connections:
+    for connection in bench.connections:
         connection.close()
     shown = {kind: bench.measured[kind].shown(case.rows) for kind in KINDS}
     ratio = shown["ha"]["rows_per_s"] / shown["ordinary"]["rows_per_s"]
@@ -230,6 +264,29 @@ async def measure(
     }
 
 
+def own_cores_ratio(found: dict[str, Any]) -> float:
+    """COMPUTED, not measured: the ratio if every member and the writers had a core of their own.
+
+    One writer waits for one thing after the other: for itself, the leader's processor, that of a
+    follower, and one sync, for theirs run at the same time. Several writers keep all busy at once:
+    whoever needs most for a batch decides.
+    """
+    ha, ordinary = (found[kind]["cpu_ms_per_batch"] for kind in KINDS)
+    sync = found["sync_alone_ms"]
+    if found["writers"] == 1:
+        alone = ordinary["writers"] + ordinary["leader"] + sync
+        return round(alone / (ha["writers"] + ha["leader"] + ha["follower"] + sync), 3)
+    need = {
+        kind: max(
+            found[kind]["cpu_ms_per_batch"]["leader"],
+            found[kind]["cpu_ms_per_batch"]["writers"],
+            sync * found[kind]["syncs_per_batch"],
+        )
+        for kind in KINDS
+    }
+    return round(need["ordinary"] / max(need["ha"], ha["follower"]), 3)
+
+
 def patience_for(case: Documented) -> str:
     """Settings under which no leader is given up while batches of megabytes pass."""
     is_long = case.columns * case.rows > LONG_VALUES
@@ -239,18 +296,21 @@ def patience_for(case: Documented) -> str:
 def line_of(found: dict[str, Any]) -> str:
     """A case for people."""
     ha, ordinary, document = found["ha"], found["ordinary"], found["document"]
+    cpu, alone = ha["cpu_ms_per_batch"], ordinary["cpu_ms_per_batch"]
     return (
         f"{found['columns']:4} {found['writers']:7} {found['rows_per_batch']:6} "
         f"{ha['rows_per_s']:11,.0f} {ordinary['rows_per_s']:11,.0f} {found['ratio']:7.1%} "
         f"{document['ha_rows_per_s']:10,.0f} {document['ratio']:7.1%}  "
-        f"{ha['latency_ms_p50']:8.2f} {ha['latency_ms_p99']:8.2f} "
+        f"{ha['latency_ms_p50']:8.2f} {ha['latency_ms_p99']:7.2f} "
+        f"{cpu['leader']:8.2f} {cpu['follower']:6.2f} {alone['leader']:6.2f} "
+        f"{found['sync_alone_ms']:6.2f} {found['own_cores_ratio_computed']:7.1%}  "
         f"{'' if found['ratio_reached'] else 'ratio'} {'' if found['rate_reached'] else 'rate'}"
     )
 
 
 HEAD = (
     "cols writers   rows   HA rows/s  ord. rows/s   ratio  doc. HA/s   doc.   "
-    "HA p50 ms  p99 ms  missed"
+    "HA p50 ms  p99 ms CPU lead  foll.   ord.   sync   own*  missed"
 )
 
 
@@ -283,7 +343,9 @@ def main() -> None:
                 size = cases[-1]["bytes_per_batch"]
                 cases[-1]["sync_alone_ms"] = sync_ms(Path(folder), size, 1)
                 cases[-1]["sync_of_three_ms"] = sync_ms(Path(folder), size, len(ALIASES))
+                cases[-1]["own_cores_ratio_computed"] = own_cores_ratio(cases[-1])
             print(line_of(cases[-1]), file=sys.stderr)
+    print("CPU and sync: ms a batch. * computed, see docs/performance.md", file=sys.stderr)
     document = {
         "bench": "streaming",
         "python": platform.python_version(),

@@ -7,6 +7,7 @@ import argparse
 import contextlib
 import json
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -16,7 +17,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import streaming
 import uvloop
 from delphic.harness.conform.trace.corrupt import CORRUPTIONS
@@ -25,7 +25,6 @@ from delphic.harness.plan import plan
 from delphic.harness.shipped import scenario
 from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.traces import Record, Trace
-from delphic.impl.client.connection import Connection
 from processes import ALIASES, Processes
 
 SPOILED = "chaos"
@@ -92,10 +91,10 @@ def _outcomes(
 
 
 def cost(turns: int, seconds: float) -> list[dict[str, Any]]:
-    """Processor time of a real group that traces and of one that does not.
+    """Processor time of a real group that traces and of one that does not, per batch.
 
-    Of all members, per batch: wall time tells more about what else the machine does. Both groups
-    are there all the time and take turns of a fraction of a second.
+    Wall time tells more about what else the machine does. Both groups are there all the time and
+    take short turns; what counts is the median of the ratios of neighbouring turns.
     """
     return [uvloop.run(_cost(case, turns, seconds)) for case in CASES]
 
@@ -109,28 +108,30 @@ async def _cost(case: tuple[int, int, int], turns: int, seconds: float) -> dict[
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="traces-"))
             processes = stack.enter_context(Processes(Path(folder), extra))
             processes.start(*ALIASES)
-            benches[name] = await _bench(processes, streaming.batch_of(COLUMNS, rows), case)
+            batch = streaming.batch_of(COLUMNS, rows)
+            benches[name] = await streaming.bench_of(processes, batch, producers, connections)
+        spent: dict[str, list[float]] = {name: [] for name in settings}
         for number in range(-1, turns):
             for name in settings if number % 2 == 0 else reversed(settings):
-                await benches[name].turn("ha", seconds, sys.maxsize, counts=number >= 0)
-    shown = {name: bench.measured["ha"].shown(rows) for name, bench in benches.items()}
-    spent = {name: found["nodes_cpu_ms_per_batch"] for name, found in shown.items()}
+                benches[name].measured["ha"] = streaming.Measured()
+                await benches[name].turn("ha", seconds, sys.maxsize, counts=True)
+                if number >= 0:
+                    shown = benches[name].measured["ha"].shown(rows)
+                    spent[name].append(shown["cpu_ms_per_batch"]["nodes"])
+    ratios = [t / u for t, u in zip(spent["traced"], spent["untraced"], strict=True)]
     return {
         "rows_per_batch": rows,
         "producers": producers,
         "connections": connections,
-        **shown,
-        "cost_percent": round(100 * (spent["traced"] / spent["untraced"] - 1), 1),
+        "turns": turns,
+        "cpu_ms_per_batch_median": {
+            name: round(statistics.median(some), 4) for name, some in spent.items()
+        },
+        "cost_percent": round(100 * (statistics.median(ratios) - 1), 1),
+        "cost_percent_quartiles": [
+            round(100 * (ratio - 1), 1) for ratio in statistics.quantiles(ratios)[::2]
+        ],
     }
-
-
-async def _bench(
-    processes: Processes, batch: pa.RecordBatch, case: tuple[int, int, int]
-) -> streaming.Bench:
-    _, producers, connections = case
-    host, _, port = (await streaming.leader_of(processes.sites, batch.schema)).rpartition(":")
-    opened = [await Connection.open(host, int(port)) for _ in range(connections)]
-    return streaming.Bench(processes, [opened[i % connections] for i in range(producers)], batch)
 
 
 def main() -> None:
@@ -139,8 +140,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=4, help="simulated runs to spoil")
     parser.add_argument("--draws", type=int, default=25, help="of each kind and run")
     parser.add_argument("--rounds", type=int, default=5, help="of validating; the best counts")
-    parser.add_argument("--turns", type=int, default=20, help="of each group of real members")
-    parser.add_argument("--seconds", type=float, default=0.3, help="of each turn")
+    parser.add_argument("--turns", type=int, default=60, help="of each group of real members")
+    parser.add_argument("--seconds", type=float, default=0.15, help="of each turn")
     parser.add_argument("--no-cost", action="store_true", help="start no real members")
     parser.add_argument("--only-cost", action="store_true", help="simulate nothing")
     chosen = parser.parse_args()
