@@ -1,13 +1,15 @@
-"""How long a group is away: kill to next acknowledgement, and restart against log size; as JSON.
+"""How long a group is away: kill to next acknowledgement, and starts against log size; as JSON.
 
 python bench/failover.py [--kills N] [--mib N ...]
 
 One producer appends one row after the other through a Session. Its member is the leader; that is
 killed (SIGKILL), and the clock runs until the first append that began afterwards is acknowledged.
 An election waits for one to two ticks of silence (500 ms here, so 0.5 to 1 s), which is most of it.
-Then the member comes back, and the next round waits until it has caught up. Restart: from starting
-the process until it answers, with a log of that size, its data files as they were and both peers
-down.
+Then the member comes back, and the next round waits until it has caught up. Restart, with a log of
+that size: from starting one member, its peers down, until it answers; from starting all three
+until an append is acknowledged, and until each has applied all that was committed. Before that, a
+member that was away while all of it was appended: until it has caught up. Checkpoints are put off,
+so that the whole log is sent and redone.
 """
 
 import argparse
@@ -37,6 +39,7 @@ async def main_async(kills: int, sizes_mib: list[int]) -> dict[str, Any]:
     """Both parts, one after the other."""
     return {
         "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
         "fail_over": await fail_over(kills),
         "restart": [await restart(mib) for mib in sizes_mib],
     }
@@ -109,25 +112,47 @@ async def restart(mib: int) -> dict[str, Any]:
     """Start to first answer of a member alone, after `mib` MiB were appended and all ended."""
     batch = batch_of(BATCH_ROWS)
     count = max(1, (mib << 20) // batch.serialize().size)
-    with tempfile.TemporaryDirectory(prefix="restart-") as folder, Processes(Path(folder)) as all_:
+    with (
+        tempfile.TemporaryDirectory(prefix="restart-") as folder,
+        Processes(Path(folder), "streamingHAPurgeInterval=86400\n") as all_,
+    ):
         all_.start(*ALIASES)
         with contextlib.closing(Session(all_.sites, total_s=PATIENCE_S)) as session:
             await session.create_table(GROUP, "bench", SCHEMA)
+            leader = await functions.get_streaming_leader(session, GROUP)
+            away = next(alias for alias in ALIASES if alias != leader)
+            all_.kill(away)
             for _ in range(count):
                 await session.append("bench", batch)
+            began = time.monotonic()
+            all_.start(away)
+            await _caught_up(all_, away, session)
+            absent = time.monotonic() - began
             for alias in ALIASES:
                 await _caught_up(all_, alias, session)
+        wal = _log_bytes(Path(folder) / "n1")
         for alias in ALIASES:
             all_.kill(alias)
         began = time.monotonic()
         all_.start("n1")
         status = await _status(all_.site("n1"))
-        took = time.monotonic() - began
-        wal = _log_bytes(Path(folder) / "n1")
+        alone = time.monotonic() - began
+        all_.kill("n1")
+        began = time.monotonic()
+        all_.start(*ALIASES)
+        with contextlib.closing(Session(all_.sites, total_s=PATIENCE_S, attempt_s=0.5)) as session:
+            await _first_ack(session)
+            acknowledged = time.monotonic() - began
+            for alias in ALIASES:
+                await _caught_up(all_, alias, session)
+            caught_up = time.monotonic() - began
     return {
         "log_mib": round(wal / (1 << 20)),
         "entries": status["last"],
-        "seconds": round(took, 2),
+        "absent_member_caught_up_s": round(absent, 2),
+        "one_answers_s": round(alone, 2),
+        "first_ack_s": round(acknowledged, 2),
+        "all_caught_up_s": round(caught_up, 2),
     }
 
 
@@ -138,8 +163,8 @@ def _log_bytes(home: Path) -> int:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--mib", type=int, nargs="*", default=[1, 64, 256])
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--mib", type=int, nargs="*", default=[10, 100, 500])
     asked = parser.parse_args()
     print(json.dumps(uvloop.run(main_async(asked.kills, asked.mib)), indent=2))
 

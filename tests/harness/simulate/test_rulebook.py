@@ -1,5 +1,6 @@
 """Rules for single messages: which fit, how many, in which order, and what becomes of the rest."""
 
+import msgspec
 import pytest
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.messages import Deliver, Drop, Fate, Hold
@@ -16,7 +17,7 @@ from delphic.impl.raft.messages import (
     VoteRequest,
     VoteResponse,
 )
-from delphic.impl.wire import Hello, PeerMessage, encode
+from delphic.impl.wire import Hello, PeerMessage
 
 ASK = VoteRequest("n1", "n2", 3, 7, 2, False)
 PRE_ASK = VoteRequest("n1", "n2", 3, 7, 2, True)
@@ -86,7 +87,7 @@ class Desk:
 
     def fate(self, message: Message, src: str = "n1", dst: str = "n2") -> Fate:
         assert self.net.intercept is not None
-        _, body = encode(PeerMessage(2, 1, 1, message), 1 << 20)
+        body = msgspec.msgpack.encode(PeerMessage(2, 1, 1, message))
         return self.net.intercept(src, dst, body)
 
 
@@ -127,6 +128,6 @@ def test_every_hold_keeps_its_own_messages_also_the_second_of_the_same_words() -
 def test_greetings_are_no_messages() -> None:
     desk = Desk()
     desk.book.set({("n1", "n2"): (Rule(),)})
-    _, body = encode(Hello("delphic", 1, "peer", "n1", "c"), 1024)
+    body = msgspec.msgpack.encode(Hello("delphic", 1, "peer", "n1", "c"))
     assert desk.net.intercept is not None
     assert desk.net.intercept("n1", "n2", body) == Deliver()
