@@ -5,8 +5,7 @@ kind. Whoever dials says `Hello` first; whoever was dialled answers `Welcome`, o
 closes. A frame that is too long, or no frame, ends the connection and nothing else.
 """
 
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Protocol
 
 import msgspec
@@ -15,25 +14,16 @@ from .pieces import LONG_BYTES, pieces
 from .raft.messages import AppendRequest, Message
 from .raft.terms import Runs
 from .runtime import Stream
+from .splitter import LENGTH, Splitter
+from .splitter import FrameError as FrameError
 
 MAGIC = "delphic"
 VERSION = 1
-_LENGTH = struct.Struct(">I")
-LENGTH_BYTES = _LENGTH.size
 HELLO_BYTES_MAX = 1024
 """A stranger may make us buffer this much and no more."""
 
 STRANGER_BYTES_MAX = 4096
 """And so much afterwards, until it has logged in."""
-
-COLLECTED_BYTES = 64 << 10
-"""A body this long is received into a buffer of its own."""
-
-FIRST_BYTES = 1 << 20
-"""Such a buffer begins with this, and grows as bytes arrive: a length is only a claim."""
-
-TLS_RECORDS = frozenset({0x1503, 0x1603})
-"""How TLS begins: an alert, or a hello."""
 
 CLIENT = "client"
 PEER = "peer"
@@ -176,10 +166,6 @@ def printable(text: str) -> str:
     return text.encode("unicode_escape").decode("ascii")[:REASON_CHARACTERS_MAX]
 
 
-class FrameError(Exception):
-    """Bytes that are no frame, or a frame over the limit."""
-
-
 class FrameTooLargeError(FrameError):
     """A frame over the limit: nothing of it was sent."""
 
@@ -191,9 +177,9 @@ def encode(frame: Frame, frame_bytes_max: int) -> list[bytes]:
     if size > frame_bytes_max:
         raise FrameTooLargeError(f"{size} bytes, at most {frame_bytes_max} are allowed")
     if len(found[0]) < LONG_BYTES:
-        found[0] = _LENGTH.pack(size) + found[0]
+        found[0] = LENGTH.pack(size) + found[0]
     else:
-        found.insert(0, _LENGTH.pack(size))
+        found.insert(0, LENGTH.pack(size))
     return found
 
 
@@ -216,80 +202,6 @@ def decode(body: bytes | memoryview) -> Frame:
         return _decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FrameError(f"no frame: {error}") from None
-
-
-class Splitter:
-    """Cuts a stream of bytes into frame bodies. `limit` may change between two frames."""
-
-    # Invariant: there is no _rest while a long body is collected, of which _at bytes are there.
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._rest = bytearray()
-        self._long = bytearray()
-        self._long_size = 0
-        self._at = 0
-
-    def room(self) -> memoryview | None:
-        """Where the next bytes belong if a long body is expected; tell `filled` of them."""
-        if not self._long_size:
-            return None
-        if self._at == len(self._long):
-            self._long = self._long + bytes(min(self._at, self._long_size - self._at))
-        return memoryview(self._long)[self._at :]
-
-    def filled(self, count: int) -> memoryview | None:
-        """So many were put into the room; the long body, once it is complete."""
-        self._at += count
-        if self._at < self._long_size:
-            return None
-        body = memoryview(self._long)
-        self._long = bytearray()
-        self._long_size = self._at = 0
-        return body
-
-    def feed(self, data: bytes) -> Iterator[memoryview]:
-        """The bodies that are complete now; raises FrameError. Consume it before the next call.
-
-        Bodies are views, not copies: a long one has been collected in a buffer of its own.
-        """
-        while data and (room := self.room()) is not None:
-            count = min(len(room), len(data))
-            room[:count] = data[:count]
-            data = data[count:]
-            body = self.filled(count)
-            if body is not None:
-                yield body
-        rest: bytes | bytearray = data
-        if self._rest:
-            self._rest += data
-            rest = self._rest
-        at = 0
-        end = len(rest)
-        while end - at >= LENGTH_BYTES:
-            (size,) = _LENGTH.unpack_from(rest, at)
-            if not 0 < size <= self.limit:
-                if size >> 16 in TLS_RECORDS:
-                    raise FrameError("the other side speaks TLS here, and this one does not")
-                raise FrameError(f"length {size} is not in 1..{self.limit}")
-            start = at + LENGTH_BYTES
-            if end - start < size:
-                if size >= COLLECTED_BYTES:
-                    self._collect(size, memoryview(rest)[start:])
-                    at = end
-                break
-            at = start + size
-            yield memoryview(rest)[start:at]
-        if at:
-            self._rest = bytearray(memoryview(rest)[at:])
-        elif rest is data:
-            self._rest += data
-
-    def _collect(self, size: int, first: memoryview) -> None:
-        self._long = bytearray(min(size, max(len(first), FIRST_BYTES)))
-        self._long[: len(first)] = first
-        self._long_size = size
-        self._at = len(first)
 
 
 class Receiver(Protocol):

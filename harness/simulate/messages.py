@@ -8,7 +8,7 @@ arrives after what was sent in between, and not at all if the connection has end
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ...impl.wire import LENGTH_BYTES
+from ...impl.splitter import LENGTH_BYTES
 from ..targets.faults import FAITHFUL
 from ..targets.links import Pair
 from .pipe import Link, Pipe

@@ -4,10 +4,9 @@ import msgspec
 import pytest
 from delphic.impl.pieces import LONG_BYTES, pieces
 from delphic.impl.raft.messages import AppendRequest, Entry, Kind, VoteResponse
+from delphic.impl.splitter import COLLECTED_BYTES, FIRST_BYTES, Splitter
 from delphic.impl.wire import (
     CLIENT,
-    COLLECTED_BYTES,
-    FIRST_BYTES,
     HELLO_BYTES_MAX,
     MAGIC,
     VERSION,
@@ -24,7 +23,6 @@ from delphic.impl.wire import (
     Result,
     Rows,
     SnapshotPiece,
-    Splitter,
     Welcome,
     decode,
     encode,

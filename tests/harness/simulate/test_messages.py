@@ -10,7 +10,7 @@ from delphic.harness.simulate.process import Process
 from delphic.harness.targets.faults import MessageFaults
 from delphic.harness.targets.links import HEALED, cut
 from delphic.impl.runtime import Stream
-from delphic.impl.wire import Splitter
+from delphic.impl.splitter import Splitter
 
 PORT = 8848
 COUNT = 400
