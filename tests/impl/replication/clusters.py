@@ -15,7 +15,7 @@ from delphic.impl.host import Node
 from delphic.impl.launch import run_node
 from delphic.impl.runtime import Runtime, pause
 
-OPEN = "authentication=off\nraftElectionTick=20\n"
+BASE = "raftElectionTick=20\n"
 FAST = (
     "clusterReplicationPullInterval=200\nclusterReplicationRetryDelay=200\n"
     "clusterReplicationPersistDelay=500\n"
@@ -47,6 +47,7 @@ class Clusters:
         controllers: int = 1,
         data_nodes: int = 2,
         slaves_max: int | None = None,
+        authentication: str = "off",
         options: Mapping[str, str] | None = None,
     ) -> None:
         """`options`: more lines for `m`'s or a slave's files, `m.controller` or `m.cluster`."""
@@ -63,6 +64,7 @@ class Clusters:
         ]
         self.world = World(f"clusters {seed}", self.aliases)
         self.ports = {alias: at for at, alias in enumerate(self.aliases, start=1)}
+        self._base = f"{BASE}authentication={authentication}\n"
         self.files = {name: self._files(name, options or {}) for name in self.names}
         self.nodes: dict[str, Node] = {}
 
@@ -75,7 +77,7 @@ class Clusters:
             )
             for alias in aliases
         ]
-        controller, cluster = OPEN, OPEN
+        controller = cluster = self._base
         if name == "m":
             controller += f"clusterReplicationSlaveNum={self._slaves_max}\n"
             cluster += "clusterReplicationMode=master\n"
