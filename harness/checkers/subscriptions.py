@@ -18,6 +18,7 @@ from ..history import Call, History
 from ..op import OBSERVER, OpType, ProcessId
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
+from .filtered import Filter
 from .log.durability import final_log
 from .log.view import LogView, logs
 from .timeline import phase
@@ -37,13 +38,18 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class Handled(msgspec.Struct, frozen=True):
-    """Rows that a handler was given, and who published them in which term."""
+    """Rows that a handler was given, and who published them in which term.
+
+    They are those of `count` rows of the table that the subscriber's filter, if it has one, left.
+    """
 
     call: Call
     offset: int
     rows: list[int]
     leader: str
     term: int
+    count: int
+    places: list[int] | None = None
 
 
 class Ledger:
@@ -99,8 +105,10 @@ class Ledger:
         match event:
             case ["live", int(start), *_]:
                 self._live(call, start)
-            case ["handled", int(offset), list(rows), str(leader), int(term)]:
-                self._handled(Handled(call, offset, rows, leader, term))
+            case ["handled", int(offset), list(rows), str(leader), int(term), *more]:
+                places = self.asked.get("places")
+                count = more[0] if more else len(rows)
+                self._handled(Handled(call, offset, rows, leader, term, count, places))
             case ["failed", int(offset), int()]:
                 self.failures += 1
                 self.failed = True
@@ -144,7 +152,7 @@ class Ledger:
         if self._expect(found.call, found.offset, "it was given"):
             self.handled.append(found)
         self.failed = False
-        self.next = found.offset + len(found.rows)
+        self.next = found.offset + found.count
         self.done = max(self.done, self.next)
 
     def _expect(self, call: Call, offset: int, how: str) -> bool:
@@ -185,6 +193,7 @@ def judge(evidence: Evidence) -> Verdict:
     end = _end_of(history, view)
     flaws = [flaw for ledger in ledgers for flaw in ledger.flaws]
     flaws += _strangers(ledgers, held, end, view)
+    flaws += _misfits(ledgers, Filter(held, view))
     flaws += _deposed(history, ledgers, view)
     if end is not None:
         flaws += _unseen(ledgers, end)
@@ -252,6 +261,8 @@ def _strangers(
         for handled in ledger.handled:
             completion = handled.call.completion
             assert completion is not None
+            if handled.places is not None:
+                continue
             for offset, row in enumerate(handled.rows, start=handled.offset):
                 there = held.get(offset)
                 begin = f"S{ledger.name[1:]} was given row {row} at offset {offset}, "
@@ -265,6 +276,21 @@ def _strangers(
                 elif row not in view.owner:
                     text = f"{begin}which nobody appended."
                     yield Flaw(("HS-12",), text, (completion.index,))
+
+
+def _misfits(ledgers: list[Ledger], asked: Filter) -> Iterator[Flaw]:
+    """What subscribers with a filter were given and did not ask for, or were not given."""
+    for ledger in ledgers:
+        for handled in ledger.handled:
+            if handled.places is None:
+                continue
+            completion = handled.call.completion
+            assert completion is not None
+            for promise, text, told in asked.misfits(
+                handled.offset, handled.count, handled.rows, handled.places
+            ):
+                witness = {completion.index} if told is None else {completion.index, told}
+                yield Flaw((promise,), f"S{ledger.name[1:]} {text}.", tuple(sorted(witness)))
 
 
 def _deposed(history: History, ledgers: list[Ledger], view: LogView) -> Iterator[Flaw]:

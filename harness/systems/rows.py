@@ -1,5 +1,6 @@
 """Asks a data node for what the workload `log` does: rows by id, appended and polled."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +31,11 @@ _FINGERPRINT = fingerprint(SCHEMA)
 _DEVICES = pa.array([f"device-{number % 16:02}" for number in range(10_000)], pa.string())
 _NS_PER_ID = 1_000_000
 _TEMPERATURES = pa.array([20.0 + number % 100 / 10 for number in range(10_000)], pa.float64())
+
+
+def devices(places: Sequence[int]) -> tuple[str, ...]:
+    """What rows in these places of their batches have in the column `device`."""
+    return tuple(f"device-{place:02}" for place in places)
 
 
 def batch(ids: list[int]) -> pa.RecordBatch:
@@ -137,6 +143,9 @@ class RowConnection:
                     key_columns=wanted.get("key_columns", ()),
                     timeout_s=timeout_s,
                 )
+                return None
+            case "filter":
+                await functions.set_filter_column(connection, key, value, timeout_s=timeout_s)
                 return None
             case _:
                 raise AssertionError(f"the system has no operation {f!r}")

@@ -23,7 +23,7 @@ from ...impl.runtime import ClientRuntime, pause
 from ...impl.runtime_asyncio import loop_client_runtime
 from ..op import OpType
 from ..system import Answer, Site, Status
-from .rows import answer_to
+from .rows import answer_to, devices
 
 HANDLER_S, STORE_S = 0.004, 0.006
 """How long they take at most."""
@@ -188,6 +188,7 @@ class SubscriberConnection:
         """None, or the answer if it did not begin in time; then it is given up."""
         await self._crash()
         self._worker = SlowWorker(self._runtime)
+        places = asked.get("places")
         options = Options(
             action=self._name,
             offset=asked["offset"],
@@ -197,6 +198,7 @@ class SubscriberConnection:
             reconnect=True,
             persist_offset=asked["persist"],
             handler_need_msg_id=True,
+            filter=None if places is None else devices(places),
         )
         try:
             found = Subscription(
@@ -249,7 +251,11 @@ class SubscriberConnection:
             case "live":
                 self._add(["live", note.offset, note.leader, note.term])
             case "handled":
-                self._add(["handled", note.offset, self._seen, note.leader, note.term])
+                count = () if self._asked.get("places") is None else (note.count,)
+                self._add(["handled", note.offset, self._seen, note.leader, note.term, *count])
+                # Where the filter leaves nothing, the handler is not called.
+                self._seen = []
+                self._next = max(self._next, note.offset + note.count)
             case "failed":
                 self._add(["failed", note.offset, note.count])
             case "recorded":

@@ -26,6 +26,9 @@ LATEST, STORED, EARLIEST = -1, -2, -3
 
 BATCH_SIZES = (0, 0, 5)
 
+FILTERS = ([0], None, None, [1, 2])
+"""Which places of a batch one subscriber wants, and the next; half of both kinds want all."""
+
 
 class SubscribeOptions(Options):
     """Appends and polls, and the last of the clients subscribe.
@@ -41,6 +44,9 @@ class SubscribeOptions(Options):
     read_share: float = Field(default=0.1, ge=0, lt=1)
     cache_limit: CacheLimit = 0
     subscribers: int = Field(default=4, ge=1, le=64, description="So many of the clients.")
+    filtered: bool = Field(
+        default=False, description="Half of them want certain rows of each batch only."
+    )
     crashes: float = Field(
         default=0.02, ge=0, le=1, description="Share of a subscriber's operations."
     )
@@ -64,6 +70,7 @@ class SubscribeOptions(Options):
             "batch": [self.batch.min, self.batch.max],
             "read_share": self.read_share,
             "subscribers": self.subscribers,
+            **({"filtered": True} if self.filtered else {}),
             "crashes": self.crashes,
             "disconnects": self.disconnects,
             "failing": self.failing,
@@ -79,6 +86,8 @@ class SubscriberGenerator:
     crashes: float
     disconnects: float
     failing: float
+    places: list[int] | None = None
+    """Of which places of a batch it wants the rows; None: of all."""
     is_live: bool = False
     ran: bool = False
 
@@ -99,12 +108,20 @@ class SubscriberGenerator:
 
     def _ask(self) -> dict[str, Any]:
         offset = self.random.choice((0, 0, LATEST, EARLIEST))
+        filtered = {} if self.places is None else {"places": self.places}
         return {
+            **filtered,
             "offset": STORED if self.persists and self.ran else offset,
             "persist": self.persists,
             "batch_size": self.random.choice(BATCH_SIZES),
             "failing": self.failing,
         }
+
+
+def prepared(options: dict[str, Any]) -> tuple[Step, ...]:
+    """The table, with a filter column where subscribers choose by it."""
+    steps = created(options)
+    return (*steps, Step("filter", "device")) if options.get("filtered") else steps
 
 
 def roaming(options: dict[str, Any]) -> range:
@@ -129,13 +146,15 @@ def generators(options: dict[str, Any], seed: int, _: Sequence[str] = ()) -> lis
         for number in range(producers)
     ]
     for number in roaming(options):
+        at = number - producers
         found.append(
             SubscriberGenerator(
                 random.Random(f"{seed}/client/{number}"),
-                (number - producers) % 2 == 0,
+                at % 2 == 0,
                 options["crashes"],
                 options["disconnects"],
                 options["failing"],
+                FILTERS[at % len(FILTERS)] if options.get("filtered") else None,
             )
         )
     return found
@@ -146,7 +165,7 @@ SUBSCRIBE = Workload(
     options=SubscribeOptions,
     checkers=(LOG_CHECKERS[0], SUBSCRIPTIONS.name, *LOG_CHECKERS[1:]),
     key=TABLE,
-    setup=created,
+    setup=prepared,
     generators=generators,
     proof="append",
     proofs=proofs,

@@ -1,6 +1,6 @@
 """What subscribers were given, judged: sound, and wrong in every way that there is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -225,3 +225,71 @@ def test_a_life_that_begins_anew_owes_nothing_to_the_one_before() -> None:
     found = judged(whole(lines))
     assert found.validity is Validity.PASS, found.sentence
     assert found.details["lives"] == 3
+
+
+def left(offset: int, count: int, *rows: int) -> list[Any]:
+    """What a filter left of so many rows."""
+    return [*given(offset, *rows), count]
+
+
+def filtered(*events: list[Any], places: Sequence[int] = (0,)) -> Verdict:
+    """One life of a subscriber that wants rows in these places of their batches."""
+    asked = {**FROM_0, "places": list(places)}
+    return judged(whole(subscriber(("subscribe", asked, [live(0)]), ("drain", None, list(events)))))
+
+
+def test_a_filter_may_leave_gaps_and_even_nothing() -> None:
+    """Promises HS-13 and HS-24."""
+    found = filtered(left(0, 2, 10), left(2, 3, 12, 13))
+    assert found.validity is Validity.PASS, found.sentence
+    found = filtered(left(0, 2, 11), left(2, 1), left(3, 2, 14), places=(1,))
+    assert found.validity is Validity.PASS, found.sentence
+
+
+@pytest.mark.parametrize(
+    ("events", "promise", "sentence"),
+    [
+        (
+            [left(0, 2, 10, 11), left(2, 3, 12, 13)],
+            "HS-13",
+            "Subscriber 5 was given row 11, which its filter leaves out.",
+        ),
+        (
+            [left(0, 2, 10), left(2, 3, 13)],
+            "HS-13",
+            "Subscriber 5 was not given row 12 of offset 2, which it asked for.",
+        ),
+        (
+            [left(0, 2, 10), left(2, 3, 13, 12)],
+            "HS-13",
+            "Subscriber 5 was given row 12 of offset 2 behind later ones.",
+        ),
+        (
+            [left(0, 2, 10, 13), left(2, 3, 12, 13)],
+            "HS-12",
+            "Subscriber 5 was given row 13 among those from 0 to 1, and the table has it at 3.",
+        ),
+        (
+            [left(0, 2, 10, 99), left(2, 3, 12, 13)],
+            "HS-12",
+            "Subscriber 5 was given row 99, which nobody appended.",
+        ),
+        (
+            [left(0, 2, 10), left(3, 2, 13)],
+            "HS-13",
+            "Subscriber 5 waited for row 2, and it was given row 3.",
+        ),
+        (
+            [left(0, 2, 10), left(2, 1, 12)],
+            "HS-24",
+            "Subscriber 5 never got row 3, and the table ends at 5.",
+        ),
+    ],
+)
+def test_a_filtered_subscriber_must_get_what_it_asked_for_and_nothing_else(
+    events: list[list[Any]], promise: str, sentence: str
+) -> None:
+    found = filtered(*events)
+    assert found.validity is Validity.FAIL
+    assert promise in found.promises
+    assert found.sentence == sentence
