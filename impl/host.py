@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from .bugs import ACK_BEFORE_FSYNC
 from .client.errors import RequestError
-from .config import ConfigError, GroupConfig, NodeConfig
+from .config import CONTROLLER, DATA_NODE, ConfigError, GroupConfig, NodeConfig
 from .raft import door
 from .raft.core import Core
 from .raft.disk import Disk
@@ -357,6 +357,7 @@ class Node:
         logs = sum(group.persister.sync_count for group in self.groups.values())
         return {
             "alias": self.alias,
+            "mode": CONTROLLER if self.config.is_controller else DATA_NODE,
             "incarnation": self.incarnation,
             "peers_up": self._peers.up(),
             "syncs": self.role.sync_count() + logs,

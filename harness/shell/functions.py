@@ -6,7 +6,6 @@ those that may be left out. Where a node takes the arguments as they are, nothin
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,77 +18,12 @@ from ...impl.client.functions import Caller
 from ...impl.stream.commands import RETENTION_MINUTES
 from ..errors import UsageError
 from ..selector import closest
+from .databases import DATABASES
+from .function import Args, Function, Parameter, optional
 from .grammar import Invocation, Value
-from .kinds import KINDS, row_batch
+from .kinds import row_batch
 from .receive import received
 from .sites import Sites
-
-Args = Mapping[str, Any]
-Perform = Callable[[Caller, Args, float], Awaitable[Any]]
-"""Asks, with converted arguments by name and a time limit."""
-
-Follow = Callable[[Sites, Args], Awaitable[Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    name: str
-    kind: str
-    default: Any = None
-    needed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One function; without `perform` the node gets name and arguments as they are."""
-
-    name: str
-    parameters: tuple[Parameter, ...]
-    says: str
-    perform: Perform | None = None
-    follow: Follow | None = None
-    """For what is no one call, and needs all sites."""
-
-    @property
-    def signature(self) -> str:
-        words = [f"{p.name} {p.kind}" for p in self.parameters]
-        shown = [w if p.needed else f"[{w}]" for w, p in zip(words, self.parameters, strict=True)]
-        return f"{self.name}({', '.join(shown)})"
-
-    def bind(self, args: Sequence[Value], named: Mapping[str, Value]) -> dict[str, Any]:
-        """The arguments by name, converted. Raises UsageError with the signature."""
-        names = [parameter.name for parameter in self.parameters]
-        problem = None
-        if len(args) > len(names):
-            problem = f"takes at most {len(names)} arguments, not {len(args)}"
-        given = dict(zip(names, args, strict=False))
-        for name, value in named.items():
-            if name not in names:
-                problem = f"has no parameter {name}"
-            elif name in given:
-                problem = f"{name} is given twice"
-            given[name] = value
-        bound: dict[str, Any] = {}
-        for parameter in self.parameters if problem is None else ():
-            if parameter.name not in given:
-                bound[parameter.name] = parameter.default
-                problem = f"{parameter.name} is missing" if parameter.needed else problem
-                continue
-            try:
-                bound[parameter.name] = KINDS[parameter.kind](given[parameter.name])
-            except ValueError as error:
-                problem = f"{parameter.name}: {error}"
-            if problem is not None:
-                break
-        if problem is not None:
-            raise UsageError(f"{self.name}: {problem}; want {self.signature}")
-        return bound
-
-    async def ask(self, caller: Caller, args: Args, timeout_s: float) -> Any:
-        """Call it. Raises RequestError."""
-        if self.perform is not None:
-            return await self.perform(caller, args, timeout_s)
-        return await caller.call(self.name, tuple(args.values()), timeout_s=timeout_s)
 
 
 async def _create(caller: Caller, args: Args, timeout_s: float) -> None:
@@ -130,20 +64,16 @@ async def _select(caller: Caller, args: Args, timeout_s: float) -> pa.Table:
     return await functions.read(caller, args["tableName"], start, limit, timeout_s=timeout_s)
 
 
-def _optional(name: str, kind: str, default: Any = None) -> Parameter:
-    return Parameter(name, kind, default, needed=False)
-
-
 _GROUP = Parameter("groupId", "INT")
 _TABLE = Parameter("tableName", "STRING")
-_ROWS = (_TABLE, _optional("offset", "INT", 0), _optional("limit", "INT"))
+_ROWS = (_TABLE, optional("offset", "INT", 0), optional("limit", "INT"))
 _COLUMNS = (
     Parameter("raftGroup", "INT"),
     Parameter("table", "SCHEMA"),
     _TABLE,
-    _optional("cacheLimit", "INT", 0),
-    _optional("keyColumn", "NAMES", ()),
-    _optional("retentionMinutes", "INT", RETENTION_MINUTES),
+    optional("cacheLimit", "INT", 0),
+    optional("keyColumn", "NAMES", ()),
+    optional("retentionMinutes", "INT", RETENTION_MINUTES),
 )
 _LOCAL = (Parameter("table", "SCHEMA"), _TABLE)
 _USER = (Parameter("user", "STRING"), Parameter("password", "STRING"))
@@ -166,7 +96,7 @@ FUNCTIONS = {
         Function("streamTable", _LOCAL, "Creates a table on the node that answers.", _create_local),
         Function(
             "subscribeTable",
-            (_TABLE, _optional("offset", "INT", LATEST), _optional("rows", "INT", 10)),
+            (_TABLE, optional("offset", "INT", LATEST), optional("rows", "INT", 10)),
             "Shows so many rows as they come: from an offset on, or new ones (-1).",
             follow=received,
         ),
@@ -175,6 +105,7 @@ FUNCTIONS = {
         Function("getPersistenceMeta", (_TABLE,), "What is in memory and what on disk."),
         Function("getStreamingStat", (), "Publishers, subscribers and workers of a node."),
         Function("login", _USER, "Says who you are."),
+        *DATABASES,
     )
 }
 

@@ -1,10 +1,11 @@
 """What an argument may be: from what was written to what a function takes."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 
+from ...impl.cluster.operations import OPS, Condition, Filter, Op
 from ...impl.stream.types import TYPES, name_of
 from ..errors import UsageError
 from ..selector import closest
@@ -54,12 +55,73 @@ def _rows(value: Value) -> tuple[tuple[Value, ...], ...]:
     return tuple(rows)
 
 
+def _condition(value: Value) -> Condition:
+    match value:
+        case (str(column), str(op), one) if op in OPS:
+            return Condition(column, cast(Op, op), _scalar(one))
+    raise ValueError(f'want conditions, as in [["id", ">", 5]], got {_shown(value)}')
+
+
+def _filter(value: Value) -> Filter:
+    if not isinstance(value, tuple):
+        raise ValueError(f'want conditions, as in [["id", ">", 5]], got {_shown(value)}')
+    return tuple(_condition(one) for one in value)
+
+
+def _scalar(value: Value) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_scalar(one) for one in value)
+    if isinstance(value, Name | dict):
+        raise ValueError(f"want a number, a string, true, false or null, got {_shown(value)}")
+    return value
+
+
+def _values(value: Value) -> dict[str, Any]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError(f"want values, as in {{price: 2.5}}, got {_shown(value)}")
+    return {column: _scalar(one) for column, one in value.items()}
+
+
+def _word(value: Value) -> str:
+    return value.word if isinstance(value, Name) else _string(value)
+
+
+def _truth(value: Value) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"want true or false, got {_shown(value)}")
+    return value
+
+
+def _partitions(value: Value) -> int | tuple[int | str, ...]:
+    """A number of buckets, values, or borders."""
+    if isinstance(value, tuple):
+        return tuple(one if isinstance(one, str) else _number(one) for one in value)
+    return _number(value)
+
+
+def _numbers(value: Value) -> tuple[int, ...]:
+    return tuple(_number(one) for one in (value if isinstance(value, tuple) else (value,)))
+
+
+def _number(value: Value) -> int:
+    number = _integer(value)
+    if number is None:
+        raise ValueError("want a whole number, got null")
+    return number
+
+
 KINDS: Mapping[str, Callable[[Value], Any]] = {
     "INT": _integer,
     "STRING": _string,
     "NAMES": _names,
     "SCHEMA": _schema,
     "ROWS": _rows,
+    "FILTER": _filter,
+    "VALUES": _values,
+    "WORD": _word,
+    "BOOL": _truth,
+    "PARTITIONS": _partitions,
+    "INTS": _numbers,
 }
 """By the names that signatures show. Each raises ValueError with what would be right."""
 

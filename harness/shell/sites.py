@@ -9,6 +9,7 @@ from ...impl.client.errors import RequestError
 from ...impl.client.functions import Caller, get_streaming_raft_groups
 from ...impl.client.session import Session
 from ...impl.client.subscriber import Subscriber
+from ...impl.config import CONTROLLER
 from ...impl.runtime import Tls
 from ...impl.site import parse_address, parse_site
 from ..errors import UsageError, WorldError
@@ -38,6 +39,8 @@ class Sites:
             raise UsageError(str(error)) from None
         self.timeout_s = timeout_s
         self.addresses: list[str] = []
+        """Of data nodes; of controllers, if there is nothing else."""
+        self._controllers: set[str] = set()
         self._places: dict[str, Address] = {}
         self._connections: dict[str, Connection] = {}
         self._session: Session | None = None
@@ -58,7 +61,9 @@ class Sites:
         if not self._places:
             raise WorldError("no node answers\n" + "\n".join(failures))
         everybody = dict.fromkeys([*self._given, *self._places.values()])
-        self.addresses = [f"{host}:{port}" for host, port in everybody]
+        others = {self._places[alias] for alias in self._controllers}
+        chosen = [place for place in everybody if place not in others] or list(everybody)
+        self.addresses = [f"{host}:{port}" for host, port in chosen]
         self._session = Session(
             self.addresses,
             total_s=self.timeout_s,
@@ -101,10 +106,13 @@ class Sites:
             groups: list[dict[str, Any]] = await get_streaming_raft_groups(
                 connection, timeout_s=_DIAL_S
             )
+            status = await connection.call("nodeStatus", (), timeout_s=_DIAL_S)
         except RequestError as error:
             return str(error)
         for group in groups:
             for text in group["sites"].split(","):
                 site = parse_site(text)
                 self._places.setdefault(site.alias, (site.host, site.port))
+        if status.get("mode") == CONTROLLER:
+            self._controllers.add(connection.alias)
         return None

@@ -21,6 +21,9 @@ from .leaders import Leader
 @click.option("--new", is_flag=True, help="Write the directory first; never over another.")
 @click.option("--members", type=click.IntRange(3, 99), help="With --new: how many nodes.  [3]")
 @click.option("--groups", help="With --new: as streamingRaftGroups, say 2:n1:n2:n3,3:n2:n3:n4.")
+@click.option(
+    "--controllers", type=click.Choice(["1", "3", "5"]), help="With --new: for databases, too."
+)
 @click.option("--restart", is_flag=True, help="Start nodes that die again.")
 @click.option("--follow", is_flag=True, help="Show what the nodes log.")
 @click.option("--json", "as_json", is_flag=True, help="One line for programs once it is ready.")
@@ -29,6 +32,7 @@ def up_command(
     new: bool,
     members: int | None,
     groups: str | None,
+    controllers: str | None,
     restart: bool,
     follow: bool,
     as_json: bool,
@@ -39,13 +43,13 @@ def up_command(
     on with them. Exit code: 0 ended by Ctrl-C or SIGTERM, 2 a mistake in the command or the
     configuration, 4 the machine failed us: a port is taken, a node does not start, all have died.
     """
-    if not new and (members is not None or groups is not None):
-        raise UsageError("--members and --groups say what --new writes; give it, too")
+    if not new and (members, groups, controllers) != (None, None, None):
+        raise UsageError("--members, --groups, --controllers say what --new writes; give it, too")
     for sentence in leases.heal():
         click.echo(sentence, err=True)
     path = directory.resolve()
     if new:
-        create(path, members or 3, groups)
+        create(path, members or 3, groups, int(controllers or 0))
     cluster = understood(path)
     ours = of_this_host(cluster.sites)
     if not ours:

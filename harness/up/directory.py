@@ -8,7 +8,9 @@ from pathlib import Path
 
 from ...impl.config import (
     CLUSTER_FILE,
+    CONTROLLER,
     CONTROLLER_FILE,
+    DATA_NODE,
     NODES_FILE,
     NODES_HEADER,
     ConfigError,
@@ -23,6 +25,12 @@ LOG = "node.log"
 """What a node says, below its folder."""
 
 _LOOPBACK = "127.0.0.1"
+
+_CONTROLLERS = """\
+# The options of controllers: docs/configuration.md.
+raftElectionTick=50
+authentication=off
+"""
 
 _SETTINGS = """\
 # The options: docs/configuration.md. Relative paths lie in each node's own folder.
@@ -96,24 +104,28 @@ def understood(path: Path) -> Directory:
     return Directory(path, nodes)
 
 
-def create(path: Path, members: int, groups: str | None) -> None:
+def create(path: Path, members: int, groups: str | None, controllers: int = 0) -> None:
     """Write a new cluster of this host; never over one that is there.
 
     `groups` is written as it is, for `understood` to judge; None: group 2, of all members. A file
-    that it refuses is left for the user to mend.
+    that it refuses is left for the user to mend. With controllers there are databases, too.
     """
     if (path / "config").exists():
         raise UsageError(f"{path / 'config'} is there already; start it with: delphic up {path}")
     aliases = [f"n{number}" for number in range(1, members + 1)]
+    modes = {f"c{number}": CONTROLLER for number in range(1, controllers + 1)}
+    modes |= dict.fromkeys(aliases, DATA_NODE)
     lines = [
-        f"{_LOOPBACK}:{port}:{a},datanode" for a, port in zip(aliases, _free(members), strict=True)
+        f"{_LOOPBACK}:{port}:{alias},{mode}"
+        for (alias, mode), port in zip(modes.items(), _free(len(modes)), strict=True)
     ]
+    others = _CONTROLLERS if controllers else "# Data nodes take no option from this file.\n"
     settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
     try:
         (path / "config").mkdir(parents=True)
         (path / NODES_FILE).write_text("\n".join([NODES_HEADER, *lines]) + "\n")
         (path / CLUSTER_FILE).write_text(settings)
-        (path / CONTROLLER_FILE).write_text("# Data nodes take no option from this file.\n")
+        (path / CONTROLLER_FILE).write_text(others)
     except OSError as error:
         raise WorldError(f"cannot write {path / 'config'}: {error.strerror}") from error
 

@@ -1,7 +1,7 @@
 """What a transaction can do, by the documented names (semantics §1.12), and how a row is chosen."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -33,11 +33,15 @@ _WRITES = frozenset(
 Scalar = int | float | str | bool | None
 
 
+Op = Literal["=", "!=", "<", "<=", ">", ">=", "in"]
+OPS: tuple[str, ...] = get_args(Op)
+
+
 class Condition(msgspec.Struct, frozen=True, array_like=True):
     """`column op value`; for `in` the value is a list. A filter is a conjunction of these."""
 
     column: str
-    op: Literal["=", "!=", "<", "<=", ">", ">=", "in"]
+    op: Op
     value: Scalar | tuple[Scalar, ...]
 
 

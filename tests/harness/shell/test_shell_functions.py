@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -12,6 +12,7 @@ from delphic.harness.shell.grammar import parse
 from delphic.harness.shell.kinds import KINDS, row_batch
 from delphic.harness.shell.prompt import completions, prepared
 from delphic.impl.client.errors import RequestError
+from delphic.impl.cluster.operations import Condition
 from delphic.impl.stream.types import TYPES, name_of
 
 
@@ -49,6 +50,11 @@ def test_arguments_are_bound_by_place_and_by_documented_name() -> None:
         ("tableInsert('t', [1, 2])", "row 1 is no list as long as the first: 1"),
         ("tableInsert('t', [[1], [1, 2]])", "row 2 is no list as long as the first: [1, 2]"),
         ("tableInsert('t', [])", "want rows, as in [[1, 2.5], [2, 3.5]], got []"),
+        ("sqlCount('dfs://a', 't', ['id', '>', 5])", 'want conditions, as in [["id", ">", 5]]'),
+        ("sqlCount('dfs://a', 't', [['id', 'like', 5]])", "want conditions"),
+        ("sqlUpdate('dfs://a', 't', [1])", "want values, as in {price: 2.5}, got [1]"),
+        ("database('dfs://a', HASH, LONG, null)", "want a whole number, got null"),
+        ("setDatabaseForClusterReplication('dfs://a', 1)", "want true or false, got 1"),
         ("rpc(getStreamingLeader, 2)", "want rpc(alias STRING, function NAME, [its arguments])"),
         ("rpc('n1', getStreamingLeader)", "groupId is missing"),
         ("pnodeRun()", "want pnodeRun(function NAME, [its arguments])"),
@@ -132,6 +138,36 @@ def test_an_append_of_unknown_fate_is_said_to_be_one(definite: bool, told: bool)
         asyncio.run(FUNCTIONS["tableInsert"].ask(caller, args, 1.0))
     assert ("nobody knows whether the rows are stored" in str(error.value)) is told
     assert error.value.definite is definite
+
+
+def test_conditions_values_and_partitions_are_read() -> None:
+    args = bound(
+        'sqlUpdate("dfs://a", "t", {n: 1, x: null}, [["id", "in", [1, 2]], ["x", "=", "a"]])'
+    )
+    assert args["values"] == {"n": 1, "x": None}
+    assert args["filter"] == (Condition("id", "in", (1, 2)), Condition("x", "=", "a"))
+    assert bound('database("dfs://a", VALUE, DATE, ["2023-01-08"])') == {
+        "path": "dfs://a",
+        "partitionType": "VALUE",
+        "columnType": "DATE",
+        "partitions": ("2023-01-08",),
+    }
+    assert bound('database("dfs://a", "HASH", LONG, 5)')["partitions"] == 5
+
+
+def test_what_controllers_do_is_asked_of_their_leader() -> None:
+    class Cluster:
+        asked: ClassVar[list[tuple[str, tuple[Any, ...]]]] = []
+
+        async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
+            self.asked.append((function, args))
+            return "c2" if function == "getControllerAlias" else None
+
+    caller = Cluster()
+    args = bound("skipClusterReplicationTask([3, 4])")
+    asyncio.run(FUNCTIONS["skipClusterReplicationTask"].ask(caller, args, 1.0))
+    skip = ("rpc", ("c2", "skipClusterReplicationTask", ((3, 4),)))
+    assert caller.asked == [("getControllerAlias", ()), skip]
 
 
 def test_words_are_completed_to_functions_and_types() -> None:

@@ -163,3 +163,47 @@ def test_calls_that_fail_and_mistakes_have_their_exit_codes(tmp_path: Path) -> N
     nobody = shell(cluster.sites, "-c", "nodeStatus()")
     assert nobody.returncode == 4
     assert nobody.stderr.startswith("error: no node answers")
+
+
+DATABASE = """\
+database("dfs://demo", VALUE, DATE, ["2023-01-08"])
+createPartitionedTable("dfs://demo", "trades", {at: DATETIME, id: SYMBOL, price: DOUBLE}, "at")
+append("dfs://demo", "trades", [["2023-01-08 09:30:00", "a", 1.5], ["2023-01-09 09:30:00", "b", 2]])
+upsert("dfs://demo", "trades", [["2023-01-08 09:30:00", "a", 7.5]], "id")
+sqlUpdate("dfs://demo", "trades", {price: 0.5}, [["id", "=", "b"]])
+sqlSelect("dfs://demo", "trades")
+sqlSelect("dfs://demo", "trades", columns=["id"], filter=[["price", ">", 1]])
+sqlDelete("dfs://demo", "trades", [["id", "in", ["b"]]])
+sqlCount("dfs://demo", "trades")
+getControllerAlias()
+"""
+
+
+def test_a_cluster_with_a_controller_has_databases(tmp_path: Path) -> None:
+    with up("--new", "--controllers", "1", str(tmp_path / "c")) as cluster:
+        assert [group["id"] for group in cluster.state["groups"]] == [1, 2]
+        done = shell(cluster.sites, text=DATABASE)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.splitlines() == [
+            "tid  task",
+            "1    0",
+            "done",
+            "tid  rows",
+            "3    2",
+            "tid  rows",
+            "4    1",
+            "tid  rows",
+            "5    1",
+            "at                   id  price",
+            "2023-01-08 09:30:00  a   7.5",
+            "2023-01-09 09:30:00  b   0.5",
+            "id",
+            "a",
+            "tid  rows",
+            "6    1",
+            "1",
+            "c1",
+        ]
+        unconfigured = shell(cluster.sites, "-c", "getMasterReplicationStatus()")
+        assert unconfigured.returncode == 1
+        assert "Replication is not enabled." in unconfigured.stderr

@@ -25,6 +25,13 @@ def test_without_groups_all_nodes_are_group_2(tmp_path: Path) -> None:
     assert understood(tmp_path).groups == {2: ("n1", "n2", "n3")}
 
 
+def test_with_controllers_there_is_their_group_too(tmp_path: Path) -> None:
+    create(tmp_path, 3, None, controllers=3)
+    cluster = understood(tmp_path)
+    assert cluster.groups == {1: ("c1", "c2", "c3"), 2: ("n1", "n2", "n3")}
+    assert [node.is_controller for node in cluster.nodes.values()] == [True] * 3 + [False] * 3
+
+
 def test_a_directory_is_never_written_over(tmp_path: Path) -> None:
     create(tmp_path, 3, None)
     before = (tmp_path / "config/cluster.nodes").read_text()
