@@ -81,6 +81,7 @@ def evidence_of(run: RunDir, plan: Plan, zero_ns: int | None = None) -> Evidence
         traces={alias: trace_of(run, alias) for alias in plan.members} if plan.trace else {},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
+        facts=plan.facts,
         zero_ns=zero_ns,
     )
 

@@ -4,6 +4,7 @@ import asyncio
 
 from .op import OBSERVER, OpType
 from .recorder import Recorder
+from .sides import MASTER, side_of
 from .system import Connection, Status
 from .targets.target import Cluster, ProcessState
 
@@ -35,9 +36,16 @@ class Observer:
     def leader(self) -> str | None:
         """The member that claims to lead in the highest term; of several, the last to claim it.
 
-        A member that is paused or cut off leads until another one is seen to.
+        A member that is paused or cut off leads until another one is seen to. Of several clusters
+        the master is meant.
         """
-        claims = [alias for alias in self._claims if self._lives(alias)]
+        return self.leader_of(MASTER)
+
+    def leader_of(self, side: str) -> str | None:
+        """The same for one of several clusters. Members of a single group are on no side."""
+        claims = [
+            alias for alias in self._claims if side_of(alias) in (None, side) and self._lives(alias)
+        ]
         return max(claims, key=self._claims.__getitem__, default=None)
 
     @property
@@ -76,7 +84,8 @@ class Observer:
         elif self._claims.get(alias, (None,))[0] != status.term:
             self._claim_count += 1
             self._claims[alias] = (status.term, self._claim_count)
-            self._term_max = max(self._term_max, status.term)
+            if side_of(alias) in (None, MASTER):
+                self._term_max = max(self._term_max, status.term)
             self.changed.set()
         now = (status.role, status.term, status.leader)
         if self._recorded.get(alias) != now:

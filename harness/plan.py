@@ -11,7 +11,8 @@ from .evidence import Limits
 from .fault import Fault
 from .scenario import Scenario
 from .schedule import draw, ordered
-from .system import Option, Setup
+from .system import Option, Setup, SideSetup
+from .systems import SYSTEMS
 from .workloads.workload import Scripted
 
 SCHEMA = 1
@@ -70,6 +71,10 @@ class Plan(msgspec.Struct, frozen=True):
     its own; simulated worlds alone can do it."""
     minimum: dict[str, int] = {}
     """How much of what the run must have to say something: names of doses."""
+    sides: tuple[SideSetup, ...] = ()
+    """The clusters, where the system is several."""
+    facts: dict[str, Any] = {}
+    """What the configuration says about what is right, for checkers."""
 
     @property
     def load(self) -> Load:
@@ -79,7 +84,7 @@ class Plan(msgspec.Struct, frozen=True):
     @property
     def setup(self) -> Setup:
         """What the system is configured with."""
-        return Setup(self.members, self.config, self.node_config, self.bugs, self.trace)
+        return Setup(self.members, self.config, self.node_config, self.bugs, self.trace, self.sides)
 
 
 def plan(
@@ -121,6 +126,8 @@ def plan(
         crash=crash,
         lockstep=lockstep,
         minimum=scenario.minimum,
+        sides=setup.sides,
+        facts=SYSTEMS[scenario.cluster.system].facts(setup),
     )
 
 

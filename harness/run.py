@@ -22,6 +22,7 @@ from .workloads.workload import Generator, Step, Workload
 _FLUSH_S = 0.1
 _ASK_S = 1.0
 _ASK_AGAIN_S = 0.05
+_SETTLE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -207,7 +208,7 @@ class Run:
             _, answer = await worker.ask(step)
             if answer.type is OpType.OK:
                 settler.completed(step, answer.value)
-            await asyncio.sleep(_ASK_AGAIN_S)
+            await asyncio.sleep(_SETTLE_S)
         self._recorder.add(HARNESS, OpType.INFO, "settled", value=is_settled)
         for step in settler.final():
             await self._final_step(step, stop)

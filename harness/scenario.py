@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     WithJsonSchema,
     model_validator,
 )
 
+from .cluster_part import ClusterPart, unknown_names
 from .complaints import Complaint, complaints
 from .document import Document, Path, parse
 from .document import spell as spell_path
@@ -23,14 +23,10 @@ from .nemeses import NEMESES
 from .schedule import choice_problems, problems
 from .selector import closest
 from .steps import Part, RandomPart, Step, StepPart, Word
-from .system import Option, Setup
 from .systems import SYSTEMS
 from .targets.target import Capability
 from .units import Duration, spell
 from .workloads import AnyOptions
-
-MEMBERS_MIN, MEMBERS_MAX = 3, 9
-"""A group needs three (HS-19); more than nine processes on one machine measure the machine."""
 
 DURATION_MIN_S, DURATION_MAX_S = 1.0, 3600.0
 
@@ -87,56 +83,6 @@ def _run_length(duration_s: float) -> float:
             f"not {spell(duration_s)}"
         )
     return duration_s
-
-
-def _option(raw: object) -> object:
-    if not isinstance(raw, str | int | float | bool):
-        raise ValueError(f"must be text, a number, true or false, not {raw!r}")
-    return raw
-
-
-ConfigValue = Annotated[Option, BeforeValidator(_option)]
-
-
-def _system(name: str) -> str:
-    if name not in SYSTEMS:
-        raise ValueError(f"unknown system {name!r}{closest(name, list(SYSTEMS))}")
-    return name
-
-
-class ClusterPart(Part):
-    """The group under test."""
-
-    system: Annotated[str, AfterValidator(_system)] = "hastream"
-    members: int = Field(default=3, ge=MEMBERS_MIN, le=MEMBERS_MAX)
-    config: dict[str, ConfigValue] = Field(
-        default_factory=dict, description="Options of every member."
-    )
-    node_config: dict[str, dict[str, ConfigValue]] = Field(
-        default_factory=dict, description="Options of single members, by alias."
-    )
-    bugs: dict[str, list[str]] = Field(
-        default_factory=dict, description="Seeded bugs by alias, or `all`."
-    )
-    trace: bool = Field(default=True, description="Whether members write traces.")
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        return tuple(f"n{number}" for number in range(1, self.members + 1))
-
-    def setup(self) -> Setup:
-        """What the system is configured with."""
-        bugs = {
-            alias: tuple(dict.fromkeys([*self.bugs.get("all", []), *self.bugs.get(alias, [])]))
-            for alias in self.aliases
-        }
-        return Setup(
-            members=self.aliases,
-            config=self.config,
-            node_config=self.node_config,
-            bugs={alias: found for alias, found in bugs.items() if found},
-            trace=self.trace,
-        )
 
 
 class LimitsPart(Part):
@@ -245,7 +191,7 @@ def schema() -> dict[str, Any]:
 
 def _problems(scenario: Scenario) -> Iterator[Complaint]:
     cluster, members = scenario.cluster, scenario.cluster.aliases
-    unnamed = list(_unknown_names(cluster))
+    unnamed = list(unknown_names(cluster))
     yield from unnamed
     if not unnamed:
         for path, sentence in SYSTEMS[cluster.system].problems(cluster.setup()):
@@ -271,30 +217,6 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
-
-
-def _unknown_names(cluster: ClusterPart) -> Iterator[Complaint]:
-    members = cluster.aliases
-    for section, words in (
-        ("node_config", list(cluster.node_config)),
-        ("bugs", [alias for alias in cluster.bugs if alias != "all"]),
-    ):
-        for alias in words:
-            if alias not in members:
-                known = (*members, "all") if section == "bugs" else members
-                yield (
-                    ("cluster", section, alias),
-                    f"cluster.{section}.{alias}: no such member{closest(alias, known)}",
-                )
-    bugs = sorted(SYSTEMS[cluster.system].bugs)
-    for alias, names in cluster.bugs.items():
-        for at, name in enumerate(names):
-            if name not in bugs:
-                where = f"cluster.bugs.{alias}[{at}]"
-                yield (
-                    ("cluster", "bugs", alias, at),
-                    f"{where}: unknown bug {name!r}{closest(name, bugs)}",
-                )
 
 
 def _error(found: list[Complaint], document: Document) -> ScenarioError:

@@ -15,6 +15,7 @@ from .fault import Fault
 from .nemeses import NEMESES
 from .nemeses.nemesis import ENDS, HEALS, Planned
 from .selector import WORDS, Selector, closest, parse, unknown
+from .sides import words
 from .units import spell
 
 Steps = Sequence[tuple[Path, Fault]]
@@ -39,7 +40,7 @@ def problems(steps: Steps, members: Sequence[str], duration_s: float) -> Iterato
         ):
             yield (*path, fault.kind), sentence
         if fault.name is not None:
-            if fault.name in (*WORDS, *members, *names, *_RESERVED):
+            if fault.name in (*WORDS, *members, *words(members), *names, *_RESERVED):
                 yield (*path, "as"), f"{fault.name!r} has a meaning already; choose another word"
             names[fault.name] = fault
         done.append(fault)
@@ -79,7 +80,7 @@ def _bad_target(
 ) -> Iterator[str]:
     nemesis = NEMESES[kind]
     for selector in nemesis.selectors(target):
-        complaint = unknown(selector, [*nemesis.shapes, *members], names)
+        complaint = unknown(selector, [*nemesis.shapes, *members, *words(members)], names)
         if complaint is not None:
             yield complaint
     complaint = nemesis.check(target, members)

@@ -1,11 +1,13 @@
 """Whose member an alias names, where a system is several clusters: `md2` is data node 2 of `m`."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 MASTER = "m"
+
+ONE_OF = "one-of-"
 
 _ALIAS = re.compile(r"(m|[a-z][a-z0-9]*?)([cd])(\d+)")
 
@@ -47,3 +49,49 @@ def sides(members: Iterable[str]) -> dict[str, Side]:
         )
         for name in names
     }
+
+
+def groups(members: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Words for several members at once: `master`, `s1-controllers`, `slaves`, …"""
+    found: dict[str, tuple[str, ...]] = {}
+    slaves: tuple[str, ...] = ()
+    for name, side in sides(members).items():
+        word = _word(name)
+        found |= {
+            word: side.members,
+            f"{word}-controllers": side.controllers,
+            f"{word}-data": side.data,
+        }
+        slaves += () if name == MASTER else side.members
+    if slaves:
+        found["slaves"] = slaves
+    return found
+
+
+def leaders(members: Sequence[str]) -> dict[str, str]:
+    """Words for who leads at the moment, each with the side that it is about."""
+    return {f"{_word(name)}-leader": name for name in sides(members)}
+
+
+def words(members: Sequence[str]) -> list[str]:
+    """All words for members of several clusters; none where there is but one group."""
+    several = groups(members)
+    return [*several, *leaders(members), *(f"{ONE_OF}{word}" for word in several)]
+
+
+def meanings(
+    members: Sequence[str], order: Sequence[str], leading: Callable[[str], str | None]
+) -> dict[str, tuple[str, ...]]:
+    """What the words mean now. `order` decides who is one of several."""
+    several = groups(members)
+    found = dict(several)
+    for word, aliases in several.items():
+        found[f"{ONE_OF}{word}"] = tuple(alias for alias in order if alias in aliases)[:1]
+    for word, side in leaders(members).items():
+        leader = leading(side)
+        found[word] = () if leader is None else (leader,)
+    return found
+
+
+def _word(name: str) -> str:
+    return "master" if name == MASTER else name

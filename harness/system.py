@@ -21,14 +21,32 @@ class Site(msgspec.Struct, frozen=True, array_like=True):
     port: int
 
 
+class SideSetup(msgspec.Struct, frozen=True):
+    """One of several clusters: who is in it, and the options of its two kinds of members."""
+
+    name: str
+    controllers: tuple[str, ...]
+    data: tuple[str, ...]
+    controller_config: dict[str, Option] = {}
+    config: dict[str, Option] = {}
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return self.controllers + self.data
+
+
 class Setup(msgspec.Struct, frozen=True):
-    """Everything that configures a group, but for where its members live."""
+    """Everything that configures a group, but for where its members live.
+
+    `sides`: where a system is several clusters, the master first.
+    """
 
     members: tuple[str, ...]
     config: dict[str, Option] = {}
     node_config: dict[str, dict[str, Option]] = {}
     bugs: dict[str, tuple[str, ...]] = {}
     trace: bool = True
+    sides: tuple[SideSetup, ...] = ()
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -94,14 +112,29 @@ class System(Protocol):
     def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """What is wrong with a setup: where below `cluster`, and a sentence."""
 
-    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+    def facts(self, setup: Setup) -> dict[str, Any]:
+        """What checkers must know of a setup: plain JSON."""
+
+    def files(
+        self, setup: Setup, alias: str, sites: Mapping[str, Site], home: Path
+    ) -> dict[str, str]:
         """Configuration files of one member: path below its home, and text."""
 
-    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
-        """The argument list that starts a member; `dials` says where it reaches its peers."""
+    def command(
+        self,
+        setup: Setup,
+        alias: str,
+        home: Path,
+        sites: Mapping[str, Site],
+        dials: Mapping[str, Site],
+    ) -> list[str]:
+        """The argument list that starts a member; `dials` says where it reaches the others."""
 
     def bulk(self, home: Path) -> list[Path]:
         """What a member keeps below its home that nobody needs once the run has passed."""
+
+    def task_data(self, home: Path) -> list[Path]:
+        """Where below its home a member keeps what slaves will ask for."""
 
     async def program(
         self,

@@ -9,7 +9,7 @@ from ..observer import Observer
 from ..op import NEMESIS, OpType
 from ..recorder import Recorder
 from ..targets.links import Pair
-from ..targets.target import Cluster, ProcessState
+from ..targets.target import Cluster, FileCluster, ProcessState
 from ..together import together
 from .layers import Layer, Part, deep, spelled
 
@@ -102,6 +102,14 @@ class Acts:
         flipped = {alias: await deep(self._cluster).flip(alias, of) for alias in wish.nodes}
         places = {alias: None if at is None else list(at) for alias, at in flipped.items()}
         self._tell(wish, {"flipped": places}, None not in places.values())
+
+    async def lose_task_data(self, wish: Wish) -> None:
+        """Remove what each of these members keeps for slaves."""
+        self._ask(wish)
+        cluster = self._cluster
+        assert isinstance(cluster, FileCluster)
+        counts = {alias: cluster.lose_task_data(alias) for alias in wish.nodes}
+        self._tell(wish, {"files": counts}, any(counts.values()))
 
     def missed(self, wish: Wish, why: str) -> None:
         """Write down that it was not done."""

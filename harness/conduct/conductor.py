@@ -11,6 +11,7 @@ from ..observer import Observer
 from ..plan import Plan
 from ..recorder import Recorder
 from ..selector import View
+from ..sides import meanings
 from ..targets.target import Cluster, ProcessState
 from .acts import Acts, Wish
 from .layers import LAYERS, LINKS, RULES, Layer, Part
@@ -122,6 +123,8 @@ class Conductor:
             await self._set(wish, aim.process)
         elif aim.resets:
             await self._acts.reset(wish, aim.resets)
+        elif aim.forgets:
+            await self._acts.lose_task_data(wish)
         elif aim.flips:
             await self._acts.flip(wish, aim.flips_of)
         else:
@@ -152,10 +155,11 @@ class Conductor:
 
     def _view(self, fault: Fault, match: Match | None) -> View:
         """What the fault's words mean now: for a step that waited, when its state came."""
+        names = meanings(self._members, fault.order, self._observer.leader_of) | self._names
         if match is None:
-            return View(fault.order, self._observer.leader, self._names)
+            return View(fault.order, self._observer.leader, names)
         leader = match.leader or self._observer.leader
-        return View(fault.order, leader, {**self._names, MATCHED: match.nodes})
+        return View(fault.order, leader, {**names, MATCHED: match.nodes})
 
     async def _heal_named(self, fault: Fault, match: Match | None) -> None:
         named = [s for s in self._parts if fault.target in ("all", self._faults[s].name)]

@@ -131,6 +131,10 @@ def _plan_flip(value: Raw | Flip) -> Planned:
     return {"target": value}
 
 
+def _aim_loss(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
+    return Aim(resolve(parse(fault.target), view), forgets=True)
+
+
 def _aim_flip(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
     return Aim(resolve(parse(fault.target), view), flips=True, flips_of=fault.of)
 
@@ -183,4 +187,16 @@ BIT_FLIP = Nemesis(
     requires=Capability.DISK,
     momentary=True,
     drawn=("one",),
+)
+
+LOSE_TASK_DATA = Nemesis(
+    kind="lose-task-data",
+    f="lose-task-data",
+    about="Removes what these data nodes of a master keep for its slaves.",
+    value=Members,
+    plan=lambda value: {"target": value},
+    selectors=_selectors,
+    aim=_aim_loss,
+    requires=Capability.FILES,
+    momentary=True,
 )

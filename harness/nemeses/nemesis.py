@@ -28,7 +28,8 @@ class Aim:
     `nodes` are the members that it hits. `links`, `messages`, `rules`, `disks` and `clocks` are
     what it adds to their state while it lasts; of a process fault, `process` is what the nodes are
     to become, `loses` says whether they may lose what was not synced, and `keeps_nothing` that
-    they do. `resets` and `flips` are over at once; of `flips_of`, a folder, a bit turns.
+    they do. `resets`, `flips` and `forgets` are over at once; of `flips_of`, a folder, a bit
+    turns.
     """
 
     nodes: tuple[str, ...]
@@ -43,6 +44,7 @@ class Aim:
     resets: frozenset[Pair] = frozenset()
     flips: bool = False
     flips_of: str | None = None
+    forgets: bool = False
 
 
 Planned = dict[str, Any]

@@ -105,6 +105,14 @@ class SimDisk:
         (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
         return path, self._files[path].flip(chance)
 
+    def clear(self, folder: str) -> int:
+        """Somebody removes all files below a folder, for good; how many there were."""
+        gone = [path for path in self._files if path.startswith(f"{folder}/")]
+        for path in gone:
+            del self._files[path]
+            self._durable.pop(path, None)
+        return len(gone)
+
     # For handles.
 
     def find(self, path: str) -> Inode | None:

@@ -73,6 +73,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         traces={alias: Trace(data) for alias, data in traces.items()} if plan.trace else {},
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
+        facts=plan.facts,
         zero_ns=ending.zero_ns,
     )
     verdict = decide(evidence, plan, ending, sealed=True)

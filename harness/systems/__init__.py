@@ -2,5 +2,6 @@
 
 from ..system import System
 from .hastream import HASTREAM
+from .replication import REPLICATION
 
-SYSTEMS: dict[str, System] = {system.name: system for system in (HASTREAM,)}
+SYSTEMS: dict[str, System] = {system.name: system for system in (HASTREAM, REPLICATION)}

@@ -57,7 +57,7 @@ class HaStream:
             alias: Site(alias, "127.0.0.1", number)
             for number, alias in enumerate(setup.members, start=1)
         }
-        text = self.files(setup, sites, Path("/"))
+        text = self.files(setup, setup.members[0], sites, Path("/"))
         try:
             load_config(
                 "/",
@@ -69,12 +69,24 @@ class HaStream:
             path, sentence = _placed(error, lines)
             yield path, f"{'.'.join(path)}: {sentence}"
 
-    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+    def facts(self, setup: Setup) -> dict[str, Any]:
+        return {}
+
+    def files(
+        self, setup: Setup, alias: str, sites: Mapping[str, Site], home: Path
+    ) -> dict[str, str]:
         nodes = [NODES_HEADER, *(f"{s.host}:{s.port}:{s.alias},datanode" for s in sites.values())]
         settings = [line for _, line in _settings(setup)]
         return {NODES_FILE: "\n".join(nodes) + "\n", CLUSTER_FILE: "\n".join(settings) + "\n"}
 
-    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
+    def command(
+        self,
+        setup: Setup,
+        alias: str,
+        home: Path,
+        sites: Mapping[str, Site],
+        dials: Mapping[str, Site],
+    ) -> list[str]:
         command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
         for peer, site in dials.items():
             command += ["--dial", f"{peer}={site.host}:{site.port}"]
@@ -85,6 +97,9 @@ class HaStream:
 
     def bulk(self, home: Path) -> list[Path]:
         return [home / "data", home / "log"]
+
+    def task_data(self, home: Path) -> list[Path]:
+        return []
 
     async def program(
         self,

@@ -91,6 +91,13 @@ class LocalCluster:
                 await daemon.start()
                 await self._answers(alias)
 
+    def lose_task_data(self, alias: str) -> int:
+        folders = self._system.task_data(self._run.node(alias))
+        files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
+        for file in files:
+            file.unlink()
+        return len(files)
+
     def process_state(self, alias: str) -> ProcessState:
         return self._daemons[alias].state()
 
@@ -127,11 +134,11 @@ class LocalCluster:
 
     def _daemon(self, alias: str, proxy: LinkProxy) -> Daemon:
         home = self._run.node(alias)
-        for name, text in self._system.files(self._setup, self._sites, home).items():
+        for name, text in self._system.files(self._setup, alias, self._sites, home).items():
             file = home / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        command = self._system.command(self._setup, alias, home, proxy.dials(alias))
+        command = self._system.command(self._setup, alias, home, self._sites, proxy.dials(alias))
         return Daemon(alias, command, log=self._run.node_log(alias), lease=self._lease)
 
     async def _first_start(self, alias: str) -> None:
@@ -178,7 +185,14 @@ class Local:
 
     name = "local"
     capabilities = frozenset(
-        {Capability.CUT, Capability.DELAY, Capability.RATE, Capability.KILL, Capability.PAUSE}
+        {
+            Capability.CUT,
+            Capability.DELAY,
+            Capability.RATE,
+            Capability.KILL,
+            Capability.PAUSE,
+            Capability.FILES,
+        }
     )
 
     def cluster(self, setup: Setup, system: System, run: RunDir, lease: Lease) -> LocalCluster:

@@ -67,7 +67,7 @@ class SimCluster:
     async def up(self) -> None:
         for alias in self.members:
             disk = self.world.hosts[alias].disk
-            for name, text in self._system.files(self._setup, self._sites, HOME).items():
+            for name, text in self._system.files(self._setup, alias, self._sites, HOME).items():
                 disk.write_file(str(HOME / name), text.encode())
             self._boot(alias)
         ready = await asyncio.gather(*(self._answers(alias) for alias in self.members))
@@ -147,6 +147,11 @@ class SimCluster:
         folders = self._system.bulk(HOME)
         folder = chance.choice([f for f in folders if of in (None, f.name)])
         return self.world.hosts[alias].disk.flip(chance, str(folder))
+
+    def lose_task_data(self, alias: str) -> int:
+        disk = self.world.hosts[alias].disk
+        folders = self._system.task_data(HOME)
+        return sum(disk.clear(str(folder)) for folder in folders)
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         self._clocks[alias] = state

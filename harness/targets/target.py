@@ -26,6 +26,7 @@ class Capability(StrEnum):
     RESET = "reset"
     DISK = "disk"
     CLOCK = "clock"
+    FILES = "files"
 
 
 class ProcessState(StrEnum):
@@ -82,6 +83,14 @@ class WatchedCluster(Cluster, Protocol):
 
         The last one is what is known now. Without traces nothing is known.
         """
+
+
+@runtime_checkable
+class FileCluster(Cluster, Protocol):
+    """A group whose members' files can be reached."""
+
+    def lose_task_data(self, alias: str) -> int:
+        """Remove what a member keeps for slaves; how many files that were."""
 
 
 @runtime_checkable

@@ -93,7 +93,7 @@ def generators(options: dict[str, Any], seed: int, members: Sequence[str]) -> li
 
     staff: list[Generator] = [
         Role(owner(options, found, known, chance(0))),
-        Role(watcher(found, known, chance(1))),
+        Role(watcher(options, found, known, chance(1))),
         Role(operator(options, found, known, chance(2))),
         Role(reader(found, known, chance(3))),
     ]

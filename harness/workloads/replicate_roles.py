@@ -22,7 +22,10 @@ OWN_MAX = 60
 EXECUTOR = "replicator"
 """Who executes tasks on slaves, and whose rights are taken away."""
 
-WRITE_RIGHT = [EXECUTOR, "DB_WRITE", "*"]
+
+def write_right(database: str) -> list[str]:
+    """Without it tasks of that database fail, and those of others do not."""
+    return [EXECUTOR, "DB_WRITE", database]
 
 
 class Place(NamedTuple):
@@ -58,6 +61,10 @@ class Known:
         self.there: set[str] = set()
 
     @property
+    def databases(self) -> list[str]:
+        return list(dict.fromkeys(place.database for place in self.places))
+
+    @property
     def ready(self) -> list[Place]:
         return [place for place in self.places if place.path in self.there]
 
@@ -90,6 +97,10 @@ def owner(
 ) -> Script:
     """Makes the databases, and does one after the other what concerns many rows, or a switch."""
     nodes = found[MASTER].data
+    for name, side in found.items():
+        if name != MASTER:
+            who = {"user": EXECUTOR, "databases": known.databases}
+            yield from sure(Step("make-executor", who, name), side.data, chance)
     for database, first in {p.database: p for p in known.places}.items():
         yield from sure(Step("make-db", first.scheme, database), nodes, chance)
         yield from sure(Step("flag", True, database), nodes, chance)
@@ -152,8 +163,13 @@ def _pause(found: Mapping[str, Side], chance: random.Random) -> Script:
         yield Step("flags", None, MASTER, chance.choice(found[MASTER].data))
 
 
-def watcher(found: Mapping[str, Side], known: Known, chance: random.Random) -> Script:
-    """Looks at every status table in turn, and tries what must be refused."""
+def watcher(
+    options: Mapping[str, Any], found: Mapping[str, Side], known: Known, chance: random.Random
+) -> Script:
+    """Looks at every status table in turn, and tries what must be refused.
+
+    A slave that is stopped may be written to: where slaves are, nobody tries.
+    """
     slaves = [side for name, side in found.items() if name != MASTER]
     nodes = found[MASTER].data
     while True:
@@ -163,7 +179,8 @@ def watcher(found: Mapping[str, Side], known: Known, chance: random.Random) -> S
             yield Step("metrics", None, side.name, chance.choice(side.data))
             yield Step("tasks", None, side.name, chance.choice(side.data))
             yield Step("metrics", None, side.name, chance.choice(side.data))
-            yield from _tries(side, nodes, known, chance)
+            intrudes = not options["slave_stops"]
+            yield from _tries(side, nodes, known.ready if intrudes else [], chance)
 
 
 MASTERS_ONLY = ("getMasterReplicationStatus", "getRecentSlaveReplicationInfo")
@@ -172,7 +189,9 @@ CONTROLLERS_ONLY = ("startClusterReplication", "stopClusterReplication")
 """Functions by where they may run; each is tried elsewhere."""
 
 
-def _tries(side: Side, nodes: Sequence[str], known: Known, chance: random.Random) -> Script:
+def _tries(
+    side: Side, nodes: Sequence[str], ready: Sequence[Place], chance: random.Random
+) -> Script:
     kind = chance.randrange(4)
     there, here = chance.choice(side.data), chance.choice(nodes)
     if kind == 0:
@@ -181,8 +200,8 @@ def _tries(side: Side, nodes: Sequence[str], known: Known, chance: random.Random
         yield Step("misuse", [chance.choice(SLAVES_ONLY), "controller"], MASTER, here)
     elif kind == 2:
         yield Step("misuse", [chance.choice(CONTROLLERS_ONLY), "data"], side.name, there)
-    elif known.ready:
-        place = chance.choice(known.ready)
+    elif ready:
+        place = chance.choice(ready)
         rows = {"rows": [[-1 - chance.randrange(1_000_000), 0, 0]]}
         yield Step("intrude", rows, place.path, there)
 
@@ -201,7 +220,8 @@ def operator(
                     yield Step("metrics", None, side.name, chance.choice(side.data))
                 yield from sure(Step("start", None, side.name), side.data, chance)
             elif options["poison"] != "none" and known.ready and kind < 0.6:
-                yield from _poison(options["poison"] == "skip", side, chance)
+                database = chance.choice(known.databases)
+                yield from _poison(database, side, chance, skips=options["poison"] == "skip")
             else:
                 yield from _mend(side, chance, skips=options["poison"] == "skip")
 
@@ -209,15 +229,15 @@ def operator(
 POISON_POLLS_MAX = 400
 
 
-def _poison(skips: bool, side: Side, chance: random.Random) -> Script:
+def _poison(database: str, side: Side, chance: random.Random, *, skips: bool) -> Script:
     """Until the slave is STOPPED, or it has nothing to do."""
-    yield from sure(Step("revoke", WRITE_RIGHT, side.name), side.data, chance)
+    yield from sure(Step("revoke", write_right(database), side.name), side.data, chance)
     for _ in range(POISON_POLLS_MAX):
         ended = yield Step("metrics", None, side.name, chance.choice(side.data))
         if ended is not None and ended[0]["status"] == "STOPPED":
             break
     yield from _mend(side, chance, skips=skips)
-    yield from sure(Step("grant", WRITE_RIGHT, side.name), side.data, chance)
+    yield from sure(Step("grant", write_right(database), side.name), side.data, chance)
     yield from _mend(side, chance, skips=False)
 
 
@@ -262,7 +282,10 @@ def writer(
     edges = (options["updates"], options["upserts"], options["deletes"])
     while True:
         node, kind = chance.choice(master.data), chance.random()
-        place = chance.choice(known.ready or known.places)
+        if not known.ready:
+            yield Step("flags", None, MASTER, node)
+            continue
+        place = chance.choice(known.ready)
         own = [row for row, (path, _) in mine.items() if path == place.path]
         value += stride
         if not own or kind >= sum(edges):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..sides import MASTER, Side
-from .replicate_roles import WRITE_RIGHT, Ended, Place, Script, sure
+from .replicate_roles import Ended, Place, Script, sure, write_right
 from .workload import Step
 
 LOST = "missing taskdata"
@@ -60,7 +60,9 @@ class Settling:
         chance, master = self._chance, self._found[MASTER]
         yield from sure(Step("start", None, MASTER), master.data, chance)
         for side in self._slaves:
-            yield from sure(Step("grant", WRITE_RIGHT, side.name), side.data, chance)
+            for database in dict.fromkeys(place.database for place in self._places):
+                step = Step("grant", write_right(database), side.name)
+                yield from sure(step, side.data, chance)
             yield from sure(Step("start", None, side.name), side.data, chance)
         while True:
             queue = yield Step("queue", None, MASTER, chance.choice(master.data))

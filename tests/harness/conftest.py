@@ -70,6 +70,7 @@ class MemoryCluster:
         self.members = setup.members
         self.processes = dict.fromkeys(self.members, ProcessState.DEAD)
         self.links: Links = {}
+        self.task_data = dict.fromkeys(self.members, 3)
         self.rows: list[int] = []
         self.leader: str | None = None
         self.term = 0
@@ -160,8 +161,11 @@ class MemoryCluster:
     def disk_state(self, alias: str) -> DiskState:
         return self.disks.get(alias, SOUND)
 
-    async def flip(self, alias: str) -> tuple[str, int] | None:
+    async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         return ("log", self.stored[alias] // 2) if self.stored[alias] else None
+
+    def lose_task_data(self, alias: str) -> int:
+        return self.task_data.pop(alias, 0)
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         if "clocks" not in self.deaf_to:

@@ -416,6 +416,10 @@ class World:
             lambda: None if loose else REFUSED,
         )
 
+    @property
+    def why(self) -> str:
+        return "Missing taskData" if self.mutation == "loses-data" else "no right"
+
     def reported(self, slave: Slave) -> int:
         if self.mutation == "report-falls-back" and self.chance.random() < 0.3:
             return max(0, slave.reported - 3)
@@ -510,7 +514,7 @@ class World:
                 yield from self.rest(3)
                 one.state, one.not_before = "WAITING", self.now + PAUSE
                 return
-            one.state, one.details, one.finished = "FAILED", "no right", self.now
+            one.state, one.details, one.finished = "FAILED", self.why, self.now
             if self.mutation != "swallows-failures":
                 slave.status = "STOPPED" if slave.status == "ENABLED" else slave.status
             return

@@ -20,7 +20,7 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 TIMES = "at, after, then, when"
 KINDS = (
     "partition, one-way, heal, delay, rate, messages, reset, hold, release, drop, "
-    "kill, power-cut, restart, pause, resume, disk, bit-flip, clock, stage, random"
+    "kill, power-cut, restart, pause, resume, disk, bit-flip, lose-task-data, clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
 
@@ -109,7 +109,7 @@ def fault(text: str) -> str:
         ),
         (
             f"{HEAD}cluster: {{system: raftish}}\n",
-            "my.yaml:4: cluster.system: unknown system 'raftish' (known: hastream)",
+            "my.yaml:4: cluster.system: unknown system 'raftish' (known: hastream, replication)",
         ),
         (
             f"{HEAD}cluster:\n  config:\n    raftElectionTik: 30\n",
@@ -151,7 +151,8 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, kill, pause, power-cut, message-order, reset, disk, clock)",
+            "(known: cut, delay, rate, kill, pause, power-cut, message-order, reset, disk, clock, "
+            "files)",
         ),
     ],
 )

@@ -16,7 +16,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "of-database-switched-off": ("PR-1", "PR-13"),
     "of-master-switched-off": ("PR-1", "PR-12"),
     "skipped-yet-there": ("PR-15",),
-    "status-lies": ("PR-8",),
+    "status-lies": ("PR-7", "PR-8"),
     "order": ("PR-5", "PR-21"),
     "ahead": ("PR-21",),
     "phantom": ("PR-1", "PR-21"),

@@ -9,8 +9,10 @@ from typing import Any
 
 from ...evidence import Evidence
 from ...op import OpType
+from ...sides import MASTER, side_of
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
+from ..timeline import Act
 from ..wrong import Wrong, failure
 from .story import Metrics, Poll, Story, Task, ends, story, told
 
@@ -32,10 +34,14 @@ PROMISES: dict[str, tuple[str, ...]] = {
     "skip-while-enabled": ("PR-16",),
     "report-backwards": ("PR-8", "PR-17"),
     "metrics": ("PR-8",),
+    "task-data-lost": ("PR-18", "PR-19"),
 }
 """Kind → promises."""
 
-CHECKED = ("PR-4", "PR-7", "PR-8", "PR-9", "PR-10", "PR-11", "PR-14", "PR-15", "PR-16", "PR-17")
+CHECKED = (
+    *("PR-4", "PR-7", "PR-8", "PR-9", "PR-10", "PR-11", "PR-14", "PR-15", "PR-16", "PR-17"),
+    *("PR-18", "PR-19", "PR-27"),
+)
 
 STATES = ("WAITING", "EXECUTING", "FINISH", "FAILED")
 
@@ -74,6 +80,7 @@ def _of_slave(found: Story, side: str, evidence: Evidence) -> Iterator[Wrong]:
     yield from _halted(found, side, polls)
     yield from _too_early(found, side, polls, evidence)
     yield from _skips(found, side, polls)
+    yield from _data_lost(found, polls, evidence)
     yield from _agreement(found, side, polls)
 
 
@@ -217,7 +224,9 @@ def _touched(found: Story, side: str, one: Metrics, other: Metrics) -> bool:
 
 def _too_early(found: Story, side: str, polls: list[Poll], evidence: Evidence) -> Iterator[Wrong]:
     """So many failures take as long as the pauses between them."""
-    least_ns = int(evidence.facts.get("stops_after_s", 0.0) * 1e9)
+    # Whoever begins to lead tries again at once.
+    pause_s = 0.0 if found.acts else evidence.facts.get("stops_after_s", 0.0)
+    least_ns = int(pause_s * 1e9)
     first: dict[int, int] = {}
     for poll in polls:
         for task in poll.tasks.values():
@@ -233,6 +242,27 @@ def _too_early(found: Story, side: str, polls: list[Poll], evidence: Evidence) -
                 )
                 yield Wrong("stopped-early", sentence, (poll.call,))
                 return
+
+
+def _data_lost(found: Story, polls: list[Poll], evidence: Evidence) -> Iterator[Wrong]:
+    """Task data is there as long as its task, unless a crash came before it was on disk."""
+    removing = ("lose-task-data", "bit-flip", "disk")
+    fatal = removing if evidence.facts.get("synced") else (*removing, "kill", "power-cut")
+    if any(act.f in fatal and _hits_master(act) for act in found.acts):
+        return
+    for poll in polls:
+        for task in poll.tasks.values():
+            if "missing taskdata" in task.details.lower():
+                sentence = (
+                    f"{told(poll.call, capital=True)} says of task {task.id}: {task.details}, "
+                    "but nothing happened to the master that may take its data."
+                )
+                yield Wrong("task-data-lost", sentence, (poll.call,))
+                return
+
+
+def _hits_master(act: Act) -> bool:
+    return not act.nodes or any(side_of(node) == MASTER for node in act.nodes)
 
 
 def _skips(found: Story, side: str, polls: list[Poll]) -> Iterator[Wrong]:

@@ -58,6 +58,8 @@ def by_clients(found: Story, slave: str, loss: Loss = Loss()) -> dict[int, Bound
         fate, why = by_switches(found, txn)
         if fate is Fate.MUST and _may_be_lost(txn, deaths, loss):
             fate, why = Fate.MAY, "its task data may be lost"
+        if fate is Fate.MUST and txn.was_idle:
+            fate, why = Fate.MAY, "it changed nothing"
         if fate is not Fate.MUST_NOT and (txn.number in skipped or txn.kind in skipped):
             fate, why = Fate.MAY, "an operator may have skipped it"
         high = until if fate is Fate.MUST else NEVER
@@ -128,7 +130,9 @@ def by_switches(found: Story, txn: Txn) -> tuple[Fate, str]:
 
 def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:
     """Whether the data node that ran it may have died before its data was on disk."""
-    if loss.synced or not txn.is_write:
+    if not txn.is_write:
+        return False
+    if loss.synced:
         return any(act.f in ("lose-task-data", "bit-flip") for act in deaths)
     done = txn.call.completion or txn.call.invoke
     node = done.node or txn.call.invoke.node

@@ -137,6 +137,8 @@ def _missing(found: Story, by_tid: dict[int, list[tuple[Task, Poll]]]) -> Iterat
     for txn in found.txns:
         if txn.tid is None or txn.tid in by_tid or txn.end >= last.begin:
             continue
+        if txn.was_idle:
+            continue
         if by_switches(found, txn)[0] is Fate.MUST:
             sentence = (
                 f"{told(txn.call, capital=True)} was acknowledged while master and database were "

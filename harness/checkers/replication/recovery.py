@@ -8,7 +8,7 @@ from ...op import HARNESS, Op
 from ...sides import MASTER, side_of
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
-from ..timeline import phase
+from ..timeline import UNDOES, phase
 from ..wrong import Wrong, failure
 from .story import Poll, Story, Task, story, told
 
@@ -98,7 +98,7 @@ def _left(side: str, first: Task, rest: list[Task]) -> str:
 
 def _kind(found: Story, side: str, kind: str) -> str:
     """By what happened before: a slave that was stopped and started, a master that failed over."""
-    if any(setting.value for setting in found.runs[side].settings):
+    if any(not setting.value for setting in found.runs[side].settings):
         return "not-after-start"
     return kind
 
@@ -132,37 +132,54 @@ def _not_truncated(found: Story) -> Iterator[Wrong]:
 def _held_up(found: Story) -> Iterator[Wrong]:
     """While one slave stands still, the others go on."""
     for still in found.slaves:
-        for stop in (s for s in found.runs[still].settings if not s.value):
-            until = min(
-                (s.begin for s in found.runs[still].settings if s.value and s.begin > stop.end),
-                default=found.final,
-            )
+        for since, until in (*_switched_off(found, still), *_struck(found, still)):
             for side in found.slaves:
                 if side != still:
-                    yield from _stood_still(found, still, side, stop.end, until)
+                    yield from _stood_still(found, still, side, since, until)
+
+
+def _switched_off(found: Story, side: str) -> Iterator[tuple[int, int]]:
+    """From when to when somebody had stopped it."""
+    settings = found.runs[side].settings
+    for stop in (s for s in settings if not s.value):
+        yield (
+            stop.end,
+            min((s.begin for s in settings if s.value and s.begin > stop.end), default=found.final),
+        )
+
+
+def _struck(found: Story, side: str) -> Iterator[tuple[int, int]]:
+    """From when to when a fault hit it and nobody else."""
+    for at, act in enumerate(found.acts):
+        hits = {side_of(node) for node in act.nodes}
+        if act.f in ("partition", "kill", "pause") and hits == {side} and act.receipt is not None:
+            over = (a for a in found.acts[at + 1 :] if act.f in UNDOES.get(a.f, ()))
+            yield act.receipt.index, min((a.asked.index for a in over), default=found.final)
 
 
 def _stood_still(found: Story, still: str, side: str, since: int, until: int) -> Iterator[Wrong]:
-    """A slave that was on, and near which nothing was broken, finished what was queued."""
+    """A slave that was on, and near which nothing was broken, finishes what was queued in time."""
     polls = [p for p in found.tasks[side] if since < p.begin and p.end < until]
-    if len(polls) < 2 or not found.runs[side].is_certainly(True, since, until):
+    if not polls or not found.runs[side].is_certainly(True, since, until):
         return
-    first, last = polls[0], polls[-1]
-    span_ns = last.call.invoke.time_ns - first.call.invoke.time_ns
-    if span_ns < HELD_UP_NS or _is_broken(found, side, first, last):
-        return
-    queues = [q for q in found.queue if since < q.begin and q.end < first.begin]
+    last = polls[-1]
+    asked_ns = last.call.invoke.time_ns
+    queues = [
+        q for q in found.queue if since < q.begin and q.call.invoke.time_ns + HELD_UP_NS < asked_ns
+    ]
     healthy = all(m.status == "ENABLED" for m in found.metrics[side] if since < m.end < until)
-    if not queues or not healthy:
+    if not queues or not healthy or _is_broken(found, side, last):
         return
-    late = [n for n in queues[-1].tasks if _state(last, n) != "FINISH"]
+    queue = queues[-1]
+    late = [number for number in queue.tasks if _state(last, number) != "FINISH"]
     if late:
+        span_s = (asked_ns - queue.call.invoke.time_ns) / 1e9
         sentence = (
-            f"{still} was switched off, and {side} stood still with it: task {min(late)} was in "
-            f"the queue before {told(first.call)}, and not finished {span_ns / 1e9:.1f} s later at "
-            f"{told(last.call)}."
+            f"{still} was switched off or broken, and {side} stood still with it: task "
+            f"{min(late)} was in the queue at {told(queue.call)}, and not finished "
+            f"{span_s:.1f} s later at {told(last.call)}."
         )
-        yield Wrong("held-up", sentence, (queues[-1].call, last.call))
+        yield Wrong("held-up", sentence, (queue.call, last.call))
 
 
 def _state(poll: Poll, number: int) -> str:
@@ -170,7 +187,7 @@ def _state(poll: Poll, number: int) -> str:
     return "" if task is None else task.state
 
 
-def _is_broken(found: Story, side: str, first: Poll, last: Poll) -> bool:
+def _is_broken(found: Story, side: str, last: Poll) -> bool:
     """Whether anything was done to the master or this slave until then."""
     return any(
         act.asked.index < last.end

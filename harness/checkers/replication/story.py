@@ -64,6 +64,11 @@ class Txn(msgspec.Struct, frozen=True):
     def is_write(self) -> bool:
         return self.f in WRITES
 
+    @property
+    def was_idle(self) -> bool:
+        """Whether it changed no row: without any partition, there was nothing to repeat."""
+        return self.is_write and self.is_certain and answer(self.call).get("rows") == 0
+
 
 class Task(NamedTuple):
     """A row of a status table, of either side; `state` and what follows only a slave has."""

@@ -56,6 +56,7 @@ MUTATIONS = [
     ("skip-starts", EXECUTION, "skip-while-enabled", "PR-16"),
     ("report-falls-back", EXECUTION, "report-backwards", "PR-8"),
     ("counts-wrong", EXECUTION, "metrics", "PR-8"),
+    ("loses-data", EXECUTION, "task-data-lost", "PR-19"),
     ("never-truncates", RECOVERY, "not-truncated", "PR-30"),
     ("never-pulls", RECOVERY, "not-pulled", "PR-31"),
     ("finishes-late", RECOVERY, "not-arrived", "PR-26"),

@@ -246,6 +246,12 @@ def test_momentary_faults_are_not_undone(memory: Any) -> None:
     assert (scene.active, scene.left) == ([], [])
 
 
+def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 50ms, lose-task-data: n2}, {at: 100ms, lose-task-data: n2}]")
+    assert scene.told() == [("lose-task-data", ["n2"], True), ("lose-task-data", ["n2"], False)]
+    assert scene.receipts()[0].value["observed"] == {"files": {"n2": 3}}
+
+
 @pytest.mark.parametrize(
     ("deaf", "step"),
     [

@@ -143,6 +143,11 @@ def test_a_bit_is_turned_on_the_members_named() -> None:
     assert (found.nodes, found.flips, found.flips_of) == (("n2",), True, "log")
 
 
+def test_task_data_is_lost_by_the_members_named() -> None:
+    found = aim("lose-task-data", ["n2", "n4"])
+    assert (found.nodes, found.forgets) == (("n2", "n4"), True)
+
+
 @pytest.mark.parametrize("kind", [kind for kind, nemesis in NEMESES.items() if nemesis.drawn])
 def test_what_random_may_choose_can_be_planned_and_undone(kind: str) -> None:
     nemesis = NEMESES[kind]

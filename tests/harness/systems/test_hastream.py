@@ -23,7 +23,7 @@ def test_the_files_are_those_that_a_data_node_reads() -> None:
         node_config={"n2": {"raftElectionTick": 70}},
         bugs={"n3": ("stale-read", "vote-twice")},
     )
-    files = HASTREAM.files(setup, SITES, Path("/runs/x"))
+    files = HASTREAM.files(setup, "n1", SITES, Path("/runs/x"))
     read = {
         alias: load(
             "/home",
@@ -41,14 +41,14 @@ def test_the_files_are_those_that_a_data_node_reads() -> None:
 
 
 def test_elections_are_quick_unless_the_scenario_says_otherwise() -> None:
-    text = HASTREAM.files(Setup(MEMBERS, trace=False), SITES, Path())["config/cluster.cfg"]
+    text = HASTREAM.files(Setup(MEMBERS, trace=False), "n1", SITES, Path())["config/cluster.cfg"]
     assert "raftElectionTick=30\n" in text
     assert "traceFile" not in text
 
 
 def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() -> None:
     dials = {alias: SITES[alias] for alias in ("n2", "n3")}
-    command = HASTREAM.command(Setup(MEMBERS), "n1", Path("/runs/x/nodes/n1"), dials)
+    command = HASTREAM.command(Setup(MEMBERS), "n1", Path("/runs/x/nodes/n1"), SITES, dials)
     assert command[1:] == [
         "-m",
         "delphic.impl.node",
@@ -63,7 +63,7 @@ def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() 
         "--reuse-port",
     ]
     buggy = Setup(MEMBERS, bugs={"n2": ("stale-read",)})
-    assert "--allow-seeded-bugs" in HASTREAM.command(buggy, "n1", Path(), dials)
+    assert "--allow-seeded-bugs" in HASTREAM.command(buggy, "n1", Path(), SITES, dials)
 
 
 @pytest.mark.parametrize(

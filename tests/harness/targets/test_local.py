@@ -69,13 +69,22 @@ class Greeters:
     def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
         return iter(())
 
-    def files(self, setup: Setup, sites: Mapping[str, Site], home: Path) -> dict[str, str]:
+    def files(
+        self, setup: Setup, alias: str, sites: Mapping[str, Site], home: Path
+    ) -> dict[str, str]:
         return {"config/sites": " ".join(f"{s.alias}:{s.port}" for s in sites.values())}
 
-    def command(self, setup: Setup, alias: str, home: Path, dials: Mapping[str, Site]) -> list[str]:
-        sites = dict(word.split(":") for word in (home / "config/sites").read_text().split())
+    def command(
+        self,
+        setup: Setup,
+        alias: str,
+        home: Path,
+        sites: Mapping[str, Site],
+        dials: Mapping[str, Site],
+    ) -> list[str]:
+        ports = dict(word.split(":") for word in (home / "config/sites").read_text().split())
         code = self.code if alias == "n2" else GREETER
-        return [sys.executable, "-c", code, alias, sites[alias], *dials]
+        return [sys.executable, "-c", code, alias, ports[alias], *dials]
 
     def bulk(self, home: Path) -> list[Path]:
         return []

@@ -86,7 +86,16 @@ def test_every_step_asks_a_data_node_of_the_side_that_it_is_about() -> None:
             side = side_of(step.node)
             if step.f in OPERATIONS or step.f in ("flag", "flags", "make-db", "queue", "slaves"):
                 assert side == "m"
-            elif step.f in ("skip", "tasks", "metrics", "start", "stop", "grant", "revoke"):
+            elif step.f in (
+                "skip",
+                "tasks",
+                "metrics",
+                "start",
+                "stop",
+                "grant",
+                "revoke",
+                "make-executor",
+            ):
                 assert step.key == side
             elif step.f == "intrude":
                 assert side != "m"
@@ -96,7 +105,14 @@ def test_everything_that_a_scenario_asks_for_is_done() -> None:
     steps = {s.f for own in played(generators(planned(**EVERYTHING), 3, MEMBERS), 600) for s in own}
     assert steps >= {*OPERATIONS} - {"drop-db"}
     assert steps >= {"start", "stop", "skip", "flag", "flags", "grant", "revoke", "misuse"}
-    assert steps >= {"intrude", "read", "queue", "tasks", "metrics", "slaves", "make-db"}
+    assert steps >= {"read", "queue", "tasks", "metrics", "slaves", "make-db", "make-executor"}
+
+
+def test_slaves_are_written_to_only_where_nobody_stops_them() -> None:
+    for stops in (False, True):
+        roles = generators(planned(slave_stops=stops), 3, MEMBERS)
+        steps = [step.f for own in played(roles, 400) for step in own]
+        assert ("intrude" in steps) is not stops
 
 
 def test_nothing_is_done_that_no_scenario_asks_for() -> None:
@@ -127,7 +143,7 @@ def settled(state: dict[str, Any], rounds: int) -> list[Step]:
 def test_settling_ends_once_everything_is_finished_and_truncated() -> None:
     steps = settled({"state": "FINISH"}, 100)
     assert len(steps) < 100
-    assert [s.f for s in steps[:3]] == ["start", "grant", "start"]
+    assert [s.f for s in steps[:4]] == ["start", "grant", "grant", "start"]
     assert {s.key for s in steps if s.f == "tasks"} == {"s1", "s2"}
 
 
