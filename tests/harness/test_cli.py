@@ -46,7 +46,8 @@ class Said:
         ),
         (
             ["run", "bug-ack-before-fsync"],
-            "power-cut, which target local cannot do (it can: cut, delay, files, kill, pause, rate)",
+            "power-cut, which target local cannot do "
+            "(it can: cut, delay, files, kill, pause, rate)",
         ),
         (["check", "."], "is no run directory: it has no plan.json"),
     ],
