@@ -18,6 +18,10 @@ FAILURE_SWALLOWED = "failure-swallowed"
 LAST_GROUP_WAITS = "last-group-waits"
 FAILURES_ADD_UP = "failures-add-up"
 GROUPS_OVERLAP = "groups-overlap"
+RECORDED_AT_BEGIN = "recorded-at-begin"
+SERVES_UNCOMMITTED = "serves-uncommitted"
+TASK_DATA_UNCHECKED = "task-data-unchecked"
+INCOMPLETE_SHOWN = "incomplete-shown"
 
 _ALL = (
     Bug(
@@ -98,6 +102,30 @@ _ALL = (
         "A group begins while tasks of the one before are executed.",
         "A16",
         ("PR-4", "PR-5"),
+    ),
+    Bug(
+        RECORDED_AT_BEGIN,
+        "A task is finished when the transaction that executes it begins.",
+        "A3: neondatabase/postgres#461",
+        ("PR-7", "PR-8", "PR-26"),
+    ),
+    Bug(
+        SERVES_UNCOMMITTED,
+        "A master's leader gives slaves what is in its log and not committed yet.",
+        "A11: litefs#158",
+        ("PR-1", "PR-3", "PR-26"),
+    ),
+    Bug(
+        TASK_DATA_UNCHECKED,
+        "Damaged task data is handed out as it is.",
+        "A12: redis#3899",
+        ("PR-21", "PR-26"),
+    ),
+    Bug(
+        INCOMPLETE_SHOWN,
+        "Readers see of a transaction what its first participants have committed.",
+        "A13: RDS PostgreSQL 17.4",
+        ("PR-8", "PR-21"),
     ),
 )
 

@@ -46,8 +46,15 @@ class Replication:
         self._controllers = controllers
         if self.side != MASTER:
             return None
-        folder = node.config.replication.work_dir
-        self._keeper = Keeper(runtime.disk, folder, runtime.worker, runtime.clock, controllers)
+        config = node.config
+        self._keeper = Keeper(
+            runtime.disk,
+            config.replication.work_dir,
+            runtime.worker,
+            runtime.clock,
+            controllers,
+            config.seeded_bugs,
+        )
         node.offer(self._keeper.functions())
         return self._keeper.store
 

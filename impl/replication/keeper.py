@@ -28,9 +28,15 @@ class Keeper:
     """Of one data node. All calls belong to its event loop."""
 
     def __init__(
-        self, disk: Disk, folder: str, worker: Worker, clock: Clock, controllers: Controllers
+        self,
+        disk: Disk,
+        folder: str,
+        worker: Worker,
+        clock: Clock,
+        controllers: Controllers,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
-        self.store = TaskDataStore(disk, folder, worker)
+        self.store = TaskDataStore(disk, folder, worker, bugs)
         self._clock = clock
         self._controllers = controllers
         self._alarm: Alarm | None = None

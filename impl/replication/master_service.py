@@ -4,12 +4,14 @@ from typing import Annotated, Any
 
 import msgspec
 
+from ..bugs_of_replication import SERVES_UNCOMMITTED
 from ..client.errors import BAD_REQUEST, NOT_AUTHORIZED, RequestError
 from ..cluster.catalog import Catalog
-from ..cluster.commands import Command, Replicate, Right
+from ..cluster.commands import Command, Replicate, Right, decode
 from ..cluster.group import CatalogGroup
 from ..cluster.rights import EVERYTHING
 from ..config import NodeConfig
+from ..raft.messages import Kind
 from ..runtime import Clock
 from ..service.call import Call, Function
 from .events import Pulled
@@ -36,6 +38,7 @@ class MasterService:
         self._clock = clock
         self._group = group
         self._controllers = [f"{site.host}:{site.port}" for site in config.controllers]
+        self._bugs = config.seeded_bugs
         self.newest: dict[str, Pulled] = {}
         """The last pull of each slave, logged or not."""
 
@@ -79,7 +82,7 @@ class MasterService:
                 raise RequestError(BAD_REQUEST, True, refusal)
             self.newest[pull.slave] = pull
             if not master.changes(pull):
-                return self._reply(master, offset, room)
+                return self._reply(self._shown(catalog), offset, room)
             self._group.propose(Replicate(encode_entry(pull)), logged)
             return _LATER
 
@@ -91,7 +94,7 @@ class MasterService:
             if isinstance(outcome, RequestError):
                 call.answer(outcome)
             else:
-                reply = self._reply(master_of(self._group.catalog), offset, room)
+                reply = self._reply(self._shown(self._group.catalog), offset, room)
                 call.answer(reply)
 
         self._group.glance(look, looked)
@@ -99,6 +102,18 @@ class MasterService:
     def _reply(self, master: Master, offset: int, room: int) -> dict[str, Any]:
         tasks, more = master.after(offset, room)
         return {"tasks": tasks, "more": more, "controllers": self._controllers}
+
+    def _shown(self, catalog: Catalog) -> Master:
+        """The queue that slaves are shown."""
+        if SERVES_UNCOMMITTED not in self._bugs:
+            return master_of(catalog)
+        ahead = Catalog.load(catalog.dump(), lambda data: MasterSeat(data, 1))
+        entries = self._group.raft.core.log
+        for index in range(entries.commit + 1, entries.last_index + 1):
+            entry = entries.entry(index)
+            if entry.kind is Kind.CATALOG:
+                ahead.apply(decode(entry.payload))
+        return master_of(ahead)
 
     def _needed(self, call: Call, tids: tuple[int, ...]) -> None:
         """Of these transactions, those whose data some slave may still ask for (PR-18)."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..bugs_of_replication import RECORDED_AT_BEGIN
 from ..client.errors import ABORTED, ALREADY_APPLIED, BAD_REQUEST, READ_ONLY, RequestError
 from ..cluster.seat import Nobody, Seat
 from .events import (
@@ -151,6 +152,7 @@ class SlaveSeat:
         self.masters = saved.masters
         self.slave = Slave(failure_limit, saved.state, bugs)
         self.heard: Callable[[SlaveEntry], None] = _ignore
+        self._is_hasty = RECORDED_AT_BEGIN in bugs
         self._trace = trace
         if trace is not None:
             trace.slave_boot(self._steps, self.slave)
@@ -170,7 +172,11 @@ class SlaveSeat:
 
     def refusal(self, database: str, applied: int | None) -> RequestError | None:
         if applied is not None:
-            return self._admitted(applied)
+            refusal = self._admitted(applied)
+            if refusal is None and self._is_hasty:
+                self._apply(Recorded(applied))
+                self._apply(Finished(applied, "", self.slave.records[applied].created_ns))
+            return refusal
         if not self.slave.guards(database):
             return None
         message = (
@@ -189,6 +195,8 @@ class SlaveSeat:
         return 0
 
     def recorded(self, task: int) -> RequestError | None:
+        if self._is_hasty:
+            return None
         refusal = self._admitted(task)
         if refusal is None:
             self._apply(Recorded(task))

@@ -83,7 +83,12 @@ class Clusters:
             cluster += "clusterReplicationMode=master\n"
         else:
             port = self.ports[self.controllers["m"][0]]
-            controller += FAST + f"clusterReplicationMasterCtl=127.0.0.1:{port}\n"
+            controller += f"clusterReplicationMasterCtl=127.0.0.1:{port}\n"
+            given = options.get(f"{name}.controller", "")
+            # An option that is given twice is refused.
+            controller += "".join(
+                line for line in FAST.splitlines(keepends=True) if line.split("=")[0] not in given
+            )
             cluster += "clusterReplicationMode=slave\n"
         return {
             NODES_FILE: "\n".join(["localSite,mode", *lines, ""]),

@@ -47,13 +47,14 @@ class Node:
     def __init__(self) -> None:
         self.disk = SimDisk()
         self.told: list[OSError | None] = []
+        self.bugs: frozenset[str] = frozenset()
         self.start()
 
     def start(self) -> None:
         """A new process on what the disk holds."""
         self.worker = HandWorker()
         handle = self.disk.handle(Process(SimLoop("1"), "d1", 1, "1"))
-        self.store = TaskDataStore(handle, FOLDER, self.worker)
+        self.store = TaskDataStore(handle, FOLDER, self.worker, self.bugs)
         self.store.open()
 
     def save(self, tid: int, data: bytes = b"rows") -> None:
