@@ -302,7 +302,12 @@ class Node:
     def left(self, visitor: Visitor) -> None:
         """A visitor's connection has ended."""
         self.visitors.pop(visitor, None)
+        if visitor.is_peer and not self._is_here(visitor.alias):
+            self.peers.gone(visitor.alias)
         self.role.left(visitor)
+
+    def _is_here(self, alias: str) -> bool:
+        return any(other.is_peer and other.alias == alias for other in self.visitors)
 
     def credit(self, visitor: Visitor, credit: Credit) -> None:
         """A subscriber has room for more."""

@@ -45,7 +45,9 @@ class Forwarding:
         self._patience_s = patience_s
         self._functions = Functions()
         self._ids = itertools.count(1)
-        self._waiting: dict[int, tuple[Answer, Alarm]] = {}
+        self._waiting: dict[int, tuple[str, Answer, Alarm]] = {}
+        """Who is asked, who waits, and for how long."""
+        self._is_closed = False
 
     def offer(self, functions: Mapping[str, Function]) -> None:
         """Let peers call these, too; a function of the leader answers NotLeader elsewhere."""
@@ -65,6 +67,8 @@ class Forwarding:
         Whoever is silent for so long (if nothing is said: some election ticks) has perhaps done it.
         Arguments and results are what the wire carries; both must fit into a frame.
         """
+        if self._is_closed:
+            return
         if alias == self._alias:
             call = Call(answer, peer=alias)
             self._clock.call_soon(lambda: self._functions.call(function, args, call))
@@ -75,7 +79,7 @@ class Forwarding:
             return
         delay_s = self._patience_s if patience_s is None else patience_s
         alarm = self._clock.call_later(delay_s, lambda: self._give_up(call_id, alias))
-        self._waiting[call_id] = (answer, alarm)
+        self._waiting[call_id] = (alias, answer, alarm)
 
     def serve(self, alias: str, request: Request) -> None:
         """Do what a peer asks for; raises FrameError if no peer asks for that."""
@@ -93,17 +97,27 @@ class Forwarding:
 
     def returned(self, call_id: int, value: Any) -> None:
         """An answer came, perhaps too late."""
-        answer, alarm = self._waiting.pop(call_id, (None, None))
-        if answer is not None and alarm is not None:
+        waiting = self._waiting.pop(call_id, None)
+        if waiting is not None:
+            _, answer, alarm = waiting
             alarm.cancel()
             answer(value)
 
+    def gone(self, alias: str) -> None:
+        """The peer's connection has ended, on which its answers come: nobody waits for them."""
+        for call_id, (asked, _, alarm) in list(self._waiting.items()):
+            if asked == alias:
+                alarm.cancel()
+                self._give_up(call_id, alias)
+
     def close(self) -> None:
-        """Wait for nothing any more."""
-        for _, alarm in self._waiting.values():
+        """Wait for nothing any more, and ask nobody."""
+        self._is_closed = True
+        for _, _, alarm in self._waiting.values():
             alarm.cancel()
         self._waiting.clear()
 
     def _give_up(self, call_id: int, alias: str) -> None:
-        answer, _ = self._waiting.pop(call_id)
-        answer(RequestError(INDETERMINATE, False, f"{alias} gave no answer"))
+        waiting = self._waiting.pop(call_id, None)
+        if waiting is not None:
+            waiting[1](RequestError(INDETERMINATE, False, f"{alias} gave no answer"))

@@ -103,6 +103,19 @@ def test_who_is_silent_has_perhaps_done_it_and_what_comes_later_is_not_heard(
     assert len(two.answers) == 1
 
 
+def test_nobody_waits_for_a_peer_that_is_gone() -> None:
+    two = Two()
+    two.mute = True
+    two.ask("n2", 4)
+    two.one.gone("n3")
+    assert two.answers == []
+    two.one.gone("n2")
+    assert [(error.name, error.definite) for error in two.answers] == [("Indeterminate", False)]
+    two.callers[0].answer(8)
+    two.clock.advance(PATIENCE_S + 1)
+    assert len(two.answers) == 1
+
+
 def test_what_is_for_nobody_ends_the_connection() -> None:
     two = Two()
     with pytest.raises(FrameError, match="login is not for peers"):
