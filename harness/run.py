@@ -219,7 +219,7 @@ class Run:
         deadline = _now() + self._plan.limits.first_ack_s
         while not stop.is_set():
             _, answer = await worker.ask(step, follow=True)
-            if answer.type is OpType.OK or _now() > deadline:
+            if answer.type is OpType.OK or answer.lasting or _now() > deadline:
                 return
             await asyncio.sleep(_ASK_AGAIN_S)
 

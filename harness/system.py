@@ -52,13 +52,14 @@ class Setup(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """How a request ended. `ok`, `fail` (certainly not done) or `info` (nobody knows).
 
-    `leader` is the member that a refusal points at.
+    `leader` is the member that a refusal points at. A `lasting` one would be the same for ever.
     """
 
     type: OpType
     value: Any = None
     error: str | None = None
     leader: str | None = None
+    lasting: bool = False
 
 
 class Status(msgspec.Struct, frozen=True):

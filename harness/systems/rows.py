@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from ...impl.client import functions
 from ...impl.client.connection import Connection
-from ...impl.client.errors import NOT_LEADER, TABLE_EXISTS, RequestError
+from ...impl.client.errors import NOT_LEADER, OFFSET_PURGED, TABLE_EXISTS, RequestError
 from ...impl.runtime import ClientRuntime
+from ...impl.stream.commands import RETENTION_MINUTES
 from ...impl.stream.schema import fingerprint
 from ..op import OpType
 from ..system import Answer, Site, Status
@@ -140,6 +141,7 @@ class RowConnection:
                     key,
                     SCHEMA,
                     cache_limit=wanted.get("cache_limit", 0),
+                    retention_minutes=wanted.get("retention_minutes", RETENTION_MINUTES),
                     key_columns=wanted.get("key_columns", ()),
                     timeout_s=timeout_s,
                 )
@@ -173,4 +175,5 @@ def answer_to(error: RequestError) -> Answer:
         return Answer(OpType.OK)
     leader = error.site.alias if error.name == NOT_LEADER and error.site is not None else None
     kind = OpType.FAIL if error.definite else OpType.INFO
-    return Answer(kind, error=f"{error.name}: {error.message}", leader=leader)
+    lasting = error.name == OFFSET_PURGED
+    return Answer(kind, error=f"{error.name}: {error.message}", leader=leader, lasting=lasting)

@@ -26,6 +26,9 @@ _POLL_MAX = (5, 20, 100)
 _ANYWHERE_SHARE, _WHOLE_SHARE = 0.05, 0.01
 """Of the reads: those that start anywhere, and those of the whole log."""
 
+_PAGES, _PAGE_ROWS = 60, 500
+"""Of the final reads where the first rows may be kept no more; the last page has all the rest."""
+
 _WHOLE_ROWS_MAX = 5_000
 """A longer log is read whole only at the end of the run; more would measure JSON, not the log."""
 
@@ -97,6 +100,9 @@ class LogOptions(Options):
     batch: Batch = Field(default_factory=Batch)
     read_share: float = Field(default=0.4, ge=0, lt=1)
     cache_limit: CacheLimit = 0
+    retention_minutes: int = Field(
+        default=0, ge=0, description="How long members keep data files of old rows; 0: a day."
+    )
     ops: list[Operation] | None = Field(
         default=None, description="A script: exactly these operations, instead of chance."
     )
@@ -118,6 +124,8 @@ class LogOptions(Options):
 
     def planned(self) -> dict[str, Any]:
         planned = {**super().planned(), "clients": self._clients, **limited(self.cache_limit)}
+        if self.retention_minutes:
+            planned["retention_minutes"] = self.retention_minutes
         if self.ops is not None:
             script = [msgspec.to_builtins(op) for op in scripted(self.ops, self._clients)]
             return {**planned, "rate": 0.0, "ops": script}
@@ -235,13 +243,26 @@ def generators_of(
 
 def created(options: dict[str, Any]) -> tuple[Step, ...]:
     """The table, as the scenario wants it."""
-    limit = options.get("cache_limit")
-    return (Step("create", {"cache_limit": limit} if limit else None),)
+    wanted = {
+        word: options[word] for word in ("cache_limit", "retention_minutes") if word in options
+    }
+    return (Step("create", wanted or None),)
 
 
 def whole(_: dict[str, Any]) -> tuple[Step, ...]:
     """All rows there are."""
     return (Step("read", [0, None]),)
+
+
+def kept(options: dict[str, Any]) -> tuple[Step, ...]:
+    """All rows there are; page by page where the first ones may be kept no more."""
+    if "retention_minutes" not in options:
+        return whole(options)
+    pages = range(0, _PAGES * _PAGE_ROWS, _PAGE_ROWS)
+    return (
+        *(Step("read", [start, _PAGE_ROWS]) for start in pages),
+        Step("read", [pages.stop, None]),
+    )
 
 
 LOG = Workload(
@@ -253,6 +274,6 @@ LOG = Workload(
     generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,
-    final=whole,
+    final=kept,
     is_scripted=True,
 )

@@ -9,11 +9,14 @@ from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import phase
 from .prose import append_text, identity, node_of, read_text, summary, table_text
-from .view import Append, LogView, Read, logs, malformed
+from .view import Append, LogView, Purged, Read, logs, malformed
 
 NAME = "durability"
 PROMISES = ("HS-2",)
 SHOWN_MAX = 10
+
+RETENTION_MIN_S = 60
+"""No row is younger that retention removes: it is said in minutes."""
 
 
 class FinalLog(msgspec.Struct, frozen=True):
@@ -42,6 +45,8 @@ class Missing(msgspec.Struct, frozen=True):
     offset: int
     row: int
     found: int | None
+    age_s: float | None = None
+    """How long after its acknowledgement it was kept no more, if that is what was told."""
 
 
 def final_log(view: LogView, since: int) -> FinalLog | None:
@@ -73,14 +78,16 @@ def judge(evidence: Evidence) -> Verdict:
     if final_phase is None:
         return undecided(NAME, "The run ended before its final reads: durability is unknown.")
     missing: list[Missing] = []
-    unread = 0
+    unread, purged = 0, list[Purged]()
     for view in found.views:
         final = final_log(view, final_phase.index)
         if final is None and view.acknowledged:
             sentence = f"No final read{table_text(view.key)} was answered: durability is unknown."
             return undecided(NAME, sentence)
         if final is not None:
-            unread += _look_up(view, final, missing)
+            found_gone = [page for page in view.purged if page.inv > final_phase.index]
+            purged += found_gone
+            unread += _look_up(view, final, found_gone, missing)
     details = {"acknowledged": acknowledged, "lost": len(missing)}
     if missing:
         return _lost(missing, details)
@@ -92,11 +99,19 @@ def judge(evidence: Evidence) -> Verdict:
         f"All {plural(rows, 'row')} of {plural(acknowledged, 'acknowledged append')} are in the "
         "final read, at their offsets."
     )
+    if purged:
+        sentence = (
+            f"All rows of {plural(acknowledged, 'acknowledged append')} are in the final reads, at "
+            f"their offsets, or older than {RETENTION_MIN_S} s and kept no more."
+        )
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=details)
 
 
-def _look_up(view: LogView, final: FinalLog, missing: list[Missing]) -> int:
-    """Collect the appends that are not all there; return how many no page covered."""
+def _look_up(view: LogView, final: FinalLog, gone: list[Purged], missing: list[Missing]) -> int:
+    """Collect the appends that are not all there; return how many no page covered.
+
+    Of what is `gone` only the old may be.
+    """
     unread = 0
     for append in view.acknowledged:
         start = append.offset
@@ -109,9 +124,23 @@ def _look_up(view: LogView, final: FinalLog, missing: list[Missing]) -> int:
         state = _first_missing(view, final, append, start)
         if isinstance(state, Missing):
             missing.append(state)
-        else:
+            continue
+        age_s = _age_s(append, start, gone)
+        if age_s is None:
             unread += 1
+        elif age_s < RETENTION_MIN_S:
+            missing.append(Missing(view, final, append, start, append.rows[0], None, age_s))
     return unread
+
+
+def _age_s(append: Append, start: int, gone: list[Purged]) -> float | None:
+    """How old it was when a page with a row of it was kept no more; None if none was."""
+    end = start + len(append.rows)
+    pages = [p for p in gone if p.start < end and (p.stop is None or start < p.stop)]
+    if not pages:
+        return None
+    assert append.call.completion is not None
+    return (max(page.time_ns for page in pages) - append.call.completion.time_ns) / 1e9
 
 
 def _first_missing(view: LogView, final: FinalLog, append: Append, start: int) -> Missing | None:
@@ -134,6 +163,12 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
         f"Row {first.row} of {append_text(first.append)} is lost: the final {read_text(reader)} "
         f"returned {instead} at offset {first.offset}{table_text(first.view.key)}.{others}"
     )
+    if first.age_s is not None:
+        sentence = (
+            f"Row {first.row} of {append_text(first.append)} was kept no more after "
+            f"{first.age_s:.1f} s; no row is younger than {RETENTION_MIN_S} s that retention "
+            f"removes.{others}"
+        )
     return Verdict(
         checker=NAME,
         validity=Validity.FAIL,

@@ -13,6 +13,9 @@ from ..checker import plural
 FOREVER = sys.maxsize
 """The return of an operation of which nobody knows whether or when it took effect."""
 
+PURGED = "OffsetPurged"
+"""How the refusal begins of a read from a row on that is kept no more."""
+
 MALFORMED_SHOWN_MAX = 10
 
 
@@ -50,12 +53,24 @@ class Read(msgspec.Struct, frozen=True, gc=False):
         return self.limit is not None and len(self.rows) >= self.limit
 
 
+class Purged(msgspec.Struct, frozen=True):
+    """A read that was refused, as rows from `start` on are kept no more, and when it was asked.
+
+    What stands before `stop` it could have told; None: all.
+    """
+
+    start: int
+    stop: int | None
+    inv: int
+    time_ns: int
+
+
 class LogView(msgspec.Struct, frozen=True):
     """All that clients learned about one table, in order of invocation.
 
     `appends` are those that happened or may have, `acknowledged` those of them that did; `failed`
-    certainly did not. Reads that were not answered say nothing and are left out. `owner` tells
-    which append a row came from.
+    certainly did not. Reads that were not answered say nothing and are left out, but for those
+    that were refused because rows are `purged`. `owner` tells which append a row came from.
     """
 
     key: Any
@@ -64,6 +79,7 @@ class LogView(msgspec.Struct, frozen=True):
     failed: list[Append]
     reads: list[Read]
     owner: dict[int, Append]
+    purged: list[Purged] = []
 
 
 class Logs(msgspec.Struct, frozen=True):
@@ -154,6 +170,9 @@ def _add_read(view: LogView, call: Call) -> str | None:
         return "a read must start at an offset of 0 or more"
     if limit is not None and (type(limit) is not int or limit < 0):
         return "a read's max must be null or a number of rows"
+    if completion is not None and (completion.error or "").startswith(PURGED):
+        stop = None if limit is None else start + limit
+        view.purged.append(Purged(start, stop, call.invoke.index, call.invoke.time_ns))
     if completion is None or completion.type is not OpType.OK:
         return None
     if not isinstance(completion.value, list) or not set(map(type, completion.value)) <= {int}:

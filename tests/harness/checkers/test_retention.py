@@ -1,0 +1,63 @@
+"""Rows that retention removed are no losses, unless they were too young."""
+
+import pytest
+from delphic.harness.check import check
+from delphic.harness.evidence import Evidence
+from delphic.harness.history import validated
+from delphic.harness.op import HARNESS, Op, OpType
+from delphic.harness.verdict import Validity, Verdict
+
+GONE = "OffsetPurged: table readings keeps rows from offset 2 on, not 0"
+
+
+def judged(age_s: float, first: list[int] | str, second: list[int]) -> Verdict:
+    """Two batches; so much later each is on a final page that is read, or refused."""
+    ops: list[Op] = []
+
+    def add(at_s: float, kind: OpType, f: str, value: object, error: str | None = None) -> None:
+        at_ns = int(at_s * 1e9) + len(ops)
+        ops.append(Op(len(ops), at_ns, 0, kind, f, "readings", value, "n1", error))
+
+    for rows, offset in (([1, 2], 0), ([3, 4], 2)):
+        add(1, OpType.INVOKE, "append", rows)
+        add(1, OpType.OK, "append", offset)
+    ops.append(Op(len(ops), int((1 + age_s) * 1e9), HARNESS, OpType.INFO, "phase", None, "final"))
+    add(1 + age_s, OpType.INVOKE, "read", [0, 2])
+    if isinstance(first, str):
+        add(1 + age_s, OpType.FAIL, "read", [0, 2], first)
+    else:
+        add(1 + age_s, OpType.OK, "read", first)
+    add(1 + age_s, OpType.INVOKE, "read", [2, None])
+    add(1 + age_s, OpType.OK, "read", second)
+    return check(Evidence(validated(ops), ("n1", "n2", "n3")), ["durability"])[0]
+
+
+def test_rows_older_than_a_minute_may_be_gone() -> None:
+    found = judged(61, GONE, [3, 4])
+    assert found.validity is Validity.PASS
+    assert found.sentence == (
+        "All rows of 2 acknowledged appends are in the final reads, at their offsets, or older "
+        "than 60 s and kept no more."
+    )
+    assert judged(61, [1, 2], [3, 4]).sentence.startswith("All 4 rows of 2 acknowledged appends")
+
+
+def test_younger_rows_are_lost_if_they_are_gone() -> None:
+    """Promise HS-2."""
+    found = judged(59, GONE, [3, 4])
+    assert (found.validity, found.promises) == (Validity.FAIL, ("HS-2",))
+    assert "was kept no more after 59.0 s; no row is younger than 60 s" in found.sentence
+
+
+def test_what_was_not_refused_for_its_age_must_be_there() -> None:
+    assert judged(61, GONE, [3]).validity is Validity.FAIL
+    found = judged(61, "Timeout: nobody answered", [3, 4])
+    assert found.validity is Validity.UNKNOWN
+    assert found.sentence == "The final reads left out 1 acknowledged append."
+
+
+@pytest.mark.parametrize("age_s", [61.0, 59.0])
+def test_a_row_that_others_stand_for_is_lost_whatever_its_age(age_s: float) -> None:
+    found = judged(age_s, [1, 9], [3, 4])
+    assert found.validity is Validity.FAIL
+    assert found.sentence.startswith("Row 2 of append #1")
