@@ -76,6 +76,9 @@ class LoopClock:
 READ_BYTES = 64 << 10
 """Read at once, where nobody has room of his own."""
 
+SENT_AT_ONCE_BYTES = 64 << 10
+"""So much does not wait for the end of the turn: it may be the disk's turn, too."""
+
 Job = Callable[[], None]
 Done = Callable[[OSError | None], None]
 
@@ -85,15 +88,24 @@ transport was garbage collected."""
 
 
 class SocketStream(asyncio.BufferedProtocol):
-    """A TCP connection as a `Stream`. What one turn of a uvloop writes leaves in one piece."""
+    """A TCP connection as a `Stream`. Short writes of one turn of the loop leave in one piece."""
 
-    def __init__(self, handler: StreamHandler, shared: memoryview, stall_s: float = 0) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        handler: StreamHandler,
+        shared: memoryview,
+        stall_s: float = 0,
+    ) -> None:
         """`shared`: what the loop fills and hands over at once; its streams share it."""
+        self._loop = loop
         self._handler = handler
         self._shared = shared
         self._stall_s = stall_s
         self._transport: asyncio.Transport | None = None
         self._is_room = False
+        self._batch: list[bytes] = []
+        self._batch_bytes = 0
         self._peer = ""
         self._names: frozenset[str] = frozenset()
 
@@ -141,19 +153,28 @@ class SocketStream(asyncio.BufferedProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         _open_streams.discard(self)
+        self._batch, self._batch_bytes = [], 0
         self._handler.closed("closed" if exc is None else str(exc) or type(exc).__name__)
 
     def write(self, *pieces: bytes) -> None:
         if self._transport is None:
             return
-        if len(pieces) == 1:
-            self._transport.write(pieces[0])
-        else:
-            # At once: a long piece goes to the kernel without waiting for those behind it.
-            self._transport.writelines(pieces)
+        if not self._batch:
+            self._loop.call_soon(self._flush)
+        self._batch += pieces
+        self._batch_bytes += sum(map(len, pieces))
+        if self._batch_bytes >= SENT_AT_ONCE_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch, self._batch, self._batch_bytes = self._batch, [], 0
+        if batch and self._transport is not None:
+            self._transport.writelines(batch)
 
     def buffered(self) -> int:
-        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+        if self._transport is None:
+            return 0
+        return self._transport.get_write_buffer_size() + self._batch_bytes
 
     def pause_reading(self) -> None:
         if self._transport is not None:
@@ -164,6 +185,7 @@ class SocketStream(asyncio.BufferedProtocol):
             self._transport.resume_reading()
 
     def close(self) -> None:
+        self._flush()
         if self._transport is not None:
             self._transport.close()
 
@@ -207,7 +229,7 @@ class LoopNetwork:
     ) -> Listener:
         with _names_as_os_errors(host):
             server = await self._loop.create_server(
-                lambda: SocketStream(accept(), self._shared),
+                lambda: SocketStream(self._loop, accept(), self._shared),
                 host,
                 port,
                 reuse_port=reuse_port,
@@ -230,7 +252,7 @@ class LoopNetwork:
         async with asyncio.timeout(timeout_s):
             with _names_as_os_errors(host), explained(is_tls=tls is not None):
                 _, stream = await self._loop.create_connection(
-                    lambda: SocketStream(handler, self._shared, stall_s),
+                    lambda: SocketStream(self._loop, handler, self._shared, stall_s),
                     host,
                     port,
                     ssl=context,
