@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from .actor import Model, Network
+from .keyed_group import keyed
+from .keyed_mutants import KEYED_MUTANTS
+from .keyed_rules import Options as KeyedOptions
 from .mutants import RAFT_MUTANTS
 from .raft_built import built_group
 from .raft_group import raft_group
@@ -85,8 +88,12 @@ def _replication(bounds: Mapping[str, Any], network: Network | None) -> Model:
     return replication(ReplicationOptions(**bounds), network)
 
 
+def _keyed(bounds: Mapping[str, Any], network: Network | None) -> Model:
+    return keyed(KeyedOptions(**bounds))
+
+
 def _defaults(
-    options: Options | StorageOptions | SubscriptionOptions | ReplicationOptions,
+    options: Options | StorageOptions | SubscriptionOptions | ReplicationOptions | KeyedOptions,
 ) -> dict[str, Bound]:
     return {each.name: getattr(options, each.name) for each in fields(options)}
 
@@ -149,5 +156,14 @@ MODELS: dict[str, Entry] = {
         _replication,
         REPLICATION_MUTANTS,
         {"limit": 30, "attempts": 60},
+    ),
+    "keyed": Entry(
+        "keyed",
+        "A table with a key column: retries, changes of the leader, restarts, checkpoints",
+        _defaults(KeyedOptions()),
+        {"members": 2, "producers": 1, "batches": 1, "batch": 1, "keys": 1},
+        False,
+        _keyed,
+        KEYED_MUTANTS,
     ),
 }

@@ -12,12 +12,14 @@ from rich.console import Console
 from ..errors import ExitCode
 from . import show
 from .binding import Binding, Conformance
+from .keyed.bind import KeyedBinding
 from .raft.bind import RaftBinding
 from .subscription.bind import SubscriptionBinding
 from .wal.bind import WalBinding
 
 BINDINGS: dict[str, Binding] = {
-    binding.name: binding for binding in (RaftBinding(), WalBinding(), SubscriptionBinding())
+    binding.name: binding
+    for binding in (RaftBinding(), WalBinding(), SubscriptionBinding(), KeyedBinding())
 }
 """Every binding by name. To add one: write it in a folder of its own, then one entry here."""
 

@@ -34,8 +34,6 @@ UNKNOWN_TO_MODELS: Mapping[str, str] = {
     "batch-in-parts": "In the models, a batch is one record.",
     "poll-uncommitted": "Members of the Raft models answer nobody but through their leader.",
     "names-itself": "In the models, nobody is told who leads.",
-    "retries-forgotten": "Rows have no keys in any model.",
-    "pending-keys-unknown": "Rows have no keys in any model.",
 }
 """Mistakes of the implementation that no model can make."""
 

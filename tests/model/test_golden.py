@@ -30,6 +30,7 @@ def test_the_file_has_a_row_for_each_case_and_every_promise_holds_there() -> Non
         "storage-built",
         "subscription",
         "replication",
+        "keyed",
     }
 
 

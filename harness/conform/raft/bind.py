@@ -96,8 +96,8 @@ BLIND: dict[str, str] = {
     "redo-equal-lsn": "it is in the data files (wal)",
     "poll-uncommitted": "what members tell pollers is not the core's affair",
     "names-itself": "what members tell clients is not the core's affair",
-    "retries-forgotten": "the core does not look into rows",
-    "pending-keys-unknown": "the core does not look into rows",
+    "retries-forgotten": "the core does not look into rows (keyed)",
+    "pending-keys-unknown": "the core does not look into rows (keyed)",
 }
 """Seeded bugs that are not in the core, and where they are; or why the core does not show them."""
 

@@ -1,0 +1,1 @@
+"""The filter of key columns against its model."""
