@@ -203,6 +203,7 @@ class Node:
         for group in self.groups.values():
             group.close()
         await self.runtime.worker.close()
+        await self.runtime.background.close()
         for wal in self._wals:
             wal.close()
         self.role.close()

@@ -180,6 +180,8 @@ class Runtime:
     network: Network
     disk: Disk
     worker: Worker
+    background: Worker
+    """For what nobody waits for, so that it keeps nobody waiting."""
     randomness: Randomness
     heard: Callable[[bytes], None] | None = None
     """Who hears each line of the trace when it is made, before what it tells can be seen."""

@@ -35,6 +35,7 @@ def real_runtime(disk: Disk) -> Runtime:
         network=LoopNetwork(loop),
         disk=disk,
         worker=ThreadWorker(loop),
+        background=ThreadWorker(loop),
         randomness=Random(),
     )
 

@@ -99,6 +99,7 @@ class World:
             network=self.net.of(process),
             disk=host.disk.handle(process),
             worker=SimWorker(process, host.disk),
+            background=SimWorker(process, host.disk),
             randomness=process.chance,
             heard=partial(self._heard, process),
         )

@@ -50,7 +50,7 @@ class Replication:
         self._keeper = Keeper(
             runtime.disk,
             config.replication.work_dir,
-            runtime.worker,
+            runtime.background,
             runtime.clock,
             controllers,
             config.seeded_bugs,

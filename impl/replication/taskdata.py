@@ -1,15 +1,17 @@
 """What a master keeps of its writes until all slaves have it: one file each, <tid>.task.
 
 A file is written aside, synced and renamed, and then the folder is synced: what has its name and a
-right checksum is whole. All of that is a worker's. Until it is done the data is in memory only, and
-a slave that asks is told to wait (F5); a crash takes it, and the next process knows nothing of it.
+right checksum is whole. All of that is a worker's: what comes while it writes it then writes
+together, with one sync of the folder. Until it is done the data is in memory only, and a slave that
+asks is told to wait (F5); a crash takes it, and the next process knows nothing of it.
 """
 
 import logging
 import posixpath
 import re
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum
 
 from ..bugs_of_replication import TASK_DATA_UNCHECKED
@@ -18,6 +20,9 @@ from ..runtime import Worker
 
 MAGIC = b"DTASK\x01"
 _HEADER_BYTES = len(MAGIC) + 8 + 4
+
+TOGETHER_MAX = 256
+"""So many files are written before their savers are told."""
 
 WAITING_BYTES_MAX = 256 << 20
 """Data that is not written yet; beyond, `has_room` says no."""
@@ -48,6 +53,9 @@ class TaskDataStore:
         self._folder = folder
         self._worker = worker
         self._waiting: dict[int, bytes] = {}
+        self._next: list[tuple[int, Done]] = []
+        """Those of the waiting that nobody writes yet."""
+        self._is_writing = False
         self._waiting_bytes = 0
         self._deleted: dict[int, None] = {}
         self._tids: dict[int, None] = {}
@@ -77,11 +85,8 @@ class TaskDataStore:
         assert tid not in self._waiting
         self._waiting[tid] = data
         self._waiting_bytes += len(data)
-
-        def job() -> None:
-            write(self._disk, self._folder, tid, data)
-
-        self._worker.submit(job, lambda error: self._saved(tid, error, done))
+        self._next.append((tid, done))
+        self._write()
 
     def fetch(self, tid: int) -> bytes | Lack:
         """What was saved. Raises OSError where a file cannot be read (S01037)."""
@@ -121,6 +126,23 @@ class TaskDataStore:
             return
         self._tids.pop(tid)
 
+    def _write(self) -> None:
+        """Let the worker write what waits, unless it writes."""
+        if self._is_writing or not self._next:
+            return
+        batch, self._next = self._next[:TOGETHER_MAX], self._next[TOGETHER_MAX:]
+        files = [(tid, self._waiting[tid]) for tid, _ in batch]
+        failed: dict[int, OSError] = {}
+        self._is_writing = True
+
+        def written(error: OSError | None) -> None:
+            self._is_writing = False
+            for tid, done in batch:
+                self._saved(tid, error or failed.get(tid), done)
+            self._write()
+
+        self._worker.submit(lambda: write(self._disk, self._folder, files, failed), written)
+
     def _saved(self, tid: int, error: OSError | None, done: Done) -> None:
         self._waiting_bytes -= len(self._waiting.pop(tid))
         if error is None:
@@ -135,19 +157,33 @@ class TaskDataStore:
         return posixpath.join(self._folder, f"{tid}.task")
 
 
-def write(disk: Disk, folder: str, tid: int, data: bytes) -> None:
-    """Make it durable under its name; may run on another thread. Raises OSError."""
-    path = posixpath.join(folder, f"{tid}.task")
-    fresh = path + _FRESH
-    file = disk.open(fresh)
+def write(
+    disk: Disk, folder: str, files: Sequence[tuple[int, bytes]], failed: dict[int, OSError]
+) -> None:
+    """Make them durable under their names; may run on another thread. Raises OSError, of all.
+
+    What went wrong with one of them alone is in `failed`.
+    """
+    for tid, data in files:
+        path = posixpath.join(folder, f"{tid}.task")
+        try:
+            _write(disk, path + _FRESH, framed(tid, data))
+            disk.rename(path + _FRESH, path)
+        except OSError as error:
+            failed[tid] = error
+            with suppress(OSError):
+                disk.remove(path + _FRESH)
+    disk.sync_folder(folder)
+
+
+def _write(disk: Disk, path: str, data: bytes) -> None:
+    file = disk.open(path)
     try:
         file.truncate(0)
-        file.append(framed(tid, data))
+        file.append(data)
         file.sync()
     finally:
         file.close()
-    disk.rename(fresh, path)
-    disk.sync_folder(folder)
 
 
 def framed(tid: int, data: bytes) -> bytes:

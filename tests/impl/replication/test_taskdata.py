@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 from delphic.harness.simulate.disk import SimDisk
@@ -73,6 +75,45 @@ def test_data_is_not_persisted_before_the_disk_has_it() -> None:
     assert node.told == [None]
     assert node.store.fetch(7) == b"rows"
     assert node.names() == ["7.task"]
+
+
+def test_what_comes_while_the_worker_writes_is_written_together() -> None:
+    node = Node()
+    for tid in (1, 2, 3):
+        node.save(tid)
+    assert len(node.worker.jobs) == 1
+    node.worker.work()
+    assert (node.told, node.store.tids) == ([None], [1, 2, 3])
+    assert node.store.fetch(2) is Lack.NOT_PERSISTED
+    node.worker.work()
+    assert node.told == [None] * 3
+    assert node.worker.jobs == []
+    assert node.names() == ["1.task", "2.task", "3.task"]
+
+
+def test_a_file_that_cannot_be_written_spoils_no_other() -> None:
+    class Spoilt:
+        """A disk on which 2.task cannot be opened."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(handle, name)
+
+        def open(self, path: str) -> Any:
+            if "/2.task" in path:
+                raise OSError(13, "no permission")
+            return handle.open(path)
+
+    handle = SimDisk().handle(Process(SimLoop("1"), "d1", 1, "1"))
+    worker, told = HandWorker(), dict[int, OSError | None]()
+    store = TaskDataStore(Spoilt(), FOLDER, worker)  # type: ignore[arg-type]
+    store.open()
+    for tid in (1, 2, 3):
+        store.save(tid, b"rows", partial(told.__setitem__, tid))
+    worker.work()
+    worker.work()
+    assert (told[1], told[3]) == (None, None)
+    assert isinstance(told[2], OSError)
+    assert [store.fetch(tid) for tid in (1, 2, 3)] == [b"rows", Lack.MISSING, b"rows"]
 
 
 def test_what_nobody_saved_is_missing() -> None:
