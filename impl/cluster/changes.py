@@ -14,7 +14,7 @@ from .filters import compiled, field_of, literal, refused
 from .operations import Filter, Scalar
 
 BLOCK_ROWS = 65_536
-"""Smaller blocks are merged, so that a chunk has few."""
+"""Smaller blocks are merged, so that a chunk has few; none is longer, so that little is copied."""
 
 Blocks = tuple[pa.RecordBatch, ...]
 """The rows of a chunk, in order; none of them empty."""
@@ -191,6 +191,9 @@ def _left(blocks: Blocks, stays: Any) -> tuple[Blocks, int]:
 
 def _grown(blocks: Blocks, batch: pa.RecordBatch) -> Blocks:
     """With a batch behind; small blocks are merged by size, like a binary counter."""
+    while batch.num_rows > BLOCK_ROWS:
+        blocks = (*blocks, batch.slice(0, BLOCK_ROWS))
+        batch = batch.slice(BLOCK_ROWS)
     if not batch.num_rows:
         return blocks
     rows, first = batch.num_rows, len(blocks)

@@ -17,7 +17,8 @@ KEPT_S = 10.0
 """A version is there this long after the next one."""
 
 KEPT_MAX = 256
-"""At most so many versions."""
+KEPT_BYTES = 64 << 20
+"""At most so many versions, and so many bytes that the newer ones do not share; but always two."""
 
 SNAPSHOT_GONE = "SnapshotGone"
 """The reader's moment is too long ago: read again, at a newer one."""
@@ -32,6 +33,8 @@ class Version(NamedTuple):
     blocks: Blocks
     rows: int
     replaced_ns: int | None = None
+    own_bytes: int = 0
+    """Of its blocks that the version after it does not share."""
 
 
 class Chunk:
@@ -63,7 +66,9 @@ class Chunk:
         """A transaction is committed."""
         last = self.versions[-1]
         assert cid > last.cid
-        self.versions[-1] = last._replace(replaced_ns=now_ns)
+        self.versions[-1] = last._replace(
+            replaced_ns=now_ns, own_bytes=_own_bytes(last.blocks, changed.blocks)
+        )
         self.versions.append(Version(cid, changed.blocks, rows_of(changed.blocks)))
         self.stored = min(self.stored, changed.kept)
         self.unstored = min(self.unstored, changed.kept)
@@ -81,15 +86,24 @@ class Chunk:
         raise gone(f"chunk {self.id} keeps nothing of moment {cid}")
 
     def _forget(self, now_ns: int) -> None:
+        """The newest version may not be complete yet: the one before is needed, too."""
         kept = self.versions
-        first = max(0, len(kept) - KEPT_MAX)
         limit_ns = now_ns - int(KEPT_S * 1e9)
-        while first < len(kept) - 1:
-            replaced_ns = kept[first].replaced_ns
-            if replaced_ns is None or replaced_ns > limit_ns:
+        size = sum([version.own_bytes for version in kept])
+        first = 0
+        while first < len(kept) - 2:
+            version = kept[first]
+            is_old = version.replaced_ns is not None and version.replaced_ns <= limit_ns
+            if not is_old and len(kept) - first <= KEPT_MAX and size <= KEPT_BYTES:
                 break
+            size -= version.own_bytes
             first += 1
         del kept[:first]
+
+
+def _own_bytes(blocks: Blocks, newer: Blocks) -> int:
+    shared = {id(block) for block in newer}
+    return sum([block.nbytes for block in blocks if id(block) not in shared])
 
 
 class Locks(Generic[T]):

@@ -150,3 +150,37 @@ def test_everything_is_there_after_a_restart_of_the_whole_cluster() -> None:
         for alias in world.aliases:
             world.start(alias)
         world.run(look(world))
+
+
+SECRET = "initialAdminPassword=correct horse\n"
+
+
+def test_whoever_lacks_a_right_is_refused_and_nothing_happens() -> None:
+    async def story(world: ClusterWorld) -> None:
+        admin = await world.connect("n1")
+        await admin.call("login", ("admin", "correct horse"), timeout_s=30)
+        await made(admin)
+        await admin.call("createUser", ("bob", "hunter2", False), timeout_s=30)
+        bob = await world.connect("n2")
+        with pytest.raises(RequestError) as stranger:
+            await client.sql_count(bob, PATH, TABLE)
+        assert stranger.value.name == "NotAuthenticated"
+        await bob.call("login", ("bob", "hunter2"), timeout_s=30)
+        with pytest.raises(RequestError, match="no DB_READ"):
+            await client.sql_count(bob, PATH, TABLE)
+        with pytest.raises(RequestError, match="no DB_WRITE") as refused:
+            await client.table_insert(bob, PATH, TABLE, rows(1))
+        assert (refused.value.name, refused.value.definite) == ("NotAuthorized", True)
+        with pytest.raises(RequestError, match="no DB_MANAGE"):
+            await client.drop_database(bob, PATH)
+        await admin.call("grant", ("bob", "DB_WRITE", PATH), timeout_s=30)
+        await client.table_insert(bob, PATH, TABLE, rows(1, 2))
+        await admin.call("grant", ("bob", "DB_READ", "*"), timeout_s=30)
+        assert await ids(bob) == [1, 2]
+        await admin.call("revoke", ("bob", "DB_WRITE", PATH), timeout_s=30)
+        with pytest.raises(RequestError, match="no DB_WRITE"):
+            await client.sql_delete(bob, PATH, TABLE)
+        assert await ids(admin) == [1, 2]
+
+    with ClusterWorld(5, controllers=["c1"], cluster="", controller=SECRET) as world:
+        world.run(story(world))

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.changes import (
+    BLOCK_ROWS,
     Append,
     Blocks,
     Change,
@@ -143,5 +144,10 @@ def test_many_small_appends_make_few_blocks_and_copy_no_large_one() -> None:
         blocks = apply(Append(body((i, "a", 0))), SCHEMA, blocks).blocks
     assert rows_of(blocks) == 3000
     assert len(blocks) <= 12
-    large = apply(Append(body(*[(i, "a", 0) for i in range(70_000)])), SCHEMA, blocks).blocks
-    assert large[-1] is apply(Append(body((1, "a", 0))), SCHEMA, large).blocks[-2]
+    many = [(i, "a", 0) for i in range(150_000)]
+    large = apply(Append(body(*many)), SCHEMA, blocks).blocks
+    assert rows_of(large) == 153_000
+    assert [block.num_rows for block in large[-3:]] == [BLOCK_ROWS, BLOCK_ROWS, 18_928]
+    one = (Condition("id", "=", 149_999),)
+    changed = apply(Update((("n", 1),), one), SCHEMA, large).blocks
+    assert [a is b for a, b in zip(large, changed, strict=True)].count(False) == 1

@@ -176,6 +176,18 @@ def test_old_versions_go_and_whoever_wants_them_is_told(node: Node) -> None:
     assert gone.value.name == "SnapshotGone"
 
 
+def test_versions_that_share_little_are_few_but_two_are_always_kept(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delphic.impl.cluster.chunk.KEPT_BYTES", 100_000)
+    node.write(1, 1, append(1, *range(10_000)))
+    for cid in range(2, 6):
+        node.write(cid, cid, change(1, Update((("n", cid),), ())))
+    assert len(node.ids(1, 5, (5,))) == 10_000
+    with pytest.raises(RequestError, match="keeps nothing"):
+        node.ids(1, 3)
+
+
 # Restarts, checkpoints, drops.
 
 
