@@ -14,12 +14,19 @@ from . import show
 from .binding import Binding, Conformance
 from .keyed.bind import KeyedBinding
 from .raft.bind import RaftBinding
+from .replication.bind import ReplicationBinding
 from .subscription.bind import SubscriptionBinding
 from .wal.bind import WalBinding
 
 BINDINGS: dict[str, Binding] = {
     binding.name: binding
-    for binding in (RaftBinding(), WalBinding(), SubscriptionBinding(), KeyedBinding())
+    for binding in (
+        RaftBinding(),
+        WalBinding(),
+        SubscriptionBinding(),
+        KeyedBinding(),
+        ReplicationBinding(),
+    )
 }
 """Every binding by name. To add one: write it in a folder of its own, then one entry here."""
 

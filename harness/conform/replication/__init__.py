@@ -1,0 +1,1 @@
+"""The cores of replication against model/replication.py."""
