@@ -7,6 +7,7 @@ its paragraphs. Decisions are pure functions, so that a mutant is one line.
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import takewhile
 
 from .replication_events import Found, Pull, Pulled
 from .replication_types import (
@@ -150,12 +151,17 @@ def is_on(s: Master, options: Options, t: Transaction) -> bool:
 
 def group_of(options: Options, s: Master, t: Transaction) -> int:
     """U10. Contiguous: a task joins the last group unless it conflicts there, or is of metadata."""
-    conflicting = [task for task in s.tasks if not set(task.chunks).isdisjoint(t.chunks)]
     if options.grouping is Grouping.LEVELLED:
-        return 1 + max((task.group for task in conflicting), default=0)
+        return 1 + max((x.group for x in s.tasks if _conflicts(x, t)), default=0)
     last = s.tasks[-1].group if s.tasks else 0
-    opens = not last or not t.writes or any(task.group == last for task in conflicting)
+    members = takewhile(lambda task: task.group == last, reversed(s.tasks))
+    opens = not last or not t.writes or any(_conflicts(task, t) for task in members)
     return last + opens
+
+
+def _conflicts(task: Task, t: Transaction) -> bool:
+    """G2."""
+    return not set(task.chunks).isdisjoint(t.chunks)
 
 
 def found(data: Data) -> Found:

@@ -92,10 +92,12 @@ def _slots(s: Slave, step: Step) -> Any:
 
 
 def conflicts_in_order(s: Any, event: Any, step: Step) -> bool:
-    """PR-5: "conflicting tasks are applied on the slave in taskId order", which is that of tids."""
+    """PR-5: "conflicting tasks are applied on the slave in taskId order"."""
     if not isinstance(s, Slave):
         return True
-    return all(list(tids) == sorted(tids) for tids in _own(_after(step)))
+    ids = {slot.task.tid: slot.task.id for slot in _after(step).slots}
+    done = ([ids[tid] for tid in tids] for tids in _own(_after(step)))
+    return all(order == sorted(order) for order in done)
 
 
 def _own(s: Slave) -> list[tuple[int, ...]]:

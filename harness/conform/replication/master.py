@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from msgspec.structs import replace
+
+from ....impl.cluster.operations import Operation
 from ....impl.replication.events import Completed, FlagSet, MasterEntry, Pulled, Started, Stopped
 from ....impl.replication.master import Master as Core
 from ....impl.replication.master import MasterState
@@ -20,8 +23,9 @@ from ....model.replication_events import (
     SetFlag,
 )
 from ....model.replication_events import Pulled as Answer
-from ....model.replication_rules import Options
-from ....model.replication_types import Master
+from ....model.replication_master import Controllers
+from ....model.replication_rules import Options, Rules
+from ....model.replication_types import Deed, Master, Transaction
 from .words import (
     Found,
     concrete_master,
@@ -78,6 +82,9 @@ class MasterSide:
                 core.step(entry)
                 self.steps += 1
                 yield f"{order.name.lower()} again", differing_masters(self.options, m, core)
+        for database, flag in enumerate(m.flags):
+            if flag is not None:
+                yield "drop", self._drops(m, database)
         core = self.core(concrete_master(self.options, m))
         needed = {task.tid for task in m.tasks[m.cut :] if task.writes}
         if core.needed() != needed:
@@ -105,6 +112,25 @@ class MasterSide:
                 core = self.core(concrete_master(self.options, m))
                 return [pull] if not core.refuses(pull) and core.changes(pull) else []
         return []
+
+    def _drops(self, m: Master, database: int) -> Found:
+        """A database that is dropped is a task like others, and then off (PR-24)."""
+        flags = tuple(flag and at != database for at, flag in enumerate(m.flags))
+        t = Transaction(self.options.of(database), False, m.flags[database] is True, Deed.COMMITTED)
+        begun = m._replace(transactions=(*m.transactions, t))
+        tid = len(begun.transactions)
+        step = Controllers(self.options, Rules()).step(begun, Complete(tid))
+        assert step is not None
+        after = _state(step)._replace(flags=flags)
+        core = self.core(concrete_master(self.options, m))
+        meta = meta_of(self.options, tid, t, Operation.DROP_DB)
+        enqueued = core.step(Completed(meta, t.flagged)).enqueued
+        self.steps += 1
+        # The model's tasks of metadata are alike.
+        if enqueued is not None:
+            plain = replace(enqueued.meta, operation=Operation.TRUNCATE_TABLE)
+            core.tasks[enqueued.id] = replace(enqueued, meta=plain)
+        return differing_masters(self.options, after, core)
 
     def _completed(self, m: Master, tid: int) -> Completed:
         t = m.transactions[tid - 1]

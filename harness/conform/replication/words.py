@@ -32,12 +32,17 @@ def chunk_of(options: Options, chunk: int) -> str:
     return f"{database_of(chunk // options.chunks)}/t/{chunk}"
 
 
-def meta_of(options: Options, tid: int, t: Transaction | Task) -> TaskMeta:
-    """What a coordinator sends of a transaction."""
+def meta_of(
+    options: Options,
+    tid: int,
+    t: Transaction | Task,
+    metadata: Operation = Operation.TRUNCATE_TABLE,
+) -> TaskMeta:
+    """What a coordinator sends of a transaction, or the log has of a metadata operation."""
     chunks = tuple(chunk_of(options, chunk) for chunk in t.chunks)
     return TaskMeta(
         tid=tid,
-        operation=Operation.APPEND if t.writes else Operation.TRUNCATE_TABLE,
+        operation=Operation.APPEND if t.writes else metadata,
         database=database_of(t.chunks[0] // options.chunks),
         table="t",
         chunks=chunks if t.writes else (),
