@@ -133,7 +133,8 @@ def _key_codes(blocks: Blocks, batch: pa.RecordBatch, keys: tuple[str, ...]) -> 
         column = pa.chunked_array(pieces, field.type)
         values = column.unique()
         at = pc.cast(pc.index_in(column, value_set=values), pa.int64()).combine_chunks()
-        mixed = pc.add(pc.multiply(codes, max(1, len(values))), at)
+        count = pa.scalar(max(1, len(values)), pa.int64())
+        mixed = pc.add(pc.multiply(codes, count), at)
         # Small again, so that no number of columns makes the next product overflow.
         codes = pc.cast(pc.index_in(mixed, value_set=mixed.unique()), pa.int64())
     return codes.slice(0, size), codes.slice(size)

@@ -22,6 +22,9 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": pc.greater_equal,
 }
 
+# Arrow looks for modules whenever it has to guess a type, which takes longer than the filter.
+_ALL = pa.scalar(True, pa.bool_())
+
 Mask = Callable[[pa.RecordBatch], Any]
 """Says of each row of a batch whether it is chosen; without nulls."""
 
@@ -33,7 +36,7 @@ def compiled(conditions: Filter, schema: pa.Schema) -> Mask:
     ]
 
     def mask(batch: pa.RecordBatch) -> Any:
-        found = pa.repeat(True, batch.num_rows)
+        found = pa.repeat(_ALL, batch.num_rows)
         for test in tests:
             found = pc.and_(found, pc.fill_null(test(batch), False))
         return found

@@ -110,6 +110,11 @@ def _codes(scheme: Scheme, batch: pa.RecordBatch, column: str) -> tuple[Any, lis
     return encoded.indices, keys
 
 
+def _int64(value: int) -> Any:
+    """Arrow looks for modules whenever it has to guess a type."""
+    return pa.scalar(value, pa.int64())
+
+
 def _buckets(values: Any, count: int) -> Any:
     kind = values.type
     if pa.types.is_string(kind):
@@ -124,14 +129,14 @@ def _buckets(values: Any, count: int) -> Any:
     rest = pc.cast(
         pc.subtract(values, pc.multiply(pc.divide(values, divisor), divisor)), pa.int64()
     )
-    return pc.if_else(pc.less(rest, 0), pc.add(rest, count), rest)
+    return pc.if_else(pc.less(rest, _int64(0)), pc.add(rest, _int64(count)), rest)
 
 
 def _ranges(values: Any, borders: Any, column: str) -> Any:
-    codes = pa.repeat(pa.scalar(-1, pa.int64()), len(values))
+    codes = pa.repeat(_int64(-1), len(values))
     for border in borders:
         codes = pc.add(codes, pc.cast(pc.greater_equal(values, border), pa.int64()))
-    outside = pc.or_(pc.less(codes, 0), pc.greater_equal(codes, len(borders) - 1))
+    outside = pc.or_(pc.less(codes, _int64(0)), pc.greater_equal(codes, _int64(len(borders) - 1)))
     if pc.any(outside).as_py():
         first = values.filter(outside)[0].as_py()
         raise refused(f"{column} {first} lies in no range of {borders[0]} to {borders[-1]}")
