@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from .bug import Bug
 from .bugs_of_replication import REPLICATION_BUGS
+from .bugs_of_users import USER_BUGS
 
 STALE_READ = "stale-read"
 READ_BEFORE_NOOP = "read-before-noop"
@@ -303,13 +304,13 @@ BUGS: Mapping[str, Bug] = MappingProxyType({bug.name: bug for bug in _ALL})
 """Those of stream tables by name."""
 
 ALL_BUGS: Mapping[str, Bug] = MappingProxyType({**BUGS, **REPLICATION_BUGS})
-"""All of them."""
+"""All that break a numbered promise."""
 
 
 def parse(names: Iterable[str]) -> frozenset[str]:
     """The names as a set. Raises ValueError, naming those there are, for an unknown one."""
-    found = frozenset(names)
+    found, known = frozenset(names), sorted({*ALL_BUGS, *USER_BUGS})
     for name in sorted(found):
-        if name not in ALL_BUGS:
-            raise ValueError(f"no seeded bug '{name}'; there are {', '.join(sorted(ALL_BUGS))}")
+        if name not in known:
+            raise ValueError(f"no seeded bug '{name}'; there are {', '.join(known)}")
     return found

@@ -48,7 +48,12 @@ class Controller:
         self._functions = CatalogFunctions(config, node.clock, self._hashing)
         node.peers.offer(self._functions.functions())
         users = ClusterUsers(self.controllers)
-        self.door = UserFunctions(users, lambda: node.visitors, wants_login=config.wants_login)
+        self.door = UserFunctions(
+            users,
+            lambda: node.visitors,
+            wants_login=config.wants_login,
+            bugs=config.seeded_bugs,
+        )
         cluster = ClusterFunctions(node, self.controllers)
         node.peers.offer(cluster.for_peers())
         groups = GroupFunctions(config.alias, config.groups, node.groups, node.status)

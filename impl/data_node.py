@@ -73,7 +73,12 @@ class DataNode:
             node.offer(self.databases.functions())
         elif config.wants_login:
             book = self._users = Users(runtime, config.users_file)
-        self.door = UserFunctions(book, lambda: node.visitors, wants_login=config.wants_login)
+        self.door = UserFunctions(
+            book,
+            lambda: node.visitors,
+            wants_login=config.wants_login,
+            bugs=config.seeded_bugs,
+        )
         cluster = ClusterFunctions(node, self.controllers)
         node.peers.offer(cluster.for_peers())
         for part in (

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from ..bugs_of_users import DOOR_OPEN, LOGIN_SURVIVES
 from ..client.errors import BAD_REQUEST, NOT_AUTHENTICATED, RequestError
 from ..users import Done
 from ..visitor import Visitor
@@ -46,9 +47,11 @@ class UserFunctions:
         visitors: Callable[[], Iterable[Visitor]],
         *,
         wants_login: bool,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
         """Without `wants_login` everybody may call everything."""
         self._book = book
+        self._bugs = bugs
         self._wants_login = wants_login
         self._visitors = visitors
 
@@ -66,6 +69,8 @@ class UserFunctions:
     def refusal(self, visitor: Visitor, function: str) -> RequestError | None:
         """Why this visitor may not call that; None if it may."""
         if not self._wants_login or visitor.user is not None or function == "login":
+            return None
+        if DOOR_OPEN in self._bugs and function not in self.functions():
             return None
         return RequestError(NOT_AUTHENTICATED, True, "log in first: login(user, password)")
 
@@ -87,6 +92,9 @@ class UserFunctions:
                 log.info("%s logged in from %s", user, visitor.channel.peer)
                 call.answer(None)
             else:
+                # Who claims to be somebody else and is not, is nobody.
+                if LOGIN_SURVIVES not in self._bugs:
+                    visitor.user = None
                 self._turn_away(call, visitor, user)
 
         self._book.check(user, password, checked)
