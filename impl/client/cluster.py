@@ -1,7 +1,8 @@
 """Databases and partitioned tables as typed calls, over a Connection or a Session.
 
 A Session whose sites are data nodes fails over from one to another: each of them takes every call.
-Reads are asked again; a write that may have happened raises an indefinite RequestError.
+Reads are asked again; a write that may have happened raises an indefinite RequestError. Its
+`attempt_s` has to be as long as the longest write takes.
 """
 
 from collections.abc import Mapping, Sequence

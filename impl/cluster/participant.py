@@ -117,7 +117,9 @@ class Participant:
         schema = self._store.schema(wanted.chunk)
         mask = compiled(wanted.filter, schema)
         if wanted.columns is None:
-            count = sum([mask(block).true_count for block in version.blocks])
+            count = version.rows
+            if wanted.filter:
+                count = sum([mask(block).true_count for block in version.blocks])
             return Page(True, version.cid, count)
         for column in wanted.columns:
             field_of(schema, column)
@@ -127,7 +129,8 @@ class Participant:
             start = max(0, wanted.start - at)
             while start < block.num_rows:
                 piece = block.slice(start, PAGE_ROWS)
-                chosen = piece.filter(mask(piece)).select(list(wanted.columns))
+                chosen = piece.filter(mask(piece)) if wanted.filter else piece
+                chosen = chosen.select(list(wanted.columns))
                 body = b"" if not chosen.num_rows else _bytes(chosen)
                 if found and size + len(body) > self._page_bytes:
                     following = at + start
