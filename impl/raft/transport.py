@@ -53,8 +53,12 @@ class Peers:
         }
 
     def send(self, alias: str, frame: Frame) -> bool:
-        """Send now or not at all; false if it was certainly not sent."""
-        return self._links[alias].send(frame)
+        """Send now or not at all; false if it was certainly not sent.
+
+        What was kept of a node that the configuration no longer knows is for nobody.
+        """
+        link = self._links.get(alias)
+        return link is not None and link.send(frame)
 
     def up(self) -> list[str]:
         """The peers that have answered on the connection that is open now."""

@@ -9,6 +9,7 @@ from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.commands import Statement
 from delphic.impl.cluster.operations import Operation, Scheme
+from delphic.impl.config import NODES_FILE
 from delphic.impl.runtime import pause
 
 DB = "dfs://db"
@@ -131,6 +132,30 @@ def test_what_a_coordinator_leaves_undecided_is_aborted() -> None:
         assert await refused(world.ask("n1", "txnCommit", tid, None)) == "Aborted"
 
     with ClusterWorld(5) as world:
+        world.run(story(world))
+
+
+def test_a_data_node_that_is_configured_no_more_leaves_nothing_that_hangs() -> None:
+    """Its chunks are lost with it, but whatever else there is goes on."""
+
+    async def story(world: ClusterWorld) -> None:
+        await prepared(world)
+        gone = await begun(world, "0", "1", node="n2")
+        for alias in world.aliases:
+            world.kill(alias)
+        lines = world.files[NODES_FILE].splitlines()
+        world.files[NODES_FILE] = "\n".join(line for line in lines if ":n2," not in line)
+        for alias in world.aliases[:-1]:
+            world.start(alias)
+        await later(world, 10.0)
+        assert await world.ask("n1", "txnOutcome", gone) == ["aborted"]
+        statement = create(Operation.DROP_TABLE, "t")
+        await world.ask("n1", "ddl", None, statement, None)
+        await later(world, 3.0)
+        leader = await world.leader()
+        assert world.catalog(leader).placement.dropped == {"n2": [2]}
+
+    with ClusterWorld(9) as world:
         world.run(story(world))
 
 
