@@ -16,13 +16,14 @@ from .raft.terms import Runs
 from .replication.detours import Abroad
 from .replication.master_service import MasterService
 from .replication.seats import seat
+from .replication.sides import MASTER, SLAVE, side_of
 from .replication.slave_service import SlaveService
 from .replication.tracing import ReplicationTrace
 from .role import NodeFailedError
 from .service.catalog import CatalogFunctions
 from .service.cluster import ClusterFunctions
 from .service.groups import GroupFunctions
-from .service.replication import MASTER, SLAVE, ControllerReplication, side_of_controllers
+from .service.replication import ControllerReplication
 from .service.users import UserFunctions
 from .visitor import Visitor
 from .wire import Credit, FrameError
@@ -101,7 +102,7 @@ class Controller:
 
     def _open_replication(self) -> None:
         node, config, master = self._node, self._config, None
-        side = side_of_controllers(config.replication)
+        side = side_of(config)
         if side == MASTER:
             master = MasterService(config, node.clock, self.group)
             node.offer(master.functions())

@@ -12,33 +12,24 @@ from ..host import Node
 from .detours import Abroad
 from .executor import Executor, Sources
 from .keeper import Keeper
-from .options import ReplicationOptions
+from .sides import MASTER, SLAVE, side_of
 from .taskdata import TaskDataStore
 from .tasks import Task
 
 Answer = Callable[[Any], None]
-
-MASTER, SLAVE = "master", "slave"
-
-
-def side_of_data_nodes(options: ReplicationOptions) -> str | None:
-    """What clusterReplicationMode says, if the controllers know of it."""
-    if options.mode == MASTER and options.slave_count_max is not None:
-        return MASTER
-    return SLAVE if options.mode == SLAVE and options.master_site is not None else None
 
 
 class Replication:
     """Of one data node; does nothing where nothing is configured."""
 
     def __init__(self, node: Node) -> None:
+        """Raises ConfigError."""
         self._node = node
         self._controllers: Controllers | None = None
         self._keeper: Keeper | None = None
         self._sources: Sources | None = None
         self._executor: Executor | None = None
-        config = node.config
-        self.side = side_of_data_nodes(config.replication) if config.controllers else None
+        self.side = side_of(node.config)
 
     def begin(self, controllers: Controllers) -> TaskDataStore | None:
         """Take part; gives where a master's coordinator keeps what slaves need."""

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..client.errors import OVERLOADED, RequestError
+from ..client.errors import FRAME_TOO_LARGE, OVERLOADED, RequestError
 from ..runtime import Alarm, Clock
 from .dispatcher import Dispatcher
 from .effects import Arm, Dispatch, Effect, Propose, Pull, Wait
@@ -37,6 +37,9 @@ from .tracing import ReplicationTrace
 
 AGAIN_S = 0.1
 """After this long the log is asked again that had no room."""
+
+REASON_CHARACTERS_MAX = 500
+"""Of a failure, in the log and in the column `details`."""
 
 log = logging.getLogger("delphic.replication")
 
@@ -173,9 +176,13 @@ class Driver:
 
     def _propose(self, entry: SlaveEntry, age: int) -> None:
         def answered(told: Any) -> None:
-            # Whatever else goes wrong ends this leadership.
-            if isinstance(told, RequestError) and told.name == OVERLOADED and age == self._age:
+            # Whatever else goes wrong ends this leadership, or is said by the seat.
+            if not isinstance(told, RequestError) or age != self._age:
+                return
+            if told.name == OVERLOADED:
                 self._later(AGAIN_S, lambda: self._propose(entry, age))
+            elif told.name == FRAME_TOO_LARGE:
+                log.error("replication stands still: %s; raise maxFrameSize", told.message)
 
         self._means.propose(entry, answered)
 
@@ -192,7 +199,8 @@ class Driver:
     def _ending(self, task_id: int, told: Any) -> AttemptEnded:
         now_ns = self._clock.wall_ns()
         if isinstance(told, RequestError):
-            return AttemptEnded(task_id, Ending.FAILED, now_ns, told.message or told.name)
+            reason = (told.message or told.name)[:REASON_CHARACTERS_MAX]
+            return AttemptEnded(task_id, Ending.FAILED, now_ns, reason)
         if told not in (Ending.DONE, Ending.NOT_PERSISTED):
             return AttemptEnded(task_id, Ending.FAILED, now_ns, f"an answer like {told!r:.80}")
         if told == Ending.NOT_PERSISTED:

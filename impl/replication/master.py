@@ -174,7 +174,7 @@ class Master:
             task = self.tasks.get(task_id)
             if task is None:
                 continue
-            size += len(task.meta.statement)
+            size += _size(task.meta)
             if len(found) >= room or (found and size > PULL_BYTES_MAX):
                 return tuple(found), True
             found.append(task)
@@ -242,6 +242,11 @@ class Master:
             self.tasks.pop(task_id - SHOWN_MAX, None)
         self.head = max(self.head, head)
         return gone
+
+
+def _size(meta: TaskMeta) -> int:
+    """About how many bytes a task takes on the wire."""
+    return 200 + len(meta.statement) + sum(len(chunk) + 5 for chunk in meta.chunks)
 
 
 class _Touched:

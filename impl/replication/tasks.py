@@ -6,7 +6,7 @@ from ..cluster.operations import Operation
 
 PULL_TASKS_MAX = 1000
 PULL_BYTES_MAX = 1 << 20
-"""A pull gives at most this many tasks, and so many bytes of statements (but one task always)."""
+"""A pull gives at most this many tasks, and so many bytes (but one task always)."""
 
 QUEUE_TASKS_MAX = 10_000
 """A slave pulls no more than it has to do at once; the rest waits at the master."""

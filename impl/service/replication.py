@@ -16,13 +16,11 @@ from ..cluster.seat import NOT_CONFIGURED
 from ..replication import tables
 from ..replication.events import Skipped, Started, Stopped
 from ..replication.master_service import MasterService, master_of
-from ..replication.options import ReplicationOptions
 from ..replication.seats import encode_entry
+from ..replication.sides import MASTER, SLAVE
 from ..replication.slave_service import SlaveService
 from ..runtime import Clock
 from .call import Call, Function
-
-MASTER, SLAVE = "master", "slave"
 
 ON_CONTROLLERS = {
     "startClusterReplication": "master or slave",
@@ -42,13 +40,6 @@ SECS = 30
 IDS_MAX = 10_000
 
 View = Callable[[Catalog], Any]
-
-
-def side_of_controllers(options: ReplicationOptions) -> str | None:
-    """Whether this cluster is a master or a slave."""
-    if options.slave_count_max is not None:
-        return MASTER
-    return None if options.master_site is None else SLAVE
 
 
 class ControllerReplication:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from delphic.impl.client.errors import DISCONNECTED, NOT_LEADER, OVERLOADED, RequestError
-from delphic.impl.replication.driver import Driver, PullReply
+from delphic.impl.replication.driver import REASON_CHARACTERS_MAX, Driver, PullReply
 from delphic.impl.replication.effects import Pull, Wait
 from delphic.impl.replication.events import Ending, Failed, Queued, SlaveEntry, Started, Stopped
 from delphic.impl.replication.slave import Slave
@@ -101,6 +101,14 @@ def test_data_that_is_not_persisted_is_asked_for_again_after_its_own_delay() -> 
     assert stage.executing == []
     stage.clock.advance(0.2)
     assert len(stage.executing) == 1
+
+
+def test_a_long_reason_is_cut() -> None:
+    stage = staged(task(1))
+    stage.end(RequestError("BadRequest", True, "x" * 9999))
+    (entry,) = stage.commit()
+    assert isinstance(entry, Failed)
+    assert entry.reason == "x" * REASON_CHARACTERS_MAX
 
 
 def test_an_answer_that_makes_no_sense_is_a_failure() -> None:

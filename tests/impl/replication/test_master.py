@@ -139,6 +139,15 @@ def test_a_pull_gives_no_more_statements_than_fit_but_always_one() -> None:
     assert more
 
 
+def test_a_pull_gives_no_more_chunks_than_fit() -> None:
+    master = replicating()
+    many = tuple(f"dfs://a/t/{number}" for number in range(PULL_BYTES_MAX // 18))
+    for tid in (1, 2):
+        master.step(completed(tid, A, many))
+    tasks, more = master.after(0, 100)
+    assert ([task.id for task in tasks], more) == ([1], True)
+
+
 def test_only_what_all_known_slaves_have_done_leaves_the_queue() -> None:
     master = replicating()
     for tid in range(1, 5):
