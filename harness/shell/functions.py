@@ -96,7 +96,12 @@ FUNCTIONS = {
         Function("streamTable", _LOCAL, "Creates a table on the node that answers.", _create_local),
         Function(
             "subscribeTable",
-            (_TABLE, optional("offset", "INT", LATEST), optional("rows", "INT", 10)),
+            (
+                _TABLE,
+                optional("offset", "INT", LATEST),
+                optional("rows", "INT", 10),
+                optional("filter", "LIST"),
+            ),
             "Shows so many rows as they come: from an offset on, or new ones (-1).",
             follow=received,
         ),

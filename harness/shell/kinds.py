@@ -82,6 +82,14 @@ def _values(value: Value) -> dict[str, Any]:
     return {column: _scalar(one) for column, one in value.items()}
 
 
+def _list(value: Value) -> tuple[Any, ...] | None:
+    return None if value is None else tuple(_scalar(v) for v in _several(value))
+
+
+def _several(value: Value) -> tuple[Value, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
 def _word(value: Value) -> str:
     return value.word if isinstance(value, Name) else _string(value)
 
@@ -118,6 +126,7 @@ KINDS: Mapping[str, Callable[[Value], Any]] = {
     "ROWS": _rows,
     "FILTER": _filter,
     "VALUES": _values,
+    "LIST": _list,
     "WORD": _word,
     "BOOL": _truth,
     "PARTITIONS": _partitions,

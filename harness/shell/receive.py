@@ -31,7 +31,12 @@ async def received(sites: Sites, args: Mapping[str, Any]) -> pa.Table | str:
         try:
             async with asyncio.timeout(sites.timeout_s):
                 topic = await subscriber.subscribe_table(
-                    name, handle, offset=args["offset"], msg_as_table=True, reconnect=True
+                    name,
+                    handle,
+                    offset=args["offset"],
+                    filter=args["filter"],
+                    msg_as_table=True,
+                    reconnect=True,
                 )
             with suppress(TimeoutError):
                 async with asyncio.timeout(sites.timeout_s):

@@ -33,6 +33,12 @@ def test_arguments_are_bound_by_place_and_by_documented_name() -> None:
     }
 
 
+def test_a_filter_is_one_value_or_a_list_of_them() -> None:
+    assert bound('subscribeTable("t")')["filter"] is None
+    assert bound('subscribeTable("t", filter=5)')["filter"] == (5,)
+    assert bound('subscribeTable("t", 0, 10, ["a", "b"])')["filter"] == ("a", "b")
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -1,5 +1,6 @@
 """What the clients of workload `log` do."""
 
+from itertools import pairwise
 from typing import Any
 
 from delphic.harness.workloads import WORKLOADS
@@ -68,3 +69,14 @@ def test_a_long_log_is_not_read_whole_again_and_again() -> None:
     generator = LOG.generators(planned(clients=1, read_share=0.99), 7)[0]
     generator.completed(Step("read", [1_000_000, 1]), [7])
     assert [0, None] not in [value for _, value in steps(generator, 2_000)]
+
+
+def test_a_log_of_which_rows_may_be_gone_is_read_page_by_page() -> None:
+    assert [step.value for step in LOG.final(planned())] == [[0, None]]
+    pages = [step.value for step in LOG.final(planned(retention_minutes=1))]
+    starts = [start for start, _ in pages]
+    assert [limit for _, limit in pages[:-1]] == [b - a for a, b in pairwise(starts)]
+    assert pages[0][0] == 0
+    assert pages[-1][1] is None
+    (created,) = LOG.setup(planned(retention_minutes=1, cache_limit=1000))
+    assert created.value == {"cache_limit": 1000, "retention_minutes": 1}

@@ -52,3 +52,21 @@ def test_a_subscription_that_ended_is_asked_for_again() -> None:
 def test_somebody_must_produce() -> None:
     with pytest.raises(ValueError, match="leave no producer"):
         SubscribeOptions(name="subscribe", clients=2, subscribers=2)
+
+
+def test_half_of_filtered_subscribers_choose_rows_for_the_whole_run() -> None:
+    found = generators(clients=9, subscribers=4, filtered=True)[5:]
+    asked = [g.next().value.get("places") for g in found]
+    assert asked == [[0], None, None, [1, 2]]
+    assert [g.next().value.get("places") for g in found] == asked
+    assert all("places" not in g.next().value for g in generators()[4:])
+
+
+def test_the_table_is_made_as_the_scenario_wants_it() -> None:
+    def steps(**options: Any) -> list[tuple[str, Any]]:
+        planned = SubscribeOptions(name="subscribe", **options).planned()
+        return [(step.f, step.value) for step in SUBSCRIBE.setup(planned)]
+
+    assert steps() == [("create", None)]
+    assert steps(cache_limit=1000) == [("create", {"cache_limit": 1000})]
+    assert steps(filtered=True) == [("create", None), ("filter", "device")]
