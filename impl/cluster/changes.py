@@ -86,7 +86,7 @@ def apply(change: Change, schema: pa.Schema, blocks: Blocks) -> Changed:
                 return _update(blocks, schema, values, conditions)
             case Delete(filter=conditions):
                 return _delete(blocks, schema, conditions)
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError, EOFError) as error:
         raise refused(f"the rows do not allow it: {error}") from None
 
 

@@ -13,7 +13,7 @@ from ..service.call import Answer, Call, Function
 from .changes import Work
 from .chunk_store import ChunkStore
 from .contract import outcome_of
-from .filters import compiled, field_of
+from .filters import compiled, field_of, refused
 from .operations import Filter
 
 PREPARE, COMMIT, ABORT = "chunkPrepare", "chunkCommit", "chunkAbort"
@@ -108,6 +108,8 @@ class Participant:
             call.answer(self.read(wanted))
         except RequestError as error:
             call.answer(error)
+        except pa.ArrowException as error:
+            call.answer(refused(f"the filter cannot be computed: {error}"))
 
     def read(self, wanted: Wanted) -> Page:
         """One page; raises RequestError."""

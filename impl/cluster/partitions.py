@@ -17,6 +17,11 @@ import pyarrow.compute as pc
 from .filters import field_of, literal, refused
 from .operations import Scheme
 
+_OUT_OF_RANGE = "<value out of range"
+"""How Arrow writes a date that no calendar has."""
+
+CALENDAR = ("0001-01-01 00:00:00", "9999-12-31 23:59:59")
+
 BUCKETS_MAX = 10_000
 KEY_CHARACTERS_MAX = 200
 
@@ -60,7 +65,8 @@ def check_scheme(scheme: Scheme) -> None:
 def check_column(scheme: Scheme, schema: pa.Schema, column: str) -> None:
     """Refuse a column that cannot tell the partition; raises RequestError."""
     kind, wanted = field_of(schema, column).type, TYPES[scheme.type]
-    if kind != wanted and not (wanted == pa.date32() and pa.types.is_timestamp(kind)):
+    is_moment = pa.types.is_timestamp(kind) and kind.tz is None
+    if kind != wanted and not (wanted == pa.date32() and is_moment):
         raise refused(f"the database is partitioned by {wanted}; column {column} is {kind}")
 
 
@@ -79,7 +85,10 @@ def split(scheme: Scheme, batch: pa.RecordBatch, column: str) -> dict[str, pa.Re
 
     Raises RequestError for a row that belongs nowhere.
     """
-    codes, keys = _codes(scheme, batch, column)
+    try:
+        codes, keys = _codes(scheme, batch, column)
+    except pa.ArrowException as error:
+        raise refused(f"{column}: no partition can be told: {error}") from None
     order = pc.array_sort_indices(codes)
     counted = pc.value_counts(codes.take(order))
     sorted_rows = batch if len(counted) == 1 else batch.take(order)
@@ -98,7 +107,7 @@ def _codes(scheme: Scheme, batch: pa.RecordBatch, column: str) -> tuple[Any, lis
     if values.null_count:
         raise refused(f"a row with a null in {column} belongs to no partition")
     if values.type != kind:
-        values = pc.cast(pc.floor_temporal(values, unit="day"), kind)
+        values = _dates(values, column)
     if scheme.kind == "HASH":
         return _buckets(values, scheme.buckets), initial_keys(scheme)
     if scheme.kind == "RANGE":
@@ -113,6 +122,15 @@ def _codes(scheme: Scheme, batch: pa.RecordBatch, column: str) -> tuple[Any, lis
 def _int64(value: int) -> Any:
     """Arrow looks for modules whenever it has to guess a type."""
     return pa.scalar(value, pa.int64())
+
+
+def _dates(moments: Any, column: str) -> Any:
+    if moments.type.unit != "ns":
+        # Arrow does not mind what is too far away for a date; nanoseconds do not reach so far.
+        low, high = (pc.cast(pa.scalar(text), moments.type) for text in CALENDAR)
+        if pc.any(pc.or_(pc.less(moments, low), pc.greater(moments, high))).as_py():
+            raise refused(f"{column}: a moment is too far away to have a date")
+    return pc.cast(pc.floor_temporal(moments, unit="day"), pa.date32())
 
 
 def _buckets(values: Any, count: int) -> Any:
@@ -150,5 +168,6 @@ def _values(scheme: Scheme) -> Any:
 
 
 def _check_key(key: str) -> None:
-    if not 0 < len(key) <= KEY_CHARACTERS_MAX or not key.isprintable():
+    is_text = 0 < len(key) <= KEY_CHARACTERS_MAX and key.isprintable()
+    if not is_text or key.startswith(_OUT_OF_RANGE):
         raise refused(f"{key!r} names no partition: want 1 to {KEY_CHARACTERS_MAX} characters")

@@ -116,6 +116,18 @@ def test_a_column_of_another_type_is_refused() -> None:
         check_column(Scheme("VALUE", "int32"), schema, "other")
 
 
+def test_moments_that_no_calendar_has_are_refused() -> None:
+    far = pa.array([2**62, -(2**62)], pa.int64()).view(pa.timestamp("s"))
+    dates = Scheme("VALUE", "date32[day]"), Scheme("HASH", "date32[day]", buckets=3)
+    for scheme in (*dates, Scheme("VALUE", "timestamp[s]")):
+        for at in range(2):
+            with pytest.raises(RequestError, match=r"too far away|names no partition"):
+                parts(scheme, far[at : at + 1])
+    there = pa.array([0], pa.int64()).view(pa.timestamp("s", tz="Europe/Berlin"))
+    with pytest.raises(RequestError, match="partitioned by date32"):
+        parts(Scheme("VALUE", "date32[day]"), there)
+
+
 def test_a_value_that_would_be_no_name_is_refused() -> None:
     with pytest.raises(RequestError, match="names no partition"):
         parts(Scheme("VALUE", "string"), pa.array(["good", "x" * 201]))
