@@ -9,15 +9,18 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ..client.errors import FRAME_TOO_LARGE
 from ..runtime import Runtime, Tls, pause
 from ..wire import (
     HELLO_BYTES_MAX,
     Channel,
+    Failure,
     Frame,
     FrameError,
     FrameTooLargeError,
     Hello,
     Refused,
+    Result,
     Welcome,
 )
 
@@ -102,6 +105,9 @@ class Link:
         try:
             return channel.send(frame)
         except FrameTooLargeError as error:
+            if isinstance(frame, Result):
+                # Only results of reads can be long, and reads change nothing.
+                return channel.send(Failure(frame.id, FRAME_TOO_LARGE, True, str(error)))
             # Entries from a time when maxFrameSize was larger.
             log.error("peer %s: raise maxFrameSize: %s", self._alias, error)
             return False

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from delphic.harness.simulate.clock import EPOCH_NS, HostClock, SimClock
+from delphic.harness.simulate.clock import DAY_NS, EPOCH_NS, HostClock, SimClock
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
 
@@ -20,6 +20,18 @@ def test_an_untouched_clock_tells_the_worlds_time() -> None:
     async def work(loop: SimLoop) -> None:
         await asyncio.sleep(3)
         assert HostClock(loop).now_ns() == EPOCH_NS + 3 * SECOND_NS
+
+    run(work)
+
+
+def test_the_time_of_day_begins_on_a_fixed_date_and_goes_with_its_hosts_clock() -> None:
+    async def work(loop: SimLoop) -> None:
+        host = HostClock(loop)
+        clock = SimClock(host, Process(loop, "n1", 1, "1"))
+        await asyncio.sleep(2)
+        assert clock.wall_ns() == DAY_NS + 2 * SECOND_NS
+        host.set(5 * SECOND_NS, 1.0)
+        assert clock.wall_ns() == DAY_NS + 7 * SECOND_NS
 
     run(work)
 

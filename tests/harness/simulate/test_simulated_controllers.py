@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from cluster_world import ClusterWorld
+from cluster_world import OPEN, ClusterWorld
 from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.commands import Statement
@@ -208,6 +208,19 @@ def test_users_of_a_cluster_log_in_at_any_node() -> None:
         assert (await world.call("n2", "nodeStatus", login=("bob", "hunter4")))["alias"] == "n2"
 
     with ClusterWorld(7, cluster="", controller=SECRET) as world:
+        world.run(story(world))
+
+
+def test_an_answer_that_is_too_long_for_a_peer_is_refused_and_not_waited_for() -> None:
+    async def story(world: ClusterWorld) -> None:
+        node = world.nodes["n2"]
+        node.offer({"verbose": (tuple[()], lambda call: call.answer(bytes(5 << 20)))})
+        assert await refused(world.call("n1", "rpc", "n2", "verbose", ())) == "FrameTooLarge"
+        assert (await world.call("n1", "rpc", "n2", "nodeStatus", ()))["alias"] == "n2"
+
+    small = f"{OPEN}maxFrameSize={4 << 20}\n"
+    with ClusterWorld(10, cluster=small, controller=small) as world:
+        world.run(world.up("n2"))
         world.run(story(world))
 
 
