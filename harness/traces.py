@@ -94,7 +94,9 @@ class _Event(msgspec.Struct, frozen=True, gc=False, tag_field="kind", tag=str.lo
 
 
 class Boot(_Event, frozen=True, gc=False):
-    """The recovered state."""
+    """The recovered state. `members` of the group; none where a trace is too old to tell."""
+
+    members: tuple[str, ...] = ()
 
 
 class Timer(_Event, frozen=True, gc=False):

@@ -229,14 +229,17 @@ class GroupTrace:
         self._named: tuple[int, tuple[Entry, ...], msgspec.Raw] = 0, (), _NONE
 
     def boot(self) -> None:
-        """The recovered state, with the whole log: the terms of what it begins behind, entries."""
+        """The group's members, and the recovered state with the whole log.
+
+        Of the log: the terms of what it begins behind, and entries.
+        """
         log = self._core.log
         first = log.base_index + 1
         entries = [entry_digest(i, log.entry(i)) for i in range(first, log.last_index + 1)]
         found: dict[str, Any] = {"entries": entries}
         if log.base_index:
             found["base"] = log.base
-        self._file.note(self._group, self._post(), _booted, found)
+        self._file.note(self._group, self._post(), _booted, self._core.members, found)
 
     def stop(self) -> None:
         """A clean end: no record is missing after this one."""
@@ -338,8 +341,8 @@ class GroupTrace:
         return _Post(core.term, core.vote, core.role, core.leader, log.commit, last)
 
 
-def _booted(found: dict[str, Any]) -> Described:
-    return {"kind": "boot"}, (*(UNSET,) * 5, found)
+def _booted(members: Sequence[str], found: dict[str, Any]) -> Described:
+    return {"kind": "boot", "members": members}, (*(UNSET,) * 5, found)
 
 
 def _stopped() -> Described:

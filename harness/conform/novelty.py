@@ -39,19 +39,21 @@ class _Noting(Counting):
 
 def measured(members: Sequence[str], traces: Mapping[str, bytes]) -> Measured:
     """What members' traces (trace.jsonl) tell, of each as far as the model explains it."""
-    words = Words(members)
     noting, promises = _Noting(), Promises()
     for node, data in traces.items():
-        replays: dict[int, Replay] = {}
+        groups: dict[int, tuple[Replay, Words]] = {}
         for record in Trace(data).records:
-            if record.group not in replays:
-                replays[record.group] = Replay(words, node, Wire(), promises, noting)
-            if not _explained(replays[record.group], record, words):
+            if record.group not in groups:
+                of_group = record.event.members if isinstance(record.event, Boot) else ()
+                words = Words(of_group or members)
+                replay = Replay(words, node, Wire(), promises, noting)
+                groups[record.group] = (replay, words)
+            if not _explained(*groups[record.group], record):
                 break
     return Measured(noting.coverage(), frozenset(map(told, noting.found)))
 
 
-def _explained(replay: Replay, record: Record, words: Words) -> bool:
+def _explained(replay: Replay, words: Words, record: Record) -> bool:
     """Make the member's next step in the model, if it is one: else trace validation says so."""
     try:
         if isinstance(record.event, Boot):

@@ -53,7 +53,7 @@ def run(coroutine: Coroutine[Any, Any, None]) -> None:
 
 
 class Homes:
-    """Homes of three members. Ports stay reserved by sockets that never listen."""
+    """Homes of members, three if not told. Ports stay reserved by sockets that never listen."""
 
     def __init__(
         self,
@@ -61,6 +61,7 @@ class Homes:
         *,
         extra: str = "",
         groups: str = "2:n1:n2:n3",
+        aliases: Sequence[str] = ALIASES,
         controllers: Sequence[str] = (),
         controller: str = "",
     ) -> None:
@@ -68,7 +69,7 @@ class Homes:
         self.folder = folder
         self._reserved = []
         self.ports: dict[str, int] = {}
-        for alias in (*ALIASES, *controllers):
+        for alias in (*aliases, *controllers):
             reserved = socket.socket()
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             reserved.bind(("127.0.0.1", 0))

@@ -3,12 +3,15 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pytest
 from delphic.harness.conform.trace.validator import validate
-from delphic.harness.traces import Trace
+from delphic.harness.traces import Boot, Record, Trace
 from delphic.impl.client import functions
+from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
+from delphic.impl.client.session import Session
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run
 
 pytestmark = pytest.mark.slow
@@ -31,6 +34,14 @@ async def everywhere(members: Members, name: str) -> None:
         tables = await members.statuses_agree(3)
         while name not in tables:
             tables = await members.statuses_agree(3)
+
+
+async def known_to(member: Connection, group: int, table: str) -> None:
+    """The member has the table."""
+    async with asyncio.timeout(10):
+        status = await functions.raft_status(member, group)
+        while table not in status["tables"]:
+            status = await functions.raft_status(member, group)
 
 
 def files_of(home: Path) -> list[Path]:
@@ -70,6 +81,44 @@ def test_two_groups_on_the_same_nodes_do_not_disturb_each_other(tmp_path: Path) 
     found = validate(ALIASES, traces)
     assert (found.rejected, found.undecided) == ((), ())
     assert found.steps > 100
+
+
+def test_two_groups_of_three_among_four_nodes_count_their_own_members(tmp_path: Path) -> None:
+    """Q3, HS-1: a majority is one of the group's members, for members and for who judges them."""
+    four = (*ALIASES, "n4")
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start(*four)
+            for group, mine in ((2, four[:3]), (3, four[1:])):
+                session = Session([f"127.0.0.1:{homes.ports[alias]}" for alias in mine])
+                try:
+                    await session.create_table(group, f"t{group}", SCHEMA)
+                    for alias in mine:
+                        await known_to(await members.connect(alias), group, f"t{group}")
+                    for i in range(4):
+                        assert await session.append(f"t{group}", rows(i)) == i
+                finally:
+                    session.close()
+            assert await refused(functions.raft_status(await members.connect("n1"), 3))
+
+    with Homes(
+        tmp_path, groups="2:n1:n2:n3,3:n2:n3:n4", extra="traceFile=trace.jsonl\n", aliases=four
+    ) as homes:
+        run(scenario(homes))
+        traces = {alias: Trace((homes.home(alias) / "trace.jsonl").read_bytes()) for alias in four}
+    found = validate(four, traces)
+    assert (found.rejected, found.undecided) == ((), ())
+    assert found.steps > 60
+    assert {record.group for record in traces["n2"].records} == {2, 3}
+    untold = {alias: Trace.of(map(without_members, traces[alias].records)) for alias in four}
+    assert validate(four, untold).rejected, "two of four are no majority"
+
+
+def without_members(record: Record) -> Record:
+    if not isinstance(record.event, Boot):
+        return record
+    return msgspec.structs.replace(record, event=Boot())
 
 
 def test_a_dropped_table_is_gone_on_every_member_and_after_a_restart(tmp_path: Path) -> None:

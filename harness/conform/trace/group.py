@@ -42,9 +42,10 @@ class Group:
     """What is known of one group."""
 
     def __init__(self, words: Words) -> None:
+        """`words` know the group's members, which need not be all members that there are."""
         self.wire = Wire()
         self.counting = Counting()
-        self._words = words
+        self.words = words
         promises = Promises()
         self.replays = {
             node: Replay(words, node, self.wire, promises, self.counting) for node in words.aliases
@@ -88,7 +89,7 @@ class Group:
         *,
         lives: int,
     ) -> gap.Gap:
-        words, node = self._words, replay.node
+        words, node = self.words, replay.node
         waits = {a.uid for a in orphans if a.uid in self.wire.sent}
         behind = [
             n for n, one in enumerate(replay.waiting, start=1) if waits.intersection(one.held)
@@ -121,7 +122,7 @@ class Group:
         if found is not None:
             told = {
                 "term": found.term,
-                "vote": self._words.alias(found.vote),
+                "vote": self.words.alias(found.vote),
                 "log": f"{len(found.log)} entries {found.log}",
             }
         reason = (
@@ -130,11 +131,11 @@ class Group:
             if not unknown.orphans
             else f"{len(unknown.orphans)} messages arrived that the process before cannot have sent"
         )
-        before = state_of(unknown.state, self._words)
+        before = state_of(unknown.state, self.words)
         disks = dict.fromkeys(images(unknown.state))
         model = {
             "possible": [
-                f"term {d.term}, vote {self._words.alias(d.vote) or 'none'}, "
+                f"term {d.term}, vote {self.words.alias(d.vote) or 'none'}, "
                 f"{len(d.log)} entries {d.log}"
                 for d in list(disks)[:SHOWN_MAX]
             ]
@@ -166,7 +167,7 @@ class Group:
         ]
         recent = sorted(open_, key=lambda sent: (sent.t_ns < since - LONG_AGO_NS, sent.t_ns))
         for sent in recent[:INPUTS_MAX]:
-            yield gap.Input(self._words.message(sent.node, node, sent.message), sent.t_ns)
+            yield gap.Input(self.words.message(sent.node, node, sent.message), sent.t_ns)
 
 
 def _place(node: str, record: Record | None) -> Place:

@@ -81,8 +81,8 @@ class Validator:
     """
 
     def __init__(self, members: Sequence[str]) -> None:
-        self._words = Words(members)
-        self._files = {member: _File() for member in self._words.aliases}
+        self._members = tuple(sorted(members))
+        self._files = {member: _File() for member in self._members}
         self._groups: dict[int, Group] = {}
         self._rejected: dict[tuple[str, str], Rejected] = {}
         self._undecided: list[Undecided] = []
@@ -115,12 +115,13 @@ class Validator:
         """Check the next record of a member."""
         self._records += 1
         file = self._files.get(record.node)
-        if file is None:
-            reason = f"a record of {record.node}, which is no member"
+        group = self._group(record)
+        replay = group.replays.get(record.node)
+        if file is None or replay is None:
+            of = f" of group {record.group}" if file is not None else ""
+            reason = f"a record of {record.node}, which is no member{of}"
             self._reject(Rejected(Place.of(record), "continuity", reason, record=record))
             return
-        group = self._group(record)
-        replay = group.replays[record.node]
         event = record.event
         try:
             if isinstance(event, Received):
@@ -165,7 +166,7 @@ class Validator:
         )
         counted = [group.counting.coverage() for group in self._groups.values()]
         return Validated(
-            members=self._words.aliases,
+            members=self._members,
             records=self._records,
             steps=sum(r.steps for g in self._groups.values() for r in g.replays.values()),
             incarnations=self._incarnations,
@@ -179,9 +180,11 @@ class Validator:
         self._rejected.setdefault((rejected.place.node, rejected.rule), rejected)
 
     def _group(self, record: Record) -> Group:
+        """What the record is about; its members are those that the first of its records tells."""
         found = self._groups.get(record.group)
         if found is None:
-            found = self._groups[record.group] = Group(self._words)
+            told = record.event.members if isinstance(record.event, Boot) else ()
+            found = self._groups[record.group] = Group(Words(told or self._members))
         return found
 
     # A member's file.
@@ -237,10 +240,20 @@ class Validator:
 
     def _boot(self, group: Group, replay: Replay, record: Record) -> None:
         """What is found is what the process before has left. Raises Rejected."""
-        disk = self._words.disk(record)
+        self._check_members(group, record)
+        disk = group.words.disk(record)
         if record.node not in self._lost:
             self._bridge(group, record.node, record, disk)
         replay.boot(record, disk)
+
+    def _check_members(self, group: Group, record: Record) -> None:
+        """All of them count majorities of the same members."""
+        assert isinstance(record.event, Boot)
+        told, members = tuple(sorted(record.event.members)), group.words.aliases
+        if told and told != members:
+            reason = f"{record.node} takes {', '.join(told)} for the members of group "
+            reason += f"{record.group}, and others {', '.join(members)}"
+            raise Rejected(Place.of(record), "continuity", reason, field="members", record=record)
 
     def _bridge(self, group: Group, node: str, record: Record | None, disk: Disk | None) -> None:
         """From a process's last record to what is known to come of it. Raises Rejected."""
