@@ -203,7 +203,7 @@ def test_a_state_that_the_core_cannot_reach_by_itself_is_told(
     assert found.replayed < found.states
 
 
-def _installs_any(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
+def _installs_any(log: Log, m: SnapshotRequest, ready: Ready, *_: object) -> Taken:
     if m.last_index < log.commit:
         log.commit = 0
     log.install(m.terms, m.term)
@@ -211,7 +211,7 @@ def _installs_any(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
     return Taken(True, log.commit, 0)
 
 
-def _acknowledges_more(log: Log, m: SnapshotRequest, ready: Ready) -> Taken:
+def _acknowledges_more(log: Log, m: SnapshotRequest, ready: Ready, *_: object) -> Taken:
     taken = take_snapshot(log, m, ready)
     return taken._replace(match=log.last_index)
 
