@@ -7,10 +7,14 @@ LENGTH = struct.Struct(">I")
 LENGTH_BYTES = LENGTH.size
 
 COLLECTED_BYTES = 64 << 10
-"""A body this long is received into a buffer of its own."""
+"""A body this long is received into a buffer for such ones."""
 
 FIRST_BYTES = 1 << 20
+GROWTH = 32
 """Such a buffer begins with this, and grows as bytes arrive: a length is only a claim."""
+
+KEPT_BYTES = 4 << 20
+"""A buffer that is no longer is used again: fresh memory costs more than filling it."""
 
 TLS_RECORDS = frozenset({0x1503, 0x1603})
 """How TLS begins: an alert, or a hello."""
@@ -37,23 +41,30 @@ class Splitter:
         if not self._long_size:
             return None
         if self._at == len(self._long):
-            self._long = self._long + bytes(min(self._at, self._long_size - self._at))
-        return memoryview(self._long)[self._at :]
+            # Bodies of many megabytes.
+            grown = bytearray(min(GROWTH * self._at, self._long_size))
+            grown[: self._at] = self._long
+            self._long = grown
+        return memoryview(self._long)[self._at : self._long_size]
 
     def filled(self, count: int) -> memoryview | None:
-        """So many were put into the room; the long body, once it is complete."""
+        """So many were put into the room; the long body, once it is complete.
+
+        Consume it before the next call: the next long body may be put in its place.
+        """
         self._at += count
         if self._at < self._long_size:
             return None
-        body = memoryview(self._long)
-        self._long = bytearray()
+        body = memoryview(self._long)[: self._long_size]
+        if len(self._long) > KEPT_BYTES:
+            self._long = bytearray()
         self._long_size = self._at = 0
         return body
 
     def feed(self, data: bytes) -> Iterator[memoryview]:
         """The bodies that are complete now; raises FrameError. Consume it before the next call.
 
-        Bodies are views, not copies: a long one has been collected in a buffer of its own.
+        Bodies are views, not copies: a long one has been collected in a buffer for such ones.
         """
         while data and (room := self.room()) is not None:
             count = min(len(room), len(data))
@@ -88,7 +99,9 @@ class Splitter:
             self._rest += data
 
     def _collect(self, size: int, first: memoryview) -> None:
-        self._long = bytearray(min(size, max(len(first), FIRST_BYTES)))
+        needed = min(size, max(len(first), FIRST_BYTES))
+        if len(self._long) < needed:
+            self._long = bytearray(needed)
         self._long[: len(first)] = first
         self._long_size = size
         self._at = len(first)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from delphic.impl.pieces import LONG_BYTES, pieces
 from delphic.impl.raft.messages import AppendRequest, Entry, Kind, VoteResponse
-from delphic.impl.splitter import COLLECTED_BYTES, FIRST_BYTES, Splitter
+from delphic.impl.splitter import COLLECTED_BYTES, FIRST_BYTES, GROWTH, Splitter
 from delphic.impl.wire import (
     CLIENT,
     HELLO_BYTES_MAX,
@@ -191,14 +191,29 @@ def test_frames_reassemble_in_the_room_that_a_stream_is_given(
     assert roomy or not any(len(packed(frame)) > 1 << 20 for frame in frames)
 
 
-def test_a_claimed_length_takes_no_memory_before_the_bytes_arrive() -> None:
-    splitter = Splitter(1 << 30)
-    assert list(splitter.feed((1 << 30).to_bytes(4, "big") + b"x" * 10)) == []
-    taken = 10
-    for _ in range(3):
+def test_a_buffer_for_long_bodies_is_used_again_and_no_byte_of_the_last_one_is_left() -> None:
+    splitter = Splitter(8 << 20)
+    buffers = set()
+    for size, letter in ((200_000, b"a"), (100_000, b"b"), (900_000, b"c"), (65_536, b"d")):
+        stream = size.to_bytes(4, "big") + letter * size
+        assert list(splitter.feed(stream[:1000])) == []
         room = splitter.room()
         assert room is not None
-        assert len(room) <= max(FIRST_BYTES, taken)
+        buffers.add(id(room.obj))
+        room[:500] = stream[1000:1500]
+        assert splitter.filled(500) is None
+        assert [bytes(body) for body in splitter.feed(stream[1500:])] == [letter * size]
+    assert len(buffers) == 2
+
+
+def test_a_claimed_length_takes_no_memory_before_the_bytes_arrive() -> None:
+    splitter = Splitter(1 << 26)
+    assert list(splitter.feed((1 << 26).to_bytes(4, "big") + b"x" * 10)) == []
+    taken = 10
+    for _ in range(2):
+        room = splitter.room()
+        assert room is not None
+        assert len(room) <= max(FIRST_BYTES, GROWTH * taken)
         taken += len(room)
         assert splitter.filled(len(room)) is None
 
