@@ -15,7 +15,10 @@ LONG_BYTES = 128 << 10
 """From here on computing costs more than combining."""
 
 REMEMBERED = 8
-"""So many long pieces, which the log keeps anyway, are remembered with their checksums."""
+REMEMBERED_BYTES = 32 << 20
+"""So many long pieces are remembered with their checksums, if they are no longer than this: none
+is soon written again that came so much earlier, and the log may let go of them meanwhile.
+"""
 
 _POLYNOMIAL = 0xEDB88320
 _ONE = 1 << 31
@@ -40,9 +43,8 @@ def _crc_of(data: bytes | memoryview) -> int:
     if known is None or known[0] is not whole:
         if len(data) < len(whole):
             return zlib.crc32(data)
-        if len(_known) >= REMEMBERED:
-            del _known[next(iter(_known))]
-        known = _known[id(whole)] = whole, zlib.crc32(whole)
+        known = whole, zlib.crc32(whole)
+        _remember(*known)
     crc = known[1]
     if len(data) == len(whole):
         return crc
@@ -50,6 +52,15 @@ def _crc_of(data: bytes | memoryview) -> int:
     if pa.py_buffer(data).address != pa.py_buffer(whole).address + start:
         return zlib.crc32(data)
     return crc ^ _behind(zlib.crc32(memoryview(whole)[:start]), len(data))
+
+
+def _remember(whole: bytes, crc: int) -> None:
+    _known.pop(id(whole), None)
+    _known[id(whole)] = whole, crc
+    size = sum(len(data) for data, _ in _known.values())
+    while len(_known) > REMEMBERED or size > REMEMBERED_BYTES:
+        data, _ = _known.pop(next(iter(_known)))
+        size -= len(data)
 
 
 def _behind(crc: int, size: int) -> int:

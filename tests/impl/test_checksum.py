@@ -1,10 +1,11 @@
 """The checksum of long bytes is zlib's, whatever of them is known already."""
 
+import sys
 import zlib
 from random import Random
 
 import pytest
-from delphic.impl.checksum import LONG_BYTES, REMEMBERED, crc32
+from delphic.impl.checksum import LONG_BYTES, REMEMBERED, REMEMBERED_BYTES, crc32
 
 SIZES = (0, 1, 1000, LONG_BYTES - 1, LONG_BYTES, LONG_BYTES + 1, 937_696)
 
@@ -40,3 +41,15 @@ def test_equal_bytes_elsewhere_and_bytes_that_took_their_place_are_others() -> N
         data = Random(number).randbytes(LONG_BYTES + number % 3)
         assert crc32(data) == zlib.crc32(data)
         del data
+
+
+def test_what_is_remembered_is_let_go_of() -> None:
+    pieces = [bytes(REMEMBERED_BYTES // 3) + bytes((number,)) for number in range(5)]
+    alone = sys.getrefcount(pieces[0])
+    for number in range(5):
+        assert crc32(pieces[number]) == zlib.crc32(pieces[number])
+    held = [sys.getrefcount(pieces[number]) - alone for number in range(5)]
+    assert held == [0, 0, 0, 1, 1]
+    longer = bytes(REMEMBERED_BYTES + 1)
+    assert crc32(longer) == zlib.crc32(longer)
+    assert [sys.getrefcount(pieces[number]) - alone for number in range(5)] == [0] * 5
