@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -211,6 +211,20 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     log: WholeLog | None = None
 
 
+class CoreRecord(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """One step of a core of replication. `index`: of its entry in the controllers' log."""
+
+    node: str
+    inc: int
+    seq: int
+    t_ns: int
+    group: str
+    event: dict[str, Any]
+    post: dict[str, Any]
+    out: Any = None
+    index: int = 0
+
+
 class Torn(msgspec.Struct, frozen=True, gc=False):
     """A line that is no record: its number from 1 on, and what it says."""
 
@@ -219,6 +233,7 @@ class Torn(msgspec.Struct, frozen=True, gc=False):
 
 
 _decoder = msgspec.json.Decoder(Record)
+_core_decoder = msgspec.json.Decoder(CoreRecord)
 
 
 def decode(line: bytes) -> Record:
@@ -232,11 +247,17 @@ def is_raft(line: bytes) -> bool:
 
 
 class Trace:
-    """What one member wrote about Raft: records in its order, and between them torn lines."""
+    """What one member wrote about Raft: records in its order, and between them torn lines.
+
+    What it wrote about cores of replication is apart.
+    """
 
     def __init__(self, data: bytes = b"") -> None:
+        self._cores: tuple[bytes, ...] = ()
         if not is_raft(data):
-            data = b"".join(_of_raft(line) for line in data.splitlines(keepends=True))
+            lines = data.splitlines(keepends=True)
+            self._cores = tuple(line for line in lines if not is_raft(line))
+            data = b"".join(_of_raft(line) for line in lines)
         self._data = data
 
     @classmethod
@@ -253,9 +274,23 @@ class Trace:
         return tuple(_read(data))
 
     @cached_property
+    def cores(self) -> tuple[CoreRecord, ...]:
+        """Records about cores of replication, in their order; torn ones are not there."""
+        lines, self._cores = self._cores, ()
+        return tuple(record for line in lines if (record := _core(line)) is not None)
+
+    @cached_property
     def records(self) -> tuple[Record, ...]:
         """What is whole."""
         return tuple(line for line in self.lines if isinstance(line, Record))
+
+
+def _core(line: bytes) -> CoreRecord | None:
+    """Behind a torn record another process may have begun."""
+    try:
+        return _core_decoder.decode(line[line.rfind(HEAD) :])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _of_raft(line: bytes) -> bytes:

@@ -1,0 +1,1 @@
+"""Traces of replication's cores, replayed in model/replication.py."""

@@ -1,0 +1,128 @@
+"""One controller's trace of the master's queue, in the model's steps."""
+
+from typing import Any
+
+from ....model.actor import Receive, Step
+from ....model.replication_events import Complete, Order, Pull
+from ....model.replication_master import Controllers
+from ....model.replication_rules import Rules
+from ....model.replication_types import Master, Status, Task
+from ...traces import CoreRecord
+from .finding import Unlike
+from .names import DROPS, Names
+
+
+class MasterReplay:
+    """Follows the records of one node, from what it booted with."""
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._actor = Controllers(names.options, Rules())
+        self._metas: dict[int, Any] = {}
+        self.state = self._actor.initial(0)._replace(flags=(False,) * names.options.databases)
+
+    def boot(self, record: CoreRecord) -> None:
+        """What a checkpoint held; tasks that nobody shows any more are of no group."""
+        told = record.event["state"]
+        names = self._names
+        tasks = {task[0]: names.task(task) for task in told["tasks"]}
+        self._metas = {task[0]: task for task in told["tasks"]}
+        done: list[int | None] = [None] * names.options.slaves
+        for controllers, _, finished, _ in told["slaves"]:
+            done[names.slave(controllers)] = finished
+        self.state = Master(
+            Status(told["status"]),
+            tuple(name in told["flagged"] for name in names.databases),
+            (),
+            tuple(tasks.get(at, Task(at, 0, at, (), True)) for at in range(1, told["next"])),
+            told["head"] - 1,
+            tuple(done),
+            0,
+        )
+        self._compare(record)
+
+    def follow(self, record: CoreRecord) -> None:
+        """One entry. Raises Unlike."""
+        before = self.state
+        refusal = ""
+        match record.event["kind"]:
+            case "started" | "stopped" as kind:
+                self._take(self._actor.step(before, _ORDERS[kind]))
+            case "flagset":
+                at = self._names.database(record.event["database"])
+                self._flag(at, on=record.event["on"])
+            case "completed":
+                self._complete(record)
+            case "pulled":
+                refusal = self._pulled(record)
+        out = record.out or {}
+        if bool(out.get("refusal")) != bool(refusal):
+            raise Unlike(record, "step", "refusal", refusal, out.get("refusal"))
+        gone = list(range(before.cut + 1, self.state.cut + 1))
+        if list(out.get("truncated", ())) != gone:
+            raise Unlike(record, "step", "tasks truncated", gone, out.get("truncated"))
+        self._enqueued(record, before, out.get("enqueued"))
+        self._compare(record)
+
+    def summary(self) -> tuple[Any, ...]:
+        """What controllers at one index have in common."""
+        s = self.state
+        return (s.status, s.flags, len(s.tasks), s.cut, s.done)
+
+    def _take(self, step: Step | None) -> None:
+        if step is not None:
+            assert isinstance(step.state, Master)
+            self.state = step.state
+
+    def _flag(self, database: int, *, on: bool) -> None:
+        """The catalog decides what else that does: an entry of its own says so (U5)."""
+        flags = (on if at == database else flag for at, flag in enumerate(self.state.flags))
+        self.state = self.state._replace(flags=tuple(flags))
+
+    def _complete(self, record: CoreRecord) -> None:
+        """The model counts transactions from 1 on; the last one is all that matters here."""
+        meta, flagged = record.event["meta"], record.event["flagged"]
+        t = self._names.transaction(meta, flagged=flagged)
+        self._take(self._actor.step(self.state._replace(transactions=(t,)), Complete(1)))
+        if meta[1] == DROPS:
+            self._flag(self._names.database(meta[2]), on=False)
+
+    def _pulled(self, record: CoreRecord) -> str:
+        """What it says if it is refused. How many slaves there may be the model does not know."""
+        event = record.event
+        source = self._names.options.base(self._names.slave(event["controllers"]))
+        if "clusterReplicationSlaveNum" in (record.out or {}).get("refusal", ""):
+            return "one slave more than there may be"
+        pull = Pull(source, 0, 0, event["offset"], event["finished"])
+        step = self._actor.step(self.state, Receive(pull))
+        self._take(step)
+        return "it is gone" if step is None else ""
+
+    def _enqueued(self, record: CoreRecord, before: Master, told: list[Any] | None) -> None:
+        new = self.state.tasks[len(before.tasks) :]
+        found = () if told is None else (tuple(told[:2]),)
+        expected = tuple((task.id, task.group) for task in new)
+        if found != expected:
+            raise Unlike(record, "step", "task and group", expected, found)
+        if told is not None and told[2] != record.event["meta"]:
+            raise Unlike(record, "step", "task", record.event["meta"], told[2])
+
+    def _compare(self, record: CoreRecord) -> None:
+        s, names = self.state, self._names
+        slaves = sorted(names.slaves, key=lambda name: names.slaves[name])
+        expected = {
+            "status": s.status.value,
+            "flagged": sorted(name for name, at in names.databases.items() if s.flags[at]),
+            "head": s.cut + 1,
+            "next": len(s.tasks) + 1,
+            "group": s.tasks[-1].group if s.tasks else 0,
+            "slaves": {
+                name: done for name, done in zip(slaves, s.done, strict=False) if done is not None
+            },
+        }
+        for name, value in expected.items():
+            if record.post[name] != value:
+                raise Unlike(record, "step", name, value, record.post[name])
+
+
+_ORDERS = {"started": Order.START, "stopped": Order.STOP}

@@ -1,0 +1,106 @@
+"""All traces of one cluster's cores against the model, and against each other.
+
+Every controller applies the same entries and traces them, so there are three things to ask: is each
+step the model's; is what stands at one index of the log the same on all; and does a process begin
+with what the log had made of it (recovery).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ...traces import CoreRecord
+from .finding import Followed, Unlike
+from .master import MasterReplay
+from .names import Names
+from .slave import SlaveReplay
+
+CORES = ("master", "slave")
+LEADER = "dispatcher"
+
+
+def follow(traces: Mapping[str, Sequence[CoreRecord]]) -> Followed:
+    """The traces of all controllers of a cluster, by alias."""
+    names = Names(record for records in traces.values() for record in records)
+    found = Followed()
+    agreed: dict[tuple[str, int], tuple[Any, Any]] = {}
+    for node in sorted(traces):
+        try:
+            _Node(names, agreed, found).follow(traces[node])
+        except Unlike as unlike:
+            found.unlike.append(unlike)
+    found.unlike.sort(key=lambda unlike: unlike.record.t_ns)
+    return found
+
+
+class _Node:
+    """One controller, from its first process to its last."""
+
+    def __init__(
+        self, names: Names, agreed: dict[tuple[str, int], tuple[Any, Any]], found: Followed
+    ) -> None:
+        self._names = names
+        self._agreed = agreed
+        self._found = found
+        self._replays: dict[str, MasterReplay | SlaveReplay] = {}
+        self._at: dict[str, int] = {}
+        self._last: CoreRecord | None = None
+
+    def follow(self, records: Sequence[CoreRecord]) -> None:
+        """All of it. Raises Unlike."""
+        for record in records:
+            self._continue(record)
+            self._found.count(record)
+            if record.group == LEADER:
+                self._lead(record)
+            elif record.event["kind"] == "boot":
+                self._boot(record)
+            else:
+                self._entry(record)
+
+    def _continue(self, record: CoreRecord) -> None:
+        """Numbers have no gap in a life."""
+        last, self._last = self._last, record
+        if last is None or record.inc > last.inc:
+            self._found.lives += 1
+            self._replays.clear()
+            expected = (record.inc, 0)
+        else:
+            expected = (last.inc, last.seq + 1)
+        if (record.inc, record.seq) != expected:
+            raise Unlike(record, "continuity", "number", expected, (record.inc, record.seq))
+
+    def _boot(self, record: CoreRecord) -> None:
+        """A checkpoint, or a snapshot from another node, has what the log had at its index."""
+        known = record.group == "master"
+        replay = MasterReplay(self._names) if known else SlaveReplay(self._names)
+        replay.boot(record)
+        self._replays[record.group] = replay
+        self._at[record.group] = record.index
+        self._agree(record, replay, "recovery")
+
+    def _entry(self, record: CoreRecord) -> None:
+        replay = self._replays.get(record.group)
+        if replay is None:
+            raise Unlike(record, "continuity", "first record", "boot", record.event["kind"])
+        self._at[record.group] += 1
+        if record.index != self._at[record.group]:
+            raise Unlike(record, "continuity", "index", self._at[record.group], record.index)
+        replay.follow(record)
+        self._agree(record, replay, "agreement")
+
+    def _lead(self, record: CoreRecord) -> None:
+        replay = self._replays.get("slave")
+        if not isinstance(replay, SlaveReplay):
+            raise Unlike(record, "continuity", "first record", "boot", record.event["kind"])
+        replay.lead(record)
+
+    def _agree(self, record: CoreRecord, replay: MasterReplay | SlaveReplay, rule: str) -> None:
+        """What stands at an index is alike on all nodes, in all lives."""
+        event = None if rule == "recovery" else record.event
+        known = self._agreed.setdefault((record.group, record.index), (event, replay.summary()))
+        if known[1] != replay.summary():
+            raise Unlike(record, rule, "state at this index", known[1], replay.summary())
+        if event is not None and known[0] is None:
+            self._agreed[record.group, record.index] = (event, known[1])
+        elif event is not None and known[0] != event:
+            raise Unlike(record, rule, "entry at this index", known[0], event)
