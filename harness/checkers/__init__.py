@@ -19,6 +19,7 @@ from .quorum import QUORUM
 from .refusals import REFUSALS
 from .replicas import REPLICAS
 from .replication.access import ACCESS
+from .replication.conformance import CONFORMANCE as REPLICATION_CONFORMANCE
 from .replication.contents import CONTENTS
 from .replication.execution import EXECUTION
 from .replication.queue import QUEUE
@@ -49,6 +50,7 @@ CHECKERS: dict[str, Checker | Agreement] = {
         EXECUTION,
         RECOVERY,
         ACCESS,
+        REPLICATION_CONFORMANCE,
         QUORUM,
         CONFORMANCE,
         FAULTS,
@@ -77,6 +79,7 @@ REPLICATION_CHECKERS: tuple[str, ...] = (
     EXECUTION.name,
     RECOVERY.name,
     ACCESS.name,
+    REPLICATION_CONFORMANCE.name,
     FAULTS.name,
     DOSE.name,
     AVAILABILITY.name,

@@ -9,6 +9,7 @@ import msgspec
 
 from ..checkers.checker import plural
 from ..checkers.conformance import CONFORMANCE
+from ..checkers.replication.conformance import CONFORMANCE as REPLICATION_CONFORMANCE
 from ..plan import Plan
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
@@ -115,18 +116,21 @@ _UNSEEN = {
     "checkpoint-before-sync": "When the tables' files were synced is in no trace.",
 }
 
+_OF_TRACES = (CONFORMANCE.name, REPLICATION_CONFORMANCE.name)
+"""Checkers that look at traces, whatever clients saw."""
+
 HISTORY = Worlds(
     "history",
     "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
     "clients saw; effort: worlds",
-    judges=lambda checker: checker != CONFORMANCE.name,
+    judges=lambda checker: checker not in _OF_TRACES,
 )
 
 TRACE = Worlds(
     "trace",
     "runs the same worlds and replays what members traced in the model, step by step, whatever "
     "clients saw; effort: worlds",
-    judges=lambda checker: checker == CONFORMANCE.name,
+    judges=lambda checker: checker in _OF_TRACES,
     promised=False,
     unseen=_UNSEEN,
 )
@@ -135,7 +139,7 @@ LOCKSTEP = Worlds(
     "lockstep",
     "runs the same worlds with the model beside every member, and ends each at the first step that "
     "is not the model's; effort: worlds",
-    judges=lambda checker: checker == CONFORMANCE.name,
+    judges=lambda checker: checker in _OF_TRACES,
     promised=False,
     unseen=_UNSEEN,
     lockstep=True,

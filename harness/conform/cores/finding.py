@@ -48,7 +48,7 @@ class Unlike(Exception):
 
 @dataclass
 class Followed:
-    """What was replayed of a cluster: steps by core and kind; the first that is unlike of each node."""
+    """What was replayed of a cluster: steps by core and kind; of each node what is unlike first."""
 
     steps: dict[str, int] = field(default_factory=dict)
     lives: int = 0

@@ -1,5 +1,6 @@
 """One controller's trace of a slave: its log's entries, and what it did as the leader."""
 
+from itertools import zip_longest
 from typing import Any
 
 from ....model.actor import Receive, Step
@@ -50,11 +51,11 @@ class SlaveReplay:
             status=Status(told["status"]), offset=told["offset"], slots=slots
         )
         self._forget()
-        self._compare(record, {})
+        self._compare(record, self.state.slots)
 
     def follow(self, record: CoreRecord) -> None:
         """One entry. Raises Unlike."""
-        before = {slot.task.id: _shown(slot) for slot in self.state.slots}
+        before = self.state.slots
         accepted = self._entry(record)
         refusal = (record.out or {}).get("refusal", "")
         if accepted == bool(refusal):
@@ -157,7 +158,7 @@ class SlaveReplay:
 
     # What is compared.
 
-    def _compare(self, record: CoreRecord, before: dict[int, tuple[str, int]]) -> None:
+    def _compare(self, record: CoreRecord, before: tuple[Slot, ...]) -> None:
         s, post = self.state, record.post
         expected = {
             "status": s.status.value,
@@ -167,16 +168,24 @@ class SlaveReplay:
         for name, value in expected.items():
             if post[name] != value:
                 raise Unlike(record, "step", name, value, post[name])
-        told = {task: (state, failures) for task, state, failures in post["tasks"]}
-        for slot in s.slots:
-            number, shown = slot.task.id, _shown(slot)
-            if told.get(number, shown) != shown:
-                raise Unlike(record, "step", f"task {number}", shown, told[number])
-            if record.event["kind"] != "boot" and before.get(number) != shown != told.get(number):
-                raise Unlike(record, "step", f"task {number}", shown, before.get(number))
+        changed = {
+            now.task.id: _shown(now)
+            for was, now in zip_longest(before, s.slots)
+            if was is not now and (was is None or _shown(was) != _shown(now))
+        }
+        for number, state, failures in post["tasks"]:
+            slot = self._find(number)
+            shown = None if slot is None else _shown(slot)
+            if shown != (state, failures) and number > self.done:
+                raise Unlike(record, "step", f"task {number}", shown, (state, failures))
+            changed.pop(number, None)
+        if changed:
+            raise Unlike(record, "step", "tasks that change", changed, post["tasks"])
 
     def _find(self, task: int) -> Slot | None:
-        return next((slot for slot in self.state.slots if slot.task.id == task), None)
+        """Ids have no gap, and the first ones are forgotten."""
+        at = task - self.done - 1
+        return self.state.slots[at] if 0 <= at < len(self.state.slots) else None
 
     def _slot(self, told: list[Any]) -> Slot:
         """A record of a checkpoint."""

@@ -22,7 +22,7 @@ def follow(traces: Mapping[str, Sequence[CoreRecord]]) -> Followed:
     """The traces of all controllers of a cluster, by alias."""
     names = Names(record for records in traces.values() for record in records)
     found = Followed()
-    agreed: dict[tuple[str, int], tuple[Any, Any]] = {}
+    agreed = Agreed(traces)
     for node in sorted(traces):
         try:
             _Node(names, agreed, found).follow(traces[node])
@@ -32,12 +32,43 @@ def follow(traces: Mapping[str, Sequence[CoreRecord]]) -> Followed:
     return found
 
 
+class Agreed:
+    """What stands at each index: alike on all nodes, in all lives.
+
+    Equal entries make equal states, so states are compared only where a process begins.
+    """
+
+    def __init__(self, traces: Mapping[str, Sequence[CoreRecord]]) -> None:
+        self._begins = {
+            (record.group, record.index)
+            for records in traces.values()
+            for record in records
+            if record.event["kind"] == "boot"
+        }
+        self._entries: dict[tuple[str, int], Any] = {}
+        self._states: dict[tuple[str, int], Any] = {}
+
+    def entry(self, record: CoreRecord) -> None:
+        """Raises Unlike."""
+        known = self._entries.setdefault((record.group, record.index), record.event)
+        if known != record.event:
+            raise Unlike(record, "agreement", "entry at this index", known, record.event)
+
+    def state(self, record: CoreRecord, replay: MasterReplay | SlaveReplay) -> None:
+        """After the record. Raises Unlike."""
+        at = (record.group, record.index)
+        if at not in self._begins:
+            return
+        found = replay.summary()
+        known = self._states.setdefault(at, found)
+        if known != found:
+            raise Unlike(record, "recovery", "state at this index", known, found)
+
+
 class _Node:
     """One controller, from its first process to its last."""
 
-    def __init__(
-        self, names: Names, agreed: dict[tuple[str, int], tuple[Any, Any]], found: Followed
-    ) -> None:
+    def __init__(self, names: Names, agreed: "Agreed", found: Followed) -> None:
         self._names = names
         self._agreed = agreed
         self._found = found
@@ -76,7 +107,7 @@ class _Node:
         replay.boot(record)
         self._replays[record.group] = replay
         self._at[record.group] = record.index
-        self._agree(record, replay, "recovery")
+        self._agreed.state(record, replay)
 
     def _entry(self, record: CoreRecord) -> None:
         replay = self._replays.get(record.group)
@@ -86,21 +117,11 @@ class _Node:
         if record.index != self._at[record.group]:
             raise Unlike(record, "continuity", "index", self._at[record.group], record.index)
         replay.follow(record)
-        self._agree(record, replay, "agreement")
+        self._agreed.entry(record)
+        self._agreed.state(record, replay)
 
     def _lead(self, record: CoreRecord) -> None:
         replay = self._replays.get("slave")
         if not isinstance(replay, SlaveReplay):
             raise Unlike(record, "continuity", "first record", "boot", record.event["kind"])
         replay.lead(record)
-
-    def _agree(self, record: CoreRecord, replay: MasterReplay | SlaveReplay, rule: str) -> None:
-        """What stands at an index is alike on all nodes, in all lives."""
-        event = None if rule == "recovery" else record.event
-        known = self._agreed.setdefault((record.group, record.index), (event, replay.summary()))
-        if known[1] != replay.summary():
-            raise Unlike(record, rule, "state at this index", known[1], replay.summary())
-        if event is not None and known[0] is None:
-            self._agreed[record.group, record.index] = (event, known[1])
-        elif event is not None and known[0] != event:
-            raise Unlike(record, rule, "entry at this index", known[0], event)
