@@ -82,8 +82,8 @@ def test_a_broken_log_is_called_by_its_kind(file: Path) -> None:
 
 def test_every_checker_has_a_passing_history_and_every_one_with_a_promise_a_failing_one() -> None:
     covered = {(file.parts[-3], file.parts[-2]) for file in FILES}
-    # Conformance reads traces: test_conformance.py has its verdicts.
-    others = ("linearizable", "log-search", "conformance")
+    # Conformance reads traces: test_conformance.py and test_core_traces.py have its verdicts.
+    others = ("linearizable", "log-search", "conformance", "replication-conformance")
     own = [name for name in CHECKERS if name not in others]
     assert {(name, "pass") for name in own} <= covered
     assert {(name, "fail") for name in own if CHECKERS[name].promises} <= covered
