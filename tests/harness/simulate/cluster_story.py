@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from cluster_world import ClusterWorld
+from cluster_world import OPEN, ClusterWorld
 from delphic.harness.crash import CrashPoint
 from delphic.impl.client import cluster as client
 from delphic.impl.client.errors import RequestError
@@ -23,6 +23,9 @@ from delphic.impl.runtime import Runtime
 
 PATH, TABLE = "dfs://db", "t"
 SCHEMA = pa.schema([("id", pa.int64()), ("n", pa.int64())])
+OFTEN = "streamingHAPurgeInterval=1\nstreamingHAPurgeSize=2000\n"
+"""Chunks are written to files every now and then."""
+
 CHUNKS = 4
 WRITES = 5
 DOWN_S = 0.4
@@ -33,7 +36,7 @@ class Crashing(ClusterWorld):
     """One of its nodes crashes, at its first life, and all that are down start again."""
 
     def __init__(self, seed: int, crash: CrashPoint | None) -> None:
-        super().__init__(seed, data_nodes=DATA_NODES)
+        super().__init__(seed, data_nodes=DATA_NODES, cluster=OPEN + OFTEN)
         self.crash = crash
         self.crashes: list[str] = []
         self.world.crashed = self._crashed
