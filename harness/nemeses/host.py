@@ -115,7 +115,9 @@ class Flip(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     node: Members
-    of: Literal["log", "data"] = Field(description="The Raft log, or the data files.")
+    of: Literal["log", "data", "task-data"] = Field(
+        description="The Raft log, the data files, or what a master keeps for its slaves."
+    )
 
 
 Flipped = Annotated[

@@ -28,7 +28,7 @@ from .replicated import EXECUTOR_PASSWORD, ReplicatedConnection, open_node
 EXECUTOR = "replicator"
 """Who executes tasks on slaves."""
 
-TASK_DATA, VOLUMES, META = "replication", "volumes", "meta"
+TASK_DATA, VOLUMES, META = "task-data", "volumes", "meta"
 """Folders of a node: what slaves will ask for, chunks, the controllers' log."""
 
 CONTROLLERS: dict[str, Option] = {"raftElectionTick": 30}

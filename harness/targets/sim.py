@@ -145,7 +145,10 @@ class SimCluster:
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         chance = self.world.loop.main.chance
         folders = self._system.bulk(HOME)
-        folder = chance.choice([f for f in folders if of in (None, f.name)])
+        meant = [f for f in folders if of in (None, f.name)]
+        if not meant:
+            return None
+        folder = chance.choice(meant)
         return self.world.hosts[alias].disk.flip(chance, str(folder))
 
     def lose_task_data(self, alias: str) -> int:

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from ..checkers import REPLICATION_CHECKERS
 from ..sides import MASTER, sides
+from ..units import Duration
 from .log import Batch
 from .replicate_roles import Known, Place, Role, operator, owner, reader, watcher, writer
 from .replicate_settle import Settling
@@ -29,7 +30,7 @@ class ReplicateOptions(Options):
 
     name: Literal["replicate"]
     clients: int = Field(default=8, ge=STAFF + 1, le=256)
-    op_timeout: float = Field(default=2.0, gt=0)
+    op_timeout: Duration = 2.0
     databases: int = Field(
         default=2, ge=1, le=16, description="Partitioned by VALUE, HASH and RANGE in turn."
     )
@@ -45,6 +46,9 @@ class ReplicateOptions(Options):
     flags: bool = Field(default=False, description="Databases are switched off and on.")
     master_stops: bool = Field(default=False, description="The master is stopped and started.")
     slave_stops: bool = Field(default=False, description="Slaves are stopped and started.")
+    skips: bool = Field(
+        default=False, description="What waits on a slave that is stopped is skipped, some of it."
+    )
     poison: Literal["none", "cure", "skip"] = Field(
         default="none",
         description="The slaves' user loses its rights until a slave is STOPPED; then the cause is "
@@ -71,6 +75,7 @@ class ReplicateOptions(Options):
             "flags": self.flags,
             "master_stops": self.master_stops,
             "slave_stops": self.slave_stops,
+            "skips": self.skips,
             "poison": self.poison,
         }
 

@@ -218,6 +218,11 @@ def operator(
                 yield from sure(Step("stop", None, side.name), side.data, chance)
                 for _ in range(chance.randint(3, 12)):
                     yield Step("metrics", None, side.name, chance.choice(side.data))
+                if options["skips"]:
+                    waiting = yield from _writes(side, chance, "WAITING")
+                    oldest = waiting[: chance.randint(1, 4)]
+                    if oldest:
+                        yield Step("skip", oldest, side.name, chance.choice(side.data))
                 yield from sure(Step("start", None, side.name), side.data, chance)
             elif options["poison"] != "none" and known.ready and kind < 0.6:
                 database = chance.choice(known.databases)
@@ -247,16 +252,18 @@ def _mend(side: Side, chance: random.Random, *, skips: bool) -> Script:
     if ended is None or ended[0]["status"] != "STOPPED":
         return
     if skips:
-        failed = yield from _failed(side, chance)
+        failed = yield from _writes(side, chance, "FAILED")
         if failed:
             yield Step("skip", failed, side.name, chance.choice(side.data))
         return
     yield from sure(Step("start", None, side.name), side.data, chance)
 
 
-def _failed(side: Side, chance: random.Random) -> Coroutine[Step, Ended, list[int]]:
+def _writes(side: Side, chance: random.Random, state: str) -> Coroutine[Step, Ended, list[int]]:
+    """Tasks in this state, but for those without which everything after them would fail."""
     ended = yield Step("tasks", None, side.name, chance.choice(side.data))
-    return [] if ended is None else [row[0] for row in ended[0] if row[6] == "FAILED"]
+    rows = [] if ended is None else ended[0]
+    return [row[0] for row in rows if row[6] == state and not row[3].startswith("CREATE")]
 
 
 def reader(found: Mapping[str, Side], known: Known, chance: random.Random) -> Script:

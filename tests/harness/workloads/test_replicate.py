@@ -15,6 +15,7 @@ EVERYTHING = {
     "flags": True,
     "master_stops": True,
     "slave_stops": True,
+    "skips": True,
     "poison": "skip",
     "databases": 3,
 }

@@ -1,0 +1,73 @@
+"""A master and its slaves in a simulated world: sound, broken by faults, and with seeded bugs."""
+
+from typing import Any
+
+import pytest
+from delphic.harness import shipped
+from delphic.harness.plan import plan
+from delphic.harness.scenario import load
+from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.verdict import RunVerdict, Validity
+from delphic.impl.bugs_of_replication import REPLICATION_BUGS
+
+SHORT = """
+name: short
+cluster: {system: replication, master: {controllers: 3, nodes: 1}, slaves: [{nodes: 1}]}
+workload: {name: replicate, clients: 6, rate: 60, slave_stops: true, master_stops: true}
+duration: 5s
+faults:
+  - {at: 2s, partition: s1, for: 700ms}
+  - {at: 3500ms, kill: master-leader, for: 500ms}
+limits: {leader: 10s, first_ack: 10s, replicas: 20s}
+"""
+
+BUGGY = """
+name: short
+cluster: {system: replication, bugs: {all: [BUG]}}
+workload: {name: replicate, clients: 6, rate: 60, master_stops: true}
+duration: 5s
+limits: {leader: 5s, first_ack: 5s, replicas: 3s}
+expect: {verdict: fail, promises: [PROMISE]}
+"""
+
+
+def played(text: str) -> RunVerdict:
+    made = plan(load(text, "short.yaml"), seed=5, target="sim", command="")
+    return simulate_plan(made).verdict
+
+
+def details(verdict: RunVerdict, checker: str) -> dict[str, Any]:
+    return next(told.details for told in verdict.verdicts if told.checker == checker)
+
+
+@pytest.mark.slow
+def test_a_sound_master_and_its_slave_pass_and_were_looked_at() -> None:
+    verdict = played(SHORT)
+    assert verdict.validity is Validity.PASS, verdict.sentence
+    found = details(verdict, "replicated-contents")
+    assert found["settled"]
+    assert found["fates"]["s1"]["must"] > 20
+    assert details(verdict, "replication-queue")["tasks"] > 20
+    assert details(verdict, "replication-execution")["stops"] > 0
+    assert verdict.statistics["ok"] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("bug", "promise"), [("queues-while-disabled", "PR-12"), ("last-group-waits", "PR-26")]
+)
+def test_a_seeded_bug_is_seen(bug: str, promise: str) -> None:
+    verdict = played(BUGGY.replace("BUG", bug).replace("PROMISE", promise))
+    assert verdict.as_expected, verdict.sentence
+
+
+NOT_IN_HISTORIES = ("applied-unchecked", "serves-uncommitted")
+"""No scenario has shown these yet."""
+
+
+@pytest.mark.parametrize("name", [n for n in REPLICATION_BUGS if n not in NOT_IN_HISTORIES])
+def test_every_bug_has_a_scenario_that_seeds_it_and_expects_its_promises(name: str) -> None:
+    scenario = load(*shipped.text_of(f"bug-{name}"))
+    assert [name] in scenario.cluster.bugs.values()
+    assert scenario.expect.verdict == "fail"
+    assert set(scenario.expect.promises) & set(REPLICATION_BUGS[name].promises)
