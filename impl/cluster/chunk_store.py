@@ -262,8 +262,15 @@ class ChunkStore:
     def _voted(self, asked: Open) -> None:
         asked.is_durable = True
         asked.since_ns = self._clock.now_ns()
-        if self._open.get(asked.prepared.tid) is asked:
-            asked.answer([asked.changed[work.chunk].affected for work in asked.prepared.works])
+        tid, works = asked.prepared.tid, asked.prepared.works
+        if self._open.get(tid) is not asked:
+            return
+        if all(work.chunk in asked.changed for work in works):
+            asked.answer([asked.changed[work.chunk].affected for work in works])
+        else:
+            # It was logged, and its coordinator aborts it.
+            message = f"what transaction {tid} writes was dropped"
+            asked.answer(RequestError(ABORTED, True, message))
 
     def _refuse(self, asked: Open, error: RequestError) -> None:
         self._end(asked)

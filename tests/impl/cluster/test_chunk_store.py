@@ -344,6 +344,18 @@ def test_a_transaction_that_is_open_on_a_dropped_chunk_does_nothing_there(node: 
     assert node.store.chunks == []
 
 
+def test_a_chunk_that_is_dropped_before_the_vote_makes_it_a_refusal(node: Node) -> None:
+    node.prepare(1, append(1, 1), append(2, 2))
+    node.store.drop([1], node.hear("d"))
+    node.settle()
+    refusal = node.told["p1"]
+    assert isinstance(refusal, RequestError)
+    assert (refusal.name, refusal.definite) == ("Aborted", True)
+    node.store.abort(1, node.hear("a1"))
+    node.settle()
+    assert (node.told["d"], node.told["a1"], node.store.chunks) == (None, None, [])
+
+
 def test_a_damaged_part_or_manifest_is_never_served(node: Node) -> None:
     node.write(1, 1, append(1, 1))
     node.store.checkpoints.start()
