@@ -97,16 +97,18 @@ class Replication:
                 return
 
     def facts(self, setup: Setup) -> dict[str, Any]:
-        """Whether task data is synced first; how long it takes at least until a slave is STOPPED.
+        """Whether task data is synced first; how many failures make each slave STOPPED.
 
-        Of several slaves the shortest time.
+        And how long that takes at least: of several slaves the shortest time.
         """
         options = [{**SLAVES_CONTROLLERS, **side.controller_config} for side in setup.sides[1:]]
         limits = [int(found[_LIMIT]) for found in options]
         delays_ms = [int(found["clusterReplicationRetryDelay"]) for found in options]
+        names = [side.name for side in setup.sides[1:]]
         pairs = zip(limits, delays_ms, strict=True)
         return {
             "synced": bool(setup.sides[0].config.get("clusterReplicationSyncPersistence", False)),
+            "failure_limits": dict(zip(names, limits, strict=True)),
             "stops_after_s": min((limit - 1) * delay_ms / 1000 for limit, delay_ms in pairs),
         }
 

@@ -88,6 +88,8 @@ def test_faults_may_be_drawn_by_these_words() -> None:
 
 def test_the_plan_tells_checkers_what_the_configuration_says() -> None:
     planned = plan(load(f"{HEAD}[]", "my.yaml"), seed=1, target="sim", command="")
-    assert planned.facts == {"synced": False, "stops_after_s": pytest.approx(2.9)}
+    assert planned.facts["synced"] is False
+    assert planned.facts["failure_limits"] == {"s1": 30, "s2": 30}
+    assert planned.facts["stops_after_s"] == pytest.approx(2.9)
     assert [side.name for side in planned.sides] == ["m", "s1", "s2"]
     assert planned.setup.sides == planned.sides

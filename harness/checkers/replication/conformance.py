@@ -23,6 +23,7 @@ def judge(evidence: Evidence) -> Verdict:
     if not evidence.traces or not clusters:
         # Nobody was asked for a trace, so that the verdict names no promise.
         return Verdict(NAME, Validity.PASS, "No controllers wrote traces, as they were told.")
+    limits = evidence.facts.get("failure_limits", {})
     steps, lives = 0, 0
     unlike: list[Unlike] = []
     details: dict[str, Any] = {}
@@ -32,7 +33,7 @@ def judge(evidence: Evidence) -> Verdict:
         if silent:
             sentence = f"No trace of {', '.join(silent)}: what was done there is not known."
             return undecided(NAME, sentence, Validity.INCONCLUSIVE)
-        found = follow(cores)
+        found = follow(cores, limits.get(name))
         details[name] = found.steps
         steps, lives = steps + sum(found.steps.values()), lives + found.lives
         unlike += found.unlike

@@ -19,10 +19,11 @@ NEVER = 1 << 30
 class Names:
     """All names of a cluster's traces, in the order in which they come.
 
-    The failure limit is in no trace: it is the fewest failures that a FAILED task shows.
+    The failure limit is in no trace: where nobody says it (None), it is the fewest failures that a
+    FAILED task shows.
     """
 
-    def __init__(self, records: Iterable[CoreRecord]) -> None:
+    def __init__(self, records: Iterable[CoreRecord], limit: int | None = None) -> None:
         self.databases: dict[str, int] = {}
         self.slaves: dict[str, int] = {}
         self._chunks: dict[str, tuple[int, int]] = {}
@@ -30,6 +31,7 @@ class Names:
         self.limit = NEVER
         for record in records:
             self._learn(record)
+        self.limit = self.limit if limit is None else limit
         most = max(self._counts, default=0)
         self.options = Options(
             databases=max(1, len(self.databases)),

@@ -18,9 +18,9 @@ CORES = ("master", "slave")
 LEADER = "dispatcher"
 
 
-def follow(traces: Mapping[str, Sequence[CoreRecord]]) -> Followed:
-    """The traces of all controllers of a cluster, by alias."""
-    names = Names(record for records in traces.values() for record in records)
+def follow(traces: Mapping[str, Sequence[CoreRecord]], limit: int | None = None) -> Followed:
+    """The traces of all controllers of a cluster, by alias; so many failures stop a slave."""
+    names = Names((record for records in traces.values() for record in records), limit)
     found = Followed()
     agreed = Agreed(traces)
     for node in sorted(traces):

@@ -100,9 +100,11 @@ def test_options_reach_the_side_or_the_member_that_they_are_for() -> None:
 
 def test_checkers_learn_what_is_synced_and_how_soon_a_slave_can_stop() -> None:
     facts = REPLICATION.facts(setup_of())
-    assert facts == {"synced": True, "stops_after_s": pytest.approx(0.3)}
+    assert facts["stops_after_s"] == pytest.approx(0.3)
+    assert (facts["synced"], facts["failure_limits"]) == (True, {"s1": 30, "s2": 4})
     facts = REPLICATION.facts(ClusterPart(system="replication").setup())
-    assert facts == {"synced": False, "stops_after_s": pytest.approx(2.9)}
+    assert facts["stops_after_s"] == pytest.approx(2.9)
+    assert (facts["synced"], facts["failure_limits"]) == (False, {"s1": 30})
 
 
 def test_other_clusters_are_dialled_by_their_address() -> None:

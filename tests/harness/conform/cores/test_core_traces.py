@@ -253,6 +253,21 @@ def test_a_task_of_a_later_group_that_is_dispatched_is_seen() -> None:
     assert (unlike.rule, unlike.what) == ("step", "dispatched")
 
 
+def test_the_limit_is_what_the_plan_says_and_else_what_the_trace_shows() -> None:
+    """PR-9."""
+    slave = next(each for seed in range(12) if _fails(each := world(seed)[1]))
+    assert follow(slave).unlike == []
+    assert follow(slave, LIMIT).unlike == []
+    for limit in (LIMIT - 1, LIMIT + 1):
+        (unlike,) = follow(slave, limit).unlike
+        assert unlike.record.event["kind"] == "failed"
+
+
+def _fails(slave: Records) -> bool:
+    posts = [record.post.get("tasks", ()) for record in slave["s1c1"]]
+    return any(state == "FAILED" for tasks in posts for _, state, _ in tasks)
+
+
 def test_controllers_that_disagree_are_seen() -> None:
     ((_, lines),) = world(4)[0].items()
     other = [msgspec.structs.replace(record, node="mc2") for record in lines]
