@@ -5,6 +5,7 @@ log alone, as one that was there all the time; and as one that was restarted mea
 of its rows are on disk only.
 """
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -105,9 +106,19 @@ class Comparison:
                 return self._known[key]
         return None
 
-    def replayed(self, s: Group) -> Difference | None:
-        """Whether the group's own steps lead to this state: logs, tables, how far they are."""
-        live = self.live(s)
+    def replay(self, end: Group, known: set[Group]) -> Iterator[tuple[Group, Difference | None]]:
+        """The states on the way to this one that are not known yet, and what differs there."""
+        live = Live(self._options, self._bugs)
+        s = self._actor.initial(0)
+        for event in [None, *self._pairs.path(0, end)]:
+            if event is not None:
+                s = self._follow(live, s, event)
+            if s not in known:
+                known.add(s)
+                yield s, self._whole(live, s)
+
+    def _whole(self, live: Live, s: Group) -> Difference | None:
+        """Whether the group is in this state: the log, tables, how far they are."""
         logged = [[key for key, _ in rows_in(entry)] for entry in live.log]
         expected = [list(entry.keys) for entry in s.log]
         if logged != expected:
@@ -118,17 +129,20 @@ class Comparison:
                 return difference
         return None
 
+    def _follow(self, live: Live, s: Group, event: Event) -> Group:
+        self.steps += 1
+        live.do(s, event)
+        step = self._actor.step(s, event)
+        assert step is not None
+        assert isinstance(step.state, Group)
+        return step.state
+
     def live(self, end: Group) -> Live:
         """A group that has come to this state by its own steps."""
         live = Live(self._options, self._bugs)
         s = self._actor.initial(0)
         for event in self._pairs.path(0, end):
-            self.steps += 1
-            live.do(s, event)
-            step = self._actor.step(s, event)
-            assert step is not None
-            assert isinstance(step.state, Group)
-            s = step.state
+            s = self._follow(live, s, event)
         return live
 
     def _compare(

@@ -79,7 +79,7 @@ BLIND: dict[str, str] = {
     "truncate-off-by-one": "it is in the log's files (wal)",
     "damage-is-torn": "it is in reading the log's files, and those of the binding are whole (wal)",
     "starts-empty": "it is where a node is started",
-    "cache-survives-cut": "what is decoded ahead of its commit is not the core's affair",
+    "cache-survives-cut": "what is decoded ahead of its commit is not the core's affair (wal)",
     "batch-leaves-gap": "the entries of the model all fit into one request",
     "snapshot-keeps-conflict": "walks do not meet it: snapshots over logs that contradict them",
     "applied-apart": "the core is told how far a checkpoint goes; it cannot know better",

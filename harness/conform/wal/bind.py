@@ -7,6 +7,7 @@ from typing import Any
 
 from ....impl.bugs import (
     ACK_BEFORE_FSYNC,
+    CACHE_SURVIVES_CUT,
     FOLDER_NOT_SYNCED,
     NO_ROLLBACK,
     REDO_EQUAL_LSN,
@@ -56,7 +57,14 @@ class WalBinding:
     small: Sequence[Bounds] = SMALL
     documented: Sequence[Bounds] = DOCUMENTED
     bugs: frozenset[str] = frozenset(
-        {ACK_BEFORE_FSYNC, FOLDER_NOT_SYNCED, TRUNCATE_OFF_BY_ONE, NO_ROLLBACK, REDO_EQUAL_LSN}
+        {
+            ACK_BEFORE_FSYNC,
+            CACHE_SURVIVES_CUT,
+            FOLDER_NOT_SYNCED,
+            NO_ROLLBACK,
+            REDO_EQUAL_LSN,
+            TRUNCATE_OFF_BY_ONE,
+        }
     )
 
     @property
