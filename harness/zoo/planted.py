@@ -120,6 +120,23 @@ USURPS = _record(
 )
 """A member whose time is over leads without asking anybody."""
 
+_EMPTY = {"status": "ENABLED", "flagged": [], "head": 1, "next": 1, "group": 0, "slaves": {}}
+_META = [1, "APPEND", "dfs://d", "t", ["dfs://d/t/1"], "n", 1, 0, ""]
+QUEUES_UNASKED = (
+    {
+        "node": "mc1", "inc": 1, "seq": 0, "t_ns": 0, "group": "master",
+        "event": {"kind": "boot", "state": _EMPTY | {"tasks": [], "joined": [], "slaves": []}},
+        "post": _EMPTY,
+    },
+    {
+        "node": "mc1", "inc": 1, "seq": 1, "t_ns": 1, "group": "master", "index": 1,
+        "event": {"kind": "completed", "meta": _META, "flagged": False},
+        "post": _EMPTY | {"next": 2, "group": 1},
+        "out": {"enqueued": [1, 1, _META], "truncated": [], "refusal": ""},
+    },
+)  # fmt: skip
+"""A controller that makes a task of what is not replicated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plant:
@@ -134,12 +151,14 @@ class Plant:
 
     @property
     def evidence(self) -> Evidence:
-        lines = {member: b"" for member in MEMBERS}
+        others = {record["node"] for record in self.traced} - {*MEMBERS}
+        members = tuple(sorted(others)) or MEMBERS
+        lines = {member: b"" for member in members}
         for record in self.traced:
             lines[record["node"]] += msgspec.json.encode(record) + b"\n"
         return Evidence(
             History(_numbered(self.lines)),
-            MEMBERS,
+            members,
             traces={member: Trace(data) for member, data in lines.items()},
             planned_faults=self.planned_faults,
             minimum=self.minimum,
@@ -328,6 +347,12 @@ PLANTS = (
         SOUND,
         {"conformance": FAIL},
         traced=(*BOOTS, USURPS),
+    ),
+    Plant(
+        "a controller queues what nobody asked it to",
+        SOUND,
+        {"replication-conformance": FAIL},
+        traced=QUEUES_UNASKED,
     ),
     Plant(
         "nobody was ever answered",
