@@ -14,6 +14,9 @@ from .timeline import Window, phase, windows
 
 NAME = "availability"
 
+WRITES = ("append", "bulk")
+"""What workloads call the writes that they count."""
+
 
 class Gap(msgspec.Struct, frozen=True):
     """A stretch of time without an acknowledgement."""
@@ -68,7 +71,7 @@ def _gaps(history: History) -> list[Gap] | None:
     times = sorted(
         call.completion.time_ns
         for call in calls
-        if call.invoke.f == "append"
+        if call.invoke.f in WRITES
         and call.completion is not None
         and call.completion.type is OpType.OK
     )
@@ -78,7 +81,7 @@ def _gaps(history: History) -> list[Gap] | None:
     first = calls[0].invoke.time_ns if begin is None else begin.time_ns
     # The harness stops appending some time before the final phase: only faults end a run without
     # an acknowledgement, and then an append was still open.
-    last_tried = max((c.completion or c.invoke).time_ns for c in calls if c.invoke.f == "append")
+    last_tried = max((c.completion or c.invoke).time_ns for c in calls if c.invoke.f in WRITES)
     last = last_tried if end is None else min(last_tried, end.time_ns)
     edges = [min(first, times[0]), *times, max(last, times[-1])]
     return [Gap(earlier, later) for earlier, later in pairwise(edges)]

@@ -34,7 +34,13 @@ class ReplicateOptions(Options):
     databases: int = Field(
         default=2, ge=1, le=16, description="Partitioned by VALUE, HASH and RANGE in turn."
     )
-    tables: int = Field(default=1, ge=1, le=8, description="Of each database.")
+    tables: int = Field(default=1, ge=0, le=8, description="Of each database.")
+    bulk: int = Field(
+        default=0,
+        ge=0,
+        le=2_000_000,
+        description="So many rows come at once into a table of their own, and are counted.",
+    )
     partitions: int = Field(default=4, ge=1, le=64, description="Of each table.")
     batch: Batch = Field(default_factory=lambda: Batch(min=1, max=4))
     updates: float = Field(default=0.2, ge=0, le=1, description="Share of a writer's operations.")
@@ -59,6 +65,8 @@ class ReplicateOptions(Options):
     def _shares(self) -> "ReplicateOptions":
         if self.updates + self.upserts + self.deletes >= 1:
             raise ValueError("`updates`, `upserts` and `deletes` leave no share for new rows")
+        if not (self.tables or self.bulk):
+            raise ValueError("no `tables` and no `bulk` leave nothing to write")
         return self
 
     def planned(self) -> dict[str, Any]:
@@ -66,6 +74,7 @@ class ReplicateOptions(Options):
             **super().planned(),
             "databases": self.databases,
             "tables": self.tables,
+            "bulk": self.bulk,
             "partitions": self.partitions,
             "batch": [self.batch.min, self.batch.max],
             "updates": self.updates,
@@ -89,9 +98,14 @@ def places(options: dict[str, Any]) -> list[Place]:
     ]
 
 
+def bulk_of(options: dict[str, Any]) -> Place | None:
+    """The table of many rows, in the first database."""
+    return Place("dfs://db0", "bulk", KINDS[0], options["partitions"]) if options["bulk"] else None
+
+
 def generators(options: dict[str, Any], seed: int, members: Sequence[str]) -> list[Generator]:
     """One generator a client, each with its own stream of chance."""
-    found, known = sides(members), Known(places(options))
+    found, known = sides(members), Known(places(options), bulk_of(options))
 
     def chance(number: int) -> random.Random:
         return random.Random(f"{seed}/client/{number}")
@@ -121,7 +135,8 @@ def no_final(_: dict[str, Any]) -> tuple[Step, ...]:
 
 def settling(options: dict[str, Any], seed: int, members: Sequence[str]) -> Settler:
     """Cures, starts and waits until everything has arrived, then reads everything everywhere."""
-    return Settling(places(options), sides(members), random.Random(f"{seed}/settling"))
+    known = Known(places(options), bulk_of(options))
+    return Settling(known, sides(members), random.Random(f"{seed}/settling"))
 
 
 REPLICATE = Workload(

@@ -56,13 +56,20 @@ class Place(NamedTuple):
 class Known:
     """What all clients know together: the tables, and which of them are there."""
 
-    def __init__(self, places: Sequence[Place]) -> None:
+    def __init__(self, places: Sequence[Place], bulk: Place | None = None) -> None:
+        """`bulk`: a table of many rows, which are only counted."""
         self.places = list(places)
+        self.bulk = bulk
         self.there: set[str] = set()
 
     @property
     def databases(self) -> list[str]:
-        return list(dict.fromkeys(place.database for place in self.places))
+        return list(dict.fromkeys(place.database for place in self.all))
+
+    @property
+    def all(self) -> list[Place]:
+        """With the table of many rows, if there is one."""
+        return self.places + ([] if self.bulk is None else [self.bulk])
 
     @property
     def ready(self) -> list[Place]:
@@ -101,12 +108,18 @@ def owner(
         if name != MASTER:
             who = {"user": EXECUTOR, "databases": known.databases}
             yield from sure(Step("make-executor", who, name), side.data, chance)
-    for database, first in {p.database: p for p in known.places}.items():
+    for database, first in {p.database: p for p in known.all}.items():
         yield from sure(Step("make-db", first.scheme, database), nodes, chance)
         yield from sure(Step("flag", True, database), nodes, chance)
     for place in known.places:
         yield from sure(Step("make-table", None, place.path), nodes, chance)
         known.there.add(place.path)
+    if known.bulk is not None:
+        yield from sure(Step("make-table", None, known.bulk.path), nodes, chance)
+        rows = {"rows": options["bulk"], "partitions": known.bulk.partitions}
+        yield Step("bulk", rows, known.bulk.path, chance.choice(nodes))
+    while not known.places:
+        yield Step("flags", None, MASTER, chance.choice(nodes))
     value = -1
     while True:
         kinds = ["update", "delete", "flags", "flags"]
@@ -267,9 +280,13 @@ def _writes(side: Side, chance: random.Random, state: str) -> Coroutine[Step, En
 
 
 def reader(found: Mapping[str, Side], known: Known, chance: random.Random) -> Script:
-    """Reads a partition or a whole table, on every side in turn."""
+    """Reads a partition or a whole table, on every side in turn; what is large, it counts."""
     while True:
         for side in found.values():
+            if known.bulk is not None:
+                yield Step("count", None, known.bulk.path, chance.choice(side.data))
+            if not known.places:
+                continue
             place = chance.choice(known.places)
             part = chance.choice((None, *range(place.partitions)))
             yield Step("read", {"p": part}, place.path, chance.choice(side.data))

@@ -1,11 +1,11 @@
 """The end of a run with slaves: mend them, wait until all has arrived, read all of it."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ..sides import MASTER, Side
-from .replicate_roles import Ended, Place, Script, sure, write_right
+from .replicate_roles import Ended, Known, Script, sure, write_right
 from .workload import Step
 
 LOST = "missing taskdata"
@@ -15,10 +15,8 @@ LOST = "missing taskdata"
 class Settling:
     """Whoever puts a run to rest."""
 
-    def __init__(
-        self, places: Sequence[Place], found: Mapping[str, Side], chance: random.Random
-    ) -> None:
-        self._places = places
+    def __init__(self, known: Known, found: Mapping[str, Side], chance: random.Random) -> None:
+        self._known = known
         self._found = found
         self._chance = chance
         self._script = self._settle()
@@ -49,7 +47,9 @@ class Settling:
             steps.append(Step("tasks", None, side.name, side.data[-1]))
         for side in self._found.values():
             for node in side.data:
-                steps += [Step("read", {"p": None}, p.path, node) for p in self._places]
+                steps += [Step("read", {"p": None}, p.path, node) for p in self._known.places]
+                if self._known.bulk is not None:
+                    steps.append(Step("count", None, self._known.bulk.path, node))
         return tuple(steps)
 
     @property
@@ -60,7 +60,7 @@ class Settling:
         chance, master = self._chance, self._found[MASTER]
         yield from sure(Step("start", None, MASTER), master.data, chance)
         for side in self._slaves:
-            for database in dict.fromkeys(place.database for place in self._places):
+            for database in self._known.databases:
                 step = Step("grant", write_right(database), side.name)
                 yield from sure(step, side.data, chance)
             yield from sure(Step("start", None, side.name), side.data, chance)

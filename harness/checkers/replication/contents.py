@@ -15,6 +15,7 @@ from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..wrong import Wrong, failure
 from .blame import PROMISES, Case, blame
+from .bulks import wrong_counts
 from .fates import Bounds, Fate, Loss, by_clients, by_status, on_master, task_ids
 from .row import Sight, TooManyRuns, first_unexplained
 from .story import NEVER, Look, Story, Txn, story, told
@@ -70,12 +71,14 @@ def judge(evidence: Evidence) -> Verdict:
         Bench(found, rows, side, *_bounds(found, side, loss)) for side in (MASTER, *found.slaves)
     ]
     details = _details(found, rows, benches)
-    if not any(look.side != MASTER for look in found.looks):
+    seen = {look.side for look in found.looks} | {count.side for count in found.counts}
+    if not seen - {MASTER}:
         return undecided(NAME, "Nobody looked at a slave.", Validity.INCONCLUSIVE)
     given_up: set[Row] = set()
-    unseen = [b.side for b in benches if not any(_is_final(found, x) for x in _looks_of(b))]
+    unseen = [bench.side for bench in benches if not _was_seen(bench)]
     wrong = [one for bench in benches for one in _of_side(bench, given_up)]
     wrong += _unlike(found, rows, benches[1:])
+    wrong += wrong_counts(found, {bench.side: bench.bounds for bench in benches})
     if wrong:
         return failure(NAME, wrong, PROMISES, CHECKED, details)
     if found.settled is not None and unseen:
@@ -86,7 +89,7 @@ def judge(evidence: Evidence) -> Verdict:
         return undecided(NAME, why)
     sentence = (
         f"{plural(len(rows.partition), 'row')} on {plural(len(benches), 'side')}: in "
-        f"{plural(len(found.looks), 'look')} nothing was missing that had to be there, nothing was "
+        f"{plural(len(found.looks) + len(found.counts), 'look')} nothing was missing that had to be there, nothing was "
         "there that must not be, and no side showed any order but the master's."
     )
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
@@ -116,6 +119,15 @@ def _details(found: Story, rows: Field, benches: list[Bench]) -> dict[str, Any]:
         "settled": found.settled is not None,
         "fates": fates,
     }
+
+
+def _was_seen(bench: Bench) -> bool:
+    """Whether anybody looked at the side in the end."""
+    settled = NEVER if bench.found.settled is None else bench.found.settled
+    counts = (count for count in bench.found.counts if count.side == bench.side)
+    return any(count.begin > settled for count in counts) or any(
+        _is_final(bench.found, look) for look in _looks_of(bench)
+    )
 
 
 def _looks_of(bench: Bench) -> list[Look]:

@@ -21,6 +21,7 @@ NEVER = 1 << 62
 
 WRITES = {
     "append": "APPEND",
+    "bulk": "APPEND",
     "upsert": "UPSERT",
     "update": "SQL_UPDATE",
     "delete": "SQL_DELETE",
@@ -133,12 +134,24 @@ class Look(msgspec.Struct, frozen=True):
     """Ids that came more than once."""
 
 
+class Count(msgspec.Struct, frozen=True):
+    """How many rows a table of many rows had on one side."""
+
+    call: Call
+    side: str
+    table: str
+    begin: int
+    end: int
+    rows: int
+
+
 class Story(msgspec.Struct, frozen=True):
     """All that the judges need of one history."""
 
     txns: list[Txn]
     by_tid: dict[int, Txn]
     looks: list[Look]
+    counts: list[Count]
     queue: list[Poll]
     tasks: dict[str, list[Poll]]
     metrics: dict[str, list[Metrics]]
@@ -169,6 +182,7 @@ def story(history: History) -> Story:
         txns=txns,
         by_tid={txn.tid: txn for txn in txns if txn.tid is not None},
         looks=list(_looks(calls)),
+        counts=list(_counts(calls)),
         queue=[poll(call, MASTER) for call in calls if call.invoke.f == "queue" and _ok(call)],
         tasks={side: [] for side in sorted(sides)},
         metrics={side: [] for side in sorted(sides)},
@@ -245,6 +259,14 @@ def _looks(calls: Sequence[Call]) -> Iterator[Look]:
         partition = (call.invoke.value or {}).get("p")
         begin, end = call.invoke.index, identity(call)
         yield Look(call, side, call.invoke.key, partition, begin, end, rows, twice)
+
+
+def _counts(calls: Sequence[Call]) -> Iterator[Count]:
+    for call in calls:
+        side = side_of(call.invoke.node)
+        if call.invoke.f == "count" and _ok(call) and side is not None:
+            begin, end = call.invoke.index, identity(call)
+            yield Count(call, side, call.invoke.key, begin, end, int(answer(call)))
 
 
 def poll(call: Call, side: str) -> Poll:

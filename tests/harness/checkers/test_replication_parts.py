@@ -18,6 +18,7 @@ from delphic.harness.evidence import Evidence
 from delphic.harness.history import validated
 from delphic.harness.op import HARNESS, NEMESIS, Op, OpType
 from delphic.harness.sides import side_of, sides
+from delphic.harness.verdict import Validity
 
 PUT = Touch(0, Deed.PUT, 7, begin=10, end=20)
 SET = Touch(1, Deed.SET, 8, begin=30, end=40)
@@ -251,3 +252,42 @@ def test_a_master_that_forgets_is_told_apart_from_its_slaves() -> None:
     verdict = check(evidence, ["replicated-contents"])[0]
     assert list(verdict.details["kinds"]) == ["master"]
     assert "the master had acknowledged" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("early", "late", "kind"),
+    [
+        (0, 500, None),
+        (500, 500, None),
+        (200, 500, "half"),
+        (0, 0, "missing"),
+        (0, 700, "half"),
+    ],
+)
+def test_many_rows_are_there_whole_or_not_at_all(early: int, late: int, kind: str | None) -> None:
+    lines = Lines()
+    lines.made()
+    value = {"rows": 500, "partitions": 2}
+    lines.done("bulk", "dfs://a/t", value, {"tid": 2, "rows": 500})
+    lines.done("count", "dfs://a/t", None, early, "s1d1")
+    lines.add(HARNESS, OpType.INFO, "settled", value=True)
+    lines.done("count", "dfs://a/t", None, 500, "md1")
+    lines.done("count", "dfs://a/t", None, late, "s1d1")
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    if kind is None:
+        assert verdict.validity is Validity.PASS, verdict.sentence
+    else:
+        assert kind in verdict.details["kinds"]
+
+
+def test_a_master_that_miscounts_is_told_apart() -> None:
+    lines = Lines()
+    lines.made()
+    value = {"rows": 500, "partitions": 2}
+    lines.done("bulk", "dfs://a/t", value, {"tid": 2, "rows": 500})
+    lines.done("count", "dfs://a/t", None, 499, "md1")
+    lines.done("count", "dfs://a/t", None, 0, "s1d1")
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    assert list(verdict.details["kinds"]) == ["master"]

@@ -104,9 +104,28 @@ def test_every_step_asks_a_data_node_of_the_side_that_it_is_about() -> None:
 
 def test_everything_that_a_scenario_asks_for_is_done() -> None:
     steps = {s.f for own in played(generators(planned(**EVERYTHING), 3, MEMBERS), 600) for s in own}
-    assert steps >= {*OPERATIONS} - {"drop-db"}
+    assert steps >= {*OPERATIONS} - {"drop-db", "bulk"}
     assert steps >= {"start", "stop", "skip", "flag", "flags", "grant", "revoke", "misuse"}
     assert steps >= {"read", "queue", "tasks", "metrics", "slaves", "make-db", "make-executor"}
+
+
+def test_many_rows_come_once_and_are_counted_everywhere() -> None:
+    options = planned(databases=1, tables=0, bulk=1_000_000)
+    steps = played(generators(options, 3, MEMBERS), 200)
+    bulk = [step for own in steps for step in own if step.f == "bulk"]
+    assert [(step.key, step.value["rows"]) for step in bulk] == [("dfs://db0/bulk", 1_000_000)]
+    assert {step.f for own in steps[STAFF:] for step in own} == {"flags"}
+    counts = [step.node for own in steps for step in own if step.f == "count"]
+    assert {side_of(node) for node in counts} == {"m", "s1", "s2"}
+    final = settling(options, 1, MEMBERS).final()
+    assert [step.node for step in final if step.f == "count"] == [
+        *("md1", "md2", "s1d1", "s1d2", "s2d1")
+    ]
+
+
+def test_something_is_written() -> None:
+    with pytest.raises(ValueError, match="leave nothing to write"):
+        planned(tables=0)
 
 
 def test_slaves_are_written_to_only_where_nobody_stops_them() -> None:
