@@ -97,6 +97,7 @@ class Node:
         self.groups: dict[int, Group] = {}
         """This node's members of groups, by their ids."""
         self.visitors: dict[Visitor, None] = {}
+        self._met: set[str] = set()
         self._wals: list[Wal] = []
         self.trace: TraceFile | None = None
         self._listener: Listener | None = None
@@ -262,7 +263,7 @@ class Node:
         return Recovered(core, found.wal, machine, around)
 
     def join(self, group: Group) -> None:
-        """Take part in a group from now on."""
+        """Take part in a group."""
         self.groups[group.id] = group
         group.start()
 
@@ -299,16 +300,17 @@ class Node:
         for other in list(self.visitors):
             if other is not visitor and other.is_peer and other.alias == visitor.alias:
                 other.channel.abort("replaced by a newer connection")
+        if visitor.alias in self._met and self.config.controllers:
+            # It lost its power, perhaps: our link leads nowhere, and only what is sent finds out.
+            self._peers.send(visitor.alias, Result(0, None))
+        self._met.add(visitor.alias)
 
     def left(self, visitor: Visitor) -> None:
         """A visitor's connection has ended."""
         self.visitors.pop(visitor, None)
-        if visitor.is_peer and not self._is_here(visitor.alias):
+        if visitor.is_peer and all(other.alias != visitor.alias for other in self.visitors):
             self.peers.gone(visitor.alias)
         self.role.left(visitor)
-
-    def _is_here(self, alias: str) -> bool:
-        return any(other.is_peer and other.alias == alias for other in self.visitors)
 
     def credit(self, visitor: Visitor, credit: Credit) -> None:
         """A subscriber has room for more."""

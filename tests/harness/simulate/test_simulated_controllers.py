@@ -241,3 +241,22 @@ def test_calls_reach_other_nodes_and_all_data_nodes() -> None:
 
     with ClusterWorld(8) as world:
         world.run(story(world))
+
+
+def test_who_comes_back_after_a_power_cut_is_answered_at_once() -> None:
+    """Links that have been idle since then are found to lead to nobody before they are needed."""
+
+    async def story(world: ClusterWorld) -> None:
+        await world.call("n1", "rpc", "n2", "nodeStatus", ())
+        world.world.cut_power(["n1"])
+        world.kill("n1")
+        world.start("n1")
+        await world.up("n1")
+        await later(world, 0.2)
+        clock = world.world.client_runtime().clock
+        began_ns = clock.now_ns()
+        assert (await world.call("n1", "rpc", "n2", "nodeStatus", ()))["alias"] == "n2"
+        assert clock.now_ns() - began_ns < 1e9
+
+    with ClusterWorld(11) as world:
+        world.run(story(world))
