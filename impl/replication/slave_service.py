@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ..client.errors import BAD_ANSWER, DISCONNECTED, RequestError
+from ..client.errors import BAD_ANSWER, DISCONNECTED, INDETERMINATE, RequestError
 from ..client.session import Session
 from ..cluster.commands import Command, Replicate
 from ..cluster.group import CatalogGroup
@@ -26,8 +26,10 @@ from .tracing import ReplicationTrace
 PULL_S = 5.0
 PULL_ATTEMPT_S = 2.0
 
-ATTEMPT_S = 10.0
-"""A data node that has not said by then how a task ended has failed to execute it."""
+ASK_S = 2.0
+ASKS_MAX = 5
+"""A data node that says nothing for so long is asked again: it may have been started anew. Whoever
+still executes the task lets both wait for the same end. After so often the attempt has failed."""
 
 log = logging.getLogger("delphic.replication")
 
@@ -103,8 +105,18 @@ class SlaveService:
         self._group.propose(Replicate(encode_entry(entry)), answer)
 
     def execute(self, node: str, task: Task, answer: Answer) -> None:
+        self._ask_for(node, task, answer, ASKS_MAX)
+
+    def _ask_for(self, node: str, task: Task, answer: Answer, asks: int) -> None:
+        def told(found: Any) -> None:
+            is_unknown = isinstance(found, RequestError) and found.name == INDETERMINATE
+            if is_unknown and asks > 1 and self._group.raft.is_leader:
+                self._ask_for(node, task, answer, asks - 1)
+            else:
+                answer(found)
+
         lost = RequestError(DISCONNECTED, True, f"{node} cannot be reached")
-        self._ask(node, EXECUTE, (task,), answer, lost, ATTEMPT_S)
+        self._ask(node, EXECUTE, (task,), told, lost, ASK_S)
 
     async def pull(self, wanted: Pull) -> PullReply:
         site = self._config.site
