@@ -18,6 +18,7 @@ from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
 from .prose import duration_text, plural, seconds_text
 from .series import Acknowledged, Effect, Series, acknowledged, effects, series
+from .slaves import Lag, Standing, lags, standings
 from .witness import Findings, Witness, witnesses
 
 KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
@@ -68,6 +69,8 @@ class Document(msgspec.Struct, frozen=True):
     spans: tuple[Span, ...]
     calls: Calls
     series: Series
+    standings: tuple[Standing, ...]
+    lags: tuple[Lag, ...]
     witnesses: tuple[Witness, ...]
     logs: tuple[Excerpt, ...]
     environment: dict[str, Any]
@@ -127,6 +130,8 @@ def document(directory: Path) -> Document:
         spans=roles,
         calls=laid_out,
         series=series(laid_out),
+        standings=standings(files.history, end),
+        lags=lags(files.history),
         witnesses=witnesses(judged, findings),
         logs=tuple(log.edges() for log in logs),
         environment=files.environment,

@@ -10,6 +10,7 @@ from .faults import Act, faults
 from .members import Span
 from .prose import seconds_text, shortened
 from .series import Latency
+from .slaves import Lag, Standing
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
@@ -35,6 +36,9 @@ ROLE_COLOURS = {
     "paused": "--paused",
     "dead": "--dead",
 }
+STANDING_COLOURS = {"ENABLED": "--leader", "DISABLED": "--paused", "STOPPED": "--witness"}
+"""Of a slave's status, as its band shows it."""
+
 _HATCHED = {"dead": "x", "paused": "/"}
 
 
@@ -53,6 +57,9 @@ def timeline(document: Document) -> Figure:
     first_member = len(labels)
     members = list(dict.fromkeys([*document.members, *(s.node for s in document.spans)]))
     labels += [shortened(member, 8) for member in members]
+    first_slave = len(labels)
+    slaves = list(dict.fromkeys(standing.slave for standing in document.standings))
+    labels += [shortened(f"{slave} is", 8) for slave in slaves]
     first_lane = len(labels)
     labels += [f"client {lane}" for lane in range(document.calls.lanes)]
     rows = {member: first_member + at for at, member in enumerate(members)}
@@ -60,6 +67,7 @@ def timeline(document: Document) -> Figure:
         *_fault_bars(document, placed),
         *_phase_bars(document, phase_row),
         *_role_bars(document.spans, rows),
+        *_standing_bars(document.standings, {s: first_slave + at for at, s in enumerate(slaves)}),
     ]
     pixels = ROW_PIXELS if len(labels) <= 40 else ROW_PIXELS * 2 // 3
     height = len(labels) * pixels + MARGIN_PIXELS["t"] + MARGIN_PIXELS["b"]
@@ -80,6 +88,45 @@ def timeline(document: Document) -> Figure:
         },
     }
     return {"data": data, "layout": layout, "firstLane": first_lane}
+
+
+def _standing_bars(found: Sequence[Standing], rows: dict[str, int]) -> Iterator[Trace]:
+    """One trace a status of slaves."""
+    for status, colour in STANDING_COLOURS.items():
+        held = [standing for standing in found if standing.status == status]
+        if held:
+            yield _bar(
+                status,
+                colour,
+                base=[standing.start / 1e6 for standing in held],
+                x=[max(1, standing.end - standing.start) / 1e6 for standing in held],
+                y=[rows[standing.slave] for standing in held],
+                text=[status for _ in held],
+                textposition="inside",
+                insidetextanchor="middle",
+                hovertext=[
+                    escape(
+                        f"{one.slave}: {status}, {seconds_text(one.start)} to "
+                        f"{seconds_text(one.end)}"
+                    )
+                    for one in held
+                ],
+            )
+
+
+def _lag_traces(found: Sequence[Lag]) -> Iterator[Trace]:
+    """A line a slave: tasks of the master that it has not finished."""
+    for number, lag in enumerate(found):
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "name": f"{lag.slave} behind",
+            "x": lag.times_s,
+            "y": lag.tasks,
+            "yaxis": "y3",
+            "line": {"color": f"--series-{min(number, 2)}", "width": 2, "shape": "hv"},
+            "hovertemplate": f"{escape(lag.slave)} is %{{y}} tasks behind<extra></extra>",
+        }
 
 
 def series(document: Document) -> Figure:
@@ -103,6 +150,7 @@ def series(document: Document) -> Figure:
                 "hovertemplate": f"%{{y:.1f}} {outcome} a second<extra></extra>",
             }
         )
+    data += _lag_traces(document.lags)
     axis = {"fixedrange": True, "zeroline": False, "gridcolor": "--line"}
     layout = _layout(document, 430) | {
         "barmode": "stack",
@@ -116,6 +164,15 @@ def series(document: Document) -> Figure:
         "yaxis2": axis
         | {"domain": [0, 0.34], "title": {"text": "calls a second"}, "rangemode": "tozero"},
     }
+    if document.lags:
+        layout["margin"] |= {"r": 58}
+        layout["yaxis3"] = axis | {
+            "overlaying": "y2",
+            "side": "right",
+            "showgrid": False,
+            "title": {"text": "tasks behind"},
+            "rangemode": "tozero",
+        }
     return {"data": data, "layout": layout}
 
 

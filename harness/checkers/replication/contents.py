@@ -87,10 +87,11 @@ def judge(evidence: Evidence) -> Verdict:
     if given_up:
         why = f"{plural(len(given_up), 'row')} met too many open operations to be followed."
         return undecided(NAME, why)
+    looked = plural(len(found.looks) + len(found.counts), "look")
     sentence = (
-        f"{plural(len(rows.partition), 'row')} on {plural(len(benches), 'side')}: in "
-        f"{plural(len(found.looks) + len(found.counts), 'look')} nothing was missing that had to be there, nothing was "
-        "there that must not be, and no side showed any order but the master's."
+        f"{plural(len(rows.partition), 'row')} on {plural(len(benches), 'side')}: in {looked} "
+        "nothing was missing that had to be there, nothing was there that must not be, and no side "
+        "showed any order but the master's."
     )
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 
