@@ -176,7 +176,7 @@ class Clusters:
                 leader = await self.call(alias, "getControllerAlias")
                 return await self.call(alias, "rpc", leader, function, args)
             except RequestError as error:
-                if error.name not in ("NotLeader", "Timeout", "Disconnected"):
+                if error.name not in PASSING:
                     raise
                 await self.wait(0.1)
         raise AssertionError(f"nobody leads {name}")
