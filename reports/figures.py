@@ -10,7 +10,7 @@ from .faults import Act, faults
 from .members import Span
 from .prose import seconds_text, shortened
 from .series import Latency
-from .slaves import Lag, Standing
+from .slaves import Standing, lag_traces
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
@@ -114,21 +114,6 @@ def _standing_bars(found: Sequence[Standing], rows: dict[str, int]) -> Iterator[
             )
 
 
-def _lag_traces(found: Sequence[Lag]) -> Iterator[Trace]:
-    """A line a slave: tasks of the master that it has not finished."""
-    for number, lag in enumerate(found):
-        yield {
-            "type": "scatter",
-            "mode": "lines",
-            "name": f"{lag.slave} behind",
-            "x": lag.times_s,
-            "y": lag.tasks,
-            "yaxis": "y3",
-            "line": {"color": f"--series-{min(number, 2)}", "width": 2, "shape": "hv"},
-            "hovertemplate": f"{escape(lag.slave)} is %{{y}} tasks behind<extra></extra>",
-        }
-
-
 def series(document: Document) -> Figure:
     """Latency on a logarithmic scale above throughput by outcome, with the faults behind both."""
     found = document.series
@@ -150,7 +135,7 @@ def series(document: Document) -> Figure:
                 "hovertemplate": f"%{{y:.1f}} {outcome} a second<extra></extra>",
             }
         )
-    data += _lag_traces(document.lags)
+    data += lag_traces(document.lags)
     axis = {"fixedrange": True, "zeroline": False, "gridcolor": "--line"}
     layout = _layout(document, 430) | {
         "barmode": "stack",

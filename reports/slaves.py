@@ -1,6 +1,8 @@
 """What became of each slave of a replicated cluster: its status over time, and how far behind."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
 
 import msgspec
 
@@ -64,3 +66,18 @@ def lags(history: History) -> tuple[Lag, ...]:
 
 def _answers(history: History, *kinds: str) -> Iterator[Op]:
     return (op for op in history.clients() if op.type is OpType.OK and op.f in kinds and op.key)
+
+
+def lag_traces(found: Sequence[Lag]) -> Iterator[dict[str, Any]]:
+    """A line a slave: tasks of the master that it has not finished."""
+    for number, lag in enumerate(found):
+        yield {
+            "type": "scatter",
+            "mode": "lines",
+            "name": f"{lag.slave} behind",
+            "x": lag.times_s,
+            "y": lag.tasks,
+            "yaxis": "y3",
+            "line": {"color": f"--series-{min(number, 2)}", "width": 2, "shape": "hv"},
+            "hovertemplate": f"{escape(lag.slave)} is %{{y}} tasks behind<extra></extra>",
+        }
