@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from numpy import datetime64
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -101,19 +102,26 @@ def cells(value: Any) -> tuple[list[str], list[list[str]]]:
             rows = [[_text(cell) for cell in row] for row in zip(*columns, strict=True)]
             return list(value.column_names), rows
         case dict():
-            flat = {name: _text(cell) for name, cell in value.items()}
+            flat = {name: _cell(name, cell) for name, cell in value.items()}
             return list(flat), [list(flat.values())]
         case list() if value and all(isinstance(row, dict) for row in value):
             names = list(dict.fromkeys(name for row in value for name in row))
             # Where from is best read last, as in the documents' pnodeRun.
             names.sort(key=lambda name: name == "node")
-            return names, [[_text(row.get(name, "")) for name in names] for row in value]
+            return names, [[_cell(name, row.get(name, "")) for name in names] for row in value]
     return [], []
 
 
 def _said(value: Any) -> str:
     """What is no table; a function without a result has done what it does."""
     return "done" if value is None else _text(value)
+
+
+def _cell(name: str, value: Any) -> str:
+    """Times of day come as nanoseconds since 1970, under names that say so (`submitTime`)."""
+    if name.endswith("Time") and type(value) is int:
+        return str(datetime64(value, "ns")).replace("T", " ") if value else ""
+    return _text(value)
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,7 @@ from .. import leases
 from ..errors import UsageError
 from ..leases import Lease
 from .cluster import Cluster, Teller, Wishes
-from .directory import Directory, create, of_this_host, understood
+from .directory import Directory, Replication, a_controller, create, of_this_host, understood
 from .leaders import Leader
 
 
@@ -24,6 +24,22 @@ from .leaders import Leader
 @click.option(
     "--controllers", type=click.Choice(["1", "3", "5"]), help="With --new: for databases, too."
 )
+@click.option(
+    "--slaves", type=click.IntRange(1, 99), help="With --controllers: for so many slave clusters."
+)
+@click.option(
+    "--slave-of",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="With --controllers: a slave of the cluster there.",
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="With --new: an option more, say maxFrameSize=268435456.",
+)
 @click.option("--restart", is_flag=True, help="Start nodes that die again.")
 @click.option("--follow", is_flag=True, help="Show what the nodes log.")
 @click.option("--json", "as_json", is_flag=True, help="One line for programs once it is ready.")
@@ -33,6 +49,9 @@ def up_command(
     members: int | None,
     groups: str | None,
     controllers: str | None,
+    slaves: int | None,
+    slave_of: Path | None,
+    settings: tuple[str, ...],
     restart: bool,
     follow: bool,
     as_json: bool,
@@ -43,13 +62,25 @@ def up_command(
     on with them. Exit code: 0 ended by Ctrl-C or SIGTERM, 2 a mistake in the command or the
     configuration, 4 the machine failed us: a port is taken, a node does not start, all have died.
     """
-    if not new and (members, groups, controllers) != (None, None, None):
-        raise UsageError("--members, --groups, --controllers say what --new writes; give it, too")
+    wanted = {
+        "--members": members,
+        "--groups": groups,
+        "--controllers": controllers,
+        "--slaves": slaves,
+        "--slave-of": slave_of,
+        "--set": settings or None,
+    }
+    given = [name for name, value in wanted.items() if value is not None]
+    if given and not new:
+        raise UsageError(f"{', '.join(given)} says what --new writes; give it, too")
+    replication = _replication(slaves, slave_of)
+    if replication is not None and controllers is None:
+        raise UsageError("replication is of databases, which need --controllers; give it, too")
     for sentence in leases.heal():
         click.echo(sentence, err=True)
     path = directory.resolve()
     if new:
-        create(path, members or 3, groups, int(controllers or 0))
+        create(path, members or 3, groups, int(controllers or 0), replication, settings)
     cluster = understood(path)
     ours = of_this_host(cluster.sites)
     if not ours:
@@ -66,6 +97,17 @@ def up_command(
         # Of a node that does not die the lease remembers, for `delphic heal`.
         lease.release_if_empty()
     click.echo(f"{signal}: all nodes have ended; the data is kept in {path}", err=as_json)
+
+
+def _replication(slaves: int | None, slave_of: Path | None) -> Replication | None:
+    if slaves is not None and slave_of is not None:
+        raise UsageError("a cluster is a master (--slaves) or a slave (--slave-of), not both")
+    if slaves is not None:
+        return Replication("master", f"clusterReplicationSlaveNum={slaves}")
+    if slave_of is not None:
+        site = a_controller(slave_of.resolve())
+        return Replication("slave", f"clusterReplicationMasterCtl={site.host}:{site.port}")
+    return None
 
 
 def _teller(directory: Directory, as_json: bool) -> Teller:

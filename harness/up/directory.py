@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from ...impl.config import (
     CLUSTER_FILE,
@@ -18,6 +19,7 @@ from ...impl.config import (
     load,
     read_sites,
 )
+from ...impl.options import CONTROLLER_OPTIONS, OPTIONS
 from ...impl.site import Site
 from ..errors import ScenarioError, UsageError, WorldError
 
@@ -43,6 +45,14 @@ raftElectionTick=50
 # initialAdminPassword=…
 authentication=off
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Replication:
+    """What a new cluster is told of replication: its side, and a line for its controllers."""
+
+    mode: Literal["master", "slave"]
+    controllers: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +114,27 @@ def understood(path: Path) -> Directory:
     return Directory(path, nodes)
 
 
-def create(path: Path, members: int, groups: str | None, controllers: int = 0) -> None:
+def a_controller(path: Path) -> Site:
+    """One controller of the cluster in that directory. Raises as `understood`, and UsageError."""
+    for node in understood(path).nodes.values():
+        if node.is_controller:
+            return node.site
+    raise UsageError(f"{path} has no controllers, and so no databases to replicate")
+
+
+def create(
+    path: Path,
+    members: int,
+    groups: str | None,
+    controllers: int = 0,
+    replication: Replication | None = None,
+    more: Sequence[str] = (),
+) -> None:
     """Write a new cluster of this host; never over one that is there.
 
     `groups` is written as it is, for `understood` to judge; None: group 2, of all members. A file
-    that it refuses is left for the user to mend. With controllers there are databases, too.
+    that it refuses is left for the user to mend. With controllers there are databases, too. Each
+    of `more`, as OPTION=VALUE, goes where that option belongs.
     """
     if (path / "config").exists():
         raise UsageError(f"{path / 'config'} is there already; start it with: delphic up {path}")
@@ -121,6 +147,16 @@ def create(path: Path, members: int, groups: str | None, controllers: int = 0) -
     ]
     others = _CONTROLLERS if controllers else "# Data nodes take no option from this file.\n"
     settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
+    if replication is not None:
+        others += f"{replication.controllers}\n"
+        settings += f"clusterReplicationMode={replication.mode}\n"
+    for line in more:
+        # What nobody knows is refused with its line, as all that is written here.
+        name = line.partition("=")[0].rpartition(".")[2]
+        if name in CONTROLLER_OPTIONS:
+            others += f"{line}\n"
+        if name in OPTIONS or name not in CONTROLLER_OPTIONS:
+            settings += f"{line}\n"
     try:
         (path / "config").mkdir(parents=True)
         (path / NODES_FILE).write_text("\n".join([NODES_HEADER, *lines]) + "\n")

@@ -35,6 +35,19 @@ def test_plain_output_has_aligned_columns_and_one_line_a_row() -> None:
     ]
 
 
+def test_moments_are_shown_as_such_where_the_column_says_so() -> None:
+    lines: list[str] = []
+    look = plain(lines.append, lines.append)
+    look.result("", [{"submitTime": 1_700_000_000_123_456_789, "taskId": 1_700_000_000}])
+    look.result("", {"finishTime": 0, "tid": 7})
+    assert lines == [
+        "submitTime                     taskId",
+        "2023-11-14 22:13:20.123456789  1700000000",
+        "finishTime  tid",
+        "            7",
+    ]
+
+
 def test_several_tables_are_shown_by_name_without_the_empty_ones() -> None:
     lines: list[str] = []
     look = plain(lines.append, lines.append)

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.errors import ScenarioError, UsageError, WorldError
-from delphic.harness.up.directory import create, of_this_host, understood
+from delphic.harness.up.directory import (
+    Replication,
+    a_controller,
+    create,
+    of_this_host,
+    understood,
+)
 from delphic.harness.up.follow import Follower
 from delphic.impl.site import Site
 
@@ -30,6 +36,44 @@ def test_with_controllers_there_is_their_group_too(tmp_path: Path) -> None:
     cluster = understood(tmp_path)
     assert cluster.groups == {1: ("c1", "c2", "c3"), 2: ("n1", "n2", "n3")}
     assert [node.is_controller for node in cluster.nodes.values()] == [True] * 3 + [False] * 3
+
+
+def test_a_slave_is_told_of_a_controller_of_its_master(tmp_path: Path) -> None:
+    master, slave = tmp_path / "m", tmp_path / "s"
+    create(master, 3, None, 3, Replication("master", "clusterReplicationSlaveNum=2"))
+    site = a_controller(master)
+    told = Replication("slave", f"clusterReplicationMasterCtl={site.host}:{site.port}")
+    create(slave, 3, None, 1, told)
+    assert site in understood(master).sites
+    for path, mode, most, at in (
+        (master, "master", 2, None),
+        (slave, "slave", None, (site.host, site.port)),
+    ):
+        for node in understood(path).nodes.values():
+            told_it = node.replication
+            assert (told_it.mode, told_it.slave_count_max, told_it.master_site) == (mode, most, at)
+
+
+def test_a_cluster_without_controllers_has_no_slaves(tmp_path: Path) -> None:
+    create(tmp_path, 3, None)
+    with pytest.raises(UsageError, match="no controllers, and so no databases"):
+        a_controller(tmp_path)
+
+
+def test_an_option_goes_where_it_belongs(tmp_path: Path) -> None:
+    more = ["maxFrameSize=8388608", "clusterReplicationRetryDelay=100", "n1.dataFileSize=4096"]
+    create(tmp_path, 3, None, 1, Replication("master", "clusterReplicationSlaveNum=1"), more)
+    nodes, controllers = (
+        (tmp_path / "config" / name).read_text() for name in ("cluster.cfg", "controller.cfg")
+    )
+    assert [line in nodes.splitlines() for line in more] == [True, False, True]
+    assert [line in controllers.splitlines() for line in more] == [True, True, False]
+
+
+def test_an_option_that_nobody_knows_is_refused_with_its_line(tmp_path: Path) -> None:
+    create(tmp_path, 3, None, more=["maxFrameSise=1"])
+    with pytest.raises(ScenarioError, match="maxFrameSise"):
+        understood(tmp_path)
 
 
 def test_a_directory_is_never_written_over(tmp_path: Path) -> None:
