@@ -1,19 +1,15 @@
 """Delphic's own HA stream table: how its data nodes are configured, started and asked."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
-from ...impl.host import Node
-from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
-from ..conduct.triggers import MemberState
 from ..system import Member, Option, Setup, Site
+from . import node
 from .rows import RowConnection, open_connection
 from .subscriber import SubscriberConnection
 
@@ -87,13 +83,8 @@ class HaStream:
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
-        command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
-        for peer, site in dials.items():
-            command += ["--dial", f"{peer}={site.host}:{site.port}"]
-        command.append("--reuse-port")
-        if setup.bugs:
-            command.append("--allow-seeded-bugs")
-        return command
+        at = (f"{peer}={site.host}:{site.port}" for peer, site in dials.items())
+        return node.command(setup, alias, home, at)
 
     def bulk(self, home: Path) -> list[Path]:
         return [home / "data", home / "log"]
@@ -109,11 +100,7 @@ class HaStream:
         started: Callable[[Member], None],
         runtime: Runtime,
     ) -> None:
-        def read(path: str) -> bytes | None:
-            return runtime.disk.read(str(home / path))
-
-        config = load_config(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
-        await run_node(config, runtime, started=lambda node: started(_Node(node)))
+        await node.program(setup, alias, home, started, runtime, GROUP)
 
     async def open(
         self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
@@ -126,31 +113,6 @@ class HaStream:
         # Seeded bugs of subscribers are those that any member has: a subscriber is no member.
         bugs = frozenset(bug for found in setup.bugs.values() for bug in found)
         return SubscriberConnection(sites, name, bugs, runtime)
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A node in this process; a `Member`."""
-
-    node: Node
-
-    def inspect(self) -> dict[str, Any]:
-        return self.node.inspect()
-
-    def state(self) -> MemberState | None:
-        core = self.node.core(GROUP)
-        if core is None:
-            return None
-        last = core.log.last_index
-        return MemberState(
-            term=core.term,
-            vote=core.vote,
-            role=core.role.value,
-            leader=core.leader,
-            commit=core.commit,
-            last=last,
-            last_term=core.log.term_at(last),
-        )
 
 
 def _placed(

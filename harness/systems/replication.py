@@ -1,8 +1,6 @@
 """A master and its slaves: how the nodes of each cluster are configured, started and asked."""
 
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,12 +15,10 @@ from ...impl.config import (
     ConfigError,
 )
 from ...impl.config import load as load_config
-from ...impl.host import Node
-from ...impl.launch import run_node
 from ...impl.runtime import ClientRuntime, Runtime
-from ..conduct.triggers import MemberState
 from ..sides import MASTER, side_of
 from ..system import Connection, Member, Option, Setup, SideSetup, Site
+from . import node
 from .replicated import EXECUTOR_PASSWORD, ReplicatedConnection, open_node
 
 EXECUTOR = "replicator"
@@ -131,15 +127,13 @@ class Replication:
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
-        command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
-        for peer, site in dials.items():
-            # Members of another cluster are known by where they are.
-            known = peer if side_of(peer) == side_of(alias) else _address(sites[peer])
-            command += ["--dial", f"{known}={_address(site)}"]
-        command.append("--reuse-port")
-        if setup.bugs:
-            command.append("--allow-seeded-bugs")
-        return command
+        # Members of another cluster are known by where they are.
+        known = {
+            peer: peer if side_of(peer) == side_of(alias) else _address(sites[peer])
+            for peer in dials
+        }
+        at = (f"{known[peer]}={_address(site)}" for peer, site in dials.items())
+        return node.command(setup, alias, home, at)
 
     def bulk(self, home: Path) -> list[Path]:
         return [home / folder for folder in (VOLUMES, META, TASK_DATA, "data", "log")]
@@ -155,11 +149,7 @@ class Replication:
         started: Callable[[Member], None],
         runtime: Runtime,
     ) -> None:
-        def read(path: str) -> bytes | None:
-            return runtime.disk.read(str(home / path))
-
-        config = load_config(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
-        await run_node(config, runtime, started=lambda node: started(_Node(node)))
+        await node.program(setup, alias, home, started, runtime, CATALOG_GROUP)
 
     async def open(
         self, site: Site, timeout_s: float, runtime: ClientRuntime | None = None
@@ -170,31 +160,6 @@ class Replication:
         self, setup: Setup, sites: Sequence[Site], name: str, runtime: ClientRuntime | None = None
     ) -> Connection:
         raise AssertionError("no workload of this system has clients that roam")
-
-
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """A node in this process; a `Member`."""
-
-    node: Node
-
-    def inspect(self) -> dict[str, Any]:
-        return self.node.inspect()
-
-    def state(self) -> MemberState | None:
-        core = self.node.core(CATALOG_GROUP)
-        if core is None:
-            return None
-        last = core.log.last_index
-        return MemberState(
-            term=core.term,
-            vote=core.vote,
-            role=core.role.value,
-            leader=core.leader,
-            commit=core.commit,
-            last=last,
-            last_term=core.log.term_at(last),
-        )
 
 
 _FILES = (CONTROLLER_FILE, CLUSTER_FILE)

@@ -15,6 +15,7 @@ import msgspec
 from ..raft.disk import Disk, File
 from ..raft.machine import Export, Job, MachineError, Staging
 from ..raft.messages import Entry, Kind
+from ..raft.staging import StagingFile
 from ..raft.terms import Position, Runs, end_of
 from ..runtime import Worker
 from .catalog import Catalog, SeatOf
@@ -63,7 +64,7 @@ class CatalogMachine:
         self.heard: Callable[[Command, Any], None] = lambda command, outcome: None
         """Who hears every command when it was applied, and what came of it."""
         disk.make_folder(folder)
-        self._incoming = Incoming(disk, folder)
+        self._incoming = StagingFile(disk, folder, INCOMING, _checked)
         if end_of(base)[0] > self._read(FILE).index:
             self._unpack(base)
         self._bytes = self._read_bytes(FILE)
@@ -193,50 +194,13 @@ class Outgoing:
         """Nothing is open."""
 
 
-class Incoming:
-    """Collects a checkpoint that arrives; a `Staging`."""
-
-    def __init__(self, disk: Disk, folder: str) -> None:
-        self._disk = disk
-        self._folder = folder
-        self._path = posixpath.join(folder, INCOMING)
-        self._file: File | None = None
-        self.complaint = ""
-
-    def size(self) -> int:
-        return self._opened().size()
-
-    def append(self, data: bytes | memoryview) -> None:
-        self._opened().append(data)
-
-    def clear(self) -> None:
-        self._opened().truncate(0)
-
-    def seal(self) -> None:
-        file = self._opened()
-        file.sync()
-        self._disk.sync_folder(self._folder)
-        try:
-            unframed(file.read(0, file.size()), self._path)
-            self.complaint = ""
-        except CatalogFileError as error:
-            self.complaint = str(error)
-
-    def close(self) -> None:
-        """Give the file back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _opened(self) -> File:
-        if self._file is None:
-            self._file = self._disk.open(self._path)
-        return self._file
-
-
 def _framed(saved: Saved) -> bytes:
     body = _encoder.encode(saved)
     return zlib.crc32(body).to_bytes(CRC_BYTES, "little") + body
+
+
+def _checked(file: File, path: str) -> None:
+    unframed(file.read(0, file.size()), path)
 
 
 def unframed(data: bytes, where: str) -> Saved:

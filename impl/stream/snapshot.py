@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ..raft.disk import Disk, File
+from ..raft.staging import StagingFile
 from ..raft.terms import Position, Runs, end_of
 from .manifest import Manifest, read_manifest, write_manifest
 from .record import DataFileError
@@ -99,45 +100,9 @@ class Outgoing:
             file.close()
 
 
-class Incoming:
-    """Collects the bytes of a snapshot in a file; a `Staging`."""
-
-    def __init__(self, disk: Disk, folder: str) -> None:
-        self._disk = disk
-        self._folder = folder
-        self._path = posixpath.join(folder, FILE)
-        self._file: File | None = None
-        self.complaint = ""
-
-    def size(self) -> int:
-        return self._opened().size()
-
-    def append(self, data: bytes | memoryview) -> None:
-        self._opened().append(data)
-
-    def clear(self) -> None:
-        self._opened().truncate(0)
-
-    def seal(self) -> None:
-        file = self._opened()
-        file.sync()
-        self._disk.sync_folder(self._folder)
-        try:
-            _checked(file, self._path)
-            self.complaint = ""
-        except DataFileError as error:
-            self.complaint = str(error)
-
-    def close(self) -> None:
-        """Give the file back."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
-    def _opened(self) -> File:
-        if self._file is None:
-            self._file = self._disk.open(self._path)
-        return self._file
+def staging(disk: Disk, folder: str) -> StagingFile:
+    """Collects the bytes of a snapshot that arrives."""
+    return StagingFile(disk, folder, FILE, _checked)
 
 
 def catch_up(disk: Disk, folder: str, base: Runs) -> None:

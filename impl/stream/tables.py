@@ -42,7 +42,7 @@ from .dedup import NO_ROW, Dedup, Screened, check_columns, recent
 from .filtering import check_filter_column
 from .manifest import NOTHING_KEPT, KeptTable
 from .schema import SchemaError, from_bytes, to_bytes
-from .snapshot import Incoming, Outgoing, catch_up, unpack
+from .snapshot import Outgoing, catch_up, staging, unpack
 from .store import Store, Stored
 from .table import StreamTable
 
@@ -103,7 +103,7 @@ class Tables:
         )
         disk.make_folder(folder)
         catch_up(disk, folder, base)
-        self._staging = Incoming(disk, folder)
+        self._staging = staging(disk, folder)
         self._store = self._open_store()
         self._tables = self._store.open_all()
         self._installed: tuple[Store, dict[str, Stored]] | None = None

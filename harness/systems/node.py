@@ -1,0 +1,68 @@
+"""What all systems of Delphic's own nodes share: how one is started, and what it tells."""
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...impl.config import load
+from ...impl.host import Node
+from ...impl.launch import run_node
+from ...impl.runtime import Runtime
+from ..conduct.triggers import MemberState
+from ..system import Member, Setup
+
+
+def command(setup: Setup, alias: str, home: Path, dials: Iterable[str]) -> list[str]:
+    """The argument list that starts a node; `dials` are values of its option --dial."""
+    words = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
+    for dial in dials:
+        words += ["--dial", dial]
+    words.append("--reuse-port")
+    if setup.bugs:
+        words.append("--allow-seeded-bugs")
+    return words
+
+
+async def program(
+    setup: Setup,
+    alias: str,
+    home: Path,
+    started: Callable[[Member], None],
+    runtime: Runtime,
+    group: int,
+) -> None:
+    """Run a node inside this process until it ends; its state is that of one of its groups."""
+
+    def read(path: str) -> bytes | None:
+        return runtime.disk.read(str(home / path))
+
+    config = load(str(home), alias, read, allow_seeded_bugs=bool(setup.bugs))
+    await run_node(config, runtime, started=lambda node: started(NodeMember(node, group)))
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMember:
+    """A node in this process; a `Member`."""
+
+    node: Node
+    group: int
+
+    def inspect(self) -> dict[str, Any]:
+        return self.node.inspect()
+
+    def state(self) -> MemberState | None:
+        core = self.node.core(self.group)
+        if core is None:
+            return None
+        last = core.log.last_index
+        return MemberState(
+            term=core.term,
+            vote=core.vote,
+            role=core.role.value,
+            leader=core.leader,
+            commit=core.commit,
+            last=last,
+            last_term=core.log.term_at(last),
+        )
