@@ -17,8 +17,8 @@ from .members import Span, spans, terms_with_leader
 from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
 from .prose import duration_text, plural, seconds_text
+from .replication import Replication, replication
 from .series import Acknowledged, Effect, Series, acknowledged, effects, series
-from .slaves import Lag, Standing, lags, standings
 from .witness import Findings, Witness, witnesses
 
 KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
@@ -52,7 +52,8 @@ class Phase(msgspec.Struct, frozen=True):
 class Document(msgspec.Struct, frozen=True):
     """Everything that a report says about one run. Times are microseconds from its start.
 
-    `verdict` is None before the run was judged; `missing` says what the run did not leave.
+    `verdict` is None before the run was judged; `missing` says what the run did not leave;
+    `replication` is None where there are no slaves.
     """
 
     name: str
@@ -69,8 +70,7 @@ class Document(msgspec.Struct, frozen=True):
     spans: tuple[Span, ...]
     calls: Calls
     series: Series
-    standings: tuple[Standing, ...]
-    lags: tuple[Lag, ...]
+    replication: Replication | None
     witnesses: tuple[Witness, ...]
     logs: tuple[Excerpt, ...]
     environment: dict[str, Any]
@@ -130,8 +130,7 @@ def document(directory: Path) -> Document:
         spans=roles,
         calls=laid_out,
         series=series(laid_out),
-        standings=standings(files.history, end),
-        lags=lags(files.history),
+        replication=replication(files.history, [side.name for side in files.plan.sides], end),
         witnesses=witnesses(judged, findings),
         logs=tuple(log.edges() for log in logs),
         environment=files.environment,

@@ -9,8 +9,8 @@ from .document import Document
 from .faults import Act, faults
 from .members import Span
 from .prose import seconds_text, shortened
+from .replication import DISABLED, ENABLED, SILENT, STOPPED, UNKNOWN, Stretch
 from .series import Latency
-from .slaves import Standing, lag_traces
 
 Trace = dict[str, Any]
 Figure = dict[str, Any]
@@ -36,8 +36,14 @@ ROLE_COLOURS = {
     "paused": "--paused",
     "dead": "--dead",
 }
-STANDING_COLOURS = {"ENABLED": "--leader", "DISABLED": "--paused", "STOPPED": "--witness"}
-"""Of a slave's status, as its band shows it."""
+STATES = {
+    ENABLED: ("enabled", ""),
+    DISABLED: ("disabled", "/"),
+    STOPPED: ("stopped", "x"),
+    SILENT: ("silent", ""),
+    UNKNOWN: ("unknown", ""),
+}
+"""Each state's colour and hatching: whoever sees no colours has hatching and words."""
 
 _HATCHED = {"dead": "x", "paused": "/"}
 
@@ -57,9 +63,10 @@ def timeline(document: Document) -> Figure:
     first_member = len(labels)
     members = list(dict.fromkeys([*document.members, *(s.node for s in document.spans)]))
     labels += [shortened(member, 8) for member in members]
-    first_slave = len(labels)
-    slaves = list(dict.fromkeys(standing.slave for standing in document.standings))
-    labels += [shortened(f"{slave} is", 8) for slave in slaves]
+    first_side = len(labels)
+    found = document.replication
+    sides, stretches = ((), ()) if found is None else (found.sides, found.stretches)
+    labels += [shortened(f"{side} is", 8) for side in sides]
     first_lane = len(labels)
     labels += [f"client {lane}" for lane in range(document.calls.lanes)]
     rows = {member: first_member + at for at, member in enumerate(members)}
@@ -67,15 +74,15 @@ def timeline(document: Document) -> Figure:
         *_fault_bars(document, placed),
         *_phase_bars(document, phase_row),
         *_role_bars(document.spans, rows),
-        *_standing_bars(document.standings, {s: first_slave + at for at, s in enumerate(slaves)}),
+        *state_bars(stretches, sides, first_side),
     ]
     pixels = ROW_PIXELS if len(labels) <= 40 else ROW_PIXELS * 2 // 3
     height = len(labels) * pixels + MARGIN_PIXELS["t"] + MARGIN_PIXELS["b"]
-    layout = _layout(document, height) | {
+    layout = frame(document, height) | {
         "barmode": "overlay",
         "bargap": 0.18,
         "uniformtext": {"mode": "hide", "minsize": 9},
-        "shapes": [*_bands(struck, document.end), *_rules((phase_row, first_member, first_lane))],
+        "shapes": [*bands(struck, document.end), *_rules((phase_row, first_member, first_lane))],
         "annotations": list(_fault_labels(document, placed)),
         "yaxis": {
             "range": [len(labels) - 0.5, -0.5],
@@ -88,30 +95,6 @@ def timeline(document: Document) -> Figure:
         },
     }
     return {"data": data, "layout": layout, "firstLane": first_lane}
-
-
-def _standing_bars(found: Sequence[Standing], rows: dict[str, int]) -> Iterator[Trace]:
-    """One trace a status of slaves."""
-    for status, colour in STANDING_COLOURS.items():
-        held = [standing for standing in found if standing.status == status]
-        if held:
-            yield _bar(
-                status,
-                colour,
-                base=[standing.start / 1e6 for standing in held],
-                x=[max(1, standing.end - standing.start) / 1e6 for standing in held],
-                y=[rows[standing.slave] for standing in held],
-                text=[status for _ in held],
-                textposition="inside",
-                insidetextanchor="middle",
-                hovertext=[
-                    escape(
-                        f"{one.slave}: {status}, {seconds_text(one.start)} to "
-                        f"{seconds_text(one.end)}"
-                    )
-                    for one in held
-                ],
-            )
 
 
 def series(document: Document) -> Figure:
@@ -135,33 +118,24 @@ def series(document: Document) -> Figure:
                 "hovertemplate": f"%{{y:.1f}} {outcome} a second<extra></extra>",
             }
         )
-    data += lag_traces(document.lags)
     axis = {"fixedrange": True, "zeroline": False, "gridcolor": "--line"}
-    layout = _layout(document, 430) | {
+    layout = frame(document, 430) | {
         "barmode": "stack",
         "bargap": 0,
         "hovermode": "x",
-        "shapes": list(_bands(struck, document.end)),
-        "annotations": list(_band_labels(struck, document.end)),
+        "shapes": list(bands(struck, document.end)),
+        "annotations": list(band_labels(struck, document.end)),
         "margin": MARGIN_PIXELS | {"t": 30},
         "yaxis": axis
         | {"type": "log", "domain": [0.42, 1], "title": {"text": "latency, ms"}, "dtick": 1},
         "yaxis2": axis
         | {"domain": [0, 0.34], "title": {"text": "calls a second"}, "rangemode": "tozero"},
     }
-    if document.lags:
-        layout["margin"] |= {"r": 58}
-        layout["yaxis3"] = axis | {
-            "overlaying": "y2",
-            "side": "right",
-            "showgrid": False,
-            "title": {"text": "tasks behind"},
-            "rangemode": "tozero",
-        }
     return {"data": data, "layout": layout}
 
 
-def _layout(document: Document, height: int) -> dict[str, Any]:
+def frame(document: Document, height: int) -> dict[str, Any]:
+    """The layout that all plots have in common: colours, margins, and one axis of time."""
     end = max(1e-3, document.end / 1e6)
     return {
         "height": height,
@@ -208,7 +182,7 @@ def _end(act: Act, end: int) -> int:
     return max(act.start, end if act.end is None else act.end)
 
 
-def _bar(name: str, colour: str, **columns: Any) -> Trace:
+def bar(name: str, colour: str, **columns: Any) -> Trace:
     """Horizontal bars; hover texts are `hovertext`, plain."""
     return {
         "type": "bar",
@@ -225,7 +199,7 @@ def _bar(name: str, colour: str, **columns: Any) -> Trace:
 def _fault_bars(document: Document, placed: Sequence[int]) -> Iterator[Trace]:
     struck = faults(document.acts)
     if struck:
-        yield _bar(
+        yield bar(
             "faults",
             "--fault",
             base=[act.start / 1e6 for act in struck],
@@ -260,7 +234,7 @@ def _fault_labels(document: Document, placed: Sequence[int]) -> Iterator[dict[st
 
 def _phase_bars(document: Document, row: int) -> Iterator[Trace]:
     if document.phases:
-        yield _bar(
+        yield bar(
             "phases",
             "--phase",
             base=[phase.start / 1e6 for phase in document.phases],
@@ -285,7 +259,7 @@ def _role_bars(spans: Sequence[Span], rows: dict[str, int]) -> Iterator[Trace]:
         held = sorted((s for s in shown if s.role == role), key=lambda span: span.start)
         if not held:
             continue
-        bars = _bar(
+        bars = bar(
             role,
             colour,
             base=[span.start / 1e6 for span in held],
@@ -294,18 +268,49 @@ def _role_bars(spans: Sequence[Span], rows: dict[str, int]) -> Iterator[Trace]:
             hovertext=[_role_hover(span) for span in held],
         )
         if role in _HATCHED:
-            bars["marker"]["pattern"] = {
-                "shape": _HATCHED[role],
-                "fgcolor": "--text",
-                "bgcolor": colour,
-                "size": 6,
-                "solidity": 0.2,
-            }
+            bars["marker"]["pattern"] = _pattern(_HATCHED[role], colour, 0.2)
         if role == "leader":
             bars["text"] = [f"term {span.term}" for span in held]
             bars |= {"textposition": "inside", "insidetextanchor": "middle"}
             bars["insidetextfont"] = {"color": "--on-leader", "size": 10}
         yield bars
+
+
+def state_bars(
+    stretches: Sequence[Stretch], sides: Sequence[str], first: int, **columns: Any
+) -> Iterator[Trace]:
+    """The states of a master and its slaves, one trace a state; `first` is the master's row."""
+    for state, (look, shape) in STATES.items():
+        held = [stretch for stretch in stretches if stretch.state == state]
+        if not held:
+            continue
+        bars = bar(
+            state,
+            f"--{look}",
+            base=[stretch.start / 1e6 for stretch in held],
+            x=[(stretch.end - stretch.start) / 1e6 for stretch in held],
+            y=[first + sides.index(stretch.side) for stretch in held],
+            text=[state] * len(held),
+            textposition="inside",
+            insidetextanchor="middle",
+            insidetextfont={"color": "--text", "size": 10},
+            hovertext=[
+                escape(f"{s.side} is {state}, {seconds_text(s.start)} to {seconds_text(s.end)}")
+                for s in held
+            ],
+        )
+        bars["marker"]["pattern"] = _pattern(shape, f"--{look}", 0.12)
+        yield bars | columns
+
+
+def _pattern(shape: str, colour: str, solidity: float) -> dict[str, Any]:
+    return {
+        "shape": shape,
+        "fgcolor": "--text",
+        "bgcolor": colour,
+        "size": 6,
+        "solidity": solidity,
+    }
 
 
 def _role_hover(span: Span) -> str:
@@ -315,7 +320,8 @@ def _role_hover(span: Span) -> str:
     return escape(f"{span.node}: {span.role}{follows}{term}, {when}")
 
 
-def _bands(struck: Iterable[Act], end: int) -> Iterator[dict[str, Any]]:
+def bands(struck: Iterable[Act], end: int) -> Iterator[dict[str, Any]]:
+    """Faults as shades behind everything, for as long as they were in force."""
     for act in struck:
         yield {
             "type": "rect",
@@ -330,7 +336,7 @@ def _bands(struck: Iterable[Act], end: int) -> Iterator[dict[str, Any]]:
         }
 
 
-def _band_labels(struck: Sequence[Act], end: int) -> Iterator[dict[str, Any]]:
+def band_labels(struck: Sequence[Act], end: int) -> Iterator[dict[str, Any]]:
     """`F1`, `F2` … above the bands; one that would touch its neighbour stands higher."""
     last, level = -inf, 0
     for act in struck:

@@ -23,6 +23,12 @@ _UNIX_S_MAX = 1e11
 _decoder = msgspec.json.Decoder(Op)
 
 
+class SideFacts(msgspec.Struct, frozen=True):
+    """What a report needs of one of several clusters."""
+
+    name: str
+
+
 class PlanFacts(msgspec.Struct, frozen=True):
     """What a report tells of plan.json. Nothing in it is required: a plan may be damaged."""
 
@@ -33,6 +39,7 @@ class PlanFacts(msgspec.Struct, frozen=True):
     target: str = ""
     system: str = ""
     members: tuple[str, ...] = ()
+    sides: tuple[SideFacts, ...] = ()
     config: dict[str, Any] = {}
     node_config: dict[str, Any] = {}
     bugs: dict[str, tuple[str, ...]] = {}

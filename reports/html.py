@@ -12,6 +12,7 @@ from . import figures
 from .coverage import coverage
 from .divergence import divergence_section
 from .document import Document
+from .lag import lag_figure, lag_section
 from .markup import Child, Html, el
 from .sections import (
     banner,
@@ -38,6 +39,7 @@ def render(document: Document) -> str:
             "divergence", "Model", "Where the model says otherwise", divergence_section(document)
         ),
         _Part("timeline", "Timeline", "Operations over time", _timeline(document)),
+        _Part("lag", "Lag", "Replication: lag and states", lag_section(document)),
         _Part("latency", "Latency", "Latency and throughput", _series(document)),
         _Part("checkers", "Checks", "What was checked", checkers(document)),
         _Part("faults", "Faults", "Faults and their receipts", fault_section(document)),
@@ -221,6 +223,7 @@ def _data(document: Document) -> str:
         "bin": document.series.bin_s,
         "timeline": figures.timeline(document),
         "series": figures.series(document) if document.series.middles_s else None,
+        "lag": lag_figure(document),
         "calls": found,
         "outcomes": ("ok", "fail", "info"),
         "witness": witness,

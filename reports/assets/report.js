@@ -1,4 +1,4 @@
-/* Draws the two plots of a report and lets readers move in time. Reads #data; loads nothing. */
+/* Draws the plots of a report and lets readers move in time. Reads #data; loads nothing. */
 "use strict";
 (() => {
   const data = JSON.parse(document.getElementById("data").textContent);
@@ -192,7 +192,7 @@
     plots.push(draw);
   }
 
-  /* Both plots show the same stretch of time, never beyond the run. */
+  /* All plots show the same stretch of time, never beyond the run. */
   function show(from, to) {
     const width = Math.min(Math.max(to - from, 1e-4), WHOLE[1] - WHOLE[0]);
     const start = Math.min(Math.max(from, WHOLE[0]), WHOLE[1] - width);
@@ -275,5 +275,6 @@
     traces: [...callTraces(width), ...shown.traces], names: shown.names,
   }));
   plot("series-plot", data.series, 12 * data.bin, () => ({ traces: [], names: [] }));
+  plot("lag-plot", data.lag, 0, () => ({ traces: [], names: [] }));
   root.dataset.ready = "true";
 })();

@@ -305,3 +305,17 @@ def test_without_scripts_the_tables_are_there(
     assert page.locator("table").count() > 5
     assert "is lost" in page.locator(".sentence").first.inner_text()
     context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_lag_of_slaves_is_drawn_and_moves_with_the_rest(opened: Pages, width: int) -> None:
+    page = opened("slaves", width=width)
+    assert page.locator("#lag-plot .scatterlayer .js-line").count() == 2
+    assert page.locator("#lag-plot .barlayer .point").count() >= 4
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.locator("#lag-plot").focus()
+    page.keyboard.press("+")
+    assert shown_range(page, "lag-plot") == shown_range(page)
+    page.emulate_media(color_scheme="dark")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.evaluate("document.getElementById('lag-plot').layout.font.color") == "#e7eaee"
