@@ -35,7 +35,7 @@ def judge(evidence: Evidence) -> Verdict:
     history = evidence.history
     try:
         found = story(history)
-        wrong = [*_unsettled(found, evidence), *_not_truncated(found), *_held_up(found)]
+        wrong = [*_end(found, evidence), *_held_up(found)]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         return undecided(NAME, f"The history cannot be judged: {type(error).__name__}: {error}.")
     heal = phase(history, "heal")
@@ -54,11 +54,17 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 
 
-def _unsettled(found: Story, evidence: Evidence) -> Iterator[Wrong]:
-    """What was still missing when the time was over."""
+def _end(found: Story, evidence: Evidence) -> list[Wrong]:
+    """What was still missing when the time was over, or had not left the queue."""
     said = next((op for op in evidence.history.of(HARNESS) if op.f == "settled"), None)
-    if said is None or said.value is True:
-        return
+    if said is None:
+        return []
+    wrong = [] if said.value is True else list(_unsettled(found, evidence, said))
+    return wrong or list(_not_truncated(found, said))
+
+
+def _unsettled(found: Story, evidence: Evidence, said: Op) -> Iterator[Wrong]:
+    """What was still missing."""
     queue = _latest(found.queue, said)
     if queue is None:
         yield _nobody(MASTER, evidence)
@@ -113,14 +119,16 @@ def _latest(polls: list[Poll], said: Op) -> Poll | None:
     return max((p for p in polls if p.begin < said.index), key=lambda p: p.begin, default=None)
 
 
-def _not_truncated(found: Story) -> Iterator[Wrong]:
-    """What every slave has finished has left the queue."""
-    if found.settled is None:
-        return
+def _not_truncated(found: Story, said: Op) -> Iterator[Wrong]:
+    """What every slave has finished has left the queue.
+
+    A transaction of open outcome may become a task at the very end: what came later does not count.
+    """
+    before = _latest(found.queue, said)
     last = max(found.queue, key=lambda poll: poll.begin, default=None)
-    if last is None or last.begin < found.settled:
+    if before is None or last is None:
         return
-    left = [task.id for task in last.tasks.values() if not task.truncated]
+    left = [n for n in before.tasks if n in last.tasks and not last.tasks[n].truncated]
     if left:
         sentence = (
             f"All slaves had finished everything, yet task {min(left)} is still in the queue at "

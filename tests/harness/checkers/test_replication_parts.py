@@ -291,3 +291,36 @@ def test_a_master_that_miscounts_is_told_apart() -> None:
     evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
     verdict = check(evidence, ["replicated-contents"])[0]
     assert list(verdict.details["kinds"]) == ["master"]
+
+
+@pytest.mark.parametrize(
+    ("settled", "late", "validity"),
+    [
+        (True, [[1, 2, 1, "APPEND", "dfs://a", "t", True]], Validity.PASS),
+        (
+            True,
+            [
+                [1, 2, 1, "APPEND", "dfs://a", "t", True],
+                [2, 3, 2, "APPEND", "dfs://a", "t", False],
+            ],
+            Validity.PASS,
+        ),
+        (True, [[1, 2, 1, "APPEND", "dfs://a", "t", False]], Validity.FAIL),
+        (False, [[1, 2, 1, "APPEND", "dfs://a", "t", False]], Validity.FAIL),
+    ],
+)
+def test_what_is_finished_leaves_the_queue_unless_it_came_at_the_very_end(
+    settled: bool, late: list[Any], validity: Validity
+) -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    lines.done("queue", "m", None, late[:1])
+    lines.tasks((1, 2, "FINISH", ""))
+    lines.add(HARNESS, OpType.INFO, "settled", value=settled)
+    lines.done("queue", "m", None, late)
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replication-recovery"])[0]
+    assert verdict.validity is validity, verdict.sentence
+    if validity is Validity.FAIL:
+        assert verdict.promises == ("PR-30",)
