@@ -61,21 +61,29 @@ def touches(
     ranks: Mapping[int, int],
 ) -> list[Touch]:
     """The touches of one row on one side; what must not reach it is left out."""
-    return [
-        Touch(
-            txn.number,
-            deed,
-            value,
-            txn.begin,
-            txn.end,
-            bound.fate is Fate.MUST,
-            bound.low,
-            bound.high,
-            ranks.get(txn.number),
-        )
-        for txn, deed, value in deeds
-        if (bound := bounds[txn.number]).fate is not Fate.MUST_NOT
-    ]
+    found = []
+    kept = list(deeds)
+    for txn, deed, value in kept:
+        bound = bounds[txn.number]
+        if bound.fate is Fate.MUST_NOT:
+            continue
+        must, rank = bound.fate is Fate.MUST, ranks.get(txn.number)
+        if _may_have_missed(txn, kept):
+            must, rank = False, None
+        low, high = bound.low, bound.high
+        found.append(Touch(txn.number, deed, value, txn.begin, txn.end, must, low, high, rank))
+    return found
+
+
+def _may_have_missed(txn: Txn, deeds: Iterable[tuple[Txn, Deed, int]]) -> bool:
+    """Whether the row's partition may not have been there yet when a filter was executed.
+
+    A filter is about the partitions that there are when its transaction begins, on slaves as well;
+    with one that came meanwhile it has no order.
+    """
+    return txn.f in ("update", "delete") and any(
+        deed is Deed.PUT and put.begin < txn.end and txn.begin < put.end for put, deed, _ in deeds
+    )
 
 
 def sight(look: Look, row: Row, partition: int | None) -> Sight | None:

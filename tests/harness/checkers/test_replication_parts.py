@@ -324,3 +324,20 @@ def test_what_is_finished_leaves_the_queue_unless_it_came_at_the_very_end(
     assert verdict.validity is validity, verdict.sentence
     if validity is Validity.FAIL:
         assert verdict.promises == ("PR-30",)
+
+
+def test_a_filter_may_miss_a_partition_that_comes_meanwhile() -> None:
+    lines = Lines()
+    lines.made()
+    asked = {"rows": [[1, 0, 1]]}
+    lines.add(0, OpType.INVOKE, "delete", key="dfs://a/t", value={"p": 0}, node="md1")
+    lines.add(1, OpType.INVOKE, "append", key="dfs://a/t", value=asked, node="md2")
+    lines.add(1, OpType.OK, "append", key="dfs://a/t", value={"tid": 3, "rows": 1}, node="md2")
+    lines.add(0, OpType.OK, "delete", key="dfs://a/t", value={"tid": 2, "rows": 0}, node="md1")
+    lines.tasks((1, 3, "FINISH", ""), (2, 2, "FINISH", ""))
+    lines.add(HARNESS, OpType.INFO, "settled", value=True)
+    for node in ("md1", "s1d1"):
+        lines.done("read", "dfs://a/t", {"p": None}, [[1, 0, 1]], node)
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    assert verdict.validity is Validity.PASS, verdict.sentence
