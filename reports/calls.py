@@ -72,15 +72,51 @@ def calls(history: History, clients: int | None) -> Calls:
     )
 
 
+NO_WRITES = frozenset(
+    [
+        "read",
+        "queue",
+        "slaves",
+        "metrics",
+        "tasks",
+        "flags",
+        "misuse",
+        "intrude",
+        "start",
+        "stop",
+        "skip",
+        "flag",
+        "grant",
+        "revoke",
+        "make-executor",
+        "make-db",
+        "make-table",
+        "drop-db",
+        "drop-table",
+        "drop-partition",
+        "truncate",
+    ]
+)
+"""Reads, looks at status tables, orders of operators, and what concerns no single rows."""
+
+
 def rows_of(call: Call) -> int:
-    """How many rows a write carried."""
+    """How many rows a write carried, or says that it touched."""
+    told = None if call.completion is None else call.completion.value
+    if isinstance(told, dict) and type(told.get("rows")) is int:
+        return int(told["rows"])
     value = call.invoke.value
     return len(value) if isinstance(value, list) else 1
 
 
+def is_write(call: Call) -> bool:
+    """Whether it is about rows that are to be there afterwards."""
+    return call.invoke.f not in NO_WRITES
+
+
 def is_acknowledged(call: Call) -> bool:
-    """Whether a write was acknowledged; whatever is no read is a write."""
-    return call.invoke.f != "read" and call.outcome is OpType.OK
+    """Whether a write was acknowledged."""
+    return is_write(call) and call.outcome is OpType.OK
 
 
 def _distinct(fs: Sequence[str]) -> tuple[str, ...]:

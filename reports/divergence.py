@@ -3,13 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from ..harness.verdict import Verdict
 from .document import Document
 from .markup import Child, Html, el
-from .prose import plural
+from .prose import plural, shortened
 from .tables import table
 
 CHECKER = "conformance"
+OF_CORES = "replication-conformance"
+
+VALUE_CHARACTERS_MAX = 400
 
 _HEADS = ("", "last agreed", "then, in the model", "then, in the implementation")
 _AROUND = ("when", "member", "step", "was given", "was then")
@@ -21,7 +26,34 @@ def divergence_section(document: Document) -> Html | None:
         found = verdict.details.get("divergence")
         if verdict.checker == CHECKER and isinstance(found, Mapping):
             return _divergence(verdict, found)
+        if verdict.checker == OF_CORES and isinstance(found, Mapping):
+            return _divergence_of_core(verdict, found)
     return None
+
+
+def _divergence_of_core(verdict: Verdict, found: Mapping[str, Any]) -> Html:
+    """One step of one core of replication: what it was given, and the one thing that differs."""
+    caption = (
+        f"Step {found.get('step')} of incarnation {found.get('incarnation')} of the core "
+        f"{found.get('core')} of {found.get('member')}"
+    )
+    differs = (
+        el("span", str(found.get("what")), class_="mark"),
+        el("strong", _spelled(found.get("model"))),
+        el("strong", _spelled(found.get("found")), class_="unwanted"),
+    )
+    return el(
+        "article",
+        el("p", verdict.sentence, class_="sentence"),
+        table(caption, ("", "in the model", "in the implementation"), [differs]),
+        el("p", "It was given: ", el("code", _spelled(found.get("event")))),
+        class_="violation",
+    )
+
+
+def _spelled(value: Any) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return shortened(text, VALUE_CHARACTERS_MAX)
 
 
 def _divergence(verdict: Verdict, found: Mapping[str, Any]) -> Html:

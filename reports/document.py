@@ -1,6 +1,6 @@
 """A run directory as one frozen, JSON-able value: all that any report says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from ..harness.history import History
 from ..harness.op import HARNESS, OpType
+from ..harness.sides import side_of
 from ..harness.verdict import RunVerdict, Validity, Verdict, worst
 from . import promises
 from .calls import Calls, calls
@@ -109,6 +110,7 @@ def document(directory: Path) -> Document:
     done = acts(files.history)
     laid_out = calls(files.history, files.plan.clients)
     roles = spans(files.history, done, end)
+    sides = [side.name for side in files.plan.sides]
     begin, until = _clients_time(phases, laid_out, end)
     acked = acknowledged(files.history, begin, until)
     struck = effects(done, acked, until)
@@ -122,7 +124,7 @@ def document(directory: Path) -> Document:
         missing=files.missing,
         members=files.members,
         promises=_promises(judged, files.plan),
-        story=_story(laid_out, acked, struck, done, roles),
+        story=_story(laid_out, acked, struck, done, roles, sides),
         end=end,
         phases=phases,
         acts=done,
@@ -130,7 +132,7 @@ def document(directory: Path) -> Document:
         spans=roles,
         calls=laid_out,
         series=series(laid_out),
-        replication=replication(files.history, [side.name for side in files.plan.sides], end),
+        replication=replication(files.history, sides, end),
         witnesses=witnesses(judged, findings),
         logs=tuple(log.edges() for log in logs),
         environment=files.environment,
@@ -192,11 +194,12 @@ def _story(
     struck: Iterable[Effect],
     done: Iterable[Act],
     roles: Iterable[Span],
+    sides: Sequence[str],
 ) -> tuple[Figure, ...]:
     """The run in a few numbers."""
     broke = faults(done)
     bit = sum(act.bit is True for act in broke)
-    terms = terms_with_leader(roles)
+    terms, which = elections(roles, sides)
     outcomes = ", ".join(f"{found.of_outcome(o):,} {o}" for o in (OpType.FAIL, OpType.INFO))
     recoveries = [(e.recovery, e.number) for e in struck if e.recovery is not None]
     slowest = max(recoveries, default=None)
@@ -212,8 +215,8 @@ def _story(
         ),
         Figure(
             "terms with a leader",
-            f"{len(terms):,}" if terms else "none seen",
-            f"terms {_ranges(terms)}" if terms else "",
+            f"{terms:,}" if terms else "none seen",
+            which,
         ),
         Figure(
             "longest time without an acknowledgement",
@@ -226,6 +229,20 @@ def _story(
             "" if slowest is None else f"from the end of F{slowest[1]} to the next acknowledgement",
         ),
     )
+
+
+def elections(roles: Iterable[Span], sides: Sequence[str]) -> tuple[int, str]:
+    """How many terms had a leader, and which; each of several clusters counts its own."""
+    found = list(roles)
+    if not sides:
+        terms = terms_with_leader(found)
+        return len(terms), f"terms {_ranges(terms)}" if terms else ""
+    by_side = [
+        (side, terms_with_leader(span for span in found if side_of(span.node) == side))
+        for side in sides
+    ]
+    told = [f"{side} {_ranges(terms)}" for side, terms in by_side if terms]
+    return sum(len(terms) for _, terms in by_side), ", ".join(told)
 
 
 def _ranges(terms: list[int]) -> str:

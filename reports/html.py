@@ -23,6 +23,7 @@ from .sections import (
     statistics,
     story,
 )
+from .series import KINDS_MAX
 from .violations import witness_section
 
 _MOVES = (("◀", "Earlier", "ArrowLeft"), ("▶", "Later", "ArrowRight"),
@@ -132,10 +133,15 @@ def _timeline(document: Document) -> Html | None:
 def _legend(document: Document) -> Html:
     """What shapes and colours mean; what clients did can be switched off."""
     fs = document.calls.fs
+    names = list(fs)
+    if len(fs) > KINDS_MAX:
+        names = [*fs[: KINDS_MAX - 1], f"{len(fs) - KINDS_MAX + 1} others"]
+    rest = None if len(fs) <= KINDS_MAX else ", ".join(fs[KINDS_MAX - 1 :])
     shapes = [
-        el("button", el("span", _shape(at), class_="shape", aria_hidden="true"), f, type="button",
-           data_toggle_f=at, aria_pressed="true")
-        for at, f in enumerate(fs)
+        el("button", el("span", _shape(at), class_="shape", aria_hidden="true"), name,
+           type="button", data_toggle_f=at, aria_pressed="true",
+           title=rest if at == KINDS_MAX - 1 else None)
+        for at, name in enumerate(names)
     ]  # fmt: skip
     outcomes = [
         el("button", el("span", class_=f"swatch {name}"), meaning, type="button",

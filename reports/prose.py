@@ -62,6 +62,8 @@ def call_text(call: Call, *, with_key: bool = False) -> str:
 def asked_text(invoke: Op) -> str:
     """What an invocation asks for, in the words of its workload if it is known."""
     value = invoke.value
+    if value is None:
+        return ""
     if invoke.f == "append" and isinstance(value, list):
         return f"rows {rows_text(value)}" if len(value) != 1 else f"row {_item(value[0])}"
     if invoke.f == "read" and isinstance(value, list) and len(value) == 2:
@@ -74,6 +76,8 @@ def asked_text(invoke: Op) -> str:
 def result_text(completion: Op) -> str:
     """What a successful operation returned."""
     value = completion.value
+    if completion.f in _TABLES and isinstance(value, list):
+        return _TABLES[completion.f](value) or value_text(value)
     if completion.f == "append" and type(value) is int:
         return f"offset {value}"
     if completion.f == "read" and isinstance(value, list):
@@ -108,3 +112,36 @@ def plural(count: int, noun: str) -> str:
 
 def _item(value: Any) -> str:
     return str(value) if type(value) is int else value_text(value)
+
+
+def _tasks_text(rows: Sequence[Any]) -> str | None:
+    """Tasks by their states; those that are done need no numbers."""
+    states: dict[str, list[int]] = {}
+    for row in rows:
+        match row:
+            case [int(task), _, _, _, _, _, str(state), *_]:
+                states.setdefault(state, []).append(task)
+            case _:
+                return None
+    told = [
+        f"{len(tasks):,} {state}" + ("" if state == "FINISH" else f" ({rows_text(tasks)})")
+        for state, tasks in states.items()
+    ]
+    return f"{plural(len(rows), 'task')}: {', '.join(told)}" if rows else "no tasks"
+
+
+def _queue_text(rows: Sequence[Any]) -> str | None:
+    """How long the queue is, and where it ends."""
+    truncated, end = 0, ""
+    for row in rows:
+        match row:
+            case [int(task), _, int(group), _, _, _, bool(is_truncated), *_]:
+                truncated += is_truncated
+                end = f"the last {task} in group {group}"
+            case _:
+                return None
+    return f"{plural(len(rows), 'task')}, {truncated:,} truncated, {end}" if rows else "no tasks"
+
+
+_TABLES = {"tasks": _tasks_text, "queue": _queue_text}
+"""Status tables of replication: too long to be shown."""

@@ -9,18 +9,21 @@ import msgspec
 
 from ..harness.history import History
 from ..harness.op import OpType
-from .calls import OPEN, OUTCOMES, Calls, is_acknowledged, rows_of
+from .calls import OPEN, OUTCOMES, Calls, is_acknowledged, is_write, rows_of
 from .faults import Act, faults
 
 BINS_MAX = 240
 POINTS_MAX = 2_500
+
+KINDS_MAX = 3
+"""So many colours and shapes tell functions apart."""
 
 BIN_WIDTHS_S = (0.5, 1, 2, 5, 10, 30, 60, 300, 600, 3600)
 """Half a second for short runs, so that a fault of two seconds is more than two points."""
 
 
 class Latency(msgspec.Struct, frozen=True):
-    """Latencies of one function's successful calls in milliseconds: a quantile a bin, and points.
+    """Latencies of a kind of successful calls in milliseconds: a quantile a bin, and points.
 
     The points are every call if they are few, else an even sample with the slowest of each bin.
     """
@@ -88,7 +91,7 @@ def series(calls: Calls) -> Series:
             str(outcome): tuple(round(n / width_s, 2) for n in counts[code])
             for code, outcome in enumerate(OUTCOMES)
         },
-        latencies=tuple(_latency(calls, code, width, count) for code in range(len(calls.fs))),
+        latencies=tuple(_latency(calls, *kind, width, count) for kind in _kinds(calls.fs)),
     )
 
 
@@ -98,7 +101,7 @@ def acknowledged(history: History, begin: int, end: int) -> Acknowledged:
     rows = 0
     last_tried = begin
     for call in history.calls():
-        if call.invoke.f == "read":
+        if not is_write(call):
             continue
         last_tried = max(last_tried, (call.completion or call.invoke).time_ns // 1000)
         if is_acknowledged(call) and call.completion is not None:
@@ -138,13 +141,21 @@ def _longest(times: Sequence[int], begin: int, end: int) -> Gap | None:
     return Gap(start, start + length) if length else None
 
 
-def _latency(calls: Calls, code: int, width: int, count: int) -> Latency:
+def _kinds(fs: Sequence[str]) -> list[tuple[str, frozenset[int]]]:
+    """The names and codes of functions whose latencies are told apart: of many, the rest is one."""
+    apart = len(fs) if len(fs) <= KINDS_MAX else KINDS_MAX - 1
+    kinds = [(f, frozenset({code})) for code, f in enumerate(fs[:apart])]
+    rest = frozenset(range(apart, len(fs)))
+    return [*kinds, ("others", rest)] if rest else kinds
+
+
+def _latency(calls: Calls, name: str, codes: frozenset[int], width: int, count: int) -> Latency:
     chosen = [
         (end, end - start)
         for f, outcome, start, end in zip(
             calls.f, calls.outcome, calls.start, calls.end, strict=True
         )
-        if f == code and OUTCOMES[outcome] is OpType.OK
+        if f in codes and OUTCOMES[outcome] is OpType.OK
     ]
     bins: list[list[tuple[int, int]]] = [[] for _ in range(count)]
     for end, took in chosen:
@@ -153,7 +164,7 @@ def _latency(calls: Calls, code: int, width: int, count: int) -> Latency:
         found.sort()
     points = _sampled(chosen, bins)
     return Latency(
-        f=calls.fs[code],
+        f=name,
         p50=tuple(_quantile(found, 0.50) for found in bins),
         p99=tuple(_quantile(found, 0.99) for found in bins),
         points_s=tuple(round(end / 1e6, 4) for end, _ in points),

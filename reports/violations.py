@@ -4,7 +4,7 @@ from .document import Document
 from .markup import Child, Html, el
 from .prose import ICONS, duration_text, seconds_text
 from .tables import excerpt, table
-from .witness import Moment, Row, Witness
+from .witness import NOT_OBSERVED, Moment, Row, Witness
 
 _BAR_WIDTH = 200
 """The width of the bars in a witness table, in units of their own."""
@@ -25,7 +25,9 @@ def _witness(witness: Witness, document: Document) -> Html:
         el("h3", ICONS[witness.validity][0], " ", said),
         el("p", witness.sentence, class_="sentence"),
         _witness_table(witness, document) if witness.rows else None,
-        _moments(witness.moments) if witness.moments else None,
+        _moments(witness.moments, has_data_nodes=bool(document.plan.sides))
+        if witness.moments
+        else None,
         el("div", [excerpt(log, is_open=True) for log in witness.logs], class_="logs"),
         class_="violation",
     )
@@ -91,9 +93,13 @@ def _who(process: str) -> str:
     return f"process {process}" if process.lstrip("-").isdecimal() else process
 
 
-def _moments(moments: tuple[Moment, ...]) -> Html:
+def _moments(moments: tuple[Moment, ...], *, has_data_nodes: bool) -> Html:
+    """Data nodes of a cluster with controllers have no role: they are left out while they live."""
     heads = ["member", *(f"witness {m.number} ({seconds_text(m.time)})" for m in moments)]
     names = [name for name, _ in moments[0].members]
+    if has_data_nodes:
+        seen = {name for m in moments for name, state in m.members if state != NOT_OBSERVED}
+        names = [name for name in names if name in seen]
     rows: list[list[Child]] = [
         [name, *(dict(moment.members)[name] for moment in moments)] for name in names
     ]

@@ -18,6 +18,8 @@ WITNESSES_MAX = 5
 CONTEXT_MAX = 12
 MOMENTS_MAX = 4
 
+NOT_OBSERVED = "not observed"
+
 _SEVERE = (Validity.FAIL, Validity.HARNESS_ERROR)
 
 
@@ -301,7 +303,7 @@ def _moment(row: Row, findings: Findings) -> Moment:
 
 def _state(span: Span | None) -> str:
     if span is None:
-        return "not observed"
+        return NOT_OBSERVED
     term = "" if span.term is None else f", term {span.term}"
     follows = f" of {span.leader}" if span.role == "follower" and span.leader else ""
     return f"{span.role}{follows}{term}"

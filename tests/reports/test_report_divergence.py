@@ -59,3 +59,19 @@ def test_what_else_is_wrong_is_folded_away(document: Document) -> None:
 
 def test_a_run_that_conforms_has_no_such_section(document: Document) -> None:
     assert section(document, {}) is None
+
+
+def test_a_core_of_replication_shows_the_one_thing_that_differs(document: Document) -> None:
+    assert document.verdict is not None
+    found = {"member": "s1c1", "core": "dispatcher", "incarnation": 1, "step": 15, "index": 0,
+             "rule": "step", "what": "dispatched", "event": {"kind": "<applied>"},
+             "model": "not this one", "found": 3}  # fmt: skip
+    details = {"divergence": found}
+    verdict = Verdict("replication-conformance", Validity.FAIL, "It is <so>.", details=details)
+    judged = msgspec.structs.replace(document.verdict, verdicts=(verdict,))
+    section = divergence_section(msgspec.structs.replace(document, verdict=judged))
+    assert section is not None
+    assert "Step 15 of incarnation 1 of the core dispatcher of s1c1" in section.text
+    assert "<strong>not this one</strong>" in section.text
+    assert '<strong class="unwanted">3</strong>' in section.text
+    assert "&lt;applied&gt;" in section.text
