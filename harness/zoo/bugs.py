@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ...impl.bugs import BUGS
+from ...impl.bugs import ALL_BUGS
 from ...model.models import MODELS
 from ..errors import UsageError
 from ..selector import closest
@@ -11,7 +11,7 @@ from .nouns import NOTHING, Bug, Family
 
 
 def _of_the_implementation() -> Iterator[Bug]:
-    for bug in BUGS.values():
+    for bug in ALL_BUGS.values():
         yield Bug(Family.IMPLEMENTATION, bug.name, bug.mistake, bug.source, bug.promises)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ..conform.binding import Conformance
 from ..conform.cli import BINDINGS
 from ..conform.raft.bind import BLIND
+from ..conform.replication.bind import BLIND as BLIND_TO_REPLICATION
 from .nouns import Budget, Bug, Caught, Family, Missed, Outcome, elsewhere
 
 
@@ -24,7 +25,7 @@ class Conform:
     def blind(self, bug: Bug) -> str | None:
         bound = any(bug.name in binding.bugs for binding in BINDINGS.values())
         if bug.family is Family.IMPLEMENTATION and not bound:
-            why = BLIND[bug.name]
+            why = {**BLIND, **BLIND_TO_REPLICATION}[bug.name]
             return f"{why[0].upper()}{why[1:]}."
         return elsewhere(bug, Family.NOTHING, Family.IMPLEMENTATION)
 

@@ -17,7 +17,9 @@ from ..history import History
 from ..op import HARNESS, NEMESIS, OBSERVER, Op, OpType, ProcessId
 from ..traces import Trace
 from ..verdict import Validity
+from . import plants_of_replication
 from .guard import Guard, Noticed
+from .plants_of_replication import REPLICATED
 
 MEMBERS = ("n1", "n2", "n3")
 TABLE = "readings"
@@ -237,7 +239,20 @@ PLANTS = (
     Plant(
         "nothing",
         SOUND,
-        {name: Validity.PASS for name in CHECKERS if name not in ("keyed", "tables")},
+        {
+            name: Validity.PASS
+            for name in CHECKERS
+            if name not in ("keyed", "tables", *plants_of_replication.JUDGES)
+        },
+    ),
+    Plant(
+        "nothing, of a master and its slave",
+        _numbered(REPLICATED),
+        dict.fromkeys(plants_of_replication.JUDGES, Validity.PASS),
+    ),
+    *(
+        Plant(name, _numbered(lines), {judge: FAIL})
+        for name, lines, judge in plants_of_replication.wrongs()
     ),
     Plant("nothing, with keys", KEYED, {"keyed": Validity.PASS}),
     Plant("nothing, of many tables", TABLES, {"tables": Validity.PASS}),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from ...impl.bugs_of_replication import APPLIED_UNCHECKED, REPLICATION_BUGS
 from ..checkers.checker import plural
 from ..checkers.conformance import CONFORMANCE
 from ..checkers.replication.conformance import CONFORMANCE as REPLICATION_CONFORMANCE
@@ -95,6 +96,11 @@ _CLIENTS = "What clients are told is in no trace."
 _SUBSCRIBERS = "What subscribers are sent, and do with it, is in no trace."
 _TABLES = "What the tables make of the log's entries is in no trace."
 
+_NO_SCENARIO = (
+    "No scenario shows it: an attempt that was given up would have to commit after the one that "
+    "took its place."
+)
+
 _UNSEEN = {
     "aborted-read": _CLIENTS,
     "names-itself": _CLIENTS,
@@ -114,7 +120,16 @@ _UNSEEN = {
     "no-rollback": _TABLES,
     "redo-equal-lsn": _TABLES,
     "checkpoint-before-sync": "When the tables' files were synced is in no trace.",
+    "task-data-unchecked": "What is in files of task data is in no trace.",
+    "incomplete-shown": "What data nodes show readers is in no trace.",
+    "waits-for-slowest": "What a master gives its slaves is in no trace, but what they log of it.",
+    APPLIED_UNCHECKED: _NO_SCENARIO,
 }
+
+_BESIDE_NOBODY = (
+    "The model that runs beside members is that of a Raft group; replication's steps are replayed "
+    "from traces."
+)
 
 _OF_TRACES = (CONFORMANCE.name, REPLICATION_CONFORMANCE.name)
 """Checkers that look at traces, whatever clients saw."""
@@ -124,6 +139,7 @@ HISTORY = Worlds(
     "runs the mistake's scenario in simulated worlds and lets the checkers of histories judge what "
     "clients saw; effort: worlds",
     judges=lambda checker: checker not in _OF_TRACES,
+    unseen={APPLIED_UNCHECKED: _NO_SCENARIO},
 )
 
 TRACE = Worlds(
@@ -141,6 +157,6 @@ LOCKSTEP = Worlds(
     "is not the model's; effort: worlds",
     judges=lambda checker: checker in _OF_TRACES,
     promised=False,
-    unseen=_UNSEEN,
+    unseen=_UNSEEN | dict.fromkeys(REPLICATION_BUGS, _BESIDE_NOBODY),
     lockstep=True,
 )
