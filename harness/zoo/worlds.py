@@ -122,6 +122,7 @@ _UNSEEN = {
     "checkpoint-before-sync": "When the tables' files were synced is in no trace.",
     "task-data-unchecked": "What is in files of task data is in no trace.",
     "incomplete-shown": "What data nodes show readers is in no trace.",
+    "serves-uncommitted": "What a master gives its slaves is in no trace, but what they log of it.",
     "waits-for-slowest": "What a master gives its slaves is in no trace, but what they log of it.",
     APPLIED_UNCHECKED: _NO_SCENARIO,
 }
