@@ -1,19 +1,21 @@
 """The guard `drills`: every kind of fault at members known beforehand, and a world that disobeys.
 
-In the scenario `drill` each receipt can be held against what must stand in it, written down here
-once more. Then the same orders are given to a world that carries out none of them: a receipt that
-says that such a fault took hold would say so of any.
+In the scenarios `drill` and `drill-replication` each receipt can be held against what must stand in
+it, written down here once more. Then the same orders are given to worlds that carry out none of
+them: a receipt that says that such a fault took hold would say so of any.
 """
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NamedTuple
 
 from ..checkers.faults import FAULTS
+from ..checkers.replication.story import poll
 from ..checkers.timeline import Act, acts
 from ..history import History
 from ..history import load as load_history
+from ..op import OpType
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.clock import EPOCH_NS
@@ -25,6 +27,8 @@ from .guard import Guard, Noticed
 from .sabotage import attribute
 
 SCENARIO = "drill"
+OF_TASK_DATA = "drill-replication"
+"""Where there is a master that keeps something for its slave."""
 
 Links = frozenset[tuple[str, str]]
 
@@ -86,6 +90,21 @@ DRILLS = (
     _isolated("n2", "n1", "n3"),
 )
 
+_CUT_OFF = ("s1c1", "s1d1")
+_ACROSS = [f"{one}>{other}" for one in ("mc1", "md1") for other in _CUT_OFF]
+
+DRILLS_OF_TASK_DATA = (
+    Drill(
+        "partition",
+        "heal",
+        _CUT_OFF,
+        _pairs(*_ACROSS, *(">".join(reversed(word.split(">"))) for word in _ACROSS)),
+        {"links.s1c1->mc1": None, "links.mc1->s1c1": None},
+    ),
+    Drill("lose-task-data", None, ("md1",)),
+)
+"""In the order in which they begin; the second one falls into the first."""
+
 LIVES = {"n1": 1, "n2": 2, "n3": 2}
 """In which life each member is at the end, by its own trace: who was ended has another."""
 
@@ -94,8 +113,19 @@ UNDER_WAY_NS = 20_000_000
 
 
 def look() -> Iterator[Noticed | None]:
-    """The receipts and traces of the drill, then the receipts of a world that disobeys."""
-    found = _played()
+    """The receipts and traces of both drills, then the receipts of worlds that disobey."""
+    found = _played(SCENARIO)
+    yield from _receipts(found)
+    lives = {alias: _life(trace) for alias, trace in found.traces.items()}
+    sentence = f"By their traces, members are in these lives: {lives}, not {LIVES}."
+    yield None if lives == LIVES else Noticed("traces", sentence)
+    yield from _removed()
+    yield from _disobeyed(SCENARIO, DRILLS)
+    yield from _disobeyed(OF_TASK_DATA, DRILLS_OF_TASK_DATA)
+
+
+def _receipts(found: Simulated) -> Iterator[Noticed | None]:
+    """What was done in the drill of a group's members, fault by fault."""
     done = acts(_history(found))
     wanted = [f for drill in DRILLS for f in (drill.f, drill.undo) if f is not None]
     if [act.f for act in done] != wanted:
@@ -113,14 +143,31 @@ def look() -> Iterator[Noticed | None]:
         yield None if wrong is None else Noticed(f"receipt of {drill.f}", sentence)
         if undo is not None:
             yield from _heard(found, drill, act, undo)
-    lives = {alias: _life(trace) for alias, trace in found.traces.items()}
-    sentence = f"By their traces, members are in these lives: {lives}, not {LIVES}."
-    yield None if lives == LIVES else Noticed("traces", sentence)
-    yield from _disobeyed()
 
 
-def _played() -> Simulated:
-    return simulate_plan(job_of(SCENARIO).plan(Case(1)))
+def _removed() -> Iterator[Noticed | None]:
+    """What was done in the drill of task data, and what the slave missed afterwards."""
+    history = _history(_played(OF_TASK_DATA))
+    by_kind = {act.f: act for act in acts(history)}
+    for drill in DRILLS_OF_TASK_DATA:
+        act = by_kind.get(drill.f)
+        wrong = "did not take hold" if act is None or not act.bit else _wrong(act, drill)
+        sentence = f"The {drill.f} of the drill {wrong}."
+        yield None if wrong is None else Noticed(f"receipt of {drill.f}", sentence)
+    failed = {
+        task.id: task.details
+        for call in history.calls()
+        if call.invoke.f == "tasks" and call.outcome is OpType.OK
+        for task in poll(call, call.invoke.key or "").tasks.values()
+        if task.state == "FAILED"
+    }
+    missed = any("taskData" in details for details in failed.values())
+    sentence = f"Tasks whose data was removed did not fail for want of it; what failed: {failed}."
+    yield None if missed else Noticed("tasks of the slave", sentence)
+
+
+def _played(scenario: str) -> Simulated:
+    return simulate_plan(job_of(scenario).plan(Case(1)))
 
 
 def _history(found: Simulated) -> History:
@@ -167,11 +214,11 @@ def _life(trace: bytes) -> int:
     return max((one.inc for one in Trace(trace).records), default=0)
 
 
-def _disobeyed() -> Iterator[Noticed | None]:
+def _disobeyed(scenario: str, drills: Sequence[Drill]) -> Iterator[Noticed | None]:
     with _deaf():
-        found = _played()
+        found = _played(scenario)
     believed = {act.f for act in acts(_history(found)) if act.bit}
-    for drill in DRILLS:
+    for drill in drills:
         sentence = f"A {drill.f} that nobody carried out left a receipt that says it took hold."
         yield Noticed(f"receipt of {drill.f}", sentence) if drill.f in believed else None
     (told,) = (one.validity for one in found.verdict.verdicts if one.checker == FAULTS.name)
@@ -195,6 +242,7 @@ def _deaf() -> Iterator[None]:
             stack.enter_context(attribute(SimCluster, name, nothing))
         for name in ("reset_links", "set_rules"):
             stack.enter_context(attribute(SimCluster, name, none))
+        stack.enter_context(attribute(SimCluster, "lose_task_data", lambda *_: 0))
         yield
 
 

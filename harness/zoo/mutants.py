@@ -114,6 +114,13 @@ _ALL = (
         replaced(SimDisk, "set", sabotage.nothing_at_once),
     ),
     Mutant(
+        "task-data-stays",
+        "Task data that is removed stays where it is, but is said to be gone.",
+        "H5",
+        "drills",
+        replaced(SimCluster, "lose_task_data", lambda *_: 1),
+    ),
+    Mutant(
         "message-fault-swallowed",
         "Messages that are to be lost arrive.",
         "H5",

@@ -14,6 +14,7 @@ from delphic.harness.simulate.clock import HostClock
 from delphic.harness.verdict import Validity
 from delphic.harness.zoo import aa_cli
 from delphic.harness.zoo import bugs as zoo
+from delphic.harness.zoo import drills
 from delphic.harness.zoo.aa import every, nulled_job, tried
 from delphic.harness.zoo.checks import CHECKS
 from delphic.harness.zoo.guard import Guard
@@ -59,8 +60,9 @@ def test_something_is_planted_for_every_checker() -> None:
     assert {name for name, validity in wanted if validity is Validity.PASS} == set(CHECKERS)
 
 
-def test_the_drill_has_every_kind_of_fault_but_those_that_undo_others() -> None:
-    played = {fault.kind for _, fault in shipped.scenario("drill").fixed()}
+def test_the_drills_have_every_kind_of_fault_but_those_that_undo_others() -> None:
+    scenarios = [shipped.scenario(name) for name in (drills.SCENARIO, drills.OF_TASK_DATA)]
+    played = {fault.kind for scenario in scenarios for _, fault in scenario.fixed()}
     assert played == set(NEMESES) - UNDOING - HARMLESS - {"bit-flip"}
 
 
