@@ -15,6 +15,7 @@ from ..plan import Expectation
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.execute import simulate_plan
+from ..systems.hastream import HASTREAM
 from .kinds import Exercised, Kind, known
 from .novelty import Measured, measured
 
@@ -50,6 +51,10 @@ confirmed. Exploring `raft-built` at the bounds of `delphic conform` reaches {ki
 Scenarios are simulated, seeds 1 to {seeds}, without their seeded bugs. *Beyond*: kinds that no
 exploring within those bounds reaches. *Alone*: local steps that no other of these scenarios made.
 
+The model is that of a Raft group, and so are the scenarios: those of replication between clusters
+are not here. What their controllers do is held against another model, `replication`, by the checker
+`replication-conformance`.
+
 | scenario | steps | kinds of {kinds} | beyond | local steps | alone |
 |---|---|---|---|---|---|
 """
@@ -62,6 +67,13 @@ class Row:
     name: str
     exercised: Exercised
     local_steps: frozenset[str]
+
+
+def of_groups() -> list[str]:
+    """The scenarios that come with Delphic whose members are one group."""
+    return [
+        name for name in shipped.names() if shipped.scenario(name).cluster.system == HASTREAM.name
+    ]
 
 
 def _one(name: str, seed: int) -> Measured:
@@ -141,7 +153,7 @@ def _why(event: str, branch: str) -> str:
 @click.option("--seeds", type=click.IntRange(1), default=SEEDS, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
 def coverage_command(scenarios: tuple[str, ...], seeds: int, jobs: int | None) -> None:
-    """Print which of the model's steps scenarios make, as Markdown: all that come with Delphic."""
-    names = scenarios or tuple(shipped.names())
+    """Print which of the model's steps scenarios make, as Markdown: all of Raft groups."""
+    names = scenarios or tuple(of_groups())
     found = rows(names, range(1, seeds + 1), jobs or os.cpu_count() or 1)
     click.echo(page(found, seeds), nl=False)

@@ -35,7 +35,7 @@ UNKNOWN_TO_MODELS: Mapping[str, str] = {
     "poll-uncommitted": "Members of the Raft models answer nobody but through their leader.",
     "names-itself": "In the models, nobody is told who leads.",
     "recorded-at-begin": "In the model, what a slave's transaction does is one step.",
-    "serves-uncommitted": "The model of replication has no logs: what a master has, it has for ever.",
+    "serves-uncommitted": "A master of the model has no log: what it has, it has for ever.",
     "task-data-unchecked": "In the model, task data is there or lost, and never damaged.",
     "incomplete-shown": "In the models, nobody reads tables of several data nodes.",
 }

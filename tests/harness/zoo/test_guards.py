@@ -12,9 +12,8 @@ from delphic.harness.nemeses import NEMESES
 from delphic.harness.simulate.campaign import Case, Tried, try_case
 from delphic.harness.simulate.clock import HostClock
 from delphic.harness.verdict import Validity
-from delphic.harness.zoo import aa_cli
+from delphic.harness.zoo import aa_cli, drills
 from delphic.harness.zoo import bugs as zoo
-from delphic.harness.zoo import drills
 from delphic.harness.zoo.aa import every, nulled_job, tried
 from delphic.harness.zoo.checks import CHECKS
 from delphic.harness.zoo.guard import Guard

@@ -1,13 +1,16 @@
 """Hunts of one mistake by one check: caught with who saw it, missed with the reason, or blind."""
 
 import pytest
+from delphic.harness import shipped
 from delphic.harness.conform.cli import BINDINGS
+from delphic.harness.conform.replication.bind import BLIND as BLIND_TO_REPLICATION
 from delphic.harness.zoo import bugs as zoo
 from delphic.harness.zoo.cores import CONFORM
 from delphic.harness.zoo.explore import COUNTERPARTS, EXPLORE, UNKNOWN_TO_MODELS
 from delphic.harness.zoo.nouns import NOTHING, Budget, Bug, Caught, Family, Missed
-from delphic.harness.zoo.worlds import HISTORY, TRACE
-from delphic.impl.bugs import BUGS
+from delphic.harness.zoo.worlds import HISTORY, LOCKSTEP, TRACE
+from delphic.impl.bugs import ALL_BUGS
+from delphic.impl.bugs_of_replication import REPLICATION_BUGS
 from delphic.model.models import MODELS
 
 ENOUGH = Budget(60.0)
@@ -46,7 +49,7 @@ def test_a_budget_that_is_too_small_is_a_miss_that_says_so() -> None:
     assert "the limit of 0.01 seconds" in found.reason
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", ALL_BUGS)
 def test_every_seeded_bug_is_in_a_model_or_there_is_a_reason_why_not(name: str) -> None:
     mutants = {mutant for entry in MODELS.values() for mutant in entry.mutants}
     is_there = COUNTERPARTS.get(name, name) in mutants
@@ -61,6 +64,29 @@ def test_comparing_steps_finds_a_bug_of_the_core_without_starting_anything() -> 
     assert found.sentence.endswith(" in the implementation.")
 
 
+def test_comparing_steps_finds_a_bug_of_replication() -> None:
+    found = CONFORM.hunt(bug(Family.IMPLEMENTATION, "applied-unchecked"), ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("replication, ")
+
+
+def test_no_bug_is_called_invisible_that_a_binding_sees() -> None:
+    seen = frozenset[str]().union(*(binding.bugs for binding in BINDINGS.values()))
+    assert not seen & BLIND_TO_REPLICATION.keys()
+    assert set(BLIND_TO_REPLICATION) | seen >= set(REPLICATION_BUGS)
+
+
+def test_every_bug_that_worlds_can_show_has_a_scenario() -> None:
+    for name in ALL_BUGS:
+        is_there = f"bug-{name}" in shipped.names()
+        assert (HISTORY.blind(bug(Family.IMPLEMENTATION, name)) is None) is is_there
+
+
+def test_no_model_of_replication_runs_beside_members() -> None:
+    for name in REPLICATION_BUGS:
+        assert "replayed from traces" in str(LOCKSTEP.blind(bug(Family.IMPLEMENTATION, name)))
+
+
 @pytest.mark.slow
 def test_a_core_without_a_mistake_makes_the_steps_of_its_model() -> None:
     found = CONFORM.hunt(NOTHING, Budget(0.01))
@@ -68,7 +94,7 @@ def test_a_core_without_a_mistake_makes_the_steps_of_its_model() -> None:
     assert found.reason.endswith(" pairs did not show it.")
 
 
-@pytest.mark.parametrize("name", BUGS)
+@pytest.mark.parametrize("name", ALL_BUGS)
 def test_every_seeded_bug_is_in_a_core_that_is_bound_or_there_is_a_reason_why_not(
     name: str,
 ) -> None:
