@@ -24,6 +24,7 @@ format: $(VENV)/ready
 bench: $(VENV)/ready
 	$(BIN)/python bench/throughput.py
 	$(BIN)/python bench/streaming.py
+	$(BIN)/python bench/replication.py
 	$(BIN)/python bench/harness.py
 	$(BIN)/python bench/simulate.py
 

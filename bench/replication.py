@@ -1,200 +1,363 @@
-"""What replication costs a master, and how fast its slave catches up, in rows a second, as JSON.
+"""What replication costs a master, and how fast its slave catches up, as JSON and as a table.
 
-Two clusters on loopback, one controller and two data nodes each. The master's write rate is
-measured on a database that is not replicated, then on one that is, without and with synchronous
-persistence of task data; the slave is stopped while rows come, and then started.
+A master and a slave on loopback, one controller and two data nodes each. Of two databases of the
+master one is switched on; writers append to both in turns of a fraction of a second, so that
+whatever else the machine does hits both alike. That is done with the slave's processes stopped
+(what the master pays), and again with them running (they take their part of the same cores).
+After the first the slave goes on, and its catch-up is measured. Then the tutorial's 1,210,000 rows
+are written in one transaction. All of that without and with synchronous persistence of task data.
+
+Writers send ready-made bytes, and each has a partition of its own, as transactions on one chunk
+wait for one another.
 """
 
 import argparse
 import asyncio
 import contextlib
 import json
+import os
 import platform
-import socket
-import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import uvloop
-from delphic.harness.cluster_part import ClusterPart
-from delphic.harness.system import Setup, Site
-from delphic.harness.systems.replicated import PARTITION, SCHEMA, at_controller
-from delphic.harness.systems.replication import EXECUTOR, EXECUTOR_PASSWORD, REPLICATION
 from delphic.impl.client import cluster
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
-from delphic.impl.stream.schema import to_bytes
+from delphic.impl.client.session import Session
+from delphic.impl.replication.taskdata import write
+from delphic.impl.runtime_disk import RealDisk
+from delphic.impl.stream.schema import fingerprint
+from pair import CONTROLLER, DATA, EXECUTOR, FRAME_BYTES_MAX, MASTER, PASSWORD, SLAVE, Clusters
+from throughput import median_sync_ms
+from turns import DATABASES, OFF, ON, Measured, compared
 
-ROWS, WRITERS, PARTITIONS = 1_000, 4, 4
-READY_S, ARRIVE_S = 30.0, 120.0
+CASES = [(rows, writers) for rows in (1, 100, 1_000, 10_000) for writers in (1, 4)]
+WRITERS_MAX = 4
+DAY_S = 24 * 60 * 60
+BEGIN = np.datetime64("2023-01-08T09:30:00")
+SECURITIES, MINUTES = 5_000, 242
+"""The tutorial's rows: a minute of a security each."""
+
+T = TypeVar("T")
+
+READY_S, WRITE_S, ARRIVE_S = 30.0, 120.0, 300.0
+POLL_S = 0.05
 
 
-@contextlib.contextmanager
-def clusters(folder: Path, *, synced: bool) -> Iterator[dict[str, Site]]:
-    """All nodes as processes; gives their sites; ends and reaps them."""
-    part = ClusterPart.model_validate(
-        {
-            "system": REPLICATION.name,
-            "master": {"config": {"clusterReplicationSyncPersistence": synced}},
-            "trace": False,
+def batch_of(rows: int, day: int) -> pa.RecordBatch:
+    """Rows of the tutorial's table, all of one day: that is one partition."""
+    chance = np.random.default_rng(day)
+    securities = np.arange(rows) // MINUTES
+    names = pa.array([f"{number:06}" for number in range(int(securities[-1]) + 1)])
+    moments = BEGIN + day * DAY_S + np.arange(rows) % MINUTES * 60
+    columns = {
+        "SecurityID": names.take(pa.array(securities)),
+        "DateTime": pa.array(moments, pa.timestamp("s")),
+    }
+    for name in ("PreClosePx", "OpenPx", "HighPx", "LowPx", "LastPx"):
+        columns[name] = np.round(10 + chance.random(rows) * 100, 2)
+    columns["Volume"] = chance.integers(100, 200, rows, dtype=np.int32)
+    columns["Amount"] = np.round(columns["LastPx"] * columns["Volume"], 2)
+    return pa.record_batch(columns)
+
+
+def task_file_ms(folder: Path, size: int) -> float:
+    """What it takes to make the data of one task durable, with nothing else under way."""
+    disk = RealDisk()
+    disk.make_folder(str(folder))
+    times = []
+    for tid in range(20):
+        start = time.perf_counter()
+        failed: dict[int, OSError] = {}
+        write(disk, str(folder), [(tid, bytes(size))], failed)
+        times.append((time.perf_counter() - start) * 1e3)
+        assert not failed
+    return round(float(np.median(times)), 3)
+
+
+class Insert:
+    """An append of the same rows again and again, as a client sends it."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._fingerprint = fingerprint(batch.schema)
+        self._body = batch.serialize().to_pybytes()
+
+    @property
+    def size(self) -> int:
+        return len(self._body)
+
+    async def into(self, connection: Connection, path: str, table: str) -> None:
+        """One transaction."""
+        args = (path, table, self._fingerprint, self._body)
+        await connection.call("tableInsert", args, timeout_s=WRITE_S)
+
+
+class Bench:
+    """A master, its slave, and connections to the nodes of both."""
+
+    def __init__(
+        self, clusters: Clusters, nodes: list[Connection], controller: Connection, slave: Session
+    ) -> None:
+        self.clusters = clusters
+        self._nodes = nodes
+        self._controller = controller
+        self._slave = slave
+
+    async def turn(self, path: str, table: str, inserts: list[Insert], seconds: float) -> Measured:
+        """Each writer appends as soon as its last batch is acknowledged, at least once."""
+        found = Measured()
+        syncs, cpu = await self._syncs(), self._cpu()
+        begin = time.perf_counter()
+
+        async def append(number: int) -> None:
+            connection = self._nodes[number % len(self._nodes)]
+            start = begin
+            while start < begin + seconds:
+                await inserts[number].into(connection, path, table)
+                end = time.perf_counter()
+                found.latencies_ms.append((end - start) * 1e3)
+                start = end
+
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(len(inserts)):
+                tasks.create_task(append(number))
+        found.seconds = time.perf_counter() - begin
+        spent = [now - then for now, then in zip(self._cpu(), cpu, strict=True)]
+        found.controller_cpu_s, found.data_nodes_cpu_s, found.writers_cpu_s = spent
+        synced = [now - then for now, then in zip(await self._syncs(), syncs, strict=True)]
+        found.controller_syncs, found.data_node_syncs = synced
+        return found
+
+    async def turns(
+        self, table: str, inserts: list[Insert], rows: int, seconds: float, turns: int
+    ) -> dict[str, Any]:
+        """Both databases in alternation; `seconds` for each."""
+        found: dict[str, list[Measured]] = {path: [] for path in DATABASES}
+        for number in range(turns):
+            for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
+                found[path].append(await self.turn(path, table, inserts, seconds / turns))
+        return compared(found, rows)
+
+    async def make(self, table: str, days: int) -> None:
+        """A table in each database, with a row in each of its partitions.
+
+        One after the other, so that the partitions of both lie on the same data nodes.
+        """
+        schema = batch_of(1, 0).schema
+        for path in DATABASES:
+            await cluster.create_partitioned_table(
+                self._nodes[0], path, table, schema, "DateTime", timeout_s=WRITE_S
+            )
+            for day in range(days):
+                await Insert(batch_of(1, day)).into(self._nodes[0], path, table)
+
+    async def drop(self, table: str) -> None:
+        """Nodes keep all rows in memory: a case leaves none behind."""
+        for path in DATABASES:
+            await cluster.drop_partitioned_table(self._nodes[0], path, table, timeout_s=WRITE_S)
+
+    async def master_count(self, table: str) -> int:
+        return await cluster.sql_count(self._nodes[0], ON, table, timeout_s=WRITE_S)
+
+    async def slave_count(self, table: str) -> int:
+        """How many rows the slave shows; none before it has the table."""
+        try:
+            return await cluster.sql_count(self._slave, ON, table, timeout_s=WRITE_S)
+        except RequestError as error:
+            if error.name in ("NoSuchTable", "NoSuchDatabase"):
+                return 0
+            raise
+
+    async def arrived(self, table: str) -> None:
+        """Wait until the slave has all of the master's rows."""
+        wanted = await self.master_count(table)
+        until = time.monotonic() + ARRIVE_S
+        while await self.slave_count(table) != wanted:
+            if time.monotonic() > until:
+                raise SystemExit(f"the slave did not catch up within {ARRIVE_S:.0f} s")
+            await asyncio.sleep(POLL_S)
+
+    async def case(
+        self, table: str, rows: int, writers: int, seconds: float, turns: int
+    ) -> dict[str, Any]:
+        """A table of its own; the slave stopped, catching up, and running."""
+        inserts = [Insert(batch_of(rows, day)) for day in range(writers)]
+        await self.make(table, writers)
+        await self.arrived(table)
+        with self.clusters.paused(SLAVE):
+            for path in DATABASES:
+                await self.turn(path, table, inserts, 0.0)
+            stopped = await self.turns(table, inserts, rows, seconds, turns)
+            wanted = await self.master_count(table)
+        begin, cpu = time.perf_counter(), self.clusters.cpu_s(SLAVE, DATA)
+        before = await self.slave_count(table)
+        await self.arrived(table)
+        took_s = time.perf_counter() - begin
+        catch_up = {
+            "rows": wanted - before,
+            "tasks": (wanted - before) // rows,
+            "seconds": round(took_s, 3),
+            "rows_per_s": round((wanted - before) / took_s, 1),
+            "tasks_per_s": round((wanted - before) / rows / took_s, 1),
+            "data_nodes_cpu_s": round(self.clusters.cpu_s(SLAVE, DATA) - cpu, 3),
         }
-    )
-    setup: Setup = part.setup()
+        running = await self.turns(table, inserts, rows, seconds, turns)
+        begin = time.perf_counter()
+        await self.arrived(table)
+        running["slave_behind_s"] = round(time.perf_counter() - begin, 3)
+        await self.drop(table)
+        return {
+            "rows_per_batch": rows,
+            "writers": writers,
+            "bytes_per_batch": inserts[0].size,
+            "slave_stopped": stopped,
+            "catch_up": catch_up,
+            "slave_running_shares_the_cores": running,
+        }
+
+    async def bulk(self, rows: int, turns: int) -> dict[str, Any]:
+        """So many rows in one transaction, the slave running; of several turns the medians."""
+        insert = Insert(batch_of(rows, 0))
+        took: dict[str, list[float]] = {OFF: [], ON: [], "slave": []}
+        for number in range(turns):
+            table = f"bulk{number}"
+            await self.make(table, 1)
+            await self.arrived(table)
+            for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
+                begin = time.perf_counter()
+                await insert.into(self._nodes[0], path, table)
+                took[path].append(time.perf_counter() - begin)
+                if path == ON:
+                    await self.arrived(table)
+                    took["slave"].append(time.perf_counter() - begin)
+            await self.drop(table)
+        off, on, slave = (float(np.median(took[name])) for name in (OFF, ON, "slave"))
+        return {
+            "rows": rows,
+            "bytes": insert.size,
+            "turns": turns,
+            "master_alone_rows_per_s": round(rows / off),
+            "replicated_rows_per_s": round(rows / on),
+            "ratio": round(off / on, 3),
+            "on_the_slave_after_s": round(slave, 2),
+            "catch_up_rows_per_s": round(rows / (slave - on)),
+        }
+
+    def _cpu(self) -> tuple[float, float, float]:
+        """Of the master's controller, its data nodes, and the writers: all since the start."""
+        controller = self.clusters.cpu_s(MASTER, (CONTROLLER,))
+        return controller, self.clusters.cpu_s(MASTER, DATA), time.process_time()
+
+    async def _syncs(self) -> tuple[int, int]:
+        """Of the master's controller and its data nodes."""
+        connections = (self._controller, *self._nodes)
+        told = [await c.call("nodeStatus", timeout_s=WRITE_S) for c in connections]
+        controller, *nodes = (int(status["syncs"]) for status in told)
+        return controller, sum(nodes)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    """Nodes have just been started: ask until one answers."""
+    until = time.monotonic() + READY_S
+    while True:
+        try:
+            return await ask()
+        except RequestError:
+            if time.monotonic() > until:
+                raise
+            await asyncio.sleep(POLL_S)
+
+
+async def measure(clusters: Clusters, options: argparse.Namespace) -> dict[str, Any]:
+    """All cases of one master."""
+
+    def opened(alias: str) -> Awaitable[Connection]:
+        site = clusters.site(MASTER, alias)
+        return patiently(lambda: Connection.open(*site, frame_bytes_max=FRAME_BYTES_MAX))
+
     with contextlib.ExitStack() as stack:
-        sites = {}
-        for alias in setup.members:
-            # The port stays ours until the node binds it, too.
-            kept = stack.enter_context(socket.socket())
-            kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            kept.bind(("127.0.0.1", 0))
-            sites[alias] = Site(alias, "127.0.0.1", kept.getsockname()[1])
-        processes = []
-        for alias in setup.members:
-            home = folder / alias
-            for name, text in REPLICATION.files(setup, alias, sites, home).items():
-                (home / name).parent.mkdir(parents=True, exist_ok=True)
-                (home / name).write_text(text)
-            log = stack.enter_context((home / "log.txt").open("wb"))
-            command = REPLICATION.command(setup, alias, home, sites, {})
-            processes.append(subprocess.Popen(command, stderr=log))
-        try:
-            yield sites
-        finally:
-            for process in processes:
-                process.terminate()
-            for process in processes:
-                process.wait(timeout=30)
+        nodes = [await opened(alias) for alias in DATA]
+        controller = await opened(CONTROLLER)
+        slave = Session(clusters.sites(SLAVE), attempt_s=5, total_s=READY_S)
+        for connection in (*nodes, controller, slave):
+            stack.callback(connection.close)
+        user = (EXECUTOR, PASSWORD, True)
+        await patiently(lambda: cluster.exists_database(slave, ON, timeout_s=READY_S))
+        await slave.call("createUser", user, timeout_s=READY_S)
+        for path in DATABASES:
+            args = (nodes[0], path, "VALUE", "DATE", ["2023-01-08"])
+            await patiently(lambda args=args: cluster.create_database(*args))
+        await nodes[0].call("setDatabaseForClusterReplication", (ON, True), timeout_s=READY_S)
+        bench = Bench(clusters, nodes, controller, slave)
+        cases = []
+        for number, (rows, writers) in enumerate(CASES):
+            if options.rows in (None, rows) and options.writers in (None, writers):
+                table = f"t{number}"
+                found = await bench.case(table, rows, writers, options.seconds, options.turns)
+                print(line_of(found), file=sys.stderr, flush=True)
+                cases.append(found)
+        bulk = await bench.bulk(options.bulk_rows, options.bulk_turns)
+        print(json.dumps(bulk), file=sys.stderr, flush=True)
+        return {"cases": cases, "one_transaction": bulk}
 
 
-async def connected(site: Site) -> Connection:
-    """A connection, as soon as the node listens."""
-    deadline = time.monotonic() + READY_S
-    while True:
-        try:
-            return await Connection.open(site.host, site.port, timeout_s=1)
-        except RequestError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
+HEAD = (
+    "rows  writers | slave stopped: off, on rows/s  ratio (of turns)  p50 ms off, on"
+    " | catch-up rows/s  s | slave running: off, on rows/s  ratio (of turns)"
+)
 
 
-async def again(call: Any) -> Any:
-    """Do it until there is a leader to do it."""
-    deadline = time.monotonic() + READY_S
-    while True:
-        try:
-            return await call()
-        except RequestError:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.1)
+def line_of(found: dict[str, Any]) -> str:
+    """A case for people to read."""
+    stopped, running = found["slave_stopped"], found["slave_running_shares_the_cores"]
+    rates = [f"{kind[who]['rows_per_s']:,.0f}" for kind in (stopped, running) for who in OF]
+    ratios = [f"{k['ratio']:.0%} ({k['ratio_of_turns_p50']:.0%})" for k in (stopped, running)]
+    p50 = ", ".join(f"{stopped[who]['latency_ms_p50']:.1f}" for who in OF)
+    catch_up = found["catch_up"]
+    return (
+        f"{found['rows_per_batch']:>5}  {found['writers']} | {rates[0]}, {rates[1]}  {ratios[0]}"
+        f"  {p50} | {catch_up['rows_per_s']:,.0f}  {catch_up['seconds']:.2f}"
+        f" | {rates[2]}, {rates[3]}  {ratios[1]}"
+    )
 
 
-async def database(master: Connection, path: str, *, replicated: bool) -> None:
-    """A database with one table."""
-    values = tuple(range(PARTITIONS))
-    await again(lambda: cluster.create_database(master, path, "VALUE", "int64", values))
-    if replicated:
-        await master.call("setDatabaseForClusterReplication", (path, True), timeout_s=10)
-    args = (path, "t", to_bytes(SCHEMA), PARTITION)
-    await master.call("createPartitionedTable", args, timeout_s=10)
-
-
-async def write(nodes: list[Connection], path: str, seconds: float) -> float:
-    """Rows a second of several writers, each with a partition of its own."""
-    until, rows = time.perf_counter() + seconds, 0
-
-    async def writer(number: int) -> None:
-        nonlocal rows
-        ids = np.arange(ROWS, dtype=np.int64)
-        parts = np.full(ROWS, number % PARTITIONS, np.int64)
-        while time.perf_counter() < until:
-            columns = [pa.array(ids), pa.array(parts), pa.array(ids)]
-            batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
-            done = await cluster.table_insert(nodes[number % len(nodes)], path, "t", batch)
-            rows += done.rows
-            ids += ROWS
-
-    began = time.perf_counter()
-    await asyncio.gather(*(writer(number) for number in range(WRITERS)))
-    return rows / (time.perf_counter() - began)
-
-
-async def drained(master: Connection) -> float:
-    """Seconds until the slave has finished everything."""
-    began = time.monotonic()
-    while time.monotonic() - began < ARRIVE_S:
-        queue = await at_controller(master, "getMasterReplicationStatus", (), 30)
-        if all(row["isTruncated"] for row in queue):
-            return time.monotonic() - began
-        await asyncio.sleep(0.1)
-    raise SystemExit("the slave did not catch up")
-
-
-async def catch_up(
-    slave: Connection, master: Connection, nodes: list[Connection], seconds: float
-) -> dict[str, float]:
-    """The slave is stopped while rows come; how fast has it got them after its start?"""
-    await at_controller(slave, "stopClusterReplication", (), 10)
-    before = await cluster.sql_count(slave, "dfs://on", "t", timeout_s=30)
-    rate = await write(nodes, "dfs://on", seconds)
-    wanted = await cluster.sql_count(master, "dfs://on", "t", timeout_s=30)
-    began = time.perf_counter()
-    await at_controller(slave, "startClusterReplication", (), 10)
-    deadline = time.monotonic() + ARRIVE_S
-    while await cluster.sql_count(slave, "dfs://on", "t", timeout_s=30) < wanted:
-        if time.monotonic() > deadline:
-            raise SystemExit("the slave did not catch up")
-        await asyncio.sleep(0.05)
-    took_s = time.perf_counter() - began
-    return {
-        "master_rows_per_s": round(rate),
-        "rows": wanted - before,
-        "seconds": round(took_s, 2),
-        "slave_rows_per_s": round((wanted - before) / took_s),
-    }
-
-
-async def measured(sites: dict[str, Site], seconds: float) -> dict[str, Any]:
-    """One pair of clusters: alone, replicated, and the slave's catch-up."""
-    master, other = await connected(sites["md1"]), await connected(sites["md2"])
-    slave = await connected(sites["s1d1"])
-    who = (EXECUTOR, EXECUTOR_PASSWORD, True)
-    await again(lambda: slave.call("createUser", who, timeout_s=10))
-    await database(master, "dfs://off", replicated=False)
-    await database(master, "dfs://on", replicated=True)
-    nodes = [master, other]
-    alone = await write(nodes, "dfs://off", seconds)
-    replicated = await write(nodes, "dfs://on", seconds)
-    found = {
-        "alone_rows_per_s": round(alone),
-        "replicated_rows_per_s": round(replicated),
-        "ratio": round(replicated / alone, 3),
-        "behind_s": round(await drained(master), 2),
-        "catch_up": await catch_up(slave, master, nodes, seconds),
-    }
-    for connection in (master, other, slave):
-        connection.close()
-    return found
+OF = ("off", "on")
 
 
 def main() -> None:
+    """Print cases to stderr as they come, the document to stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=3.0, help="per case and database")
+    parser.add_argument("--turns", type=int, default=10, help="into which these are divided")
+    parser.add_argument("--rows", type=int, choices=(1, 100, 1_000, 10_000), help="only these")
+    parser.add_argument("--writers", type=int, choices=(1, 4), help="only these")
+    parser.add_argument("--bulk-rows", type=int, default=SECURITIES * MINUTES)
+    parser.add_argument("--bulk-turns", type=int, default=3)
+    parser.add_argument("--folder", type=Path, help="where to write; a real disk tells more")
     options = parser.parse_args()
-    found: dict[str, Any] = {"python": platform.python_version(), "rows_per_batch": ROWS}
-    for name, synced in (("async", False), ("sync", True)):
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            clusters(Path(folder), synced=synced) as sites,
-        ):
-            found[name] = uvloop.run(measured(sites, options.seconds))
-    print(json.dumps(found, indent=2))
+    document: dict[str, Any] = {
+        "bench": "replication",
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 2),
+    }
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="replication-") as name:
+        document["fdatasync_4kB_ms_p50"] = round(median_sync_ms(Path(name)), 3)
+        document["task_file_4kB_ms_p50"] = task_file_ms(Path(name) / "probes", 4096)
+        for kind in ("async", "sync"):
+            print(f"{kind}\n{HEAD}", file=sys.stderr, flush=True)
+            folder = Path(name) / kind
+            with Clusters(folder, synced=kind == "sync") as clusters:
+                document[kind] = uvloop.run(measure(clusters, options))
+    print(json.dumps(document, indent=1))
 
 
 if __name__ == "__main__":
