@@ -39,7 +39,6 @@ from throughput import median_sync_ms
 from turns import DATABASES, OFF, ON, Measured, compared
 
 CASES = [(rows, writers) for rows in (1, 100, 1_000, 10_000) for writers in (1, 4)]
-WRITERS_MAX = 4
 DAY_S = 24 * 60 * 60
 BEGIN = np.datetime64("2023-01-08T09:30:00")
 SECURITIES, MINUTES = 5_000, 242
@@ -118,12 +117,13 @@ class Bench:
 
         async def append(number: int) -> None:
             connection = self._nodes[number % len(self._nodes)]
-            start = begin
-            while start < begin + seconds:
+            while True:
+                start = time.perf_counter()
                 await inserts[number].into(connection, path, table)
                 end = time.perf_counter()
                 found.latencies_ms.append((end - start) * 1e3)
-                start = end
+                if end >= begin + seconds:
+                    return
 
         async with asyncio.TaskGroup() as tasks:
             for number in range(len(inserts)):
@@ -191,13 +191,13 @@ class Bench:
         inserts = [Insert(batch_of(rows, day)) for day in range(writers)]
         await self.make(table, writers)
         await self.arrived(table)
+        before = await self.master_count(table)
         with self.clusters.paused(SLAVE):
             for path in DATABASES:
                 await self.turn(path, table, inserts, 0.0)
             stopped = await self.turns(table, inserts, rows, seconds, turns)
             wanted = await self.master_count(table)
         begin, cpu = time.perf_counter(), self.clusters.cpu_s(SLAVE, DATA)
-        before = await self.slave_count(table)
         await self.arrived(table)
         took_s = time.perf_counter() - begin
         catch_up = {
@@ -308,6 +308,8 @@ async def measure(clusters: Clusters, options: argparse.Namespace) -> dict[str, 
         return {"cases": cases, "one_transaction": bulk}
 
 
+OF = ("off", "on")
+
 HEAD = (
     "rows  writers | slave stopped: off, on rows/s  ratio (of turns)  p50 ms off, on"
     " | catch-up rows/s  s | slave running: off, on rows/s  ratio (of turns)"
@@ -326,9 +328,6 @@ def line_of(found: dict[str, Any]) -> str:
         f"  {p50} | {catch_up['rows_per_s']:,.0f}  {catch_up['seconds']:.2f}"
         f" | {rates[2]}, {rates[3]}  {ratios[1]}"
     )
-
-
-OF = ("off", "on")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What writers did to a replicated database and to another one in turns, and how the two compare."""
+"""What writers did in turns to a replicated database and to another one, and how these compare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
