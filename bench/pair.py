@@ -15,6 +15,8 @@ CONTROLLER = "c1"
 DATA = ("n1", "n2")
 ALIASES = (CONTROLLER, *DATA)
 
+WORK = "task-data"
+
 EXECUTOR, PASSWORD = "replicator", "let-me-replicate"
 FRAME_BYTES_MAX = 256 << 20
 """A transaction of 85 MB is one frame."""
@@ -85,6 +87,11 @@ class Clusters:
         tasks = (task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
+    def task_data(self) -> set[str]:
+        """The files that the master's data nodes keep for slaves, unfinished ones, too."""
+        folders = (self._folder / MASTER / alias / WORK for alias in DATA)
+        return {str(path) for folder in folders for path in folder.iterdir()}
+
     def _configure(self, cluster: str, *, synced: bool) -> None:
         modes = ("controller", *("datanode" for _ in DATA))
         nodes = [
@@ -102,7 +109,7 @@ class Clusters:
         if cluster == MASTER:
             controllers += ["clusterReplicationSlaveNum=1"]
             data += [
-                "clusterReplicationWorkDir=task-data",
+                f"clusterReplicationWorkDir={WORK}",
                 f"clusterReplicationSyncPersistence={str(synced).lower()}",
             ]
         else:

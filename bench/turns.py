@@ -20,6 +20,8 @@ class Measured:
     writers_cpu_s: float = 0.0
     controller_syncs: int = 0
     data_node_syncs: int = 0
+    behind_s: float = 0.0
+    """How long after the turns task data was still written."""
     latencies_ms: list[float] = field(default_factory=list)
 
     def add(self, other: "Measured") -> None:
@@ -44,6 +46,7 @@ class Measured:
             "batches": batches,
             "seconds": round(self.seconds, 3),
             "rows_per_s": round(self.rate(rows), 1),
+            "task_data_behind_s": round(self.behind_s, 3),
             "latency_ms_p50": round(ordered[batches // 2], 2),
             "latency_ms_p99": round(ordered[batches * 99 // 100], 2),
             "cpu_ms_per_batch": {who: round(s / batches * 1e3, 2) for who, s in cpu_s.items()},
@@ -55,16 +58,22 @@ class Measured:
 
 
 def compared(turns: Mapping[str, Sequence[Measured]], rows: int) -> dict[str, Any]:
-    """Both databases' turns and their ratio: of all, and the median of neighbouring turns'."""
+    """Both databases' turns and their ratio: of all, and the median of neighbouring turns'.
+
+    `ratio_until_durable`: the time until task data is written counts, too.
+    """
     total = {path: Measured() for path in DATABASES}
     for path in DATABASES:
         for turn in turns[path]:
             total[path].add(turn)
     pairs = zip(turns[ON], turns[OFF], strict=True)
     ratios = sorted(on.rate(rows) / off.rate(rows) for on, off in pairs)
+    durable_s = total[ON].seconds + total[ON].behind_s
+    durable = len(total[ON].latencies_ms) * rows / durable_s
     return {
         "off": total[OFF].shown(rows),
         "on": total[ON].shown(rows),
         "ratio": round(total[ON].rate(rows) / total[OFF].rate(rows), 3),
+        "ratio_until_durable": round(durable / total[OFF].rate(rows), 3),
         "ratio_of_turns_p50": round(float(np.median(ratios)), 3),
     }

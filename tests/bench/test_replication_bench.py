@@ -28,7 +28,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def turn(bench: ModuleType, seconds: float, batches: int) -> Any:
     return bench.Measured(
-        seconds, 0.2, 0.4, 0.1, 3 * batches, 2 * batches, [seconds / batches * 1e3] * batches
+        seconds, 0.2, 0.4, 0.1, 3 * batches, 2 * batches, 0.0, [seconds / batches * 1e3] * batches
     )
 
 
@@ -37,7 +37,9 @@ def test_a_ratio_is_told_of_all_turns_and_of_neighbouring_ones(bench: ModuleType
         bench.OFF: [turn(bench, 1.0, 10), turn(bench, 1.0, 10), turn(bench, 1.0, 100)],
         bench.ON: [turn(bench, 1.0, 5), turn(bench, 1.0, 9), turn(bench, 1.0, 16)],
     }
+    turns[bench.ON][0].behind_s = 1.0
     found = bench.compared(turns, 100)
+    assert (found["ratio_until_durable"], found["on"]["task_data_behind_s"]) == (0.188, 1.0)
     assert (found["ratio"], found["ratio_of_turns_p50"]) == (0.25, 0.5)
     assert (found["off"]["rows_per_s"], found["on"]["rows_per_s"]) == (4000.0, 1000.0)
     assert found["on"]["syncs_per_batch"] == {"controller": 3.0, "data_nodes": 2.0}
