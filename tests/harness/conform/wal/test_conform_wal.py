@@ -91,7 +91,9 @@ def _keeps_torn_records(data: bytes, offset: int) -> Record | Damage:
     return Record(kind, sequence, synced, body, len(data)) if kind == segment.ENTRY else found
 
 
-def _leaves_the_torn_end(self: Replay, disk: Any, path: str, damage: Damage) -> str | None:
+def _leaves_the_torn_end(
+    self: Replay, disk: Any, path: str, damage: Damage, *, anyway: bool
+) -> str | None:
     return None
 
 
