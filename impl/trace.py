@@ -124,8 +124,12 @@ class _CoreRecord(msgspec.Struct, gc=False):
     index: int | UnsetType = UNSET
 
 
-class _Note(msgspec.Struct, gc=False):
-    """A step that is not described yet."""
+class _Note(msgspec.Struct):
+    """A step that is not described yet.
+
+    `describe` knows the group, the group its trace, and that the notes: a circle, which has to be
+    collected, and so this is no struct without garbage collection as the others are.
+    """
 
     seq: int
     t_ns: int
