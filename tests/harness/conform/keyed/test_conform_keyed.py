@@ -102,7 +102,7 @@ def _key_is_the_row(batch: Any, columns: Sequence[str]) -> list[Any]:
 MISTAKES: list[tuple[Any, str, Callable[..., Any]]] = [
     (Dedup, "reset", _remembers_older_terms),
     (Window, "add", _never_forgets),
-    (tables, "_recent", _knows_what_is_in_memory),
+    (tables, "recent", _knows_what_is_in_memory),
     (Window, "fresh", _judges_rows_by_what_came_before_the_batch),
     (Window, "fresh", _keeps_the_last_of_equal_rows),
     (Screened, "logged", _is_never_sure_to_be_logged),
