@@ -42,6 +42,13 @@ class Bounds:
     depth: int | None = None
     walk: int | None = None
 
+    @classmethod
+    def of(
+        cls, title: str, *, depth: int | None = None, walk: int | None = None, **options: int
+    ) -> "Bounds":
+        """With the options by name."""
+        return cls(title, tuple(options.items()), depth, walk)
+
     def __str__(self) -> str:
         how = " ".join(f"{name}={value}" for name, value in self.options)
         if self.walk is not None:

@@ -48,7 +48,7 @@ class Loss(msgspec.Struct, frozen=True):
 _DEADLY = ("kill", "power-cut", "disk", "bit-flip", "lose-task-data")
 
 
-def by_clients(found: Story, slave: str, loss: Loss = Loss()) -> dict[int, Bounds]:  # noqa: B008
+def by_clients(found: Story, slave: str, loss: Loss) -> dict[int, Bounds]:
     """Every transaction's bounds by what clients and operators know."""
     skipped = _skipped(found, slave)
     deaths = [act for act in found.acts if act.f in _DEADLY]

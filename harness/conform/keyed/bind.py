@@ -16,24 +16,19 @@ from ..binding import Bounds, Conformance, Divergence
 from ..binding import Difference as Meant
 from .compare import Comparison, Difference, acting
 
-
-def _bounds(title: str, **options: int) -> Bounds:
-    return Bounds(title, tuple(options.items()))
-
-
 SMALL = (
-    _bounds("a retry, two fail-overs", batches=1, changes=2, restarts=0, checkpoints=0),
-    _bounds("a restart behind a checkpoint", batches=1, changes=0),
-    _bounds("a key comes again", batches=3, changes=0, restarts=0, checkpoints=0),
-    _bounds(
+    Bounds.of("a retry, two fail-overs", batches=1, changes=2, restarts=0, checkpoints=0),
+    Bounds.of("a restart behind a checkpoint", batches=1, changes=0),
+    Bounds.of("a key comes again", batches=3, changes=0, restarts=0, checkpoints=0),
+    Bounds.of(
         "batches of two rows", batches=1, batch=2, window=0, changes=0, restarts=0, checkpoints=0
     ),
 )
 
 DOCUMENTED = (
     *SMALL,
-    _bounds("a retry, a fail-over, a restart", checkpoints=0),
-    _bounds("a key comes again, and a fail-over", batches=3, restarts=0, checkpoints=0),
+    Bounds.of("a retry, a fail-over, a restart", checkpoints=0),
+    Bounds.of("a key comes again, and a fail-over", batches=3, restarts=0, checkpoints=0),
 )
 
 DIFFERENCES = (

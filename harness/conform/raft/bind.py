@@ -24,49 +24,45 @@ ELECTION_DEPTH = 18
 """Steps in which one of four members is elected, and an answer comes twice."""
 
 
-def _bounds(
-    title: str, *, depth: int | None = None, walk: int | None = None, **options: int
-) -> Bounds:
-    return Bounds(title, tuple(options.items()), depth, walk)
-
-
 SMALL = (
-    _bounds("two members, all of an election and an entry", members=2, terms=2, entries=1, batch=2),
-    _bounds("two elections", members=2, terms=3, entries=0, depth=22),
-    _bounds("four members elect", members=4, terms=2, entries=0, depth=14),
-    _bounds("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=100_000),
-    _bounds(
+    Bounds.of(
+        "two members, all of an election and an entry", members=2, terms=2, entries=1, batch=2,
+    ),
+    Bounds.of("two elections", members=2, terms=3, entries=0, depth=22),
+    Bounds.of("four members elect", members=4, terms=2, entries=0, depth=14),
+    Bounds.of("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=100_000),
+    Bounds.of(
         "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
         walk=40_000,
     ),
-    _bounds(
+    Bounds.of(
         "snapshots", members=3, terms=3, entries=2, batch=2, crashes=1, checkpoints=2, unsynced=2,
         walk=30_000,
     ),
 )  # fmt: skip
 
 DOCUMENTED = (
-    _bounds(
+    Bounds.of(
         "two members: an election, an entry, a read, a crash",
         members=2, terms=2, entries=1, batch=2, reads=1, crashes=1,
     ),
-    _bounds(
+    Bounds.of(
         "two members whose disks lag by two writes",
         members=2, terms=2, entries=1, batch=2, unsynced=2,
     ),
-    _bounds("two elections", members=2, terms=3, entries=0, batch=2, reads=1, depth=26),
-    _bounds("three members", members=3, terms=2, entries=0, depth=20),
-    _bounds("four members elect", members=4, terms=2, entries=0, depth=ELECTION_DEPTH),
-    _bounds("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=600_000),
-    _bounds(
+    Bounds.of("two elections", members=2, terms=3, entries=0, batch=2, reads=1, depth=26),
+    Bounds.of("three members", members=3, terms=2, entries=0, depth=20),
+    Bounds.of("four members elect", members=4, terms=2, entries=0, depth=ELECTION_DEPTH),
+    Bounds.of("three members, beyond", members=3, terms=3, entries=0, unsynced=2, walk=600_000),
+    Bounds.of(
         "far beyond", members=3, terms=4, entries=2, batch=2, reads=2, crashes=2, unsynced=3,
         walk=700_000,
     ),
-    _bounds(
+    Bounds.of(
         "snapshots", members=3, terms=3, entries=2, batch=2, crashes=2, checkpoints=2, unsynced=2,
         walk=400_000,
     ),
-    _bounds(
+    Bounds.of(
         "five members", members=5, terms=4, entries=1, batch=2, reads=1, crashes=1, unsynced=2,
         walk=250_000,
     ),

@@ -32,34 +32,29 @@ from .master import MasterSide
 from .slave import SlaveSide
 from .words import differing_masters, differing_slaves
 
-
-def _bounds(title: str, **options: int) -> Bounds:
-    return Bounds(title, tuple(options.items()))
-
-
 SMALL = (
-    _bounds("one task, and all that operators do", writes=1, stops=1, starts=1, skips=1,
+    Bounds.of("one task, and all that operators do", writes=1, stops=1, starts=1, skips=1,
             failovers=1, poisons=1, clients=1),
-    _bounds("two tasks of one group", chunks=2, attempts=1, limit=1, skips=1, failovers=1),
-    _bounds("a master that is stopped, and metadata", writes=1, definitions=1, chunks=2,
+    Bounds.of("two tasks of one group", chunks=2, attempts=1, limit=1, skips=1, failovers=1),
+    Bounds.of("a master that is stopped, and metadata", writes=1, definitions=1, chunks=2,
             attempts=1, limit=1, orders=2),
-    _bounds("flags", writes=1, created=0, flags=2, attempts=1, limit=1),
-    _bounds("two slaves", writes=1, slaves=2, attempts=1, limit=1),
-    _bounds("task data that is late, or lost", writes=1, sync=0, crashes=1, elections=1,
+    Bounds.of("flags", writes=1, created=0, flags=2, attempts=1, limit=1),
+    Bounds.of("two slaves", writes=1, slaves=2, attempts=1, limit=1),
+    Bounds.of("task data that is late, or lost", writes=1, sync=0, crashes=1, elections=1,
             controllers=2, fills=1),
 )  # fmt: skip
 
 DOCUMENTED = (
     *SMALL,
-    _bounds("two tasks, one after the other", stops=1, starts=1, skips=1),
-    _bounds("two tasks of one group, stopped and started", chunks=2, attempts=1, limit=1, stops=1,
+    Bounds.of("two tasks, one after the other", stops=1, starts=1, skips=1),
+    Bounds.of("two tasks of one group, stopped and started", chunks=2, attempts=1, limit=1, stops=1,
             starts=1, skips=1, failovers=1),
-    _bounds("three tasks", writes=3, chunks=2, attempts=1, limit=1, skips=1),
-    _bounds("two databases", databases=2, flags=2, attempts=1, limit=1, definitions=1, writes=1),
-    _bounds("two slaves and two tasks", slaves=2, attempts=1, limit=1, stops=1, starts=1),
-    _bounds("three failures", writes=1, limit=3, attempts=4, stops=1, starts=1, skips=1,
+    Bounds.of("three tasks", writes=3, chunks=2, attempts=1, limit=1, skips=1),
+    Bounds.of("two databases", databases=2, flags=2, attempts=1, limit=1, definitions=1, writes=1),
+    Bounds.of("two slaves and two tasks", slaves=2, attempts=1, limit=1, stops=1, starts=1),
+    Bounds.of("three failures", writes=1, limit=3, attempts=4, stops=1, starts=1, skips=1,
             failovers=1, poisons=1),
-    _bounds("two data nodes", nodes=2, chunks=2, attempts=1, limit=1, fills=1, failovers=1),
+    Bounds.of("two data nodes", nodes=2, chunks=2, attempts=1, limit=1, fills=1, failovers=1),
 )  # fmt: skip
 
 BLIND: dict[str, str] = {
@@ -185,10 +180,13 @@ class _Comparing:
 
     def _states(self) -> None:
         for node, state in self.pairs.states:
-            if not isinstance(state, Master | Slave):
+            if isinstance(state, Master):
+                always = self.master.always(state)
+            elif isinstance(state, Slave):
+                always = self.slave.always(state)
+            else:
                 continue
-            side = self.master if isinstance(state, Master) else self.slave
-            for name, found in side.always(state):  # type: ignore[arg-type]
+            for name, found in always:
                 self.result.pairs[name] += 1
                 for each in found:
                     self._diverge(node, state, name, each, name)

@@ -225,7 +225,8 @@ class SlaveSide:
         dispatcher = Dispatcher(again, self.nodes)
         dispatcher.step(StoodDown())
         effects = list(dispatcher.step(Led()))
-        return self._after(step.state, again, dispatcher, effects, step)  # type: ignore[arg-type]
+        assert isinstance(step.state, Slave)
+        return self._after(step.state, again, dispatcher, effects, step)
 
     def _dispatch(self, s: Slave, dispatcher: Dispatcher, task: int, step: Step | None) -> Found:
         effects = dispatcher.step(RetryDue(task))

@@ -18,27 +18,23 @@ from .taker import Taker
 OFFSETS = {0: Offset.ZERO, -1: Offset.LATEST, -3: Offset.EARLIEST, 1: Offset.ONE}
 
 
-def _bounds(title: str, **options: int) -> Bounds:
-    return Bounds(title, tuple(options.items()))
-
-
 SMALL = (
-    _bounds("two rows, a fail-over, a crash of the subscriber"),
-    _bounds("from the latest row", offset=-1),
-    _bounds("offsets that are not stored", offset=-1, persist=0),
-    _bounds("batches of two rows", terms=1, rows=3, batch=2),
+    Bounds.of("two rows, a fail-over, a crash of the subscriber"),
+    Bounds.of("from the latest row", offset=-1),
+    Bounds.of("offsets that are not stored", offset=-1, persist=0),
+    Bounds.of("batches of two rows", terms=1, rows=3, batch=2),
 )
 
 DOCUMENTED = (
     *SMALL,
-    _bounds("from a row that is not written yet", offset=1),
-    _bounds("from the earliest row", offset=-3),
-    _bounds("three members", members=3),
-    _bounds("three connections", connections=3),
-    _bounds("two crashes", rows=1, connections=3, crashes=2),
-    _bounds("unsubscribed and back", rows=1, unsubscribes=1),
-    _bounds("rows that retention removes", rows=2, purges=2, terms=1),
-    _bounds("two subscribers", rows=1, crashes=0, connections=1, subscribers=2),
+    Bounds.of("from a row that is not written yet", offset=1),
+    Bounds.of("from the earliest row", offset=-3),
+    Bounds.of("three members", members=3),
+    Bounds.of("three connections", connections=3),
+    Bounds.of("two crashes", rows=1, connections=3, crashes=2),
+    Bounds.of("unsubscribed and back", rows=1, unsubscribes=1),
+    Bounds.of("rows that retention removes", rows=2, purges=2, terms=1),
+    Bounds.of("two subscribers", rows=1, crashes=0, connections=1, subscribers=2),
 )
 
 DIFFERENCES = (

@@ -24,24 +24,19 @@ from ..binding import Difference as Meant
 from .compare import Comparison, Difference
 from .replay import replay
 
-
-def _bounds(title: str, **options: int) -> Bounds:
-    return Bounds(title, tuple(options.items()))
-
-
 SMALL = (
-    _bounds("two records, an overrule, a crash", records=2),
-    _bounds("batches of two rows", records=2, batch=2, overrules=0),
-    _bounds("a table is created", records=2, ddl=1),
+    Bounds.of("two records, an overrule, a crash", records=2),
+    Bounds.of("batches of two rows", records=2, batch=2, overrules=0),
+    Bounds.of("a table is created", records=2, ddl=1),
 )
 
 DOCUMENTED = (
-    _bounds("three records, an overrule, a crash", records=3),
-    _bounds("two overrules: a former leader comes back", records=2, overrules=2),
-    _bounds("two tables", records=2, tables=2),
-    _bounds("batches of two rows", records=3, batch=2, overrules=0),
-    _bounds("a table is created", records=3, ddl=1),
-    _bounds("two tables are created", records=3, tables=2, ddl=2, overrules=0),
+    Bounds.of("three records, an overrule, a crash", records=3),
+    Bounds.of("two overrules: a former leader comes back", records=2, overrules=2),
+    Bounds.of("two tables", records=2, tables=2),
+    Bounds.of("batches of two rows", records=3, batch=2, overrules=0),
+    Bounds.of("a table is created", records=3, ddl=1),
+    Bounds.of("two tables are created", records=3, tables=2, ddl=2, overrules=0),
 )
 
 

@@ -24,6 +24,8 @@ PUT = Touch(0, Deed.PUT, 7, begin=10, end=20)
 SET = Touch(1, Deed.SET, 8, begin=30, end=40)
 CLEAR = Touch(2, Deed.CLEAR, 0, begin=50, end=60)
 
+UNSYNCED = Loss()
+
 
 def seen(*values: int | None, begin: int = 100) -> list[Sight]:
     return [Sight(begin + 10 * at, begin + 10 * at + 5, value) for at, value in enumerate(values)]
@@ -142,7 +144,7 @@ class Lines:
         ]
         self.done("tasks", "s1", None, shown, "s1d1")
 
-    def fates(self, loss: Loss = Loss(), *, status: bool = False) -> list[Fate]:  # noqa: B008
+    def fates(self, loss: Loss = UNSYNCED, *, status: bool = False) -> list[Fate]:
         found = story(validated(self.ops))
         bounds = by_clients(found, "s1", loss)
         if status:
