@@ -35,6 +35,19 @@ class SideSetup(msgspec.Struct, frozen=True):
         return self.controllers + self.data
 
 
+class Place(msgspec.Struct, frozen=True):
+    """Where a member's process runs. `home`: its folder there.
+
+    `python` is what runs it there. It dials from the address `source`, where one is said.
+    `is_reserved`: somebody else keeps its port for it, bound beside it.
+    """
+
+    home: Path
+    python: str
+    source: str | None = None
+    is_reserved: bool = False
+
+
 class Setup(msgspec.Struct, frozen=True):
     """Everything that configures a group, but for where its members live.
 
@@ -125,11 +138,14 @@ class System(Protocol):
         self,
         setup: Setup,
         alias: str,
-        home: Path,
+        place: Place,
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
-        """The argument list that starts a member; `dials` says where it reaches the others."""
+        """The argument list that starts a member.
+
+        `dials` says which of the others it reaches elsewhere than at their sites.
+        """
 
     def bulk(self, home: Path) -> list[Path]:
         """What a member keeps below its home that nobody needs once the run has passed."""

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import ipaddress
 import logging
 import os
 import signal
@@ -43,6 +44,13 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
         metavar="ALIAS=HOST:PORT",
         help="reach a peer, or HOST:PORT in another cluster, there instead of at its own address",
     )
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=_address,
+        metavar="ADDRESS",
+        help="dial peers and other clusters from this address",
+    )
     parser.add_argument("--reuse-port", action="store_true", help="listen with SO_REUSEPORT")
     parser.add_argument(
         "--allow-seeded-bugs", action="store_true", help="accept the option seededBugs"
@@ -62,6 +70,13 @@ def _dial(text: str) -> tuple[str, Address]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace) -> None:
     """Run until a signal; raises OSError or NodeFailedError."""
     loop = asyncio.get_running_loop()
@@ -69,7 +84,11 @@ async def serve(config: NodeConfig, disk: RealDisk, options: argparse.Namespace)
     dial = dict(options.dial)
     started = partial(_obey_signals, loop)
     await run_node(
-        config, real_runtime(disk), dial=dial, reuse_port=options.reuse_port, started=started
+        config,
+        real_runtime(disk, options.source),
+        dial=dial,
+        reuse_port=options.reuse_port,
+        started=started,
     )
 
 

@@ -27,12 +27,15 @@ from .runtime import (
 from .runtime_tls import HANDSHAKE_S, dialling, explained, listening, names_of
 
 
-def real_runtime(disk: Disk) -> Runtime:
-    """The runtime of a process: call it inside the event loop that is to run the node."""
+def real_runtime(disk: Disk, source: str | None = None) -> Runtime:
+    """The runtime of a process: call it inside the event loop that is to run the node.
+
+    It dials from the address `source`, where one is said.
+    """
     loop = asyncio.get_running_loop()
     return Runtime(
         clock=LoopClock(loop),
-        network=LoopNetwork(loop),
+        network=LoopNetwork(loop, source),
         disk=disk,
         worker=ThreadWorker(loop),
         background=ThreadWorker(loop),
@@ -213,10 +216,11 @@ class LoopListener:
 
 
 class LoopNetwork:
-    """TCP."""
+    """TCP. `source`: the address to dial from, instead of the one that the kernel chooses."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, source: str | None = None) -> None:
         self._loop = loop
+        self._source = None if source is None else (source, 0)
         self._shared = memoryview(bytearray(READ_BYTES))
 
     async def listen(
@@ -257,6 +261,7 @@ class LoopNetwork:
                     host,
                     port,
                     ssl=context,
+                    local_addr=self._source,
                     server_hostname=None if tls is None else tls.name or host,
                 )
         return stream

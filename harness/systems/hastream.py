@@ -8,7 +8,7 @@ from ...impl.bugs import BUGS
 from ...impl.config import CLUSTER_FILE, NODES_FILE, NODES_HEADER, ConfigError
 from ...impl.config import load as load_config
 from ...impl.runtime import ClientRuntime, Runtime
-from ..system import Member, Option, Setup, Site
+from ..system import Member, Option, Place, Setup, Site
 from . import node
 from .rows import RowConnection, open_connection
 from .subscriber import SubscriberConnection
@@ -79,12 +79,12 @@ class HaStream:
         self,
         setup: Setup,
         alias: str,
-        home: Path,
+        place: Place,
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
         at = (f"{peer}={site.host}:{site.port}" for peer, site in dials.items())
-        return node.command(setup, alias, home, at)
+        return node.command(setup, alias, place, at)
 
     def bulk(self, home: Path) -> list[Path]:
         return [home / "data", home / "log"]

@@ -1,6 +1,5 @@
 """What all systems of Delphic's own nodes share: how one is started, and what it tells."""
 
-import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,15 +10,18 @@ from ...impl.host import Node
 from ...impl.launch import run_node
 from ...impl.runtime import Runtime
 from ..conduct.triggers import MemberState
-from ..system import Member, Setup
+from ..system import Member, Place, Setup
 
 
-def command(setup: Setup, alias: str, home: Path, dials: Iterable[str]) -> list[str]:
+def command(setup: Setup, alias: str, place: Place, dials: Iterable[str]) -> list[str]:
     """The argument list that starts a node; `dials` are values of its option --dial."""
-    words = [sys.executable, "-m", "delphic.impl.node", "--home", str(home), "--alias", alias]
+    words = [place.python, "-m", "delphic.impl.node", "--home", str(place.home), "--alias", alias]
     for dial in dials:
         words += ["--dial", dial]
-    words.append("--reuse-port")
+    if place.source is not None:
+        words += ["--from", place.source]
+    if place.is_reserved:
+        words.append("--reuse-port")
     if setup.bugs:
         words.append("--allow-seeded-bugs")
     return words

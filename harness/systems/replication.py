@@ -17,7 +17,7 @@ from ...impl.config import (
 from ...impl.config import load as load_config
 from ...impl.runtime import ClientRuntime, Runtime
 from ..sides import MASTER, side_of
-from ..system import Connection, Member, Option, Setup, SideSetup, Site
+from ..system import Connection, Member, Option, Place, Setup, SideSetup, Site
 from . import node
 from .replicated import EXECUTOR_PASSWORD, ReplicatedConnection, open_node
 
@@ -62,7 +62,7 @@ _OWN = {
     "seededBugs": "say it in `cluster.bugs`",
 }
 
-Place = tuple[str | int, ...]
+Where = tuple[str | int, ...]
 """Where below `cluster` something is said."""
 
 
@@ -72,7 +72,7 @@ class Replication:
     name = "replication"
     bugs = ALL_BUGS
 
-    def problems(self, setup: Setup) -> Iterator[tuple[Place, str]]:
+    def problems(self, setup: Setup) -> Iterator[tuple[Where, str]]:
         for part, options in _parts(setup):
             for name in options:
                 if name in _OWN:
@@ -123,7 +123,7 @@ class Replication:
         self,
         setup: Setup,
         alias: str,
-        home: Path,
+        place: Place,
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
@@ -133,7 +133,7 @@ class Replication:
             for peer in dials
         }
         at = (f"{known[peer]}={_address(site)}" for peer, site in dials.items())
-        return node.command(setup, alias, home, at)
+        return node.command(setup, alias, place, at)
 
     def bulk(self, home: Path) -> list[Path]:
         return [home / folder for folder in (VOLUMES, META, TASK_DATA, "data", "log")]
@@ -175,14 +175,14 @@ def _side(setup: Setup, alias: str) -> SideSetup:
 
 def _lines(
     setup: Setup, side: SideSetup, file: str, sites: Mapping[str, Site]
-) -> list[tuple[Place, str]]:
+) -> list[tuple[Where, str]]:
     """The lines of a file of one cluster, each with the place below `cluster` it comes from."""
     of_controllers = file == CONTROLLER_FILE
     part = _part(setup, side)
     section = "controller_config" if of_controllers else "config"
     own = _own(setup, side, sites, of_controllers=of_controllers)
     given = {**own, **(side.controller_config if of_controllers else side.config)}
-    lines: list[tuple[Place, str]] = [
+    lines: list[tuple[Where, str]] = [
         ((*part, section, name), f"{name}={_text(value)}") for name, value in given.items()
     ]
     for alias in side.controllers if of_controllers else side.data:
@@ -218,12 +218,12 @@ def _own(
     }
 
 
-def _part(setup: Setup, side: SideSetup) -> Place:
+def _part(setup: Setup, side: SideSetup) -> Where:
     at = setup.sides.index(side)
     return ("master",) if at == 0 else ("slaves", at - 1)
 
 
-def _parts(setup: Setup) -> Iterator[tuple[Place, Mapping[str, Option]]]:
+def _parts(setup: Setup) -> Iterator[tuple[Where, Mapping[str, Option]]]:
     for side in setup.sides:
         part = _part(setup, side)
         yield (*part, "controller_config"), side.controller_config
@@ -232,7 +232,7 @@ def _parts(setup: Setup) -> Iterator[tuple[Place, Mapping[str, Option]]]:
         yield ("node_config", alias), options
 
 
-def _placed(setup: Setup, alias: str, error: ConfigError) -> tuple[Place, str]:
+def _placed(setup: Setup, alias: str, error: ConfigError) -> tuple[Where, str]:
     """Where below `cluster` a complaint about a file belongs, without the place in it."""
     side = _side(setup, alias)
     sites = {a: Site(a, "127.0.0.1", n) for n, a in enumerate(setup.members, start=1)}
@@ -242,7 +242,7 @@ def _placed(setup: Setup, alias: str, error: ConfigError) -> tuple[Place, str]:
     return path, error.message.removeprefix(f"{line.partition('=')[0]}: ")
 
 
-def _spelled(path: Place) -> str:
+def _spelled(path: Where) -> str:
     return ".".join(str(word) for word in path)
 
 

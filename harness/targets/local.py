@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import sys
 from collections.abc import Sequence
 
 from ..conduct.feed import Feed
@@ -9,7 +10,7 @@ from ..conduct.triggers import Snapshot
 from ..errors import WorldError
 from ..leases import Lease
 from ..rundir import RunDir
-from ..system import Connection, Setup, Site, System
+from ..system import Connection, Place, Setup, Site, System
 from ..together import together
 from .links import Links, Probes
 from .orders import LOOPBACK
@@ -138,7 +139,8 @@ class LocalCluster:
             file = home / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        command = self._system.command(self._setup, alias, home, self._sites, proxy.dials(alias))
+        place = Place(home, sys.executable, is_reserved=True)
+        command = self._system.command(self._setup, alias, place, self._sites, proxy.dials(alias))
         return Daemon(alias, command, log=self._run.node_log(alias), lease=self._lease)
 
     async def _first_start(self, alias: str) -> None:

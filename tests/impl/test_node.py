@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO
@@ -38,13 +38,13 @@ class Processes:
             process.wait()
         self._stack.close()
 
-    def start(self, *aliases: str) -> None:
+    def start(self, *aliases: str, more: Sequence[str] = ()) -> None:
         for alias in aliases:
             home = self._homes.home(alias)
             log: IO[bytes] = self._stack.enter_context((home / "log.txt").open("ab"))
             command = [sys.executable, "-m", "delphic.impl.node", "--home", str(home)]
             self._running[alias] = subprocess.Popen(
-                [*command, "--alias", alias, "--reuse-port"],
+                [*command, "--alias", alias, "--reuse-port", *more],
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 cwd=home,
@@ -162,6 +162,7 @@ def test_a_configuration_that_is_wrong_is_exit_code_2_with_file_and_line(homes: 
         (["--dial", "n2=h:x"], "argument --dial: want a port from 1 to 65535, got 'x'"),
         (["--what"], "unrecognized arguments: --what"),
         (["--dial", "n9=127.0.0.1:1"], "n1 ERROR --dial n9: no peer is called n9"),
+        (["--from", "nowhere"], "'nowhere' does not appear to be an IPv4 or IPv6 address"),
         (["--dial", "h:0=h:1"], "argument --dial: want a port from 1 to 65535, got '0'"),
     ],
 )
@@ -210,6 +211,29 @@ async def reachable(port: int) -> None:
             writer.close()
             await writer.wait_closed()
             return
+
+
+def test_peers_are_dialled_from_the_address_that_it_is_told(homes: Homes) -> None:
+    """Links between nodes of one host are told apart by it."""
+
+    async def scenario() -> None:
+        came: asyncio.Queue[str] = asyncio.Queue()
+
+        def arrived(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            came.put_nowait(writer.get_extra_info("peername")[0])
+            writer.close()
+
+        peer = await asyncio.start_server(arrived, "127.0.0.1", 0)
+        at = f"127.0.0.1:{peer.sockets[0].getsockname()[1]}"
+        more = ["--dial", f"n2={at}", "--from", "127.0.0.37"]
+        with Processes(homes) as processes:
+            processes.start("n1", more=more)
+            async with asyncio.timeout(10):
+                assert await came.get() == "127.0.0.37"
+        peer.close()
+        await peer.wait_closed()
+
+    asyncio.run(scenario())
 
 
 def test_a_damaged_log_is_exit_code_4(homes: Homes) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.op import OpType
-from delphic.harness.system import Setup, Site
+from delphic.harness.system import Place, Setup, Site
 from delphic.harness.systems import SYSTEMS
 from delphic.harness.systems.rows import SCHEMA, answer_to, batch, body
 from delphic.impl.client.errors import RequestError, not_leader
@@ -48,8 +48,11 @@ def test_elections_are_quick_unless_the_scenario_says_otherwise() -> None:
 
 def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() -> None:
     dials = {alias: SITES[alias] for alias in ("n2", "n3")}
-    command = HASTREAM.command(Setup(MEMBERS), "n1", Path("/runs/x/nodes/n1"), SITES, dials)
-    assert command[1:] == [
+    home = Path("/runs/x/nodes/n1")
+    place = Place(home, "/usr/bin/python3", is_reserved=True)
+    command = HASTREAM.command(Setup(MEMBERS), "n1", place, SITES, dials)
+    assert command == [
+        "/usr/bin/python3",
         "-m",
         "delphic.impl.node",
         "--home",
@@ -63,7 +66,9 @@ def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() 
         "--reuse-port",
     ]
     buggy = Setup(MEMBERS, bugs={"n2": ("stale-read",)})
-    assert "--allow-seeded-bugs" in HASTREAM.command(buggy, "n1", Path(), SITES, dials)
+    there = Place(home, "python3", source="10.0.0.7")
+    command = HASTREAM.command(buggy, "n1", there, SITES, {})
+    assert command[7:] == ["--from", "10.0.0.7", "--allow-seeded-bugs"]
 
 
 @pytest.mark.parametrize(

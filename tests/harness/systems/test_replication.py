@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from delphic.harness.cluster_part import ClusterPart, unknown_names
 from delphic.harness.op import OpType
-from delphic.harness.system import Setup, Site
+from delphic.harness.system import Place, Setup, Site
 from delphic.harness.systems import SYSTEMS
 from delphic.harness.systems.replicated import (
     OPERATIONS,
@@ -111,7 +111,9 @@ def test_other_clusters_are_dialled_by_their_address() -> None:
     setup = setup_of()
     sites = sites_of(setup)
     dials = {alias: Site(alias, "127.0.0.1", 5000) for alias in ("s1d1", "mc1")}
-    command = REPLICATION.command(setup, "s1c1", Path("/h"), sites, dials)
+    command = REPLICATION.command(
+        setup, "s1c1", Place(Path("/h"), "python3", is_reserved=True), sites, dials
+    )
     assert command[-6:] == [
         "--dial",
         "s1d1=127.0.0.1:5000",

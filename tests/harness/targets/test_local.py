@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from delphic.harness.errors import WorldError
 from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
-from delphic.harness.system import Answer, Setup, Site, Status
+from delphic.harness.system import Answer, Place, Setup, Site, Status
 from delphic.harness.targets.links import HEALED, as_wanted, cut, isolate
 from delphic.harness.targets.local import LOCAL, LocalCluster
 from delphic.harness.targets.target import ProcessState
@@ -78,13 +77,13 @@ class Greeters:
         self,
         setup: Setup,
         alias: str,
-        home: Path,
+        place: Place,
         sites: Mapping[str, Site],
         dials: Mapping[str, Site],
     ) -> list[str]:
-        ports = dict(word.split(":") for word in (home / "config/sites").read_text().split())
+        ports = dict(word.split(":") for word in (place.home / "config/sites").read_text().split())
         code = self.code if alias == "n2" else GREETER
-        return [sys.executable, "-c", code, alias, ports[alias], *dials]
+        return [place.python, "-c", code, alias, ports[alias], *dials]
 
     def bulk(self, home: Path) -> list[Path]:
         return []
