@@ -13,7 +13,6 @@ from delphic.harness.zoo.matrix import Matrix
 from delphic.harness.zoo.nouns import Family
 from delphic.harness.zoo.page import IN_PART, NOT_HERE, page
 from delphic.impl.bugs import ALL_BUGS, BUGS
-from delphic.impl.bugs_of_replication import APPLIED_UNCHECKED
 from delphic.impl.bugs_of_users import USER_BUGS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -68,7 +67,7 @@ def test_the_page_says_which_seeded_bugs_are_not_on_it(found: Matrix) -> None:
         assert f"`{name}`" in text
 
 
-@pytest.mark.parametrize("name", [name for name in ALL_BUGS if name != APPLIED_UNCHECKED])
+@pytest.mark.parametrize("name", ALL_BUGS)
 def test_every_bug_has_a_scenario_that_seeds_it_and_expects_its_promises(name: str) -> None:
     text, file = shipped.text_of(f"bug-{name}")
     scenario = load(text, file)

@@ -10,11 +10,11 @@ from ..simulate.cli import job_of
 from .aa import nulled_job
 from .guard import Guard, Noticed, must_fail, must_pass
 
-_AA = ("no-faults", "handful", "majority-ring")
+_AA = ("no-faults", "handful", "majority-ring", "replicate")
 _AA_S = 2.0
 """How long a scenario is in the guard `aa`; `delphic aa` has all of them at full length."""
 
-_SOUND = ("drill", "one-way")
+_SOUND = ("drill", "one-way", "replicate-metadata")
 
 _OTHER_SEEDS = 8
 """Tried where a scenario's own seed does not show its bug any more: what a seed decides changes

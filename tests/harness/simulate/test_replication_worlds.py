@@ -8,7 +8,6 @@ from delphic.harness.plan import plan
 from delphic.harness.scenario import load
 from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.verdict import RunVerdict, Validity
-from delphic.impl.bugs_of_replication import REPLICATION_BUGS
 
 SHORT = """
 name: short
@@ -61,13 +60,13 @@ def test_a_seeded_bug_is_seen(bug: str, promise: str) -> None:
     assert verdict.as_expected, verdict.sentence
 
 
-NOT_IN_HISTORIES = ("applied-unchecked", "serves-uncommitted")
-"""No scenario has shown these yet."""
-
-
-@pytest.mark.parametrize("name", [n for n in REPLICATION_BUGS if n not in NOT_IN_HISTORIES])
-def test_every_bug_has_a_scenario_that_seeds_it_and_expects_its_promises(name: str) -> None:
-    scenario = load(*shipped.text_of(f"bug-{name}"))
-    assert [name] in scenario.cluster.bugs.values()
-    assert scenario.expect.verdict == "fail"
-    assert set(scenario.expect.promises) & set(REPLICATION_BUGS[name].promises)
+@pytest.mark.slow
+def test_a_task_whose_end_is_heard_too_late_is_executed_twice_only_with_the_bug() -> None:
+    text, _ = shipped.text_of("bug-applied-unchecked")
+    buggy = played(text)
+    assert buggy.as_expected, buggy.sentence
+    assert "twice" in buggy.sentence
+    sound = "".join(line for line in text.splitlines(True) if "bugs:" not in line)
+    sound = "".join(line for line in sound.splitlines(True) if not line.startswith("expect:"))
+    found = played(sound)
+    assert found.validity is Validity.PASS, found.sentence

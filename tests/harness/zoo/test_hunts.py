@@ -1,13 +1,21 @@
 """Hunts of one mistake by one check: caught with who saw it, missed with the reason, or blind."""
 
+from dataclasses import replace
+
 import pytest
 from delphic.harness import shipped
+from delphic.harness.checkers import CHECKERS
+from delphic.harness.checkers.checker import Checker
 from delphic.harness.conform.cli import BINDINGS
 from delphic.harness.conform.replication.bind import BLIND as BLIND_TO_REPLICATION
+from delphic.harness.evidence import Evidence
+from delphic.harness.verdict import Validity, Verdict
 from delphic.harness.zoo import bugs as zoo
+from delphic.harness.zoo.checks import CHECKS
 from delphic.harness.zoo.cores import CONFORM
 from delphic.harness.zoo.explore import COUNTERPARTS, EXPLORE, UNKNOWN_TO_MODELS
 from delphic.harness.zoo.nouns import NOTHING, Budget, Bug, Caught, Family, Missed
+from delphic.harness.zoo.sabotage import entry
 from delphic.harness.zoo.worlds import HISTORY, LOCKSTEP, TRACE
 from delphic.impl.bugs import ALL_BUGS
 from delphic.impl.bugs_of_replication import REPLICATION_BUGS
@@ -116,6 +124,23 @@ def test_histories_of_a_group_without_a_mistake_show_nothing() -> None:
     found = HISTORY.hunt(NOTHING, Budget(0.01))
     assert isinstance(found, Missed)
     assert found.reason == "1 world did not show it."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", ["history", "aa", "sound-runs"])
+def test_a_false_alarm_of_a_judge_of_replication_is_caught_where_nothing_is_wrong(
+    check: str,
+) -> None:
+    was = CHECKERS["replicated-contents"]
+    assert isinstance(was, Checker)
+
+    def judge(_: Evidence) -> Verdict:
+        return Verdict(was.name, Validity.FAIL, "A row is missing.", was.promises)
+
+    with entry(CHECKERS, was.name, replace(was, judge=judge)):
+        found = CHECKS[check].hunt(NOTHING, ENOUGH)
+    assert isinstance(found, Caught)
+    assert found.by.startswith("replicated-contents")
 
 
 @pytest.mark.slow
