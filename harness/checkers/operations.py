@@ -1,0 +1,164 @@
+"""Operations of any history, and what a judge of them answers.
+
+Positions, not times, decide order: `a` precedes `b` iff `a.returned < b.invoked`. Times are for
+people. A definite failure never happened, so it is no operation; an operation that was never
+answered, or of which nobody knows what became, may take effect at any moment after it began, or
+never.
+
+Judges take the plain sequence of operations. Those that must be fast make columns of it
+(`monitors/columns.py`), which costs less than a second for a million operations (measured), so
+that nobody needs to carry two forms of a history around.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from ..history import History
+from ..op import OpType
+from ..verdict import Validity
+
+
+class Unknown:
+    """The type of UNKNOWN."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+    def __reduce__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+"""The result of an operation that was not answered; compare with `is` (it survives pickling)."""
+
+FOREVER: Final = 1 << 62
+"""The position at which an operation returns that never does."""
+
+
+class Operation(msgspec.Struct, frozen=True, gc=False):
+    """What a process did, as far as it learned. Two are equal where all of it is.
+
+    # Invariant: key, argument and result are hashable (see `hashable`).
+    # Invariant: result is UNKNOWN iff returned is None; else invoked < returned.
+    """
+
+    process: int | str
+    f: str
+    key: Any
+    argument: Any
+    result: Any
+    invoked: int
+    returned: int | None
+    invoked_ns: int = 0
+    returned_ns: int | None = None
+    node: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody knows what became of it."""
+        return self.returned is None
+
+    @property
+    def end(self) -> int:
+        """Where it returned, or FOREVER."""
+        return FOREVER if self.returned is None else self.returned
+
+
+def operations(history: History) -> list[Operation]:
+    """The clients' operations in order of invocation, without those that certainly failed."""
+    found = []
+    for call in history.calls():
+        invoke, completion = call.invoke, call.completion
+        kind = call.outcome
+        if kind is OpType.FAIL:
+            continue
+        node = invoke.node if completion is None else completion.node or invoke.node
+        is_open = completion is None or kind is not OpType.OK
+        found.append(
+            Operation(
+                invoke.process,
+                invoke.f,
+                hashable(invoke.key),
+                hashable(invoke.value),
+                UNKNOWN if completion is None or is_open else hashable(completion.value),
+                invoke.index,
+                None if completion is None or is_open else completion.index,
+                invoke.time_ns,
+                None if completion is None or is_open else completion.time_ns,
+                node,
+            )
+        )
+    return found
+
+
+def hashable(value: Any) -> Any:
+    """The value with lists as tuples, and mappings as tuples of pairs in order of their keys."""
+    if isinstance(value, list | tuple):
+        flat = tuple(value)
+        try:
+            hash(flat)
+        except TypeError:
+            return tuple(map(hashable, flat))
+        return flat
+    if isinstance(value, dict):
+        pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
+        return tuple((hashable(name), hashable(inner)) for name, inner in pairs)
+    if isinstance(value, set | frozenset):
+        return frozenset(map(hashable, value))
+    return value
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """One thing that is wrong.
+
+    `witness` holds the positions at which the two or three operations were invoked that show it,
+    `details` what a program may want: the key, values, a count.
+    """
+
+    anomaly: str
+    sentence: str
+    witness: tuple[int, ...]
+    details: dict[str, Any] = {}
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What a judge found out about all operations that it was given.
+
+    `decided_up_to`, where a bound was hit: some order explains all that returned before this
+    position. It is None where all was decided.
+    """
+
+    validity: Validity
+    sentence: str
+    findings: tuple[Finding, ...] = ()
+    decided_up_to: int | None = None
+    method: Literal["monitor", "search", "cycles"] = "monitor"
+    statistics: dict[str, Any] = {}
+
+
+class Ambiguous(msgspec.Struct, frozen=True):
+    """A monitor's answer where it cannot tell who wrote what somebody read: ask the search.
+
+    Only the operations of `keys` are left to judge; those of all other keys are in order.
+    """
+
+    reason: str
+    keys: tuple[Any, ...]
+
+
+def by_key(operation: Operation) -> Hashable:
+    """The partition of objects that are independent of each other: each key is one."""
+    key: Hashable = operation.key
+    return key
+
+
+def split(operations: Sequence[Operation]) -> dict[Hashable, list[Operation]]:
+    """The operations of each key, in the order in which keys were first used."""
+    found: dict[Hashable, list[Operation]] = {}
+    for operation in operations:
+        found.setdefault(operation.key, []).append(operation)
+    return found

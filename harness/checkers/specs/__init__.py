@@ -1,0 +1,6 @@
+"""Every specification by name. To add one: its file, then its name here."""
+
+from .register import CAS_REGISTER, REGISTER
+from .spec import Spec
+
+SPECS: dict[str, Spec] = {found.name: found for found in (REGISTER, CAS_REGISTER)}

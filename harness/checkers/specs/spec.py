@@ -1,0 +1,58 @@
+"""What a sequential specification is: a state, and which answers are right in it."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..operations import Ambiguous, Judgement, Operation, by_key
+
+Monitor = Callable[[Sequence[Operation]], Judgement | Ambiguous]
+"""An exact, near-linear judge. It takes all keys at once, and every operation of the spec."""
+
+Order = Literal["real-time", "program", "session", "serial"]
+"""Which order an explanation must respect.
+
+`real-time` is linearizability; `program` sequential consistency: each process's own order;
+`session` is several guarantees for each process, `serial` is for transactions. A search by `step`
+decides the first of them.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """One kind of operation, in words for those who write a history: what is asked and answered."""
+
+    f: str
+    argument: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One kind of object.
+
+    `step(state, f, argument, result)` is the state after an operation that was answered so, or
+    None where that answer is not legal; so no state is None. With the result UNKNOWN the operation
+    took effect and nobody knows what it answered: that it may not have happened is the judge's
+    matter. States are hashable, and `step` is a function of its arguments alone.
+
+    Objects with different `partition` are independent of each other (None: there is one object).
+    Operations of `reads` never change the state.
+    """
+
+    name: str
+    about: str
+    operations: tuple[Shape, ...]
+    initial: Callable[[], Hashable]
+    step: Callable[[Any, str, Any, Any], Any | None]
+    monitor: Monitor | None = None
+    partition: Callable[[Operation], Hashable] | None = by_key
+    reads: frozenset[str] = frozenset()
+    order: Order = "real-time"
+
+    def misfit(self, operation: Operation) -> str | None:
+        """Why an operation is none of this object's, in words; None where it is one."""
+        known = [shape.f for shape in self.operations]
+        if operation.f in known:
+            return None
+        return f"{operation.f!r} is no operation of a {self.name}: it has {', '.join(known)}"

@@ -1,0 +1,65 @@
+"""Specifications: which answers are right one after another."""
+
+from typing import Any
+
+import pytest
+from delphic.harness.checkers.operations import UNKNOWN, Operation
+from delphic.harness.checkers.specs import SPECS
+
+Step = tuple[str, Any, Any]
+
+
+def legal(name: str, *steps: Step) -> bool:
+    """Whether all steps are legal, one after another; if one is not, it must be the last."""
+    spec = SPECS[name]
+    state: Any = spec.initial()
+    for at, (f, argument, result) in enumerate(steps):
+        assert hash(state) is not None
+        following = spec.step(state, f, argument, result)
+        if following is None:
+            assert at == len(steps) - 1
+            return False
+        if f in spec.reads:
+            assert following == state
+        state = following
+    return True
+
+
+LEGAL: list[tuple[str, list[Step]]] = [
+    ("register", [("read", None, None), ("write", 1, None), ("read", None, 1)]),
+    ("register", [("write", 1, None), ("write", None, None), ("read", None, None)]),
+    ("register", [("write", 1, UNKNOWN), ("read", None, UNKNOWN), ("read", None, 1)]),
+    ("cas-register", [("cas", (None, 1), True), ("cas", (1, 2), (1, 2)), ("read", None, 2)]),
+    ("cas-register", [("write", 1, None), ("cas", (2, 3), False), ("read", None, 1)]),
+    ("cas-register", [("write", 1, None), ("cas", (2, 3), UNKNOWN), ("read", None, 1)]),
+    ("cas-register", [("write", 1, None), ("cas", (1, 3), UNKNOWN), ("read", None, 3)]),
+]
+
+WRONG: list[tuple[str, list[Step]]] = [
+    ("register", [("read", None, 1)]),
+    ("register", [("write", 1, None), ("write", 2, None), ("read", None, 1)]),
+    ("register", [("write", 1, None), ("read", None, None)]),
+    ("register", [("increment", 1, None)]),
+    ("cas-register", [("write", 1, None), ("cas", (2, 3), True)]),
+    ("cas-register", [("write", 1, None), ("cas", (1, 3), False)]),
+]
+
+
+@pytest.mark.parametrize(("name", "steps"), LEGAL)
+def test_these_answers_are_right(name: str, steps: list[Step]) -> None:
+    assert legal(name, *steps)
+
+
+@pytest.mark.parametrize(("name", "steps"), WRONG)
+def test_the_last_of_these_answers_is_wrong(name: str, steps: list[Step]) -> None:
+    assert not legal(name, *steps)
+
+
+def test_a_spec_tells_which_operations_it_has() -> None:
+    for spec in SPECS.values():
+        assert spec.about.endswith(".")
+        assert spec.reads <= {shape.f for shape in spec.operations}
+        known = Operation(0, spec.operations[0].f, None, None, UNKNOWN, 0, None)
+        assert spec.misfit(known) is None
+        other = Operation(0, "dance", None, None, UNKNOWN, 0, None)
+        assert "'dance' is no operation" in (spec.misfit(other) or "")
