@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import Document, Path, spell
+from .errors import ScenarioError
 from .selector import closest
 
 BRANCH = "branch "
@@ -44,6 +45,14 @@ def complaints(
         path = _in_document(details, document)
         found[(path, _sentence(details, path, schema, document))] = None
     return sorted(found, key=lambda complaint: document.line(complaint[0]) or 0)
+
+
+def as_error(found: list[Complaint], document: Document) -> ScenarioError:
+    """One error that says all complaints, a line each, in the order of the text."""
+    placed = sorted(((document.line(path), text) for path, text in found), key=lambda c: c[0] or 0)
+    (line, first), *others = placed
+    more = [f"\n{ScenarioError(text, file=document.file, line=at)}" for at, text in others]
+    return ScenarioError(first + "".join(more), file=document.file, line=line)
 
 
 def _in_document(details: ErrorDetails, document: Document) -> Path:

@@ -2,7 +2,7 @@
 
 DelphicError
 ├── UsageError        2  the command line or a file given by the user is wrong
-│   ├── ScenarioError 2  … a scenario: file, line, field
+│   ├── ScenarioError 2  … a scenario or an inventory: file, line, field
 │   └── HistoryError  2  … a history: line or op
 └── WorldError        4  the hosts failed us: a port, a disk, a process that did not start
 
@@ -36,7 +36,7 @@ class UsageError(DelphicError):
 
 
 class ScenarioError(UsageError):
-    """A scenario file that cannot be used."""
+    """A scenario, or an inventory of hosts, that cannot be used."""
 
     def __init__(self, message: str, *, file: str, line: int | None = None) -> None:
         super().__init__(message)

@@ -13,7 +13,7 @@ from pydantic import (
 )
 
 from .cluster_part import ClusterPart, unknown_names
-from .complaints import Complaint, complaints
+from .complaints import Complaint, as_error, complaints
 from .document import Document, Path, parse
 from .document import spell as spell_path
 from .doses import DOSES
@@ -173,10 +173,10 @@ def read(document: Document) -> Scenario:
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:
-        raise _error(complaints(error, document, schema()), document) from error
+        raise as_error(complaints(error, document, schema()), document) from error
     found = list(_problems(scenario))
     if found:
-        raise _error(found, document)
+        raise as_error(found, document)
     return scenario
 
 
@@ -217,11 +217,3 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
-
-
-def _error(found: list[Complaint], document: Document) -> ScenarioError:
-    """One error that says all complaints, a line each, in the order of the text."""
-    placed = sorted(((document.line(path), text) for path, text in found), key=lambda c: c[0] or 0)
-    (line, first), *others = placed
-    more = [f"\n{ScenarioError(text, file=document.file, line=at)}" for at, text in others]
-    return ScenarioError(first + "".join(more), file=document.file, line=line)

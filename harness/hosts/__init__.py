@@ -1,0 +1,1 @@
+"""Hosts: which there are, how they are reached, what runs and lies on them."""

@@ -1,0 +1,111 @@
+"""A command on a host that lasts: bytes to it, bytes from it, until either side ends it."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import paramiko
+
+from ..errors import WorldError
+from .dial import CLIENT_FAILURES
+
+SLICE_BYTES = 32_768
+"""The library's cost of sending is quadratic in what it is given at once."""
+
+_ERRORS_BYTES_MAX = 64 << 10
+
+
+def feed(channel: paramiko.Channel, data: bytes, *, end: bool = True) -> None:
+    """Send it all, and then that it was all. A command that stops listening is no failure."""
+    try:
+        for at in range(0, len(data), SLICE_BYTES):
+            channel.sendall(data[at : at + SLICE_BYTES])
+        if end:
+            channel.shutdown_write()
+    except CLIENT_FAILURES:
+        return  # Its exit code says more; a lost connection is seen where its output is read.
+
+
+def drain(receive: Callable[[int], bytes], bytes_max: int) -> bytes:
+    """All there is until it ends, at most so much of it; the rest is read and dropped."""
+    parts: list[bytes] = []
+    size = 0
+    while part := receive(SLICE_BYTES):
+        if size < bytes_max:
+            parts.append(part)
+        size += len(part)
+    return b"".join(parts)[:bytes_max]
+
+
+class Channel:
+    """The input and the output of a command that lasts."""
+
+    def __init__(
+        self,
+        host: str,
+        channel: paramiko.Channel,
+        threads: ThreadPoolExecutor,
+        release: Callable[[], None],
+    ) -> None:
+        self._host = host
+        self._channel = channel
+        self._threads = threads
+        self._release = release
+        self._closed = False
+        self._receiving: asyncio.Future[bytes] | None = None
+        # Unread, what it writes to stderr would fill the window that its output needs, too.
+        self._errors: Future[bytes] = threads.submit(drain, channel.recv_stderr, _ERRORS_BYTES_MAX)
+
+    async def send(self, data: bytes) -> None:
+        """Send it all. Raises WorldError when the command or the connection has ended."""
+        try:
+            await self._in_thread(self._send, data)
+        except CLIENT_FAILURES as error:
+            raise WorldError(
+                "the command on the host does not listen any more",
+                node=self._host,
+                detail=str(error),
+            ) from error
+
+    async def receive(self) -> bytes:
+        """What it wrote next, as soon as there is any; b"" once it has ended.
+
+        May be cancelled: nothing is lost, the next call has it.
+        """
+        if self._receiving is None:
+            loop = asyncio.get_running_loop()
+            self._receiving = loop.run_in_executor(self._threads, self._receive)
+        part = await asyncio.shield(self._receiving)
+        self._receiving = None
+        return part
+
+    async def ended(self, timeout_s: float = 10.0) -> tuple[int, str]:
+        """After receive() gave b"": its exit code, -1 if unknown, and what it wrote to stderr."""
+        loop = asyncio.get_running_loop()
+        code = loop.run_in_executor(self._threads, self._channel.recv_exit_status)
+        both = asyncio.gather(code, asyncio.wrap_future(self._errors))
+        try:
+            status, errors = await asyncio.wait_for(both, timeout_s)
+        except TimeoutError as error:
+            raise WorldError("the command on the host goes on", node=self._host) from error
+        return status, errors.decode(errors="replace")
+
+    def close(self) -> None:
+        """End the channel: the command finds its input ended. May be called twice."""
+        if not self._closed:
+            self._closed = True
+            self._channel.close()
+            self._release()
+
+    async def _in_thread(self, call: Callable[[bytes], None], data: bytes) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._threads, call, data)
+
+    def _send(self, data: bytes) -> None:
+        for at in range(0, len(data), SLICE_BYTES):
+            self._channel.sendall(data[at : at + SLICE_BYTES])
+
+    def _receive(self) -> bytes:
+        try:
+            return self._channel.recv(SLICE_BYTES)
+        except CLIENT_FAILURES:
+            return b""

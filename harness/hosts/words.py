@@ -1,0 +1,44 @@
+"""Commands for a host, made of words: the only way in which a command line comes to be.
+
+Rule: what a word holds can never be more than that word. Every word is quoted, and the first words
+of a line are always ours, so that none of the caller's can be an assignment, an option or a name of
+the shell's own.
+"""
+
+import shlex
+from collections.abc import Sequence
+
+from ..errors import UsageError
+
+LENGTH_MAX = 100_000
+"""Linux takes no single argument over 128 KiB, and the line becomes one of the login shell's."""
+
+_SKIP = 'while IFS= read -r line && [ "$line" != "$1" ]; do :; done; shift; exec "$@"'
+"""Reads up to a mark: sudo takes the password from the input only where it asks for one."""
+
+
+def line(words: Sequence[str]) -> str:
+    """The words as a POSIX shell reads them back, run in the shell's place. Raises UsageError."""
+    assert words
+    for word in words:
+        if "\0" in word:
+            raise UsageError(f"no word of a command can hold a NUL: {word!r}")
+    text = "exec " + shlex.join(words)
+    if len(text.encode(errors="surrogateescape")) > LENGTH_MAX:
+        raise UsageError(f"a command of {len(text)} characters is too long: {text[:80]}…")
+    return text
+
+
+def within(timeout_s: float, words: Sequence[str]) -> tuple[str, ...]:
+    """The command, ended by the host itself after so long."""
+    return ("timeout", "-k", "1", f"{timeout_s:.3f}", *words)
+
+
+def as_root(words: Sequence[str]) -> tuple[str, ...]:
+    """The command through a sudo that asks nothing."""
+    return ("sudo", "-n", "-H", "--", *words)
+
+
+def as_root_after(mark: str, words: Sequence[str]) -> tuple[str, ...]:
+    """The command through a sudo that reads a password; its own input begins after the mark."""
+    return ("sudo", "-S", "-H", "-p", "", "--", "sh", "-c", _SKIP, "sh", mark, *words)

@@ -1,0 +1,135 @@
+"""hosts.yaml: what it may say, where else answers are looked for, what is refused."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.harness.errors import ScenarioError, UsageError
+from delphic.harness.hosts.inventory import DIRECTORY, LEASE_S, Entry, Inventory, load
+
+
+def read(folder: Path, text: str, ssh_config: str = "") -> Inventory:
+    (folder / "hosts.yaml").write_text(text)
+    (folder / "config").write_text(ssh_config)
+    return load(folder / "hosts.yaml", folder / "config")
+
+
+def complaint(folder: Path, text: str) -> str:
+    with pytest.raises(ScenarioError) as caught:
+        read(folder, text)
+    return str(caught.value).replace(f"{folder}/", "")
+
+
+def test_what_is_said_of_all_holds_unless_a_host_says_otherwise(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """
+        lease: 5s
+        defaults: {user: deploy, sudo: true, key: id, roles: [member]}
+        hosts:
+          - {name: a, address: 192.0.2.1, addresses: [192.0.2.11, "2001:db8::1"]}
+          - {name: b, address: 192.0.2.2, user: root, sudo: false, port: 2022, roles: [client]}
+        """,
+    )
+    key = str(tmp_path / "id")
+    known = (str(tmp_path / "hosts.known_hosts"), str(Path("~/.ssh/known_hosts").expanduser()))
+    said: dict[str, Any] = {"keys": (key,), "agent": False, "known_hosts": known}
+    further = ("192.0.2.11", "2001:db8::1")
+    assert found.hosts == (
+        Entry("a", "192.0.2.1", "deploy", further, sudo=True, roles=("member",), **said),
+        Entry("b", "192.0.2.2", "root", port=2022, roles=("client",), **said),
+    )
+    assert found.lease_s == 5.0
+    assert found.hosts[0].every_address == ("192.0.2.1", *further)
+    assert found.entry("b") is found.hosts[1]
+    with pytest.raises(UsageError, match="no host is called 'c'"):
+        found.entry("c")
+
+
+def test_what_nobody_says_has_defaults(tmp_path: Path) -> None:
+    found = read(tmp_path, "hosts: [{name: a, user: me}]")
+    (entry,) = found.hosts
+    assert (entry.address, entry.port, entry.directory) == ("a", 22, DIRECTORY)
+    assert (entry.keys, entry.agent, entry.sudo, entry.proxy) == ((), True, False, None)
+    assert found.lease_s == LEASE_S
+
+
+def test_the_users_ssh_configuration_answers_what_the_inventory_leaves_open(
+    tmp_path: Path,
+) -> None:
+    config = """
+        Host a
+            HostName 192.0.2.7
+            Port 2200
+            User deploy
+            IdentityFile /keys/a
+            UserKnownHostsFile /known/a
+            ProxyCommand ssh -W %h:%p gate
+        Host b
+            ProxyJump gate
+    """
+    found = read(tmp_path, "hosts: [{name: a}, {name: b, address: b, user: x}]", config)
+    a, b = found.hosts
+    assert (a.address, a.port, a.user, a.keys) == ("192.0.2.7", 2200, "deploy", ("/keys/a",))
+    assert "/known/a" in a.known_hosts
+    assert a.proxy == "ssh -W 192.0.2.7:2200 gate"
+    assert b.proxy == "ssh -W b:22 -- gate"
+
+
+def test_the_environment_fills_in_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHO", "de ploy'$(x)")
+    monkeypatch.setenv("PORT", "2022")
+    text = "hosts: [{name: a, user: '${WHO}', port: '${PORT}', directory: '/srv/${WHO}'}]"
+    (entry,) = read(tmp_path, text).hosts
+    assert (entry.user, entry.port) == ("de ploy'$(x)", 2022)
+    assert entry.directory == "/srv/de ploy'$(x)"
+
+
+def test_an_inventory_keeps_the_names_of_secrets_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASS", "very secret")
+    found = read(tmp_path, "hosts: [{name: a, password_env: PASS, sudo_password_env: PASS}]")
+    assert found.hosts[0].password_env == "PASS"
+    assert "very secret" not in repr(found) + str(dataclasses.asdict(found))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[a]", "hosts.yaml: an inventory is a mapping"),
+        ("lease: 5s", "hosts.yaml:1: hosts: is missing"),
+        ("hosts: []", "hosts.yaml:1: hosts: must not be empty"),
+        ("hosts:\n- {name: a,\n   adress: b}", "hosts.yaml:3: hosts[0].adress: unknown key; did"),
+        ("hosts:\n- {name: A}", "hosts[0].name: must be lower-case letters, digits and hyphens"),
+        ("hosts:\n- {name: -a}", "hosts[0].name: must be lower-case letters"),
+        ("hosts:\n- {name: a}\n- {name: a}", "hosts.yaml:3: hosts[1].name: 'a' is there twice"),
+        ("hosts:\n- {name: a, address: -oProxyCommand=x}", "must be a name or an address"),
+        ("hosts:\n- {name: a, address: b}\n- {name: c, address: b}", "an address of a already"),
+        ("hosts:\n- {name: a, port: 70000}", "hosts[0].port: must be at most 65535"),
+        ("hosts:\n- {name: a, user: ''}", "hosts[0].user: must be text on one line"),
+        ('hosts:\n- {name: a, user: "b\\nc"}', "hosts[0].user: must be text on one line"),
+        ('hosts:\n- {name: a, directory: "/a\\0"}', "must be text on one line"),
+        ("hosts:\n- {name: a, directory: data}", "must be an absolute path below /"),
+        ("hosts:\n- {name: a, directory: /}", "must be an absolute path below /"),
+        ("hosts:\n- {name: a, directory: /srv/../etc}", "must be an absolute path below /"),
+        ("hosts:\n- {name: a, user: '${NOT_THERE}'}", "no variable 'NOT_THERE'"),
+        ("hosts:\n- {name: a, user: '${$(id)}'}", "no variable '$(id)'"),
+        ("hosts:\n- {name: a,\n   password: x}", "hosts.yaml:3: hosts[0].password: no secrets in"),
+        ("hosts:\n- {name: a, password_env: 'a b'}", "must be the name of an environment variable"),
+        ("hosts:\n- {name: a, host_key: AAAA}", "must be like `ssh-ed25519 AAAA…`"),
+        ("hosts:\n- {name: a, agent: false}", "without the agent a key or password_env is needed"),
+        ("lease: 5\nhosts: [{name: a}]", "hosts.yaml:1: lease: must be a duration like"),
+        ("hosts: [", "hosts.yaml:1: not YAML"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_line(tmp_path: Path, text: str, said: str) -> None:
+    assert said in complaint(tmp_path, text)
+
+
+def test_a_file_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cannot read the inventory"):
+        load(tmp_path / "none.yaml")
