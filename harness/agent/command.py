@@ -1,0 +1,29 @@
+"""What the agent's file does when it is started: serve a run, or heal what runs left."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from .parts import UNDO
+from .serve import serve
+from .undo import heal
+
+
+def main() -> None:
+    """Read the command line and do it."""
+    parser = argparse.ArgumentParser(prog="agent.pyz", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    serving = verbs.add_parser("serve", help="serve a run until its harness hangs up")
+    serving.add_argument("--run", required=True, help="the run's name")
+    serving.add_argument("--lease", type=float, required=True, help="seconds", metavar="S")
+    serving.add_argument("--spare-port", type=int, help="a TCP port that no fault may close")
+    healing = verbs.add_parser("heal", help="undo what agents that are dead have left")
+    for each in (serving, healing):
+        each.add_argument("--state", type=Path, required=True, help="folder of undo logs")
+    said = parser.parse_args()
+    if said.verb == "serve":
+        sys.exit(serve(said.state.resolve(), said.run, said.lease, said.spare_port))
+    done, failed = heal(said.state.resolve(), UNDO)
+    for sentence in (*done, *failed):
+        print(sentence)  # noqa: T201 - what the command is asked for
+    sys.exit(1 if failed else 0)

@@ -1,0 +1,76 @@
+"""Files of a host: read in pieces, listed, written, removed."""
+
+import base64
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from .run import Refused, Run
+
+_PIECE_BYTES_MAX = 1 << 20
+
+
+class Files:
+    """What the harness asks of files outside of deployment: traces, logs, task data."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    def verbs(self) -> Mapping[str, Any]:
+        return {"read": self.read, "list": self.list, "write": self.write, "remove": self.remove}
+
+    async def renew(self) -> None:
+        """Files are what they are."""
+
+    def read(self, path: str, offset: int = 0, limit: int = _PIECE_BYTES_MAX) -> dict[str, object]:
+        """At most `limit` bytes from `offset` on, and the file's size; a missing one is empty."""
+        with _said(path):
+            try:
+                with Path(path).open("rb") as file:
+                    size = os.fstat(file.fileno()).st_size
+                    data = os.pread(file.fileno(), min(limit, _PIECE_BYTES_MAX), offset)
+            except FileNotFoundError:
+                return {"data": "", "size": None}
+        return {"data": base64.b64encode(data).decode(), "size": size}
+
+    def list(self, path: str) -> list[dict[str, object]]:
+        """Every file below a folder by its path from there, in order; none if there is none."""
+        top = Path(path)
+        with _said(path):
+            return [
+                {"path": str(file.relative_to(top)), "size": file.stat().st_size}
+                for file in sorted(top.rglob("*"))
+                if file.is_file() and not file.is_symlink()
+            ]
+
+    def write(self, path: str, data: str, mode: int = 0o644) -> None:
+        """Make a file so, whole or not at all; its folder is made if need be."""
+        whole = Path(f"{path}.delphic-new")
+        with _said(path):
+            whole.parent.mkdir(parents=True, exist_ok=True)
+            whole.write_bytes(base64.b64decode(data))
+            whole.chmod(mode)
+            whole.replace(path)
+
+    def remove(self, path: str) -> bool:
+        """Remove a file, or a folder with all that is in it; whether there was one."""
+        with _said(path):
+            there = Path(path)
+            if there.is_dir() and not there.is_symlink():
+                shutil.rmtree(there)
+                return True
+            if not os.path.lexists(there):
+                return False
+            there.unlink()
+            return True
+
+
+@contextlib.contextmanager
+def _said(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Refused(f"{path}: {error.strerror}") from error

@@ -1,0 +1,35 @@
+"""The table of what the agent can do: to add a part, write its file, then one line here.
+
+A part holds what it has done to this host. Its verbs answer requests: what `verb(**arguments)`
+returns goes back as JSON, or it raises Refused. One that may block and needs nothing of the part's
+is a plain function, and runs in a thread. What a part does is undone by its module's `UNDO`: in
+another process, when the agent is dead.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from . import processes
+from .files import Files
+from .processes import Processes
+from .run import Run
+from .undo import Kinds
+
+Verb = Callable[..., Any]
+
+
+class Part(Protocol):
+    """One kind of thing that can be done to a host."""
+
+    def __init__(self, run: Run) -> None: ...
+
+    def verbs(self) -> Mapping[str, Verb]:
+        """What can be asked of it, by name."""
+
+    async def renew(self) -> None:
+        """The lease has been renewed: so is whatever would heal by itself."""
+
+
+PARTS: tuple[type[Part], ...] = (Processes, Files)
+
+UNDO: Kinds = {**processes.UNDO}

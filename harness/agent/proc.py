@@ -1,0 +1,116 @@
+"""Processes as the kernel shows them, and how one is ended for certain."""
+
+import os
+import select
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+_PROC = Path("/proc")
+
+_DIES_S = 5.0
+
+
+class Identity(NamedTuple):
+    """A process for certain: pids are used again, but not with the same start in the same boot."""
+
+    pid: int
+    start: int
+    """Clock ticks from boot to its start."""
+
+
+class Place(NamedTuple):
+    """Where a pid and a table mean something: a boot of the kernel and the namespaces in it."""
+
+    boot: str
+    pids: str
+    network: str
+
+
+def here() -> Place:
+    """The place of this process."""
+    return Place(
+        (_PROC / "sys/kernel/random/boot_id").read_text().strip(),
+        os.readlink(_PROC / "self/ns/pid"),
+        os.readlink(_PROC / "self/ns/net"),
+    )
+
+
+def identity(pid: int) -> Identity | None:
+    """Who has this pid now; None if nobody, or only a zombie."""
+    fields = _fields(pid)
+    return None if fields is None or fields[0] == "Z" else Identity(pid, int(fields[19]))
+
+
+def me() -> Identity:
+    """This process."""
+    own = identity(os.getpid())
+    assert own is not None
+    return own
+
+
+def alive(process: Identity) -> bool:
+    """Whether that very process still runs."""
+    return identity(process.pid) == process
+
+
+def letter(pid: int) -> str | None:
+    """The kernel's letter (R, S, D, T, …); None if there is no such process, or only a zombie."""
+    fields = _fields(pid)
+    return None if fields is None or fields[0] == "Z" else fields[0]
+
+
+def marked(mark: str) -> list[Identity]:
+    """Every process that was started with this `NAME=value`, as far as we may look."""
+    wanted = mark.encode()
+    found = []
+    for folder in _PROC.iterdir():
+        if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        try:
+            environment = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # Gone meanwhile, or somebody else's.
+        process = identity(int(folder.name)) if wanted in environment else None
+        if process is not None:
+            found.append(process)
+    return found
+
+
+def end(process: Identity) -> bool:
+    """SIGKILL that very process and wait for it; whether it was there to be ended."""
+    try:
+        handle = os.pidfd_open(process.pid)
+    except ProcessLookupError:
+        return False
+    try:
+        # The handle now stands for one process for ever: checking after opening leaves no gap.
+        if not alive(process):
+            return False
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        if not select.select([handle], [], [], _DIES_S)[0]:
+            raise OSError(f"pid {process.pid} does not die of SIGKILL")
+        return True
+    finally:
+        os.close(handle)
+
+
+def end_marked(mark: str) -> int:
+    """End every marked process, those included that they start meanwhile; how many there were."""
+    ended = 0
+    give_up = time.monotonic() + _DIES_S
+    while found := marked(mark):
+        ended += sum(end(process) for process in found)
+        if time.monotonic() > give_up:
+            raise OSError(f"processes marked {mark} come back faster than they are ended")
+    return ended
+
+
+def _fields(pid: int) -> list[str] | None:
+    """What follows the command's name in /proc/PID/stat; the name itself may hold anything."""
+    try:
+        text = (_PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text.rpartition(")")[2].split()

@@ -1,0 +1,192 @@
+"""The harness's side of the agent on a host: requests, events, and the heartbeat of the lease."""
+
+import asyncio
+import contextlib
+import json
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+from ..errors import WorldError
+from .program import program
+
+_READY_S = 20.0
+_BYE_S = 30.0
+_LAST_WORDS_S = 2.0
+_BEATS_A_LEASE = 3
+_LINE_BYTES_MAX = 1 << 26
+
+
+class Channel(Protocol):
+    """The input and the output of a command that lasts."""
+
+    async def send(self, data: bytes) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+    async def ended(self, timeout_s: float) -> tuple[int, str]: ...
+
+    def close(self) -> None: ...
+
+
+class Entry(Protocol):
+    """What is known of a host."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def port(self) -> int: ...
+
+    @property
+    def user(self) -> str: ...
+
+    @property
+    def sudo(self) -> bool: ...
+
+    @property
+    def directory(self) -> str: ...
+
+    @property
+    def python(self) -> str: ...
+
+
+class Reached(Protocol):
+    """A host that can be reached: what of it an agent needs."""
+
+    @property
+    def entry(self) -> Entry: ...
+
+    async def put(self, local: Path | bytes, remote: str) -> bool: ...
+
+    async def channel(self, *words: str, sudo: bool) -> Channel: ...
+
+
+class Agent:
+    """An agent that serves one run on one host."""
+
+    def __init__(self, name: str, channel: Channel, lease_s: float) -> None:
+        self.name = name
+        self.hello: dict[str, Any] = {}
+        """What it said of itself when it began."""
+        self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        """What it said without being asked: {"event": "ended", "name", "pid", "code"}."""
+        self._channel = channel
+        self._lease_s = lease_s
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._number = 0
+        self._lost: str | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def start(cls, host: Reached, run: str, lease_s: float) -> Self:
+        """Bring the agent to the host and start it for this run. Raises WorldError."""
+        entry = host.entry
+        path = f"{entry.directory}/agent/{program().name}"
+        await host.put(program().content, path)
+        words = [entry.python, path, "serve", "--state", f"{entry.directory}/agent"]
+        words += ["--run", run, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port)]
+        channel = await host.channel(*words, sudo=entry.sudo and entry.user != "root")
+        agent = cls(entry.name, channel, lease_s)
+        loop = asyncio.get_running_loop()
+        agent._tasks.append(loop.create_task(agent._listen()))
+        try:
+            agent.hello = await asyncio.wait_for(agent._event("ready"), _READY_S)
+        except TimeoutError as error:
+            await agent.abandon()
+            raise agent._error("the agent does not begin") from error
+        except BaseException:
+            await agent.abandon()
+            raise
+        agent._tasks.append(loop.create_task(agent._beat()))
+        return agent
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was there when it was last heard of."""
+        return self._lost is None
+
+    async def call(self, do: str, *, timeout_s: float = 30.0, **arguments: object) -> Any:
+        """Ask for one thing and wait for the answer. Raises WorldError if it is refused."""
+        if self._lost is not None:
+            raise self._error(f"cannot {do}: {self._lost}")
+        self._number += 1
+        number = self._number
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            line = json.dumps({"id": number, "do": do, **arguments}) + "\n"
+            await self._channel.send(line.encode())
+            return await asyncio.wait_for(answer, timeout_s)
+        except TimeoutError as error:
+            raise self._error(f"{do}: no answer within {timeout_s:g} s") from error
+        finally:
+            self._waiting.pop(number, None)
+
+    async def bye(self) -> None:
+        """Have everything undone, and the agent end. Raises WorldError if something is left."""
+        try:
+            failed = await self.call("bye", timeout_s=_BYE_S)
+        finally:
+            await self.abandon()
+        if failed:
+            raise self._error("not everything could be undone", "\n".join(failed))
+
+    async def abandon(self) -> None:
+        """Hang up: an agent that is still there undoes everything by itself."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._gone("the agent has been left")
+        self._channel.close()
+
+    async def _listen(self) -> None:
+        held = b""
+        while part := await self._channel.receive():
+            *lines, held = (held + part).split(b"\n")
+            if len(held) > _LINE_BYTES_MAX:
+                self._gone("the agent says more than can be held")
+                return
+            for line in lines:
+                self._hear(json.loads(line))
+        why = "the agent has ended"
+        with contextlib.suppress(WorldError):
+            code, said = await self._channel.ended(_LAST_WORDS_S)
+            why += f" (exit code {code})" + (f": {said.strip()}" if said else "")
+        self._gone(why)
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        if "event" in said:
+            self.events.put_nowait(said)
+            return
+        answer = self._waiting.get(said["id"])
+        if answer is None or answer.done():
+            return  # It came too late.
+        if "error" in said:
+            answer.set_exception(self._error(said["error"]))
+        else:
+            answer.set_result(said["ok"])
+
+    def _gone(self, why: str) -> None:
+        self._lost = self._lost or why
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(self._error(why))
+        self.events.put_nowait({"event": "gone", "why": why})
+
+    async def _beat(self) -> None:
+        while self._lost is None:
+            await asyncio.sleep(self._lease_s / _BEATS_A_LEASE)
+            try:
+                await self.call("beat", timeout_s=self._lease_s)
+            except WorldError:
+                continue  # The next one may arrive; if none does, that is what the lease is for.
+
+    async def _event(self, name: str) -> dict[str, Any]:
+        said = await self.events.get()
+        if said["event"] != name:
+            raise self._error(f"the agent did not begin: {self._lost or said}")
+        return said
+
+    def _error(self, message: str, detail: str = "") -> WorldError:
+        return WorldError(message, node=self.name, detail=detail)

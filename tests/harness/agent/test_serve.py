@@ -1,0 +1,305 @@
+"""The agent as a process: requests, processes, files, and what becomes of them when it is left."""
+
+import asyncio
+import base64
+import json
+import os
+import signal
+import sys
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.harness import procfs
+from delphic.harness.errors import WorldError
+from delphic.harness.hosts.agent import Agent
+from delphic.harness.hosts.program import program
+from delphic.harness.procfs import Identity
+from near_host import NearHost, until, until_gone, watched
+
+SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
+
+FORK = """
+import os, time
+child = os.fork()
+if child:
+    print(child, flush=True)
+else:
+    os.setsid()
+    print("away", flush=True)
+time.sleep(600)
+"""
+FORKS = [sys.executable, "-c", FORK]
+"""A process with a child that leaves its session."""
+
+LEASE_S = 1.0
+
+pytestmark = pytest.mark.slow  # Each starts Python two or three times.
+
+
+@asynccontextmanager
+async def served(host: NearHost, lease_s: float = 5.0) -> AsyncIterator[Agent]:
+    agent = await Agent.start(host, f"run {uuid.uuid4().hex} 'of' $(tests)", lease_s)
+    with watched(agent):
+        yield agent
+        await agent.abandon()
+
+
+def on_this_machine(tmp_path: Path, test: Callable[[Agent, NearHost], Awaitable[None]]) -> NearHost:
+    host = NearHost(tmp_path)
+
+    async def go() -> None:
+        async with host, served(host) as agent:
+            await test(agent, host)
+
+    asyncio.run(go())
+    return host
+
+
+async def heard(path: Path, count: int = 1) -> list[str]:
+    """The first lines that a started process writes into its log."""
+
+    def said() -> list[str]:
+        return path.read_text().splitlines() if path.exists() else []
+
+    assert await until(lambda: len(said()) >= count)
+    return said()
+
+
+def test_a_process_is_started_paused_resumed_killed_and_each_is_seen(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+
+    async def test(agent: Agent, host: NearHost) -> None:
+        began = await agent.call("spawn", name="n1", words=SLEEP, log=str(log))
+        assert procfs.identity(began["pid"]) == Identity(began["pid"], began["start"])
+        assert await heard(log) == ["up"]
+        assert (await agent.call("state", name="n1"))["state"] == "running"
+        await agent.call("signal", name="n1", signal="STOP")
+        assert await until(lambda: procfs.state(began["pid"]) == "T")
+        assert (await agent.call("state", name="n1"))["state"] == "paused"
+        await agent.call("signal", name="n1", signal="CONT")
+        assert (await agent.call("state"))["n1"]["state"] == "running"
+        assert (await agent.call("signal", name="n1", signal="KILL"))["state"] == "dead"
+        ended = await agent.events.get()
+        assert ended == {"event": "ended", "name": "n1", "pid": began["pid"], "code": -9}
+        again = await agent.call("spawn", name="n1", words=SLEEP, log=str(log))
+        assert again["pid"] != began["pid"]
+        await agent.bye()
+        assert procfs.identity(again["pid"]) is None
+
+    assert on_this_machine(tmp_path, test).runs == []
+
+
+def test_a_process_that_ends_by_itself_is_an_event_with_its_exit_code(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        words = [sys.executable, "-c", "import os; print(os.environ['A']); raise SystemExit(7)"]
+        log = tmp_path / "log"
+        await agent.call("spawn", name="n1", words=words, env={"A": "$(b) 'c'"}, log=str(log))
+        event = await asyncio.wait_for(agent.events.get(), 10)
+        assert (event["name"], event["code"]) == ("n1", 7)
+        assert await heard(log) == ["$(b) 'c'"]
+        assert (await agent.call("state", name="n1"))["code"] == 7
+
+    on_this_machine(tmp_path, test)
+
+
+def test_a_pause_with_a_lease_ends_by_itself(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        began = await agent.call("spawn", name="n1", words=SLEEP)
+        await agent.call("signal", name="n1", signal="STOP", lease_s=0.3)
+        assert await until(lambda: procfs.state(began["pid"]) == "T")
+        assert await until(lambda: procfs.state(began["pid"]) in ("S", "R"))
+
+    on_this_machine(tmp_path, test)
+
+
+@pytest.mark.parametrize(
+    ("do", "arguments", "why"),
+    [
+        ("dance", {}, "unknown verb dance"),
+        ("spawn", {"name": "n1"}, "words"),
+        ("spawn", {"name": "n1", "words": ["/no/such/program"]}, "does not start"),
+        ("spawn", {"name": "n1", "words": ["true"], "user": "no such user"}, "there is no user"),
+        ("spawn", {"name": "n1", "words": ["true"], "log": "/no/such/folder/log"}, "cannot write"),
+        ("signal", {"name": "n1", "signal": "KILL"}, "nothing called n1"),
+        ("signal", {"name": "n1", "signal": "HUP"}, "unknown signal"),
+        ("remove", {"path": "/proc/version"}, "/proc/version"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_with_the_reason(
+    tmp_path: Path, do: str, arguments: dict[str, Any], why: str
+) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        with pytest.raises(WorldError, match=why) as caught:
+            await agent.call(do, **arguments)
+        assert caught.value.node == "near"
+        assert (await agent.call("hello"))["pid"] == agent.hello["pid"]
+
+    on_this_machine(tmp_path, test)
+
+
+def test_files_are_written_listed_read_in_pieces_and_removed(tmp_path: Path) -> None:
+    folder = tmp_path / "a folder\n'$(x)"
+    content = bytes(range(256))
+
+    async def test(agent: Agent, host: NearHost) -> None:
+        encoded = base64.b64encode(content).decode()
+        await agent.call("write", path=str(folder / "sub/-x"), data=encoded, mode=0o600)
+        assert (folder / "sub/-x").read_bytes() == content
+        listed = await agent.call("list", path=str(folder))
+        assert listed == [{"path": "sub/-x", "size": 256}]
+        piece = await agent.call("read", path=str(folder / "sub/-x"), offset=10, limit=5)
+        assert base64.b64decode(piece["data"]) == content[10:15]
+        assert piece["size"] == 256
+        assert (await agent.call("read", path=str(folder / "none")))["size"] is None
+        assert await agent.call("remove", path=str(folder)) is True
+        assert await agent.call("remove", path=str(folder)) is False
+        assert not folder.exists()
+
+    on_this_machine(tmp_path, test)
+
+
+def test_requests_overlap(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        answers = await asyncio.gather(
+            *(agent.call("read", path="/proc/version") for _ in range(50)), agent.call("beat")
+        )
+        assert len({answer["data"] for answer in answers[:-1]}) == 1
+
+    on_this_machine(tmp_path, test)
+
+
+async def broken(agent: Agent, tmp_path: Path) -> list[Identity]:
+    """A running, a paused, and a forked process that hides in a session of its own."""
+    pids = []
+    for name, words in (("n1", SLEEP), ("n2", SLEEP), ("n3", FORKS)):
+        log = tmp_path / f"{name}.log"
+        began = await agent.call("spawn", name=name, words=words, log=str(log))
+        pids.append(began["pid"])
+        lines = await heard(log, 2 if name == "n3" else 1)
+        pids += [int(line) for line in lines if line.isdigit() and int(line)]
+    await agent.call("signal", name="n2", signal="STOP")
+    found = [procfs.identity(pid) for pid in pids]
+    assert len(found) == 4
+    return [identity for identity in found if identity is not None]
+
+
+def test_everything_ends_when_the_harness_hangs_up(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        processes = [*await broken(agent, tmp_path), *_own(agent)]
+        await agent.abandon()
+        assert await host.channels[0].process.wait() == 3
+        assert await until_gone(processes, 1.0)
+
+    assert on_this_machine(tmp_path, test).runs == []
+
+
+def test_everything_ends_when_the_agent_is_killed(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        processes = await broken(agent, tmp_path)
+        guardian = procfs.identity(agent.hello["guardian"])
+        assert guardian is not None
+        os.kill(agent.hello["pid"], signal.SIGKILL)
+        assert await until_gone([*processes, guardian], 2.0)
+        with pytest.raises(WorldError, match="the agent has ended"):
+            await agent.call("hello")
+
+    assert on_this_machine(tmp_path, test).runs == []
+
+
+@pytest.mark.parametrize("stopped", ["harness", "agent"])
+def test_everything_ends_when_the_lease_lapses(tmp_path: Path, stopped: str) -> None:
+    """A harness that says nothing is noticed by the agent, a stopped agent by its guardian."""
+    host = NearHost(tmp_path)
+
+    async def go() -> None:
+        async with host, served(host, LEASE_S) as agent:
+            processes = [*await broken(agent, tmp_path), *_own(agent)]
+            if stopped == "agent":
+                os.kill(agent.hello["pid"], signal.SIGSTOP)
+            else:
+                for task in agent._tasks:
+                    task.cancel()
+            assert not await until_gone(processes, LEASE_S / 2)
+            assert await until_gone(processes, LEASE_S / 2 + 2.0)
+
+    asyncio.run(go())
+    assert host.runs == []
+
+
+def test_heal_undoes_what_agent_and_guardian_left_and_leaves_living_runs_alone(
+    tmp_path: Path,
+) -> None:
+    host = NearHost(tmp_path)
+
+    async def heal() -> list[str]:
+        words = [host.entry.python, f"{tmp_path}/agent/{program().name}"]
+        channel = await host.channel(*words, "heal", "--state", f"{tmp_path}/agent", sudo=False)
+        said, _ = await channel.process.communicate()
+        assert channel.process.returncode == 0
+        return said.decode().splitlines()
+
+    async def go() -> None:
+        async with host, served(host) as living, served(host) as dying:
+            kept = await living.call("spawn", name="n1", words=SLEEP)
+            left = await broken(dying, tmp_path)
+            os.kill(dying.hello["guardian"], signal.SIGKILL)
+            os.kill(dying.hello["pid"], signal.SIGKILL)
+            await host.channels[1].process.wait()
+            assert all(procfs.alive(each) for each in left)
+            sentences = await heal()
+            assert len(sentences) == 2
+            assert any("left alone" in each for each in sentences)
+            assert any("everything is undone" in each for each in sentences)
+            assert await until_gone(left, 0.0)
+            assert procfs.identity(kept["pid"]) == Identity(kept["pid"], kept["start"])
+            await living.bye()
+            assert await heal() == []
+
+    asyncio.run(go())
+
+
+def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_path: Path) -> None:
+    host = NearHost(tmp_path)
+
+    async def go() -> None:
+        async with host:
+            await again()
+
+    async def again() -> None:
+        first = await Agent.start(host, "mine", 5.0)
+        with watched(first):
+            left = await broken(first, tmp_path)
+            with pytest.raises(WorldError, match="being served here already"):
+                await Agent.start(host, "mine", 5.0)
+            os.kill(first.hello["guardian"], signal.SIGKILL)
+            os.kill(first.hello["pid"], signal.SIGKILL)
+            await host.channels[0].process.wait()
+            second = await Agent.start(host, "mine", 5.0)
+            with watched(second):
+                assert await until_gone(left, 0.0)
+                await second.bye()
+            await first.abandon()
+
+    asyncio.run(go())
+    assert host.runs == []
+
+
+def test_what_cannot_be_undone_is_said_and_kept(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        entry = tmp_path / "agent/runs" / host.runs[0] / "undo/000099.json"
+        entry.write_text(json.dumps({"kind": "unheard of"}))
+        with pytest.raises(WorldError, match="not everything could be undone") as caught:
+            await agent.bye()
+        assert "000099.json" in caught.value.detail
+
+    assert len(on_this_machine(tmp_path, test).runs) == 1
+
+
+def _own(agent: Agent) -> list[Identity]:
+    found = [procfs.identity(agent.hello[key]) for key in ("pid", "guardian")]
+    assert None not in found
+    return [identity for identity in found if identity is not None]

@@ -1,0 +1,64 @@
+"""The agent as one file: the same bytes from the same sources, nothing in it that a host lacks."""
+
+import ast
+import subprocess
+import sys
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from delphic.harness import hosts
+from delphic.harness.hosts.program import built, program
+
+SOURCES = Path(hosts.__file__).parent.parent / "agent"
+
+
+def imported(text: str) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            found.add(f"{'.' * node.level}{(node.module or '').split('.')[0]}")
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.stem)
+def test_the_agent_needs_the_standard_library_and_itself_only(path: Path) -> None:
+    own = {f".{each.stem}" for each in SOURCES.glob("*.py")} | {"."}
+    assert imported(path.read_text()) - own <= set(sys.stdlib_module_names)
+
+
+def test_the_same_sources_give_the_same_file_and_others_another(tmp_path: Path) -> None:
+    (tmp_path / "command.py").write_text('"""One."""\n')
+    first = built(tmp_path)
+    assert built(tmp_path) == first
+    (tmp_path / "command.py").write_text('"""Two."""\n')
+    second = built(tmp_path)
+    assert second.name != first.name
+    assert second.content != first.content
+
+
+@pytest.mark.slow
+def test_the_file_starts_by_itself_and_says_what_it_can_do(tmp_path: Path) -> None:
+    path = tmp_path / program().name
+    path.write_bytes(program().content)
+    ran = subprocess.run(
+        [sys.executable, "-I", path, "heal", "--state", tmp_path / "none"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+
+
+def test_a_python_that_is_too_old_is_told_so_before_anything_newer_is_read() -> None:
+    with zipfile.ZipFile(BytesIO(program().content)) as archive:
+        start = archive.read("__main__.py").decode()
+    refusing = start[: start.index("from ")].replace("sys.version_info", "(3, 9)")
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", refusing], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert "needs Python 3.11 or newer" in ran.stderr
