@@ -47,7 +47,9 @@ class ReplicateOptions(Options):
     upserts: float = Field(default=0.1, ge=0, le=1, description="Share of a writer's operations.")
     deletes: float = Field(default=0.1, ge=0, le=1, description="Share of a writer's operations.")
     metadata: bool = Field(
-        default=False, description="Partitions are dropped, tables are truncated, dropped and made."
+        default=False,
+        description="Partitions are dropped, tables are truncated, databases and tables dropped "
+        "and made.",
     )
     flags: bool = Field(default=False, description="Databases are switched off and on.")
     master_stops: bool = Field(default=False, description="The master is stopped and started.")

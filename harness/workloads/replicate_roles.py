@@ -124,7 +124,7 @@ def owner(
     while True:
         kinds = ["update", "delete", "flags", "flags"]
         kinds += ["flap"] * (2 * options["flags"]) + ["stop"] * (2 * options["master_stops"])
-        kinds += ["truncate", "drop-partition", "remake"] * options["metadata"]
+        kinds += ["truncate", "drop-partition", "remake", "anew"] * options["metadata"]
         place, kind = chance.choice(known.places), chance.choice(kinds)
         node = chance.choice(nodes)
         match kind:
@@ -150,12 +150,28 @@ def owner(
                 if place.kind == "VALUE":
                     step = Step("drop-partition", {"keys": keys}, place.path)
                     yield from sure(step, nodes, chance)
+            case "anew":
+                yield from _anew(place.database, known, nodes, chance)
             case _:
                 known.there.discard(place.path)
                 yield from sure(Step("drop-table", None, place.path), nodes, chance)
                 yield from sure(Step("make-table", None, place.path), nodes, chance)
                 known.there.add(place.path)
         yield from _pause(found, chance)
+
+
+def _anew(database: str, known: Known, nodes: Sequence[str], chance: random.Random) -> Script:
+    """Drop a database with all its tables, and make it again; never the one of many rows."""
+    if known.bulk is not None and known.bulk.database == database:
+        return
+    mine = [place for place in known.places if place.database == database]
+    known.there -= {place.path for place in mine}
+    yield from sure(Step("drop-db", None, database), nodes, chance)
+    yield from sure(Step("make-db", mine[0].scheme, database), nodes, chance)
+    yield from sure(Step("flag", True, database), nodes, chance)
+    for place in mine:
+        yield from sure(Step("make-table", None, place.path), nodes, chance)
+        known.there.add(place.path)
 
 
 def _flap(
@@ -276,7 +292,11 @@ def _writes(side: Side, chance: random.Random, state: str) -> Coroutine[Step, En
     """Tasks in this state, but for those without which everything after them would fail."""
     ended = yield Step("tasks", None, side.name, chance.choice(side.data))
     rows = [] if ended is None else ended[0]
-    return [row[0] for row in rows if row[6] == state and not row[3].startswith("CREATE")]
+    return [row[0] for row in rows if row[6] == state and not row[3].startswith(NEEDED)]
+
+
+NEEDED = ("CREATE_", "DROP_TABLE", "DROP_DB")
+"""Whoever skips these has no table later on, or one that cannot be made once more."""
 
 
 def reader(found: Mapping[str, Side], known: Known, chance: random.Random) -> Script:

@@ -29,6 +29,7 @@ NAMES = {
     "make-table": "CREATE_PARTITIONED_TABLE",
     "truncate": "TRUNCATE_TABLE",
     "drop-partition": "DROP_PARTITION",
+    "drop-db": "DROP_DB",
 }
 
 Rows = dict[int, tuple[int, int]]
@@ -96,6 +97,10 @@ def apply(tables: dict[str, Rows], f: str, key: str, value: Any, *, rows_max: in
         return True
     if f == "flag":
         return True
+    if f == "drop-db":
+        for table in [table for table in tables if table.startswith(f"{key}/")]:
+            del tables[table]
+        return True
     if key not in tables:
         return False
     rows = tables[key]
@@ -143,6 +148,7 @@ class World:
         self.now = 0
         self.tables: dict[str, Rows] = {}
         self.flags = {"dfs://a": False, "dfs://b": False}
+        self.introduced: set[str] = set()
         self.enabled = True
         self.queue: list[Task] = []
         self.tid = self.fresh = self.value = 0
@@ -194,6 +200,9 @@ class World:
         forgotten = self.mutation == "forgets-tasks" and self.chance.random() < 0.2
         if on and not forgotten and (self.enabled or self.mutation == "ships-disabled"):
             self.enqueue(f, key, value)
+        if f == "drop-db":
+            self.flags[key] = self.mutation == "drop-keeps-flag"
+            self.introduced.discard(key)
         return {"tid": self.tid, "rows": 1}
 
     def enqueue(self, f: str, key: str, value: Any) -> None:
@@ -219,7 +228,8 @@ class World:
             task.tid, before.tid = before.tid, task.tid
 
     def set_flag(self, database: str, value: bool) -> Any:
-        if value and not any(t.f == "flag" and t.key == database for t in self.queue):
+        if value and database not in self.introduced:
+            self.introduced.add(database)
             self.tid += 1
             self.flags[database] = value
             if self.enabled:
@@ -242,15 +252,7 @@ class World:
         """Who makes tables and sets the master's switches, one thing after the other."""
         process = [0]
         for database in self.flags:
-            yield from self.sure(process, "make-db", database, None, lambda: None)
-            yield from self.flags_seen(process)
-            yield from self.sure(
-                process, "flag", database, True, lambda d=database: self.set_flag(d, True)
-            )
-        for key in TABLES:
-            yield from self.sure(
-                process, "make-table", key, None, lambda k=key: self.commit("make-table", k, None)
-            )
+            yield from self.make(process, database)
         while not self.settling:
             kind = self.chance.random()
             key = self.chance.choice(TABLES)
@@ -280,9 +282,27 @@ class World:
             elif kind < 0.8:
                 value = {"keys": [self.chance.randrange(PARTITIONS)]}
                 yield from self.write(process, "drop-partition", key, value)
+            elif kind < 0.85:
+                yield from self.anew(process, database)
             else:
                 yield from self.flags_seen(process)
             yield from self.rest(30)
+
+    def make(self, process: list[int], database: str) -> Iterator[Any]:
+        yield from self.sure(process, "make-db", database, None, lambda: None)
+        yield from self.flags_seen(process)
+        yield from self.sure(process, "flag", database, True, lambda: self.set_flag(database, True))
+        for key in [key for key in TABLES if key.startswith(f"{database}/")]:
+            yield from self.sure(
+                process, "make-table", key, None, lambda k=key: self.commit("make-table", k, None)
+            )
+
+    def anew(self, process: list[int], database: str) -> Iterator[Any]:
+        """A database is dropped with all that is in it, and made again."""
+        done = False
+        while not done:
+            done = yield from self.write(process, "drop-db", database, None)
+        yield from self.make(process, database)
 
     def flags_seen(self, process: list[int]) -> Iterator[Any]:
         shown = {d: v or self.mutation == "on-by-default" for d, v in self.flags.items()}
@@ -468,7 +488,7 @@ class World:
                 for task in self.queue[len(slave.tasks) :][: self.chance.randint(1, 4)]:
                     slave.tasks.setdefault(task.id, Execution(task, created=self.now))
                     # Without its table everything after it would fail, too.
-                    is_write = task.f not in ("flag", "make-table")
+                    is_write = task.f not in ("flag", "make-table", "drop-db")
                     if is_write and self.chance.random() < 0.03 and not self.settling:
                         slave.poisoned.add(task.id)
                 done = 0
@@ -522,7 +542,8 @@ class World:
         if self.mutation == "halves" and task.f == "append" and len(task.value["rows"]) > 1:
             apply(slave.tables, task.f, task.key, task.value, rows_max=1)
             yield from self.rest(20)
-        if not (self.mutation == "forgets-to-apply" and self.chance.random() < 0.1):
+        kept = self.mutation == "keeps-dropped" and task.f == "drop-db"
+        if not kept and not (self.mutation == "forgets-to-apply" and self.chance.random() < 0.1):
             apply(slave.tables, task.f, task.key, task.value)
         if self.mutation == "finishes-late":
             yield from self.rest(60)

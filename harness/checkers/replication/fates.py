@@ -18,6 +18,7 @@ import msgspec
 from ...sides import MASTER
 from ..timeline import Act
 from .story import NEVER, Poll, Story, Txn
+from .switches import Switch
 
 
 class Fate(Enum):
@@ -115,7 +116,7 @@ def task_ids(found: Story) -> dict[int, int]:
 
 def by_switches(found: Story, txn: Txn) -> tuple[Fate, str]:
     """Whether the switches let it become a task, and why not."""
-    master, flag = found.runs[MASTER], found.flags.get(txn.database)
+    master, flag = found.runs[MASTER], _flag(found, txn)
     if flag is None or flag.is_certainly(False, txn.begin, txn.end):
         return Fate.MUST_NOT, f"{txn.database} was switched off"
     if master.is_certainly(False, txn.begin, txn.end):
@@ -126,6 +127,15 @@ def by_switches(found: Story, txn: Txn) -> tuple[Fate, str]:
     if is_on and master.is_certainly(True, txn.begin, txn.end):
         return Fate.MUST, ""
     return Fate.MAY, "a switch was set meanwhile"
+
+
+def _flag(found: Story, txn: Txn) -> Switch | None:
+    """The database's switch as the transaction finds it; who drops it switches it off as well."""
+    flag = found.flags.get(txn.database)
+    if flag is None or txn.f != "drop-db":
+        return flag
+    others = tuple(setting for setting in flag.settings if setting.call is not txn.call)
+    return Switch(flag.first, others)
 
 
 def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:

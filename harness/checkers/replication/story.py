@@ -303,10 +303,13 @@ def _settings(calls: Sequence[Call], on: str, off: str, key: str) -> tuple[Setti
 
 
 def _flags(calls: Sequence[Call]) -> dict[str, Switch]:
-    """A database that is made or dropped is off, until somebody switches it on (PR-24)."""
+    """A database is off at first and once it was dropped, until somebody switches it on (PR-24).
+
+    That it is made changes nothing: one that is there already is made by nobody.
+    """
     found: dict[str, list[Setting]] = {}
     for call in calls:
-        if call.outcome is OpType.FAIL or call.invoke.f not in ("flag", "make-db", "drop-db"):
+        if call.outcome is OpType.FAIL or call.invoke.f not in ("flag", "drop-db"):
             continue
         value = call.invoke.f == "flag" and bool(call.invoke.value)
         setting = Setting(value, call.invoke.index, ends(call), call)

@@ -18,6 +18,8 @@ SLOW_NS = 100_000_000
 
 MUTATIONS = [
     ("forgets-to-apply", CONTENTS, "missing", "PR-26"),
+    ("keeps-dropped", CONTENTS, "missing", "PR-26"),
+    ("drop-keeps-flag", QUEUE, "flag", "PR-24"),
     ("ships-disabled", CONTENTS, "of-master-switched-off", "PR-12"),
     ("ships-switched-off", CONTENTS, "of-database-switched-off", "PR-13"),
     ("halves", CONTENTS, "half", "PR-21"),

@@ -144,12 +144,14 @@ class Lines:
         ]
         self.done("tasks", "s1", None, shown, "s1d1")
 
-    def fates(self, loss: Loss = UNSYNCED, *, status: bool = False) -> list[Fate]:
+    def fates(
+        self, loss: Loss = UNSYNCED, *, status: bool = False, f: str = "append"
+    ) -> list[Fate]:
         found = story(validated(self.ops))
         bounds = by_clients(found, "s1", loss)
         if status:
             bounds = by_status(found, "s1", bounds)
-        return [bounds[txn.number].fate for txn in found.txns if txn.f == "append"]
+        return [bounds[txn.number].fate for txn in found.txns if txn.f == f]
 
 
 def test_the_data_of_a_node_that_dies_soon_may_be_lost_unless_it_was_synced() -> None:
@@ -194,6 +196,51 @@ def test_what_meets_a_switch_may_and_what_is_off_must_not() -> None:
     lines.add(1, OpType.INVOKE, "stop", key="m", node="md1")
     lines.add(0, OpType.OK, "append", key="dfs://a/t", value={"tid": 3, "rows": 1}, node="md1")
     assert lines.fates() == [Fate.MUST_NOT, Fate.MAY]
+
+
+def test_a_drop_of_a_database_must_arrive_and_one_made_anew_is_off_at_first() -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    lines.done("drop-db", "dfs://a", None, {"tid": 3})
+    lines.done("make-db", "dfs://a")
+    lines.append(2, 4)
+    lines.done("flag", "dfs://a", True)
+    lines.append(3, 6)
+    assert lines.fates(f="drop-db") == [Fate.MUST]
+    assert lines.fates() == [Fate.MUST, Fate.MUST_NOT, Fate.MUST]
+
+
+def test_a_database_that_is_off_is_dropped_on_the_master_alone() -> None:
+    lines = Lines()
+    lines.made()
+    lines.done("flag", "dfs://a", False)
+    lines.done("drop-db", "dfs://a", None, {"tid": 3})
+    assert lines.fates(f="drop-db") == [Fate.MUST_NOT]
+
+
+def test_a_database_whose_making_was_not_answered_is_switched_on_for_certain() -> None:
+    lines = Lines()
+    lines.add(0, OpType.INVOKE, "make-db", key="dfs://a", node="md1")
+    lines.add(0, OpType.INFO, "make-db", key="dfs://a", node="md1")
+    lines.made()
+    lines.append(1, 2)
+    assert lines.fates() == [Fate.MUST]
+
+
+@pytest.mark.parametrize("shown", [[[1, 0, 1]], []])
+def test_what_was_in_a_dropped_database_is_gone_from_the_slave(shown: list[list[int]]) -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    lines.done("drop-db", "dfs://a", None, {"tid": 3})
+    lines.add(HARNESS, OpType.INFO, "settled", value=True)
+    lines.done("read", "dfs://a/t", {"p": None}, None, "md1")
+    lines.done("read", "dfs://a/t", {"p": None}, shown or None, "s1d1")
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    assert (verdict.validity is Validity.FAIL) is bool(shown), verdict.sentence
+    assert not shown or "drop-db" in verdict.sentence
 
 
 def test_a_skipped_row_that_is_there_broke_the_skip() -> None:

@@ -1,9 +1,12 @@
 """A master and its slaves in a simulated world: sound, broken by faults, and with seeded bugs."""
 
+import io
 from typing import Any
 
 import pytest
 from delphic.harness import shipped
+from delphic.harness.history import load as load_history
+from delphic.harness.op import OpType
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load
 from delphic.harness.simulate.execute import simulate_plan
@@ -49,6 +52,19 @@ def test_a_sound_master_and_its_slave_pass_and_were_looked_at() -> None:
     assert details(verdict, "replication-queue")["tasks"] > 20
     assert details(verdict, "replication-execution")["stops"] > 0
     assert verdict.statistics["ok"] > 100
+
+
+@pytest.mark.slow
+def test_databases_that_are_dropped_and_made_again_are_so_on_the_slave() -> None:
+    text = SHORT.replace("slave_stops: true, master_stops: true", "databases: 1, metadata: true")
+    made = plan(load(text, "short.yaml"), seed=5, target="sim", command="")
+    found = simulate_plan(made)
+    assert found.verdict.validity is Validity.PASS, found.verdict.sentence
+    ops = load_history(io.BytesIO(found.history)).ops
+    looks = [op for op in ops if op.f == "tasks" and op.type is OpType.OK]
+    done = [row[3] for row in looks[-1].value if row[6] == "FINISH"]
+    assert done.count("DROP_DB") >= 1
+    assert done.count("CREATE_DOMAIN") == done.count("DROP_DB") + 1
 
 
 @pytest.mark.slow
