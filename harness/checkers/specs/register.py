@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..monitors import register
 from ..operations import UNKNOWN
 from .spec import Shape, Spec
 
@@ -41,6 +42,12 @@ REGISTER = Spec(
     operations=(WRITE, READ),
     initial=initial,
     step=step,
+    monitor=register.judge,
+    anomalies={
+        name: meaning
+        for name, meaning in register.ANOMALIES.items()
+        if not name.endswith("-update")
+    },
     reads=frozenset({"read"}),
 )
 
@@ -50,5 +57,7 @@ CAS_REGISTER = Spec(
     operations=(WRITE, READ, CAS),
     initial=initial,
     step=step,
+    monitor=register.judge,
+    anomalies=register.ANOMALIES,
     reads=frozenset({"read"}),
 )

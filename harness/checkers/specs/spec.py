@@ -1,7 +1,7 @@
 """What a sequential specification is: a state, and which answers are right in it."""
 
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..operations import Ambiguous, Judgement, Operation, by_key
@@ -37,7 +37,8 @@ class Spec:
     matter. States are hashable, and `step` is a function of its arguments alone.
 
     Objects with different `partition` are independent of each other (None: there is one object).
-    Operations of `reads` never change the state.
+    Operations of `reads` never change the state. `anomalies` are what the monitor names, and what
+    each means.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Spec:
     monitor: Monitor | None = None
     partition: Callable[[Operation], Hashable] | None = by_key
     reads: frozenset[str] = frozenset()
+    anomalies: Mapping[str, str] = field(default_factory=dict)
     order: Order = "real-time"
 
     def misfit(self, operation: Operation) -> str | None:

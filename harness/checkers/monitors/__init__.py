@@ -1,0 +1,1 @@
+"""Exact judges of unambiguous histories, near-linear in the number of operations."""
