@@ -1,7 +1,7 @@
 """A command on a host that lasts: bytes to it, bytes from it, until either side ends it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import paramiko
@@ -15,26 +15,38 @@ SLICE_BYTES = 32_768
 _ERRORS_BYTES_MAX = 64 << 10
 
 
-def feed(channel: paramiko.Channel, data: bytes, *, end: bool = True) -> None:
+def feed(channel: paramiko.Channel, data: Iterable[bytes], *, end: bool = True) -> None:
     """Send it all, and then that it was all. A command that stops listening is no failure."""
     try:
-        for at in range(0, len(data), SLICE_BYTES):
-            channel.sendall(data[at : at + SLICE_BYTES])
+        for part in data:
+            send(channel, part)
         if end:
             channel.shutdown_write()
     except CLIENT_FAILURES:
         return  # Its exit code says more; a lost connection is seen where its output is read.
 
 
-def drain(receive: Callable[[int], bytes], bytes_max: int) -> bytes:
-    """All there is until it ends, at most so much of it; the rest is read and dropped."""
+def send(channel: paramiko.Channel, data: bytes) -> None:
+    """Send it in slices."""
+    for at in range(0, len(data), SLICE_BYTES):
+        channel.sendall(data[at : at + SLICE_BYTES])
+
+
+def drain(
+    receive: Callable[[int], bytes],
+    bytes_max: int,
+    sink: Callable[[bytes], object] | None = None,
+) -> bytes:
+    """All there is until it ends: given to `sink`, or at most so much of it returned."""
     parts: list[bytes] = []
     size = 0
     while part := receive(SLICE_BYTES):
-        if size < bytes_max:
+        if sink is not None:
+            sink(part)
+        elif size < bytes_max:
             parts.append(part)
-        size += len(part)
-    return b"".join(parts)[:bytes_max]
+            size += len(part)
+    return b"".join(parts)
 
 
 class Channel:
@@ -59,7 +71,8 @@ class Channel:
     async def send(self, data: bytes) -> None:
         """Send it all. Raises WorldError when the command or the connection has ended."""
         try:
-            await self._in_thread(self._send, data)
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(self._threads, send, self._channel, data)
         except CLIENT_FAILURES as error:
             raise WorldError(
                 "the command on the host does not listen any more",
@@ -96,13 +109,6 @@ class Channel:
             self._closed = True
             self._channel.close()
             self._release()
-
-    async def _in_thread(self, call: Callable[[bytes], None], data: bytes) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._threads, call, data)
-
-    def _send(self, data: bytes) -> None:
-        for at in range(0, len(data), SLICE_BYTES):
-            self._channel.sendall(data[at : at + SLICE_BYTES])
 
     def _receive(self) -> bytes:
         try:

@@ -1,66 +1,26 @@
-"""One host over SSH: commands that end, channels that last, and a connection that comes back.
+"""One host over SSH: commands that end, channels that last, files there and back.
 
-The library blocks; each host has a few threads for it, and everything outside is asyncio. A command
-is a list of words (`words.py`). A lost connection is made again: before a command was sent always,
-afterwards only for what may happen twice, which is the caller's to say (`again`).
+A command is a list of words (`words.py`). The library blocks; each host has a few threads for it
+(`link.py`), and everything from here on is asyncio.
 """
 
-import asyncio
 import secrets
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Self, TypeVar
-
-import paramiko
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
 
 from ..errors import WorldError
+from . import transfer
 from . import words as spelled
-from .channel import Channel, drain, feed
-from .dial import CLIENT_FAILURES, dial, secret
+from .channel import Channel, feed
+from .dial import secret
 from .inventory import Entry
+from .link import Link, Place, Ran
 
-T = TypeVar("T")
-
-CHANNELS_MAX = 8
-"""An sshd as it comes allows ten a connection."""
-
-_THREADS_MAX = 4 * CHANNELS_MAX  # A command needs up to three, a connection one.
-_ATTEMPTS = 3
-_CONNECT_S = 10.0
-_PATIENCE_S = 10.0  # How long a host that was there may take to come back.
 _SILENCE_S = 10.0  # Unacknowledged for so long, a connection is dead.
-_OUTPUT_BYTES_MAX = 64 << 20
-_BACK_OFF_S = 0.2
+_PATIENCE_S = 10.0  # How long a host that was there may take to come back.
 _NASTY = "a'b\"c $(echo d) `echo e` \\n\nf * ~ ! ; -n"
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command ended, and what it wrote."""
-
-    code: int
-    out: bytes
-    err: bytes
-
-    @property
-    def text(self) -> str:
-        """The output as text, without the end of its last line."""
-        return self.out.decode(errors="replace").removesuffix("\n")
-
-    @property
-    def said(self) -> str:
-        """What a person should see of a failure."""
-        return (self.err or self.out).decode(errors="replace").strip()[-2000:]
-
-
-class _Lost(Exception):
-    """The connection went away; `sent`: perhaps after the command had begun."""
-
-    def __init__(self, sent: bool, reason: str) -> None:
-        super().__init__(reason)
-        self.sent = sent
 
 
 class Host:
@@ -70,13 +30,7 @@ class Host:
         self, entry: Entry, silence_s: float = _SILENCE_S, patience_s: float = _PATIENCE_S
     ) -> None:
         self.entry = entry
-        self._silence_s = silence_s
-        self._patience_s = patience_s
-        self._client: paramiko.SSHClient | None = None
-        self._dialling = asyncio.Lock()
-        self._channels = asyncio.Semaphore(CHANNELS_MAX)
-        self._threads = ThreadPoolExecutor(_THREADS_MAX, f"ssh {entry.name}")
-        self._closed = False
+        self.link = Link(entry, silence_s, patience_s)
 
     @classmethod
     async def open(
@@ -107,15 +61,11 @@ class Host:
 
     def close(self) -> None:
         """End the connection and everything that waits for it. May be called twice."""
-        self._closed = True
-        if self._client is not None:
-            self._client.close()
-            self._client = None
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self.link.close()
 
     def error(self, message: str, detail: str = "") -> WorldError:
         """A failure of this host, to be raised."""
-        return WorldError(message, node=self.name, detail=detail)
+        return self.link.error(message, detail)
 
     async def run(
         self,
@@ -129,15 +79,15 @@ class Host:
 
         The host itself ends it after `timeout_s`. Raises WorldError; not for an exit code.
         """
-        line, prefix = self._line(spelled.within(timeout_s, words), sudo)
+        line, prefix = self.line(spelled.within(timeout_s, words), sudo=sudo)
         began = time.monotonic()
-
-        def session(transport: paramiko.Transport, held: list[paramiko.Channel]) -> Ran:
-            return self._session(transport, held, line, prefix + input)
-
-        limit_s = timeout_s + 1 + self._silence_s
-        async with self._channels:
-            ran = await self._with_connection(words[0], session, limit_s, again=again)
+        async with self.link.places:
+            ran = await self.link.use(
+                words[0],
+                lambda place: place.run(line, [prefix, input]),
+                timeout_s + 1 + self.link.silence_s,
+                again=again,
+            )
         if ran.code in (124, 137) and time.monotonic() - began >= timeout_s:
             raise self.error(f"{words[0]} did not end within {timeout_s:g} s", ran.said)
         return ran
@@ -158,21 +108,39 @@ class Host:
 
     async def channel(self, *words: str, sudo: bool = False) -> Channel:
         """Start a command that lasts. It occupies one of the 8 places until it is closed."""
-        line, prefix = self._line(words, sudo)
-        await self._channels.acquire()
+        line, prefix = self.line(words, sudo=sudo)
+        link = self.link
+
+        def start(place: Place) -> Channel:
+            channel = place.start(line)
+            feed(channel, [prefix], end=False)
+            return Channel(self.name, channel, link.threads, link.places.release)
+
+        await link.places.acquire()
         try:
-
-            def start(transport: paramiko.Transport, held: list[paramiko.Channel]) -> Channel:
-                channel = _open(transport, held, self._silence_s, line)
-                feed(channel, prefix, end=False)
-                return Channel(self.name, channel, self._threads, self._channels.release)
-
-            return await self._with_connection(words[0], start, self._silence_s, again=False)
+            return await link.use(words[0], start, link.silence_s, again=False)
         except BaseException:
-            self._channels.release()
+            link.places.release()
             raise
 
-    def _line(self, words: Sequence[str], sudo: bool) -> tuple[str, bytes]:
+    async def put(
+        self, local: Path | bytes, remote: str, mode: int = 0o644, *, sudo: bool = False
+    ) -> bool:
+        """Make it a file on the host, with the folders above it; False if it was there already.
+
+        The file appears whole or not at all. Raises WorldError.
+        """
+        return await transfer.put(self, local, remote, mode, sudo=sudo)
+
+    async def get(self, remote: str, local: Path, *, sudo: bool = False) -> None:
+        """Copy a file or a whole folder from the host, checked against its checksum there.
+
+        A file that grows is copied as long as it was. What came of a file before a connection was
+        lost is not fetched again. Raises WorldError.
+        """
+        await transfer.get(self, remote, local, sudo=sudo)
+
+    def line(self, words: Sequence[str], *, sudo: bool = False) -> tuple[str, bytes]:
         """The command line, and what is to precede the command's own input."""
         entry = self.entry
         if not sudo or entry.user == "root":
@@ -187,121 +155,3 @@ class Host:
         mark = secrets.token_hex(16)
         prefix = f"{password}\n{mark}\n".encode(errors="surrogateescape")
         return spelled.line(spelled.as_root_after(mark, words)), prefix
-
-    def _session(
-        self,
-        transport: paramiko.Transport,
-        held: list[paramiko.Channel],
-        line: str,
-        data: bytes,
-    ) -> Ran:
-        """One command, from a thread that waits for it."""
-        channel = _open(transport, held, self._silence_s, line)
-        try:
-            errors = self._threads.submit(drain, channel.recv_stderr, _OUTPUT_BYTES_MAX)
-            sending = self._threads.submit(feed, channel, data)
-            out = drain(channel.recv, _OUTPUT_BYTES_MAX)
-            err = errors.result()
-            sending.result()
-            code = channel.recv_exit_status()
-        except CLIENT_FAILURES as error:
-            raise _Lost(True, str(error) or type(error).__name__) from error
-        finally:
-            channel.close()
-        if code == -1:  # No exit status came: the session was killed, or the connection.
-            raise _Lost(True, "the session ended without an exit code")
-        return Ran(code, out, err)
-
-    async def _with_connection(
-        self,
-        what: str,
-        act: Callable[[paramiko.Transport, list[paramiko.Channel]], T],
-        limit_s: float,
-        *,
-        again: bool,
-    ) -> T:
-        tried = []
-        for attempt in range(_ATTEMPTS):
-            transport = await self._transport()
-            try:
-                return await self._in_thread(act, transport, limit_s)
-            except _Lost as lost:
-                tried.append(str(lost))
-                if lost.sent and not again:
-                    message = f"the connection was lost while {what} ran: nobody knows what it did"
-                    raise self.error(message, str(lost)) from lost
-            await asyncio.sleep(_BACK_OFF_S * attempt)
-        raise self.error(f"cannot run {what}: tried {_ATTEMPTS} times", "\n".join(tried))
-
-    async def _in_thread(
-        self,
-        act: Callable[[paramiko.Transport, list[paramiko.Channel]], T],
-        transport: paramiko.Transport,
-        limit_s: float,
-    ) -> T:
-        held: list[paramiko.Channel] = []
-        loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._threads, act, transport, held)
-        try:
-            return await asyncio.wait_for(asyncio.shield(future), limit_s)
-        except TimeoutError as error:
-            transport.close()  # Frees the thread; what it then says is known already.
-            future.add_done_callback(_forget)
-            raise _Lost(True, f"no answer within {limit_s:g} s") from error
-        except asyncio.CancelledError:
-            future.add_done_callback(_forget)
-            for channel in held:
-                channel.close()
-            raise
-
-    async def _transport(self) -> paramiko.Transport:
-        """The live connection, made again if it died. Raises WorldError."""
-        async with self._dialling:
-            if self._closed:
-                raise self.error("its connection has been closed")
-            transport = None if self._client is None else self._client.get_transport()
-            if transport is not None and transport.is_active():
-                return transport
-            lost = self._client is not None
-            if self._client is not None:
-                self._client.close()
-            self._client = await self._dial(self._patience_s if lost else 0.0)
-            transport = self._client.get_transport()
-            assert transport is not None
-            return transport
-
-    async def _dial(self, patience_s: float) -> paramiko.SSHClient:
-        """Connect; a host that was there before may need a moment to come back."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + patience_s
-        while True:
-            try:
-                return await loop.run_in_executor(
-                    self._threads, dial, self.entry, _CONNECT_S, self._silence_s
-                )
-            except WorldError:
-                if loop.time() >= until:
-                    raise
-            await asyncio.sleep(_BACK_OFF_S)
-
-
-def _open(
-    transport: paramiko.Transport, held: list[paramiko.Channel], timeout_s: float, line: str
-) -> paramiko.Channel:
-    try:
-        channel = transport.open_session(timeout=timeout_s)
-    except CLIENT_FAILURES as error:
-        raise _Lost(False, str(error) or type(error).__name__) from error
-    held.append(channel)
-    try:
-        channel.exec_command(line.encode(errors="surrogateescape"))
-    except CLIENT_FAILURES as error:
-        channel.close()
-        raise _Lost(True, str(error) or type(error).__name__) from error
-    return channel
-
-
-def _forget(future: "asyncio.Future[T]") -> None:
-    """A result that nobody waits for any more."""
-    if not future.cancelled():
-        future.exception()

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from delphic.harness.errors import UsageError, WorldError
-from delphic.harness.hosts.connection import CHANNELS_MAX, Host, Ran
+from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.dial import fingerprint, key_of
+from delphic.harness.hosts.link import CHANNELS_MAX, Ran
 
 Sshd = Any
 """The server of conftest.py."""
