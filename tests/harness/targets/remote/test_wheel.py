@@ -41,7 +41,7 @@ def test_a_wheel_is_one_that_python_can_import_from(tmp_path: Path) -> None:
     ran = subprocess.run(
         [
             sys.executable,
-            "-I",
+            "-IS",
             "-c",
             f"import sys; sys.path.insert(0, {str(wheel.path)!r}); {code}",
         ],
