@@ -9,9 +9,17 @@ from ..observer import Observer
 from ..op import NEMESIS, OpType
 from ..recorder import Recorder
 from ..targets.links import Pair
-from ..targets.target import Cluster, FileCluster, ProcessState
+from ..targets.target import (
+    Cluster,
+    DiskCluster,
+    FileCluster,
+    MessageCluster,
+    PowerCluster,
+    ProcessState,
+    ResetCluster,
+)
 from ..together import together
-from .layers import Layer, Part, deep, spelled
+from .layers import Layer, Part, spelled
 
 _ANSWER_S = 2.0
 """How long a member that was restarted or resumed may take to greet a client."""
@@ -42,7 +50,8 @@ class Acts:
     async def cut_power(self, wish: Wish, *, keeps_nothing: bool) -> None:
         """End these processes, all at once, with what they had not synced."""
         self._ask(wish)
-        await deep(self._cluster).cut_power(wish.nodes, keeps_nothing=keeps_nothing)
+        assert isinstance(self._cluster, PowerCluster)
+        await self._cluster.cut_power(wish.nodes, keeps_nothing=keeps_nothing)
         await self._tell_processes(wish, ProcessState.DEAD)
 
     async def set_processes(self, wish: Wish, state: ProcessState) -> None:
@@ -80,7 +89,8 @@ class Acts:
     async def release(self, wish: Wish, wanted: Part, touched: Part) -> None:
         """Make the rules as wanted, and count what those that are gone had held."""
         self._ask(wish)
-        count = await deep(self._cluster).set_rules(wanted)
+        assert isinstance(self._cluster, MessageCluster)
+        count = await self._cluster.set_rules(wanted)
         links = [list(pair) for pair in touched]
         self._tell(wish, {"released": count}, count > 0, links=links)
 
@@ -92,14 +102,17 @@ class Acts:
     async def reset(self, wish: Wish, pairs: Collection[Pair]) -> None:
         """Break the connections that carry these links."""
         self._ask(wish)
-        count = await deep(self._cluster).reset_links(pairs)
+        assert isinstance(self._cluster, ResetCluster)
+        count = await self._cluster.reset_links(pairs)
         links = [list(pair) for pair in sorted(pairs)]
         self._tell(wish, {"connections": count}, count > 0, links=links)
 
     async def flip(self, wish: Wish, of: str | None) -> None:
         """Turn one bit of what each of these members stores, perhaps in the folder `of`."""
         self._ask(wish)
-        flipped = {alias: await deep(self._cluster).flip(alias, of) for alias in wish.nodes}
+        cluster = self._cluster
+        assert isinstance(cluster, DiskCluster)
+        flipped = {alias: await cluster.flip(alias, of) for alias in wish.nodes}
         places = {alias: None if at is None else list(at) for alias, at in flipped.items()}
         self._tell(wish, {"flipped": places}, None not in places.values())
 
@@ -108,7 +121,7 @@ class Acts:
         self._ask(wish)
         cluster = self._cluster
         assert isinstance(cluster, FileCluster)
-        counts = {alias: cluster.lose_task_data(alias) for alias in wish.nodes}
+        counts = {alias: await cluster.lose_task_data(alias) for alias in wish.nodes}
         self._tell(wish, {"files": counts}, any(counts.values()))
 
     def missed(self, wish: Wish, why: str) -> None:

@@ -21,7 +21,7 @@ from ..targets.faults import (
 )
 from ..targets.links import as_wanted, merged
 from ..targets.rules import merged_rules
-from ..targets.target import Cluster, DeepCluster
+from ..targets.target import ClockCluster, Cluster, DiskCluster, MessageCluster
 
 Part = Mapping[Any, Any]
 """What a fault adds: state by link or by member."""
@@ -46,12 +46,6 @@ class Layer:
     """Make the whole layer so; the members named are those that may have changed."""
 
 
-def deep(cluster: Cluster) -> DeepCluster:
-    """The cluster, of a target that was asked for its capabilities before."""
-    assert isinstance(cluster, DeepCluster)
-    return cluster
-
-
 async def _make_links(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
     await cluster.set_links(wanted)
     probes = await cluster.probe(wanted)
@@ -59,28 +53,32 @@ async def _make_links(cluster: Cluster, wanted: Part, _: Collection[str]) -> Mad
 
 
 async def _make_messages(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
-    await deep(cluster).set_messages(wanted)
-    seen = {pair: s for pair, s in deep(cluster).messages().items() if s != FAITHFUL}
+    assert isinstance(cluster, MessageCluster)
+    await cluster.set_messages(wanted)
+    seen = {pair: s for pair, s in cluster.messages().items() if s != FAITHFUL}
     return spelled(seen), seen == wanted
 
 
 async def _make_rules(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
-    await deep(cluster).set_rules(wanted)
-    seen = deep(cluster).rules()
+    assert isinstance(cluster, MessageCluster)
+    await cluster.set_rules(wanted)
+    seen = cluster.rules()
     return spelled(seen), seen == wanted
 
 
 async def _make_disks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, DiskCluster)
     for alias in nodes:
-        await deep(cluster).set_disk(alias, wanted.get(alias, SOUND))
-    seen = {alias: deep(cluster).disk_state(alias) for alias in nodes}
+        await cluster.set_disk(alias, wanted.get(alias, SOUND))
+    seen = {alias: cluster.disk_state(alias) for alias in nodes}
     return spelled(seen), all(seen[a] == wanted.get(a, SOUND) for a in nodes)
 
 
 async def _make_clocks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, ClockCluster)
     for alias in nodes:
-        await deep(cluster).set_clock(alias, wanted.get(alias, TRUE))
-    seen = {alias: deep(cluster).clock_state(alias) for alias in nodes}
+        await cluster.set_clock(alias, wanted.get(alias, TRUE))
+    seen = {alias: cluster.clock_state(alias) for alias in nodes}
     return spelled(seen), all(seen[a] == wanted.get(a, TRUE) for a in nodes)
 
 

@@ -92,7 +92,7 @@ class LocalCluster:
                 await daemon.start()
                 await self._answers(alias)
 
-    def lose_task_data(self, alias: str) -> int:
+    async def lose_task_data(self, alias: str) -> int:
         folders = self._system.task_data(self._run.node(alias))
         files = [file for folder in folders if folder.is_dir() for file in folder.iterdir()]
         for file in files:

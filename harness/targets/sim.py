@@ -151,7 +151,7 @@ class SimCluster:
         folder = chance.choice(meant)
         return self.world.hosts[alias].disk.flip(chance, str(folder))
 
-    def lose_task_data(self, alias: str) -> int:
+    async def lose_task_data(self, alias: str) -> int:
         disk = self.world.hosts[alias].disk
         folders = self._system.task_data(HOME)
         return sum(disk.clear(str(folder)) for folder in folders)

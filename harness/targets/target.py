@@ -89,23 +89,29 @@ class WatchedCluster(Cluster, Protocol):
 class FileCluster(Cluster, Protocol):
     """A group whose members' files can be reached."""
 
-    def lose_task_data(self, alias: str) -> int:
+    async def lose_task_data(self, alias: str) -> int:
         """Remove what a member keeps for slaves; how many files that were."""
 
 
 @runtime_checkable
-class DeepCluster(Cluster, Protocol):
-    """A group whose world is in the target's hands down to messages, disks and clocks.
-
-    What `set_…` makes holds until it is made otherwise, over deaths and restarts of the member.
-    What is asked for without `set_` is what holds now, for receipts.
-    """
+class PowerCluster(Cluster, Protocol):
+    """A group whose members can lose their power."""
 
     async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
         """End these members all at once; what they had not synced may be lost, wholly or partly.
 
         `keeps_nothing`: it is lost.
         """
+
+
+@runtime_checkable
+class MessageCluster(Cluster, Protocol):
+    """A group whose single messages can be got at.
+
+    What `set_…` makes holds until it is made otherwise, over deaths and restarts of the member;
+    this goes for the protocols below, too. What is asked for without `set_` is what holds now, for
+    receipts.
+    """
 
     async def set_messages(self, messages: Messages) -> None:
         """Make what happens to messages so: the whole value, at once."""
@@ -122,11 +128,21 @@ class DeepCluster(Cluster, Protocol):
     def rules(self) -> Rules:
         """The rules in force now."""
 
+
+@runtime_checkable
+class ResetCluster(Cluster, Protocol):
+    """A group whose connections can be broken."""
+
     async def reset_links(self, pairs: Collection[Pair]) -> int:
         """Break every connection that carries one of these links; how many there were.
 
         Members may connect again at once.
         """
+
+
+@runtime_checkable
+class DiskCluster(Cluster, Protocol):
+    """A group whose disks can be made to fail."""
 
     async def set_disk(self, alias: str, state: DiskState) -> None:
         """Make one member's disk so."""
@@ -139,6 +155,11 @@ class DeepCluster(Cluster, Protocol):
 
         Gives the file and byte, or None if it stores none.
         """
+
+
+@runtime_checkable
+class ClockCluster(Cluster, Protocol):
+    """A group whose clocks can be set."""
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         """Set one member's clock, and let it run so."""

@@ -240,9 +240,8 @@ def _deaf() -> Iterator[None]:
     with ExitStack() as stack:
         for name in orders:
             stack.enter_context(attribute(SimCluster, name, nothing))
-        for name in ("reset_links", "set_rules"):
+        for name in ("reset_links", "set_rules", "lose_task_data"):
             stack.enter_context(attribute(SimCluster, name, none))
-        stack.enter_context(attribute(SimCluster, "lose_task_data", lambda *_: 0))
         yield
 
 

@@ -118,7 +118,7 @@ _ALL = (
         "Task data that is removed stays where it is, but is said to be gone.",
         "H5",
         "drills",
-        replaced(SimCluster, "lose_task_data", lambda *_: 1),
+        replaced(SimCluster, "lose_task_data", sabotage.one_file),
     ),
     Mutant(
         "message-fault-swallowed",

@@ -132,6 +132,11 @@ def nothing_at_once(*_: Any, **__: Any) -> None:
     """The same, of what does not wait."""
 
 
+async def one_file(*_: Any) -> int:
+    """Something is said to be gone that is there."""
+    return 1
+
+
 async def kills_nobody(
     self: SimCluster, alias: str, state: ProcessState, made: Any = SimCluster.set_process
 ) -> None:

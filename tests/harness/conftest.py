@@ -164,7 +164,7 @@ class MemoryCluster:
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         return ("log", self.stored[alias] // 2) if self.stored[alias] else None
 
-    def lose_task_data(self, alias: str) -> int:
+    async def lose_task_data(self, alias: str) -> int:
         return self.task_data.pop(alias, 0)
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
