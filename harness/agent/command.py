@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .parts import UNDO
 from .serve import serve
+from .tool import widen_path
 from .undo import heal
 
 
@@ -21,6 +22,7 @@ def main() -> None:
     for each in (serving, healing):
         each.add_argument("--state", type=Path, required=True, help="folder of undo logs")
     said = parser.parse_args()
+    widen_path()
     if said.verb == "serve":
         sys.exit(serve(said.state.resolve(), said.run, said.lease, said.spare_port))
     done, failed = heal(said.state.resolve(), UNDO)

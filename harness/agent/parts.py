@@ -9,8 +9,10 @@ another process, when the agent is dead.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from . import processes
+from . import links, processes
 from .files import Files
+from .links import Links
+from .probes import Probes
 from .processes import Processes
 from .run import Run
 from .undo import Kinds
@@ -30,6 +32,6 @@ class Part(Protocol):
         """The lease has been renewed: so is whatever would heal by itself."""
 
 
-PARTS: tuple[type[Part], ...] = (Processes, Files)
+PARTS: tuple[type[Part], ...] = (Processes, Files, Links, Probes)
 
-UNDO: Kinds = {**processes.UNDO}
+UNDO: Kinds = {**processes.UNDO, **links.UNDO}

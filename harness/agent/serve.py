@@ -150,7 +150,7 @@ class _Server:
             except TypeError as error:
                 raise Refused(f"{request['do']}: {error}") from error
             answer: dict[str, object] = {"ok": await _done(verb, arguments)}
-        except (Refused, OSError, ValueError) as error:
+        except (Refused, OSError, ValueError, TypeError) as error:
             answer = {"error": str(error)}
         self._answer(request, answer)
 

@@ -1,0 +1,96 @@
+"""Links to this host, made what the harness wants them to be, and receipts that they are so."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from . import tool
+from .ruleset import Counts, Link, Pair, counts, link, removal, renewal, ruleset
+from .run import Refused, Run
+from .undo import What
+
+_LONGER_S = 1.0
+"""The kernel outwaits the agent, which notices a lapsed lease itself."""
+
+
+class Links:
+    """The run's own nft table."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._links: tuple[Link, ...] = ()
+        self._counted: Counts = {}
+        self._noted = False
+        self._busy = asyncio.Lock()
+
+    def verbs(self) -> Mapping[str, Any]:
+        return {"links": self.links, "counters": self.counters, "reset": self.reset}
+
+    async def links(self, links: Sequence[Mapping[str, object]]) -> None:
+        """Make the links so: the whole value, at once. What is not in it is open."""
+        wanted = tuple(link(said) for said in links)
+        if len({each.pair for each in wanted}) < len(wanted):
+            raise Refused("a link is given twice")
+        async with self._busy:
+            if not wanted and not self._noted:
+                return
+            lacking = tool.missing("nft")
+            if lacking:
+                raise Refused(lacking)
+            await self._count()
+            table = self._run.table
+            self._note(table)
+            text = ruleset(table, wanted, self._lasts_s, self._run.spare_port, self._counted)
+            await tool.run("nft", "-f", "-", text=text if wanted else removal(table))
+            self._links = wanted
+
+    async def renew(self) -> None:
+        async with self._busy:
+            if self._links:
+                text = renewal(self._run.table, self._links, self._lasts_s)
+                await tool.run("nft", "-f", "-", text=text)
+
+    async def counters(self) -> list[dict[str, object]]:
+        """Packets and bytes that each link has lost since the run began, by the reason."""
+        async with self._busy:
+            await self._count()
+        return [
+            {"source": source, "own": own, "what": what, "packets": packets, "bytes": size}
+            for ((source, own), what), (packets, size) in sorted(self._counted.items())
+            if packets
+        ]
+
+    async def reset(self, pairs: Sequence[Pair]) -> int:
+        """Break the TCP connections between these addresses, at our end; how many there were."""
+        lacking = tool.missing("ss")
+        if lacking:
+            raise Refused(lacking)
+        closed = 0
+        for source, own in (link({"source": a, "own": b}).pair for a, b in pairs):
+            words = ("-K", "-tnH", "-o", "state", "established", "src", own, "dst", source)
+            closed += len((await tool.run("ss", *words)).splitlines())
+        return closed
+
+    @property
+    def _lasts_s(self) -> float:
+        return self._run.lease_s + _LONGER_S
+
+    async def _count(self) -> None:
+        if self._links:
+            listed = await tool.run(
+                "nft", "-j", "list", "counters", "table", "inet", self._run.table
+            )
+            self._counted = {**self._counted, **counts(json.loads(listed), self._links)}
+
+    def _note(self, table: str) -> None:
+        if not self._noted:
+            self._run.log.add("table", name=table)
+            self._noted = True
+
+
+def _remove_table(what: What) -> None:
+    tool.run_now("nft", "-f", "-", text=removal(str(what["name"])))
+
+
+UNDO = {"table": _remove_table}

@@ -1,0 +1,49 @@
+"""Programs of the host that do what only the kernel can: nft, ss, ip."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+
+from .run import Refused
+
+_TIMEOUT_S = 10.0
+
+_SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
+
+
+def widen_path() -> None:
+    """Find the administrator's programs, too: a session over SSH may not."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:{_SYSTEM}"
+
+
+def missing(*programs: str) -> str | None:
+    """What of these is not installed, in a sentence."""
+    without = [program for program in programs if shutil.which(program) is None]
+    return f"{', '.join(without)} is not installed on the host" if without else None
+
+
+async def run(*words: str, text: str = "") -> str:
+    """What it writes. Raises Refused with what it complains of."""
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        out, err = await asyncio.wait_for(process.communicate(text.encode()), _TIMEOUT_S)
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise Refused(f"{words[0]} did not end within {_TIMEOUT_S:g} s") from error
+    if process.returncode:
+        raise Refused(f"{' '.join(words)}: {(err or out).decode(errors='replace').strip()}")
+    return out.decode(errors="replace")
+
+
+def run_now(*words: str, text: str = "") -> str:
+    """As `run`, while nothing else is to happen. Raises OSError or SubprocessError."""
+    return subprocess.run(
+        words, input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+    ).stdout
