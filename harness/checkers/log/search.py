@@ -23,10 +23,8 @@ import msgspec
 
 from ....model.specs import Log
 from ...evidence import Budget
+from ..search.spending import Spending
 from .view import FOREVER, Append, LogView, Read
-
-CLOCK_EVERY = 64
-"""Configurations between two looks at the clock."""
 
 MEMO_BYTES = 250
 """What a remembered configuration costs beyond its bitmap: tuple, integers, a slot of the set."""
@@ -47,28 +45,6 @@ class Found(msgspec.Struct, frozen=True):
     verified: int
     stuck: Append | Read | None
     configurations: int
-
-
-class Spending:
-    """What a search has used of its budget, across all logs of a run."""
-
-    def __init__(self, budget: Budget) -> None:
-        self._budget = budget
-        self._deadline = budget.clock() + budget.seconds
-        self.configurations = 0
-        self.memory_bytes = 0
-
-    def hit(self) -> str | None:
-        """Count one configuration, and name the limit that is exhausted, if one is."""
-        self.configurations += 1
-        budget = self._budget
-        if self.configurations > budget.configurations:
-            return f"{budget.configurations:,} configurations"
-        if self.memory_bytes > budget.memory_mib << 20:
-            return f"{budget.memory_mib:,} MiB of memory"
-        if self.configurations % CLOCK_EVERY == 0 and budget.clock() > self._deadline:
-            return f"{budget.seconds:g} s"
-        return None
 
 
 class Frame(msgspec.Struct, gc=False):

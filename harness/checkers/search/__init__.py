@@ -1,0 +1,1 @@
+"""The search for an order that explains every answer, for any specification."""

@@ -1,0 +1,74 @@
+"""Any operation in words: who, through which node, when, what was asked and answered."""
+
+from typing import Any
+
+from ..operations import UNKNOWN, Operation
+
+SHOWN_MAX = 4
+CHARACTERS_MAX = 60
+
+
+def value_text(value: Any) -> str:
+    """A value, shortened: the first few of a collection."""
+    if isinstance(value, tuple | frozenset):
+        listed = sorted(value, key=repr) if isinstance(value, frozenset) else list(value)
+        shown = ", ".join(value_text(part) for part in listed[:SHOWN_MAX])
+        more = f", … ({len(listed):,} values)" if len(listed) > SHOWN_MAX else ""
+        return f"[{shown}{more}]"
+    text = repr(value)
+    return text if len(text) <= CHARACTERS_MAX else f"{text[:CHARACTERS_MAX]}…"
+
+
+def operation_text(operation: Operation) -> str:
+    """`write #4 of 7 by process 2 through n1 from 0.120 s to 0.130 s`."""
+    of = "" if operation.argument is None else f" of {value_text(operation.argument)}"
+    through = "" if operation.node is None else f" through {operation.node}"
+    return (
+        f"{operation.f} #{operation.invoked}{of} by process {operation.process}{through} "
+        f"{_interval(operation)}"
+    )
+
+
+def answer_text(operation: Operation) -> str:
+    """The operation with its answer: `read #5 … returned 7`."""
+    if operation.result is UNKNOWN:
+        return f"{operation_text(operation)} was never answered"
+    return f"{operation_text(operation)} returned {value_text(operation.result)}"
+
+
+def key_text(key: Any) -> str:
+    """` of key x`, or nothing where there is one nameless object."""
+    return "" if key is None else f" of key {value_text(key)}"
+
+
+def summary(operation: Operation) -> dict[str, Any]:
+    """An operation of a witness, for programs."""
+    return {
+        "process": operation.process,
+        "f": operation.f,
+        "node": operation.node,
+        "argument": value_text(operation.argument),
+        "result": None if operation.result is UNKNOWN else value_text(operation.result),
+        "invoked": operation.invoked,
+        "returned": operation.returned,
+    }
+
+
+def _interval(operation: Operation) -> str:
+    if not _is_timed(operation):
+        if operation.returned is None:
+            return "(never answered)"
+        return f"(answered at #{operation.returned})"
+    start = _seconds(operation.invoked_ns)
+    if operation.returned is None or operation.returned_ns is None:
+        return f"(begun at {start}, never answered)"
+    return f"from {start} to {_seconds(operation.returned_ns)}"
+
+
+def _is_timed(operation: Operation) -> bool:
+    """Whether the history had times: of two zeros nobody learns anything."""
+    return operation.invoked_ns != 0 or bool(operation.returned_ns)
+
+
+def _seconds(time_ns: int) -> str:
+    return f"{time_ns / 1e9:.3f} s"
