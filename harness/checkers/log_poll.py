@@ -118,11 +118,14 @@ def _poll(call: Call) -> Read | None:
     return Read(call, start, limit, rows, call.invoke.index, completion.index)
 
 
+_ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip")
+
+
 def _restarts(history: History) -> dict[str | None, list[int]]:
     """Ops at which a member may have lost its memory; under None those that name nobody."""
     found: dict[str | None, list[int]] = {None: []}
     for act in acts(history):
-        if act.f not in ("kill", "restart", "power-cut", "disk", "mend", "bit-flip"):
+        if act.f not in _ENDING:
             continue
         ends = [act.asked.index, *([] if act.receipt is None else [act.receipt.index])]
         nodes: list[str | None] = [*act.nodes] or [None]

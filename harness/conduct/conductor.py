@@ -244,7 +244,7 @@ def _wish(fault: Fault, nodes: tuple[str, ...] = (), match: Match | None = None)
 
 
 def _failing(aim: Aim) -> set[str]:
-    return {alias for alias, disk in aim.disks.items() if disk.fails}
+    return {alias for alias, disk in aim.disks.items() if disk.fails} | set(aim.read_only)
 
 
 def _spelled(target: Any) -> str:

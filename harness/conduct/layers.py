@@ -21,7 +21,7 @@ from ..targets.faults import (
 )
 from ..targets.links import as_wanted, merged
 from ..targets.rules import merged_rules
-from ..targets.target import ClockCluster, Cluster, DiskCluster, MessageCluster
+from ..targets.target import ClockCluster, Cluster, DiskCluster, LockedCluster, MessageCluster
 
 Part = Mapping[Any, Any]
 """What a fault adds: state by link or by member."""
@@ -74,6 +74,18 @@ async def _make_disks(cluster: Cluster, wanted: Part, nodes: Collection[str]) ->
     return spelled(seen), all(seen[a] == wanted.get(a, SOUND) for a in nodes)
 
 
+async def _make_read_only(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, LockedCluster)
+    for alias in nodes:
+        await cluster.set_writable(alias, alias not in wanted)
+    seen = {alias: not await cluster.is_writable(alias) for alias in nodes}
+    return dict(seen), all(seen[alias] == (alias in wanted) for alias in nodes)
+
+
+def _merged_read_only(parts: Iterable[Part]) -> Part:
+    return {alias: True for part in parts for alias in part}
+
+
 async def _make_clocks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
     assert isinstance(cluster, ClockCluster)
     for alias in nodes:
@@ -94,11 +106,14 @@ LINKS = Layer("links", "heal", True, lambda aim: aim.links, merged, _make_links)
 
 RULES = Layer("rules", "heal", True, lambda aim: aim.rules, merged_rules, _make_rules)
 
+_READ_ONLY = _merged_read_only, _make_read_only
+
 LAYERS = (
     LINKS,
     Layer("messages", "heal", True, lambda aim: aim.messages, merged_messages, _make_messages),
     RULES,
     Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),
+    Layer("read-only", "mend", False, lambda aim: aim.read_only, *_READ_ONLY),
     Layer("clocks", "set-clock", False, lambda aim: aim.clocks, merged_clocks, _make_clocks),
 )
 """All of them, in the order in which the end of a run undoes them."""

@@ -1,6 +1,6 @@
 """Every kind of fault by its key in YAML. To add one: its file, then its name here."""
 
-from .host import BIT_FLIP, CLOCK, DISK, LOSE_TASK_DATA
+from .host import BIT_FLIP, CLOCK, DISK, LOSE_TASK_DATA, READ_ONLY
 from .messages import MESSAGES, RESET
 from .network import DELAY, RATE
 from .partition import HEAL, ONE_WAY, PARTITION
@@ -14,7 +14,7 @@ NEMESES = {
         *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, MESSAGES, RESET),
         *(HOLD, RELEASE, DROP),
         *(KILL, POWER_CUT, RESTART, PAUSE, RESUME),
-        *(DISK, BIT_FLIP, LOSE_TASK_DATA, CLOCK),
+        *(DISK, READ_ONLY, BIT_FLIP, LOSE_TASK_DATA, CLOCK),
         STAGE,
     )
 }

@@ -137,6 +137,11 @@ def _aim_loss(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
     return Aim(resolve(parse(fault.target), view), forgets=True)
 
 
+def _aim_read_only(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
+    nodes = resolve(parse(fault.target), view)
+    return Aim(nodes, read_only=dict.fromkeys(nodes, True))
+
+
 def _aim_flip(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
     return Aim(resolve(parse(fault.target), view), flips=True, flips_of=fault.of)
 
@@ -189,6 +194,20 @@ BIT_FLIP = Nemesis(
     requires=Capability.DISK,
     momentary=True,
     drawn=("one",),
+)
+
+READ_ONLY = Nemesis(
+    kind="read-only",
+    f="read-only",
+    about="Takes from these members the permission to write their files; what they have open they "
+    "may go on writing. Members that end by it are started again after `for`.",
+    value=Members,
+    plan=lambda value: {"target": value},
+    selectors=_selectors,
+    aim=_aim_read_only,
+    requires=Capability.PERMISSIONS,
+    undo="mend",
+    drawn=("one", "leader"),
 )
 
 LOSE_TASK_DATA = Nemesis(

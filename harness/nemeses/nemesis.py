@@ -28,8 +28,8 @@ class Aim:
     `nodes` are the members that it hits. `links`, `messages`, `rules`, `disks` and `clocks` are
     what it adds to their state while it lasts; of a process fault, `process` is what the nodes are
     to become, `loses` says whether they may lose what was not synced, and `keeps_nothing` that
-    they do. `resets`, `flips` and `forgets` are over at once; of `flips_of`, a folder, a bit
-    turns.
+    they do. `read_only` are those that may not write their files. `resets`, `flips` and `forgets`
+    are over at once; of `flips_of`, a folder, a bit turns.
     """
 
     nodes: tuple[str, ...]
@@ -41,6 +41,7 @@ class Aim:
     rules: Rules = field(default_factory=dict)
     disks: Disks = field(default_factory=dict)
     clocks: Clocks = field(default_factory=dict)
+    read_only: Mapping[str, bool] = field(default_factory=dict)
     resets: frozenset[Pair] = frozenset()
     flips: bool = False
     flips_of: str | None = None

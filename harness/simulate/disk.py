@@ -9,7 +9,7 @@ import errno
 import os
 import posixpath
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from functools import partial
 from pathlib import Path
@@ -53,6 +53,8 @@ class SimDisk:
         self._namings: defaultdict[str, Pending[Naming]] = defaultdict(Pending[Naming])
         """Changes of names that no sync of their folder has covered, by folder."""
         self._folders = {"/"}
+        self.locked: tuple[str, ...] = ()
+        """Folders in which nothing may be opened for writing, renamed or removed."""
         self.block: Callable[[], None] | None = None
         """Inside a worker's job: what lets the time of a sync pass."""
 
@@ -65,6 +67,10 @@ class SimDisk:
     def set(self, state: DiskState) -> None:
         """Behave so from now on."""
         self.state = state
+
+    def lock(self, folders: Iterable[str]) -> None:
+        """Take the permission to write in these folders away, and give it for all others."""
+        self.locked = tuple(folders)
 
     def write_file(self, path: str, data: bytes) -> None:
         """A file that is there, durably."""
@@ -136,7 +142,10 @@ class SimDisk:
         return sorted({p[len(start) :].partition("/")[0] for p in paths if p.startswith(start)})
 
     def make_folder(self, folder: str) -> None:
-        self._folders.add(folder)
+        """Make it, unless it is there. Raises OSError."""
+        if folder not in self._folders:
+            self.check_permission(folder)
+            self._folders.add(folder)
 
     def sync_folder(self, folder: str) -> None:
         """Make the names in a folder last, as they are when it begins. Raises OSError."""
@@ -168,6 +177,15 @@ class SimDisk:
         if error is not None:
             raise error
 
+    def is_locked(self, path: str) -> bool:
+        """Whether nobody may write there, but who has the file open."""
+        return any(f"{path}/".startswith(f"{one}/") for one in self.locked)
+
+    def check_permission(self, path: str) -> None:
+        """Raises OSError where nobody may write."""
+        if self.is_locked(path):
+            raise _error(errno.EACCES, path)
+
     def _pass_time(self) -> None:
         if self.block is not None:
             self.block()
@@ -181,8 +199,8 @@ class SimDisk:
                     self._durable[path] = inode
 
 
-def _error(number: int) -> OSError:
-    return OSError(number, os.strerror(number))
+def _error(number: int, path: str | None = None) -> OSError:
+    return OSError(number, os.strerror(number), path)
 
 
 class DiskHandle:
@@ -197,6 +215,8 @@ class DiskHandle:
         if inode is None:
             inode = Inode()
             self._process.effect("open", path, partial(self._create, path, inode))
+        elif self._disk.is_locked(path):
+            self._process.effect("open", path, partial(self._disk.check_permission, path))
         return FileHandle(self._disk, self._process, path, inode)
 
     def read(self, path: str) -> bytes | None:
@@ -221,20 +241,23 @@ class DiskHandle:
     # As part of an effect: to the dead no disk is full, and no file is missing.
 
     def _create(self, path: str, inode: Inode) -> None:
+        self._disk.check_permission(path)
         self._disk.check_room()
         self._disk.name((path, inode))
 
     def _rename(self, old: str, new: str) -> None:
+        self._disk.check_permission(old)
         self._disk.name((old, None), (new, self._existing(old)))
 
     def _remove(self, path: str) -> None:
+        self._disk.check_permission(path)
         self._existing(path)
         self._disk.name((path, None))
 
     def _existing(self, path: str) -> Inode:
         inode = self._disk.find(path)
         if inode is None:
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+            raise _error(errno.ENOENT, path)
         return inode
 
 
@@ -282,6 +305,7 @@ class FileHandle:
         raise error
 
     def _rewrite(self, at: int, data: bytes) -> None:
+        self._disk.check_permission(self._path)
         self._disk.check_room()
         self._inode.rewrite(at, data)
 

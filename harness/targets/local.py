@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..conduct.feed import Feed
 from ..conduct.triggers import Snapshot
@@ -12,6 +13,7 @@ from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Place, Setup, Site, System
 from ..together import together
+from . import permissions
 from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon
@@ -40,6 +42,7 @@ class LocalCluster:
         self._sites: dict[str, Site] = {}
         self._daemons: dict[str, Daemon] = {}
         self._proxy: LinkProxy | None = None
+        self._locked: set[str] = set()
         self._feed = Feed(setup.members, self._trace, self._is_alive)
 
     @property
@@ -65,6 +68,8 @@ class LocalCluster:
         failed = [e for e in await asyncio.gather(*stops, return_exceptions=True) if e is not None]
         for reserved in self._reserved:
             reserved.close()
+        for alias in sorted(self._locked):
+            await self.set_writable(alias, True)
         if failed:
             raise failed[0]
 
@@ -89,7 +94,7 @@ class LocalCluster:
                 daemon.resume()
                 await self._until(alias, ProcessState.RUNNING)
             case ProcessState.RUNNING if before is ProcessState.DEAD:
-                await daemon.start()
+                await daemon.start(is_subject=alias in self._locked)
                 await self._answers(alias)
 
     async def lose_task_data(self, alias: str) -> int:
@@ -98,6 +103,13 @@ class LocalCluster:
         for file in files:
             file.unlink()
         return len(files)
+
+    async def set_writable(self, alias: str, writable: bool) -> None:
+        (permissions.unlock if writable else permissions.lock)(self._files(alias))
+        (self._locked.discard if writable else self._locked.add)(alias)
+
+    async def is_writable(self, alias: str) -> bool:
+        return not permissions.is_locked(self._files(alias))
 
     def process_state(self, alias: str) -> ProcessState:
         return self._daemons[alias].state()
@@ -129,6 +141,9 @@ class LocalCluster:
         with path.open("rb") as stream:
             stream.seek(start)
             return stream.read()
+
+    def _files(self, alias: str) -> list[Path]:
+        return self._system.bulk(self._run.node(alias))
 
     def _is_alive(self, alias: str) -> bool:
         return alias in self._daemons and self.process_state(alias) is not ProcessState.DEAD
@@ -194,6 +209,7 @@ class Local:
             Capability.KILL,
             Capability.PAUSE,
             Capability.FILES,
+            Capability.PERMISSIONS,
         }
     )
 

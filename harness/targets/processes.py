@@ -10,6 +10,7 @@ from pathlib import Path
 from .. import procfs
 from ..errors import WorldError
 from ..leases import Lease
+from . import permissions
 from .target import ProcessState
 
 TAIL_LINES = 15
@@ -45,13 +46,17 @@ class Daemon:
         self._identity: procfs.Identity | None = None
         self._ended_by_us = True
 
-    async def start(self) -> None:
-        """Start it; its output is appended to its log. Raises WorldError."""
+    async def start(self, *, is_subject: bool = False) -> None:
+        """Start it; its output is appended to its log. Raises WorldError.
+
+        `is_subject`: the permissions of files mean something to it, whoever starts it.
+        """
         assert self.state() is ProcessState.DEAD
+        command = permissions.subject(self._command) if is_subject else self._command
         try:
             with self._log.open("ab") as log:
                 self._process = await asyncio.create_subprocess_exec(
-                    *self._command,
+                    *command,
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,

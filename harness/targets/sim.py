@@ -156,6 +156,13 @@ class SimCluster:
         folders = self._system.task_data(HOME)
         return sum(disk.clear(str(folder)) for folder in folders)
 
+    async def set_writable(self, alias: str, writable: bool) -> None:
+        folders = [] if writable else [str(folder) for folder in self._system.bulk(HOME)]
+        self.world.hosts[alias].disk.lock(folders)
+
+    async def is_writable(self, alias: str) -> bool:
+        return not self.world.hosts[alias].disk.locked
+
     async def set_clock(self, alias: str, state: ClockState) -> None:
         self._clocks[alias] = state
         self.world.hosts[alias].clock.set(_ns(state.offset_s), state.drift)

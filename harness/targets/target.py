@@ -27,6 +27,7 @@ class Capability(StrEnum):
     DISK = "disk"
     CLOCK = "clock"
     FILES = "files"
+    PERMISSIONS = "permissions"
 
 
 class ProcessState(StrEnum):
@@ -91,6 +92,17 @@ class FileCluster(Cluster, Protocol):
 
     async def lose_task_data(self, alias: str) -> int:
         """Remove what a member keeps for slaves; how many files that were."""
+
+
+@runtime_checkable
+class LockedCluster(Cluster, Protocol):
+    """A group whose members can lose the permission to write their own files."""
+
+    async def set_writable(self, alias: str, writable: bool) -> None:
+        """Give it or take it away. What a member has open it may write all the same."""
+
+    async def is_writable(self, alias: str) -> bool:
+        """Whether the member's files may be written."""
 
 
 @runtime_checkable

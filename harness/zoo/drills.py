@@ -84,6 +84,7 @@ DRILLS = (
     Drill("power-cut", "restart", ("n3",), seen={"processes.n3": "dead"}),
     Drill("pause", "resume", ("n1",), seen={"processes.n1": "paused"}),
     Drill("disk", "mend", ("n2",), seen={"disks.n2.slow": 20.0}),
+    Drill("read-only", "mend", ("n1",), seen={"read-only.n1": True}),
     Drill("clock", "set-clock", ("n3",), seen={"clocks.n3.offset_s": 5.0}),
     Drill("drop", "heal", ("n1",), _pairs("n1>n2"), silent=_pairs("n1>n2")),
     Drill("hold", "heal", ("n2",), _pairs("n2>n3"), silent=_pairs("n2>n3")),
@@ -236,7 +237,15 @@ def _deaf() -> Iterator[None]:
     async def none(*_: Any) -> int:
         return 0
 
-    orders = ("set_links", "set_messages", "set_disk", "set_clock", "set_process", "cut_power")
+    orders = (
+        "set_writable",
+        "set_links",
+        "set_messages",
+        "set_disk",
+        "set_clock",
+        "set_process",
+        "cut_power",
+    )
     with ExitStack() as stack:
         for name in orders:
             stack.enter_context(attribute(SimCluster, name, nothing))

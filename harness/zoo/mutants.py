@@ -114,6 +114,13 @@ _ALL = (
         replaced(SimDisk, "set", sabotage.nothing_at_once),
     ),
     Mutant(
+        "permission-fault-swallowed",
+        "Files whose permissions are taken away may be written as before.",
+        "H5",
+        "drills",
+        replaced(SimDisk, "lock", sabotage.nothing_at_once),
+    ),
+    Mutant(
         "task-data-stays",
         "Task data that is removed stays where it is, but is said to be gone.",
         "H5",

@@ -71,6 +71,7 @@ class MemoryCluster:
         self.processes = dict.fromkeys(self.members, ProcessState.DEAD)
         self.links: Links = {}
         self.task_data = dict.fromkeys(self.members, 3)
+        self.locked: set[str] = set()
         self.rows: list[int] = []
         self.leader: str | None = None
         self.term = 0
@@ -166,6 +167,13 @@ class MemoryCluster:
 
     async def lose_task_data(self, alias: str) -> int:
         return self.task_data.pop(alias, 0)
+
+    async def set_writable(self, alias: str, writable: bool) -> None:
+        if "permissions" not in self.deaf_to:
+            (self.locked.discard if writable else self.locked.add)(alias)
+
+    async def is_writable(self, alias: str) -> bool:
+        return alias not in self.locked
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         if "clocks" not in self.deaf_to:

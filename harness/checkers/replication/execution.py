@@ -246,7 +246,7 @@ def _too_early(found: Story, side: str, polls: list[Poll], evidence: Evidence) -
 
 def _data_lost(found: Story, polls: list[Poll], evidence: Evidence) -> Iterator[Wrong]:
     """Task data is there as long as its task, unless a crash came before it was on disk."""
-    removing = ("lose-task-data", "bit-flip", "disk")
+    removing = ("lose-task-data", "bit-flip", "disk", "read-only")
     fatal = removing if evidence.facts.get("synced") else (*removing, "kill", "power-cut")
     if any(act.f in fatal and _hits_master(act) for act in found.acts):
         return

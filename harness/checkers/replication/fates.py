@@ -46,7 +46,7 @@ class Loss(msgspec.Struct, frozen=True):
     """How long after its acknowledgement a transaction's data may still be on its way to disk."""
 
 
-_DEADLY = ("kill", "power-cut", "disk", "bit-flip", "lose-task-data")
+_DEADLY = ("kill", "power-cut", "disk", "read-only", "bit-flip", "lose-task-data")
 
 
 def by_clients(found: Story, slave: str, loss: Loss) -> dict[int, Bounds]:

@@ -258,6 +258,7 @@ def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
         ("messages", "messages: {lose: 0.5}"),
         ("disks", "disk: {node: n1, is: slow}"),
         ("clocks", "clock: {node: n1, by: 1s}"),
+        ("permissions", "read-only: n1"),
         ("resets", "reset: n1"),
         ("processes", "power-cut: n1"),
     ],
@@ -267,6 +268,20 @@ def test_a_deep_fault_that_is_not_carried_out_leaves_a_receipt_that_says_so(
 ) -> None:
     scene = Scene(memory, f"[{{at: 50ms, {step}}}]", deaf=deaf)
     assert scene.receipts()[0].value["bit"] is False
+
+
+def test_who_could_not_start_without_permission_is_started_once_it_is_back(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, read-only: n2, for: 200ms}, {at: 60ms, read-only: n2, for: 300ms},"
+        " {at: 100ms, disk: {node: n2, is: full}, for: 50ms}]",
+    )
+    told = scene.told()
+    assert told[:3] == [("read-only", ["n2"], True)] * 2 + [("disk", ["n2"], True)]
+    assert told[3:5] == [("mend", ["n2"], True), ("restart", ["n2"], True)]
+    first, second = scene.receipts()[5:7]
+    assert first.value["observed"] == {"read-only": {"n2": True}}
+    assert second.value["observed"] == {"read-only": {"n2": False}}
 
 
 def test_the_heal_mends_disks_before_it_restarts_members(memory: Any) -> None:

@@ -143,6 +143,11 @@ def test_a_bit_is_turned_on_the_members_named() -> None:
     assert (found.nodes, found.flips, found.flips_of) == (("n2",), True, "log")
 
 
+def test_the_members_named_may_not_write_their_files() -> None:
+    found = aim("read-only", ["n2", "n4"])
+    assert (found.nodes, found.read_only) == (("n2", "n4"), {"n2": True, "n4": True})
+
+
 def test_task_data_is_lost_by_the_members_named() -> None:
     found = aim("lose-task-data", ["n2", "n4"])
     assert (found.nodes, found.forgets) == (("n2", "n4"), True)

@@ -141,6 +141,29 @@ def test_a_dying_job_that_still_wants_to_do_something_ends_quietly() -> None:
     assert disk.tree() == {PATH: b""}
 
 
+def test_what_may_not_be_written_can_be_written_by_who_has_it_open_alone() -> None:
+    disk, process = host()
+    handle = disk.handle(process)
+    file = handle.open(PATH)
+    disk.lock([FOLDER])
+    file.append(b"a")
+    for act in (
+        lambda: handle.open(PATH),
+        lambda: handle.open(f"{FOLDER}/new"),
+        lambda: handle.make_folder(f"{FOLDER}/more"),
+        lambda: handle.rename(PATH, "/elsewhere"),
+        lambda: handle.remove(PATH),
+        lambda: file.rewrite(0, b"b"),
+    ):
+        with pytest.raises(PermissionError):
+            act()
+    handle.open(f"{FOLDER}-beside").append(b"c")
+    assert disk.tree() == {PATH: b"a", f"{FOLDER}-beside": b"c"}
+    disk.lock([])
+    handle.open(PATH).append(b"b")
+    assert disk.content(PATH) == b"ab"
+
+
 @pytest.mark.parametrize("state", [FULL, UNWRITABLE])
 def test_to_the_dead_a_disk_is_neither_full_nor_broken(state: DiskState) -> None:
     disk, process = host()

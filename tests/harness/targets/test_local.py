@@ -17,6 +17,7 @@ from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Place, Setup, Site, Status
+from delphic.harness.targets import permissions
 from delphic.harness.targets.links import HEALED, as_wanted, cut, isolate
 from delphic.harness.targets.local import LOCAL, LocalCluster
 from delphic.harness.targets.target import ProcessState
@@ -71,7 +72,8 @@ class Greeters:
     def files(
         self, setup: Setup, alias: str, sites: Mapping[str, Site], home: Path
     ) -> dict[str, str]:
-        return {"config/sites": " ".join(f"{s.alias}:{s.port}" for s in sites.values())}
+        told = " ".join(f"{s.alias}:{s.port}" for s in sites.values())
+        return {"config/sites": told, "data/file": ""}
 
     def command(
         self,
@@ -86,7 +88,7 @@ class Greeters:
         return [place.python, "-c", code, alias, ports[alias], *dials]
 
     def bulk(self, home: Path) -> list[Path]:
-        return []
+        return [home / "data", home / "never-made"]
 
     async def open(self, site: Site, timeout_s: float) -> Greeting | None:
         writer: asyncio.StreamWriter | None = None
@@ -146,6 +148,30 @@ def test_every_member_comes_up_on_its_own_port_and_dials_the_links(tmp_path: Pat
         assert RunDir(tmp_path).node_log("n1").read_text() == "dials n2 n3\n"
 
     check(tmp_path, scene)
+
+
+def test_a_member_without_permission_starts_only_once_it_is_back(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        assert await cluster.is_writable("n2")
+        await cluster.set_writable("n2", False)
+        assert not await cluster.is_writable("n2")
+        assert await cluster.is_writable("n1")
+        assert await greeted(cluster, "n2") == "n2"
+        await cluster.set_process("n2", ProcessState.DEAD)
+        await cluster.set_process("n2", ProcessState.RUNNING)
+        assert cluster.process_state("n2") is ProcessState.DEAD
+        assert "PermissionError" in RunDir(tmp_path).node_log("n2").read_text()
+        cluster.deaths()
+        await cluster.set_writable("n2", True)
+        await cluster.set_process("n2", ProcessState.RUNNING)
+        assert await greeted(cluster, "n2") == "n2"
+        await cluster.set_writable("n3", False)
+
+    file = RunDir(tmp_path).node("n2") / "data/file"
+    check(tmp_path, scene, f"open({str(file)!r}, 'a').close()\n{GREETER}")
+    (RunDir(tmp_path).node("n3") / "data/file").write_text("what was locked is open again")
+    assert not permissions.is_locked([RunDir(tmp_path).node("n3") / "data"])
 
 
 def test_a_killed_member_is_gone_and_comes_back_at_the_same_place(tmp_path: Path) -> None:
