@@ -87,10 +87,14 @@ class Clusters:
         tasks = (task for pid in pids for task in Path(f"/proc/{pid}/task").iterdir())
         return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
 
-    def task_data(self) -> set[str]:
-        """The files that the master's data nodes keep for slaves, unfinished ones, too."""
-        folders = (self._folder / MASTER / alias / WORK for alias in DATA)
-        return {str(path) for folder in folders for path in folder.iterdir()}
+    def task_data(self) -> dict[str, int]:
+        """The files that the master's data nodes keep for slaves, and their sizes."""
+        found = {}
+        for alias in DATA:
+            for path in (self._folder / MASTER / alias / WORK).iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    found[str(path)] = path.stat().st_size
+        return found
 
     def _configure(self, cluster: str, *, synced: bool) -> None:
         modes = ("controller", *("datanode" for _ in DATA))

@@ -1,11 +1,13 @@
 """What replication costs a master, and how fast its slave catches up, as JSON and as a table.
 
 A master and a slave on loopback, one controller and two data nodes each. Of two databases of the
-master one is switched on; writers append to both in turns of a fraction of a second, so that
-whatever else the machine does hits both alike. That is done with the slave's processes stopped
-(what the master pays), and again with them running (they take their part of the same cores).
-After the first the slave goes on, and its catch-up is measured. Then the tutorial's 1,210,000 rows
-are written in one transaction. All of that without and with synchronous persistence of task data.
+master one is switched on; writers append to both in turns of about a second, so that whatever else
+the machine does hits both alike. What counts is the middle of a turn, when task data is written as
+it will be for as long as somebody writes. That is done with the slave's processes stopped (what the
+master pays), and again with them running (they take their part of the same cores, and the master
+serves them). After the first the slave goes on, and its catch-up is measured. Then the tutorial's
+1,210,000 rows are written in one transaction, several times in a row. All of that without and with
+synchronous persistence of task data.
 
 Writers send ready-made bytes, and each has a partition of its own, as transactions on one chunk
 wait for one another.
@@ -25,79 +27,49 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import pyarrow as pa
 import uvloop
 from delphic.impl.client import cluster
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
 from delphic.impl.client.session import Session
-from delphic.impl.replication.taskdata import write
+from delphic.impl.replication.task_segment import SegmentWriter
+from delphic.impl.replication.taskdata import DELAY_S
 from delphic.impl.runtime_disk import RealDisk
-from delphic.impl.stream.schema import fingerprint
 from pair import CONTROLLER, DATA, EXECUTOR, FRAME_BYTES_MAX, MASTER, PASSWORD, SLAVE, Clusters
+from rows import MINUTES, SECURITIES, WRITE_S, Insert, batch_of
 from throughput import median_sync_ms
-from turns import DATABASES, OFF, ON, Measured, compared
+from turns import DATABASES, OFF, ON, Measured, compared, quartiles
 
 CASES = [(rows, writers) for rows in (1, 100, 1_000, 10_000) for writers in (1, 4)]
-DAY_S = 24 * 60 * 60
-BEGIN = np.datetime64("2023-01-08T09:30:00")
-SECURITIES, MINUTES = 5_000, 242
-"""The tutorial's rows: a minute of a security each."""
-
 T = TypeVar("T")
 
-READY_S, WRITE_S, ARRIVE_S = 30.0, 120.0, 300.0
+READY_S, ARRIVE_S = 30.0, 300.0
 POLL_S = 0.05
-QUIET_S = 0.1
+LEAD_S = 0.3
+"""Writers have begun so long before they are measured, so that task data is written, too."""
+
+BATCHES_MIN = 4
+"""So many are acknowledged while they are measured, however long that takes."""
+
+QUIET_S = 2 * DELAY_S
 """Nodes that have written no task data for so long have written all."""
 
-
-def batch_of(rows: int, day: int) -> pa.RecordBatch:
-    """Rows of the tutorial's table, all of one day: that is one partition."""
-    chance = np.random.default_rng(day)
-    securities = np.arange(rows) // MINUTES
-    names = pa.array([f"{number:06}" for number in range(int(securities[-1]) + 1)])
-    moments = BEGIN + day * DAY_S + np.arange(rows) % MINUTES * 60
-    columns = {
-        "SecurityID": names.take(pa.array(securities)),
-        "DateTime": pa.array(moments, pa.timestamp("s")),
-    }
-    for name in ("PreClosePx", "OpenPx", "HighPx", "LowPx", "LastPx"):
-        columns[name] = np.round(10 + chance.random(rows) * 100, 2)
-    columns["Volume"] = chance.integers(100, 200, rows, dtype=np.int32)
-    columns["Amount"] = np.round(columns["LastPx"] * columns["Volume"], 2)
-    return pa.record_batch(columns)
+BULK_TIMES = 3
+"""Large transactions follow each other without a pause: task data of one is written in the next."""
 
 
-def task_file_ms(folder: Path, size: int) -> float:
+def task_data_ms(folder: Path, size: int) -> float:
     """What it takes to make the data of one task durable, with nothing else under way."""
     disk = RealDisk()
     disk.make_folder(str(folder))
+    writer = SegmentWriter(disk, str(folder), 0)
     times = []
     for tid in range(20):
         start = time.perf_counter()
-        failed: dict[int, OSError] = {}
-        write(disk, str(folder), [(tid, bytes(size))], failed)
+        writer.write([(tid, bytes(size))])
         times.append((time.perf_counter() - start) * 1e3)
-        assert not failed
+    writer.close()
     return round(float(np.median(times)), 3)
-
-
-class Insert:
-    """An append of the same rows again and again, as a client sends it."""
-
-    def __init__(self, batch: pa.RecordBatch) -> None:
-        self._fingerprint = fingerprint(batch.schema)
-        self._body = batch.serialize().to_pybytes()
-
-    @property
-    def size(self) -> int:
-        return len(self._body)
-
-    async def into(self, connection: Connection, path: str, table: str) -> None:
-        """One transaction."""
-        args = (path, table, self._fingerprint, self._body)
-        await connection.call("tableInsert", args, timeout_s=WRITE_S)
 
 
 class Bench:
@@ -112,29 +84,45 @@ class Bench:
         self._slave = slave
 
     async def turn(self, path: str, table: str, inserts: list[Insert], seconds: float) -> Measured:
-        """Each writer appends as soon as its last batch is acknowledged, at least once."""
+        """Each writer appends as soon as its last batch is acknowledged.
+
+        So long as `seconds` in the middle of that it is measured.
+        """
         found = Measured()
-        syncs, cpu = await self._syncs(), self._cpu()
-        begin = time.perf_counter()
+        ended: list[tuple[float, float]] = []
+        """When a batch was acknowledged, and how long that took."""
+        enough = asyncio.Event()
+        least = sys.maxsize
+        is_over = False
 
         async def append(number: int) -> None:
             connection = self._nodes[number % len(self._nodes)]
-            while True:
+            while not is_over:
                 start = time.perf_counter()
                 await inserts[number].into(connection, path, table)
                 end = time.perf_counter()
-                found.latencies_ms.append((end - start) * 1e3)
-                if end >= begin + seconds:
-                    return
+                ended.append((end, end - start))
+                if len(ended) >= least:
+                    enough.set()
 
         async with asyncio.TaskGroup() as tasks:
             for number in range(len(inserts)):
                 tasks.create_task(append(number))
-        found.seconds = time.perf_counter() - begin
-        spent = [now - then for now, then in zip(self._cpu(), cpu, strict=True)]
-        found.controller_cpu_s, found.data_nodes_cpu_s, found.writers_cpu_s = spent
-        synced = [now - then for now, then in zip(await self._syncs(), syncs, strict=True)]
-        found.controller_syncs, found.data_node_syncs = synced
+            await asyncio.sleep(LEAD_S)
+            syncs, cpu = await self._syncs(), self._cpu()
+            begin, least = time.perf_counter(), len(ended) + BATCHES_MIN
+            await asyncio.sleep(seconds)
+            await enough.wait()
+            end, spent = time.perf_counter(), self._cpu()
+            synced = await self._syncs()
+            is_over = True
+        found.seconds = end - begin
+        found.appended = len(ended)
+        found.latencies_ms = [took * 1e3 for at, took in ended if begin < at <= end]
+        changes = [now - then for now, then in zip(spent, cpu, strict=True)]
+        found.controller_cpu_s, found.data_nodes_cpu_s, found.writers_cpu_s = changes
+        counts = [now - then for now, then in zip(synced, syncs, strict=True)]
+        found.controller_syncs, found.data_node_syncs = counts
         found.behind_s = await self._settled()
         return found
 
@@ -148,19 +136,28 @@ class Bench:
         while time.perf_counter() < last + QUIET_S:
             await asyncio.sleep(QUIET_S / 5)
             found = self.clusters.task_data()
-            if found - known:
+            if found.items() - known.items():
                 last = time.perf_counter()
             known = found
         return last - begin
 
     async def turns(
-        self, table: str, inserts: list[Insert], rows: int, seconds: float, turns: int
+        self,
+        table: str,
+        inserts: list[Insert],
+        rows: int,
+        seconds: float,
+        turns: int,
+        *,
+        slave_runs: bool,
     ) -> dict[str, Any]:
-        """Both databases in alternation; `seconds` for each."""
+        """Both databases in alternation; `seconds` for each of the turns."""
         found: dict[str, list[Measured]] = {path: [] for path in DATABASES}
         for number in range(turns):
             for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
-                found[path].append(await self.turn(path, table, inserts, seconds / turns))
+                found[path].append(await self.turn(path, table, inserts, seconds))
+                if slave_runs and path == ON:
+                    await self.arrived(table)
         return compared(found, rows)
 
     async def make(self, table: str, days: int) -> None:
@@ -213,7 +210,7 @@ class Bench:
         with self.clusters.paused(SLAVE):
             for path in DATABASES:
                 await self.turn(path, table, inserts, 0.0)
-            stopped = await self.turns(table, inserts, rows, seconds, turns)
+            stopped = await self.turns(table, inserts, rows, seconds, turns, slave_runs=False)
             wanted = await self.master_count(table)
         begin, cpu = time.perf_counter(), self.clusters.cpu_s(SLAVE, DATA)
         await self.arrived(table)
@@ -226,10 +223,7 @@ class Bench:
             "tasks_per_s": round((wanted - before) / rows / took_s, 1),
             "data_nodes_cpu_s": round(self.clusters.cpu_s(SLAVE, DATA) - cpu, 3),
         }
-        running = await self.turns(table, inserts, rows, seconds, turns)
-        begin = time.perf_counter()
-        await self.arrived(table)
-        running["slave_behind_s"] = round(time.perf_counter() - begin, 3)
+        running = await self.turns(table, inserts, rows, seconds, turns, slave_runs=True)
         await self.drop(table)
         return {
             "rows_per_batch": rows,
@@ -241,22 +235,34 @@ class Bench:
         }
 
     async def bulk(self, rows: int, turns: int) -> dict[str, Any]:
-        """So many rows in one transaction, the slave running; of several turns the medians."""
+        """So many rows in one transaction, a few in a row while the slave is stopped.
+
+        Of several turns the medians. Then one more, which the slave is to have.
+        """
         insert = Insert(batch_of(rows, 0))
-        took: dict[str, list[float]] = {OFF: [], ON: [], "slave": []}
+        took: dict[str, list[float]] = {OFF: [], ON: []}
+        behind: list[float] = []
+        reached: list[float] = []
         for number in range(turns):
             table = f"bulk{number}"
             await self.make(table, 1)
             await self.arrived(table)
-            for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
-                begin = time.perf_counter()
-                await insert.into(self._nodes[0], path, table)
-                took[path].append(time.perf_counter() - begin)
-                if path == ON:
-                    await self.arrived(table)
-                    took["slave"].append(time.perf_counter() - begin)
+            with self.clusters.paused(SLAVE):
+                for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
+                    begin = time.perf_counter()
+                    for _ in range(BULK_TIMES):
+                        await insert.into(self._nodes[0], path, table)
+                    took[path].append((time.perf_counter() - begin) / BULK_TIMES)
+                    left = await self._settled()
+                    if path == ON:
+                        behind.append(left)
+            await self.arrived(table)
+            await insert.into(self._nodes[0], ON, table)
+            begin = time.perf_counter()
+            await self.arrived(table)
+            reached.append(time.perf_counter() - begin)
             await self.drop(table)
-        off, on, slave = (float(np.median(took[name])) for name in (OFF, ON, "slave"))
+        off, on = (float(np.median(took[path])) for path in DATABASES)
         return {
             "rows": rows,
             "bytes": insert.size,
@@ -264,8 +270,10 @@ class Bench:
             "master_alone_rows_per_s": round(rows / off),
             "replicated_rows_per_s": round(rows / on),
             "ratio": round(off / on, 3),
-            "on_the_slave_after_s": round(slave, 2),
-            "catch_up_rows_per_s": round(rows / (slave - on)),
+            "ratio_quartiles": quartiles([a / b for a, b in zip(took[OFF], took[ON], strict=True)]),
+            "task_data_behind_s": round(float(np.median(behind)), 2),
+            "on_the_slave_after_s": round(float(np.median(reached)), 2),
+            "catch_up_rows_per_s": round(rows / float(np.median(reached))),
         }
 
     def _cpu(self) -> tuple[float, float, float]:
@@ -327,10 +335,11 @@ async def measure(clusters: Clusters, options: argparse.Namespace) -> dict[str, 
 
 
 OF = ("off", "on")
+KINDS = ("async", "sync")
 
 HEAD = (
-    "rows  writers | slave stopped: off, on rows/s  ratio (of turns), until durable  p50 ms off, on"
-    " | catch-up rows/s  s | slave running: off, on rows/s  ratio (of turns), until durable"
+    "rows  writers | slave stopped: off, on rows/s  ratio (quartiles)  CPU (quartiles)"
+    "  p50 ms off, on | catch-up rows/s  s | slave running: off, on rows/s  ratio (quartiles)  CPU"
 )
 
 
@@ -338,24 +347,29 @@ def line_of(found: dict[str, Any]) -> str:
     """A case for people to read."""
     stopped, running = found["slave_stopped"], found["slave_running_shares_the_cores"]
     rates = [f"{kind[who]['rows_per_s']:,.0f}" for kind in (stopped, running) for who in OF]
-    ratios = [
-        f"{k['ratio']:.0%} ({k['ratio_of_turns_p50']:.0%}), {k['ratio_until_durable']:.0%}"
-        for k in (stopped, running)
-    ]
+    ratios, cpu = (
+        [f"{kind[name]:.0%} ({_spread(kind[name + '_quartiles'])})" for kind in (stopped, running)]
+        for name in ("ratio", "cpu_ratio")
+    )
     p50 = ", ".join(f"{stopped[who]['latency_ms_p50']:.1f}" for who in OF)
     catch_up = found["catch_up"]
     return (
         f"{found['rows_per_batch']:>5}  {found['writers']} | {rates[0]}, {rates[1]}  {ratios[0]}"
-        f"  {p50} | {catch_up['rows_per_s']:,.0f}  {catch_up['seconds']:.2f}"
-        f" | {rates[2]}, {rates[3]}  {ratios[1]}"
+        f"  {cpu[0]}  {p50} | {catch_up['rows_per_s']:,.0f}  {catch_up['seconds']:.2f}"
+        f" | {rates[2]}, {rates[3]}  {ratios[1]}  {cpu[1]}"
     )
+
+
+def _spread(found: list[float]) -> str:
+    return " ".join(f"{value:.0%}" for value in found)
 
 
 def main() -> None:
     """Print cases to stderr as they come, the document to stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=3.0, help="per case and database")
-    parser.add_argument("--turns", type=int, default=10, help="into which these are divided")
+    parser.add_argument("--seconds", type=float, default=0.6, help="that a turn is measured")
+    parser.add_argument("--turns", type=int, default=10, help="of each database in each case")
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--rows", type=int, choices=(1, 100, 1_000, 10_000), help="only these")
     parser.add_argument("--writers", type=int, choices=(1, 4), help="only these")
     parser.add_argument("--bulk-rows", type=int, default=SECURITIES * MINUTES)
@@ -371,12 +385,13 @@ def main() -> None:
     }
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="replication-") as name:
         document["fdatasync_4kB_ms_p50"] = round(median_sync_ms(Path(name)), 3)
-        document["task_file_4kB_ms_p50"] = task_file_ms(Path(name) / "probes", 4096)
-        for kind in ("async", "sync"):
+        document["task_data_4kB_ms_p50"] = task_data_ms(Path(name) / "probes", 4096)
+        for kind in options.kinds:
             print(f"{kind}\n{HEAD}", file=sys.stderr, flush=True)
             folder = Path(name) / kind
             with Clusters(folder, synced=kind == "sync") as clusters:
                 document[kind] = uvloop.run(measure(clusters, options))
+        document["load_after"] = [round(load, 2) for load in os.getloadavg()]
     print(json.dumps(document, indent=1))
 
 

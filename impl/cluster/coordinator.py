@@ -63,7 +63,9 @@ class TaskData(Protocol):
     @property
     def has_room(self) -> bool: ...
 
-    def save(self, tid: int, data: bytes, done: Callable[[OSError | None], None]) -> None: ...
+    def save(
+        self, tid: int, data: bytes, done: Callable[[OSError | None], None], *, at_once: bool
+    ) -> None: ...
 
     def delete(self, tid: int) -> None: ...
 
@@ -239,7 +241,7 @@ class Coordinator:
         """The data for slaves, durable if it has to be."""
         if run.replicates and self._is_sync and self._task_data is not None:
             run.is_saved = True
-            self._task_data.save(run.tid, run.payload, lambda e: self._kept(run, e))
+            self._task_data.save(run.tid, run.payload, lambda e: self._kept(run, e), at_once=True)
         else:
             self._decide(run)
 
@@ -352,7 +354,7 @@ class Coordinator:
         """In the background: a crash before it is written loses it (PR-20)."""
         if run.replicates and not run.is_saved and self._task_data is not None:
             run.is_saved = True
-            self._task_data.save(run.tid, run.payload, lambda _: None)
+            self._task_data.save(run.tid, run.payload, lambda _: None, at_once=False)
 
     def _end(self, run: _Execution, result: Any) -> None:
         self._under_way.pop(run.tid, None)

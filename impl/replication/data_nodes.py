@@ -1,5 +1,6 @@
 """What a data node does for replication, whichever side its cluster is on."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -62,7 +63,12 @@ class Replication:
             node.peers.offer(self._executor.functions())
 
     async def run(self) -> None:
-        """Execute tasks, until cancelled."""
+        """Execute tasks, until cancelled; then what waits for the disk is written."""
+        if self._keeper is not None:
+            try:
+                await asyncio.get_running_loop().create_future()
+            finally:
+                self._keeper.finish()
         if self._executor is not None and self._sources is not None:
             try:
                 await self._executor.run()

@@ -6,6 +6,7 @@ and nothing goes that some slave may still fetch (PR-18, PR-30).
 """
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -20,6 +21,9 @@ from .master_service import ASKED_MAX, MAY_FETCH, NEEDED
 from .taskdata import Lack, TaskDataStore
 
 SWEEP_S = 2.0
+
+PATIENCE_S = 1.0
+"""What a slave asks for is written at once; before it is told to wait, it waits here so long."""
 
 log = logging.getLogger("delphic.replication")
 
@@ -36,7 +40,7 @@ class Keeper:
         controllers: Controllers,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
-        self.store = TaskDataStore(disk, folder, worker, bugs)
+        self.store = TaskDataStore(disk, folder, worker, clock, bugs)
         self._clock = clock
         self._controllers = controllers
         self._alarm: Alarm | None = None
@@ -52,8 +56,13 @@ class Keeper:
         self.store.open()
         self._sweep_later()
 
+    def finish(self) -> None:
+        """Let the worker write all that waits: the node ends."""
+        self.store.finish()
+
     def close(self) -> None:
         """Sweep no more."""
+        self.store.close()
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
@@ -63,12 +72,29 @@ class Keeper:
             if isinstance(refusal, RequestError):
                 call.answer(refusal)
             else:
-                call.answer(self._found(tid))
+                self._await(tid, lambda: call.answer(self._found(tid)))
 
         if call.user is None:
             checked(None)
         else:
             self._controllers.ask(MAY_FETCH, (call.user,), checked)
+
+    def _await(self, tid: int, then: Callable[[], None]) -> None:
+        """Go on once it is written, or after a while."""
+        is_over = False
+
+        def go_on() -> None:
+            nonlocal is_over
+            alarm.cancel()
+            if not is_over:
+                is_over = True
+                then()
+
+        if not self.store.watch(tid, go_on):
+            then()
+            return
+        alarm = self._clock.call_later(PATIENCE_S, go_on)
+        self.store.hurry()
 
     def _found(self, tid: int) -> Any:
         try:

@@ -1,34 +1,42 @@
-"""What a master keeps of its writes until all slaves have it: one file each, <tid>.task.
+"""What a master keeps of its writes until all slaves have it: in files of many, by tid.
 
-A file is written aside, synced and renamed, and then the folder is synced: what has its name and a
-right checksum is whole. All of that is a worker's: what comes while it writes it then writes
-together, with one sync of the folder. Until it is done the data is in memory only, and a slave that
-asks is told to wait (F5); a crash takes it, and the next process knows nothing of it.
+Who waits for it (sync persistence) has it written at once, together with all that waits; else it is
+written within a moment, so that many transactions share a sync, and nobody's log waits for theirs.
+A worker writes; what comes meanwhile it writes next. Until that is done the data is in memory only,
+and a slave that asks is told to wait (F5); a crash takes it, and the next process knows nothing of
+it. A file is removed when none of its data is needed any more.
 """
 
 import logging
 import posixpath
 import re
-import zlib
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from enum import Enum
 
 from ..bugs_of_replication import TASK_DATA_UNCHECKED
 from ..raft.disk import Disk
-from ..runtime import Worker
+from ..runtime import Alarm, Clock, Worker
+from .task_segment import (
+    HEAD_BYTES,
+    SEGMENT_BYTES,
+    Place,
+    SegmentWriter,
+    records,
+    segment_name,
+    unpacked,
+)
 
-MAGIC = b"DTASK\x01"
-_HEADER_BYTES = len(MAGIC) + 8 + 4
+DELAY_S = 0.1
+"""What nobody waits for is written after this time at the latest, unless the disk is busy."""
 
 TOGETHER_MAX = 256
-"""So many files are written before their savers are told."""
+TOGETHER_BYTES = SEGMENT_BYTES
+"""So much is written before its savers are told, and not waited with."""
 
 WAITING_BYTES_MAX = 256 << 20
 """Data that is not written yet; beyond, `has_room` says no."""
 
-_NAME = re.compile(r"([0-9]{1,19})\.task\Z")
-_FRESH = ".new"
+_NAME = re.compile(r"([0-9]{10,18})\.tasks\Z")
 
 Done = Callable[[OSError | None], None]
 
@@ -45,30 +53,65 @@ class Lack(Enum):
 class TaskDataStore:
     """The files of one data node. All calls belong to the node's event loop."""
 
+    # Invariant: `_live` counts the tids of `_places` by file.
+
     def __init__(
-        self, disk: Disk, folder: str, worker: Worker, bugs: frozenset[str] = frozenset()
+        self,
+        disk: Disk,
+        folder: str,
+        worker: Worker,
+        clock: Clock,
+        bugs: frozenset[str] = frozenset(),
     ) -> None:
         self._bugs = bugs
         self._disk = disk
         self._folder = folder
         self._worker = worker
+        self._clock = clock
+        self._writer = SegmentWriter(disk, folder, 0)
         self._waiting: dict[int, bytes] = {}
         self._next: list[tuple[int, Done]] = []
         """Those of the waiting that nobody writes yet."""
-        self._is_writing = False
+        self._next_bytes = 0
+        self._alarm: Alarm | None = None
+        self._is_due = False
+        """Whether the next are to be written as soon as nobody writes."""
+        self._writing_count = 0
         self._waiting_bytes = 0
+        self._watched: dict[int, list[Callable[[], None]]] = {}
         self._deleted: dict[int, None] = {}
-        self._tids: dict[int, None] = {}
+        self._places: dict[int, Place] = {}
+        self._live: dict[int, int] = {}
+        self._useless: dict[int, None] = {}
+        """Files that are to be removed."""
 
     def open(self) -> None:
-        """Find what there is, and remove what was never finished. Raises OSError."""
+        """Find what there is. Raises OSError."""
         self._disk.make_folder(self._folder)
-        for name in self._disk.names(self._folder):
-            match = _NAME.match(name)
-            if match is not None:
-                self._tids[int(match[1])] = None
-            elif name.endswith(_FRESH):
-                self._disk.remove(posixpath.join(self._folder, name))
+        numbers = [
+            int(match[1])
+            for name in self._disk.names(self._folder)
+            if (match := _NAME.match(name)) is not None
+        ]
+        for number in numbers:
+            self._live[number] = 0
+            file = self._disk.open(self._path(number))
+            try:
+                for tid, place in records(file, number):
+                    self._put(tid, place)
+            finally:
+                file.close()
+        self._useless = {number: None for number, count in self._live.items() if not count}
+        self._writer = SegmentWriter(self._disk, self._folder, max(numbers, default=0))
+        self._clear()
+
+    def close(self) -> None:
+        """Write nothing more."""
+        self._is_due = False
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._writer.close()
 
     @property
     def has_room(self) -> bool:
@@ -78,34 +121,66 @@ class TaskDataStore:
     @property
     def tids(self) -> list[int]:
         """Of what there are data, durable ones and others, in order."""
-        return sorted(self._tids | self._waiting)
+        return sorted(self._places.keys() | self._waiting.keys())
 
-    def save(self, tid: int, data: bytes, done: Done) -> None:
-        """Keep it; `done` is told when it is durable, or what went wrong (S01035)."""
+    def save(self, tid: int, data: bytes, done: Done, *, at_once: bool) -> None:
+        """Keep it; `done` is told when it is durable, or what went wrong (S01035).
+
+        `at_once`: somebody waits for that.
+        """
         assert tid not in self._waiting
         self._waiting[tid] = data
         self._waiting_bytes += len(data)
         self._next.append((tid, done))
-        self._write()
+        self._next_bytes += len(data)
+        if at_once or self._next_bytes >= TOGETHER_BYTES:
+            self.hurry()
+        elif self._alarm is None and not self._is_due:
+            self._alarm = self._clock.call_later(DELAY_S, self.hurry)
+
+    def hurry(self) -> None:
+        """Write what waits without waiting for more."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        self._is_due = bool(self._next)
+        if not self._writing_count:
+            self._write()
+
+    def finish(self) -> None:
+        """Let the worker write all that waits: the node ends, and asks it for nothing more."""
+        self.hurry()
+        while self._is_due:
+            self._write()
+
+    def watch(self, tid: int, then: Callable[[], None]) -> bool:
+        """Tell when this is durable or has failed; False if it waits for nothing."""
+        if tid in self._waiting:
+            self._watched.setdefault(tid, []).append(then)
+        return tid in self._waiting
 
     def fetch(self, tid: int) -> bytes | Lack:
         """What was saved. Raises OSError where a file cannot be read (S01037)."""
         if tid in self._waiting:
             return Lack.NOT_PERSISTED
-        path = self._path(tid)
+        place = self._places.get(tid)
+        if place is None:
+            log.error("S01040 there is no task data of transaction %d", tid)
+            return Lack.MISSING
+        path = self._path(place.segment)
         try:
-            framed = self._disk.read(path)
+            found = self._read(path, place)
         except OSError as error:
             log.error("S01037 task data %s cannot be opened: %s", path, error)
             raise
-        if framed is None:
+        if found is None:
             log.error("S01040 task data %s is absent", path)
             return Lack.MISSING
         if TASK_DATA_UNCHECKED in self._bugs:
-            return framed[_HEADER_BYTES:]
-        data = unframed(tid, framed)
+            return found[HEAD_BYTES:]
+        data = unpacked(tid, place.at, found)
         if data is None:
-            log.error("S01042 task data %s is damaged", path)
+            log.error("S01042 task data %s is damaged, of transaction %d", path, tid)
             return Lack.MISSING
         return data
 
@@ -113,88 +188,110 @@ class TaskDataStore:
         """No slave needs it any more. A file that cannot be removed is tried again at the next."""
         if tid in self._waiting:
             self._deleted[tid] = None
+        elif (place := self._places.pop(tid, None)) is not None:
+            self._leave(place)
+            self._clear()
+
+    # What is where.
+
+    def _put(self, tid: int, place: Place) -> None:
+        before = self._places.get(tid)
+        self._places[tid] = place
+        self._live[place.segment] = self._live.get(place.segment, 0) + 1
+        if before is not None:
+            self._leave(before)
+
+    def _leave(self, place: Place) -> None:
+        self._live[place.segment] -= 1
+        if not self._live[place.segment]:
+            self._useless[place.segment] = None
+
+    def _clear(self) -> None:
+        """Remove files of which nobody needs anything, if nobody can be writing there."""
+        if self._writing_count:
             return
-        if tid not in self._tids:
-            return
-        path = self._path(tid)
+        for number in list(self._useless):
+            if self._live[number]:
+                # More has been written there.
+                del self._useless[number]
+                continue
+            self._writer.leave(number)
+            path = self._path(number)
+            try:
+                self._disk.remove(path)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                log.warning("S01036 task data %s cannot be removed: %s", path, error)
+                continue
+            del self._useless[number], self._live[number]
+
+    def _read(self, path: str, place: Place) -> bytes | None:
+        """A record as it is now; None if its file is not there."""
+        if posixpath.basename(path) not in self._disk.names(self._folder):
+            return None
+        file = self._disk.open(path)
         try:
-            self._disk.remove(path)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            log.warning("S01036 task data %s cannot be removed: %s", path, error)
-            return
-        self._tids.pop(tid)
+            return file.read(place.at, HEAD_BYTES + place.size)
+        finally:
+            file.close()
+
+    def _path(self, number: int) -> str:
+        return posixpath.join(self._folder, segment_name(number))
+
+    # Writing.
 
     def _write(self) -> None:
-        """Let the worker write what waits, unless it writes."""
-        if self._is_writing or not self._next:
+        """Let the worker write what is due, as much as goes together."""
+        if not self._is_due:
             return
-        batch, self._next = self._next[:TOGETHER_MAX], self._next[TOGETHER_MAX:]
-        files = [(tid, self._waiting[tid]) for tid, _ in batch]
-        failed: dict[int, OSError] = {}
-        self._is_writing = True
+        batch = self._taken()
+        places: list[Place] = []
+        self._writing_count += 1
+
+        def write() -> None:
+            places.extend(self._writer.write([(tid, data) for tid, data, _ in batch]))
 
         def written(error: OSError | None) -> None:
-            self._is_writing = False
-            for tid, done in batch:
-                self._saved(tid, error or failed.get(tid), done)
-            self._write()
+            self._writing_count -= 1
+            self._saved(batch, places, error)
+            self._clear()
+            if not self._writing_count:
+                self._write()
 
-        self._worker.submit(lambda: write(self._disk, self._folder, files, failed), written)
+        self._worker.submit(write, written)
 
-    def _saved(self, tid: int, error: OSError | None, done: Done) -> None:
-        self._waiting_bytes -= len(self._waiting.pop(tid))
-        if error is None:
-            self._tids[tid] = None
-        else:
-            log.error("S01035 task data %s cannot be written: %s", self._path(tid), error)
-        if self._deleted.pop(tid, 0) is None:
-            self.delete(tid)
-        done(error)
+    def _taken(self) -> list[tuple[int, bytes, Done]]:
+        """The next that are to be written."""
+        size = count = 0
+        for tid, _ in self._next[:TOGETHER_MAX]:
+            size += len(self._waiting[tid])
+            count += 1
+            if size >= TOGETHER_BYTES:
+                break
+        batch = [(tid, self._waiting[tid], done) for tid, done in self._next[:count]]
+        self._next = self._next[count:]
+        self._next_bytes -= size
+        self._is_due = bool(self._next)
+        return batch
 
-    def _path(self, tid: int) -> str:
-        return posixpath.join(self._folder, f"{tid}.task")
-
-
-def write(
-    disk: Disk, folder: str, files: Sequence[tuple[int, bytes]], failed: dict[int, OSError]
-) -> None:
-    """Make them durable under their names; may run on another thread. Raises OSError, of all.
-
-    What went wrong with one of them alone is in `failed`.
-    """
-    for tid, data in files:
-        path = posixpath.join(folder, f"{tid}.task")
-        try:
-            _write(disk, path + _FRESH, framed(tid, data))
-            disk.rename(path + _FRESH, path)
-        except OSError as error:
-            failed[tid] = error
-            with suppress(OSError):
-                disk.remove(path + _FRESH)
-    disk.sync_folder(folder)
-
-
-def _write(disk: Disk, path: str, data: bytes) -> None:
-    file = disk.open(path)
-    try:
-        file.truncate(0)
-        file.append(data)
-        file.sync()
-    finally:
-        file.close()
-
-
-def framed(tid: int, data: bytes) -> bytes:
-    """The bytes of a file: what it is, whose, a checksum of both and of the data, the data."""
-    head = MAGIC + tid.to_bytes(8, "little")
-    return b"".join((head, zlib.crc32(data, zlib.crc32(head)).to_bytes(4, "little"), data))
-
-
-def unframed(tid: int, found: bytes) -> bytes | None:
-    """Undo `framed`; None if anything is not as it was."""
-    head = MAGIC + tid.to_bytes(8, "little")
-    data = found[_HEADER_BYTES:]
-    crc = zlib.crc32(data, zlib.crc32(head)).to_bytes(4, "little")
-    return data if found[:_HEADER_BYTES] == head + crc else None
+    def _saved(
+        self,
+        batch: Sequence[tuple[int, bytes, Done]],
+        places: Sequence[Place],
+        error: OSError | None,
+    ) -> None:
+        """Durable, or (no places) failed: tell all who wait for it."""
+        if error is not None:
+            tids = [tid for tid, _, _ in batch]
+            log.error("S01035 task data of transactions %s cannot be written: %s", tids, error)
+        for place, (tid, _, _) in zip(places, batch, strict=False):
+            self._put(tid, place)
+        for tid, data, done in batch:
+            del self._waiting[tid]
+            self._waiting_bytes -= len(data)
+            if self._deleted.pop(tid, 0) is None:
+                self.delete(tid)
+            done(error)
+            for then in self._watched.pop(tid, ()):
+                then()

@@ -32,9 +32,13 @@ class Disk:
         self.saved: dict[int, bytes] = {}
         self.waiting: list[Callable[[OSError | None], None]] = []
         self.deleted: list[int] = []
+        self.hurried = False
 
-    def save(self, tid: int, data: bytes, done: Callable[[OSError | None], None]) -> None:
+    def save(
+        self, tid: int, data: bytes, done: Callable[[OSError | None], None], *, at_once: bool
+    ) -> None:
         self.saved[tid] = data
+        self.hurried = at_once
         self.waiting.append(done)
 
     def delete(self, tid: int) -> None:
@@ -236,6 +240,7 @@ def test_with_sync_persistence_the_data_is_durable_before_the_decision() -> None
     stage.until("d2 chunkPrepare", replicates=True)
     stage.expect("d2 chunkPrepare", [1, 1])
     assert stage.asked == [], "the decision waits for the disk"
+    assert stage.disk.hurried
     stage.disk.waiting.pop()(None)
     tid, meta = stage.expect("txnCommit", 5)
     assert (tid, meta.operation, meta.tid) == (7, Operation.APPEND, 7)
@@ -265,6 +270,7 @@ def test_without_it_the_data_is_kept_after_the_decision_and_nobody_waits() -> No
     stage.expect("txnComplete", 1)
     assert stage.told == [{"tid": 7, "rows": 3}]
     assert len(stage.disk.waiting) == 1
+    assert not stage.disk.hurried
 
 
 def test_data_is_kept_where_nobody_knows_what_was_decided() -> None:

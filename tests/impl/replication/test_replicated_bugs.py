@@ -34,10 +34,10 @@ def test_a_task_is_finished_by_its_commit_and_not_before(bug: str) -> None:
 def test_damaged_data_is_missing(bug: str) -> None:
     node = Node()
     node.bugs = frozenset((bug,))
+    node.start()
     node.save(7, b"many rows")
     node.worker.work()
     assert node.disk.flip(Random(1), FOLDER) is not None
-    node.start()
     found = node.store.fetch(7)
     assert (found is Lack.MISSING) == (bug == "")
 

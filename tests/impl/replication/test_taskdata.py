@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from random import Random
 from typing import Any
 
@@ -10,17 +9,22 @@ import pytest
 from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
+from delphic.harness.targets.faults import DiskState
+from delphic.impl.replication.task_segment import HEAD_BYTES, SEGMENT_BYTES, packed, unpacked
 from delphic.impl.replication.taskdata import (
+    DELAY_S,
+    TOGETHER_BYTES,
+    TOGETHER_MAX,
     WAITING_BYTES_MAX,
     Lack,
     TaskDataStore,
-    framed,
-    unframed,
 )
+from hand_clock import HandClock
 from hypothesis import given
 from hypothesis import strategies as st
 
 FOLDER = "/node/replication"
+FIRST, SECOND = "0000000001.tasks", "0000000002.tasks"
 
 
 class HandWorker:
@@ -55,15 +59,25 @@ class Node:
     def start(self) -> None:
         """A new process on what the disk holds."""
         self.worker = HandWorker()
+        self.clock = HandClock()
         handle = self.disk.handle(Process(SimLoop("1"), "d1", 1, "1"))
-        self.store = TaskDataStore(handle, FOLDER, self.worker, self.bugs)
+        self.store = TaskDataStore(handle, FOLDER, self.worker, self.clock, self.bugs)
         self.store.open()
 
-    def save(self, tid: int, data: bytes = b"rows") -> None:
-        self.store.save(tid, data, self.told.append)
+    def save(self, tid: int, data: bytes = b"rows", *, at_once: bool = True) -> None:
+        self.store.save(tid, data, self.told.append, at_once=at_once)
+
+    def keep(self, tid: int, data: bytes = b"rows") -> None:
+        """Durably."""
+        self.save(tid, data)
+        self.worker.work()
 
     def names(self) -> list[str]:
         return sorted(path.removeprefix(FOLDER + "/") for path in self.disk.tree())
+
+    def spoil(self, name: str, change: Callable[[bytes], bytes]) -> None:
+        """Let a file have other bytes."""
+        self.disk.write_file(f"{FOLDER}/{name}", change(self.disk.content(f"{FOLDER}/{name}")))
 
 
 def test_data_is_not_persisted_before_the_disk_has_it() -> None:
@@ -74,13 +88,13 @@ def test_data_is_not_persisted_before_the_disk_has_it() -> None:
     node.worker.work()
     assert node.told == [None]
     assert node.store.fetch(7) == b"rows"
-    assert node.names() == ["7.task"]
+    assert node.names() == [FIRST]
 
 
 def test_what_comes_while_the_worker_writes_is_written_together() -> None:
     node = Node()
     for tid in (1, 2, 3):
-        node.save(tid)
+        node.save(tid, b"%d" % tid)
     assert len(node.worker.jobs) == 1
     node.worker.work()
     assert (node.told, node.store.tids) == ([None], [1, 2, 3])
@@ -88,32 +102,97 @@ def test_what_comes_while_the_worker_writes_is_written_together() -> None:
     node.worker.work()
     assert node.told == [None] * 3
     assert node.worker.jobs == []
-    assert node.names() == ["1.task", "2.task", "3.task"]
+    assert node.names() == [FIRST]
+    assert [node.store.fetch(tid) for tid in (1, 2, 3)] == [b"1", b"2", b"3"]
 
 
-def test_a_file_that_cannot_be_written_spoils_no_other() -> None:
-    class Spoilt:
-        """A disk on which 2.task cannot be opened."""
+def test_what_nobody_waits_for_is_written_within_a_moment_together() -> None:
+    node = Node()
+    node.save(1, at_once=False)
+    node.clock.advance(DELAY_S / 2)
+    node.save(2, at_once=False)
+    assert node.worker.jobs == []
+    assert node.store.fetch(2) is Lack.NOT_PERSISTED
+    node.clock.advance(DELAY_S / 2)
+    node.worker.work()
+    assert (node.told, node.worker.jobs) == ([None, None], [])
+    node.save(3, at_once=False)
+    assert node.worker.jobs == []
+    node.clock.advance(DELAY_S)
+    node.worker.work()
+    assert node.store.fetch(3) == b"rows"
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(handle, name)
 
-        def open(self, path: str) -> Any:
-            if "/2.task" in path:
-                raise OSError(13, "no permission")
-            return handle.open(path)
+def test_whoever_waits_or_asks_hurries_what_waits_before_it() -> None:
+    for hurry in (lambda node: node.save(2), lambda node: node.store.hurry()):
+        node = Node()
+        node.save(1, at_once=False)
+        hurry(node)
+        node.worker.work()
+        assert node.store.fetch(1) == b"rows"
+        assert set(node.told) == {None}
+        node.clock.advance(2 * DELAY_S)
+        assert node.worker.jobs == []
 
-    handle = SimDisk().handle(Process(SimLoop("1"), "d1", 1, "1"))
-    worker, told = HandWorker(), dict[int, OSError | None]()
-    store = TaskDataStore(Spoilt(), FOLDER, worker)  # type: ignore[arg-type]
-    store.open()
-    for tid in (1, 2, 3):
-        store.save(tid, b"rows", partial(told.__setitem__, tid))
-    worker.work()
-    worker.work()
-    assert (told[1], told[3]) == (None, None)
-    assert isinstance(told[2], OSError)
-    assert [store.fetch(tid) for tid in (1, 2, 3)] == [b"rows", Lack.MISSING, b"rows"]
+
+def test_much_data_is_written_before_its_time_and_in_pieces() -> None:
+    node = Node()
+    node.save(1, bytes(TOGETHER_BYTES - 1), at_once=False)
+    assert node.worker.jobs == []
+    for tid in (2, 3):
+        node.save(tid, bytes(TOGETHER_BYTES), at_once=False)
+    node.worker.work()
+    assert node.told == [None, None]
+    node.worker.work()
+    assert node.told == [None] * 3
+    assert node.worker.jobs == []
+
+
+def test_small_data_is_written_so_many_at_once() -> None:
+    node = Node()
+    for tid in range(TOGETHER_MAX + 1):
+        node.save(tid, at_once=False)
+    node.clock.advance(DELAY_S)
+    node.worker.work()
+    assert len(node.told) == TOGETHER_MAX
+    node.worker.work()
+    assert len(node.told) == TOGETHER_MAX + 1
+
+
+def test_what_waits_when_the_node_ends_is_written_without_an_answer_in_between() -> None:
+    node = Node()
+    node.save(0)
+    for tid in range(1, TOGETHER_MAX + 2):
+        node.save(tid, at_once=False)
+    node.store.finish()
+    jobs = [job for job, _ in node.worker.jobs]
+    assert len(jobs) == 3
+    for job in jobs:
+        job()
+    node.start()
+    assert node.store.tids == [*range(TOGETHER_MAX + 2)]
+
+
+def test_a_full_file_gets_no_more_and_goes_alone() -> None:
+    node = Node()
+    node.keep(1, bytes(SEGMENT_BYTES))
+    node.keep(2)
+    node.keep(3)
+    assert node.names() == [FIRST, SECOND]
+    node.store.delete(2)
+    node.store.delete(1)
+    assert node.names() == [SECOND]
+    assert (node.store.tids, node.store.fetch(3)) == ([3], b"rows")
+
+
+def test_every_process_begins_a_file_of_its_own() -> None:
+    node = Node()
+    node.keep(1)
+    node.start()
+    node.keep(2)
+    assert node.names() == [FIRST, SECOND]
+    node.start()
+    assert [node.store.fetch(tid) for tid in (1, 2)] == [b"rows", b"rows"]
 
 
 def test_what_nobody_saved_is_missing() -> None:
@@ -123,12 +202,12 @@ def test_what_nobody_saved_is_missing() -> None:
 def test_what_was_told_to_be_durable_survives_a_power_cut() -> None:
     for seed in range(20):
         node = Node()
-        node.save(7)
-        node.worker.work()
+        node.keep(7)
+        node.keep(8)
         node.disk.power_cut(Random(seed))
         node.start()
-        assert node.store.fetch(7) == b"rows"
-        assert node.store.tids == [7]
+        assert (node.store.fetch(7), node.store.fetch(8)) == (b"rows", b"rows")
+        assert node.store.tids == [7, 8]
 
 
 def test_a_crash_before_that_loses_it_whole_and_leaves_nothing() -> None:
@@ -139,47 +218,138 @@ def test_a_crash_before_that_loses_it_whole_and_leaves_nothing() -> None:
     assert node.names() == []
 
 
-def test_a_file_that_was_never_finished_is_removed_at_the_start() -> None:
+def test_what_a_crash_tore_off_is_missing_and_all_before_it_is_there() -> None:
+    whole = len(b"".join(packed(7, 0, b"rows")))
+    for left in range(whole + HEAD_BYTES + len(b"more")):
+        node = Node()
+        node.keep(7)
+        node.keep(8, b"more")
+        node.spoil(FIRST, lambda found, left=left: found[:left])
+        node.start()
+        kept = [7] if left >= whole else []
+        assert node.store.tids == kept
+        assert [node.store.fetch(tid) for tid in kept] == [b"rows"] * len(kept)
+        assert node.store.fetch(8) is Lack.MISSING
+        assert node.names() == ([FIRST] if kept else [])
+
+
+@pytest.mark.parametrize("at", [0, 5, 13, 21, 29, 33, HEAD_BYTES])
+def test_damage_costs_what_it_hit_and_no_more(at: int, caplog: pytest.LogCaptureFixture) -> None:
+    def turned(found: bytes) -> bytes:
+        return found[:at] + bytes([found[at] ^ 1]) + found[at + 1 :]
+
     node = Node()
-    node.disk.write_file(f"{FOLDER}/7.task.new", b"half")
+    for tid in (7, 8, 9):
+        node.keep(tid, b"rows %d" % tid)
+    node.spoil(FIRST, turned)
+    for _ in range(2):
+        with caplog.at_level(logging.ERROR):
+            assert node.store.fetch(7) is Lack.MISSING
+        assert "S0104" in caplog.text
+        assert [node.store.fetch(tid) for tid in (8, 9)] == [b"rows 8", b"rows 9"]
+        node.start()
+
+
+def test_data_that_looks_like_a_record_is_not_taken_for_one() -> None:
+    node = Node()
+    node.keep(7, b"".join(packed(66, 0, b"evil")))
+    node.keep(8)
+    node.spoil(FIRST, lambda found: b"x" + found[1:])
     node.start()
-    assert node.names() == []
+    assert node.store.tids == [8]
 
 
-@pytest.mark.parametrize("spoil", [lambda f: f[:-1], lambda f: b"", lambda f: f + b"x"])
+@pytest.mark.parametrize("spoil", [lambda f: f[:-1], lambda f: b"", lambda f: f[:-1] + b"x"])
 def test_a_damaged_file_is_missing_and_said_to_be(
     spoil: Callable[[bytes], bytes], caplog: pytest.LogCaptureFixture
 ) -> None:
     node = Node()
-    node.disk.write_file(f"{FOLDER}/7.task", spoil(framed(7, b"rows")))
-    node.start()
+    node.keep(7)
+    node.spoil(FIRST, spoil)
     with caplog.at_level(logging.ERROR):
         assert node.store.fetch(7) is Lack.MISSING
     assert "S01042" in caplog.text
 
 
 def test_data_of_another_transaction_is_damaged_data() -> None:
-    assert unframed(8, framed(7, b"rows")) is None
+    assert unpacked(8, 0, b"".join(packed(7, 0, b"rows"))) is None
+    assert unpacked(7, 1, b"".join(packed(7, 0, b"rows"))) is None
 
 
-@given(st.integers(0, 2**40), st.binary(max_size=64), st.data())
-def test_no_flipped_bit_passes(tid: int, data: bytes, choice: st.DataObject) -> None:
-    frame = framed(tid, data)
-    assert unframed(tid, frame) == data
-    bit = choice.draw(st.integers(0, 8 * len(frame) - 1))
-    flipped = bytearray(frame)
+@given(st.integers(0, 2**40), st.integers(0, 2**40), st.binary(max_size=64), st.data())
+def test_no_flipped_bit_passes(tid: int, at: int, data: bytes, choice: st.DataObject) -> None:
+    record = b"".join(packed(tid, at, data))
+    assert unpacked(tid, at, record) == data
+    bit = choice.draw(st.integers(0, 8 * len(record) - 1))
+    flipped = bytearray(record)
     flipped[bit // 8] ^= 1 << bit % 8
-    assert unframed(tid, bytes(flipped)) is None
+    assert unpacked(tid, at, bytes(flipped)) is None
+
+
+def test_data_in_a_file_that_somebody_removes_is_missing_and_what_follows_is_kept() -> None:
+    node = Node()
+    node.keep(7)
+    assert node.disk.clear(FOLDER) == 1
+    assert node.store.fetch(7) is Lack.MISSING
+    assert node.names() == []
+    node.keep(8)
+    assert node.told == [None, None]
+    node.start()
+    assert (node.store.tids, node.store.fetch(8)) == ([8], b"rows")
 
 
 def test_deleted_data_is_gone_and_may_be_deleted_again() -> None:
     node = Node()
-    node.save(7)
-    node.worker.work()
+    node.keep(7)
     node.store.delete(7)
     node.store.delete(7)
     assert node.names() == []
     assert node.store.tids == []
+    node.keep(8)
+    assert (node.names(), node.store.fetch(8)) == ([SECOND], b"rows")
+
+
+def test_a_file_is_there_as_long_as_one_task_needs_it() -> None:
+    node = Node()
+    node.keep(7)
+    node.keep(8)
+    node.store.delete(7)
+    assert (node.names(), node.store.tids) == ([FIRST], [8])
+    assert node.store.fetch(7) is Lack.MISSING
+    node.save(9)
+    node.store.delete(8)
+    assert node.names() == [FIRST]
+    node.worker.work()
+    assert node.store.fetch(9) == b"rows"
+    node.store.delete(9)
+    assert node.names() == []
+
+
+def test_a_file_that_cannot_be_removed_is_tried_again() -> None:
+    class Stubborn:
+        """A disk that removes nothing the first time."""
+
+        refused = 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(handle, name)
+
+        def remove(self, path: str) -> None:
+            if not self.refused:
+                self.refused += 1
+                raise OSError(13, "no permission")
+            handle.remove(path)
+
+    node = Node()
+    handle = node.disk.handle(Process(SimLoop("1"), "d1", 1, "1"))
+    node.store = TaskDataStore(Stubborn(), FOLDER, node.worker, node.clock)  # type: ignore[arg-type]
+    node.store.open()
+    node.keep(7)
+    node.store.delete(7)
+    assert (node.names(), node.store.tids) == ([FIRST], [])
+    node.keep(8)
+    node.store.delete(8)
+    assert node.names() == []
 
 
 def test_data_deleted_while_it_is_written_does_not_come_back() -> None:
@@ -200,6 +370,41 @@ def test_a_failed_write_is_told_and_leaves_nothing(caplog: pytest.LogCaptureFixt
     assert node.told == [error]
     assert node.store.fetch(7) is Lack.MISSING
     assert "S01035" in caplog.text
+
+
+@pytest.mark.parametrize("state", [DiskState(full=True), DiskState(fail_sync=True)])
+def test_what_a_bad_disk_took_in_part_spoils_nothing_that_follows(state: DiskState) -> None:
+    for first in (True, False):
+        node = Node()
+        if not first:
+            node.keep(1)
+        node.save(7)
+        node.disk.set(state)
+        job, done = node.worker.jobs.pop(0)
+        with pytest.raises(OSError) as failed:
+            job()
+        done(failed.value)
+        node.disk.set(DiskState())
+        node.keep(8)
+        assert node.store.fetch(7) is Lack.MISSING
+        assert node.store.fetch(8) == b"rows"
+        node.start()
+        assert node.store.fetch(8) == b"rows"
+        assert first or node.store.fetch(1) == b"rows"
+
+
+def test_whoever_waits_for_data_hears_when_it_is_written_or_has_failed() -> None:
+    node = Node()
+    heard: list[int] = []
+    assert not node.store.watch(7, lambda: heard.append(0))
+    node.save(7)
+    assert node.store.watch(7, lambda: heard.append(7))
+    node.save(8)
+    assert node.store.watch(8, lambda: heard.append(8))
+    node.worker.work()
+    assert heard == [7]
+    node.worker.work(OSError(28, "no space left"))
+    assert heard == [7, 8]
 
 
 def test_whoever_writes_faster_than_the_disk_is_told_that_there_is_no_room() -> None:
