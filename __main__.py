@@ -51,6 +51,7 @@ class FrontDoor(click.Group):
             "shell_command",
             "Call the functions of a running cluster by their documented names.",
         ),
+        "lab": (".harness.lab.command", "lab_command", "Hosts on this machine, made in a moment."),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
 

@@ -13,6 +13,7 @@ from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
+from .lab import lab
 from .lifecycle import Finished, Order, Report, execute
 from .plan import Plan, plan
 from .progress import progress
@@ -210,7 +211,7 @@ def _report(report: Report) -> click.Command:
 @click.command("heal")
 def _heal() -> None:
     """End what killed harnesses left running."""
-    for sentence in leases.heal() or ["Nothing was left running."]:
+    for sentence in [*leases.heal(), *lab.heal()] or ["Nothing was left running."]:
         click.echo(sentence)
 
 

@@ -38,6 +38,14 @@ def state(pid: int) -> str | None:
     return None if fields is None or fields[0] == "Z" else fields[0]
 
 
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that have not been waited for."""
+    try:
+        return [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
 def with_environment(entry: str) -> list[Identity]:
     """Every process of ours that was started with this `NAME=value`."""
     wanted = entry.encode()

@@ -54,6 +54,7 @@ class Entry:
     known_hosts: tuple[str, ...] = ()  # Files; trust is recorded in the first.
     proxy: str | None = None  # A command of the user's own SSH configuration.
     directory: str = DIRECTORY
+    cache: str | None = None  # Where programs are kept from run to run; several hosts may share it.
     python: str = "python3"
     roles: tuple[str, ...] = ()
     disposable_clock: bool = False
@@ -62,6 +63,11 @@ class Entry:
     def every_address(self) -> tuple[str, ...]:
         """The addresses at which nodes may live, in order."""
         return (self.address, *self.addresses)
+
+    @property
+    def cache_directory(self) -> str:
+        """Where programs are kept from run to run."""
+        return self.cache or f"{self.directory}/cache"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ def _absolute(text: str) -> str:
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[str, _fits(_NAME, "lower-case letters, digits and hyphens")]
 Address = Annotated[str, _fits(_ADDRESS, "a name or an address")]
+Directory = Annotated[str, AfterValidator(_printable), AfterValidator(_absolute)]
 Variable = Annotated[str, _fits(_VARIABLE_NAME, "the name of an environment variable")]
 
 
@@ -122,7 +129,8 @@ class Defaults(BaseModel):
     sudo: bool | None = None
     sudo_password_env: Variable | None = None
     known_hosts: Line | None = None
-    directory: Annotated[Line, AfterValidator(_absolute)] | None = None
+    directory: Directory | None = None
+    cache: Directory | None = None
     python: Line | None = None
     roles: list[Name] | None = None
     disposable_clock: bool | None = None
@@ -270,6 +278,7 @@ def _entry(host: HostPart, defaults: Defaults, file: Path, ssh_config: paramiko.
         known_hosts=tuple(dict.fromkeys(near(path) for path in known)),
         proxy=_proxy(ssh),
         directory=said("directory", DIRECTORY),
+        cache=said("cache"),
         python=said("python", "python3"),
         roles=tuple(said("roles", ())),
         disposable_clock=said("disposable_clock", False),

@@ -1,0 +1,61 @@
+"""The command `lab`: a laboratory to work with, until it is taken down."""
+
+import click
+
+from . import kernel
+from .lab import HOSTS_MAX, HOSTS_MIN, down, heal, status, up
+
+
+@click.group("lab")
+def lab_command() -> None:
+    """Hosts on this machine, each in namespaces of its own and with an sshd of its own."""
+
+
+@lab_command.command("up")
+@click.option(
+    "--hosts", type=click.IntRange(HOSTS_MIN, HOSTS_MAX), default=HOSTS_MIN, show_default=True
+)
+@click.option(
+    "--addresses",
+    type=click.IntRange(1, kernel.ADDRESSES_MAX),
+    default=1,
+    show_default=True,
+    help="Of each host: one for each node that is to live there.",
+)
+@click.option("--sudo", is_flag=True, help="Log in as somebody who is not root, but may become it.")
+def _up(hosts: int, addresses: int, sudo: bool) -> None:
+    """Make a laboratory; it stays until `delphic lab down`, or until the machine restarts."""
+    lab = up(hosts, addresses=addresses, sudo=sudo, keep=True)
+    first = lab.inventory.hosts[0]
+    click.echo(f"{lab.name} is up: {lab.folder.inventory}")
+    for entry in lab.inventory.hosts:
+        click.echo(f"  {entry.name}  {' '.join(entry.every_address)}")
+    known = f"{first.address} {first.host_keys[0]}"
+    (lab.folder.path / "known_hosts").write_text(known + "\n")
+    click.echo(
+        f"To look around: ssh -i {first.keys[0]} -o UserKnownHostsFile="
+        f"{lab.folder.path / 'known_hosts'} {first.user}@{first.address}"
+    )
+
+
+@lab_command.command("down")
+def _down() -> None:
+    """Remove all laboratories but those that a living run has made for itself."""
+    said = heal()
+    said += [f"{name} is gone." for name in down()]
+    for sentence in said or ["There was no laboratory."]:
+        click.echo(sentence)
+
+
+@lab_command.command("status")
+def _status() -> None:
+    """Show the laboratories and which of their hosts are on."""
+    found = status()
+    for lab in found:
+        whose = "stays until it is taken down" if lab.owner is None else f"of pid {lab.owner}"
+        whose = "nobody needs it: delphic lab down" if lab.is_stale else whose
+        click.echo(f"{lab.name}  {lab.inventory}  ({whose})")
+        for name, address, on in lab.hosts:
+            click.echo(f"  {name}  {address}  {'on' if on else 'off'}")
+    if not found:
+        click.echo("There is no laboratory.")

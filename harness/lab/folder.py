@@ -1,0 +1,118 @@
+"""What of a laboratory is on disk: its record, made before anything else, and its files."""
+
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from .. import procfs
+from ..errors import WorldError
+from ..leases import state_directory
+from ..procfs import Identity
+
+MARK = "DELPHIC_LAB"
+"""The environment variable that every host's first process carries: the laboratory's folder."""
+
+
+class HostRecord(msgspec.Struct, frozen=True):
+    """One host: its name, its addresses, and the process with which it ends."""
+
+    name: str
+    addresses: tuple[str, ...]
+    process: Identity | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What there is, or was meant to be: enough to remove all of it."""
+
+    number: int
+    boot: str
+    owner: Identity | None
+    """Without the owner nobody needs the laboratory; None: until somebody takes it down."""
+    hosts: tuple[HostRecord, ...] = ()
+    rootless: bool = False
+    inside: Identity | None = None
+    """Rootless: who holds the namespaces in which the laboratory is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """One laboratory's files."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def mark(self) -> str:
+        """The entry of the environment by which its processes are found."""
+        return f"{MARK}={self.path}"
+
+    @property
+    def inventory(self) -> Path:
+        return self.path / "hosts.yaml"
+
+    def host(self, name: str) -> Path:
+        """The files of one host: what it needs to start, its log, its /tmp and /var/tmp."""
+        return self.path / name
+
+    def read(self) -> Record | None:
+        """None if nothing was recorded, or it has just been removed. Raises WorldError."""
+        file = self.path / "lab.json"
+        try:
+            return msgspec.json.decode(file.read_bytes(), type=Record)
+        except FileNotFoundError:
+            return None
+        except (OSError, msgspec.DecodeError) as error:
+            raise WorldError(f"cannot read {file}: {error}; remove it by hand") from error
+
+    def write(self, record: Record) -> None:
+        """Raises WorldError."""
+        file = self.path / "lab.json"
+        whole = file.with_suffix(".new")
+        try:
+            whole.write_bytes(msgspec.json.encode(record))
+            whole.replace(file)
+        except OSError as error:
+            raise WorldError(f"cannot write {file}: {error.strerror}") from error
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def labs_directory() -> Path:
+    """Where all laboratories of this user lie."""
+    return state_directory().resolve() / "labs"
+
+
+def cache_directory() -> Path:
+    """What hosts of all laboratories share, and keep when they are gone: deployed programs."""
+    own = os.environ.get("DELPHIC_CACHE")
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "delphic"
+    return Path(own or base).resolve() / "lab"
+
+
+def folders() -> list[Folder]:
+    """Every laboratory's, in the order of their numbers."""
+    directory = labs_directory()
+    found = directory.glob("lab*") if directory.is_dir() else ()
+    return [Folder(path) for path in sorted(found, key=lambda path: (len(path.name), path.name))]
+
+
+def create(number: int, owner: Identity | None, *, rootless: bool) -> Folder | None:
+    """A folder for the laboratory of that number; None if somebody has it."""
+    path = labs_directory() / f"lab{number}"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o755)
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise WorldError(f"cannot make {path}: {error.strerror}") from error
+    folder = Folder(path)
+    folder.write(Record(number, procfs.boot_id(), owner, rootless=rootless))
+    return folder
