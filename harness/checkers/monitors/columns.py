@@ -71,9 +71,11 @@ def _ranked(inv: Ints, ret: Ints) -> tuple[Ints, Ints, int]:
     return ranks[: len(inv)], ranks[len(inv) :], len(met)
 
 
-def running_max(c: Columns, key: Ints, value: Ints) -> Ints:
-    """The greatest value so far within each key; `key` ascends, values are positions."""
-    return np.maximum.accumulate(c.within(key, value)) - c.within(key, 0)
+def running_max(key: Ints, value: Ints) -> Ints:
+    """The greatest value so far within each key; `key` ascends, values are BEFORE or more."""
+    step = int(value.max(initial=0)) + 2
+    base = key * step
+    return np.maximum.accumulate(base + (value + 1)) - base - 1
 
 
 def before(key: Ints, value: Ints, absent: int) -> Ints:

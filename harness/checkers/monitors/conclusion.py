@@ -9,7 +9,7 @@ import msgspec
 from ...verdict import Validity
 from ..checker import plural
 from ..operations import Ambiguous, Finding, Judgement, Operation
-from .prose import capital, summary
+from .prose import sentence_of, summary
 
 
 class Wrong(msgspec.Struct, frozen=True):
@@ -29,7 +29,7 @@ class Wrong(msgspec.Struct, frozen=True):
     def as_finding(self) -> Finding:
         return Finding(
             self.anomaly,
-            capital(self.sentence),
+            sentence_of(self.key, self.sentence),
             tuple(sorted({operation.invoked for operation in self.operations})),
             {
                 "key": self.key,

@@ -36,13 +36,9 @@ def answer_text(operation: Operation) -> str:
     return f"{operation_text(operation)} returned {value_text(operation.result)}"
 
 
-def key_text(key: Any) -> str:
-    """` of key x`, or nothing where there is one nameless object."""
-    return "" if key is None else f" of key {value_text(key)}"
-
-
-def capital(text: str) -> str:
-    return text[0].upper() + text[1:]
+def sentence_of(key: Any, text: str) -> str:
+    """A sentence on the object of a key; the nameless object's begins with a capital."""
+    return text[0].upper() + text[1:] if key is None else f"Key {value_text(key)}: {text}"
 
 
 def summary(operation: Operation) -> dict[str, Any]:

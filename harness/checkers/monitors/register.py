@@ -105,7 +105,7 @@ def _disorders(c: Columns, found: Values, tell: Witnesses, is_sound: Flags) -> l
             wrong.append(tell.circle(value))
     first, last = _zones(c, found)
     order = np.lexsort((place, chain))
-    reach = before(chain[order], _running(c, chain[order], last[order]), BEFORE)
+    reach = before(chain[order], _running(chain[order], last[order]), BEFORE)
     late = np.flatnonzero(first[order] < reach)
     for at in late.tolist():
         value = int(order[at])
@@ -125,10 +125,10 @@ def _disorders(c: Columns, found: Values, tell: Witnesses, is_sound: Flags) -> l
     return wrong
 
 
-def _running(c: Columns, chain: Ints, last: Ints) -> Ints:
+def _running(chain: Ints, last: Ints) -> Ints:
     """The greatest invocation so far along each chain."""
     rank = np.cumsum(np.concatenate(([0], chain[1:] != chain[:-1]))) if len(chain) else chain
-    return running_max(c, rank, last)
+    return running_max(rank, last)
 
 
 def _zones(c: Columns, found: Values) -> tuple[Ints, Ints]:

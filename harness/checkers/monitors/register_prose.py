@@ -7,7 +7,7 @@ import numpy as np
 from ..operations import Operation
 from .columns import BEFORE, Columns, Ints
 from .conclusion import Wrong
-from .prose import began_text, key_text, operation_text, value_text
+from .prose import began_text, operation_text, value_text
 from .register_values import Values
 
 
@@ -25,8 +25,7 @@ class Witnesses:
         operation = self._c.operations[at]
         saw = operation.result if operation.f == "read" else operation.argument[0]
         sentence = (
-            f"{operation_text(operation)} {_found_text(operation, saw)}, which nobody ever wrote"
-            f"{key_text(operation.key)}."
+            f"{operation_text(operation)} {_found_text(operation, saw)}, which nobody ever wrote."
         )
         return self._wrong("phantom", sentence, [operation])
 
@@ -37,7 +36,7 @@ class Witnesses:
         read, write = c.operations[int(found.at[which])], c.operations[int(found.writer[value])]
         sentence = (
             f"{operation_text(read)} {_found_text(read, found.texts[value])}, which "
-            f"{operation_text(write)} only began to write {began_text(write)}{key_text(read.key)}."
+            f"{operation_text(write)} only began to write {began_text(write)}."
         )
         return self._wrong("future-read", sentence, [read, write])
 
@@ -48,7 +47,7 @@ class Witnesses:
         one, other = (self._c.operations[int(found.writer[value])] for value in values)
         sentence = (
             f"{operation_text(one)} and {operation_text(other)} both replaced the value "
-            f"{value_text(found.texts[source])}, which was written once{key_text(one.key)}: one of "
+            f"{value_text(found.texts[source])}, which was written once: one of "
             "the two updates is lost."
         )
         return self._wrong("lost-update", sentence, [one, other])
@@ -60,7 +59,7 @@ class Witnesses:
         other = self._c.operations[int(found.writer[found.source[value]])]
         sentence = (
             f"{operation_text(one)} found what {operation_text(other)} set, which in turn goes "
-            f"back to what the first one set{key_text(one.key)}: neither can have been first."
+            f"back to what the first one set: neither can have been first."
         )
         return self._wrong("circular-update", sentence, [one, other])
 
@@ -75,7 +74,7 @@ class Witnesses:
             f"{operation_text(self._op(late))} {_did(self._op(late), found.texts[old])}, but "
             f"{operation_text(self._op(early))} {_did(self._op(early), found.texts[value])} before "
             f"that began, and {old_text} had been replaced on the way to "
-            f"{value_text(found.texts[value])}{key_text(self._op(late).key)}."
+            f"{value_text(found.texts[value])}."
         )
         swap = self._op(int(found.writer[value]))
         shown = [self._op(early), self._op(late), swap]
@@ -110,8 +109,7 @@ class Witnesses:
                         )
                     sentence = (
                         f"{operation_text(late)} {_did(late, found.texts[ends[1]])}, but before it "
-                        f"began {operation_text(middle)} {_did(middle, found.texts[value])}{after}"
-                        f"{key_text(late.key)}."
+                        f"began {operation_text(middle)} {_did(middle, found.texts[value])}{after}."
                     )
                     kind = "stale-read" if late.f == "read" else "stale-update"
                     return self._wrong(kind, sentence, shown)
@@ -141,7 +139,7 @@ class Witnesses:
             )
             if early is not None
         ]
-        sentence = f"{'; but '.join(told)}{key_text(shown[0].key)}: neither value can be the later."
+        sentence = f"{'; but '.join(told)}: neither value can be the later."
         return self._wrong("two-orders", sentence, shown)
 
     def _wrong(self, kind: str, sentence: str, shown: list[Operation]) -> Wrong:

@@ -31,7 +31,7 @@ def clashes(c: Columns, blocks: Blocks) -> list[tuple[int, int]]:
     forward = np.flatnonzero(is_forward)
     forward = forward[np.argsort(c.within(blocks.key[forward], blocks.first[forward]))]
     key, first, last = blocks.key[forward], blocks.first[forward], blocks.last[forward]
-    reach = running_max(c, key, last)
+    reach = running_max(key, last)
     found: dict[int, tuple[int, int]] = {}
     overlaps = np.flatnonzero(first < before(key, reach, BEFORE))
     for at in first_of_each(key, overlaps).tolist():

@@ -33,6 +33,10 @@ LEGAL: list[tuple[str, list[Step]]] = [
     ("cas-register", [("write", 1, None), ("cas", (2, 3), False), ("read", None, 1)]),
     ("cas-register", [("write", 1, None), ("cas", (2, 3), UNKNOWN), ("read", None, 1)]),
     ("cas-register", [("write", 1, None), ("cas", (1, 3), UNKNOWN), ("read", None, 3)]),
+    ("log", [("read", None, ()), ("append", 1, None), ("append", 1, 7), ("read", None, (1, 1))]),
+    ("log-poll", [("append", 1, 0), ("append", 2, None), ("poll", (1, 5), (2,))]),
+    ("log-poll", [("append", 1, 0), ("append", 2, 1), ("read", (0, 1), (1,))]),
+    ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
 ]
 
 WRONG: list[tuple[str, list[Step]]] = [
@@ -41,6 +45,9 @@ WRONG: list[tuple[str, list[Step]]] = [
     ("register", [("write", 1, None), ("read", None, None)]),
     ("register", [("increment", 1, None)]),
     ("cas-register", [("write", 1, None), ("cas", (2, 3), True)]),
+    ("log", [("append", 1, None), ("read", None, ())]),
+    ("log-poll", [("append", 1, 1)]),
+    ("log-poll", [("append", 1, 0), ("append", 2, 1), ("poll", (0, 1), (1, 2))]),
     ("cas-register", [("write", 1, None), ("cas", (1, 3), False)]),
 ]
 

@@ -4,6 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
+from delphic.harness.checkers.monitors import log_poll
 from delphic.harness.checkers.operations import Operation
 from delphic.harness.checkers.specs import SPECS
 from fuzz_drafts import Kind
@@ -46,10 +47,71 @@ def _register_tamper(
     return chance.choice((*values, *values, None, NEVER))
 
 
+def _log_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.5:
+        return "read", None
+    return "append", 10 if chance.random() < 0.03 else 10 + begun
+
+
+def _log_answer(state: Any, f: str, argument: Any) -> Any:
+    return state if f == "read" else None
+
+
+def _log_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    if operation.f != "read":
+        return operation.result
+    return _rows(chance, operation.result, others, "append")
+
+
+def _rows(chance: random.Random, rows: Any, others: Sequence[Operation], f: str) -> tuple[Any, ...]:
+    """Add, drop, exchange or turn round elements, most of which somebody added."""
+    known = [o.argument for o in others if o.f == f] * 3 + [NEVER]
+    changed = list(rows)
+    match chance.choice(("add", "add", "drop", "drop", "exchange", "turn")):
+        case "drop" if changed:
+            changed.pop(chance.choice((-1, -1, 0)))
+        case "exchange" if changed:
+            changed[chance.randrange(len(changed))] = chance.choice(known)
+        case "turn" if len(changed) > 1:
+            at = chance.randrange(len(changed) - 1)
+            changed[at : at + 2] = changed[at + 1], changed[at]
+        case _:
+            changed.append(chance.choice(known))
+    return tuple(changed)
+
+
+def _poll_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.5:
+        return _log_ask(chance, begun, process)[0].replace("read", "append"), 10 + begun
+    start = chance.randint(0, 4)
+    return chance.choice(("poll", "read")), (start, chance.choice((None, 0, 1, 2, 3)))
+
+
+def _poll_answer(state: Any, f: str, argument: Any) -> Any:
+    if f == "append":
+        # Some appends are acknowledged without an offset.
+        return None if argument % 4 == 0 else len(state)
+    start, most = argument
+    return state[start:] if most is None else state[start : start + most]
+
+
+def _poll_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    if operation.f == "append":
+        count = sum(o.f == "append" for o in others)
+        return chance.choice((None, *range(count), -1 if chance.random() < 0.1 else count))
+    for _ in range(5):
+        rows = _rows(chance, operation.result, others, "append")
+        if operation.argument[1] is None or len(rows) <= operation.argument[1]:
+            break
+    return rows
+
+
 KINDS: dict[str, Kind] = {
     kind.spec.name: kind
     for kind in (
         Kind(SPECS["register"], _register_ask, _register_answer, _register_tamper),
         Kind(SPECS["cas-register"], _cas_ask, _register_answer, _register_tamper),
+        Kind(SPECS["log"], _log_ask, _log_answer, _log_tamper),
+        Kind(SPECS["log-poll"], _poll_ask, _poll_answer, _poll_tamper, counting=log_poll.COUNTING),
     )
 }

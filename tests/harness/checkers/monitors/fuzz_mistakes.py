@@ -3,10 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import numpy as np
-from delphic.harness.checkers.monitors import register, register_values, zones
-from delphic.harness.checkers.monitors.columns import BEFORE, Columns, Ints
+from delphic.harness.checkers.monitors import (
+    log,
+    log_poll,
+    log_table,
+    register,
+    register_values,
+    sweep,
+    zones,
+)
+from delphic.harness.checkers.monitors.columns import BEFORE, Columns, Flags, Ints
 from delphic.harness.checkers.monitors.register_values import Values
+from delphic.harness.checkers.monitors.sweep import UNBOUNDED, Items
+from delphic.harness.checkers.operations import Operation
 
 Mistake = tuple[str, Any, str, Callable[..., Any]]
 """A specification, and the function of its monitor that is replaced."""
@@ -35,7 +46,7 @@ def the_initial_value_may_come_back(c: Columns, found: Values) -> tuple[Ints, In
     return first, last
 
 
-def chains_have_no_order(c: Columns, chain: Ints, last: Ints) -> Ints:
+def chains_have_no_order(chain: Ints, last: Ints) -> Ints:
     return np.full_like(last, BEFORE)
 
 
@@ -61,6 +72,53 @@ def circles_are_fine(found: Values) -> tuple[Ints, Ints, Ints]:
     return chain, place, circling[:0]
 
 
+def real_time_does_not_matter(c: Columns, found: Items) -> list[tuple[int, int]]:
+    return []
+
+
+def what_nobody_saw_never_happened(c: Columns, logs: log.Logs) -> Items:
+    found = PLACED(c, logs)
+    ends = np.array([2 * len(logs.places.get(int(key), ())) + 2 for key in c.key[found.at]])
+    return _only(found, found.lo < ends)
+
+
+def reads_stand_before_their_last_element(c: Columns, logs: log.Logs) -> Items:
+    found = PLACED(c, logs)
+    return Items(found.at, found.lo - 2 * (found.lo % 2), found.hi - 2 * (found.hi % 2))
+
+
+def _only(found: Items, kept: Flags) -> Items:
+    return Items(found.at[kept], found.lo[kept], found.hi[kept])
+
+
+def nothing(*_: object) -> None:
+    return None
+
+
+def full_pages_show_the_end(poll: Operation) -> tuple[int, int]:
+    end = SEEN(poll)[0]
+    return (end, end) if poll.result else SEEN(poll)
+
+
+def empty_polls_bound_nothing(poll: Operation) -> tuple[int, int]:
+    return SEEN(poll) if poll.result else (0, UNBOUNDED)
+
+
+def holes_take_any_append(c: Columns, found: Items, of: Ints) -> Ints:
+    return np.full(len(of), BEFORE, np.int64)
+
+
+def appends_have_for_ever(c: Columns, found: Items, of: Ints) -> Ints:
+    return np.full(len(of), UNBOUNDED, np.int64)
+
+
+def equal_ends_precede(c: Columns, found: Items) -> list[tuple[int, int]]:
+    return SWEEP(msgspec.structs.replace(c, inv=c.inv + 1), found)
+
+
+PLACED = log.placed
+SEEN = log_poll._seen
+SWEEP = sweep.sweep
 CLASHES = zones.clashes
 ZONES = register._zones
 HAPPENED = register_values._happened
@@ -75,4 +133,17 @@ MISTAKES: list[Mistake] = [
     ("cas-register", register_values, "_happened", open_swaps_count_only_if_read),
     ("cas-register", register, "_chains", every_swap_is_its_own_chain),
     ("cas-register", register, "_chains", circles_are_fine),
+    ("log", log, "sweep", real_time_does_not_matter),
+    ("log", log, "sweep", equal_ends_precede),
+    ("log", log, "placed", what_nobody_saw_never_happened),
+    ("log", log, "placed", reads_stand_before_their_last_element),
+    ("log", log, "_diverged", nothing),
+    ("log", log, "_duplicate", nothing),
+    ("log-poll", log_poll, "sweep", real_time_does_not_matter),
+    ("log-poll", log_poll, "_seen", full_pages_show_the_end),
+    ("log-poll", log_poll, "_seen", empty_polls_bound_nothing),
+    ("log-poll", log_poll, "_matched", nothing),
+    ("log-poll", log_poll, "floors", holes_take_any_append),
+    ("log-poll", log_poll, "ceilings", appends_have_for_ever),
+    ("log-poll", log_table, "_duplicate", nothing),
 ]

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cases_logs import CASES as OF_LOGS
 from cases_register import CASES as OF_REGISTERS
 from delphic.harness.checkers.operations import Ambiguous, Judgement
 from delphic.harness.checkers.specs import SPECS
@@ -13,7 +14,7 @@ from written import Line, written
 Case = tuple[str, str, list[Line]]
 """Specification; the anomaly, `pass` or `ambiguous`; the operations."""
 
-CASES: list[Case] = [*OF_REGISTERS]
+CASES: list[Case] = [*OF_REGISTERS, *OF_LOGS]
 
 
 def judged(name: str, lines: list[Line], key: Any = None) -> Judgement | Ambiguous:
@@ -45,8 +46,8 @@ def test_a_written_history_is_judged_as_it_should_be(
     assert found.findings[0].anomaly == expected, found.sentence
     positions = {line[4] for line in lines}
     assert set(found.findings[0].witness) <= positions
-    assert "of key 'x'" in found.sentence
-    assert " s" in found.sentence
+    assert found.sentence.startswith("Key 'x': ")
+    assert " s to " in found.sentence or "never answered" in found.sentence
 
 
 @pytest.mark.parametrize(("name", "expected", "lines"), CASES)

@@ -1,0 +1,222 @@
+"""Logs with offsets: appends answer where, polls read a slice.
+
+1. Answers fill one table of elements by offset, which nobody may contradict (`log_table.py`).
+2. The append at offset k stands at 2k + 1. A poll that was given less than it asked for has seen
+   the end of the log: at offset n it stands at 2n. A full one stands at 2n or above; one that found
+   nothing at or below twice the offset where it began. These bounds are swept.
+3. Appends whose offset nobody told have an interval of places, by what precedes and follows them.
+   Each hole below a known offset must hold one of them, and each that was acknowledged must have a
+   place; those never answered may have one. Holes are matched to intervals in order, to the one
+   that ends first (earliest deadline first: exact, as each place holds one).
+
+Ambiguous: an element that was appended twice.
+"""
+
+import heapq
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+
+from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
+from .columns import Columns, Ints, columns
+from .conclusion import Wrong, conclude
+from .log_table import TWICE, Table, is_offset, polls_of, source, tables
+from .prose import began_text, operation_text, value_text
+from .sweep import UNBOUNDED, Items, ceilings, floors, items, sweep
+
+__all__ = ["ANOMALIES", "is_offset", "judge"]
+
+ANOMALIES = {
+    "phantom": "An element was read that nobody had appended, or whose append certainly failed.",
+    "duplicate": "An element that was appended once stands at two offsets.",
+    "two-at-one-offset": "Two answers tell of two elements at one offset.",
+    "impossible-offset": "An offset was told that so few appends cannot have reached.",
+    "overlong": "A poll was given more than it had asked for.",
+    "lost": "An element was acknowledged, a later poll did not find it, and nobody ever saw it.",
+    "stale-read": "A poll found the log shorter than it was known to be before the poll began.",
+    "future-read": "An element was read before its append began.",
+    "reordered": "An element stands at an offset that the log had passed before its append began.",
+    "gap": "Below a known offset one is not accounted for, by no append that can have been there.",
+    "unplaced": "An acknowledged append, whose offset was not told, can have none.",
+}
+COUNTING = frozenset({"gap", "unplaced", "impossible-offset"})
+"""Anomalies that say that something is missing: no few operations alone show them."""
+
+
+class Job(msgspec.Struct, frozen=True, order=True):
+    """An append without a known offset: by when it must have a place, and from where on it may."""
+
+    hi: int
+    inv: int
+    lo: int
+    at: int
+
+
+def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
+    """Decide whether all logs, one a key, are linearizable."""
+    c = columns(operations)
+    found = tables(c)
+    wrong = [table.fault for table in found if table.fault is not None]
+    ambiguous = {key: TWICE for key, table in zip(c.keys, found, strict=True) if table.is_ambiguous}
+    broken = {w.key for w in wrong} | set(ambiguous)
+    known, floating = _placed(c, found)
+    for first, second in sweep(c, known):
+        key = c.keys[c.key[second]]
+        if key not in broken:
+            broken.add(key)
+            wrong.append(_disorder(c, found[c.key[second]], first, second))
+    jobs = _jobs(c, known, floating)
+    for which, table in enumerate(found):
+        if c.keys[which] not in broken:
+            fault = _matched(c, table, jobs.get(which, []))
+            wrong += [] if fault is None else [fault]
+    return conclude(operations, wrong, ambiguous, keys=len(c.keys))
+
+
+def _placed(c: Columns, found: Sequence[Table]) -> tuple[Items, Ints]:
+    """The operations whose places are bounded by what is known, and the appends that float."""
+    at: list[int] = []
+    lo: list[int] = []
+    hi: list[int] = []
+    floating: list[int] = []
+    for which, (operation, key) in enumerate(zip(c.operations, c.key.tolist(), strict=True)):
+        if operation.f == "append":
+            offset = found[key].offsets.get(operation.argument)
+            if offset is None:
+                floating.append(which)
+                continue
+            low = high = 2 * offset + 1
+        elif operation.result is UNKNOWN or operation.argument[1] == 0:
+            continue
+        else:
+            low, high = _seen(operation)
+        at.append(which)
+        lo.append(low)
+        hi.append(high)
+    return items(at, lo, hi), np.array(floating, np.int64)
+
+
+def _seen(poll: Operation) -> tuple[int, int]:
+    """Twice the least and the greatest length of the log that a poll can have found."""
+    start, most = poll.argument
+    count = len(poll.result)
+    end = 2 * (start + count)
+    if count == most:
+        return end, UNBOUNDED
+    return (end, end) if count else (0, end)
+
+
+def _jobs(c: Columns, known: Items, floating: Ints) -> dict[int, list[Job]]:
+    """The floating appends of each key with the places that real time leaves them."""
+    lo = floors(c, known, floating).tolist()
+    hi = ceilings(c, known, floating).tolist()
+    found: dict[int, list[Job]] = {}
+    for at, low, high in zip(floating.tolist(), lo, hi, strict=True):
+        found.setdefault(int(c.key[at]), []).append(Job(high, int(c.inv[at]), low, at))
+    return found
+
+
+def _matched(c: Columns, table: Table, jobs: list[Job]) -> Wrong | None:
+    """Put one append into each hole, and those that were acknowledged at the latest in time."""
+    waiting = sorted(jobs, key=lambda job: job.lo, reverse=True)
+    ready: list[Job] = []
+    for offset in table.holes:
+        place = 2 * offset + 1
+        while waiting and waiting[-1].lo <= place:
+            heapq.heappush(ready, waiting.pop())
+        if not ready:
+            return _gap(c, table, offset)
+        job = heapq.heappop(ready)
+        if job.hi < place:
+            return _unplaced(c, table, job)
+    left = sorted(job for job in ready + waiting if job.hi < UNBOUNDED)
+    for offset, job in enumerate(left, start=len(table.rows)):
+        if job.hi < 2 * offset + 1:
+            return _unplaced(c, table, job)
+    return None
+
+
+def _gap(c: Columns, table: Table, offset: int) -> Wrong:
+    after = next(o for o in range(offset + 1, len(table.rows)) if table.rows[o] in table.offsets)
+    shown = source(c, table, after)
+    sentence = (
+        f"Nothing accounts for offset {offset:,}, below {value_text(table.rows[after])} at offset "
+        f"{after:,}, of which {operation_text(shown)} tells: no append that was not answered, or "
+        f"not told its offset, can have been there."
+    )
+    return Wrong(shown.key, "gap", sentence, (shown,))
+
+
+def _unplaced(c: Columns, table: Table, job: Job) -> Wrong:
+    append = c.operations[job.at]
+    after = [
+        o
+        for o in (c.operations[at] for at in (*table.polls, *table.appends.values()))
+        if o.invoked > append.end and _highest(table, o) == job.hi
+    ]
+    sentence = (
+        f"{operation_text(append)} was acknowledged, but there is no place for it in the log that "
+        f"{operation_text(after[0])} found."
+    )
+    return Wrong(append.key, "unplaced", sentence, (append, after[0]))
+
+
+def _highest(table: Table, operation: Operation) -> int:
+    if operation.f == "append":
+        offset = table.offsets.get(operation.argument)
+        return UNBOUNDED if offset is None else 2 * offset + 1
+    return UNBOUNDED if operation.argument[1] == 0 else _seen(operation)[1]
+
+
+def _disorder(c: Columns, table: Table, first: int, second: int) -> Wrong:
+    """Two operations of which the later found the log, or made it, shorter than the earlier."""
+    earlier, later = c.operations[first], c.operations[second]
+    if later.f == "append":
+        return _late_append(c, table, earlier, later)
+    end = later.argument[0] + len(later.result)
+    if earlier.f == "append":
+        offset = table.offsets[earlier.argument]
+        seen = next(polls_of(c, table, offset), None)
+        kind = "lost" if seen is None else "stale-read"
+        ever = ", and nobody ever did" if seen is None else ""
+        sentence = (
+            f"{operation_text(later)} found nothing from offset {end:,} on{ever}, although "
+            f"{operation_text(earlier)} had been acknowledged at offset {offset:,} before it began."
+        )
+        shown = (earlier, later, *_told(c, table, earlier))
+        return Wrong(later.key, kind, sentence, shown)
+    length = earlier.argument[0] + len(earlier.result)
+    sentence = (
+        f"{operation_text(later)} found nothing from offset {end:,} on, although before it began "
+        f"{operation_text(earlier)} had found the log {length:,} long."
+    )
+    return Wrong(later.key, "stale-read", sentence, (earlier, later))
+
+
+def _late_append(c: Columns, table: Table, earlier: Operation, append: Operation) -> Wrong:
+    offset = table.offsets[append.argument]
+    shown = (earlier, append, *_told(c, table, earlier), *_told(c, table, append))
+    if earlier.f != "append":
+        start = earlier.argument[0]
+        if start <= offset < start + len(earlier.result):
+            sentence = (
+                f"{operation_text(earlier)} returned {value_text(append.argument)}, which "
+                f"{operation_text(append)} only began to append {began_text(append)}."
+            )
+            return Wrong(append.key, "future-read", sentence, (earlier, append))
+        reached = f"found the log {start + len(earlier.result):,} long"
+    else:
+        reached = f"been put at offset {table.offsets[earlier.argument]:,}"
+    sentence = (
+        f"{value_text(append.argument)} stands at offset {offset:,}, but before "
+        f"{operation_text(append)} began, {operation_text(earlier)} had {reached}."
+    )
+    return Wrong(append.key, "reordered", sentence, tuple(dict.fromkeys(shown)))
+
+
+def _told(c: Columns, table: Table, operation: Operation) -> list[Operation]:
+    """Who told the offset of an append that was not told itself."""
+    if operation.f != "append" or is_offset(operation.result):
+        return []
+    return [source(c, table, table.offsets[operation.argument])]

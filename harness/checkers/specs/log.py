@@ -1,0 +1,69 @@
+"""Append-only logs: read whole, or by offsets; and the same with keys of which the first wins."""
+
+from typing import Any
+
+from ..monitors import log, log_poll
+from ..operations import UNKNOWN
+from .spec import Shape, Spec
+
+State = tuple[Any, ...]
+"""The elements, oldest first."""
+
+
+def initial() -> State:
+    return ()
+
+
+def step(state: State, f: str, argument: Any, result: Any) -> State | None:
+    """The state after an append or a read of the whole log, or None if it is answered wrongly."""
+    match f:
+        case "append":
+            return (*state, argument)
+        case "read":
+            return state if result is UNKNOWN or tuple(result) == state else None
+    return None
+
+
+def step_by_offset(state: State, f: str, argument: Any, result: Any) -> State | None:
+    """The same, where appends answer an offset, and a slice is read."""
+    match f:
+        case "append":
+            fits = not log_poll.is_offset(result) or result == len(state)
+            return (*state, argument) if fits else None
+        case "poll" | "read":
+            start, most = argument
+            page = state[start:] if most is None else state[start : start + most]
+            return state if result is UNKNOWN or tuple(result) == page else None
+    return None
+
+
+LOG = Spec(
+    name="log",
+    about="A log to which elements are appended and that is read as a whole.",
+    operations=(
+        Shape("append", "the element", "nothing, or anything"),
+        Shape("read", "nothing", "all elements, oldest first"),
+    ),
+    initial=initial,
+    step=step,
+    monitor=log.judge,
+    anomalies=log.ANOMALIES,
+    reads=frozenset({"read"}),
+)
+
+_SLICE = "[from, max]: the first offset (from 0 on), and how many at most; max null: to the end"
+
+LOG_POLL = Spec(
+    name="log-poll",
+    about="A log whose appends answer the offset of the element, and that is read in slices.",
+    operations=(
+        Shape("append", "the element", "its offset, or nothing"),
+        Shape("poll", _SLICE, "the elements from there on"),
+        Shape("read", _SLICE, "the elements from there on"),
+    ),
+    initial=initial,
+    step=step_by_offset,
+    monitor=log_poll.judge,
+    anomalies=log_poll.ANOMALIES,
+    reads=frozenset({"poll", "read"}),
+)
