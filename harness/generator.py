@@ -142,6 +142,21 @@ class FaultSchedule:
         """Steps that were never done."""
         return tuple(sorted(step for chain in self.chains for step in chain.steps))
 
+    def is_behind(self, now_s: float) -> bool:
+        """Whether a step is still to be done that by the clock alone should have been by now."""
+        moments = (self._planned_s(chain.steps[0]) for chain in self.chains)
+        return any(moment is not None and moment < now_s for moment in moments)
+
+    def _planned_s(self, step: int) -> float | None:
+        """When a step was to be due if every act took no time; None if it waits for an event."""
+        fault = self.faults[step]
+        if fault.after is not None or fault.when is not None:
+            return None
+        if fault.at_s is not None or step == 0:
+            return fault.at_s or 0.0
+        before = self._planned_s(step - 1)
+        return None if before is None else before + (fault.then_s or 0.0)
+
     def _head(self, chain: Chain, seen: Seen) -> tuple[float, Due] | None:
         """The chain's first step and since when it is due."""
         step = chain.steps[0]

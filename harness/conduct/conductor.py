@@ -21,6 +21,9 @@ from .watch import Match, Watch
 _LOOK_S = 0.05
 """How often to look whether the run is to stop."""
 
+LATE_MAX_S = 30.0
+"""How long a run goes on for steps that a slow machine has kept from their moments."""
+
 _WATCH_S = 0.001
 """How often to look whether a state has come that a step waits for."""
 
@@ -62,11 +65,18 @@ class Conductor:
         return found
 
     async def conduct(self, duration_s: float, stop: asyncio.Event) -> None:
-        """Do what is due until the time is over or `stop` is set. Raises WorldError."""
+        """Do what is due until the time is over or `stop` is set. Raises WorldError.
+
+        Where acts took longer than planned, what should have begun by then is done all the same.
+        """
         now_s = asyncio.get_running_loop().time
         began = now_s()
         self._schedule = FaultSchedule.of(self._faults, self._seen(0.0))
-        while not stop.is_set() and (elapsed := now_s() - began) < duration_s:
+        while not stop.is_set():
+            elapsed = now_s() - began
+            ends_s = duration_s + (LATE_MAX_S if self._schedule.is_behind(duration_s) else 0.0)
+            if elapsed >= ends_s:
+                break
             self._observer.changed.clear()
             waiting = self._schedule.waiting(elapsed)
             self._watch.look(waiting, self._names)
@@ -76,7 +86,7 @@ class Conductor:
                 continue
             wake = self._schedule.wake_s(elapsed)
             often_s = _WATCH_S if waiting else _LOOK_S
-            await self._look(min(often_s, duration_s - elapsed, (wake or duration_s) - elapsed))
+            await self._look(min(often_s, ends_s - elapsed, (wake or ends_s) - elapsed))
         for step in () if stop.is_set() else self._schedule.left():
             await self._act(Due(step, missed="the run ended before its moment came"), duration_s)
 

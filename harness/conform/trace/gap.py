@@ -220,7 +220,8 @@ class _Search:
         if target is not None:
             m = target.message
             if isinstance(m, Append) and m.term == s.term:
-                wanted = m.prev + len(m.entries) - len(s.log)
+                # Who is far behind is sent old entries, and told how much is committed.
+                wanted = max(m.prev + len(m.entries), m.commit) - len(s.log)
         elif found is not None and found.term >= s.term:
             wanted = len(found.log) - len(s.log)
             if wanted > 0 and found.log[len(s.log)] != s.term:

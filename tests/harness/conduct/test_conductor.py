@@ -125,6 +125,20 @@ def test_a_step_that_the_end_of_the_run_overtook_is_written_down(memory: Any) ->
     assert scene.told()[-1] == ("restart", ["n1"], True)
 
 
+def test_what_a_slow_machine_keeps_from_its_moment_is_done_late(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompt = memory.kind.set_process
+
+    async def slow(self: Any, alias: str, state: ProcessState) -> None:
+        await asyncio.sleep(0.5)
+        await prompt(self, alias, state)
+
+    monkeypatch.setattr(memory.kind, "set_process", slow)
+    scene = Scene(memory, "[{at: 100ms, kill: n1}, {then: 300ms, kill: n2}, {at: 700ms, kill: n3}]")
+    assert scene.told()[:3] == [("kill", [alias], True) for alias in ("n1", "n2", "n3")]
+
+
 def test_the_heal_undoes_everything_that_is_in_force(memory: Any) -> None:
     scene = Scene(
         memory,

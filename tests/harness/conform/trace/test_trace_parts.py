@@ -13,7 +13,7 @@ from delphic.harness.conform.trace.promises import Promises
 from delphic.harness.conform.trace.wire import Wire
 from delphic.harness.traces import Record
 from delphic.model.raft_built import images
-from delphic.model.raft_types import Append, AppendReply, Disk, Member, Vote, VoteReply, Write
+from delphic.model.raft_types import Append, AppendReply, Disk, Member, Role, Vote, VoteReply, Write
 from traced import record
 
 EMPTY = Refiner(3, 0).state
@@ -82,6 +82,20 @@ def test_a_vote_is_not_forgotten_once_it_was_heard() -> None:
     kept, forgotten = Disk(2, 1, log_of((1,))), Disk(1, 1, log_of((1,)))
     assert bridge(gap(follower(), orphans=heard, inputs=vote, found=kept)) is True
     assert bridge(gap(follower(), orphans=heard, inputs=vote, found=forgotten)) is False
+
+
+def test_a_leader_that_told_of_its_commit_was_asked_for_so_many_entries() -> None:
+    """Its lost lines begin with two entries; a heartbeat to a member far behind tells of three."""
+    two = Disk(1, 0, log_of((1, 1)))
+    leader = EMPTY._replace(
+        term=1, vote=0, role=Role.LEADER, commit=1, log=two.log, disk=two, match=(0, 2, 0)
+    )
+    told = (Orphan(1, 9, Append(0, 2, 1, 1, 1, log_of(()), 3, 0)),)
+    answered = (Input(AppendReply(1, 0, 1, True, 3, 0), 1),)
+    three = Disk(1, 0, log_of((1, 1, 1)))
+    assert bridge(gap(leader, orphans=told, inputs=answered, found=three)) is True
+    assert bridge(gap(leader, orphans=told, inputs=(), found=three)) is False
+    assert bridge(gap(leader, orphans=told, inputs=answered, found=two)) is False
 
 
 def test_lives_without_a_line_are_bridged_too() -> None:
