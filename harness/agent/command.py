@@ -4,8 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
+from .capabilities import try_all
 from .parts import UNDO
 from .serve import serve
+from .shaper import shape
 from .tool import widen_path
 from .undo import heal
 
@@ -19,10 +21,16 @@ def main() -> None:
     serving.add_argument("--lease", type=float, required=True, help="seconds", metavar="S")
     serving.add_argument("--spare-port", type=int, help="a TCP port that no fault may close")
     healing = verbs.add_parser("heal", help="undo what agents that are dead have left")
+    verbs.add_parser("shape", help="hold packets back, for an agent")
+    verbs.add_parser("try", help="try what can be done to the network, in a namespace for it")
     for each in (serving, healing):
         each.add_argument("--state", type=Path, required=True, help="folder of undo logs")
     said = parser.parse_args()
     widen_path()
+    if said.verb == "shape":
+        return shape()
+    if said.verb == "try":
+        return try_all()
     if said.verb == "serve":
         sys.exit(serve(said.state.resolve(), said.run, said.lease, said.spare_port))
     done, failed = heal(said.state.resolve(), UNDO)

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from . import tool
-from .ruleset import Counts, Link, Pair, counts, link, removal, renewal, ruleset
+from .ruleset import Counts, Link, Pair, Shaping, counts, link, removal, renewal, ruleset
 from .run import Refused, Run
+from .shape import Shape
+from .shaping import Shaper
 from .undo import What
 
 _LONGER_S = 1.0
@@ -23,6 +25,7 @@ class Links:
         self._counted: Counts = {}
         self._noted = False
         self._busy = asyncio.Lock()
+        self._shaper = Shaper(run)
 
     def verbs(self) -> Mapping[str, Any]:
         return {"links": self.links, "counters": self.counters, "reset": self.reset}
@@ -41,7 +44,10 @@ class Links:
             await self._count()
             table = self._run.table
             self._note(table)
-            text = ruleset(table, wanted, self._lasts_s, self._run.spare_port, self._counted)
+            shaping = await self._shaped(wanted)
+            text = ruleset(
+                table, wanted, self._lasts_s, self._run.spare_port, self._counted, shaping
+            )
             await tool.run("nft", "-f", "-", text=text if wanted else removal(table))
             self._links = wanted
 
@@ -52,13 +58,18 @@ class Links:
                 await tool.run("nft", "-f", "-", text=text)
 
     async def counters(self) -> list[dict[str, object]]:
-        """Packets and bytes that each link has lost since the run began, by the reason."""
+        """Packets of each link since the run began, by what became of them."""
         async with self._busy:
             await self._count()
-        return [
-            {"source": source, "own": own, "what": what, "packets": packets, "bytes": size}
-            for ((source, own), what), (packets, size) in sorted(self._counted.items())
+            shaped = await self._shaper.counts()
+        lost = [
+            (pair, what, packets)
+            for (pair, what), (packets, _) in sorted(self._counted.items())
             if packets
+        ]
+        return [
+            {"source": source, "own": own, "what": what, "packets": packets}
+            for (source, own), what, packets in (*lost, *shaped)
         ]
 
     async def reset(self, pairs: Sequence[Pair]) -> int:
@@ -71,6 +82,18 @@ class Links:
             words = ("-K", "-tnH", "-o", "state", "established", "src", own, "dst", source)
             closed += len((await tool.run("ss", *words)).splitlines())
         return closed
+
+    async def _shaped(self, wanted: Sequence[Link]) -> Shaping | None:
+        """Have the shaper do its part, if there is one for it."""
+        needed = [each for each in wanted if each.shape != Shape()]
+        if not needed and not self._shaper.began:
+            return None
+        try:
+            return await self._shaper.shape(wanted)
+        except Refused:
+            if all(each.shape == Shape(rate_bytes_s=each.shape.rate_bytes_s) for each in needed):
+                return None  # Rates can be kept without.
+            raise
 
     @property
     def _lasts_s(self) -> float:

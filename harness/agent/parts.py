@@ -9,9 +9,11 @@ another process, when the agent is dead.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from . import links, processes
+from . import cgroup, links, processes
+from .capabilities import Capabilities
 from .files import Files
 from .links import Links
+from .pressure import Pressure
 from .probes import Probes
 from .processes import Processes
 from .run import Run
@@ -32,6 +34,6 @@ class Part(Protocol):
         """The lease has been renewed: so is whatever would heal by itself."""
 
 
-PARTS: tuple[type[Part], ...] = (Processes, Files, Links, Probes)
+PARTS: tuple[type[Part], ...] = (Capabilities, Processes, Files, Links, Probes, Pressure)
 
-UNDO: Kinds = {**processes.UNDO, **links.UNDO}
+UNDO: Kinds = {**processes.UNDO, **links.UNDO, **cgroup.UNDO}

@@ -78,6 +78,12 @@ def marked(mark: str) -> list[Identity]:
     return found
 
 
+def session(leader: int) -> list[int]:
+    """Every process of the session that it leads."""
+    pids = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
+    return [pid for pid in pids if (of := _fields(pid)) is not None and of[3] == str(leader)]
+
+
 def end(process: Identity) -> bool:
     """SIGKILL that very process and wait for it; whether it was there to be ended."""
     try:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .proc import Identity, end, end_marked, here, identity, letter
+from .proc import Identity, alive, end, end_marked, here, identity, letter
 from .run import Refused, Run
 from .undo import What
 
@@ -156,6 +156,17 @@ class Processes:
         path.write_text(json.dumps({"name": name, "process": who}))
 
 
+def recorded(folder: Path) -> dict[str, Identity]:
+    """The processes that were started in a run and are still there, by name."""
+    found = {}
+    for path in _pids(folder).glob("*.json"):
+        said = json.loads(path.read_text())
+        process = Identity(*said["process"])
+        if alive(process):
+            found[said["name"]] = process
+    return found
+
+
 def _pids(folder: Path) -> Path:
     return folder / "processes"
 
@@ -204,4 +215,8 @@ def _end_processes(what: What) -> None:
     end_marked(str(what["mark"]))
 
 
-UNDO = {"processes": _end_processes}
+def _end_marked(what: What) -> None:
+    end_marked(str(what["mark"]))
+
+
+UNDO = {"processes": _end_processes, "marked": _end_marked}

@@ -9,12 +9,22 @@ is an error in the program that sends it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from ipaddress import ip_address
+from typing import Any
 
 from .run import Refused
+from .shape import Shape
 
 MILLION = 1_000_000
 
 PRIORITY = -300
+
+LATE_S_MAX = 60.0
+
+MASK = 0xFFFF0000
+"""The half of a packet's mark that says that it is to be shaped, and by which queue's process."""
+
+COPY = 0xDE1E0001
+"""The mark of the second one of a duplicated packet: nothing happens to it any more."""
 
 _BURST_S, _BURST_BYTES = 0.1, (16_384, 262_144)
 
@@ -29,13 +39,14 @@ CUT, LOST, SLOWED = "cut", "lost", "slowed"
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """How packets from one address to another arrive. Chances are from 0 to 1."""
+    """How packets from one address to another arrive."""
 
     source: str
     own: str
-    cut: bool = False
-    loss: float = 0.0
-    rate_bytes_s: float | None = None
+    cut: bool
+    loss: float
+    """The chance of each packet, from 0 to 1."""
+    shape: Shape
 
     @property
     def pair(self) -> Pair:
@@ -47,33 +58,64 @@ class Link:
         return ip_address(self.source).version
 
 
-def link(said: Mapping[str, object]) -> Link:
+_SHAPE = {field.name for field in fields(Shape)}
+_KNOWN = {"source", "own", "cut", "loss", *_SHAPE}
+
+
+def link(said: Mapping[str, Any]) -> Link:
     """A link as it was asked for, checked. Raises Refused."""
-    known = {field.name for field in fields(Link)}
-    if not {"source", "own"} <= said.keys() <= known:
-        raise Refused(f"a link has source, own, and of {sorted(known)} what is wanted: {said}")
+    if not {"source", "own"} <= said.keys() <= _KNOWN:
+        raise Refused(f"a link has source, own, and what is wanted of {sorted(_KNOWN)}: {said}")
     try:
         source, own = ip_address(str(said["source"])), ip_address(str(said["own"]))
     except ValueError as error:
         raise Refused(str(error)) from error
     if source.version != own.version or "%" in f"{source}{own}":
         raise Refused(f"no packets go from {source} to {own}")
-    made = Link(**{**said, "source": str(source), "own": str(own)})  # type: ignore[arg-type]
-    if not 0 <= made.loss <= 1:
-        raise Refused(f"{source} to {own}: loss is a chance from 0 to 1, not {made.loss}")
-    if made.rate_bytes_s is not None and made.rate_bytes_s < 1:
-        raise Refused(f"{source} to {own}: a rate of {made.rate_bytes_s} bytes a second is a cut")
+    shape = Shape(**{key: value for key, value in said.items() if key in _SHAPE})
+    made = Link(str(source), str(own), bool(said.get("cut")), said.get("loss", 0.0), shape)
+    for what, chance in (
+        ("loss", made.loss),
+        *((each, getattr(shape, each)) for each in ("reorder", "duplicate", "corrupt")),
+    ):
+        if not 0 <= chance <= 1:
+            raise Refused(f"{source} to {own}: {what} is a chance from 0 to 1, not {chance}")
+    for what in ("delay_s", "jitter_s", "reorder_s"):
+        if not 0 <= getattr(shape, what) <= LATE_S_MAX:
+            raise Refused(f"{source} to {own}: {what} is from 0 to {LATE_S_MAX:g}")
+    if shape.rate_bytes_s is not None and shape.rate_bytes_s < 1:
+        raise Refused(f"{source} to {own}: a rate of {shape.rate_bytes_s} bytes a second is a cut")
     return made
 
 
+@dataclass(frozen=True, slots=True)
+class Shaping:
+    """Where packets go that are to be shaped: a queue, and a number for each link."""
+
+    queue: int
+    numbers: Mapping[Pair, int]
+
+    def mark(self, pair: Pair) -> int:
+        """What packets of this link are marked with."""
+        return self.queue << 16 | self.numbers[pair]
+
+
 def ruleset(
-    table: str, links: Sequence[Link], lasts_s: float, spare_port: int | None, counted: Counts
+    table: str,
+    links: Sequence[Link],
+    lasts_s: float,
+    spare_port: int | None,
+    counted: Counts,
+    shaping: Shaping | None,
 ) -> str:
-    """The table for these links in one transaction, instead of what it was."""
+    """The table for these links in one transaction, instead of what it was.
+
+    Without shaping, rates are kept by losing what is too much, and nothing else has a shape.
+    """
     lines = [removal(table), f"table inet {table} {{"]
     for number, each in enumerate(links):
         lines += _counters(number, each, counted)
-        lines += [f"chain l{number} {{", *_rules(number, each), "}"]
+        lines += [f"chain l{number} {{", *_rules(number, each, shaping), "}"]
     for version, ip in ((4, "ip"), (6, "ip6")):
         own = [(number, each) for number, each in enumerate(links) if each.version == version]
         elements = ", ".join(f"{each.source} . {each.own} : jump l{n}" for n, each in own)
@@ -88,6 +130,7 @@ def ruleset(
         "chain input {",
         f"type filter hook input priority {PRIORITY}; policy accept;",
         *([f"tcp dport {spare_port} accept"] if spare_port is not None else []),
+        f"meta mark {COPY} accept",
         "ip saddr . ip daddr @live4 jump links4",
         "ip6 saddr . ip6 daddr @live6 jump links6",
         "}",
@@ -110,6 +153,23 @@ def renewal(table: str, links: Sequence[Link], lasts_s: float) -> str:
         if elements:
             lines.append(f"add element inet {table} live{version} {{ {elements} }}")
     return "\n".join([*lines, ""])
+
+
+def queue_table(table: str, queue: int, *, rule: bool) -> str:
+    """A table that sends marked packets to a queue, or lets them pass if nobody serves it."""
+    marked = f"meta mark & {MASK} == {queue << 16} queue num {queue} bypass"
+    return "\n".join(
+        [
+            removal(table),
+            f"table inet {table} {{",
+            "chain input {",
+            f"type filter hook input priority {PRIORITY + 1}; policy accept;",
+            *([marked] if rule else []),
+            "}",
+            "}",
+            "",
+        ]
+    )
 
 
 def removal(table: str) -> str:
@@ -137,16 +197,18 @@ def _counters(number: int, each: Link, counted: Counts) -> list[str]:
     return lines
 
 
-def _rules(number: int, each: Link) -> list[str]:
+def _rules(number: int, each: Link, shaping: Shaping | None) -> list[str]:
     if each.cut:
         return [f'counter name "{CUT}_{number}" drop']
-    rules = []
+    rules, rate = [], each.shape.rate_bytes_s
     if each.loss:
         chance = f"numgen random mod {MILLION} < {round(each.loss * MILLION)}"
         rules.append(f'{chance} counter name "{LOST}_{number}" drop')
-    if each.rate_bytes_s is not None:
-        burst = min(max(_BURST_BYTES[0], round(each.rate_bytes_s * _BURST_S)), _BURST_BYTES[1])
+    if shaping is not None and each.pair in shaping.numbers:
+        rules.append(f"meta mark set {shaping.mark(each.pair)}")
+    elif rate is not None:
+        burst = min(max(_BURST_BYTES[0], round(rate * _BURST_S)), _BURST_BYTES[1])
         # The kernel adds to it what the rate makes of one second.
-        over = f"limit rate over {round(each.rate_bytes_s)} bytes/second burst {burst} bytes"
+        over = f"limit rate over {round(rate)} bytes/second burst {burst} bytes"
         rules.append(f'{over} counter name "{SLOWED}_{number}" drop')
     return rules

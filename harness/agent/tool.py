@@ -12,6 +12,15 @@ _TIMEOUT_S = 10.0
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
+FAILURES = (OSError, subprocess.SubprocessError)
+"""What `run_now` raises."""
+
+
+def said(error: BaseException) -> str:
+    """What a failed program complained of."""
+    return str(getattr(error, "stderr", None) or error).strip()
+
+
 def widen_path() -> None:
     """Find the administrator's programs, too: a session over SSH may not."""
     os.environ["PATH"] = f"{os.environ.get('PATH', '/usr/bin:/bin')}:{_SYSTEM}"

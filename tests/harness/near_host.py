@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import itertools
+import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from delphic.harness import procfs
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent
 from delphic.harness.procfs import Identity
+
+_ENDS_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -94,9 +97,19 @@ class NearHost:
         return self.channels[-1]
 
     @property
+    def marks(self) -> list[str]:
+        """What is in the environment of everything that was started here for a run."""
+        return _marks(Path(self.entry.directory))
+
+    @property
     def runs(self) -> list[str]:
         """Runs whose undo logs are still there."""
         return sorted(path.name for path in Path(self.entry.directory).glob("agent/runs/*"))
+
+
+def _marks(folder: Path) -> list[str]:
+    entries = [json.loads(path.read_text()) for path in folder.glob("agent/runs/*/undo/*.json")]
+    return sorted({entry["mark"] for entry in entries if "mark" in entry})
 
 
 def _put(content: bytes, target: Path) -> bool:
@@ -105,23 +118,6 @@ def _put(content: bytes, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     return True
-
-
-@contextlib.contextmanager
-def watched(*agents: Agent) -> Iterator[list[Identity]]:
-    """The agents' and their guardians' processes; ended when a test has failed to."""
-    found = [
-        identity
-        for agent in agents
-        for pid in (agent.hello["pid"], agent.hello["guardian"])
-        if (identity := procfs.identity(pid)) is not None
-    ]
-    try:
-        yield found
-    finally:
-        for identity in found:
-            if procfs.alive(identity):
-                os.kill(identity.pid, signal.SIGKILL)
 
 
 async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:
@@ -140,3 +136,24 @@ async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:
 async def until_gone(identities: list[Identity], within_s: float) -> bool:
     """Whether all of these processes ended in time."""
     return await until(lambda: not any(map(procfs.alive, identities)), within_s)
+
+
+@contextlib.asynccontextmanager
+async def watched(*agents: Agent) -> AsyncIterator[None]:
+    """At the end these agents are left, and must end by themselves with their guardians."""
+    found = [
+        identity
+        for agent in agents
+        for pid in (agent.hello["pid"], agent.hello["guardian"])
+        if (identity := procfs.identity(pid)) is not None
+    ]
+    try:
+        yield
+    finally:
+        for agent in agents:
+            await agent.abandon()
+        ended = await until_gone(found, _ENDS_S)
+        for identity in found:
+            if procfs.alive(identity):
+                os.kill(identity.pid, signal.SIGKILL)
+    assert ended

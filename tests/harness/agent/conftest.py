@@ -36,9 +36,7 @@ async def netted(folder: Path, count: int, lease_s: float) -> AsyncIterator[list
                 hosts.append(host)
             run = f"run {uuid.uuid4().hex}"
             agents = await asyncio.gather(*(Agent.start(host, run, lease_s) for host in hosts))
-            stack.enter_context(watched(*agents))
-            for agent in agents:
-                stack.push_async_callback(agent.abandon)
+            await stack.enter_async_context(watched(*agents))
             yield [Netted(*each) for each in zip(made, hosts, agents, strict=True)]
 
 

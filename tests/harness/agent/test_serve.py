@@ -43,9 +43,8 @@ pytestmark = pytest.mark.slow  # Each starts Python two or three times.
 @asynccontextmanager
 async def served(host: NearHost, lease_s: float = 5.0) -> AsyncIterator[Agent]:
     agent = await Agent.start(host, f"run {uuid.uuid4().hex} 'of' $(tests)", lease_s)
-    with watched(agent):
+    async with watched(agent):
         yield agent
-        await agent.abandon()
 
 
 def on_this_machine(tmp_path: Path, test: Callable[[Agent, NearHost], Awaitable[None]]) -> NearHost:
@@ -271,7 +270,7 @@ def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_pat
 
     async def again() -> None:
         first = await Agent.start(host, "mine", 5.0)
-        with watched(first):
+        async with watched(first):
             left = await broken(first, tmp_path)
             with pytest.raises(WorldError, match="being served here already"):
                 await Agent.start(host, "mine", 5.0)
@@ -279,10 +278,9 @@ def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_pat
             os.kill(first.hello["pid"], signal.SIGKILL)
             await host.channels[0].process.wait()
             second = await Agent.start(host, "mine", 5.0)
-            with watched(second):
+            async with watched(second):
                 assert await until_gone(left, 0.0)
                 await second.bye()
-            await first.abandon()
 
     asyncio.run(go())
     assert host.runs == []

@@ -1,0 +1,150 @@
+"""What can be done to this host, tried out where it harms nobody: in a namespace of its own.
+
+An answer is a reason why not, or nothing. Answers are kept until the host boots again or another
+agent asks: the kernel does not change meanwhile.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from . import pressure, tool
+from .netlink import Queue, queue_rule
+from .proc import here
+from .ruleset import MASK, link, queue_table, ruleset
+from .run import Refused, Run
+
+_NONE = "192.0.2.1"
+_NONE6 = "2001:db8::1"
+"""Addresses that are nobody's (RFC 5737, RFC 3849)."""
+
+_PROBE_S = 60.0
+_ABORT_S = 5.0
+
+CAP_NET_ADMIN = 12
+
+
+class Capabilities:
+    """What can be done to this host."""
+
+    def __init__(self, run: Run) -> None:
+        self._state = run.folder.parent.parent
+
+    def verbs(self) -> Mapping[str, Any]:
+        return {"capabilities": self.capabilities}
+
+    async def renew(self) -> None:
+        """They last."""
+
+    def capabilities(self) -> dict[str, str | None]:
+        """Why each kind of thing cannot be done here; None where it can."""
+        kept = self._state / f"capabilities-{here().boot}-{Path(sys.argv[0]).stem}.json"
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            return dict(json.loads(kept.read_text()))
+        found = {**_network(), **pressure.probe()}
+        whole = kept.with_suffix(f".{os.getpid()}")
+        whole.write_text(json.dumps(found))
+        whole.replace(kept)
+        return found
+
+
+def _network() -> dict[str, str | None]:
+    lacking = tool.missing("nft", "ip", "unshare") or _powers()
+    if lacking is None:
+        words = ("unshare", "--net", sys.executable, str(Path(sys.argv[0]).resolve()), "try")
+        try:
+            ran = subprocess.run(
+                words, capture_output=True, text=True, timeout=_PROBE_S, check=True
+            )
+            return dict(json.loads(ran.stdout))
+        except subprocess.SubprocessError as error:
+            lacking = f"no network namespace to try it in: {tool.said(error).splitlines()[-1]}"
+    return dict.fromkeys(_TRIALS, lacking)
+
+
+def _powers() -> str | None:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:") and int(line.split()[1], 16) >> CAP_NET_ADMIN & 1:
+            return None
+    return "the agent may not administer the network: log in as root, or say sudo: true"
+
+
+def try_all() -> None:
+    """Try everything in this namespace, and write what came of it."""
+    # Nothing can be sent over a loopback that is down.
+    tool.run_now("ip", "link", "set", "lo", "up")
+    print(json.dumps({name: _why_not(trial) for name, trial in _TRIALS.items()}))  # noqa: T201
+
+
+def _why_not(trial: Callable[[], None]) -> str | None:
+    try:
+        trial()
+    except (*tool.FAILURES, Refused) as error:
+        return tool.said(error).splitlines()[0]
+    return None
+
+
+def _table(own: str, source: str, **wanted: object) -> None:
+    made = link({"source": source, "own": own, **wanted})
+    tool.run_now("nft", "-f", "-", text=ruleset("probe", [made], 1.0, None, {}, None))
+
+
+def _cut() -> None:
+    _table("127.0.0.1", _NONE, cut=True)
+
+
+def _cut6() -> None:
+    if not Path("/proc/net/if_inet6").exists():
+        raise Refused("the kernel has no IPv6")
+    _table("::1", _NONE6, cut=True)
+
+
+def _loss() -> None:
+    _table("127.0.0.1", _NONE, loss=0.5)
+
+
+def _rate() -> None:
+    _table("127.0.0.1", _NONE, rate_bytes_s=100_000)
+
+
+def _shape() -> None:
+    """A queue, and a way to send packets there: nft's own, or the target of iptables."""
+    queue = Queue(1)
+    try:
+        try:
+            tool.run_now("nft", "-f", "-", text=queue_table("probe", 1, rule=True))
+        except subprocess.CalledProcessError:
+            tool.run_now("nft", "-f", "-", text=queue_table("probe", 1, rule=False))
+            queue_rule("probe", "input", 1 << 16, MASK, 1)
+    finally:
+        queue.close()
+
+
+def _reset() -> None:
+    lacking = tool.missing("ss")
+    if lacking:
+        raise Refused(lacking)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        with socket.create_connection(("127.0.0.1", port), _ABORT_S) as made:
+            tool.run_now("ss", "-K", "-tn", "state", "established", "dport", "=", f":{port}")
+            made.settimeout(_ABORT_S)
+            with contextlib.suppress(ConnectionError):
+                made.recv(1)
+                raise Refused("ss -K leaves connections alone: INET_DIAG_DESTROY is off")
+
+
+_TRIALS: Mapping[str, Callable[[], None]] = {
+    "cut": _cut,
+    "cut-ipv6": _cut6,
+    "loss": _loss,
+    "rate": _rate,
+    "shape": _shape,
+    "reset": _reset,
+}

@@ -1,0 +1,117 @@
+"""Control groups of either version: where they are, and one of ours for processes to be limited in.
+
+Where a host's own are not to be seen (a session in a namespace of its own), they are mounted in the
+run's folder.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from . import tool
+from .run import Refused, Run, plain
+from .undo import What
+
+_PERIOD_US = 100_000
+
+_V1 = {"cpu": "cpu.cfs_quota_us", "memory": "memory.limit_in_bytes"}
+_V2 = {"cpu": "cpu.max", "memory": "memory.max"}
+UNLIMITED = None
+
+
+def version(controller: str) -> int:
+    """Which version has it. Raises Refused if none has."""
+    for line in Path("/proc/cgroups").read_text().splitlines()[1:]:
+        name, hierarchy, _, enabled = line.split()
+        if name == controller and enabled == "1":
+            return 1 if int(hierarchy) else 2
+    raise Refused(f"the kernel has no control groups for {controller}")
+
+
+def mounted(controller: str) -> Path | None:
+    """Where this mount namespace shows the groups of a controller."""
+    wanted = version(controller)
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        before, _, after = line.partition(" - ")
+        kind, _, options = after.split(" ", 2)
+        if (wanted == 2 and kind == "cgroup2") or (
+            wanted == 1 and kind == "cgroup" and controller in options.split(",")
+        ):
+            return Path(before.split(" ")[4])
+    return None
+
+
+class Group:
+    """One group of ours below one controller's root."""
+
+    def __init__(self, run: Run, controller: str, name: str) -> None:
+        """Make it. Raises Refused."""
+        root = mounted(controller) or _mount(run, controller)
+        self._version = version(controller)
+        self._controller = controller
+        if self._version == 2:
+            _delegate(root, controller)
+        self._path = root / f"{run.table}_{plain(name)}"
+        run.log.add("cgroup", path=str(self._path), parent=str(root))
+        try:
+            self._path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise Refused(f"{self._path}: {error.strerror}") from error
+
+    def take(self, pids: list[int]) -> None:
+        """These processes are in it from now on."""
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                (self._path / "cgroup.procs").write_text(str(pid))
+
+    def limit(self, limit: float | None) -> None:
+        """So many processors, or bytes; None for no limit."""
+        value, period = "max" if self._version == 2 else "-1", ""
+        if self._controller == "cpu":
+            period = f" {_PERIOD_US}" if self._version == 2 else ""
+            limit = None if limit is None else limit * _PERIOD_US
+        if limit is not None:
+            value = str(round(limit))
+        files = _V2 if self._version == 2 else _V1
+        (self._path / files[self._controller]).write_text(value + period)
+
+
+def _mount(run: Run, controller: str) -> Path:
+    place = run.folder / f"cgroup-{controller}"
+    run.log.add("mount", path=str(place))
+    place.mkdir(exist_ok=True)
+    kind = ("cgroup2",) if version(controller) == 2 else ("cgroup", "-o", controller)
+    try:
+        tool.run_now("mount", "-t", *kind, "none", str(place))
+    except tool.FAILURES as error:
+        raise Refused(f"control groups cannot be mounted: {tool.said(error)}") from error
+    return place
+
+
+def _delegate(root: Path, controller: str) -> None:
+    """Groups below the root of version 2 have a controller if the root says so."""
+    switched = root / "cgroup.subtree_control"
+    try:
+        if controller not in switched.read_text().split():
+            switched.write_text(f"+{controller}")
+    except OSError as error:
+        raise Refused(f"{switched}: {error.strerror}") from error
+
+
+def _leave(what: What) -> None:
+    path, parent = Path(str(what["path"])), Path(str(what["parent"]))
+    if not path.exists():
+        return
+    for pid in (path / "cgroup.procs").read_text().split():
+        with contextlib.suppress(ProcessLookupError):
+            (parent / "cgroup.procs").write_text(pid)
+    path.rmdir()
+
+
+def _unmount(what: What) -> None:
+    path = str(what["path"])
+    if os.path.ismount(path):
+        tool.run_now("umount", path)
+
+
+UNDO = {"cgroup": _leave, "mount": _unmount}

@@ -1,0 +1,98 @@
+"""Processes that get too little of the processor or of memory, and afterwards what they want."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.harness import procfs
+from delphic.harness.errors import WorldError
+from near_host import until
+
+pytestmark = pytest.mark.slow
+
+BUSY = [sys.executable, "-c", "while True: pass"]
+
+EATS = """
+import time
+held = []
+for _ in range(64):
+    held.append(bytearray(b"x" * (1 << 20)))
+    time.sleep(0.01)
+time.sleep(600)
+"""
+
+
+def used_s(pid: int) -> float:
+    """Seconds of processor time since its start."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def uses(pid: int, within_s: float) -> float:
+    before = used_s(pid)
+    await asyncio.sleep(within_s)
+    return used_s(pid) - before
+
+
+def test_a_process_gets_a_tenth_of_a_processor_and_then_all_of_it(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        pid = (await agent.call("spawn", name="n1", words=BUSY))["pid"]
+        await agent.call("pressure", cpu={"n1": 0.1})
+        limited = await uses(pid, 2.0)
+        assert limited < 0.45  # A tenth of two seconds, and what a period allows at once.
+        await agent.call("pressure")
+        used = used_s(pid)
+        assert await until(lambda: used_s(pid) - used > 4 * limited, 60)
+        with pytest.raises(WorldError, match="nothing called n2"):
+            await agent.call("pressure", cpu={"n2": 0.1})
+        with pytest.raises(WorldError, match="cpu is from"):
+            await agent.call("pressure", cpu={"n1": 0})
+
+    on_hosts(test, count=1)
+
+
+def test_a_process_that_wants_more_memory_than_it_may_have_is_killed(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        await agent.call("spawn", name="n1", words=[sys.executable, "-c", EATS])
+        await agent.call("pressure", memory={"n1": 24 << 20})
+        event = await asyncio.wait_for(agent.events.get(), 30)
+        assert (event["name"], event["code"]) == ("n1", -9)
+
+    on_hosts(test, count=1)
+
+
+def test_busy_processes_are_as_many_as_asked_for_and_none_afterwards(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        host = hosts[0]
+        await host.agent.call("pressure", busy=2)
+        busy = [found for mark in host.host.marks for found in procfs.with_environment(mark)]
+        assert len(busy) == 2
+        assert await until(lambda: all(used_s(each.pid) > 0.05 for each in busy), 30)
+        await host.agent.call("pressure", busy=1)
+        assert sum(map(procfs.alive, busy)) == 1
+        await host.agent.bye()
+        assert not any(map(procfs.alive, busy))
+
+    on_hosts(test, count=1)
+
+
+def test_capabilities_are_reasons_and_are_kept_until_the_host_boots(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        host = hosts[0]
+        found = await host.agent.call("capabilities", timeout_s=60)
+        assert set(found) == {
+            *("cut", "cut-ipv6", "loss", "rate", "shape", "reset"),
+            *("cpu-pressure", "memory-pressure"),
+        }
+        assert set(found.values()) == {None}
+        (kept,) = Path(host.host.entry.directory).glob("agent/capabilities-*.json")  # noqa: ASYNC240
+        kept.write_text('{"cut": "the kernel is busy"}')
+        assert await host.agent.call("capabilities") == {"cut": "the kernel is busy"}
+
+    on_hosts(test, count=1)
