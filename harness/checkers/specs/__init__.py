@@ -1,7 +1,21 @@
 """Every specification by name. To add one: its file, then its name here."""
 
+from .counter import BITMASK_COUNTER
 from .log import LOG, LOG_POLL
+from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
+from .sets import SET
 from .spec import Spec
 
-SPECS: dict[str, Spec] = {found.name: found for found in (REGISTER, CAS_REGISTER, LOG, LOG_POLL)}
+SPECS: dict[str, Spec] = {
+    found.name: found
+    for found in (
+        REGISTER,
+        CAS_REGISTER,
+        LOG,
+        LOG_POLL,
+        SET,
+        QUEUE,
+        BITMASK_COUNTER,
+    )
+}

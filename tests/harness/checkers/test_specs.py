@@ -36,6 +36,11 @@ LEGAL: list[tuple[str, list[Step]]] = [
     ("log", [("read", None, ()), ("append", 1, None), ("append", 1, 7), ("read", None, (1, 1))]),
     ("log-poll", [("append", 1, 0), ("append", 2, None), ("poll", (1, 5), (2,))]),
     ("log-poll", [("append", 1, 0), ("append", 2, 1), ("read", (0, 1), (1,))]),
+    ("set", [("add", 1, None), ("add", 1, None), ("add", 2, True), ("read", None, (2, 1))]),
+    ("bitmask-counter", [("read", None, 0), ("add", 4, None), ("add", 1, 9), ("read", None, 5)]),
+    ("queue", [("dequeue", None, None), ("enqueue", 1, None), ("dequeue", None, 1)]),
+    ("queue", [("enqueue", 1, None), ("enqueue", 2, None), ("dequeue", None, UNKNOWN)]),
+    ("queue", [("dequeue", None, UNKNOWN), ("dequeue", None, None)]),
     ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
 ]
 
@@ -47,6 +52,12 @@ WRONG: list[tuple[str, list[Step]]] = [
     ("cas-register", [("write", 1, None), ("cas", (2, 3), True)]),
     ("log", [("append", 1, None), ("read", None, ())]),
     ("log-poll", [("append", 1, 1)]),
+    ("set", [("add", 1, None), ("read", None, (1, 1))]),
+    ("set", [("add", 1, None), ("add", 2, None), ("read", None, (1, 1))]),
+    ("bitmask-counter", [("add", 4, None), ("read", None, 0)]),
+    ("queue", [("enqueue", 1, None), ("enqueue", 2, None), ("dequeue", None, 2)]),
+    ("queue", [("enqueue", 1, None), ("dequeue", None, None)]),
+    ("queue", [("dequeue", None, 1)]),
     ("log-poll", [("append", 1, 0), ("append", 2, 1), ("poll", (0, 1), (1, 2))]),
     ("cas-register", [("write", 1, None), ("cas", (1, 3), False)]),
 ]

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from delphic.harness.checkers.monitors import log_poll
+from delphic.harness.checkers.monitors import log_poll, queue
 from delphic.harness.checkers.operations import Operation
 from delphic.harness.checkers.specs import SPECS
 from fuzz_drafts import Kind
@@ -106,6 +106,58 @@ def _poll_tamper(chance: random.Random, operation: Operation, others: Sequence[O
     return rows
 
 
+def _set_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.5:
+        return "read", None
+    return "add", chance.choice((10, 11, 10 + begun, 10 + begun, 10 + begun))
+
+
+def _set_answer(state: Any, f: str, argument: Any) -> Any:
+    return tuple(sorted(state)) if f == "read" else None
+
+
+def _set_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    if operation.f != "read":
+        return operation.result
+    return _rows(chance, operation.result, others, "add")
+
+
+def _bitmask_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.5:
+        return "read", None
+    return "add", 3 if chance.random() < 0.02 else 1 << (0 if chance.random() < 0.02 else begun)
+
+
+def _sum_answer(state: Any, f: str, argument: Any) -> Any:
+    return state if f == "read" else None
+
+
+def _bitmask_tamper(
+    chance: random.Random, operation: Operation, others: Sequence[Operation]
+) -> Any:
+    if operation.f != "read":
+        return operation.result
+    amount = chance.choice([o.argument for o in others if o.f == "add"] * 4 + [1 << 20, 1])
+    return operation.result ^ amount if chance.random() < 0.95 else -1
+
+
+def _queue_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.55:
+        return "dequeue", None
+    return "enqueue", 10 if chance.random() < 0.04 else 10 + begun
+
+
+def _queue_answer(state: Any, f: str, argument: Any) -> Any:
+    return state[0] if f == "dequeue" and state else None
+
+
+def _queue_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    if operation.f != "dequeue":
+        return operation.result
+    values = [o.argument for o in others if o.f == "enqueue"]
+    return chance.choice([*values, *values, None, None, NEVER])
+
+
 KINDS: dict[str, Kind] = {
     kind.spec.name: kind
     for kind in (
@@ -113,5 +165,8 @@ KINDS: dict[str, Kind] = {
         Kind(SPECS["cas-register"], _cas_ask, _register_answer, _register_tamper),
         Kind(SPECS["log"], _log_ask, _log_answer, _log_tamper),
         Kind(SPECS["log-poll"], _poll_ask, _poll_answer, _poll_tamper, counting=log_poll.COUNTING),
+        Kind(SPECS["set"], _set_ask, _set_answer, _set_tamper),
+        Kind(SPECS["bitmask-counter"], _bitmask_ask, _sum_answer, _bitmask_tamper),
+        Kind(SPECS["queue"], _queue_ask, _queue_answer, _queue_tamper, counting=queue.COUNTING),
     )
 }

@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import numpy as np
 from delphic.harness.checkers.monitors import (
+    grow_set,
     log,
     log_poll,
     log_table,
+    queue,
     register,
     register_values,
     sweep,
@@ -116,6 +118,57 @@ def equal_ends_precede(c: Columns, found: Items) -> list[tuple[int, int]]:
     return SWEEP(msgspec.structs.replace(c, inv=c.inv + 1), found)
 
 
+def the_first_to_add_is_any(c: Columns, found: Items) -> list[tuple[int, int]]:
+    """Of several adds of one element none has to be early."""
+    hi = np.where(found.lo % 2 == 1, UNBOUNDED, found.hi)
+    return SWEEP(c, Items(found.at, found.lo, hi))
+
+
+def unseen_adds_never_happened(
+    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels]
+) -> Items:
+    found = SET_PLACED(c, sets, levels)
+    return _only(found, (found.lo % 2 == 0) | (found.hi < UNBOUNDED))
+
+
+def only_the_first_add_counts(
+    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels]
+) -> Items:
+    found = SET_PLACED(c, sets, levels)
+    return Items(found.at, found.lo, found.lo)
+
+
+def values_may_overtake(c: Columns, values: queue.Values) -> list[tuple[int, int, int]]:
+    return []
+
+
+def empties_are_fine(*_: object) -> list[tuple[int, int, int]]:
+    return []
+
+
+def open_dequeues_took_nothing(c: Columns, enqueue: Ints, dequeue: Ints, takers: Ints) -> Ints:
+    return dequeue
+
+
+def open_dequeues_take_whenever(c: Columns, enqueue: Ints, dequeue: Ints, takers: Ints) -> Ints:
+    """The dequeues that began last take the values that came first."""
+    given = GIVEN(c, enqueue, dequeue, takers)
+    free = np.flatnonzero(given != dequeue)
+    turned = given.copy()
+    for key in np.unique(c.key[enqueue[free]]):
+        mine = free[c.key[enqueue[free]] == key]
+        turned[mine] = given[mine][::-1]
+    return turned
+
+
+def values_leave_when_the_dequeue_returns(c: Columns, queues: queue.Queues) -> queue.Values:
+    values = VALUES(c, queues)
+    return msgspec.structs.replace(values, left=values.left_at_last)
+
+
+GIVEN = queue._given
+VALUES = queue._values
+SET_PLACED = grow_set._placed
 PLACED = log.placed
 SEEN = log_poll._seen
 SWEEP = sweep.sweep
@@ -146,4 +199,15 @@ MISTAKES: list[Mistake] = [
     ("log-poll", log_poll, "floors", holes_take_any_append),
     ("log-poll", log_poll, "ceilings", appends_have_for_ever),
     ("log-poll", log_table, "_duplicate", nothing),
+    ("set", grow_set, "sweep", real_time_does_not_matter),
+    ("set", grow_set, "sweep", the_first_to_add_is_any),
+    ("set", grow_set, "_placed", unseen_adds_never_happened),
+    ("set", grow_set, "_placed", only_the_first_add_counts),
+    ("bitmask-counter", grow_set, "sweep", real_time_does_not_matter),
+    ("bitmask-counter", grow_set, "_placed", unseen_adds_never_happened),
+    ("queue", queue, "_overtaken", values_may_overtake),
+    ("queue", queue, "_certainly_there", empties_are_fine),
+    ("queue", queue, "_given", open_dequeues_took_nothing),
+    ("queue", queue, "_given", open_dequeues_take_whenever),
+    ("queue", queue, "_values", values_leave_when_the_dequeue_returns),
 ]

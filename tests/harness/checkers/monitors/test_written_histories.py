@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from cases_collections import CASES as OF_COLLECTIONS
 from cases_logs import CASES as OF_LOGS
 from cases_register import CASES as OF_REGISTERS
 from delphic.harness.checkers.operations import Ambiguous, Judgement
@@ -14,7 +15,7 @@ from written import Line, written
 Case = tuple[str, str, list[Line]]
 """Specification; the anomaly, `pass` or `ambiguous`; the operations."""
 
-CASES: list[Case] = [*OF_REGISTERS, *OF_LOGS]
+CASES: list[Case] = [*OF_REGISTERS, *OF_LOGS, *OF_COLLECTIONS]
 
 
 def judged(name: str, lines: list[Line], key: Any = None) -> Judgement | Ambiguous:

@@ -1,0 +1,35 @@
+"""Counters: what was added is summed up; the value at first is 0."""
+
+from typing import Any
+
+from ..monitors import bitmask
+from ..operations import UNKNOWN
+from .spec import Shape, Spec
+
+
+def initial() -> int:
+    return 0
+
+
+def step(state: int, f: str, argument: Any, result: Any) -> int | None:
+    """The state after an add or a read, or None if it is answered wrongly."""
+    match f:
+        case "add":
+            return state + (1 if argument is None else int(argument))
+        case "read":
+            return state if result is UNKNOWN or result == state else None
+    return None
+
+
+_READ = Shape("read", "nothing", "the sum")
+
+BITMASK_COUNTER = Spec(
+    name="bitmask-counter",
+    about="A counter whose amounts are distinct powers of two, so that a value tells which.",
+    operations=(Shape("add", "the amount", "nothing, or anything"), _READ),
+    initial=initial,
+    step=step,
+    monitor=bitmask.judge,
+    anomalies=bitmask.ANOMALIES,
+    reads=frozenset({"read"}),
+)
