@@ -6,6 +6,8 @@ run's folder.
 
 import contextlib
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from . import tool
@@ -52,7 +54,7 @@ class Group:
         if self._version == 2:
             _delegate(root, controller)
         self._path = root / f"{run.table}_{plain(name)}"
-        run.log.add("cgroup", path=str(self._path), parent=str(root))
+        run.log.add("cgroup", controller=controller, name=self._path.name)
         try:
             self._path.mkdir(exist_ok=True)
         except OSError as error:
@@ -80,12 +82,16 @@ def _mount(run: Run, controller: str) -> Path:
     place = run.folder / f"cgroup-{controller}"
     run.log.add("mount", path=str(place))
     place.mkdir(exist_ok=True)
-    kind = ("cgroup2",) if version(controller) == 2 else ("cgroup", "-o", controller)
     try:
-        tool.run_now("mount", "-t", *kind, "none", str(place))
+        tool.run_now(*_mounting(controller), str(place))
     except tool.FAILURES as error:
         raise Refused(f"control groups cannot be mounted: {tool.said(error)}") from error
     return place
+
+
+def _mounting(controller: str) -> tuple[str, ...]:
+    kind = ("cgroup2",) if version(controller) == 2 else ("cgroup", "-o", controller)
+    return ("mount", "-t", *kind, "none")
 
 
 def _delegate(root: Path, controller: str) -> None:
@@ -98,14 +104,30 @@ def _delegate(root: Path, controller: str) -> None:
         raise Refused(f"{switched}: {error.strerror}") from error
 
 
-def _leave(what: What) -> None:
-    path, parent = Path(str(what["path"])), Path(str(what["parent"]))
-    if not path.exists():
+@contextlib.contextmanager
+def _root(controller: str) -> Iterator[Path]:
+    """The groups of a controller, for whoever undoes: perhaps where the run's mount is not seen."""
+    root = mounted(controller)
+    if root is not None:
+        yield root
         return
-    for pid in (path / "cgroup.procs").read_text().split():
-        with contextlib.suppress(ProcessLookupError):
-            (parent / "cgroup.procs").write_text(pid)
-    path.rmdir()
+    with tempfile.TemporaryDirectory() as folder:
+        tool.run_now(*_mounting(controller), folder)
+        try:
+            yield Path(folder)
+        finally:
+            tool.run_now("umount", folder)
+
+
+def _leave(what: What) -> None:
+    with _root(str(what["controller"])) as root:
+        group = root / str(what["name"])
+        if not group.exists():
+            return
+        for pid in (group / "cgroup.procs").read_text().split():
+            with contextlib.suppress(ProcessLookupError):
+                (root / "cgroup.procs").write_text(pid)
+        group.rmdir()
 
 
 def _unmount(what: What) -> None:

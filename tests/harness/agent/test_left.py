@@ -1,0 +1,149 @@
+"""Whoever is killed in the middle of whichever fault: the host is sound in the lease and 2 s."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import doomed
+import pytest
+from delphic.harness import procfs
+from delphic.harness.hosts.program import program
+from delphic.harness.procfs import Identity
+from doomed import FAULTS, LEASE_S
+from near_host import NearHost, until
+from net_hosts import Net, nets
+
+pytestmark = pytest.mark.slow
+
+HEALS_S = LEASE_S + 2.0
+
+
+class Broken:
+    """A host that a doomed harness breaks."""
+
+    def __init__(self, net: Net, folder: Path, harness: asyncio.subprocess.Process) -> None:
+        self.net = net
+        self.host = NearHost(folder, *net.enter)
+        self.harness = harness
+        self.pids: dict[str, int] = {}
+        self.marks: list[str] = []
+
+    async def line(self) -> Any:
+        assert self.harness.stdout is not None
+        return json.loads(await asyncio.wait_for(self.harness.stdout.readline(), 30))
+
+    def kill(self, *who: str) -> None:
+        for each in who:
+            pid = self.harness.pid if each == "harness" else self.pids[each]
+            os.kill(pid, signal.SIGKILL)
+
+    def processes(self) -> list[Identity]:
+        """Everything that lives in the namespace, and what carries a mark of the run."""
+        words = ["ip", "netns", "pids", self.net.name]
+        listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
+        inside = [found for pid in listed if (found := procfs.identity(int(pid))) is not None]
+        return inside + [each for mark in self.marks for each in procfs.with_environment(mark)]
+
+    def tables(self) -> str:
+        words = [*self.net.enter, "nft", "list", "ruleset"]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    def groups(self) -> list[Path]:
+        """Control groups of ours, wherever the machine shows them."""
+        return list(Path("/sys/fs/cgroup").glob("*/delphic_doomed*"))
+
+    def sound(self) -> bool:
+        """Whether nothing of ours is left: no process, rule, file, control group or mount."""
+        return not (self.host.runs or self.processes() or self.tables() or self.groups())
+
+
+@asynccontextmanager
+async def broken(tmp_path: Path, fault: str) -> AsyncIterator[Broken]:
+    with nets(1) as (net,):
+        harness = await asyncio.create_subprocess_exec(
+            sys.executable,
+            doomed.__file__,
+            str(tmp_path),
+            net.name,
+            fault,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        made = Broken(net, tmp_path, harness)
+        try:
+            made.pids = await made.line()
+            yield made
+        finally:
+            if harness.returncode is None:
+                harness.kill()
+            await harness.communicate()
+            await until(made.sound, 30)
+
+
+@pytest.fixture(autouse=True)
+def _able(require: Callable[[object, str], None]) -> None:
+    require(os.geteuid() == 0, "network namespaces are made by root")
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("killed", [("harness",), ("harness", "pid")], ids=["harness", "both"])
+def test_a_host_is_sound_again_after_the_harness_and_its_agent_are_killed(
+    tmp_path: Path, fault: str, killed: tuple[str, ...]
+) -> None:
+    async def go() -> None:
+        async with broken(tmp_path, fault) as host:
+            host.marks = await host.line()
+            assert not host.sound()
+            host.kill(*killed)
+            assert await until(host.sound, HEALS_S)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_host_is_sound_again_whenever_the_agent_is_killed(tmp_path: Path, seed: int) -> None:
+    """At any moment of a sequence of faults, for what undoes a thing stands there before it."""
+
+    async def go() -> None:
+        async with broken(tmp_path, "everything") as host:
+            await asyncio.sleep(random.Random(seed).uniform(0.0, 0.8))
+            host.marks = host.host.marks
+            host.kill("pid")
+            assert await until(host.sound, HEALS_S)
+            assert procfs.state(host.harness.pid) is not None
+
+    asyncio.run(go())
+
+
+def test_links_open_by_themselves_and_heal_removes_the_rest_when_all_are_killed(
+    tmp_path: Path,
+) -> None:
+    async def go() -> None:
+        async with broken(tmp_path, "everything") as host:
+            host.marks = await host.line()
+            host.kill("harness", "guardian", "pid")
+            assert "expires" in host.tables()
+            assert await until(lambda: "expires" not in host.tables(), HEALS_S)
+            assert not host.sound()
+            heal = ("heal", "--state", str(tmp_path / "agent"))
+            words = (
+                *host.net.enter,
+                sys.executable,
+                str(tmp_path / "agent" / program().name),
+                *heal,
+            )
+            ran = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
+            said, _ = await ran.communicate()
+            assert b"everything is undone" in said
+            assert ran.returncode == 0
+            assert await until(host.sound, 5.0)
+
+    asyncio.run(go())

@@ -1,0 +1,93 @@
+"""A harness that breaks a host and waits to be killed: doomed.py FOLDER NAMESPACE FAULT."""
+
+import asyncio
+import contextlib
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from delphic.harness.errors import WorldError
+from delphic.harness.hosts.agent import Agent
+from near_host import NearHost
+from net_hosts import SUBNET4, SUBNET6
+
+LEASE_S = 1.5
+
+SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+LINKS = [
+    {"source": f"{SUBNET4}2", "own": f"{SUBNET4}1"},
+    {"source": f"{SUBNET6}2", "own": f"{SUBNET6}1"},
+]
+
+
+def links(**how: float) -> Callable[[Agent], Awaitable[None]]:
+    async def fault(agent: Agent) -> None:
+        await agent.call("links", links=[{**link, **how} for link in LINKS])
+
+    return fault
+
+
+async def nothing(agent: Agent) -> None:
+    await agent.call("spawn", name="n1", words=SLEEP)
+
+
+async def pause(agent: Agent) -> None:
+    await nothing(agent)
+    await agent.call("signal", name="n1", signal="STOP", lease_s=60)
+
+
+async def cpu(agent: Agent) -> None:
+    await nothing(agent)
+    await agent.call("pressure", cpu={"n1": 0.1})
+
+
+async def memory(agent: Agent) -> None:
+    await nothing(agent)
+    await agent.call("pressure", memory={"n1": 1 << 30})
+
+
+async def busy(agent: Agent) -> None:
+    await agent.call("pressure", busy=1)
+
+
+async def everything(agent: Agent) -> None:
+    await pause(agent)
+    await agent.call("listen", addresses=[f"{SUBNET4}1"])
+    await links(delay_s=0.5, loss=0.1)(agent)
+    await agent.call("pressure", cpu={"n1": 0.5}, memory={"n1": 1 << 30}, busy=1)
+    await links(cut=True)(agent)
+
+
+FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
+    "nothing": nothing,
+    "pause": pause,
+    "cut": links(cut=True),
+    "loss": links(loss=0.5),
+    "delay": links(delay_s=1.0),
+    "rate": links(rate_bytes_s=1000),
+    "damage": links(reorder=0.5, duplicate=0.5, corrupt=0.5),
+    "cpu": cpu,
+    "memory": memory,
+    "busy": busy,
+    "everything": everything,
+}
+
+
+async def main(folder: str, namespace: str, fault: str) -> None:
+    """Say who serves before the fault is asked for, and that it is made when it is."""
+    host = NearHost(Path(folder), "ip", "netns", "exec", namespace)
+    agent = await Agent.start(host, f"doomed by {fault}", LEASE_S)
+    said = {key: agent.hello[key] for key in ("pid", "guardian")}
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
+    with contextlib.suppress(WorldError):  # The agent is killed first: the harness lives on.
+        await FAULTS[fault](agent)
+    sys.stdout.write(json.dumps(host.marks) + "\n")
+    sys.stdout.flush()
+    await asyncio.sleep(600)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
