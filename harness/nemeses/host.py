@@ -207,7 +207,6 @@ READ_ONLY = Nemesis(
     aim=_aim_read_only,
     requires=Capability.PERMISSIONS,
     undo="mend",
-    drawn=("one", "leader"),
 )
 
 LOSE_TASK_DATA = Nemesis(

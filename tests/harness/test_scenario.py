@@ -327,7 +327,7 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
             "{random: {from: [kil], every: 2s, for: 1s, until: 9s}}",
             "faults[0].random.from[0]: unknown fault 'kil'; did you mean 'kill'? "
             "(known: partition, one-way, delay, rate, messages, reset, "
-            "kill, power-cut, pause, disk, read-only, bit-flip, clock)",
+            "kill, power-cut, pause, disk, bit-flip, clock)",
         ),
         (
             "{random: {from: [kill: n9], every: 2s, for: 1s, until: 9s}}",
