@@ -22,8 +22,9 @@ from .scenario import Scenario, load, schema
 from .selector import closest
 from .simulate import cli as simulator
 from .simulate.keep import execute_simulated
-from .targets.registry import REAL_TARGETS, TARGETS
+from .targets.find import find
 from .targets.sim import SIM
+from .targets.target import RealTarget, Target
 from .verdict import RunVerdict, Validity
 
 _SEED_MAX = 999_999
@@ -41,7 +42,14 @@ def _run(report: Report) -> click.Command:
     @click.command("run")
     @click.argument("scenario", metavar="NAME|FILE")
     @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
-    @click.option("--on", "target", default="local", show_default=True, help="Where members live.")
+    @click.option(
+        "--on",
+        "target",
+        metavar="local|sim|lab[:HOSTS]|FILE.yaml",
+        default="local",
+        show_default=True,
+        help="Where members live: processes here, a simulated world, a laboratory, hosts over SSH.",
+    )
     @click.option(
         "--crash",
         type=CrashPoints(),
@@ -74,12 +82,16 @@ def _run(report: Report) -> click.Command:
         scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
         """
         text, file = shipped.text_of(scenario)
-        planned = _planned(load(text, file), scenario, seed, target, crash, lockstep=lockstep)
-        show = progress(quiet=quiet)
-        for sentence in leases.heal():
-            click.echo(sentence, err=True)
-        execution = execute if target in REAL_TARGETS else execute_simulated
-        finished = execution(Order(planned, text, out, keep), show, report)
+        loaded = load(text, file)
+        with find(target, loaded.cluster.aliases) as where:
+            planned = _planned(loaded, scenario, seed, where, crash, lockstep=lockstep)
+            show = progress(quiet=quiet)
+            for sentence in leases.heal():
+                click.echo(sentence, err=True)
+            if isinstance(where, RealTarget):
+                finished = execute(Order(planned, text, out, keep, where), show, report)
+            else:
+                finished = execute_simulated(Order(planned, text, out, keep), show, report)
         _tell(finished.verdict, finished.run, planned)
         context.exit(_failures(finished))
 
@@ -104,22 +116,14 @@ def _planned(
     scenario: Scenario,
     name: str,
     seed: int | None,
-    target: str,
+    where: Target,
     crash: tuple[CrashPoint, ...] = (),
     *,
     lockstep: bool = False,
 ) -> Plan:
     """The plan, once everything that it needs is known to be there. Raises UsageError."""
-    if target not in TARGETS:
-        raise UsageError(f"there is no target {target!r}{closest(target, list(TARGETS))}")
-    able = TARGETS[target].capabilities
-    missing = sorted(capability.value for capability in scenario.needs() - able)
-    if missing:
-        has = ", ".join(sorted(capability.value for capability in able))
-        raise UsageError(
-            f"{scenario.name} needs {', '.join(missing)}, which target {target} cannot do "
-            f"(it can: {has})"
-        )
+    target = where.name
+    _check_capabilities(scenario, where)
     chosen = scenario.seed if seed is None else seed
     if chosen is None:
         chosen = random.SystemRandom().randint(0, _SEED_MAX)
@@ -131,8 +135,26 @@ def _planned(
     words = ["delphic", "run", name, "--seed", str(chosen), *on, *crashes]
     command = shlex.join([*words, *(["--lockstep"] if lockstep else [])])
     return plan(
-        scenario, seed=chosen, target=target, command=command, crash=crash, lockstep=lockstep
+        scenario,
+        seed=chosen,
+        target=target,
+        command=command,
+        crash=crash,
+        lockstep=lockstep,
+        inventory=where.inventory_digest,
     )
+
+
+def _check_capabilities(scenario: Scenario, where: Target) -> None:
+    """Raises UsageError, which says what is missing and why."""
+    missing = sorted(scenario.needs() - where.capabilities)
+    if missing:
+        has = ", ".join(sorted(capability.value for capability in where.capabilities))
+        why = [f"{one.value}: {where.reasons[one]}" for one in missing if one in where.reasons]
+        raise UsageError(
+            f"{scenario.name} needs {', '.join(missing)}, which target {where.name} cannot do "
+            f"(it can: {has}){''.join(f'; {one}' for one in why)}"
+        )
 
 
 def _check_crashes(crash: tuple[CrashPoint, ...], scenario: Scenario, target: str) -> None:

@@ -34,7 +34,7 @@ from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
 from .targets.registry import REAL_TARGETS
-from .targets.target import Cluster
+from .targets.target import Cluster, RealTarget
 from .together import first
 from .verdict import RunVerdict, Validity
 
@@ -50,6 +50,8 @@ class Order:
     text: str
     out: Path
     keep: bool = False
+    target: RealTarget | None = None
+    """Where it is run; None: at the target of the registry that the plan names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     diary = Journal(run.journal)
     diary.write("planned")
     lease = Lease(run.path)
-    cluster = REAL_TARGETS[plan.target].cluster(plan.setup, SYSTEMS[plan.system], run, lease)
+    target = order.target or REAL_TARGETS[plan.target]
+    cluster = target.cluster(plan.setup, SYSTEMS[plan.system], run, lease)
     show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
     left: DelphicError | None = None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -109,6 +112,7 @@ def _down(runner: asyncio.Runner, cluster: Cluster, lease: Lease) -> DelphicErro
     try:
         runner.run(cluster.down())
     except DelphicError as error:
+        lease.release_if_empty()
         return error
     lease.release()
     return None

@@ -75,6 +75,8 @@ class Plan(msgspec.Struct, frozen=True):
     """The clusters, where the system is several."""
     facts: dict[str, Any] = {}
     """What the configuration says about what is right, for checkers."""
+    inventory: str | None = None
+    """Where members live on hosts of a file: the SHA-256 of its text, which holds no secrets."""
 
     @property
     def load(self) -> Load:
@@ -95,6 +97,7 @@ def plan(
     command: str,
     crash: tuple[CrashPoint, ...] = (),
     lockstep: bool = False,
+    inventory: str | None = None,
 ) -> Plan:
     """Decide everything that chance decides before a run; `command` is what repeats it."""
     setup = scenario.cluster.setup()
@@ -128,6 +131,7 @@ def plan(
         minimum=scenario.minimum,
         sides=setup.sides,
         facts=SYSTEMS[scenario.cluster.system].facts(setup),
+        inventory=inventory,
     )
 
 

@@ -64,6 +64,16 @@ class RunDir:
         """What the process that carries the links had to say; empty when all went well."""
         return self.path / "link-proxy.txt"
 
+    @property
+    def hosts(self) -> Path:
+        """What is known of the hosts, where members lived on some."""
+        return self.path / "hosts.json"
+
+    @property
+    def merged_log(self) -> Path:
+        """What members on hosts said, in the order of the harness's clock."""
+        return self.path / "nodes.txt"
+
     def node_log(self, alias: str) -> Path:
         return self.node(alias) / "log.txt"
 

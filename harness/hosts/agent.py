@@ -101,6 +101,11 @@ class Agent:
         return agent
 
     @property
+    def lost(self) -> str | None:
+        """Why it is gone; None as long as it is there."""
+        return self._lost
+
+    @property
     def alive(self) -> bool:
         """Whether it was there when it was last heard of."""
         return self._lost is None

@@ -109,6 +109,9 @@ _PROBE_BYTES_MIN, _PROBE_BYTES_MAX = 16, 256_000
 _TIMER_S = 0.01
 """Timers may fire this much early."""
 
+_RATE_OFF = 0.05
+"""A rate is seen so exactly, where it is counted in packets."""
+
 
 def payload(state: LinkState) -> tuple[int, float]:
     """How many bytes a probe of such a link sends, and how many seconds the link makes of them."""
@@ -126,4 +129,7 @@ def as_wanted(links: Links, probes: Probes, members: Sequence[str]) -> bool:
 def _fits(state: LinkState, seconds: float | None) -> bool:
     if state.cut:
         return seconds is None
-    return seconds is not None and seconds >= payload(state)[1] - _TIMER_S
+    if seconds is None:
+        return False
+    narrow_s = payload(state)[1] - state.delay_s
+    return seconds >= state.delay_s + narrow_s * (1 - _RATE_OFF) - _TIMER_S

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..conduct.feed import Feed
@@ -201,6 +201,8 @@ class Local:
     """The target `local`."""
 
     name = "local"
+    reasons: Mapping[Capability, str] = {}
+    inventory_digest: str | None = None
     capabilities = frozenset(
         {
             Capability.CUT,

@@ -1,7 +1,7 @@
 """Members in a simulated world: virtual time, and every decision from a seed."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -274,6 +274,8 @@ class Sim:
 
     name = "sim"
     capabilities = frozenset(Capability)
+    reasons: Mapping[Capability, str] = {}
+    inventory_digest: str | None = None
 
 
 SIM = Sim()

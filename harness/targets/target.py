@@ -1,6 +1,6 @@
 """Where members live, and what can be done to them there."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
@@ -189,7 +189,16 @@ class Target(Protocol):
     @property
     def capabilities(self) -> frozenset[Capability]: ...
 
+    @property
+    def reasons(self) -> Mapping[Capability, str]:
+        """Why it lacks some of the others, where there is more to say than that it does."""
 
+    @property
+    def inventory_digest(self) -> str | None:
+        """Which hosts it is, where they stand in a file: the SHA-256 of its text."""
+
+
+@runtime_checkable
 class RealTarget(Target, Protocol):
     """A place with processes of its own: what a run leaves there is on a lease."""
 

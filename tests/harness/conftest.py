@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,8 @@ class MemoryTarget:
     name = "memory"
     kind = MemoryCluster
     capabilities = frozenset(Capability)
+    reasons: Mapping[Capability, str] = {}
+    inventory_digest: str | None = None
 
     def __init__(self) -> None:
         self.last: MemoryCluster | None = None

@@ -47,7 +47,7 @@ class Said:
         (
             ["run", "bug-ack-before-fsync"],
             "power-cut, which target local cannot do "
-            "(it can: cut, delay, files, kill, pause, rate)",
+            "(it can: cut, delay, files, kill, pause, permissions, rate)",
         ),
         (["check", "."], "is no run directory: it has no plan.json"),
     ],

@@ -1,0 +1,226 @@
+"""Members as processes on hosts, each at an address of its own."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ...conduct.feed import Feed
+from ...conduct.triggers import Snapshot
+from ...hosts.inventory import Inventory
+from ...leases import Lease
+from ...rundir import RunDir
+from ...system import Connection, Place, Setup, Site, System
+from ...together import together
+from ..links import Links, Probes
+from ..target import ProcessState
+from .daemons import RemoteDaemon
+from .fleet import Fleet, Station, all_of
+from .home import bring_home
+from .placement import placed, resolved
+from .tails import Tails
+from .wires import Wires
+
+READY_S = 30.0
+"""How long a member may take from its start to its first answer."""
+
+PORT = 8848
+"""Where members listen, or at the next port that is free at their address."""
+
+_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
+
+_FREE = """
+import socket, sys
+for address in sys.argv[2:]:
+    for port in range(int(sys.argv[1]), 65536):
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind((address, port))
+            except OSError as error:
+                if error.errno == 98:
+                    continue
+                sys.exit(f"{address} is not this host's: {error.strerror}")
+        print(port)
+        break
+"""
+"""Ports below those that the system gives to whoever asks for any."""
+
+
+class RemoteCluster:
+    """A group on hosts. An agent on each of them does what is done there."""
+
+    def __init__(
+        self,
+        setup: Setup,
+        system: System,
+        run: RunDir,
+        lease: Lease,
+        inventory: Inventory,
+    ) -> None:
+        """Raises UsageError where hosts have no room for all."""
+        self._setup = setup
+        self._system = system
+        self._run = run
+        self._spots = placed(setup.members, inventory.hosts)
+        used = {spot.host for spot in self._spots.values()}
+        hosts = tuple(entry for entry in inventory.hosts if entry.name in used)
+        name = f"{run.path.name}-{lease.name[:8]}"
+        self.fleet = Fleet(replace(inventory, hosts=hosts), name)
+        self._sites: dict[str, Site] = {}
+        self._daemons: dict[str, RemoteDaemon] = {}
+        self._wires: Wires | None = None
+        self._tails = Tails({})
+        self._feed = Feed(setup.members, self._trace, self._is_alive)
+        self._began = datetime.now(UTC)
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        return self._setup.members
+
+    async def up(self) -> None:
+        self._spots = await asyncio.to_thread(resolved, self._spots)
+        await self.fleet.up()
+        self._began = datetime.now(UTC)
+        await together(*(self._choose_ports(station) for station in self.fleet.stations.values()))
+        for alias in self.members:
+            self._daemons[alias] = self._daemon(alias)
+        self._wires = Wires(self.fleet, self._spots)
+        self._tails = Tails(
+            {a: (d.station, f"{d.home}/trace.jsonl") for a, d in self._daemons.items()}
+        )
+        await together(*(self._first_start(alias) for alias in self.members))
+
+    async def down(self) -> None:
+        """Raises one WorldError for all that went wrong; what could be brought home has been."""
+        await self._tails.close()
+        _, errors = await self.fleet.each(self._stop_all)
+        errors += await bring_home(self.fleet, self._daemons, self._sites, self._run, self._began)
+        errors += await self.fleet.down()
+        failed = all_of(errors)
+        if failed is not None:
+            raise failed
+
+    async def set_links(self, links: Links) -> None:
+        assert self._wires is not None
+        await self._wires.set(links)
+
+    async def probe(self, links: Links) -> Probes:
+        assert self._wires is not None
+        return await self._wires.probe(links)
+
+    async def set_process(self, alias: str, state: ProcessState) -> None:
+        daemon = self._daemons[alias]
+        before = self.process_state(alias)
+        match state:
+            case ProcessState.DEAD:
+                if before is not ProcessState.DEAD:
+                    await daemon.kill()
+            case ProcessState.PAUSED:
+                await daemon.pause()
+            case ProcessState.RUNNING if before is ProcessState.PAUSED:
+                await daemon.resume()
+            case ProcessState.RUNNING if before is ProcessState.DEAD:
+                await daemon.start()
+                await self._answers(alias)
+
+    async def lose_task_data(self, alias: str) -> int:
+        daemon = self._daemons[alias]
+        count = 0
+        for folder in self._system.task_data(Path(daemon.home)):
+            listed = await daemon.station.agent.call("list", path=str(folder))
+            for file in listed:
+                count += await daemon.station.agent.call("remove", path=f"{folder}/{file['path']}")
+        return count
+
+    def process_state(self, alias: str) -> ProcessState:
+        self._hear()
+        return self._daemons[alias].state
+
+    def deaths(self) -> list[tuple[str, str]]:
+        self._hear()
+        if self._tails.lost:
+            raise self._tails.lost[0]
+        return [
+            (alias, how)
+            for alias, daemon in self._daemons.items()
+            if (how := daemon.death()) is not None
+        ]
+
+    def states(self) -> Sequence[Snapshot]:
+        return self._feed.advance()
+
+    async def open(self, alias: str, timeout_s: float) -> Connection | None:
+        return await self._system.open(self._sites[alias], timeout_s)
+
+    def roam(self, name: str) -> Connection:
+        return self._system.roam(self._setup, list(self._sites.values()), name)
+
+    def _hear(self) -> None:
+        """Take in what agents said unasked. Raises WorldError if one is gone."""
+        for station in self.fleet.stations.values():
+            while not station.agent.events.empty():
+                said = station.agent.events.get_nowait()
+                if said["event"] == "ended":
+                    self._daemons[said["name"]].ended(said["pid"], said["code"])
+            if not station.agent.alive:
+                raise station.lost()
+
+    def _trace(self, alias: str, start: int) -> bytes:
+        return self._tails.read(alias, start)
+
+    def _is_alive(self, alias: str) -> bool:
+        return alias in self._daemons and self.process_state(alias) is not ProcessState.DEAD
+
+    async def _choose_ports(self, station: Station) -> None:
+        here = [alias for alias in self.members if self._spots[alias].host == station.name]
+        addresses = [self._spots[alias].address for alias in here]
+        words = (station.deployed.python, "-c", _FREE, str(PORT), *addresses)
+        ran = await station.host.must(*words, again=True)
+        for alias, port in zip(here, ran.text.split(), strict=True):
+            self._sites[alias] = Site(alias, self._spots[alias].address, int(port))
+
+    def _daemon(self, alias: str) -> RemoteDaemon:
+        spot = self._spots[alias]
+        station = self.fleet.stations[spot.host]
+        home = f"{self.fleet.folder(spot.host)}/{alias}"
+        place = Place(Path(home), station.deployed.python, source=spot.address)
+        sites = {member: self._sites[member] for member in self.members}
+        command = self._system.command(self._setup, alias, place, sites, {})
+        return RemoteDaemon(alias, station, command, home)
+
+    async def _first_start(self, alias: str) -> None:
+        daemon = self._daemons[alias]
+        sites = {member: self._sites[member] for member in self.members}
+        files = self._system.files(self._setup, alias, sites, Path(daemon.home))
+        for name, text in files.items():
+            await daemon.station.host.put(text.encode(), f"{daemon.home}/{name}")
+        await daemon.start()
+        if not await self._answers(alias):
+            if self.process_state(alias) is ProcessState.DEAD:
+                raise await daemon.failure(f"ended right after its start ({daemon.death()})")
+            site = self._sites[alias]
+            raise await daemon.failure(
+                f"does not answer at {site.host} port {site.port} {READY_S:g} s after its start"
+            )
+
+    async def _answers(self, alias: str) -> bool:
+        """Wait until the member greets a client; False if it ends, or takes too long."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + READY_S
+        while (left_s := deadline - loop.time()) > 0:
+            connection = await self._system.open(self._sites[alias], min(left_s, _ASK_S))
+            if connection is not None:
+                connection.close()
+                return True
+            if self.process_state(alias) is ProcessState.DEAD:
+                return False
+            await asyncio.sleep(_ASK_AGAIN_S)
+        return False
+
+    async def _stop_all(self, station: Station) -> None:
+        if not station.agent.alive:
+            return  # It undid everything when it was left alone.
+        here = [daemon for daemon in self._daemons.values() if daemon.station is station]
+        await together(*(daemon.stop() for daemon in here))

@@ -1,0 +1,178 @@
+"""The hosts of a run: connected, allowed to be broken, able to run nodes, each with an agent."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import msgspec
+
+from ...errors import DelphicError, WorldError
+from ...hosts import marker
+from ...hosts.agent import Agent
+from ...hosts.connection import Host
+from ...hosts.inventory import Entry, Inventory
+from ...together import together
+from .deploy import Berth, Deployed, deploy
+
+T = TypeVar("T")
+
+RUNS = "runs"
+"""The folder of a host's directory in which each run has one."""
+
+_KEPT_MINUTES = 24 * 60
+"""What a killed harness left on a host is removed by the next run after so long."""
+
+_CLOCK_LOOKS = 5
+
+
+class Clock(msgspec.Struct, frozen=True):
+    """How far a host's clock was ahead of ours, give or take `within_s`."""
+
+    ahead_s: float
+    within_s: float
+
+
+@dataclass(slots=True)
+class Station:
+    """One host of a run, and who serves us there."""
+
+    host: Host
+    deployed: Deployed
+    agent: Agent
+    clock: Clock
+    is_gone: bool = False
+
+    @property
+    def entry(self) -> Entry:
+        return self.host.entry
+
+    @property
+    def name(self) -> str:
+        return self.host.name
+
+    @property
+    def is_sudo(self) -> bool:
+        """Whether the agent there is somebody else than nodes."""
+        return self.entry.sudo and self.entry.user != "root"
+
+    def lost(self) -> WorldError:
+        """The error about a host whose agent is gone."""
+        return self.host.error(
+            f"is lost ({self.entry.address} port {self.entry.port})", self.agent.lost or ""
+        )
+
+    async def look_at_clock(self) -> Clock:
+        """The best of a few looks: the one whose answer came soonest."""
+        looks = [await self._look() for _ in range(_CLOCK_LOOKS)]
+        return min(looks, key=lambda clock: clock.within_s)
+
+    async def _look(self) -> Clock:
+        before = time.time_ns()
+        said = await self.agent.call("hello")
+        after = time.time_ns()
+        half_ns = (after - before) / 2
+        return Clock(round((said["time_ns"] - before - half_ns) / 1e9, 6), round(half_ns / 1e9, 6))
+
+
+class Fleet:
+    """All hosts of a run. What is up is taken down by `down`, however far `up` came."""
+
+    def __init__(self, inventory: Inventory, run: str) -> None:
+        """`run`: a name that no other run has."""
+        self.run = run
+        self.stations: dict[str, Station] = {}
+        self._inventory = inventory
+        self._hosts: dict[str, Host] = {}
+
+    async def up(self) -> None:
+        """Raises WorldError."""
+        entries = self._inventory.hosts
+        await together(*(self._connect(entry) for entry in entries))
+        await together(*(marker.demand(host) for host in self._hosts.values()))
+        deployed = await deploy([self._berth(self._hosts[entry.name]) for entry in entries])
+        await together(*(self._serve(e.name, deployed[e.name]) for e in entries))
+        self.stations = {entry.name: self.stations[entry.name] for entry in entries}
+
+    async def down(self) -> list[DelphicError]:
+        """Have everything undone on every host; what went wrong with it."""
+        left = [self._leave(station) for station in self.stations.values()]
+        found = await asyncio.gather(*left, return_exceptions=True)
+        self.stations = {}
+        for host in self._hosts.values():
+            host.close()
+        self._hosts = {}
+        return failures(found)
+
+    def folder(self, name: str) -> str:
+        """This run's folder on a host."""
+        return f"{self._inventory.entry(name).directory}/{RUNS}/{self.run}"
+
+    async def each(
+        self, act: Callable[[Station], Coroutine[Any, Any, T]]
+    ) -> tuple[dict[str, T], list[DelphicError]]:
+        """Do it on all hosts at once: what came of it where it went well, and what failed.
+
+        A host that has lost its agent and fails is not asked again.
+        """
+        names = [name for name, station in self.stations.items() if not station.is_gone]
+        done = await asyncio.gather(
+            *(act(self.stations[name]) for name in names), return_exceptions=True
+        )
+        for name, one in zip(names, done, strict=True):
+            station = self.stations[name]
+            station.is_gone = isinstance(one, DelphicError) and not station.agent.alive
+        good = {
+            name: one
+            for name, one in zip(names, done, strict=True)
+            if not isinstance(one, BaseException)
+        }
+        return good, failures(done)
+
+    async def _connect(self, entry: Entry) -> None:
+        self._hosts[entry.name] = await Host.open(entry)
+
+    async def _serve(self, name: str, deployed: Deployed) -> None:
+        host = self._hosts[name]
+        await host.must("sh", "-c", _FOLDERS, "sh", self.folder(name), again=True)
+        agent = await Agent.start(host, self.run, self._inventory.lease_s)
+        self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0))
+        station.clock = await station.look_at_clock()
+
+    async def _leave(self, station: Station) -> None:
+        try:
+            if station.is_gone:
+                return
+            if station.agent.alive:
+                await station.agent.bye()
+            folder = self.folder(station.name)
+            await station.host.must("rm", "-rf", "--", folder, sudo=station.is_sudo, again=True)
+        finally:
+            await station.agent.abandon()
+
+    def _berth(self, host: Host) -> Berth:
+        entry = host.entry
+        return Berth(host, entry.python, f"{entry.cache_directory}/nodes")
+
+
+_FOLDERS = f"""
+mkdir -p -- "$1" && find "${{1%/*}}" -mindepth 1 -maxdepth 1 -mmin +{_KEPT_MINUTES} \
+    -exec rm -rf -- {{}} +
+"""
+
+
+def failures(found: Any) -> list[DelphicError]:
+    """The errors among results; a bug is raised as it is."""
+    errors = [one for one in found if isinstance(one, BaseException)]
+    bugs = [error for error in errors if not isinstance(error, DelphicError)]
+    if bugs:
+        raise bugs[0]
+    return [error for error in errors if isinstance(error, DelphicError)]
+
+
+def all_of(errors: list[DelphicError]) -> DelphicError | None:
+    """One error that tells of all of them."""
+    if len(errors) < 2:
+        return errors[0] if errors else None
+    return WorldError(str(errors[0]), detail="\n".join(str(error) for error in errors[1:]))

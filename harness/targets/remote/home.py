@@ -1,0 +1,114 @@
+"""What hosts have to tell of a run comes home before anything of it is removed there."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ...errors import DelphicError, WorldError
+from ...rundir import RunDir
+from ...system import Site
+from ...together import together
+from .daemons import RemoteDaemon
+from .fleet import Clock, Fleet, Station
+from .merge import merged
+
+SCHEMA = 1
+
+
+class HostFacts(msgspec.Struct, frozen=True):
+    """What is known of one host at the end of a run."""
+
+    address: str
+    members: dict[str, str]
+    """Where each of them listened: `address:port`."""
+    system: str
+    boot: str
+    python: str
+    environment: str
+    """The name of what its nodes ran in: the same content, the same name."""
+    sent: tuple[str, ...]
+    """What of that was not there before."""
+    clock_before: Clock
+    clock_after: Clock
+    lost_packets: list[dict[str, Any]]
+    """By link and reason, as the host's packet filter counted."""
+
+
+async def bring_home(
+    fleet: Fleet,
+    daemons: Mapping[str, RemoteDaemon],
+    sites: Mapping[str, Site],
+    run: RunDir,
+    began: datetime,
+) -> list[DelphicError]:
+    """Homes of members, facts about hosts, and one log of all; what could not be had."""
+    by_host: dict[str, list[RemoteDaemon]] = defaultdict(list)
+    for daemon in daemons.values():
+        by_host[daemon.station.name].append(daemon)
+
+    async def homes(station: Station) -> None:
+        await together(*(_home(daemon, run) for daemon in by_host[station.name]))
+
+    async def facts(station: Station) -> HostFacts:
+        return await _facts(station, [sites[one.alias] for one in by_host[station.name]])
+
+    _, errors = await fleet.each(homes)
+    known, failed = await fleet.each(facts)
+    errors += failed
+    ahead_s = {
+        daemon.alias: known[name].clock_after.ahead_s
+        for name, there in by_host.items()
+        for daemon in there
+        if name in known
+    }
+    try:
+        if known:
+            said = {"schema": SCHEMA, "hosts": known}
+            run.hosts.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2) + b"\n")
+        _merge(run, ahead_s, began)
+    except OSError as error:
+        errors.append(WorldError(f"cannot write {error.filename}: {error.strerror}"))
+    return errors
+
+
+async def _home(daemon: RemoteDaemon, run: RunDir) -> None:
+    await daemon.station.host.get(daemon.home, run.node(daemon.alias), sudo=daemon.station.is_sudo)
+
+
+async def _facts(station: Station, sites: list[Site]) -> HostFacts:
+    system = await station.host.must("uname", "-srm", again=True)
+    counters: list[dict[str, Any]] = []
+    if "counters" in station.agent.hello["verbs"]:
+        counters = await station.agent.call("counters")
+    return HostFacts(
+        address=station.entry.address,
+        members={site.alias: f"{site.host}:{site.port}" for site in sites},
+        system=system.text,
+        boot=station.agent.hello["boot"],
+        python=station.deployed.version,
+        environment=station.deployed.environment,
+        sent=station.deployed.sent,
+        clock_before=station.clock,
+        clock_after=await station.look_at_clock(),
+        lost_packets=counters,
+    )
+
+
+def _merge(run: RunDir, ahead_s: Mapping[str, float], began: datetime) -> None:
+    logs = {alias: _text(run.node_log(alias)) for alias in run.node_aliases()}
+    if not logs:
+        return
+    began_s = began.hour * 3600 + began.minute * 60 + began.second + began.microsecond / 1e6
+    with run.merged_log.open("w") as file:
+        file.writelines(f"{line}\n" for line in merged(logs, ahead_s, began_s))
+
+
+def _text(log: Path) -> str:
+    try:
+        return log.read_text(errors="replace")
+    except FileNotFoundError:
+        return ""

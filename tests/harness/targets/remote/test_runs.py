@@ -1,0 +1,156 @@
+"""The command `delphic run` with hosts over SSH: a laboratory, a file, and what goes wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from delphic.harness import leases
+from delphic.harness.lab import lab
+from delphic.harness.lab.host import end
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
+
+SHORT = """\
+name: short
+promises: [HS-2]
+workload: {name: log, clients: 4, rate: 100, op_timeout: 500ms}
+duration: 5s
+faults:
+  - {at: 500ms, partition: leader, for: 1s}
+  - {at: 2s, kill: leader, for: 500ms}
+  - {at: 3s, pause: leader, for: 1s}
+"""
+
+Require = Callable[[object, str], None]
+
+
+@pytest.fixture(autouse=True)
+def folder(require: Require, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where the commands work; no laboratory and no lease may be left of them."""
+    reason = lab.hindrance()
+    require(reason is None, reason or "")
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
+    (tmp_path / "short.yaml").write_text(SHORT)
+    yield tmp_path
+    left = [folder.name for folder in lab.folders()]
+    lab.down()
+    assert left == []
+    assert leases.heal() == []
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "delphic", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def until_clients_work(folder: Path) -> None:
+    deadline = time.monotonic() + 120
+    history = folder / "runs/latest/history.jsonl"
+    while not (history.is_file() and b'"append"' in history.read_bytes()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folder: Path) -> None:
+    code, out, err = finish(start(folder, "run", "short.yaml", "--seed", "3", "--on", "lab"))
+    assert code == 0, out + err
+    assert out.splitlines()[-1] == "again   delphic run short.yaml --seed 3 --on lab"
+    run = folder / "runs/latest"
+    plan = json.loads((run / "plan.json").read_text())
+    assert (plan["target"], plan["inventory"]) == ("lab", None)
+    acts = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    receipts = {
+        op["f"]: op["value"]["bit"]
+        for op in acts
+        if op["process"] == "nemesis" and op["type"] == "info"
+    }
+    assert receipts == dict.fromkeys(
+        ("partition", "heal", "kill", "restart", "pause", "resume"), True
+    )
+    hosts = json.loads((run / "hosts.json").read_text())["hosts"]
+    assert sorted(hosts) == ["h1", "h2", "h3"]
+    lost = {(one["what"]) for host in hosts.values() for one in host["lost_packets"]}
+    assert lost == {"cut"}
+    assert all(abs(host["clock_after"]["ahead_s"]) < 1 for host in hosts.values())
+    told = (run / "nodes.txt").read_text()
+    assert all(f" {alias} INFO {alias} listens at " in told for alias in ("n1", "n2", "n3"))
+    assert (run / "nodes/n1/trace.jsonl").stat().st_size > 10_000
+
+    code, again, err = finish(start(folder, "check", "runs/latest"))
+    assert code == 0, again + err
+    assert again.splitlines()[0] == out.splitlines()[0]
+
+
+def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(folder: Path) -> None:
+    made = lab.up(3)
+    try:
+        file = made.inventory.file
+        code, out, err = finish(start(folder, "run", "short.yaml", "--seed", "4", "--on", file))
+        assert code == 0, out + err
+        plan = json.loads((folder / "runs/latest/plan.json").read_text())
+        assert (plan["target"], plan["inventory"]) == (file, made.inventory.digest)
+        for name in ("h1", "h2", "h3"):
+            directory = made.files(name) / "var-tmp" / "delphic"
+            assert list((directory / "runs").iterdir()) == []
+            assert list((directory / "agent" / "runs").iterdir()) == []
+    finally:
+        lab.down(made)
+
+
+def test_a_host_that_vanishes_ends_the_run_with_exit_code_4_and_the_run_is_kept(
+    folder: Path,
+) -> None:
+    made = lab.up(3)
+    try:
+        process = start(folder, "run", "short.yaml", "--on", made.inventory.file)
+        until_clients_work(folder)
+        record = made.folder.read()
+        assert record is not None
+        (gone,) = [host.process for host in record.hosts if host.name == "h2"]
+        assert gone is not None
+        end(gone)
+        code, out, err = finish(process)
+        assert code == 4, out + err
+        assert "h2: is lost" in out
+        run = folder / "runs/latest"
+        assert '"sealed"' in (run / "journal.jsonl").read_text()
+        homes = sorted(path.name for path in (run / "nodes").iterdir())
+        assert homes == ["n1", "n3"], "what was left came home"
+    finally:
+        lab.down(made)
+
+
+def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path) -> None:
+    made = lab.up(3)
+    try:
+        process = start(folder, "run", "short.yaml", "--on", made.inventory.file)
+        until_clients_work(folder)
+        os.kill(process.pid, signal.SIGKILL)
+        process.communicate()
+        for name in ("h1", "h2", "h3"):
+            runs = made.files(name) / "var-tmp/delphic/agent/runs"
+            deadline = time.monotonic() + made.inventory.lease_s + 2
+            while list(runs.iterdir()):
+                assert time.monotonic() < deadline, "its agent has not undone everything"
+                time.sleep(0.05)
+        code, out, _ = finish(start(folder, "heal"))
+        assert code == 0
+        assert "What it recorded can still be checked" in out
+    finally:
+        lab.down(made)

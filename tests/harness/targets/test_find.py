@@ -1,0 +1,40 @@
+"""What `--on` may name."""
+
+from pathlib import Path
+
+import pytest
+from delphic.harness.errors import UsageError
+from delphic.harness.targets.find import find
+from delphic.harness.targets.local import LOCAL
+from delphic.harness.targets.sim import SIM
+
+MEMBERS = ("n1", "n2", "n3")
+
+
+def test_a_target_has_a_name() -> None:
+    for target in (LOCAL, SIM):
+        with find(target.name, MEMBERS) as found:
+            assert found is target
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("locall", "there is no target 'locall'; did you mean 'local'? (known: "),
+        ("labb", "there is no target 'labb'; did you mean 'lab'? (known: "),
+        ("nowhere.yaml", "cannot read the inventory nowhere.yaml"),
+        ("lab:2", "a laboratory has 3 to 9 hosts, not 2"),
+    ],
+)
+def test_what_is_none_is_refused(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught, find(text, MEMBERS):
+        pass
+    assert message in str(caught.value)
+
+
+def test_too_few_addresses_are_told_before_any_host_is_asked(tmp_path: Path) -> None:
+    file = tmp_path / "hosts.yaml"
+    file.write_text("hosts: [{name: h1, address: 192.0.2.1}]\n")
+    said = "3 members need an address each, and the hosts have 1"
+    with pytest.raises(UsageError, match=said), find(str(file), MEMBERS):
+        pass
