@@ -6,8 +6,11 @@ Delay and jitter keep the order; what is chosen to be reordered is held back whi
 from dataclasses import asdict, dataclass, field
 from random import Random
 
-_BACKLOG_S, _BACKLOG_BYTES = 1.0, 262_144
+_BACKLOG_S = 0.3
 """A narrow link loses what would wait longer, as a router's buffer does."""
+
+_FAST_BYTES_S = 1 << 24
+"""From here on several packets in one (up to 64 KiB) are no lump any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +28,10 @@ class Shape:
     corrupt: float = 0.0
 
     @property
-    def touches_data(self) -> bool:
+    def is_by_packet(self) -> bool:
         """Whether packets are needed whole and one by one."""
-        return bool(self.reorder or self.duplicate or self.corrupt)
+        is_slow = self.rate_bytes_s is not None and self.rate_bytes_s < _FAST_BYTES_S
+        return bool(is_slow or self.reorder or self.duplicate or self.corrupt)
 
 
 @dataclass(slots=True)
@@ -66,8 +70,7 @@ class Line:
         shape, at = self.shape, now_s
         if shape.rate_bytes_s is not None:
             self._free_s = max(self._free_s, now_s)
-            wait_s = self._free_s - now_s
-            if wait_s > _BACKLOG_S and wait_s * shape.rate_bytes_s > _BACKLOG_BYTES:
+            if self._free_s - now_s > _BACKLOG_S:
                 self.counts.overflowed += 1
                 return None
             self._free_s += size / shape.rate_bytes_s

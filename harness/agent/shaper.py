@@ -141,7 +141,7 @@ class Shaper:
                 self._lines[number] = Line(wanted)
             else:
                 known.shape = wanted
-        self._queue.copy(whole=any(each.touches_data for each in shapes.values()))
+        self._queue.copy(whole=any(each.is_by_packet for each in shapes.values()))
 
 
 def _raw(family: int) -> socket.socket:
