@@ -2,7 +2,6 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any
 
 from ...hosts import marker
 from ...hosts.agent import Agent
@@ -15,17 +14,20 @@ ALWAYS = frozenset({Capability.KILL, Capability.PAUSE, Capability.FILES})
 """What any agent can."""
 
 NEEDS: Mapping[Capability, str] = {
-    Capability.CUT: "links",
-    Capability.RATE: "links",
-    Capability.DELAY: "delay",
+    Capability.CUT: "cut",
+    Capability.RATE: "rate",
+    Capability.DELAY: "shape",
     Capability.RESET: "reset",
 }
-"""What an agent calls that which the others take."""
+"""What an agent calls that which the others take: it has tried it, or says why it cannot be."""
+
+_TRIES_S = 60.0
+"""An agent tries things out once after the host's boot."""
 
 
 async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capability, str]]:
     """What every host can do; and for what is missing, on which and why. Raises WorldError."""
-    said: dict[str, Mapping[str, Any]] = {}
+    said: dict[str, Mapping[str, str | None]] = {}
 
     async def ask(entry: Entry) -> None:
         said[entry.name] = await _ask(entry, inventory.lease_s)
@@ -39,17 +41,18 @@ async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capa
     return ALWAYS | (NEEDS.keys() - reasons.keys()), reasons
 
 
-def _lacks(said: Mapping[str, Any], verb: str) -> str | None:
-    return None if verb in said["verbs"] else f"its agent has no verb {verb}"
+def _lacks(said: Mapping[str, str | None], need: str) -> str | None:
+    return said.get(need, f"its agent knows nothing of {need}")
 
 
-async def _ask(entry: Entry, lease_s: float) -> Mapping[str, Any]:
+async def _ask(entry: Entry, lease_s: float) -> Mapping[str, str | None]:
     host = await Host.open(entry)
     try:
         await marker.demand(host)
         agent = await Agent.start(host, f"survey-{uuid.uuid4().hex}", lease_s)
         try:
-            return agent.hello
+            found: dict[str, str | None] = await agent.call("capabilities", timeout_s=_TRIES_S)
+            return found
         finally:
             await agent.bye()
     finally:
