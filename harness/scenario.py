@@ -24,9 +24,10 @@ from .schedule import choice_problems, problems
 from .selector import closest
 from .steps import Part, RandomPart, Step, StepPart, Word
 from .systems import SYSTEMS
+from .systems.replication import REPLICATION
 from .targets.target import Capability
 from .units import Duration, spell
-from .workloads import AnyOptions
+from .workloads import WORKLOADS, AnyOptions
 
 DURATION_MIN_S, DURATION_MAX_S = 1.0, 3600.0
 
@@ -204,6 +205,7 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
             yield where, f"{spell_path(where)}: waits for what traces tell: `cluster.trace` is off"
     if scenario.minimum and not cluster.trace:
         yield ("minimum",), "minimum: counts what traces tell: `cluster.trace` is off"
+    yield from _of_another_system(scenario)
     words = [*members, "leader", *(fault.name for _, fault in scenario.fixed() if fault.name)]
     for path, sentence in scenario.workload.problems(words, scenario.duration):
         yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"
@@ -217,3 +219,12 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
+
+
+def _of_another_system(scenario: Scenario) -> Iterator[Complaint]:
+    name, is_several = scenario.workload.named, scenario.cluster.is_several
+    if WORKLOADS[name].of_several is is_several:
+        return
+    needs = f"`{name}` needs `cluster.system: {REPLICATION.name}`"
+    other = f"`{name}` is about one group, not about a master and its slaves"
+    yield ("workload", "name"), f"workload.name: {other if is_several else needs}"

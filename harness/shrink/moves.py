@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Any
 
 from ..cluster_part import MEMBERS_MIN
-from . import moments, steps
+from . import clusters, moments, steps
 from .moments import Data
 
 Move = Callable[[Data], Iterator[Data]]
@@ -21,7 +21,7 @@ _TOLD = ("name", "title", "description", "promises", "expect", "seed")
 """Keys that tell people about the scenario, and make nothing happen."""
 
 _RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
-_CLIENTS = (1, 2, 3, 4, 6, 8)
+_CLIENTS = (1, 2, 3, 4, 5, 6, 8)
 
 DEFAULT_CLIENTS, DEFAULT_RATE, DEFAULT_ROWS = 8, 300.0, 8
 
@@ -46,6 +46,7 @@ def size(data: Data) -> Size:
         clients,
         float("inf") if rate == "max" else float(rate),
         rows,
+        clusters.extent(data),
         sum("read" in op and op["read"] != [0, None] for op in ops or ()),
         sum(_is_alias(op.get("node", "")) for op in ops or ()),
         _leaves({key: part for key, part in data.items() if key not in _TOLD}),
@@ -54,7 +55,9 @@ def size(data: Data) -> Size:
 
 
 def members(data: Data) -> int:
-    """How many members the group has."""
+    """How many members there are."""
+    if clusters.are_several(data):
+        return clusters.members(data)
     count: int = data.get("cluster", {}).get("members", MEMBERS_MIN)
     return count
 
@@ -103,6 +106,9 @@ def undone_by_for(data: Data) -> Iterator[Data]:
 
 def fewer_members(data: Data) -> Iterator[Data]:
     """A smaller group; whatever named the members that are gone names others, or nobody."""
+    if clusters.are_several(data):
+        yield from clusters.fewer(data)
+        return
     cluster = data.get("cluster", {})
     for count in range(MEMBERS_MIN, members(data)):
         left = [f"n{number}" for number in range(1, count + 1)]
@@ -122,19 +128,9 @@ def fewer_members(data: Data) -> Iterator[Data]:
             yield {
                 **data,
                 "cluster": {**smaller, "members": count},
-                "workload": _renamed(workload, others),
-                "faults": _renamed(faults, others),
+                "workload": clusters.renamed(workload, others),
+                "faults": clusters.renamed(faults, others),
             }
-
-
-def _renamed(value: Any, names: dict[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _renamed(part, names) for key, part in value.items()}
-    if isinstance(value, list):
-        renamed = [_renamed(part, names) for part in value]
-        words = [part for part in renamed if isinstance(part, str)]
-        return list(dict.fromkeys(words)) if words and words == renamed else renamed
-    return names.get(value, value) if isinstance(value, str) else value
 
 
 def fewer_clients(data: Data) -> Iterator[Data]:
@@ -241,6 +237,7 @@ MOVES: tuple[Move, ...] = (
     fewer_members,
     fewer_clients,
     lower_rate,
+    clusters.smaller_tables,
     plainer_operations,
     asked_by_role,
     defaults,

@@ -169,6 +169,9 @@ def _operation(call: Call) -> str:
             asked = f"{who} appends {_rows(rows)}{through}"
         case "read", [start, None]:
             asked = f"{who} reads {'all' if start == 0 else f'from offset {start}'}{through}"
+        case "read", {"p": part}:
+            what = "all" if part is None else f"partition {part}"
+            asked = f"{who} reads {what} of {invoke.key}{through}"
         case "read", [start, most]:
             asked = f"{who} reads at most {most} rows from offset {start}{through}"
         case _:
@@ -223,8 +226,10 @@ def _seconds(time_ns: int) -> str:
     return spell(time_ns // 1_000_000 * 1_000)
 
 
-def _rows(rows: list[int]) -> str:
-    shown = ", ".join(map(str, rows[:ROWS_MAX]))
+def _rows(rows: list[Any]) -> str:
+    """Rows by number, where they have more than that."""
+    numbers = [row[0] if isinstance(row, list) else row for row in rows[:ROWS_MAX]]
+    shown = ", ".join(map(str, numbers))
     more = f" and {len(rows) - ROWS_MAX} more" if len(rows) > ROWS_MAX else ""
     return f"{_plural('row', len(rows))} {shown}{more}"
 

@@ -152,4 +152,5 @@ REPLICATE = Workload(
     proofs=proofs,
     final=no_final,
     settle=settling,
+    of_several=True,
 )

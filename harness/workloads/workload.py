@@ -158,5 +158,7 @@ class Workload:
     settle: Callable[[dict[str, Any], int, Sequence[str]], Settler] | None = None
     """(planned options, seed, members) → who puts the run to rest, where replicas are not simply
     compared: what members hold is then asked in the final steps alone."""
+    of_several: bool = False
+    """Whether it is about a master and its slaves, and not about one group."""
     is_scripted: bool = False
     """Whether scenarios may script it (`ops`), so that a failure shrinks to a script."""

@@ -466,3 +466,17 @@ def test_the_json_schema_knows_every_key_of_every_shipped_scenario() -> None:
     assert json.loads(json.dumps(made)) == made
     text = files("delphic").joinpath("scenarios/quickstart.yaml").read_text()
     assert all(f"{key}:" in text for key in made["required"])
+
+
+@pytest.mark.parametrize(
+    ("system", "workload", "said"),
+    [
+        ("hastream", "replicate", "`replicate` needs `cluster.system: replication`"),
+        ("replication", "log", "`log` is about one group, not about a master and its slaves"),
+    ],
+)
+def test_a_workload_of_another_system_is_refused(system: str, workload: str, said: str) -> None:
+    text = (
+        f"name: mine\ncluster: {{system: {system}}}\nworkload: {{name: {workload}}}\nduration: 5s\n"
+    )
+    assert complaint(text) == f"my.yaml:3: workload.name: {said}"

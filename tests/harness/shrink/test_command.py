@@ -18,6 +18,7 @@ from delphic.harness.shrink.search import Bounds, Candidate, Outcome
 from delphic.harness.shrink.trial import one_by_one, outcome, trials
 from delphic.harness.simulate.keep import execute_simulated
 from delphic.harness.verdict import Validity
+from delphic.harness.workloads.replicate import STAFF
 
 pytestmark = pytest.mark.slow
 
@@ -125,3 +126,31 @@ def test_a_group_that_never_comes_up_breaks_no_promise() -> None:
     data = parse(TEXT, "").data
     stopped = {**data, "limits": {"leader": "0s", "first_ack": "0s"}}
     assert outcome(Candidate(stopped, 3)).broken == frozenset()
+
+
+SLAVES = """\
+name: mine
+cluster:
+  system: replication
+  master: {controllers: 3}
+  slaves: [{nodes: 2}, {nodes: 1}]
+  bugs: {all: [last-group-waits]}
+workload: {name: replicate, clients: 7, rate: 40}
+duration: 3s
+faults:
+  - {at: 1s, pause: s2d1, for: 200ms}
+limits: {leader: 5s, first_ack: 5s, replicas: 3s}
+expect: {verdict: fail, promises: [PR-26]}
+"""
+
+
+def test_a_run_with_slaves_is_cut_down_to_one_slave_and_few_members(tmp_path: Path) -> None:
+    run = ran(tmp_path, SLAVES)
+    small = cut_down(run, one_by_one, bounds=Bounds(trials=45, seconds=1e9, seeds=1))
+    scenario = load(small.text, "small.yaml")
+    assert list(scenario.fixed()) == []
+    assert len(scenario.cluster.aliases) == 4
+    assert scenario.workload.planned()["clients"] == STAFF + 1
+    assert scenario.expect.promises == ["PR-26"]
+    assert "Four members, with the seeded bug last-group-waits, and five clients." in small.story
+    assert outcome(small.shrunk.candidate).broken >= {"PR-26"}
