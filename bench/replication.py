@@ -84,10 +84,7 @@ class Bench:
         self._slave = slave
 
     async def turn(self, path: str, table: str, inserts: list[Insert], seconds: float) -> Measured:
-        """Each writer appends as soon as its last batch is acknowledged.
-
-        So long as `seconds` in the middle of that it is measured.
-        """
+        """Each writer appends as soon as it is answered; `seconds` in the middle count."""
         found = Measured()
         ended: list[tuple[float, float]] = []
         """When a batch was acknowledged, and how long that took."""
@@ -127,10 +124,7 @@ class Bench:
         return found
 
     async def _settled(self) -> float:
-        """Wait until no more task data is written: the next turn must not pay for this one.
-
-        Gives how long that took.
-        """
+        """Wait until no more task data is written; gives how long that took."""
         begin = last = time.perf_counter()
         known = self.clusters.task_data()
         while time.perf_counter() < last + QUIET_S:
@@ -163,8 +157,10 @@ class Bench:
     async def make(self, table: str, days: int) -> None:
         """A table in each database, with a row in each of its partitions.
 
-        One after the other, so that the partitions of both lie on the same data nodes.
+        As many on each data node as on the other, so that those of both databases lie on the same
+        ones: a write costs its coordinator more where the rows are elsewhere.
         """
+        days += -days % len(DATA)
         schema = batch_of(1, 0).schema
         for path in DATABASES:
             await cluster.create_partitioned_table(
@@ -223,7 +219,8 @@ class Bench:
             "tasks_per_s": round((wanted - before) / rows / took_s, 1),
             "data_nodes_cpu_s": round(self.clusters.cpu_s(SLAVE, DATA) - cpu, 3),
         }
-        running = await self.turns(table, inserts, rows, seconds, turns, slave_runs=True)
+        half = (turns + 1) // 2
+        running = await self.turns(table, inserts, rows, seconds, half, slave_runs=True)
         await self.drop(table)
         return {
             "rows_per_batch": rows,
@@ -368,7 +365,9 @@ def main() -> None:
     """Print cases to stderr as they come, the document to stdout."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=0.6, help="that a turn is measured")
-    parser.add_argument("--turns", type=int, default=10, help="of each database in each case")
+    parser.add_argument(
+        "--turns", type=int, default=16, help="of each database; half, slave running"
+    )
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--rows", type=int, choices=(1, 100, 1_000, 10_000), help="only these")
     parser.add_argument("--writers", type=int, choices=(1, 4), help="only these")

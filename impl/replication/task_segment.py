@@ -57,25 +57,34 @@ def unpacked(tid: int, at: int, found: bytes) -> bytes | None:
 def records(file: File, segment: int) -> Iterator[tuple[int, Place]]:
     """What seems to be in a file, by tid; raises OSError. Who fetches data checks it."""
     at, end = 0, file.size()
-    while at + HEAD_BYTES <= end:
-        found = _head(file.read(at, HEAD_BYTES), at)
-        if found is not None and at + HEAD_BYTES + found[1] <= end:
+    while at < end:
+        found = _head(file.read(at, HEAD_BYTES), at, end)
+        if found is None:
+            at = _nearest(file.read(at, end - at), at, end)
+        else:
             tid, size = found
             yield tid, Place(segment, at, size)
             at += HEAD_BYTES + size
-        else:
-            nearest = file.read(at + 1, end - at - 1).find(MARKER)
-            if nearest < 0:
-                return
-            at += 1 + nearest
 
 
-def _head(found: bytes, at: int) -> tuple[int, int] | None:
-    """Tid and size of the data of a record that begins there, if one does."""
+def _nearest(rest: bytes, start: int, end: int) -> int:
+    """Where a record begins behind `start`, of a file whose rest this is; its end if none does."""
+    at = rest.find(MARKER, 1)
+    while at >= 0:
+        if _head(rest[at : at + HEAD_BYTES], start + at, end) is not None:
+            return start + at
+        at = rest.find(MARKER, at + 1)
+    return end
+
+
+def _head(found: bytes, at: int, end: int) -> tuple[int, int] | None:
+    """Tid and size of the data of a record that begins there, if one does that is not cut off."""
+    if len(found) < HEAD_BYTES:
+        return None
     marker, tid, its_at, size, _ = _HEAD.unpack_from(found)
     (crc,) = _CRC.unpack_from(found, _HEAD.size)
     is_whole = marker == MARKER and its_at == at and zlib.crc32(found[: _HEAD.size]) == crc
-    return (tid, size) if is_whole else None
+    return (tid, size) if is_whole and at + HEAD_BYTES + size <= end else None
 
 
 class SegmentWriter:

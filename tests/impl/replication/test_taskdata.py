@@ -252,10 +252,11 @@ def test_damage_costs_what_it_hit_and_no_more(at: int, caplog: pytest.LogCapture
 
 def test_data_that_looks_like_a_record_is_not_taken_for_one() -> None:
     node = Node()
-    node.keep(7, b"".join(packed(66, 0, b"evil")))
+    node.keep(7, b"".join(packed(66, at, b"evil")[0] for at in (0, HEAD_BYTES, 1 << 40)))
     node.keep(8)
     node.spoil(FIRST, lambda found: b"x" + found[1:])
     node.start()
+    # None of those begins where it says.
     assert node.store.tids == [8]
 
 
