@@ -1,7 +1,7 @@
 """Members as processes on hosts, each at an address of its own."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from ...leases import Lease
 from ...rundir import RunDir
 from ...system import Connection, Place, Setup, Site, System
 from ...together import together
-from ..links import Links, Probes
+from ..links import Links, Pair, Probes
 from ..target import ProcessState
 from .daemons import RemoteDaemon
 from .fleet import Fleet, Station, all_of
@@ -109,6 +109,10 @@ class RemoteCluster:
     async def probe(self, links: Links) -> Probes:
         assert self._wires is not None
         return await self._wires.probe(links)
+
+    async def reset_links(self, pairs: Collection[Pair]) -> int:
+        assert self._wires is not None
+        return await self._wires.reset(pairs)
 
     async def set_process(self, alias: str, state: ProcessState) -> None:
         daemon = self._daemons[alias]

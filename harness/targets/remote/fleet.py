@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -26,6 +26,9 @@ _KEPT_MINUTES = 24 * 60
 
 _CLOCK_LOOKS = 5
 
+PROBE_S = 90.0
+"""How long a host may take to try out what can be done to it."""
+
 
 class Clock(msgspec.Struct, frozen=True):
     """How far a host's clock was ahead of ours, give or take `within_s`."""
@@ -42,6 +45,8 @@ class Station:
     deployed: Deployed
     agent: Agent
     clock: Clock
+    cannot: Mapping[str, str | None]
+    """What its agent cannot do, and why."""
     is_gone: bool = False
 
     @property
@@ -62,6 +67,10 @@ class Station:
         return self.host.error(
             f"is lost ({self.entry.address} port {self.entry.port})", self.agent.lost or ""
         )
+
+    def lacks(self, what: str) -> bool:
+        """Whether its agent cannot do this."""
+        return self.cannot.get(what) is not None
 
     async def look_at_clock(self) -> Clock:
         """The best of a few looks: the one whose answer came soonest."""
@@ -137,7 +146,8 @@ class Fleet:
         host = self._hosts[name]
         await host.must("sh", "-c", _FOLDERS, "sh", self.folder(name), again=True)
         agent = await Agent.start(host, self.run, self._inventory.lease_s)
-        self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0))
+        self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0), {})
+        station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
         station.clock = await station.look_at_clock()
 
     async def _leave(self, station: Station) -> None:

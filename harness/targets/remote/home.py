@@ -34,8 +34,8 @@ class HostFacts(msgspec.Struct, frozen=True):
     """What of that was not there before."""
     clock_before: Clock
     clock_after: Clock
-    lost_packets: list[dict[str, Any]]
-    """By link and reason, as the host's packet filter counted."""
+    packets: list[dict[str, Any]]
+    """By link, what became of them, as the host counted."""
 
 
 async def bring_home(
@@ -81,9 +81,6 @@ async def _home(daemon: RemoteDaemon, run: RunDir) -> None:
 
 async def _facts(station: Station, sites: list[Site]) -> HostFacts:
     system = await station.host.must("uname", "-srm", again=True)
-    counters: list[dict[str, Any]] = []
-    if "counters" in station.agent.hello["verbs"]:
-        counters = await station.agent.call("counters")
     return HostFacts(
         address=station.entry.address,
         members={site.alias: f"{site.host}:{site.port}" for site in sites},
@@ -94,7 +91,7 @@ async def _facts(station: Station, sites: list[Site]) -> HostFacts:
         sent=station.deployed.sent,
         clock_before=station.clock,
         clock_after=await station.look_at_clock(),
-        lost_packets=counters,
+        packets=await station.agent.call("counters"),
     )
 
 

@@ -1,7 +1,7 @@
 """What hosts can do, asked before a run is planned: a scenario that needs more is refused then."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ...hosts import marker
 from ...hosts.agent import Agent
@@ -9,6 +9,7 @@ from ...hosts.connection import Host
 from ...hosts.inventory import Entry, Inventory
 from ...together import together
 from ..target import Capability
+from .fleet import PROBE_S
 
 ALWAYS = frozenset({Capability.KILL, Capability.PAUSE, Capability.FILES})
 """What any agent can."""
@@ -19,39 +20,40 @@ NEEDS: Mapping[Capability, str] = {
     Capability.DELAY: "shape",
     Capability.RESET: "reset",
 }
-"""What an agent calls that which the others take: it has tried it, or says why it cannot be."""
+"""What agents call that which the others take."""
 
-_TRIES_S = 60.0
-"""An agent tries things out once after the host's boot."""
+Lacks = Mapping[str, str | None]
+"""Why a host cannot do something; None where it can."""
 
 
 async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capability, str]]:
     """What every host can do; and for what is missing, on which and why. Raises WorldError."""
-    said: dict[str, Mapping[str, str | None]] = {}
+    said: dict[str, Lacks] = {}
 
     async def ask(entry: Entry) -> None:
         said[entry.name] = await _ask(entry, inventory.lease_s)
 
     await together(*(ask(entry) for entry in inventory.hosts))
+    return able([(entry.name, said[entry.name]) for entry in inventory.hosts])
+
+
+def able(said: Sequence[tuple[str, Lacks]]) -> tuple[frozenset[Capability], dict[Capability, str]]:
+    """What all of these hosts can do, and why not the rest."""
     reasons: dict[Capability, str] = {}
     for capability, need in NEEDS.items():
-        without = {e.name: why for e in inventory.hosts if (why := _lacks(said[e.name], need))}
+        without = [f"{name}: {lacks[need]}" for name, lacks in said if lacks[need] is not None]
         if without:
-            reasons[capability] = "; ".join(f"{name}: {why}" for name, why in without.items())
+            reasons[capability] = "; ".join(without)
     return ALWAYS | (NEEDS.keys() - reasons.keys()), reasons
 
 
-def _lacks(said: Mapping[str, str | None], need: str) -> str | None:
-    return said.get(need, f"its agent knows nothing of {need}")
-
-
-async def _ask(entry: Entry, lease_s: float) -> Mapping[str, str | None]:
+async def _ask(entry: Entry, lease_s: float) -> Lacks:
     host = await Host.open(entry)
     try:
         await marker.demand(host)
         agent = await Agent.start(host, f"survey-{uuid.uuid4().hex}", lease_s)
         try:
-            found: dict[str, str | None] = await agent.call("capabilities", timeout_s=_TRIES_S)
+            found: Lacks = await agent.call("capabilities", timeout_s=PROBE_S)
             return found
         finally:
             await agent.bye()

@@ -85,7 +85,7 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     )
     hosts = json.loads((run / "hosts.json").read_text())["hosts"]
     assert sorted(hosts) == ["h1", "h2", "h3"]
-    lost = {(one["what"]) for host in hosts.values() for one in host["lost_packets"]}
+    lost = {(one["what"]) for host in hosts.values() for one in host["packets"]}
     assert lost == {"cut"}
     assert all(abs(host["clock_after"]["ahead_s"]) < 1 for host in hosts.values())
     told = (run / "nodes.txt").read_text()
