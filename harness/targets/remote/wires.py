@@ -73,9 +73,15 @@ class Wires:
 
     async def reset(self, wanted: Collection[Pair]) -> int:
         """Break the connections that carry these links, at both ends; how many there were."""
-        both = {way for pair in wanted for way in (pair, pair[::-1])}
+        ends = sorted({(min(pair), max(pair)) for pair in wanted})
+        # Where one end is broken, the other hears of it, unless the link is cut.
+        found = [await self._reset_at(ends), await self._reset_at([(b, a) for a, b in ends])]
+        return max(found)
+
+    async def _reset_at(self, ends: Sequence[Pair]) -> int:
+        """Break connections between these at the second one's end."""
         by_host: dict[str, list[list[str]]] = defaultdict(list)
-        for source, to in sorted(both):
+        for source, to in ends:
             by_host[self._spots[to].host].append([self._at(source), self._at(to)])
         counts: list[int] = []
 

@@ -27,6 +27,19 @@ faults:
   - {at: 3s, pause: leader, for: 1s}
 """
 
+LINKS = """\
+name: links
+promises: [HS-2]
+workload: {name: log, clients: 4, rate: 60, op_timeout: 500ms}
+duration: 8s
+faults:
+  - {at: 500ms, delay: {links: all, by: 50ms}, for: 1s}
+  - {at: 2s, rate: {links: all, limit: 32kB/s}, for: 1s}
+  - {at: 3500ms, one-way: {from: leader, to: others}, for: 500ms}
+  - {at: 5s, reset: leader}
+  - {at: 6s, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
+"""
+
 Require = Callable[[object, str], None]
 
 
@@ -37,6 +50,7 @@ def folder(require: Require, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     require(reason is None, reason or "")
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
     (tmp_path / "short.yaml").write_text(SHORT)
+    (tmp_path / "links.yaml").write_text(LINKS)
     yield tmp_path
     left = [folder.name for folder in lab.folders()]
     lab.down()
@@ -67,6 +81,13 @@ def until_clients_work(folder: Path) -> None:
         time.sleep(0.01)
 
 
+def receipts(run: Path) -> list[tuple[str, bool]]:
+    """What was done, in order, and whether it was seen to take hold."""
+    acts = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    told = [op for op in acts if op["process"] == "nemesis" and op["type"] == "info"]
+    return [(op["f"], op["value"]["bit"]) for op in told]
+
+
 def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folder: Path) -> None:
     code, out, err = finish(start(folder, "run", "short.yaml", "--seed", "3", "--on", "lab"))
     assert code == 0, out + err
@@ -74,15 +95,8 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     run = folder / "runs/latest"
     plan = json.loads((run / "plan.json").read_text())
     assert (plan["target"], plan["inventory"]) == ("lab", None)
-    acts = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-    receipts = {
-        op["f"]: op["value"]["bit"]
-        for op in acts
-        if op["process"] == "nemesis" and op["type"] == "info"
-    }
-    assert receipts == dict.fromkeys(
-        ("partition", "heal", "kill", "restart", "pause", "resume"), True
-    )
+    done = ("partition", "heal", "kill", "restart", "pause", "resume")
+    assert receipts(run) == [(f, True) for f in done]
     hosts = json.loads((run / "hosts.json").read_text())["hosts"]
     assert sorted(hosts) == ["h1", "h2", "h3"]
     lost = {(one["what"]) for host in hosts.values() for one in host["packets"]}
@@ -98,11 +112,14 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
 
 
 def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(folder: Path) -> None:
+    """All that can be done to links, and a step that waits for a state."""
     made = lab.up(3)
     try:
         file = made.inventory.file
-        code, out, err = finish(start(folder, "run", "short.yaml", "--seed", "4", "--on", file))
+        code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
         assert code == 0, out + err
+        done = ("delay", "heal", "rate", "heal", "partition", "heal", "reset", "pause", "resume")
+        assert receipts(folder / "runs/latest") == [(f, True) for f in done]
         plan = json.loads((folder / "runs/latest/plan.json").read_text())
         assert (plan["target"], plan["inventory"]) == (file, made.inventory.digest)
         for name in ("h1", "h2", "h3"):
@@ -154,3 +171,20 @@ def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path
         assert "What it recorded can still be checked" in out
     finally:
         lab.down(made)
+
+
+def test_a_master_and_its_slave_live_on_a_laboratory(folder: Path) -> None:
+    """Several members on one host, each at an address of its own."""
+    code, out, err = finish(start(folder, "run", "replicate", "--seed", "1", "--on", "lab:3"))
+    assert code == 0, out + err
+    hosts = json.loads((folder / "runs/latest/hosts.json").read_text())["hosts"]
+    places = [place for host in hosts.values() for place in host["members"].values()]
+    assert len(hosts) == 3
+    assert len(set(places)) == 6
+
+
+def test_what_hosts_cannot_do_is_refused_before_the_run(folder: Path) -> None:
+    code, _, err = finish(start(folder, "run", "trace-figure-8", "--on", "lab"))
+    assert code == 2
+    assert "message-order, which target lab cannot do (it can: cut, delay, files, kill" in err
+    assert not (folder / "runs").exists()
