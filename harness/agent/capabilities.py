@@ -39,9 +39,6 @@ class Capabilities:
     def verbs(self) -> Mapping[str, Any]:
         return {"capabilities": self.capabilities}
 
-    async def renew(self) -> None:
-        """They last."""
-
     def capabilities(self) -> dict[str, str | None]:
         """Why each kind of thing cannot be done here; None where it can."""
         kept = self._state / f"capabilities-{here().boot}-{Path(sys.argv[0]).stem}.json"

@@ -22,9 +22,6 @@ class Files:
     def verbs(self) -> Mapping[str, Any]:
         return {"read": self.read, "list": self.list, "write": self.write, "remove": self.remove}
 
-    async def renew(self) -> None:
-        """Files are what they are."""
-
     def read(self, path: str, offset: int = 0, limit: int = _PIECE_BYTES_MAX) -> dict[str, object]:
         """At most `limit` bytes from `offset` on, and the file's size; a missing one is empty."""
         with _said(path):

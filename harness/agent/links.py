@@ -26,6 +26,7 @@ class Links:
         self._noted = False
         self._busy = asyncio.Lock()
         self._shaper = Shaper(run)
+        run.renewals.append(self._renew)
 
     def verbs(self) -> Mapping[str, Any]:
         return {"links": self.links, "counters": self.counters, "reset": self.reset}
@@ -51,7 +52,7 @@ class Links:
             await tool.run("nft", "-f", "-", text=text if wanted else removal(table))
             self._links = wanted
 
-    async def renew(self) -> None:
+    async def _renew(self) -> None:
         async with self._busy:
             if self._links:
                 text = renewal(self._run.table, self._links, self._lasts_s)

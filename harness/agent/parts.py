@@ -3,7 +3,8 @@
 A part holds what it has done to this host. Its verbs answer requests: what `verb(**arguments)`
 returns goes back as JSON, or it raises Refused. One that may block and needs nothing of the part's
 is a plain function, and runs in a thread. What a part does is undone by its module's `UNDO`: in
-another process, when the agent is dead.
+another process, when the agent is dead. What has to happen with each heartbeat, or before the loop
+ends, it adds to the run's `renewals` and `endings`.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,9 +30,6 @@ class Part(Protocol):
 
     def verbs(self) -> Mapping[str, Verb]:
         """What can be asked of it, by name."""
-
-    async def renew(self) -> None:
-        """The lease has been renewed: so is whatever would heal by itself."""
 
 
 PARTS: tuple[type[Part], ...] = (Capabilities, Processes, Files, Links, Probes, Pressure)

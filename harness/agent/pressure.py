@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from . import cgroup
+from . import cgroup, tool
 from .cgroup import Group
 from .proc import session
 from .processes import recorded
@@ -29,12 +29,10 @@ class Pressure:
         self._run = run
         self._groups: dict[tuple[str, str], Group] = {}
         self._busy: list[asyncio.subprocess.Process] = []
+        run.endings.append(lambda: self._compute(0))
 
     def verbs(self) -> Mapping[str, Any]:
         return {"pressure": self.pressure}
-
-    async def renew(self) -> None:
-        """The pressure is on as long as the agent and its guardian live."""
 
     async def pressure(
         self, cpu: Limits | None = None, memory: Limits | None = None, busy: int = 0
@@ -71,10 +69,7 @@ class Pressure:
 
     async def _compute(self, count: int) -> None:
         while len(self._busy) > count:
-            process = self._busy.pop()
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await tool.end(self._busy.pop())
         while len(self._busy) < count:
             own = f"{MARK}_BUSY={uuid.uuid4().hex}"
             self._run.log.add("marked", mark=own)

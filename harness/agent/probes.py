@@ -48,9 +48,6 @@ class Probes:
     def verbs(self) -> Mapping[str, Any]:
         return {"listen": self.listen, "probe": self.probe, "heard": self.heard}
 
-    async def renew(self) -> None:
-        """Listeners live as long as the agent."""
-
     async def listen(self, addresses: Sequence[str]) -> dict[str, int]:
         """Listen on these own addresses; the port of each."""
         loop = asyncio.get_running_loop()

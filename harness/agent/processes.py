@@ -45,9 +45,6 @@ class Processes:
     def verbs(self) -> Mapping[str, Any]:
         return {"spawn": self.spawn, "signal": self.signal, "state": self.state}
 
-    async def renew(self) -> None:
-        """Processes live as long as the agent and its guardian do."""
-
     async def spawn(
         self,
         name: str,

@@ -2,8 +2,8 @@
 
 import re
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .undo import UndoLog
@@ -33,6 +33,10 @@ class Run:
     log: UndoLog
     say: Callable[[dict[str, object]], None]
     """Send an event."""
+    renewals: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What renews, with the lease, whatever would heal by itself."""
+    endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+    """What lets go of processes before everything is undone."""
 
     @property
     def table(self) -> str:

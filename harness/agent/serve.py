@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from .guardian import Guardian
-from .parts import PARTS, UNDO, Part, Verb
+from .parts import PARTS, UNDO, Verb
 from .proc import alive, here, me
 from .run import MARK, Refused, Run, plain
 from .undo import Owner, UndoLog, finish
@@ -95,16 +95,14 @@ class _Server:
             say=self._say,
         )
         self._verbs: dict[str, Verb] = {"beat": self._beat, "hello": self._hello}
-        self._parts: list[Part] = []
         self._heard = time.monotonic()
         self._renewed = -lease_s
         self._wake = asyncio.Event()
         self._output: asyncio.WriteTransport | None = None
 
     async def serve(self) -> Ended:
-        for part in (kind(self._run) for kind in PARTS):
-            self._parts.append(part)
-            self._verbs.update(part.verbs())
+        for part in PARTS:
+            self._verbs.update(part(self._run).verbs())
         loop = asyncio.get_running_loop()
         requests = asyncio.StreamReader(limit=_LINE_BYTES_MAX)
         await loop.connect_read_pipe(
@@ -125,6 +123,8 @@ class _Server:
                 await self._read(requests, group)
         except* Ended as ended:
             found.extend(ended.exceptions)
+        for end in self._run.endings:
+            await end()
         first = found[0]
         assert isinstance(first, Ended)
         return first
@@ -180,8 +180,8 @@ class _Server:
         while True:
             await self._wake.wait()
             self._wake.clear()
-            for part in self._parts:
-                await part.renew()
+            for renew in self._run.renewals:
+                await renew()
 
     async def _hello(self) -> dict[str, object]:
         """Who answers here, and where."""

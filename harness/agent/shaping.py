@@ -31,6 +31,7 @@ class Shaper:
         self._queue = 0
         self._numbers: dict[Pair, int] = {}
         self._watch: asyncio.Task[None] | None = None
+        run.endings.append(self._end)
 
     @property
     def began(self) -> bool:
@@ -81,12 +82,18 @@ class Shaper:
             self._queue = json.loads(first)["queue"]
             await self._send_packets()
         except (TimeoutError, Refused):
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            await tool.end(process)
             raise
         self._process = process
         self._watch = asyncio.create_task(self._ended(process))
+
+    async def _end(self) -> None:
+        """Let everything go; what does not end of its own is ended by the undo log."""
+        if self._process is None:
+            return
+        assert self._watch is not None
+        self._watch.cancel()
+        await tool.end(self._process)
 
     async def _send_packets(self) -> None:
         table = f"{self._run.table}_queue"

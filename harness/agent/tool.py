@@ -1,6 +1,7 @@
 """Programs of the host that do what only the kernel can: nft, ss, ip."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ import subprocess
 from .run import Refused
 
 _TIMEOUT_S = 10.0
+
+_HINT_S = 0.5
 
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 
@@ -49,6 +52,17 @@ async def run(*words: str, text: str = "") -> str:
     if process.returncode:
         raise Refused(f"{' '.join(words)}: {(err or out).decode(errors='replace').strip()}")
     return out.decode(errors="replace")
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """End a process of our own: by the end of its input, or else by force."""
+    if process.stdin is not None:
+        process.stdin.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), _HINT_S)
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
 
 
 def run_now(*words: str, text: str = "") -> str:

@@ -11,6 +11,7 @@ from .program import program
 
 _READY_S = 20.0
 _BYE_S = 30.0
+_HEAL_S = 60.0
 _LAST_WORDS_S = 2.0
 _BEATS_A_LEASE = 3
 _LINE_BYTES_MAX = 1 << 26
@@ -26,6 +27,19 @@ class Channel(Protocol):
     async def ended(self, timeout_s: float) -> tuple[int, str]: ...
 
     def close(self) -> None: ...
+
+
+class Ran(Protocol):
+    """How a command ended, and what it wrote."""
+
+    @property
+    def code(self) -> int: ...
+
+    @property
+    def out(self) -> bytes: ...
+
+    @property
+    def err(self) -> bytes: ...
 
 
 class Entry(Protocol):
@@ -60,6 +74,30 @@ class Reached(Protocol):
 
     async def channel(self, *words: str, sudo: bool) -> Channel: ...
 
+    async def run(self, *words: str, sudo: bool, timeout_s: float, again: bool) -> Ran: ...
+
+
+async def heal(host: Reached) -> tuple[list[str], bool]:
+    """Undo what runs left on a host whose agents are dead: a sentence each, and whether all is.
+
+    Runs that are being served are left alone. Raises WorldError.
+    """
+    words, sudo = await _brought(host, "heal")
+    ran = await host.run(*words, sudo=sudo, timeout_s=_HEAL_S, again=True)
+    if ran.code not in (0, 1) or ran.err:
+        detail = ran.err.decode(errors="replace")
+        raise WorldError("the agent cannot heal it", node=host.entry.name, detail=detail)
+    return ran.out.decode(errors="replace").splitlines(), ran.code == 0
+
+
+async def _brought(host: Reached, verb: str) -> tuple[tuple[str, ...], bool]:
+    """The words that start the agent's program there, and whether by sudo; it is brought first."""
+    entry = host.entry
+    path = f"{entry.directory}/agent/{program().name}"
+    await host.put(program().content, path)
+    words = (entry.python, path, verb, "--state", f"{entry.directory}/agent")
+    return words, entry.sudo and entry.user != "root"
+
 
 class Agent:
     """An agent that serves one run on one host."""
@@ -81,11 +119,9 @@ class Agent:
     async def start(cls, host: Reached, run: str, lease_s: float) -> Self:
         """Bring the agent to the host and start it for this run. Raises WorldError."""
         entry = host.entry
-        path = f"{entry.directory}/agent/{program().name}"
-        await host.put(program().content, path)
-        words = [entry.python, path, "serve", "--state", f"{entry.directory}/agent"]
-        words += ["--run", run, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port)]
-        channel = await host.channel(*words, sudo=entry.sudo and entry.user != "root")
+        words, sudo = await _brought(host, "serve")
+        more = ("--run", run, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port))
+        channel = await host.channel(*words, *more, sudo=sudo)
         agent = cls(entry.name, channel, lease_s)
         loop = asyncio.get_running_loop()
         agent._tasks.append(loop.create_task(agent._listen()))

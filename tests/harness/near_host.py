@@ -14,6 +14,7 @@ from pathlib import Path
 from delphic.harness import procfs
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent
+from delphic.harness.hosts.connection import Ran
 from delphic.harness.procfs import Identity
 
 _ENDS_S = 20.0
@@ -95,6 +96,11 @@ class NearHost:
         )
         self.channels.append(NearChannel(process))
         return self.channels[-1]
+
+    async def run(self, *words: str, sudo: bool, timeout_s: float, again: bool) -> Ran:
+        channel = await self.channel(*words, sudo=sudo)
+        out, err = await asyncio.wait_for(channel.process.communicate(), timeout_s)
+        return Ran(channel.process.returncode or 0, out, err)
 
     @property
     def marks(self) -> list[str]:

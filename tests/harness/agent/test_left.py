@@ -15,7 +15,7 @@ from typing import Any
 import doomed
 import pytest
 from delphic.harness import procfs
-from delphic.harness.hosts.program import program
+from delphic.harness.hosts.agent import heal
 from delphic.harness.procfs import Identity
 from doomed import FAULTS, LEASE_S
 from near_host import NearHost, until
@@ -133,17 +133,9 @@ def test_links_open_by_themselves_and_heal_removes_the_rest_when_all_are_killed(
             assert "expires" in host.tables()
             assert await until(lambda: "expires" not in host.tables(), HEALS_S)
             assert not host.sound()
-            heal = ("heal", "--state", str(tmp_path / "agent"))
-            words = (
-                *host.net.enter,
-                sys.executable,
-                str(tmp_path / "agent" / program().name),
-                *heal,
-            )
-            ran = await asyncio.create_subprocess_exec(*words, stdout=asyncio.subprocess.PIPE)
-            said, _ = await ran.communicate()
-            assert b"everything is undone" in said
-            assert ran.returncode == 0
+            (sentence,), is_sound = await heal(host.host)
+            assert "everything is undone" in sentence
+            assert is_sound
             assert await until(host.sound, 5.0)
 
     asyncio.run(go())

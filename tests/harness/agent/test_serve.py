@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from delphic.harness import procfs
 from delphic.harness.errors import WorldError
-from delphic.harness.hosts.agent import Agent
-from delphic.harness.hosts.program import program
+from delphic.harness.hosts.agent import Agent, heal
 from delphic.harness.procfs import Identity
 from near_host import NearHost, until, until_gone, watched
 
@@ -234,13 +233,6 @@ def test_heal_undoes_what_agent_and_guardian_left_and_leaves_living_runs_alone(
 ) -> None:
     host = NearHost(tmp_path)
 
-    async def heal() -> list[str]:
-        words = [host.entry.python, f"{tmp_path}/agent/{program().name}"]
-        channel = await host.channel(*words, "heal", "--state", f"{tmp_path}/agent", sudo=False)
-        said, _ = await channel.process.communicate()
-        assert channel.process.returncode == 0
-        return said.decode().splitlines()
-
     async def go() -> None:
         async with host, served(host) as living, served(host) as dying:
             kept = await living.call("spawn", name="n1", words=SLEEP)
@@ -249,14 +241,15 @@ def test_heal_undoes_what_agent_and_guardian_left_and_leaves_living_runs_alone(
             os.kill(dying.hello["pid"], signal.SIGKILL)
             await host.channels[1].process.wait()
             assert all(procfs.alive(each) for each in left)
-            sentences = await heal()
+            sentences, is_sound = await heal(host)
+            assert is_sound
             assert len(sentences) == 2
             assert any("left alone" in each for each in sentences)
             assert any("everything is undone" in each for each in sentences)
             assert await until_gone(left, 0.0)
             assert procfs.identity(kept["pid"]) == Identity(kept["pid"], kept["start"])
             await living.bye()
-            assert await heal() == []
+            assert await heal(host) == ([], True)
 
     asyncio.run(go())
 
@@ -293,6 +286,9 @@ def test_what_cannot_be_undone_is_said_and_kept(tmp_path: Path) -> None:
         with pytest.raises(WorldError, match="not everything could be undone") as caught:
             await agent.bye()
         assert "000099.json" in caught.value.detail
+        sentences, is_sound = await heal(host)
+        assert not is_sound
+        assert "000099.json is not undone" in sentences[0]
 
     assert len(on_this_machine(tmp_path, test).runs) == 1
 

@@ -10,7 +10,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from delphic.harness.hosts.agent import Agent
+from delphic.harness.hosts.agent import Agent, heal
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.reach import Way, reach
 from delphic.harness.lab import lab
@@ -22,7 +22,7 @@ LEASE_S = 3.0
 
 HARNESS = textwrap.dedent("""
     import asyncio, sys
-    from delphic.harness.hosts.agent import Agent
+    from delphic.harness.hosts.agent import Agent, heal
     from delphic.harness.hosts.connection import Host
     from delphic.harness.hosts.inventory import load
     from pathlib import Path
@@ -75,8 +75,12 @@ def test_hosts_hear_each_other_as_their_agents_are_told_over_ssh(labs: Path) -> 
         assert heard is not None
         assert heard.delay_s >= 0.3
         assert set((await agents[0].call("capabilities", timeout_s=60)).values()) == {None}
+        sentences, is_sound = await heal(hosts[0])
+        assert is_sound
+        assert "is being served" in sentences[0]
         for agent in agents:
             await agent.bye()
+        assert await heal(hosts[0]) == ([], True)
         assert [await left(host) for host in hosts] == [""] * 3
         for host in hosts:
             host.close()
