@@ -188,7 +188,10 @@ class TraceFile:
 
     def _add(self, note: _Note | msgspec.Raw) -> None:
         if self._heard is not None:
-            self._heard(self._lines((note,)))
+            # Described once: the file gets the same bytes.
+            raw = note if isinstance(note, msgspec.Raw) else self._raw(note)
+            self._heard(bytes(raw) + b"\n")
+            note = raw
         self._notes.append(note)
         if len(self._notes) >= NOTES_MAX:
             self.flush()
@@ -211,6 +214,9 @@ class TraceFile:
         return _encoder.encode_lines(
             [note if isinstance(note, msgspec.Raw) else self._record(note) for note in notes]
         )
+
+    def _raw(self, note: _Note) -> msgspec.Raw:
+        return msgspec.Raw(_encoder.encode(self._record(note)))
 
     def _record(self, note: _Note) -> _Record:
         event, rest = note.describe(*note.what)
