@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, get_args
 
 import msgspec
 
@@ -39,6 +40,8 @@ class Functions:
 
     def __init__(self, *parts: Mapping[str, Function]) -> None:
         self._known: dict[str, Function] = {}
+        self._shapes: dict[str, type[msgspec.Struct] | None] = {}
+        """Of the arguments of functions that were called."""
         for part in parts:
             self.add(part)
 
@@ -59,8 +62,40 @@ class Functions:
             return
         signature, handler = known
         try:
-            converted = msgspec.convert(args, signature)
+            shape = self._shapes[name]
+        except KeyError:
+            shape = self._shapes[name] = _shape(signature)
+        try:
+            if shape is None:
+                converted = msgspec.convert(args, signature)
+            else:
+                converted = msgspec.structs.astuple(msgspec.convert(args, shape))
         except msgspec.ValidationError as error:
-            call.answer(RequestError(BAD_REQUEST, True, f"{name}: {error}"))
+            complaint = _complaint(args, signature, error)
+            call.answer(RequestError(BAD_REQUEST, True, f"{name}: {complaint}"))
             return
         handler(call, *converted)
+
+
+@cache
+def _shape(signature: Any) -> type[msgspec.Struct] | None:
+    """A tuple type's twin, which msgspec keeps prepared: a tuple type it reads anew at each call.
+
+    None where the length is free.
+    """
+    items = get_args(signature)
+    if Ellipsis in items:
+        return None
+    fields = [(f"item{at}", item) for at, item in enumerate(items)]
+    return msgspec.defstruct("Arguments", fields, array_like=True, forbid_unknown_fields=True)
+
+
+def _complaint(
+    args: tuple[Any, ...], signature: Any, error: msgspec.ValidationError
+) -> msgspec.ValidationError:
+    """What is wrong, in the words for tuples."""
+    try:
+        msgspec.convert(args, signature)
+    except msgspec.ValidationError as told:
+        return told
+    return error
