@@ -5,8 +5,10 @@ the null itself. Texts stand for dates, times and decimals: "2023-01-08", "2023-
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -25,24 +27,46 @@ _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
 # Arrow looks for modules whenever it has to guess a type, which takes longer than the filter.
 _ALL = pa.scalar(True, pa.bool_())
 
+FILTERS = 256
+"""So many are remembered as they were compiled."""
+
+SCHEMAS = 64
+"""Of so many there is a batch without rows to try filters on."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Filter)
+
 Mask = Callable[[pa.RecordBatch], Any]
 """Says of each row of a batch whether it is chosen; without nulls."""
 
 
 def compiled(conditions: Filter, schema: pa.Schema) -> Mask:
-    """The filter for batches of that schema; raises RequestError where it makes no sense there."""
+    """The filter for batches of that schema; raises RequestError where it makes no sense there.
+
+    Remembered: who coordinates a write compiles it, and then everybody whose chunks it is about.
+    """
+    # By their bytes, for to Python 1 and true and 1.0 are equal.
+    return _compiled(_encoder.encode(conditions), schema)
+
+
+@lru_cache(FILTERS)
+def _compiled(conditions: bytes, schema: pa.Schema) -> Mask:
     tests = [
-        _test(condition.column, condition.op, condition.value, schema) for condition in conditions
+        _test(condition.column, condition.op, condition.value, schema)
+        for condition in _decoder.decode(conditions)
     ]
 
     def mask(batch: pa.RecordBatch) -> Any:
-        found = pa.repeat(_ALL, batch.num_rows)
+        found = None
         for test in tests:
-            found = pc.and_(found, pc.fill_null(test(batch), False))
-        return found
+            chosen = test(batch)
+            if chosen.null_count:
+                chosen = pc.fill_null(chosen, False)
+            found = chosen if found is None else pc.and_(found, chosen)
+        return pa.repeat(_ALL, batch.num_rows) if found is None else found
 
     try:
-        mask(pa.RecordBatch.from_pylist([], schema=schema))
+        mask(_no_rows(schema))
     except pa.ArrowException as error:
         raise refused(f"the filter cannot be computed: {error}") from None
     return mask
@@ -61,6 +85,11 @@ def literal(value: Scalar | tuple[Scalar, ...], field: pa.Field) -> Any:
         return pa.scalar(value, kind)
     except (pa.ArrowException, OverflowError, TypeError) as error:
         raise refused(f"column {field.name} is {kind}; {value!r} is not: {error}") from None
+
+
+@lru_cache(SCHEMAS)
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], schema=schema)
 
 
 def field_of(schema: pa.Schema, column: str) -> pa.Field:

@@ -85,3 +85,13 @@ def test_what_makes_no_sense_for_a_column_is_refused(condition: tuple[Any, ...],
     with pytest.raises(RequestError, match=why) as refused:
         chosen(condition)
     assert (refused.value.name, refused.value.definite) == ("BadRequest", True)
+
+
+def test_filters_that_are_equal_to_python_are_told_apart() -> None:
+    """One that was compiled before must not stand for another."""
+    assert chosen(("id", "=", 1)) == [0]
+    with pytest.raises(RequestError, match="column id is int32; True is not"):
+        chosen(("id", "=", True))
+    with pytest.raises(RequestError, match=r"column id is int32; 1\.0 is not"):
+        chosen(("id", "=", 1.0))
+    assert chosen(("is_new", "=", True)) == [0, 3]
