@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .actor import Model, Network, Note, Step
+from .actor import Model, Network, Note, Receive, Step
 from .properties import raft as promises
 from .raft import RaftMember
 from .raft_group import event_name, raft_group
@@ -175,6 +175,8 @@ class BuiltMember(RaftMember):
 
     def step(self, state: Member, event: Event) -> Step | None:
         match event:
+            case Receive():
+                step = super().step(state, event)
             case Fsync(writes):
                 step = self._synced(state, writes)
             case Crash(found):
@@ -195,7 +197,7 @@ class BuiltMember(RaftMember):
         if len(after.queue) > self.unsynced:
             return None
         normal = _normal(after)
-        return step if normal is after else replace(step, state=normal)
+        return step if normal is after else Step(normal, step.sends, step.notes, step.cost)
 
     def send(self, s: Member, peer: int, prev: int, count: int) -> Step | None:
         """Any stretch of the log; None where the leader's log has no such stretch."""

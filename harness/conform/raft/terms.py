@@ -15,8 +15,8 @@ class Terms(Sequence[int]):
     Every operation but iteration takes a time that grows with the number of terms, not of entries.
     """
 
-    # Invariant: _ends ascends strictly, the last one is the length; _values ascends strictly.
-    __slots__ = ("_ends", "_values")
+    # Invariant: _ends ascends strictly, the last one is _size; _values ascends strictly.
+    __slots__ = ("_ends", "_size", "_values")
 
     def __init__(self, terms: Iterable[int] = ()) -> None:
         ends: list[int] = []
@@ -29,6 +29,7 @@ class Terms(Sequence[int]):
                 ends.append(at)
         self._ends = tuple(ends)
         self._values = tuple(values)
+        self._size = ends[-1] if ends else 0
 
     @classmethod
     def of_runs(cls, runs: Iterable[tuple[int, int]]) -> "Terms":
@@ -46,10 +47,11 @@ class Terms(Sequence[int]):
         made = cls.__new__(cls)
         made._ends = ends
         made._values = values
+        made._size = ends[-1] if ends else 0
         return made
 
     def __len__(self) -> int:
-        return self._ends[-1] if self._ends else 0
+        return self._size
 
     @overload
     def __getitem__(self, at: int) -> int: ...
@@ -59,10 +61,10 @@ class Terms(Sequence[int]):
         if at == -1 and self._values:
             return self._values[-1]
         if isinstance(at, slice):
-            start, stop, step = at.indices(len(self))
+            start, stop, step = at.indices(self._size)
             assert step == 1
             return self._slice(start, stop)
-        size = self._ends[-1] if self._ends else 0
+        size = self._size
         if at < 0:
             at += size
         if not 0 <= at < size:
@@ -74,8 +76,10 @@ class Terms(Sequence[int]):
     def _slice(self, start: int, stop: int) -> "Terms":
         if stop <= start:
             return _EMPTY
-        if start == 0 and stop == len(self):
+        if start == 0 and stop == self._size:
             return self
+        if len(self._ends) == 1 or start >= self._ends[-2]:
+            return self._of((stop - start,), self._values[-1:])
         ends: list[int] = []
         values: list[int] = []
         for value, end in zip(self._values, self._ends, strict=True):
@@ -93,8 +97,8 @@ class Terms(Sequence[int]):
             return self
         if not self._ends:
             return more
-        size = len(self)
-        shifted = tuple(end + size for end in more._ends)
+        size = self._size
+        shifted = tuple([end + size for end in more._ends])
         if self._values[-1] == more._values[0]:
             return self._of(self._ends[:-1] + shifted, self._values + more._values[1:])
         return self._of(self._ends + shifted, self._values + more._values)

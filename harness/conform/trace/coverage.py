@@ -63,7 +63,7 @@ class Counting:
 
 
 def _key(before: Member, event: Event, step: Step, after: Member) -> _Key:
-    # Words for enums, whose hashes are not remembered.
+    # Words for enums, whose hashes are not remembered; `value` would be looked up at length.
     if isinstance(event, Receive):
         m = event.message
         kind: Any = (
@@ -73,19 +73,21 @@ def _key(before: Member, event: Event, step: Step, after: Member) -> _Key:
             bool(getattr(m, "entries", ())),
         )
     else:
-        kind = event.value if isinstance(event, Own) else type(event)
+        kind = event._value_ if isinstance(event, Own) else type(event)
     return (
         kind,
-        before.role.value,
-        after.role.value,
+        before.role._value_,
+        after.role._value_,
         after.term > before.term,
         after.vote != before.vote,
-        len(after.log) > len(before.log),
+        after.log is not before.log and len(after.log) > len(before.log),
         _is_cut(before, after),
         after.commit > before.commit,
         bool(step.sends),
         len(after.queue) > len(before.queue),
-        any([isinstance(note, tuple) and note[0] == "answer" for note in step.notes]),
+        any([isinstance(note, tuple) and note[0] == "answer" for note in step.notes])
+        if step.notes
+        else False,
     )
 
 
