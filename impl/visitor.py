@@ -130,7 +130,9 @@ class Visitor:
 
     def received(self, frame: Frame) -> None:
         """Take a frame from the channel."""
-        if isinstance(frame, Request) and self._who == CLIENT:
+        if self._who == PEER and isinstance(frame, _FROM_PEERS):
+            self._host.from_peer(self.alias, frame)
+        elif isinstance(frame, Request) and self._who == CLIENT:
             self._calls += 1
             self._pace()
             call_id = frame.id
@@ -139,8 +141,6 @@ class Visitor:
             )
         elif isinstance(frame, Credit) and self._who == CLIENT:
             self._host.credit(self, frame)
-        elif self._who == PEER and isinstance(frame, _FROM_PEERS):
-            self._host.from_peer(self.alias, frame)
         elif isinstance(frame, Hello) and not self._who:
             self._greet(frame)
         else:

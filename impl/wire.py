@@ -185,15 +185,15 @@ def encode(frame: Frame, frame_bytes_max: int) -> list[bytes]:
 
 def _is_long(frame: Frame) -> bool:
     """Whether there are bytes in it that should not be copied."""
-    match frame:
-        case PeerMessage(message=AppendRequest(entries=entries)):
-            return any(len(entry.payload) >= LONG_BYTES for entry in entries)
-        case Request(args=values) | Rows(batches=values):
-            return any(isinstance(v, bytes) and len(v) >= LONG_BYTES for v in values)
-        case SnapshotPiece(data=data):
-            return len(data) >= LONG_BYTES
-        case _:
+    if isinstance(frame, PeerMessage):
+        message = frame.message
+        if not isinstance(message, AppendRequest) or not message.entries:
             return False
+        return any([len(entry.payload) >= LONG_BYTES for entry in message.entries])
+    if isinstance(frame, Request | Rows):
+        values = frame.args if isinstance(frame, Request) else frame.batches
+        return any([isinstance(v, bytes) and len(v) >= LONG_BYTES for v in values])
+    return isinstance(frame, SnapshotPiece) and len(frame.data) >= LONG_BYTES
 
 
 def decode(body: bytes | memoryview) -> Frame:

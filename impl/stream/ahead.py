@@ -75,7 +75,10 @@ class WrittenAhead:
 
         `holds`: whether the log has an entry of this index and term; then it has all before it.
         """
-        if CACHE_SURVIVES_CUT in self._bugs:
+        if not self._entries or CACHE_SURVIVES_CUT in self._bugs:
+            return
+        last = self._entries[-1]
+        if holds(last.index, last.term):
             return
         lsn = 0
         names = set()
