@@ -317,8 +317,10 @@ Done = Callable[[OSError | None], None]
 class SimWorker:
     """The worker of one process: jobs in order, one at a time, blocked by every sync in them.
 
-    A job runs in a greenlet, so that it stops in the middle of a sync while the world goes on.
+    Jobs run in a greenlet, so that one stops in the middle of a sync while the world goes on.
     """
+
+    # Invariant: the greenlet, where there is one, is in the middle of a job or waits for the next.
 
     def __init__(self, process: Process, disk: SimDisk) -> None:
         self._process = process
@@ -326,6 +328,8 @@ class SimWorker:
         self._jobs: deque[tuple[Job, Done]] = deque()
         """The first of them is under way."""
         self._greenlet: greenlet | None = None
+        self._is_done = False
+        """Whether the job under way came to its end."""
         self._error: OSError | None = None
         self._idle: list[asyncio.Future[None]] = []
         process.at_end(self._abandon)
@@ -336,8 +340,9 @@ class SimWorker:
             self._process.call(self._begin)
 
     def _begin(self) -> None:
-        self._greenlet = greenlet(self._work)
-        self._greenlet.gr_context = copy_context()
+        if self._greenlet is None:
+            self._greenlet = greenlet(self._work)
+            self._greenlet.gr_context = copy_context()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -348,7 +353,8 @@ class SimWorker:
             self._greenlet.switch()
         finally:
             self._disk.block = None
-        if self._greenlet.dead:
+        if self._is_done:
+            self._is_done = False
             self._end()
 
     def _block(self) -> None:
@@ -370,11 +376,15 @@ class SimWorker:
                     raise
 
     def _work(self) -> None:
-        self._error = None
-        try:
-            self._jobs[0][0]()
-        except OSError as error:
-            self._error = error
+        """One job after the other, each when it is begun."""
+        while True:
+            self._error = None
+            try:
+                self._jobs[0][0]()
+            except OSError as error:
+                self._error = error
+            self._is_done = True
+            getcurrent().parent.switch()
 
     def _end(self) -> None:
         _, done = self._jobs.popleft()

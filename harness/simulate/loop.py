@@ -171,8 +171,12 @@ class SimLoop(asyncio.AbstractEventLoop):
         timers, now_ns, pop = self._timers, self.now_ns, heapq.heappop
         while timers and timers[0][0] <= now_ns:
             handle = pop(timers)[2]
-            if not handle.is_cancelled and handle.process.is_alive:
-                self.enqueue(handle)
+            process = handle.process
+            if not handle.is_cancelled and process.is_alive:
+                # As `enqueue`: every timer comes by here.
+                if not process.queue and not process.is_paused:
+                    self._ready.append(process)
+                process.queue.append(handle)
 
     def _raised(self, process: Process, error: BaseException) -> None:
         """A callback raised: fatal for the harness, the end of any other process."""
