@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench nightly lock clean
+.PHONY: demo test lint format bench lab nightly lock clean
 
 demo: $(VENV)/ready
 	$(BIN)/delphic run quickstart
@@ -27,8 +27,14 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/replication.py
 	$(BIN)/python bench/harness.py
 	$(BIN)/python bench/simulate.py
+	$(BIN)/python bench/lab.py
+	$(BIN)/python bench/deploy.py --cold
 
-nightly: test
+# Every scenario that a laboratory can run: hosts out of namespaces, so it needs root.
+lab: $(VENV)/ready
+	$(BIN)/delphic suite --on lab --seeds 1..5 --jobs 2
+
+nightly: test lab
 	$(BIN)/python -m delphic.model.golden --check
 	DELPHIC_FUZZ_HISTORIES=120000 DELPHIC_FUZZ_SEED=$$(date +%Y%m%d) $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 tests/harness/checkers/monitors/test_monitor_fuzz.py -k brute_force
 	$(BIN)/python bench/explore.py --large

@@ -51,6 +51,11 @@ class FrontDoor(click.Group):
             "shell_command",
             "Call the functions of a running cluster by their documented names.",
         ),
+        "suite": (
+            ".harness.suite",
+            "suite_command",
+            "Every scenario that a place can run, for several seeds.",
+        ),
         "lab": (".harness.lab.command", "lab_command", "Hosts on this machine, made in a moment."),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }
