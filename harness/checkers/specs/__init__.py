@@ -1,7 +1,9 @@
 """Every specification by name. To add one: its file, then its name here."""
 
-from .counter import BITMASK_COUNTER
+from .counter import BITMASK_COUNTER, COUNTER
+from .keyed_log import KEYED_LOG
 from .log import LOG, LOG_POLL
+from .mutex import MUTEX
 from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
 from .sets import SET
@@ -16,6 +18,9 @@ SPECS: dict[str, Spec] = {
         LOG_POLL,
         SET,
         QUEUE,
+        COUNTER,
         BITMASK_COUNTER,
+        KEYED_LOG,
+        MUTEX,
     )
 }

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..monitors import bitmask
+from ..monitors import bitmask, counter
 from ..operations import UNKNOWN
 from .spec import Shape, Spec
 
@@ -22,6 +22,17 @@ def step(state: int, f: str, argument: Any, result: Any) -> int | None:
 
 
 _READ = Shape("read", "nothing", "the sum")
+
+COUNTER = Spec(
+    name="counter",
+    about="A counter that is incremented by one.",
+    operations=(Shape("add", "1, or nothing", "nothing, or anything"), _READ),
+    initial=initial,
+    step=step,
+    monitor=counter.judge,
+    anomalies=counter.ANOMALIES,
+    reads=frozenset({"read"}),
+)
 
 BITMASK_COUNTER = Spec(
     name="bitmask-counter",

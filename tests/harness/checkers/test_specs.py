@@ -41,6 +41,11 @@ LEGAL: list[tuple[str, list[Step]]] = [
     ("queue", [("dequeue", None, None), ("enqueue", 1, None), ("dequeue", None, 1)]),
     ("queue", [("enqueue", 1, None), ("enqueue", 2, None), ("dequeue", None, UNKNOWN)]),
     ("queue", [("dequeue", None, UNKNOWN), ("dequeue", None, None)]),
+    ("counter", [("add", None, None), ("add", 1, None), ("read", None, 2)]),
+    ("keyed-log", [("append", ("a", 1), True), ("append", ("a", 2), False)]),
+    ("keyed-log", [("append", ("a", 1), 7), ("append", ("a", 2), 7), ("read", None, (("a", 1),))]),
+    ("mutex", [("acquire", None, None), ("release", None, None), ("acquire", None, UNKNOWN)]),
+    ("mutex", [("acquire", "p", None), ("release", "p", None), ("acquire", "q", None)]),
     ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
 ]
 
@@ -58,6 +63,13 @@ WRONG: list[tuple[str, list[Step]]] = [
     ("queue", [("enqueue", 1, None), ("enqueue", 2, None), ("dequeue", None, 2)]),
     ("queue", [("enqueue", 1, None), ("dequeue", None, None)]),
     ("queue", [("dequeue", None, 1)]),
+    ("counter", [("add", None, None), ("read", None, 2)]),
+    ("keyed-log", [("append", ("a", 1), True), ("append", ("a", 2), True)]),
+    ("keyed-log", [("append", ("a", 1), False)]),
+    ("keyed-log", [("append", ("a", 1), 7), ("append", ("a", 2), 7), ("read", None, (("a", 2),))]),
+    ("mutex", [("release", None, None)]),
+    ("mutex", [("acquire", None, None), ("acquire", None, None)]),
+    ("mutex", [("acquire", "p", None), ("release", "q", None)]),
     ("log-poll", [("append", 1, 0), ("append", 2, 1), ("poll", (0, 1), (1, 2))]),
     ("cas-register", [("write", 1, None), ("cas", (1, 3), False)]),
 ]

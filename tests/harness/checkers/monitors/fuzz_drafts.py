@@ -28,6 +28,8 @@ class Kind(msgspec.Struct, frozen=True):
     tamper: Tamper
     brute: Callable[[Spec, Sequence[Operation]], bool] = linearizable
     """The truth about the operations of one key."""
+    name: str = ""
+    """Its own, where several kinds are of one specification."""
     counting: frozenset[str] = frozenset()
     """Anomalies that no two or three operations show: something is missing among all of them."""
 

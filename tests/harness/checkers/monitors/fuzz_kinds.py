@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from delphic.harness.checkers.monitors import log_poll, queue
+from delphic.harness.checkers.monitors import counter, keyed_log, log_poll, mutex, queue
 from delphic.harness.checkers.operations import Operation
 from delphic.harness.checkers.specs import SPECS
 from fuzz_drafts import Kind
@@ -158,8 +158,68 @@ def _queue_tamper(chance: random.Random, operation: Operation, others: Sequence[
     return chance.choice([*values, *values, None, None, NEVER])
 
 
+def _counter_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.5:
+        return "read", None
+    return "add", 2 if chance.random() < 0.01 else chance.choice((1, None))
+
+
+def _counter_tamper(
+    chance: random.Random, operation: Operation, others: Sequence[Operation]
+) -> Any:
+    if operation.f != "read":
+        return operation.result
+    changed: int = operation.result + chance.choice((-2, -1, -1, 1, 1, 2))
+    return max(changed, -(chance.random() < 0.1))
+
+
+def _keyed_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.4:
+        return "read", None
+    return "append", (chance.choice("aab"), 10 if chance.random() < 0.05 else 10 + begun)
+
+
+def _keyed_answer(state: Any, f: str, argument: Any) -> Any:
+    if f == "read":
+        return state
+    # Some appends are told whether they were new.
+    return all(name != argument[0] for name, _ in state) if argument[1] % 3 else None
+
+
+def _keyed_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    if operation.f == "append":
+        return chance.choice((True, False, None))
+    match chance.choice(("cut", "rival", "rows")):
+        case "cut" if operation.result:
+            return operation.result[:-1]
+        case "rival" if operation.result:
+            name = operation.result[0][0]
+            rivals = [o.argument for o in others if o.f == "append" and o.argument[0] == name]
+            return (chance.choice(rivals or operation.result), *operation.result[1:])
+    rows = _rows(chance, operation.result, others, "append")
+    return tuple(("z", 1) if row == NEVER else row for row in rows)
+
+
+def _owned_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    return chance.choice(("acquire", "release")), f"p{process}"
+
+
+def _free_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    """A lock without owners, and sometimes one with."""
+    mixed = chance.random() < 0.01
+    return chance.choice(("acquire", "release")), "somebody" if mixed else None
+
+
+def _nothing_answered(state: Any, f: str, argument: Any) -> Any:
+    return None
+
+
+def _untampered(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
+    return operation.result
+
+
 KINDS: dict[str, Kind] = {
-    kind.spec.name: kind
+    kind.name or kind.spec.name: kind
     for kind in (
         Kind(SPECS["register"], _register_ask, _register_answer, _register_tamper),
         Kind(SPECS["cas-register"], _cas_ask, _register_answer, _register_tamper),
@@ -168,5 +228,24 @@ KINDS: dict[str, Kind] = {
         Kind(SPECS["set"], _set_ask, _set_answer, _set_tamper),
         Kind(SPECS["bitmask-counter"], _bitmask_ask, _sum_answer, _bitmask_tamper),
         Kind(SPECS["queue"], _queue_ask, _queue_answer, _queue_tamper, counting=queue.COUNTING),
+        Kind(
+            SPECS["counter"], _counter_ask, _sum_answer, _counter_tamper, counting=counter.COUNTING
+        ),
+        Kind(
+            SPECS["keyed-log"],
+            _keyed_ask,
+            _keyed_answer,
+            _keyed_tamper,
+            counting=keyed_log.COUNTING,
+        ),
+        Kind(SPECS["mutex"], _free_ask, _nothing_answered, _untampered, counting=mutex.COUNTING),
+        Kind(
+            SPECS["mutex"],
+            _owned_ask,
+            _nothing_answered,
+            _untampered,
+            counting=mutex.COUNTING,
+            name="mutex-owned",
+        ),
     )
 }

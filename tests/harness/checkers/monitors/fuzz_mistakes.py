@@ -1,15 +1,18 @@
 """Mistakes that a monitor could have, each of which the random histories must find."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 from delphic.harness.checkers.monitors import (
+    counter,
     grow_set,
+    keyed_log,
     log,
     log_poll,
     log_table,
+    mutex,
     queue,
     register,
     register_values,
@@ -17,6 +20,7 @@ from delphic.harness.checkers.monitors import (
     zones,
 )
 from delphic.harness.checkers.monitors.columns import BEFORE, Columns, Flags, Ints
+from delphic.harness.checkers.monitors.conclusion import Wrong
 from delphic.harness.checkers.monitors.register_values import Values
 from delphic.harness.checkers.monitors.sweep import UNBOUNDED, Items
 from delphic.harness.checkers.operations import Operation
@@ -166,6 +170,66 @@ def values_leave_when_the_dequeue_returns(c: Columns, queues: queue.Queues) -> q
     return msgspec.structs.replace(values, left=values.left_at_last)
 
 
+def increments_fit_anywhere(
+    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+) -> Wrong | None:
+    wide = [msgspec.structs.replace(job, lo=1, hi=UNBOUNDED) for job in jobs]
+    return FILLED(c, found, values, wide)
+
+
+def increments_may_stand_in_no_slot(
+    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+) -> Wrong | None:
+    return FILLED(c, found, values, [job for job in jobs if job.lo <= job.hi])
+
+
+def the_last_in_time_are_counted_first(
+    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+) -> Wrong | None:
+    """Every increment has until the latest deadline of all."""
+    late = max((job.hi for job in jobs if job.hi < UNBOUNDED), default=UNBOUNDED)
+    return FILLED(
+        c, found, values, [msgspec.structs.replace(job, hi=max(job.hi, late)) for job in jobs]
+    )
+
+
+def losers_stand_anywhere(c: Columns, logs: Sequence[keyed_log.Keyed], sound: list[int]) -> Items:
+    found = KEYED_PLACED(c, logs, sound)
+    loses = (found.lo % 2 == 1) & (found.hi == UNBOUNDED)
+    return Items(found.at, np.where(loses, 0, found.lo), found.hi)
+
+
+def losers_stand_before_the_winner(
+    c: Columns, logs: Sequence[keyed_log.Keyed], sound: list[int]
+) -> Items:
+    found = KEYED_PLACED(c, logs, sound)
+    loses = (found.lo % 2 == 1) & (found.hi == UNBOUNDED)
+    return Items(found.at, found.lo - loses, found.hi)
+
+
+def holds_may_overlap(c: Columns, holds: list[mutex.Hold]) -> list[Wrong]:
+    return []
+
+
+def open_releases_never_happened(c: Columns, places: list[int]) -> Any:
+    kept = [at for at in places if c.operations[at].f == "acquire" or c.operations[at].returned]
+    return OWNED(c, kept)
+
+
+def open_operations_come_first(c: Columns, places: list[int]) -> Any:
+    """Those that were never answered are taken before those that have to take effect."""
+    ret = np.where(c.ret == c.never, 0, c.ret)
+    return ANONYMOUS(msgspec.structs.replace(c, ret=ret), places)
+
+
+def open_operations_never_happened(c: Columns, places: list[int]) -> Any:
+    return ANONYMOUS(c, [at for at in places if c.ret[at] < c.never])
+
+
+FILLED = counter._filled
+KEYED_PLACED = keyed_log._placed
+OWNED = mutex._owned
+ANONYMOUS = mutex._anonymous
 GIVEN = queue._given
 VALUES = queue._values
 SET_PLACED = grow_set._placed
@@ -210,4 +274,17 @@ MISTAKES: list[Mistake] = [
     ("queue", queue, "_given", open_dequeues_took_nothing),
     ("queue", queue, "_given", open_dequeues_take_whenever),
     ("queue", queue, "_values", values_leave_when_the_dequeue_returns),
+    ("counter", counter, "sweep", real_time_does_not_matter),
+    ("counter", counter, "_filled", increments_fit_anywhere),
+    ("counter", counter, "_filled", increments_may_stand_in_no_slot),
+    ("counter", counter, "_filled", the_last_in_time_are_counted_first),
+    ("keyed-log", keyed_log, "sweep", real_time_does_not_matter),
+    ("keyed-log", keyed_log, "_placed", losers_stand_anywhere),
+    ("keyed-log", keyed_log, "_placed", losers_stand_before_the_winner),
+    ("keyed-log", keyed_log, "_unseen", nothing),
+    ("keyed-log", keyed_log, "_seen", nothing),
+    ("mutex-owned", mutex, "_together", holds_may_overlap),
+    ("mutex-owned", mutex, "_owned", open_releases_never_happened),
+    ("mutex", mutex, "_anonymous", open_operations_never_happened),
+    ("mutex", mutex, "_anonymous", open_operations_come_first),
 ]
