@@ -28,6 +28,8 @@ class Kind(msgspec.Struct, frozen=True):
     tamper: Tamper
     brute: Callable[[Spec, Sequence[Operation]], bool] = linearizable
     """The truth about the operations of one key."""
+    broken: Callable[[Any, str, Any, Any], Any] | None = None
+    """The step of an object with a mistake, from which some of the histories are."""
     name: str = ""
     """Its own, where several kinds are of one specification."""
     counting: frozenset[str] = frozenset()
@@ -59,6 +61,9 @@ def draw(kind: Kind, chance: random.Random, key: Any, *, operations_max: int) ->
 def _valid(kind: Kind, chance: random.Random, key: Any, total: int) -> list[Operation]:
     """Clients of a correct object; some are never answered, whether or not they had an effect."""
     state: Any = kind.spec.initial()
+    step = kind.spec.step
+    if kind.broken is not None and chance.random() < 0.15:
+        step = kind.broken
     width = chance.randint(1, 4)
     lost = chance.choice((0.0, 0.0, 0.15, 0.4))
     idle = list(range(width))
@@ -69,7 +74,7 @@ def _valid(kind: Kind, chance: random.Random, key: Any, total: int) -> list[Oper
     while begun < total or open_calls:
         if late and chance.random() < 0.2:
             call = late.pop(chance.randrange(len(late)))
-            state = kind.spec.step(state, call.f, call.argument, UNKNOWN) or state
+            state = step(state, call.f, call.argument, UNKNOWN) or state
         if begun < total and idle and chance.random() < 0.5:
             process = idle.pop(chance.randrange(len(idle)))
             f, argument = kind.ask(chance, begun, process)
@@ -87,7 +92,7 @@ def _valid(kind: Kind, chance: random.Random, key: Any, total: int) -> list[Oper
                     late.append(call)
             else:
                 answer = kind.answer(state, call.f, call.argument)
-                following = kind.spec.step(state, call.f, call.argument, answer)
+                following = step(state, call.f, call.argument, answer)
                 if following is None and chance.random() < 0.2:
                     # The object lies.
                     call.result = answer

@@ -186,6 +186,13 @@ def _keyed_answer(state: Any, f: str, argument: Any) -> Any:
     return all(name != argument[0] for name, _ in state) if argument[1] % 3 else None
 
 
+def _last_wins(state: Any, f: str, argument: Any, result: Any) -> Any:
+    """A log with keys in which a later row takes the place of an earlier one."""
+    if f == "append" and any(name == argument[0] for name, _ in state):
+        return tuple(argument if name == argument[0] else (name, row) for name, row in state)
+    return SPECS["keyed-log"].step(state, f, argument, result)
+
+
 def _keyed_tamper(chance: random.Random, operation: Operation, others: Sequence[Operation]) -> Any:
     if operation.f == "append":
         return chance.choice((True, False, None))
@@ -237,6 +244,7 @@ KINDS: dict[str, Kind] = {
             _keyed_answer,
             _keyed_tamper,
             counting=keyed_log.COUNTING,
+            broken=_last_wins,
         ),
         Kind(SPECS["mutex"], _free_ask, _nothing_answered, _untampered, counting=mutex.COUNTING),
         Kind(
