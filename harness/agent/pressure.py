@@ -29,7 +29,9 @@ class Pressure:
         self._run = run
         self._groups: dict[tuple[str, str], Group] = {}
         self._busy: list[asyncio.subprocess.Process] = []
+        self._limits: Mapping[tuple[str, str], float] = {}
         run.endings.append(lambda: self._compute(0))
+        run.starts.append(self._started)
 
     def verbs(self) -> Mapping[str, Any]:
         return {"pressure": self.pressure}
@@ -41,7 +43,7 @@ class Pressure:
 
         `busy`: so many processes that do nothing but compute. A process that needs more memory than
         it may have is killed by the kernel; what it has already counts for nothing. One that is
-        started anew is limited by the next call.
+        started anew is limited, too.
         """
         if not 0 <= busy <= _BUSY_MAX:
             raise Refused(f"busy is from 0 to {_BUSY_MAX}")
@@ -55,6 +57,7 @@ class Pressure:
             self._groups[key].limit(cgroup.UNLIMITED)
         for (what, name), limit in wanted.items():
             self._limit(what, name, limit)
+        self._limits = wanted
         await self._compute(busy)
 
     def _limit(self, what: str, name: str, limit: float) -> None:
@@ -66,6 +69,11 @@ class Pressure:
         group = self._groups[what, name]
         group.limit(limit)
         group.take(session(processes[name].pid))
+
+    def _started(self, name: str, pid: int) -> None:
+        for what, limited in self._limits:
+            if limited == name:
+                self._groups[what, name].take([pid])
 
     async def _compute(self, count: int) -> None:
         while len(self._busy) > count:

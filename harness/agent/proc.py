@@ -21,8 +21,12 @@ class Identity(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a pid and a table mean something: a boot of the kernel and the namespaces in it."""
+    """Where a pid and a table mean something: a boot of a machine and the namespaces in it.
 
+    Folders of state may be shared: several hosts may see the same disk.
+    """
+
+    machine: str
     boot: str
     pids: str
     network: str
@@ -30,7 +34,12 @@ class Place(NamedTuple):
 
 def here() -> Place:
     """The place of this process."""
+    try:
+        machine = Path("/etc/machine-id").read_text().strip()
+    except FileNotFoundError:
+        machine = ""
     return Place(
+        f"{os.uname().nodename} {machine}",
         (_PROC / "sys/kernel/random/boot_id").read_text().strip(),
         os.readlink(_PROC / "self/ns/pid"),
         os.readlink(_PROC / "self/ns/net"),

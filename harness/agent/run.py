@@ -35,6 +35,8 @@ class Run:
     """Send an event."""
     renewals: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What renews, with the lease, whatever would heal by itself."""
+    starts: list[Callable[[str, int], None]] = field(default_factory=list)
+    """Who is to know of each process that has been started: its name and pid."""
     endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What lets go of processes before everything is undone."""
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from .guardian import Guardian
 from .parts import PARTS, UNDO, Verb
-from .proc import alive, here, me
+from .proc import here, me
 from .run import MARK, Refused, Run, plain
-from .undo import Owner, UndoLog, finish
+from .undo import Owner, UndoLog, finish, in_use
 
 PROTOCOL = 1
 
@@ -68,8 +68,9 @@ def _claim(folder: Path, name: str) -> str | None:
     """Make the run's folder ours, its predecessor's undone first; or why it cannot be."""
     if (folder / "agent.json").exists():
         _, agent, place = Owner(folder).read()
-        if place == here() and alive(agent):
-            return f"run {name} is being served here already (pid {agent.pid})"
+        why = in_use(agent, place)
+        if why:
+            return f"run {name} cannot be served here: it {why}"
         failed = finish(folder, UNDO)
         if failed:
             return f"run {name} has left something behind: {'; '.join(failed)}"

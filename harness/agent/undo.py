@@ -113,6 +113,16 @@ def finish(run: Path, kinds: Kinds) -> list[str]:
         return []
 
 
+def in_use(agent: Identity, place: Place) -> str | None:
+    """Why the run that such an agent serves, or served, is not ours to undo; None if it is."""
+    own = here()
+    if place == own:
+        return f"is being served (pid {agent.pid})" if alive(agent) else None
+    if place.machine != own.machine:
+        return "is another machine's"
+    return "is of other namespaces of this kernel" if place.boot == own.boot else None
+
+
 def heal(state: Path, kinds: Kinds) -> tuple[list[str], list[str]]:
     """Undo what dead agents left below `state`: what was done, and what could not be."""
     said, failed = [], []
@@ -121,11 +131,9 @@ def heal(state: Path, kinds: Kinds) -> tuple[list[str], list[str]]:
             name, agent, place = Owner(run).read()
         except FileNotFoundError:
             continue  # It has just been finished, or not begun.
-        if place.boot == here().boot and place != here():
-            said.append(f"Run {name} is of other namespaces of this kernel: left alone.")
-            continue
-        if place == here() and alive(agent):
-            said.append(f"Run {name} is being served (pid {agent.pid}): left alone.")
+        why = in_use(agent, place)
+        if why:
+            said.append(f"Run {name} {why}: left alone.")
             continue
         kept = finish(run, kinds)
         failed += [f"Run {name}: {sentence}" for sentence in kept]

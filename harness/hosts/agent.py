@@ -120,7 +120,9 @@ class Agent:
         """Bring the agent to the host and start it for this run. Raises WorldError."""
         entry = host.entry
         words, sudo = await _brought(host, "serve")
-        more = ("--run", run, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port))
+        # Several entries of an inventory may be one machine, or see one disk.
+        label = f"{run} on {entry.name}"
+        more = ("--run", label, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port))
         channel = await host.channel(*words, *more, sudo=sudo)
         agent = cls(entry.name, channel, lease_s)
         loop = asyncio.get_running_loop()

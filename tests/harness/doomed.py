@@ -52,6 +52,11 @@ async def busy(agent: Agent) -> None:
     await agent.call("pressure", busy=1)
 
 
+async def crashes(agent: Agent) -> None:
+    await nothing(agent)
+    await agent.call("crashes", name="n1", every_s=0.1)
+
+
 async def everything(agent: Agent) -> None:
     await pause(agent)
     await agent.call("listen", addresses=[f"{SUBNET4}1"])
@@ -71,6 +76,7 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "cpu": cpu,
     "memory": memory,
     "busy": busy,
+    "crashes": crashes,
     "everything": everything,
 }
 

@@ -38,13 +38,19 @@ async def uses(pid: int, within_s: float) -> float:
     return used_s(pid) - before
 
 
-def test_a_process_gets_a_tenth_of_a_processor_and_then_all_of_it(on_hosts: Any) -> None:
+def test_a_process_gets_a_tenth_of_a_processor_over_its_restart_and_then_all_of_it(
+    on_hosts: Any,
+) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         agent = hosts[0].agent
         pid = (await agent.call("spawn", name="n1", words=BUSY))["pid"]
         await agent.call("pressure", cpu={"n1": 0.1})
         limited = await uses(pid, 2.0)
         assert limited < 0.45  # A tenth of two seconds, and what a period allows at once.
+        await agent.call("signal", name="n1", signal="KILL")
+        pid = (await agent.call("spawn", name="n1", words=BUSY))["pid"]
+        await asyncio.sleep(0.3)
+        assert await uses(pid, 1.0) < 0.35
         await agent.call("pressure")
         used = used_s(pid)
         assert await until(lambda: used_s(pid) - used > 4 * limited, 60)

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 from delphic.harness import procfs
+from delphic.harness.agent import proc, undo
+from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent, heal
 from delphic.harness.procfs import Identity
@@ -114,6 +116,24 @@ def test_a_pause_with_a_lease_ends_by_itself(tmp_path: Path) -> None:
     on_this_machine(tmp_path, test)
 
 
+def test_a_crash_loop_starts_and_kills_a_process_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        pids = [(await agent.call("spawn", name="n1", words=SLEEP))["pid"]]
+        began = asyncio.get_running_loop().time()
+        await agent.call("crashes", name="n1", every_s=0.2)
+        for _ in range(3):
+            ended, again = [await asyncio.wait_for(agent.events.get(), 10) for _ in range(2)]
+            assert (ended["event"], ended["pid"], ended["code"]) == ("ended", pids[-1], -9)
+            assert (again["event"], again["name"]) == ("began", "n1")
+            assert procfs.identity(again["pid"]) == Identity(again["pid"], again["start"])
+            pids.append(again["pid"])
+        assert asyncio.get_running_loop().time() - began >= 3 * 0.2
+        await agent.call("crashes", name="n1", every_s=None)
+        assert not await until_gone(_known(pids[-1:]), 0.5)
+
+    on_this_machine(tmp_path, test)
+
+
 @pytest.mark.parametrize(
     ("do", "arguments", "why"),
     [
@@ -124,6 +144,7 @@ def test_a_pause_with_a_lease_ends_by_itself(tmp_path: Path) -> None:
         ("spawn", {"name": "n1", "words": ["true"], "log": "/no/such/folder/log"}, "cannot write"),
         ("signal", {"name": "n1", "signal": "KILL"}, "nothing called n1"),
         ("signal", {"name": "n1", "signal": "HUP"}, "unknown signal"),
+        ("crashes", {"name": "n1", "every_s": 1}, "nothing called n1"),
         ("remove", {"path": "/proc/version"}, "/proc/version"),
     ],
 )
@@ -265,7 +286,7 @@ def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_pat
         first = await Agent.start(host, "mine", 5.0)
         async with watched(first):
             left = await broken(first, tmp_path)
-            with pytest.raises(WorldError, match="being served here already"):
+            with pytest.raises(WorldError, match="is being served"):
                 await Agent.start(host, "mine", 5.0)
             os.kill(first.hello["guardian"], signal.SIGKILL)
             os.kill(first.hello["pid"], signal.SIGKILL)
@@ -277,6 +298,42 @@ def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_pat
 
     asyncio.run(go())
     assert host.runs == []
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({0: "elsewhere"}, "another machine's"),
+        ({3: "net:[1]"}, "other namespaces"),
+        ({0: "elsewhere", 1: "another boot", 2: "pid:[1]", 3: "net:[1]"}, "another machine's"),
+    ],
+)
+def test_a_run_of_another_place_on_a_shared_disk_is_left_alone(
+    tmp_path: Path, change: dict[int, str], why: str
+) -> None:
+    run = tmp_path / "runs" / "mine"
+    own = [*proc.here()]
+    place = [change.get(at, value) for at, value in enumerate(own)]
+    UndoLog(run).add("unheard of")
+    owner = {"run": "mine", "agent": [1, 1], "place": place}
+    (run / "agent.json").write_text(json.dumps(owner))
+    (sentence,), failed = undo.heal(tmp_path, {})
+    assert why in sentence
+    assert failed == []
+    assert len(list(run.glob("undo/*"))) == 1
+
+
+def test_a_run_from_before_a_reboot_is_undone(tmp_path: Path) -> None:
+    run = tmp_path / "runs" / "mine"
+    undone: list[object] = []
+    UndoLog(run).add("noted", what="this")
+    place = [proc.here().machine, "another boot", "pid:[1]", "net:[1]"]
+    (run / "agent.json").write_text(json.dumps({"run": "m", "agent": [1, 1], "place": place}))
+    (sentence,), failed = undo.heal(tmp_path, {"noted": lambda what: undone.append(what["what"])})
+    assert "everything is undone" in sentence
+    assert undone == ["this"]
+    assert failed == []
+    assert not run.exists()
 
 
 def test_what_cannot_be_undone_is_said_and_kept(tmp_path: Path) -> None:
@@ -294,6 +351,10 @@ def test_what_cannot_be_undone_is_said_and_kept(tmp_path: Path) -> None:
 
 
 def _own(agent: Agent) -> list[Identity]:
-    found = [procfs.identity(agent.hello[key]) for key in ("pid", "guardian")]
+    return _known([agent.hello[key] for key in ("pid", "guardian")])
+
+
+def _known(pids: list[int]) -> list[Identity]:
+    found = [procfs.identity(pid) for pid in pids]
     assert None not in found
     return [identity for identity in found if identity is not None]
