@@ -11,12 +11,13 @@ from random import Random
 from ...impl.runtime import ClientRuntime, Runtime
 from ..crash import CrashPoint
 from .clock import HostClock, SimClock
-from .disk import SimDisk, SimWorker
+from .disk import SimDisk
 from .guard import guarded
 from .loop import SimLoop
 from .loss import NothingKept
 from .network import SimNet
 from .process import CURRENT, Crashed, Process
+from .worker import SimWorker
 
 Program = Callable[[Runtime], Coroutine[None, None, None]]
 """What a process runs: it ends when the coroutine does."""

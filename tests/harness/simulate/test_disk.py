@@ -8,9 +8,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from delphic.harness.simulate.disk import SimDisk, SimWorker
+from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Crashed, Process
+from delphic.harness.simulate.worker import SimWorker
 from delphic.harness.targets.faults import DiskState
 from delphic.impl.raft.messages import Entry, HardState
 from delphic.impl.raft.wal import Wal

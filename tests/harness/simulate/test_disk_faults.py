@@ -6,9 +6,10 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from delphic.harness.simulate.disk import SimDisk, SimWorker
+from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Crashed, Process
+from delphic.harness.simulate.worker import SimWorker
 from delphic.harness.targets.faults import DiskState
 
 FOLDER = "/node"

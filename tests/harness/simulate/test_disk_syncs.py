@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
-from delphic.harness.simulate.disk import SimDisk, SimWorker
+from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
+from delphic.harness.simulate.worker import SimWorker
 from delphic.impl.raft.disk import Disk
 
 PATH = "/node/log"

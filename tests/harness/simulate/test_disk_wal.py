@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from random import Random
 
 import pytest
-from delphic.harness.simulate.disk import SimDisk, SimWorker
+from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
+from delphic.harness.simulate.worker import SimWorker
 from delphic.harness.targets.faults import DiskState
 from delphic.impl.raft.messages import Entry, HardState, Kind
 from delphic.impl.raft.terms import Runs, Terms, end_of
