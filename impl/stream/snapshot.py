@@ -88,7 +88,7 @@ class Outgoing:
     def read(self, at: int, size: int) -> bytes:
         end = min(at + size, self._end)
         parts = [self._head[at:end]]
-        stops = [*self._starts[1:], self._end]
+        stops = [*self._starts, self._end][1:]
         for start, stop, file in zip(self._starts, stops, self._files, strict=True):
             if start < end and stop > at:
                 first = max(at, start)

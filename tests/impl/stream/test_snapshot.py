@@ -98,6 +98,22 @@ def test_a_snapshot_makes_another_members_tables_equal() -> None:
     assert other.tables.summary() == life.tables.summary()
 
 
+def test_a_snapshot_may_hold_no_tables() -> None:
+    """A checkpoint of the time before the first one was made, or after the last was dropped."""
+    life = Life(ImageDisk())
+    life.create("t")
+    life.drop("t")
+    life.checkpoint()
+    other = Life(ImageDisk())
+    other.create("gone")
+    other.tables.staging.append(exported(life.tables, 7))
+    other.tables.staging.seal()
+    other.tables.install(life.terms())()
+    other.tables.install_done()
+    assert other.tables.checkpointed == Position(2, 1)
+    assert other.tables.summary() == {}
+
+
 def test_an_installation_that_a_power_cut_interrupts_is_done_again() -> None:
     """The log begins behind the snapshot already: nothing else has these rows."""
     source = Life(ImageDisk())
