@@ -81,13 +81,12 @@ class Host:
         """
         line, prefix = self.line(spelled.within(timeout_s, words), sudo=sudo)
         began = time.monotonic()
-        async with self.link.places:
-            ran = await self.link.use(
-                words[0],
-                lambda place: place.run(line, [prefix, input]),
-                timeout_s + 1 + self.link.silence_s,
-                again=again,
-            )
+        ran = await self.link.alone(
+            words[0],
+            lambda place: place.run(line, [prefix, input]),
+            timeout_s + 1 + self.link.silence_s,
+            again=again,
+        )
         if ran.code in (124, 137) and time.monotonic() - began >= timeout_s:
             raise self.error(f"{words[0]} did not end within {timeout_s:g} s", ran.said)
         return ran
@@ -114,13 +113,13 @@ class Host:
         def start(place: Place) -> Channel:
             channel = place.start(line)
             feed(channel, [prefix], end=False)
-            return Channel(self.name, channel, link.threads, link.places.release)
+            return Channel(self.name, channel, link.threads, link.release)
 
-        await link.places.acquire()
+        await link.take(words[0])
         try:
             return await link.use(words[0], start, link.silence_s, again=False)
         except BaseException:
-            link.places.release()
+            link.release()
             raise
 
     async def put(
@@ -150,7 +149,7 @@ class Host:
         password = secret(entry, entry.sudo_password_env)
         if password is None:
             return spelled.line(spelled.as_root(words)), b""
-        if "\n" in password or "\0" in password:
+        if not {"\0", "\r", "\n"}.isdisjoint(password):  # Each would end it for sudo.
             raise self.error(f"the password of ${entry.sudo_password_env} is not one line")
         mark = secrets.token_hex(16)
         prefix = f"{password}\n{mark}\n".encode(errors="surrogateescape")

@@ -32,6 +32,7 @@ _ATTEMPTS = 3
 _CONNECT_S = 10.0
 _OUTPUT_BYTES_MAX = 64 << 20
 _BACK_OFF_S = 0.2
+_PLACE_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ class Link:
         self.entry = entry
         self.silence_s = silence_s
         self.threads = ThreadPoolExecutor(_THREADS_MAX, f"ssh {entry.name}")
-        self.places = asyncio.Semaphore(CHANNELS_MAX)
+        self._places = asyncio.Semaphore(CHANNELS_MAX)
         self._patience_s = patience_s
         self._client: paramiko.SSHClient | None = None
         self._dialling = asyncio.Lock()
@@ -133,6 +134,26 @@ class Link:
     def error(self, message: str, detail: str = "") -> WorldError:
         """A failure of this host, to be raised."""
         return WorldError(message, node=self.entry.name, detail=detail)
+
+    async def take(self, what: str) -> None:
+        """A place, of which there are few; `release` gives it back. Raises WorldError."""
+        try:
+            await asyncio.wait_for(self._places.acquire(), _PLACE_S)
+        except TimeoutError as error:
+            message = f"cannot run {what}: all {CHANNELS_MAX} places are taken for {_PLACE_S:g} s"
+            raise self.error(message) from error
+
+    def release(self) -> None:
+        """A place is free again."""
+        self._places.release()
+
+    async def alone(self, what: str, act: Act[T], limit_s: float, *, again: bool) -> T:
+        """As `use`, in a place that is free again afterwards."""
+        await self.take(what)
+        try:
+            return await self.use(what, act, limit_s, again=again)
+        finally:
+            self.release()
 
     async def use(self, what: str, act: Act[T], limit_s: float, *, again: bool) -> T:
         """Do it with a live connection. Raises WorldError that says what was tried."""

@@ -196,8 +196,7 @@ async def _script(
 
 async def _use(host: Asked, what: str, act: Callable[[Place], Ran], limit_s: float) -> Ran:
     link = host.link
-    async with link.places:
-        return await link.use(what, act, limit_s + 1 + link.silence_s, again=True)
+    return await link.alone(what, act, limit_s + 1 + link.silence_s, again=True)
 
 
 def _limit_s(size: int) -> float:

@@ -23,9 +23,16 @@ def line(words: Sequence[str]) -> str:
     for word in words:
         if "\0" in word:
             raise UsageError(f"no word of a command can hold a NUL: {word!r}")
+    if words[0].startswith("-"):
+        # Some shells' exec takes options, and not all of those take -- as their end.
+        raise UsageError(f"no command is called {words[0]!r}")
     text = "exec " + shlex.join(words)
-    if len(text.encode(errors="surrogateescape")) > LENGTH_MAX:
-        raise UsageError(f"a command of {len(text)} characters is too long: {text[:80]}…")
+    try:
+        size = len(text.encode(errors="surrogateescape"))
+    except UnicodeEncodeError as error:
+        raise UsageError(f"no text: {text[:80]!r}") from error
+    if size > LENGTH_MAX:
+        raise UsageError(f"a command of {size} bytes is too long: {text[:80]}…")
     return text
 
 
