@@ -1,5 +1,6 @@
 """The search by transition tables: the same as the plain one, in compiled loops."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy.typing as npt
 
 from ..operations import Operation
 from . import kernel
+from .ahead import look_ahead
 from .order import replayed
 from .outcome import Outcome
 from .problem import Problem, slots
@@ -26,14 +28,21 @@ Ranks = npt.NDArray[np.int32]
 
 
 class CompiledSearch:
-    """A depth-first search for one object whose tables are known."""
+    """A depth-first search for one object whose tables are known, from any of some states."""
 
-    def __init__(self, problem: Problem, steps: Steps, tables: Tables, spending: Spending) -> None:
+    def __init__(
+        self,
+        problem: Problem,
+        steps: Steps,
+        tables: Tables,
+        spending: Spending,
+        begin: Sequence[int] = (0,),
+    ) -> None:
         self._problem = problem
         self._spending = spending
         self._layout = _Layout(problem, steps, tables)
         self._steps = steps
-        self._stat = np.zeros(4, dtype=np.int64)
+        self._stat = np.zeros(kernel.COUNTERS, dtype=np.int64)
         depth = len(problem.known) + len(problem.open) + 2
         words = self._layout.words
         self._path = kernel.Path(
@@ -42,32 +51,50 @@ class CompiledSearch:
             np.zeros(words, dtype=np.uint64),
         )
         self._memory = _memory(ROWS_AT_FIRST, words)
+        self._begin = list(begin)
+        self._found = kernel.REFUTED
         self._bytes = 0
         self._charge()
 
     def run(self, at_most: int | None = None) -> Outcome:
         """Search until an order is found, none is left, or the budget is spent.
 
-        With `at_most`, it gives up after so many configurations, or some more.
+        With `at_most`, it stops after so many configurations or some more, and may be run on.
         """
-        puzzle, stat, path = self._layout.puzzle, self._stat, self._path
-        kernel.begin(puzzle, self._memory, path, stat)
+        stat = self._stat
+        stop = None if at_most is None else int(stat[kernel.CONFIGURATIONS]) + at_most
         while True:
             before = int(stat[kernel.CONFIGURATIONS])
-            found = kernel.run(puzzle, self._memory, path, stat, SLICE)
+            is_over = self._advance()
             self._spending.configurations += int(stat[kernel.CONFIGURATIONS]) - before
             best = int(stat[kernel.BEST])
-            if found == kernel.FOUND:
+            if self._found == kernel.FOUND:
                 return Outcome(best, order=self._order)
-            if found == kernel.REFUTED:
-                return Outcome(best)
-            if found == kernel.FULL:
-                self._grow()
+            if is_over:
+                return Outcome(self.dead_end)
             limit = self._spending.limit()
-            if not limit and at_most is not None and stat[kernel.CONFIGURATIONS] >= at_most:
+            if not limit and stop is not None and stat[kernel.CONFIGURATIONS] >= stop:
                 limit = f"{at_most:,} configurations"
             if limit:
                 return Outcome(best, limit)
+
+    @property
+    def dead_end(self) -> int:
+        """The rank of the operation that is in the way of the attempts until now."""
+        best, doom = int(self._stat[kernel.BEST]), int(self._stat[kernel.DOOM])
+        return max(best, bisect_left(self._problem.returns, doom))
+
+    def _advance(self) -> bool:
+        """Search on for a slice; say whether that was the end."""
+        puzzle, stat = self._layout.puzzle, self._stat
+        if stat[kernel.ROWS] == len(self._memory.rows):
+            self._grow()
+        if self._found == kernel.REFUTED:
+            kernel.begin(puzzle, self._memory, self._path, stat, self._begin.pop())
+        self._found = kernel.run(puzzle, self._memory, self._path, stat, SLICE)
+        return bool(
+            self._found == kernel.FOUND or (self._found == kernel.REFUTED and not self._begin)
+        )
 
     def _grow(self) -> None:
         """Double the room for rows."""
@@ -106,6 +133,7 @@ class _Layout:
         invoked = np.array([operation.invoked for operation in known], dtype=np.int64)
         returned = np.array(problem.returns, dtype=np.int64)
         is_read = tables.is_read[kinds] if len(known) else np.zeros(0, dtype=np.bool_)
+        doubtful = np.array([problem.is_doubtful(rank) for rank in range(len(known))], np.bool_)
         order = np.argsort(invoked, kind="stable")
         move_start, moves = _windows(invoked, order, returned, ~is_read)
         read_start, reads = _windows(invoked, order, returned, is_read)
@@ -125,11 +153,12 @@ class _Layout:
         self.puzzle = kernel.Puzzle(
             after=tables.after,
             kind=kinds,
+            doubtful=doubtful,
             invoked=invoked,
             returned=returned,
             word=(np.where(is_read, read_from, 1) + (slot >> 6)).astype(np.int32),
             bit=np.uint64(1) << (slot & 63).astype(np.uint64),
-            previous=previous_of_kind(kinds),
+            previous=previous_of_kind(2 * kinds + doubtful),
             move_start=move_start,
             moves=moves,
             read_start=read_start,
@@ -147,6 +176,9 @@ class _Layout:
             moved_from=1,
             read_from=read_from,
             open_from=open_from,
+            ahead=look_ahead(
+                tables.after, kinds, doubtful, invoked, returned, self._open_after(tables)
+            ),
         )
 
     @staticmethod

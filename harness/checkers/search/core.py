@@ -5,83 +5,94 @@ its answer is forgotten: it may have happened, any time after it began, or never
 still cannot be ordered, they alone are the reason.
 """
 
+from collections.abc import Callable, Sequence
+
 import msgspec
 
 from ...evidence import Budget
-from ..operations import UNKNOWN, Operation
+from ..operations import Operation
 from ..specs.spec import Spec
+from .cuts import began_before, forgotten, unended
 from .problem import Problem
 from .solve import solve
 from .spending import Spending
+from .steps import Steps
 
 PROBES_MAX = 400
 
 SECONDS_MAX = 2.0
 """How long to look for fewer operations; what was found by then is told."""
 
-FIRST_SUFFIX = 4
+CONFIGURATIONS_MAX = 20_000
+"""For one probe: what takes longer to refute is no explanation either."""
+
+OPERATIONS_FIRST = 200
+"""Longer histories are looked at from their end, if their tables are known."""
+
+Refutes = Callable[[Sequence[Operation], Sequence[Operation]], bool]
+"""Whether some operations fit nowhere, the answers of others forgotten."""
 
 
 def core(problem: Problem, stuck: int, spec: Spec, budget: Budget) -> tuple[Operation, ...]:
     """Operations that fit nowhere together, by invocation: `stuck` and few others.
 
-    Where the time suffices, none of them can be forgotten without the rest finding an order.
+    Where the time suffices, no answer of theirs can be forgotten without the rest finding an order.
     """
-    return _Reduction(problem, stuck, spec, budget).run()
+    seconds = min(SECONDS_MAX, budget.seconds)
+    spending = Spending(msgspec.structs.replace(budget, seconds=seconds))
+    kept = problem.known[: stuck + 1] + began_before(problem, stuck, spec)
+    refutes = _from_the_beginning(problem, stuck, spec, spending)
+    if len(kept) > OPERATIONS_FIRST:
+        from .local import Locality
+
+        locality = Locality(problem, stuck, spec, Steps(spec, spending))
+        reason = locality.reason(spending, CONFIGURATIONS_MAX)
+        if reason is not None:
+            kept = reason
+
+            def refutes(kept: Sequence[Operation], others: Sequence[Operation]) -> bool:
+                return locality.is_refuted(kept, others, spending, CONFIGURATIONS_MAX)
+
+    # Reads first: of what people are told, a write says more than a read of it.
+    ordered = sorted(kept, key=lambda operation: operation.f not in spec.reads)
+    few = _reduced(ordered, problem.known[stuck], refutes, spending)
+    return tuple(sorted(few, key=lambda operation: operation.invoked))
 
 
-class _Reduction:
-    def __init__(self, problem: Problem, stuck: int, spec: Spec, budget: Budget) -> None:
-        horizon = problem.returns[stuck]
-        began = [o for o in (*problem.known, *problem.open) if o.invoked < horizon]
-        self._spec = spec
-        # What returned later cannot be a reason: the search never got there.
-        self._known = problem.known[: stuck + 1]
-        certain = {operation.invoked for operation in self._known}
-        self._open = [forgotten(o) for o in began if o.invoked not in certain]
-        self._forgotten = {o.invoked: forgotten(o) for o in self._known}
-        seconds = min(SECONDS_MAX, budget.seconds)
-        self._spending = Spending(msgspec.structs.replace(budget, seconds=seconds))
-        self._probes = 0
+def _from_the_beginning(problem: Problem, stuck: int, spec: Spec, spending: Spending) -> Refutes:
+    horizon = problem.returns[stuck]
+    began = [o for o in problem.open if o.invoked < horizon]
 
-    def run(self) -> tuple[Operation, ...]:
-        kept = list(self._known)
-        size = FIRST_SUFFIX
-        while size < len(self._known):
-            if self._is_refuted(self._known[-size:]):
-                kept = list(self._known[-size:])
-                break
-            size *= 4
-        return tuple(sorted(self._reduced(kept), key=lambda operation: operation.invoked))
+    def refutes(kept: Sequence[Operation], others: Sequence[Operation]) -> bool:
+        ended = (o if o.end <= horizon else unended(o) for o in kept)
+        part = Problem.of([*ended, *map(forgotten, others), *began], spec)
+        return solve(part, spec, spending, CONFIGURATIONS_MAX).is_refuted
 
-    def _reduced(self, kept: list[Operation]) -> list[Operation]:
-        """Forget ever smaller chunks, the oldest first, until none can be forgotten."""
-        chunk = max(1, len(kept) // 2)
-        while True:
-            at = 0
-            before = len(kept)
-            # The last is the one that is stuck: without it there is an order.
-            while at < len(kept) - 1:
-                fewer = kept[:at] + kept[min(at + chunk, len(kept) - 1) :]
-                if self._is_refuted(fewer):
+    return refutes
+
+
+def _reduced(
+    kept: list[Operation], stuck: Operation, refutes: Refutes, spending: Spending
+) -> list[Operation]:
+    """Forget ever smaller chunks, the first at first, until none can be forgotten."""
+    everything = list(kept)
+    probes = 0
+    chunk = max(1, len(kept) // 2)
+    while True:
+        at = 0
+        before = len(kept)
+        while at < len(kept):
+            fewer = kept[:at] + kept[at + chunk :]
+            # The one that is stuck is a part of every reason: without it there is an order.
+            if stuck not in kept[at : at + chunk]:
+                probes += 1
+                if probes > PROBES_MAX or spending.limit():
+                    return kept
+                certain = {operation.invoked for operation in fewer}
+                if refutes(fewer, [o for o in everything if o.invoked not in certain]):
                     kept = fewer
-                else:
-                    at += chunk
-            if chunk == 1 and len(kept) == before:
-                return kept
-            chunk = max(1, chunk // 2)
-
-    def _is_refuted(self, kept: "list[Operation] | tuple[Operation, ...]") -> bool:
-        """Whether these certainly fit nowhere together, all others forgotten."""
-        if self._probes >= PROBES_MAX or self._spending.limit():
-            return False
-        self._probes += 1
-        certain = {operation.invoked for operation in kept}
-        others = [o for at, o in self._forgotten.items() if at not in certain]
-        problem = Problem.of([*kept, *others, *self._open], self._spec)
-        return solve(problem, self._spec, self._spending).is_refuted
-
-
-def forgotten(operation: Operation) -> Operation:
-    """The operation with its answer forgotten: it may have happened, or not."""
-    return msgspec.structs.replace(operation, result=UNKNOWN, returned=None, returned_ns=None)
+                    continue
+            at += chunk
+        if chunk == 1 and len(kept) == before:
+            return kept
+        chunk = max(1, chunk // 2)

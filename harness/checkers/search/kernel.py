@@ -14,24 +14,43 @@ import numba as nb
 import numpy as np
 
 PAUSED, FOUND, REFUTED, FULL = range(4)
-ROWS, DEPTH, BEST, CONFIGURATIONS = range(4)
-"""What `stat` counts: rows remembered, depth of the path, the best rank, rows ever looked at."""
+ROWS, DEPTH, BEST, CONFIGURATIONS, DOOM, COUNTERS = range(6)
+"""What `stat` counts: rows remembered, depth of the path, the best rank, rows ever looked at; and
+the latest return of an operation because of which a row was given up early."""
+
+NEVER = 1 << 62
 
 U0, U1, U32 = np.uint64(0), np.uint64(1), np.uint64(32)
 LOW32 = np.uint64(0xFFFFFFFF)
 
 Puzzle = namedtuple(
     "Puzzle",
-    "after kind invoked returned word bit previous move_start moves read_start reads "
+    "after kind doubtful invoked returned word bit previous move_start moves read_start reads "
     "open_after open_start open_invoked lane_word lane_shift lane_mask guards "
-    "moved_from read_from open_from",
+    "moved_from read_from open_from ahead",
 )
 """What does not change.
 
-`kind`, `invoked`, `returned`, `word`, `bit` and `previous` (the last of its kind before it) are by
-rank; `moves` and `reads` are the windows: of rank `low` from `move_start[low]` on. By class of
-unknown outcome: `open_after[class, state]`, where in `open_invoked` its operations lie, and where
-in a row it is counted. `guards` are the spare bits, by word.
+By rank: `kind`, `doubtful` (it may not have happened), `invoked`, `returned`, `word` and `bit`
+(where in a row it is), `previous` (the last of its kind before it). `moves` and `reads` are the
+windows: of rank `low` from `move_start[low]` on. By class of unknown outcome:
+`open_after[class, state]`, where in `open_invoked` its operations lie, and where in a row it is
+counted. `guards` are the spare bits, by word. `ahead` is the next tuple.
+"""
+
+Ahead = namedtuple(
+    "Ahead",
+    "group legal inside_start inside need_start need_invoked need_returned "
+    "makes make_start make_invoked open_makes",
+)
+"""What tells early that an operation will never be placed.
+
+Kinds that are legal in the same states are a group, `group[kind]` (-1: legal in all);
+`legal[group, state]`; the groups legal in a state are `inside`, from `inside_start[state]` on. The
+operations that a group needs placed are sorted by invocation, `need_returned` being the earliest
+return of an operation and all behind it. `makes[group, kind]`: the kind can lead into the group's
+states from outside; `make_invoked` are the invocations of such operations; `open_makes` are the
+same of classes of unknown outcome.
 """
 
 Memory = namedtuple("Memory", "rows chain parent via slots")
@@ -119,12 +138,19 @@ def is_first_of_its_kind(puzzle, row, low, rank):
 def advance(puzzle, row, at, child):
     """Make the next successor of a row in `child`, from candidate `at` on.
 
-    Return the candidate after it and what was performed: a rank, or behind all ranks a class of
-    unknown outcome; -1 where no successor is left.
+    Candidate 0 is to pass over the lowest operation if it is doubtful. Return the candidate after
+    it and what was performed: a rank, or behind all ranks a class of unknown outcome; -1 where no
+    successor is left.
     """
     low = np.int64(row[0] >> U32)
     state = np.int64(row[0] & LOW32)
-    begin = puzzle.move_start[low]
+    if at == 0:
+        at = 1
+        if puzzle.doubtful[low]:
+            copy(row, child)
+            child[puzzle.word[low]] |= puzzle.bit[low]
+            return at, np.int64(low)
+    begin = puzzle.move_start[low] - 1
     count = puzzle.move_start[low + 1] - begin
     while at < count:
         rank = puzzle.moves[begin + at]
@@ -155,6 +181,84 @@ def advance(puzzle, row, at, child):
             child[word] += U1 << shift
             return at, total + kind
     return at, np.int64(-1)
+
+
+@inline
+def behind(numbers, begin, end, limit):
+    """Where, of sorted numbers from begin to end, the first is that is greater than the limit."""
+    while begin < end:
+        middle = (begin + end) // 2
+        if numbers[middle] <= limit:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+@inline
+def deadline(puzzle, row, low, group):
+    """When the first operation of a group returns of those that are not placed, or NEVER."""
+    ahead = puzzle.ahead
+    found = NEVER
+    for at in range(puzzle.move_start[low], puzzle.move_start[low + 1]):
+        rank = puzzle.moves[at]
+        waits = row[puzzle.word[rank]] & puzzle.bit[rank] == U0 and not puzzle.doubtful[rank]
+        if waits and ahead.group[puzzle.kind[rank]] == group:
+            found = puzzle.returned[rank]
+            break
+    for at in range(puzzle.read_start[low], puzzle.read_start[low + 1]):
+        rank = puzzle.reads[at]
+        waits = row[puzzle.word[rank]] & puzzle.bit[rank] == U0 and not puzzle.doubtful[rank]
+        if waits and ahead.group[puzzle.kind[rank]] == group:
+            found = min(found, puzzle.returned[rank])
+            break
+    end = ahead.need_start[group + 1]
+    at = behind(ahead.need_invoked, ahead.need_start[group], end, puzzle.returned[low])
+    return min(found, ahead.need_returned[at]) if at < end else found
+
+
+@inline
+def can_enter(puzzle, row, low, group, limit):
+    """Whether some operation that began by the limit can still lead into the group's states."""
+    ahead = puzzle.ahead
+    for at in range(puzzle.move_start[low], puzzle.move_start[low + 1]):
+        rank = puzzle.moves[at]
+        waits = row[puzzle.word[rank]] & puzzle.bit[rank] == U0
+        if waits and ahead.makes[group, puzzle.kind[rank]]:
+            return True
+    end = ahead.make_start[group + 1]
+    at = behind(ahead.make_invoked, ahead.make_start[group], end, puzzle.returned[low])
+    if at < end and ahead.make_invoked[at] <= limit:
+        return True
+    for kind in range(puzzle.open_after.shape[0]):
+        if ahead.open_makes[group, kind]:
+            word, shift = puzzle.lane_word[kind], puzzle.lane_shift[kind]
+            used = np.int64((row[word] >> shift) & puzzle.lane_mask[kind])
+            first = puzzle.open_start[kind] + used
+            if first < puzzle.open_start[kind + 1] and puzzle.open_invoked[first] <= limit:
+                return True
+    return False
+
+
+@inline
+def doom(puzzle, row, left):
+    """When an operation returns that will never be placed: by then all is lost. Or -1.
+
+    Asked are the groups of state `left`, which was left for that of the row (-1: all groups).
+    """
+    ahead = puzzle.ahead
+    low = np.int64(row[0] >> U32)
+    state = np.int64(row[0] & LOW32)
+    begin, end = np.int64(0), np.int64(ahead.legal.shape[0])
+    if left >= 0:
+        begin, end = ahead.inside_start[left], ahead.inside_start[left + 1]
+    for at in range(begin, end):
+        group = ahead.inside[at] if left >= 0 else at
+        if not ahead.legal[group, state]:
+            limit = deadline(puzzle, row, low, group)
+            if limit != NEVER and not can_enter(puzzle, row, low, group, limit):
+                return limit
+    return np.int64(-1)
 
 
 @inline
@@ -230,15 +334,23 @@ def rehash(puzzle, memory, count):
 
 
 @jit
-def begin(puzzle, memory, path, stat):
-    """Put the initial configuration on the path."""
+def begin(puzzle, memory, path, stat, state):
+    """Put the configuration at the beginning on the path, unless one as good is known."""
     for word in range(path.scratch.shape[0]):
         path.scratch[word] = U0
-    stat[BEST] = settle(puzzle, path.scratch)
-    path.row[0] = remember(puzzle, memory, stat, path.scratch, -1, -1)
+    path.scratch[0] = np.uint64(state)
+    stat[BEST] = max(stat[BEST], settle(puzzle, path.scratch))
+    number = np.int64(-1)
+    lost = np.int64(-1)
+    if stat[BEST] < puzzle.returned.shape[0]:
+        lost = doom(puzzle, path.scratch, -1)
+        stat[DOOM] = max(stat[DOOM], lost)
+    if lost < 0:
+        number = remember(puzzle, memory, stat, path.scratch, -1, -1)
+    path.row[0] = number
     path.at[0] = 0
-    stat[DEPTH] = 1
-    stat[CONFIGURATIONS] = 1
+    stat[DEPTH] = number >= 0
+    stat[CONFIGURATIONS] += 1
 
 
 @jit
@@ -265,6 +377,11 @@ def run(puzzle, memory, path, stat, steps):
         stat[CONFIGURATIONS] += 1
         low = settle(puzzle, child)
         stat[BEST] = max(stat[BEST], low)
+        if low < total:
+            lost = doom(puzzle, child, np.int64(memory.rows[row, 0] & LOW32))
+            if lost >= 0:
+                stat[DOOM] = max(stat[DOOM], lost)
+                continue
         number = remember(puzzle, memory, stat, child, row, via)
         if low == total:
             return FOUND

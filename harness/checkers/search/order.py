@@ -23,10 +23,14 @@ def replayed(
     state, low = 0, 0
 
     def settle() -> None:
-        nonlocal low
+        nonlocal low, state
         while low < total:
             for rank in windows.window(low):
-                if is_read[rank] and not placed[rank] and steps.next(state, kinds[rank]) == state:
+                if not is_read[rank] or placed[rank]:
+                    continue
+                after = steps.next(state, kinds[rank])
+                if after != ILLEGAL:
+                    state = after
                     placed[rank] = 1
                     order.append(problem.known[rank])
             if not placed[low]:

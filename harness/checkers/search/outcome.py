@@ -10,12 +10,14 @@ from ..operations import Operation
 class Outcome:
     """With `order`, a linearization was found; without, `limit` names the bound hit, if any.
 
-    Some order explains all operations of known outcome of rank below `placed`, and no attempt got
-    further: that of rank `placed` is the first to return of those that the best could not place.
+    Some order explains all operations of known outcome of rank below `placed`. Of a refuted history
+    it is another rank: those up to it, it included, fit nowhere, and `reason` are a few of them
+    that alone do not, if the search came across some.
     """
 
     placed: int
     limit: str | None = None
+    reason: tuple[Operation, ...] | None = None
     order: Callable[[], tuple[Operation, ...]] | None = None
 
     @property

@@ -5,7 +5,7 @@ from bisect import insort
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..operations import Operation
+from ..operations import UNKNOWN, Operation
 from ..specs.spec import Spec
 
 
@@ -28,6 +28,10 @@ class Problem:
         unknown = (o for o in operations if o.returned is None and o.f not in spec.reads)
         waiting = tuple(sorted(unknown, key=lambda operation: operation.invoked))
         return cls(tuple(known), waiting, tuple(map(_return, known)))
+
+    def is_doubtful(self, rank: int) -> bool:
+        """Whether an operation that returned may not have happened (only part of a history is)."""
+        return self.known[rank].result is UNKNOWN
 
 
 class Windows:

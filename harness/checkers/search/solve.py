@@ -6,7 +6,7 @@ from .plain import PlainSearch
 from .problem import Problem
 from .spending import Spending
 from .steps import Steps
-from .tables import closed
+from .tables import Tables, closed
 
 CONFIGURATIONS_FIRST = 2_000
 """Looked at before tables are made: most objects need no more."""
@@ -14,9 +14,12 @@ CONFIGURATIONS_FIRST = 2_000
 OPERATIONS_FIRST = 2_000
 """With more operations than this, tables pay from the beginning."""
 
+PATIENCE = 1 << 15
+"""Configurations after which a reason is looked for close by; then four times as many."""
+
 
 def solve(problem: Problem, spec: Spec, spending: Spending, at_most: int | None = None) -> Outcome:
-    """Search for an order; with `at_most`, give up after so many configurations or a few more."""
+    """Search for an order; with `at_most`, give up after so many configurations or some more."""
     steps = Steps(spec, spending)
     if len(problem.known) <= OPERATIONS_FIRST:
         outcome = PlainSearch(problem, steps, spec.reads, spending).run(CONFIGURATIONS_FIRST)
@@ -27,7 +30,32 @@ def solve(problem: Problem, spec: Spec, spending: Spending, at_most: int | None 
     tables = closed(steps, spending)
     if tables is None:
         return PlainSearch(problem, steps, spec.reads, spending).run(at_most)
+    return _by_tables(problem, spec, steps, tables, spending, at_most)
+
+
+def _by_tables(
+    problem: Problem,
+    spec: Spec,
+    steps: Steps,
+    tables: Tables,
+    spending: Spending,
+    at_most: int | None,
+) -> Outcome:
+    """Search the whole and, where that gets nowhere, for a reason close to the dead end."""
     # Compiling and loading kernels costs seconds, and most judgements need none.
     from .compiled import CompiledSearch
+    from .local import Locality
 
-    return CompiledSearch(problem, steps, tables, spending).run(at_most)
+    search = CompiledSearch(problem, steps, tables, spending)
+    patience = PATIENCE
+    before = -1
+    while True:
+        outcome = search.run(at_most or patience)
+        if outcome.limit is None or at_most or spending.limit():
+            return outcome
+        if search.dead_end == before:
+            reason = Locality(problem, before, spec, steps).reason(spending, patience)
+            if reason is not None:
+                return Outcome(before, reason=reason)
+        before = search.dead_end
+        patience *= 2

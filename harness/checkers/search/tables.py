@@ -44,9 +44,28 @@ def closed(steps: Steps, spending: Spending) -> Tables | None:
             return None
         state = len(rows)
         rows.append([steps.next(state, kind) for kind in kinds])
-    whole = np.array(rows, dtype=np.int32).reshape(len(rows), steps.classes)
+    whole = _without_twins(np.array(rows, dtype=np.int32).reshape(len(rows), steps.classes))
     columns, kind_of = np.unique(whole, axis=1, return_inverse=True)
     after = np.ascontiguousarray(columns, dtype=np.int32)
-    own = np.arange(len(rows), dtype=np.int32)[:, None]
+    own = np.arange(len(after), dtype=np.int32)[:, None]
     is_read = ((after == ILLEGAL) | (after == own)).all(axis=0)
     return Tables(after, kind_of.reshape(-1).astype(np.int32), is_read)
+
+
+def _without_twins(whole: Table) -> Table:
+    """The table with one state for all that no sequence of operations tells apart.
+
+    A value that nobody ever read is like any other such value. The initial state stays 0.
+    """
+    colours = np.zeros(len(whole), dtype=np.int32)
+    count = 1
+    while True:
+        seen = np.where(whole == ILLEGAL, np.int32(ILLEGAL), colours[whole])
+        _, first, found = np.unique(seen, axis=0, return_index=True, return_inverse=True)
+        # By first appearance, so that the initial state's colour is 0.
+        rank = np.empty(len(first), dtype=np.int32)
+        rank[np.argsort(first)] = np.arange(len(first), dtype=np.int32)
+        colours = rank[found.reshape(-1)]
+        if len(first) == count:
+            return np.ascontiguousarray(seen[np.sort(first)])
+        count = len(first)

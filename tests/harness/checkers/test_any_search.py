@@ -1,5 +1,6 @@
 """The search for any specification: against brute force, its bounds, its words, its mistakes."""
 
+import dataclasses
 import multiprocessing
 import random
 from collections.abc import Callable, Iterator
@@ -9,7 +10,16 @@ import msgspec
 import numpy as np
 import pytest
 from delphic.harness.checkers.operations import UNKNOWN, Operation
-from delphic.harness.checkers.search import compiled, core, objects, plain, problem
+from delphic.harness.checkers.search import (
+    ahead,
+    compiled,
+    cuts,
+    local,
+    objects,
+    plain,
+    problem,
+    tables,
+)
 from delphic.harness.checkers.search.judge import search
 from delphic.harness.checkers.search.order import fault
 from delphic.harness.checkers.search.outcome import Outcome
@@ -40,9 +50,9 @@ def by_tables(found: Problem, spec: Spec) -> Outcome:
     steps = Steps(spec, spending)
     for operation in (*found.known, *found.open):
         steps.class_of(operation)
-    tables = closed(steps, spending)
-    assert tables is not None
-    return compiled.CompiledSearch(found, steps, tables, spending).run()
+    made = closed(steps, spending)
+    assert made is not None
+    return compiled.CompiledSearch(found, steps, made, spending).run()
 
 
 ENGINES = (by_python, by_tables)
@@ -87,16 +97,74 @@ def test_it_agrees_with_brute_force_and_its_orders_explain_every_answer(engine: 
 
 
 @pytest.mark.slow
-def test_both_searches_get_equally_far_where_they_refute() -> None:
+def test_what_is_refuted_is_refuted_up_to_the_operation_that_is_named() -> None:
     refuted = 0
     for operations, spec in histories(500, operations=30, clients=6, lies=0.05):
         found = Problem.of(operations, spec)
-        by = [engine(found, spec) for engine in ENGINES]
-        assert by[0].is_refuted == by[1].is_refuted
-        if by[0].is_refuted:
+        python, compiled_one = (engine(found, spec) for engine in ENGINES)
+        assert python.is_refuted == compiled_one.is_refuted
+        if python.is_refuted:
             refuted += 1
-            assert by[0].placed == by[1].placed
+            assert compiled_one.placed >= python.placed
+            before = Problem.of(cut(found, python.placed - 1), spec)
+            assert not by_python(before, spec).is_refuted
+            assert by_python(Problem.of(cut(found, python.placed), spec), spec).is_refuted
     assert refuted > 20
+
+
+def cut(found: Problem, rank: int) -> list[Operation]:
+    """What had happened when the operation of a rank returned; -1: nothing."""
+    horizon = found.returns[rank] if rank >= 0 else -1
+    began = [o for o in (*found.known, *found.open) if o.invoked < horizon]
+    return [o if o.end <= horizon else cuts.unended(o) for o in began]
+
+
+def close_reason(found: Problem, stuck: int, spec: Spec) -> tuple[Operation, ...] | None:
+    spending = Spending(Budget(seconds=60))
+    return local.Locality(found, stuck, spec, Steps(spec, spending)).reason(spending, 10_000)
+
+
+def is_wrong_about_reasons(operations: list[Operation], spec: Spec) -> bool:
+    """Whether it finds a reason somewhere in a history in which nothing is wrong."""
+    found = Problem.of(operations, spec)
+    return is_linearizable(operations, spec) and any(
+        close_reason(found, stuck, spec) is not None for stuck in range(len(found.known))
+    )
+
+
+def begun_at_the_beginning(steps: Steps, spending: Spending) -> Any:
+    """Tables that know the initial state only, where those from any state are wanted."""
+    found = closed(steps, spending)
+    assert found is not None
+    after = np.where(found.after[:1] == 0, 0, -1).astype(np.int32)
+    return dataclasses.replace(found, after=after)
+
+
+@pytest.mark.slow
+def test_a_reason_close_by_is_found_where_something_is_wrong_and_nowhere_else() -> None:
+    found = 0
+    for operations, spec in histories(250, operations=10, lies=0.2):
+        assert not is_wrong_about_reasons(operations, spec)
+        outcome = by_python(Problem.of(operations, spec), spec)
+        if outcome.is_refuted:
+            reason = close_reason(Problem.of(operations, spec), outcome.placed, spec)
+            found += reason is not None
+    assert found > 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "mutant"),
+    [
+        ("doubtful", lambda operation: operation),
+        ("closed", begun_at_the_beginning),
+    ],
+)
+def test_a_bug_in_the_search_for_reasons_is_found(
+    name: str, mutant: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local, name, mutant)
+    assert any(is_wrong_about_reasons(*history) for history in histories(500, operations=10))
 
 
 def everything_is_known(self: Any, at: Any) -> bool:
@@ -137,6 +205,15 @@ def counts_are_forgotten(self: Any, counts: Any, first_word: int) -> None:
 
 LANES = compiled.Lanes.__init__
 
+
+def nothing_leads_there(legal: Any, columns: Any, wanted: Any) -> Any:
+    return np.zeros((len(legal), len(columns)), dtype=np.bool_)
+
+
+def all_are_twins(whole: Any) -> Any:
+    return np.minimum(whole[:1], 0)
+
+
 MUTANTS: list[tuple[Engine, Any, str, Any]] = [
     (by_python, plain.PlainSearch, "_is_known", everything_is_known),
     (by_python, plain.PlainSearch, "_is_known", memo_forgets_the_state),
@@ -146,6 +223,8 @@ MUTANTS: list[tuple[Engine, Any, str, Any]] = [
     (by_tables, compiled, "slots", one_slot_for_all),
     (by_tables, compiled, "previous_of_kind", kinds_hide_each_other),
     (by_tables, compiled.Lanes, "__init__", counts_are_forgotten),
+    (by_tables, ahead, "_makes", nothing_leads_there),
+    (by_tables, tables, "_without_twins", all_are_twins),
 ]
 
 
@@ -215,7 +294,7 @@ def test_what_is_told_of_a_violation_is_one_by_itself_and_nothing_less_is() -> N
         told = [operation for operation in operations if operation.invoked in witness]
         assert not is_linearizable(told, spec)
         for without in told:
-            rest = [o if o in told and o is not without else core.forgotten(o) for o in operations]
+            rest = [o if o in told and o is not without else cuts.forgotten(o) for o in operations]
             assert is_linearizable(rest, spec)
     assert violations > 50
 
@@ -251,10 +330,17 @@ def test_out_of_its_budget_it_says_up_to_where_all_is_explained(
     )
 
 
+def contradiction(count: int) -> list[Operation]:
+    """Writes at once, all read meanwhile; in the end two values are read one after the other."""
+    writes = [write(at, at, at, 1000 + at) for at in range(count)]
+    reads = [read(count + at, at, 100 + at, 1100 + at) for at in range(count)]
+    return [*writes, *reads, read(0, 0, 2000, 2001), read(0, 1, 2002, 2003)]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_limit_is_honoured_inside_the_loop(engine: Engine) -> None:
-    hard = Problem.of(many_writes(20), SPECS["register"])
+    hard = Problem.of(contradiction(20), SPECS["register"])
     times = iter(range(1000))
     for budget in (
         Budget(seconds=60, configurations=30_000),
@@ -266,7 +352,6 @@ def test_every_limit_is_honoured_inside_the_loop(engine: Engine) -> None:
         found = limited(engine, hard, steps, spending)
         assert found.order is None
         assert found.limit is not None
-        assert found.placed in (0, 20)
     assert spending.configurations < 100 * compiled.SLICE
 
 
@@ -276,9 +361,9 @@ def limited(engine: Engine, hard: Problem, steps: Steps, spending: Spending) -> 
         return PlainSearch(hard, steps, frozenset({"read"}), spending).run()
     for operation in hard.known:
         steps.class_of(operation)
-    tables = closed(steps, Spending(Budget(seconds=60)))
-    assert tables is not None
-    return compiled.CompiledSearch(hard, steps, tables, spending).run()
+    made = closed(steps, Spending(Budget(seconds=60)))
+    assert made is not None
+    return compiled.CompiledSearch(hard, steps, made, spending).run()
 
 
 def on_key(key: str, operations: list[Operation]) -> list[Operation]:
@@ -337,3 +422,16 @@ def test_what_differs_in_type_only_is_asked_twice() -> None:
     classes = {steps.class_of(write(0, value, 0, 1)) for value in (1, True, 1.0, (1,), (True,))}
     assert len(classes) == 5
     assert steps.class_of(write(3, (True,), 5, 6)) in classes
+
+
+def test_states_that_nothing_tells_apart_are_one() -> None:
+    history = [write(at, at, at, 100 + at) for at in range(50)]
+    spending = Spending(Budget())
+    steps = Steps(SPECS["register"], spending)
+    kinds = [steps.class_of(operation) for operation in (*history, read(50, 7, 200, 201))]
+    made = closed(steps, spending)
+    assert made is not None
+    # 7, which is read, and any other value; and so there are two kinds of writes, and the read.
+    assert made.after.shape == (2, 3)
+    assert len({int(made.kind_of[kind]) for kind in kinds}) == 3
+    assert made.is_read.sum() == 1
