@@ -6,13 +6,13 @@ from typing import Any
 from ...evidence import Budget
 from ...verdict import Validity
 from ..checker import plural
+from ..monitors.prose import answer_text, sentence_of, summary
 from ..operations import FOREVER, Finding, Judgement, Operation
 from ..specs.spec import Spec
 from .core import core
 from .objects import Job, outcomes
 from .outcome import Outcome
 from .problem import Problem
-from .prose import answer_text, key_text, summary
 from .spending import Spending
 
 NOT_LINEARIZABLE = "not-linearizable"
@@ -78,8 +78,10 @@ def refuted(job: Job, outcome: Outcome, spec: Spec, spending: Spending) -> Findi
         why = f" beside {plural(len(others), 'other operation')}"
     return Finding(
         anomaly=NOT_LINEARIZABLE,
-        sentence=f"No order{key_text(key)} explains all answers: {answer_text(stuck)}, "
-        f"and fits nowhere{why}.",
+        sentence=sentence_of(
+            key,
+            f"no order explains all answers: {answer_text(stuck)}, and fits nowhere{why}.",
+        ),
         witness=tuple(operation.invoked for operation in few),
         details={
             "stuck": stuck.invoked,
@@ -102,8 +104,9 @@ def _unfinished(
     first = min(undecided, key=lambda number: positions[number])
     key = jobs[first].problem.known[undecided[first].placed].key
     others = f" (and {plural(len(undecided) - 1, 'other object')})" if len(undecided) > 1 else ""
-    sentence = (
-        f"Linearizable up to #{positions[first]}{key_text(key)}: some order explains all that "
-        f"returned before; the rest{others} was left undecided at {undecided[first].limit}."
+    sentence = sentence_of(
+        key,
+        f"linearizable up to #{positions[first]}: some order explains all that returned before; "
+        f"the rest{others} was left undecided at {undecided[first].limit}.",
     )
     return Judgement(Validity.UNKNOWN, sentence, (), positions[first], "search", statistics)
