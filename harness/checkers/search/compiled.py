@@ -91,7 +91,8 @@ class CompiledSearch:
             self._grow()
         if self._found == kernel.REFUTED:
             kernel.begin(puzzle, self._memory, self._path, stat, self._begin.pop())
-        self._found = kernel.run(puzzle, self._memory, self._path, stat, SLICE)
+        steps = min(SLICE, self._spending.left().configurations + 1)
+        self._found = kernel.run(puzzle, self._memory, self._path, stat, steps)
         return bool(
             self._found == kernel.FOUND or (self._found == kernel.REFUTED and not self._begin)
         )

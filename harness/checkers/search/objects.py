@@ -1,5 +1,6 @@
 """Searches of many objects: the easy ones first, hard ones side by side."""
 
+import dataclasses
 import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
@@ -86,7 +87,7 @@ def _worked(number: int) -> tuple[int, Outcome, int]:
     job = task.jobs[number]
     outcome = _certified(job, task.spec, solve(job.problem, task.spec, spending))
     # An order stays where it was found: it was held against the history there.
-    told = Outcome(outcome.placed, outcome.limit, None if outcome.order is None else tuple)
+    told = dataclasses.replace(outcome, order=None if outcome.order is None else tuple)
     return number, told, spending.configurations
 
 

@@ -18,6 +18,7 @@ from delphic.harness.checkers.search import (
     objects,
     plain,
     problem,
+    solve,
     tables,
 )
 from delphic.harness.checkers.search.judge import search
@@ -380,15 +381,27 @@ def test_objects_are_judged_apart_and_the_wrong_one_is_named() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 2])
-def test_hard_objects_are_searched_side_by_side_until_one_is_wrong(processes: int) -> None:
-    hard = many_writes(9)
-    history = [o for key in "abc" for o in on_key(key, hard)]
-    judgement = search(history, SPECS["register"], Budget(seconds=60), processes=processes)
-    assert judgement.validity is Validity.FAIL
-    assert judgement.findings[0].witness == (2000,)
-    right = [o for key in "abc" for o in on_key(key, [*hard[:-1], read(9, 3, 2000, 2001)])]
-    judgement = search(right, SPECS["register"], Budget(seconds=60), processes=processes)
-    assert judgement.validity is Validity.PASS
+def test_hard_objects_are_searched_side_by_side_until_one_is_wrong(
+    processes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(objects, "CONFIGURATIONS_FIRST", 1)
+    monkeypatch.setattr(solve, "CONFIGURATIONS_FIRST", 1)
+    right, wrong = contradiction(5)[:-1], contradiction(5)
+    for last, validity in ((wrong, Validity.FAIL), (right, Validity.PASS)):
+        history = [
+            o
+            for key, own in zip("abc", (right, right, last), strict=True)
+            for o in on_key(key, own)
+        ]
+        judgement = search(history, SPECS["register"], Budget(seconds=60), processes=processes)
+        assert judgement.validity is validity
+        assert len(judgement.findings) == (validity is Validity.FAIL)
+        assert judgement.statistics["configurations"] > 3 * 5
+    short = Budget(seconds=60, configurations=4)
+    history = [o for key in "abc" for o in on_key(key, contradiction(9))]
+    judgement = search(history, SPECS["register"], short, processes=processes)
+    assert judgement.validity is Validity.UNKNOWN
+    assert "(and 2 other objects)" in judgement.sentence
     assert multiprocessing.active_children() == []
 
 
