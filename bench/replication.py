@@ -1,13 +1,13 @@
 """What replication costs a master, and how fast its slave catches up, as JSON and as a table.
 
-A master and a slave on loopback, one controller and two data nodes each. Of two databases of the
-master one is switched on; writers append to both in turns of about a second, so that whatever else
-the machine does hits both alike. What counts is the middle of a turn, when task data is written as
-it will be for as long as somebody writes. That is done with the slave's processes stopped (what the
-master pays), and again with them running (they take their part of the same cores, and the master
-serves them). After the first the slave goes on, and its catch-up is measured. Then the tutorial's
-1,210,000 rows are written in one transaction, several times in a row. All of that without and with
-synchronous persistence of task data.
+A master and a slave on loopback, one controller and two data nodes each. Of three databases of the
+master one is switched on; writers append to them in turns of about a second, so that whatever else
+the machine does hits all alike: the two that are off tell how true that is. What counts is the
+middle of a turn, when task data is written as it will be for as long as somebody writes. That is
+done with the slave's processes stopped (what the master pays), and again with them running (they
+take their part of the same cores, and the master serves them). After the first the slave goes on,
+and its catch-up is measured. Then the tutorial's 1,210,000 rows are written in one transaction,
+several times in a row. All of that without and with synchronous persistence of task data.
 
 Writers send ready-made bytes, and each has a partition of its own, as transactions on one chunk
 wait for one another.
@@ -38,7 +38,7 @@ from delphic.impl.runtime_disk import RealDisk
 from pair import CONTROLLER, DATA, EXECUTOR, FRAME_BYTES_MAX, MASTER, PASSWORD, SLAVE, Clusters
 from rows import MINUTES, SECURITIES, WRITE_S, Insert, batch_of
 from throughput import median_sync_ms
-from turns import DATABASES, OFF, ON, Measured, compared, quartiles
+from turns import DATABASES, HEAD, OFF, ON, Measured, compared, line_of, order, quartiles
 
 CASES = [(rows, writers) for rows in (1, 100, 1_000, 10_000) for writers in (1, 4)]
 T = TypeVar("T")
@@ -145,10 +145,10 @@ class Bench:
         *,
         slave_runs: bool,
     ) -> dict[str, Any]:
-        """Both databases in alternation; `seconds` for each of the turns."""
+        """All databases, one after another; `seconds` for each of the turns."""
         found: dict[str, list[Measured]] = {path: [] for path in DATABASES}
         for number in range(turns):
-            for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
+            for path in order(number):
                 found[path].append(await self.turn(path, table, inserts, seconds))
                 if slave_runs and path == ON:
                     await self.arrived(table)
@@ -157,7 +157,7 @@ class Bench:
     async def make(self, table: str, days: int) -> None:
         """A table in each database, with a row in each of its partitions.
 
-        As many on each data node as on the other, so that those of both databases lie on the same
+        As many on each data node as on the other, so that those of all databases lie on the same
         ones: a write costs its coordinator more where the rows are elsewhere.
         """
         days += -days % len(DATA)
@@ -245,7 +245,7 @@ class Bench:
             await self.make(table, 1)
             await self.arrived(table)
             with self.clusters.paused(SLAVE):
-                for path in DATABASES if number % 2 == 0 else reversed(DATABASES):
+                for path in (OFF, ON) if number % 2 == 0 else (ON, OFF):
                     begin = time.perf_counter()
                     for _ in range(BULK_TIMES):
                         await insert.into(self._nodes[0], path, table)
@@ -259,7 +259,7 @@ class Bench:
             await self.arrived(table)
             reached.append(time.perf_counter() - begin)
             await self.drop(table)
-        off, on = (float(np.median(took[path])) for path in DATABASES)
+        off, on = (float(np.median(took[path])) for path in (OFF, ON))
         return {
             "rows": rows,
             "bytes": insert.size,
@@ -331,34 +331,7 @@ async def measure(clusters: Clusters, options: argparse.Namespace) -> dict[str, 
         return {"cases": cases, "one_transaction": bulk}
 
 
-OF = ("off", "on")
 KINDS = ("async", "sync")
-
-HEAD = (
-    "rows  writers | slave stopped: off, on rows/s  ratio (quartiles)  CPU (quartiles)"
-    "  p50 ms off, on | catch-up rows/s  s | slave running: off, on rows/s  ratio (quartiles)  CPU"
-)
-
-
-def line_of(found: dict[str, Any]) -> str:
-    """A case for people to read."""
-    stopped, running = found["slave_stopped"], found["slave_running_shares_the_cores"]
-    rates = [f"{kind[who]['rows_per_s']:,.0f}" for kind in (stopped, running) for who in OF]
-    ratios, cpu = (
-        [f"{kind[name]:.0%} ({_spread(kind[name + '_quartiles'])})" for kind in (stopped, running)]
-        for name in ("ratio", "cpu_ratio")
-    )
-    p50 = ", ".join(f"{stopped[who]['latency_ms_p50']:.1f}" for who in OF)
-    catch_up = found["catch_up"]
-    return (
-        f"{found['rows_per_batch']:>5}  {found['writers']} | {rates[0]}, {rates[1]}  {ratios[0]}"
-        f"  {cpu[0]}  {p50} | {catch_up['rows_per_s']:,.0f}  {catch_up['seconds']:.2f}"
-        f" | {rates[2]}, {rates[3]}  {ratios[1]}  {cpu[1]}"
-    )
-
-
-def _spread(found: list[float]) -> str:
-    return " ".join(f"{value:.0%}" for value in found)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What writers did in turns to a replicated database and to another one, and how these compare."""
+"""What writers did in turns to a replicated database and to two others, and how these compare."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -6,8 +6,15 @@ from typing import Any
 
 import numpy as np
 
-OFF, ON = "dfs://off", "dfs://on"
-DATABASES = (OFF, ON)
+OFF, ON, ALSO_OFF = "dfs://off", "dfs://on", "dfs://also-off"
+DATABASES = (OFF, ON, ALSO_OFF)
+
+
+def order(number: int) -> list[str]:
+    """In which the databases take their turns: over six rounds each is everywhere twice."""
+    start = number % len(DATABASES)
+    turned = [*DATABASES[start:], *DATABASES[:start]]
+    return turned[::-1] if number % 2 else turned
 
 
 @dataclass(slots=True)
@@ -73,24 +80,66 @@ def quartiles(values: Sequence[float]) -> list[float]:
 
 
 def compared(turns: Mapping[str, Sequence[Measured]], rows: int) -> dict[str, Any]:
-    """Both databases' turns, and on to off: of all turns, and quartiles of neighbouring ones.
+    """The databases' turns, and on to off: of all turns, and quartiles of those of one round.
 
     `cpu_ratio` is the master's processor time for a batch: what replication costs it where nothing
-    has to wait, whatever else the machine does.
+    has to wait, whatever else the machine does. `noise` is the same of two that are off.
     """
     total = {path: Measured() for path in DATABASES}
     for path in DATABASES:
         for turn in turns[path]:
             total[path].add(turn)
 
-    def pairs(of: Callable[[Measured], float]) -> list[float]:
-        return [of(on) / of(off) for on, off in zip(turns[ON], turns[OFF], strict=True)]
+    def to_off(path: str) -> dict[str, Any]:
+        """Of one database."""
 
+        def pairs(of: Callable[[Measured], float]) -> list[float]:
+            both = zip(turns[path], turns[OFF], strict=True)
+            return [of(its) / of(off) for its, off in both]
+
+        return {
+            "ratio": round(total[path].rate(rows) / total[OFF].rate(rows), 3),
+            "ratio_quartiles": quartiles(pairs(lambda turn: turn.rate(rows))),
+            "cpu_ratio": round(total[path].cpu_ms / total[OFF].cpu_ms, 3),
+            "cpu_ratio_quartiles": quartiles(pairs(lambda turn: turn.cpu_ms)),
+        }
+
+    rates = {path: [round(turn.rate(rows), 1) for turn in turns[path]] for path in DATABASES}
     return {
         "off": total[OFF].shown(rows),
         "on": total[ON].shown(rows),
-        "ratio": round(total[ON].rate(rows) / total[OFF].rate(rows), 3),
-        "ratio_quartiles": quartiles(pairs(lambda turn: turn.rate(rows))),
-        "cpu_ratio": round(total[ON].cpu_ms / total[OFF].cpu_ms, 3),
-        "cpu_ratio_quartiles": quartiles(pairs(lambda turn: turn.cpu_ms)),
+        **to_off(ON),
+        "noise": to_off(ALSO_OFF),
+        "rows_per_s_of_turns": rates,
     }
+
+
+OF = ("off", "on")
+
+HEAD = """\
+rows  writers | slave stopped: off, on rows/s; ratio (quartiles) [of both off]; CPU (quartiles)
+  [of both off]; p50 ms off, on | catch-up rows/s, s | slave running: off, on rows/s; ratio; CPU"""
+
+
+def line_of(found: Mapping[str, Any]) -> str:
+    """A case for people to read."""
+    stopped, running = found["slave_stopped"], found["slave_running_shares_the_cores"]
+
+    def rates(kind: Mapping[str, Any]) -> str:
+        return ", ".join(f"{kind[who]['rows_per_s']:,.0f}" for who in OF)
+
+    def spread(kind: Mapping[str, Any], name: str) -> str:
+        return " ".join(f"{value:.0%}" for value in kind[f"{name}_quartiles"])
+
+    ratio, cpu = (
+        f"{stopped[name]:.0%} ({spread(stopped, name)}) [{spread(stopped['noise'], name)}]"
+        for name in ("ratio", "cpu_ratio")
+    )
+    p50 = ", ".join(f"{stopped[who]['latency_ms_p50']:.1f}" for who in OF)
+    catch_up = found["catch_up"]
+    return (
+        f"{found['rows_per_batch']:>5}  {found['writers']} | {rates(stopped)}; {ratio}; {cpu};"
+        f" {p50} | {catch_up['rows_per_s']:,.0f}, {catch_up['seconds']:.2f} | {rates(running)};"
+        f" {running['ratio']:.0%} ({spread(running, 'ratio')});"
+        f" {running['cpu_ratio']:.0%} ({spread(running, 'cpu_ratio')})"
+    )

@@ -36,27 +36,30 @@ def test_a_ratio_is_told_of_all_turns_and_of_neighbouring_ones(bench: ModuleType
     turns = {
         bench.OFF: [turn(bench, 1.0, 10), turn(bench, 1.0, 10), turn(bench, 1.0, 100)],
         bench.ON: [turn(bench, 1.0, 5), turn(bench, 1.0, 9), turn(bench, 1.0, 16)],
+        bench.DATABASES[2]: [turn(bench, 1.0, 10), turn(bench, 1.0, 12), turn(bench, 1.0, 50)],
     }
     found = bench.compared(turns, 100)
     assert (found["ratio"], found["ratio_quartiles"]) == (0.25, [0.33, 0.5, 0.7])
     assert (found["cpu_ratio"], found["cpu_ratio_quartiles"]) == (4.0, [1.556, 2.0, 4.125])
     assert (found["off"]["rows_per_s"], found["on"]["rows_per_s"]) == (4000.0, 1000.0)
+    assert (found["noise"]["ratio"], found["noise"]["ratio_quartiles"]) == (0.6, [0.75, 1.0, 1.1])
+    assert found["rows_per_s_of_turns"][bench.ON] == [500.0, 900.0, 1600.0]
     assert found["on"]["syncs_per_batch"] == {"controller": 3.0, "data_nodes": 2.0}
     assert found["on"]["cpu_ms_per_batch"]["data_nodes"] == 40.0
+
+
+def test_every_database_has_its_turn_in_every_place(bench: ModuleType) -> None:
+    rounds = [bench.order(number) for number in range(6)]
+    for place in range(3):
+        found = [turns[place] for turns in rounds]
+        assert [found.count(path) for path in bench.DATABASES] == [2, 2, 2]
 
 
 def test_what_is_behind_and_what_does_not_count_is_told(bench: ModuleType) -> None:
     on = turn(bench, 1.0, 5)
     on.behind_s, on.appended = 0.25, 7
-    shown = bench.compared(
-        {
-            bench.OFF: [turn(bench, 1.0, 5)],
-            bench.ON: [
-                on,
-            ],
-        },
-        10,
-    )["on"]
+    turns = {bench.OFF: [turn(bench, 1.0, 5)], bench.ON: [on], bench.DATABASES[2]: [on]}
+    shown = bench.compared(turns, 10)["on"]
     assert (shown["task_data_behind_s"], shown["appended"], shown["batches"]) == (0.25, 7, 5)
 
 
@@ -83,8 +86,9 @@ def test_a_measurement_ends_with_all_rows_on_the_slave(
     (case,) = found["cases"]
     stopped, running = case["slave_stopped"], case["slave_running_shares_the_cores"]
     # Two turns, and one before that does not count, but that the slave has to catch up with.
-    least = 2 * bench.BATCHES_MIN
-    assert min(kind[who]["batches"] for kind in (stopped, running) for who in bench.OF) >= least
+    for kind, turns in ((stopped, 2), (running, 1)):
+        batches = min(kind[who]["batches"] for who in ("off", "on"))
+        assert batches >= turns * bench.BATCHES_MIN
     assert stopped["on"]["appended"] > stopped["on"]["batches"]
     assert case["catch_up"]["tasks"] >= stopped["on"]["appended"] + bench.BATCHES_MIN
     assert case["catch_up"]["rows"] == 10 * case["catch_up"]["tasks"]
