@@ -103,7 +103,7 @@ MODELS: dict[str, Entry] = {
         "raft",
         "One Raft group: elections, replication, reads, snapshots, crashes",
         _defaults(Options()) | {"crashes": 0},
-        {"members": 2, "terms": 2, "batch": 1},
+        {"members": 1, "terms": 2, "batch": 1},
         True,
         _raft,
         RAFT_MUTANTS,
@@ -113,7 +113,7 @@ MODELS: dict[str, Entry] = {
         "The Raft group as it is built: group commit, pipelining; what conform compares with",
         {"members": 2, "terms": 2, "entries": 1, "batch": 2, "reads": 0}
         | {"unsynced": 1, "crashes": 0},
-        {"members": 2, "terms": 2, "batch": 1, "unsynced": 1},
+        {"members": 1, "terms": 2, "batch": 1, "unsynced": 1},
         True,
         _built,
         {},

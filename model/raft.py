@@ -106,7 +106,7 @@ class RaftMember:
     def _timeout(self, s: Member) -> Step | None:
         if s.role is Role.LEADER or s.term >= self.options.terms or s.fresh:
             return None
-        if not self.options.prevote:
+        if not self.options.prevote or self.options.members == 1:
             return self._campaign(s)
         asks = tuple(
             PreVote(s.me, peer, s.term + 1, last_term(s.log), len(s.log)) for peer in self._peers(s)
@@ -115,6 +115,8 @@ class RaftMember:
 
     def _campaign(self, s: Member, notes: tuple[Note, ...] = ()) -> Step:
         s = s._replace(term=s.term + 1, vote=s.me, role=Role.CANDIDATE, votes=(s.me,), fresh=False)
+        if self.options.members == 1:
+            return self._lead(s)  # its own vote is a majority
         asks = tuple(
             Vote(s.me, peer, s.term, last_term(s.log), len(s.log)) for peer in self._peers(s)
         )

@@ -104,25 +104,21 @@ def raft_group(
     member = RaftMember(options, rules)
     observers: tuple[Observer, ...] = (promises.Elections(),)
     properties: tuple[Property, ...] = (*promises.ALWAYS, promises.ELECTED, promises.COMMITTED)
-    expected = [Own.TIMEOUT.value, "replicate", "receive vote", "receive votereply granted"]
-    expected += ["receive append", "receive heartbeat", "receive append ok"]
-    if options.heartbeats:
-        expected.append("heartbeat")
+    expected = [Own.TIMEOUT.value, *(_between_members(options) if options.members > 1 else ())]
     if options.entries:
         expected.append(Own.REQUEST.value)
-    if options.terms > 2:
-        expected += ["receive append refused", "receive votereply refused"]
-        if options.members > 2:  # Of two, only one whose log lacks nothing is elected.
-            properties += (promises.OVERWRITTEN,)
-    if options.prevote:
-        expected += ["receive prevote", "receive prevotereply granted"]
+    if options.terms > 2 and options.members > 2:
+        # Of two, only one whose log lacks nothing is elected.
+        properties += (promises.OVERWRITTEN,)
     if options.reads:
         observers += (promises.Reads(),)
         properties += (promises.READ_SAFETY, promises.CONFIRMED, promises.READS_END)
         expected.append(Own.READ.value)
     if options.quorum:
-        properties += (promises.STEPPED_DOWN,)
-        expected += [Own.QUORUM.value, Own.LAPSE.value]
+        expected.append(Own.QUORUM.value)
+        if options.members > 1:  # Who is alone always hears a majority, and nobody else.
+            properties += (promises.STEPPED_DOWN,)
+            expected.append(Own.LAPSE.value)
     if options.checkpoints:
         expected.append(Own.CHECKPOINT.value)
         if options.members > 2:  # Two members have what is committed.
@@ -146,6 +142,19 @@ def raft_group(
         good=() if isinstance(network, Fifo) else good_phases(options, rules),
         parameters=tuple(vars_of(options).items()),
     )
+
+
+def _between_members(options: Options) -> list[str]:
+    """What happens only where there are others."""
+    expected = ["replicate", "receive vote", "receive votereply granted"]
+    expected += ["receive append", "receive heartbeat", "receive append ok"]
+    if options.heartbeats:
+        expected.append("heartbeat")
+    if options.terms > 2:
+        expected += ["receive append refused", "receive votereply refused"]
+    if options.prevote:
+        expected += ["receive prevote", "receive prevotereply granted"]
+    return expected
 
 
 def vars_of(options: Options) -> dict[str, Any]:

@@ -79,6 +79,7 @@ REPLICATION_CHECKERS: tuple[str, ...] = (
     EXECUTION.name,
     RECOVERY.name,
     ACCESS.name,
+    CONFORMANCE.name,
     REPLICATION_CONFORMANCE.name,
     FAULTS.name,
     DOSE.name,

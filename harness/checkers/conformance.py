@@ -1,5 +1,6 @@
 """Did every member do at every step what the model does?"""
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..conform.trace.details import at_s, details
@@ -7,6 +8,7 @@ from ..conform.trace.finding import Place
 from ..conform.trace.validator import Validated, validate
 from ..evidence import Evidence
 from ..history import History
+from ..sides import MASTER, sides
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 
@@ -23,11 +25,13 @@ def judge(evidence: Evidence) -> Verdict:
     if not traces:
         # Nobody was asked for a trace, so that the verdict names no promise.
         return Verdict(NAME, Validity.PASS, "Members wrote no traces, as they were told.")
-    missing = [member for member in evidence.members if not traces[member].lines]
+    members = _raft_members(evidence.members)
+    missing = [member for member in members if not traces[member].lines]
     if missing:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
-    validated = validate(evidence.members, traces)
+    traces = {member: traces[member] for member in members}
+    validated = validate(members, traces)
     found = details(validated, traces, evidence.zero_ns)
     if validated.rejected:
         return _failure(validated, found, evidence)
@@ -37,10 +41,18 @@ def judge(evidence: Evidence) -> Verdict:
         return Verdict(NAME, Validity.UNKNOWN, sentence, details=found)
     lives = validated.incarnations
     sentence = (
-        f"Every step of {plural(len(evidence.members), 'member')} is one of the model: "
+        f"Every step of {plural(len(members), 'member')} is one of the model: "
         f"{plural(validated.steps, 'step')} in {lives} {'life' if lives == 1 else 'lives'}."
     )
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
+
+
+def _raft_members(members: Sequence[str]) -> tuple[str, ...]:
+    """Those who have a Raft log: of several clusters their controllers."""
+    clusters = sides(members)
+    if MASTER not in clusters:
+        return tuple(members)
+    return tuple(alias for side in clusters.values() for alias in side.controllers)
 
 
 def _failure(validated: Validated, found: dict[str, Any], evidence: Evidence) -> Verdict:

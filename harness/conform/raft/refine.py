@@ -185,6 +185,7 @@ class Refiner:
                 synced += self._decisions[n]
         attempt.cause(did.cause, synced)
         attempt.sent(did)
+        attempt.confirmed(did)
         attempt.written(did)
         attempt.compare(did)
         if isinstance(did.cause, Synced):
@@ -270,6 +271,11 @@ class _Attempt:
                 self.diverge("sent once durable", self.waiting or "nothing", m)
         if self.owed or self.waiting:
             self.diverge("sent", self.owed + self.waiting, "nothing")
+
+    def confirmed(self, did: Did) -> None:
+        """Who is alone asks nobody whether it still leads: no message tells that a read began."""
+        if len(self.state.match) == 1 and did.answers:
+            self.take(Own.READ)
 
     def _is_stretch(self, m: Append) -> bool:
         """Whether the leader may send this, now or once it has begun to read."""

@@ -27,8 +27,9 @@ def details(
         "steps": validated.steps,
         "processes": validated.incarnations,
         "lost_ends": validated.gaps,
-        "coverage": validated.counted.to_dict(),
     }
+    if validated.counted.branches:
+        found["coverage"] = validated.counted.to_dict()
     if validated.undecided:
         found["undecided"] = [f"{u.place}: {u.reason}" for u in validated.undecided]
     if validated.rejected:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....model.raft_types import Disk
+from ...sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .coverage import Coverage
 from .finding import Place, Rejected, Undecided
@@ -83,7 +84,8 @@ class Validator:
     def __init__(self, members: Sequence[str]) -> None:
         self._members = tuple(sorted(members))
         self._files = {member: _File() for member in self._members}
-        self._groups: dict[int, Group] = {}
+        self._groups: dict[tuple[str | None, int], Group] = {}
+        """By cluster, where there are several, and number: each counts its own."""
         self._rejected: dict[tuple[str, str], Rejected] = {}
         self._undecided: list[Undecided] = []
         self._lost: set[str] = set()
@@ -164,7 +166,9 @@ class Validator:
         rejected = sorted(
             self._rejected.values(), key=lambda r: (r.place.t_ns, RULES.index(r.rule))
         )
-        counted = [group.counting.coverage() for group in self._groups.values()]
+        # Who is alone makes steps of its own, which are none of a group's.
+        several = [group for group in self._groups.values() if len(group.words.aliases) > 1]
+        counted = [group.counting.coverage() for group in several]
         return Validated(
             members=self._members,
             records=self._records,
@@ -181,10 +185,11 @@ class Validator:
 
     def _group(self, record: Record) -> Group:
         """What the record is about; its members are those that the first of its records tells."""
-        found = self._groups.get(record.group)
+        key = (side_of(record.node), record.group)
+        found = self._groups.get(key)
         if found is None:
             told = record.event.members if isinstance(record.event, Boot) else ()
-            found = self._groups[record.group] = Group(Words(told or self._members))
+            found = self._groups[key] = Group(Words(told or self._members))
         return found
 
     # A member's file.

@@ -3,6 +3,7 @@
 import io
 from typing import Any
 
+import msgspec
 import pytest
 from delphic.harness import shipped
 from delphic.harness.history import load as load_history
@@ -52,6 +53,38 @@ def test_a_sound_master_and_its_slave_pass_and_were_looked_at() -> None:
     assert details(verdict, "replication-queue")["tasks"] > 20
     assert details(verdict, "replication-execution")["stops"] > 0
     assert verdict.statistics["ok"] > 100
+
+
+ALONE = """
+name: alone
+cluster: {system: replication, bugs: {mc1: [BUGS]}}
+workload: {name: replicate, clients: 12, rate: 200}
+duration: 2500ms
+faults:
+  - {at: 1500ms, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
+  - {at: 2s, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
+limits: {leader: 10s, first_ack: 10s, replicas: 20s}
+"""
+
+
+@pytest.mark.slow
+def test_the_log_of_a_controller_that_is_alone_is_held_against_the_model() -> None:
+    """HS-2, HS-4: each of two clusters has a Raft group with the id 1, of one member."""
+    sound = played(ALONE.replace("BUGS", ""))
+    assert sound.validity is Validity.PASS, sound.sentence
+    assert details(sound, "conformance")["steps"] > 300
+    assert "coverage" not in details(sound, "conformance")
+    buggy = played(ALONE.replace("BUGS", "ack-before-fsync"))
+    divergence = details(buggy, "conformance")["divergence"]
+    assert (divergence["member"], divergence["rule"]) == ("mc1", "recovery")
+
+
+@pytest.mark.slow
+def test_the_model_runs_beside_controllers_of_several_clusters() -> None:
+    made = plan(load(ALONE.replace("BUGS", ""), "alone.yaml"), seed=5, target="sim", command="")
+    found = simulate_plan(msgspec.structs.replace(made, lockstep=True))
+    assert found.verdict.validity is Validity.PASS, found.verdict.sentence
+    assert found.verdict.statistics["ok"] > 50
 
 
 @pytest.mark.slow
