@@ -1,6 +1,7 @@
 """Links to this host, made what the harness wants them to be, and receipts that they are so."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,7 +81,8 @@ class Links:
             raise Refused(lacking)
         closed = 0
         for source, own in (link({"source": a, "own": b}).pair for a, b in pairs):
-            words = ("-K", "-tnH", "-o", "state", "established", "src", own, "dst", source)
+            here, there = (f"[{each}]" if ":" in each else each for each in (own, source))
+            words = ("-K", "-tnH", "-o", "state", "established", "src", here, "dst", there)
             closed += len((await tool.run("ss", *words)).splitlines())
         return closed
 
@@ -101,11 +103,13 @@ class Links:
         return self._run.lease_s + _LONGER_S
 
     async def _count(self) -> None:
-        if self._links:
-            listed = await tool.run(
-                "nft", "-j", "list", "counters", "table", "inet", self._run.table
-            )
-            self._counted = {**self._counted, **counts(json.loads(listed), self._links)}
+        """Know what has been counted; if somebody took the table away, what was known before."""
+        if not self._links:
+            return
+        words = ("-j", "list", "counters", "table", "inet", self._run.table)
+        with contextlib.suppress(Refused):
+            listed = json.loads(await tool.run("nft", *words))
+            self._counted = {**self._counted, **counts(listed, self._links)}
 
     def _note(self, table: str) -> None:
         if not self._noted:

@@ -182,7 +182,11 @@ class _Server:
             await self._wake.wait()
             self._wake.clear()
             for renew in self._run.renewals:
-                await renew()
+                try:
+                    await renew()
+                except Refused as refused:
+                    # Somebody took our rules away: that ends no run here, but the harness's trust.
+                    self._say({"event": "failed", "what": "renewal", "why": str(refused)})
 
     async def _hello(self) -> dict[str, object]:
         """Who answers here, and where."""

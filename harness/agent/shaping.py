@@ -126,8 +126,9 @@ class Shaper:
         return (self._log.read_text().splitlines() or ["it says nothing"])[-1]
 
     async def _ended(self, process: asyncio.subprocess.Process) -> None:
-        """Packets pass when it is dead: the harness must know."""
+        """Packets pass when it is dead: the harness must know. The next shape begins anew."""
         code = await process.wait()
+        self._process = None
         self._run.say({"event": "failed", "what": "shaper", "code": code})
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .proc import Identity, Place, alive, here
@@ -108,9 +108,15 @@ def finish(run: Path, kinds: Kinds) -> list[str]:
             failed = UndoLog(run).undo(kinds)
             if not failed:
                 shutil.rmtree(run)
+                _remove_if_empty(run.parent)
             return failed
     except FileNotFoundError:
         return []
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def in_use(agent: Identity, place: Place) -> str | None:

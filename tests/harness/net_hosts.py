@@ -102,14 +102,17 @@ def _join(net: Net, switch: str) -> None:
     ip("-n", net.name, "-batch", "-", text="\n".join(lines))
 
 
-async def connected(source: Net, target: Net) -> tuple[socket.socket, socket.socket]:
+async def connected(
+    source: Net, target: Net, version: int = 4
+) -> tuple[socket.socket, socket.socket]:
     """A TCP connection from one to the other: its two ends, made and accepted."""
     loop = asyncio.get_running_loop()
-    with target.open() as listener:
-        listener.bind((target.address, 0))
+    family = {4: socket.AF_INET, 6: socket.AF_INET6}[version]
+    with target.open(family) as listener:
+        listener.bind((target.address if version == 4 else target.address6, 0))
         listener.listen()
-        made = source.open()
-        made.bind((source.address, 0))
+        made = source.open(family)
+        made.bind((source.address if version == 4 else source.address6, 0))
         accepting = asyncio.ensure_future(loop.sock_accept(listener))
         await asyncio.wait_for(loop.sock_connect(made, listener.getsockname()), 5)
         accepted, _ = await asyncio.wait_for(accepting, 5)

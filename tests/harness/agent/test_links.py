@@ -172,8 +172,29 @@ def test_a_reset_breaks_the_connections_of_a_link_and_no_others(on_hosts: Any) -
             await loop.sock_sendall(kept[0], b"x")
             assert await asyncio.wait_for(loop.sock_recv(kept[1], 1), 5) == b"x"
             assert await other.agent.call("reset", pairs=[pair]) == 0
+        made, accepted = await connected(one.net, other.net, version=6)
+        with made, accepted:
+            pair = (one.net.address6, other.net.address6)
+            assert await other.agent.call("reset", pairs=[pair]) == 1
+            with pytest.raises(ConnectionResetError):
+                await asyncio.wait_for(loop.sock_recv(made, 1), 5)
 
     on_hosts(test, count=3)
+
+
+def test_rules_that_somebody_took_away_are_news_and_can_be_set_again(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        one, other = hosts
+        cut = (one.net.address, other.net.address)
+        await set_links(hosts, cuts([cut]))
+        nft(other, "flush", "ruleset")
+        event = await asyncio.wait_for(other.agent.events.get(), 10)
+        assert (event["event"], event["what"]) == ("failed", "renewal")
+        assert await unheard(hosts) == set()
+        await set_links(hosts, cuts([cut]))
+        assert await unheard(hosts) == {cut}
+
+    on_hosts(test, lease_s=3.0)
 
 
 def test_no_cut_closes_the_port_that_orders_come_through(on_hosts: Any) -> None:

@@ -184,5 +184,33 @@ def test_nothing_waits_when_the_shaper_is_killed_and_the_harness_hears_of_it(on_
         event = await asyncio.wait_for(hosts[1].agent.events.get(), 10)
         assert (event["event"], event["what"]) == ("failed", "shaper")
         assert (await through(hosts, count=3)).delay_s < 1.0
+        await shaped(hosts)
+        await shaped(hosts, delay_s=0.2)
+        assert (await through(hosts, count=3)).delay_s >= 0.2
 
     on_hosts(test)
+
+
+def test_links_between_addresses_of_one_host_are_shaped_too(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        one, agent = hosts[0].net, hosts[0].agent
+        to, back = (
+            Way(agent, source, agent, own)
+            for source, own in ((one.address, one.second), (one.second, one.address))
+        )
+        for shape, arrive, late_s in (
+            ({"cut": True}, None, 0.0),
+            ({"duplicate": 1.0}, 20, 0.0),
+            ({"delay_s": 0.2, "jitter_s": 0.05}, 10, 0.15),
+        ):
+            link = {"source": to.source, "own": to.own, **shape}
+            await agent.call("links", links=[link])
+            found = await reach([to, back], count=10, wait_s=1.0)
+            there, again = found[to.pair], found[back.pair]
+            assert (there and there.packets) == arrive
+            assert there is None or there.delay_s >= late_s
+            assert again is not None
+            assert again.packets == 10
+            assert again.delay_s < 0.15
+
+    on_hosts(test, count=1)
