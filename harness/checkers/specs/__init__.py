@@ -2,11 +2,11 @@
 
 from .counter import BITMASK_COUNTER, COUNTER
 from .keyed_log import KEYED_LOG
-from .log import LOG, LOG_POLL
+from .log import LOG, LOG_POLL, PREFIX
 from .mutex import MUTEX
 from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
-from .sets import SET
+from .sets import ELEMENT_SET, SESSION, SET
 from .spec import Spec
 
 SPECS: dict[str, Spec] = {
@@ -17,10 +17,13 @@ SPECS: dict[str, Spec] = {
         LOG,
         LOG_POLL,
         SET,
+        ELEMENT_SET,
         QUEUE,
         COUNTER,
         BITMASK_COUNTER,
         KEYED_LOG,
         MUTEX,
+        SESSION,
+        PREFIX,
     )
 }

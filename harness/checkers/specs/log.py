@@ -1,8 +1,8 @@
-"""Append-only logs: read whole, or by offsets; and the same with keys of which the first wins."""
+"""Append-only logs: read whole, by offsets, or from followers that lag behind."""
 
 from typing import Any
 
-from ..monitors import log, log_poll
+from ..monitors import log, log_poll, prefix
 from ..operations import UNKNOWN
 from .spec import Shape, Spec
 
@@ -49,6 +49,18 @@ LOG = Spec(
     monitor=log.judge,
     anomalies=log.ANOMALIES,
     reads=frozenset({"read"}),
+)
+
+PREFIX = Spec(
+    name="prefix",
+    about="A log that followers read behind: each process sees one log grow.",
+    operations=LOG.operations,
+    initial=initial,
+    step=step,
+    monitor=prefix.judge,
+    anomalies=prefix.ANOMALIES,
+    reads=frozenset({"read"}),
+    order="program",
 )
 
 _SLICE = "[from, max]: the first offset (from 0 on), and how many at most; max null: to the end"

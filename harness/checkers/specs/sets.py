@@ -1,9 +1,9 @@
-"""Sets: one that only grows and is read as a whole, and one whose elements come and go."""
+"""Sets: read as a whole, by elements that come and go, or by replicas that lag behind."""
 
 from typing import Any
 
-from ..monitors import grow_set
-from ..operations import UNKNOWN
+from ..monitors import element_set, grow_set, session
+from ..operations import UNKNOWN, Operation
 from .spec import Shape, Spec
 
 State = frozenset[Any]
@@ -36,4 +36,56 @@ SET = Spec(
     monitor=grow_set.judge,
     anomalies=grow_set.ANOMALIES,
     reads=frozenset({"read"}),
+)
+
+
+def step_by_element(state: State, f: str, argument: Any, result: Any) -> State | None:
+    """The same, where elements are removed, too, and asked for one at a time."""
+    match f:
+        case "add":
+            return state | {argument}
+        case "remove":
+            return state - {argument}
+        case "contains":
+            return state if result is UNKNOWN or result == (argument in state) else None
+    return None
+
+
+def by_element(operation: Operation) -> tuple[Any, Any]:
+    return operation.key, operation.argument
+
+
+ELEMENT_SET = Spec(
+    name="element-set",
+    about="A set to which elements are added, from which they are removed, one asked at a time.",
+    operations=(
+        Shape("add", "the element", "nothing, or anything"),
+        Shape("remove", "the element", "nothing, or anything"),
+        Shape("contains", "the element", "true or false"),
+    ),
+    initial=initial,
+    step=step_by_element,
+    monitor=element_set.judge,
+    anomalies=element_set.ANOMALIES,
+    partition=by_element,
+    reads=frozenset({"contains"}),
+)
+
+SESSION = Spec(
+    name="session",
+    about="Replicas that collect elements: monotonic reads and writes, own writes, causes.",
+    operations=(
+        Shape("add", "the element", "nothing, or anything"),
+        Shape("append", "the element", "nothing, or anything"),
+        Shape("write", "the element", "nothing, or anything"),
+        Shape("read", "nothing", "the elements that a replica has, in any order"),
+    ),
+    initial=initial,
+    step=lambda state, f, argument, result: step(
+        state, "read" if f == "read" else "add", argument, result
+    ),
+    monitor=session.judge,
+    anomalies=session.ANOMALIES,
+    reads=frozenset({"read"}),
+    order="session",
 )

@@ -46,6 +46,10 @@ LEGAL: list[tuple[str, list[Step]]] = [
     ("keyed-log", [("append", ("a", 1), 7), ("append", ("a", 2), 7), ("read", None, (("a", 1),))]),
     ("mutex", [("acquire", None, None), ("release", None, None), ("acquire", None, UNKNOWN)]),
     ("mutex", [("acquire", "p", None), ("release", "p", None), ("acquire", "q", None)]),
+    ("element-set", [("add", 1, None), ("contains", 1, True), ("contains", 2, False)]),
+    ("element-set", [("add", 1, None), ("remove", 1, None), ("contains", 1, False)]),
+    ("session", [("add", 1, None), ("append", 2, None), ("read", None, (2, 1))]),
+    ("prefix", [("append", 1, None), ("read", None, (1,))]),
     ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
 ]
 
@@ -64,6 +68,10 @@ WRONG: list[tuple[str, list[Step]]] = [
     ("queue", [("enqueue", 1, None), ("dequeue", None, None)]),
     ("queue", [("dequeue", None, 1)]),
     ("counter", [("add", None, None), ("read", None, 2)]),
+    ("element-set", [("add", 1, None), ("contains", 1, False)]),
+    ("element-set", [("contains", 1, True)]),
+    ("session", [("add", 1, None), ("read", None, ())]),
+    ("prefix", [("append", 1, None), ("append", 2, None), ("read", None, (2, 1))]),
     ("keyed-log", [("append", ("a", 1), True), ("append", ("a", 2), True)]),
     ("keyed-log", [("append", ("a", 1), False)]),
     ("keyed-log", [("append", ("a", 1), 7), ("append", ("a", 2), 7), ("read", None, (("a", 2),))]),

@@ -8,6 +8,7 @@ from delphic.harness.checkers.monitors import counter, keyed_log, log_poll, mute
 from delphic.harness.checkers.operations import Operation
 from delphic.harness.checkers.specs import SPECS
 from fuzz_drafts import Kind
+from fuzz_oracle import guaranteed, sequential
 
 NEVER = 999
 """A value that nobody writes."""
@@ -225,6 +226,37 @@ def _untampered(chance: random.Random, operation: Operation, others: Sequence[Op
     return operation.result
 
 
+def _element_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    return chance.choice(("add", "remove", "contains", "contains")), chance.choice((1, 1, 1, 2))
+
+
+def _element_answer(state: Any, f: str, argument: Any) -> Any:
+    return argument in state if f == "contains" else None
+
+
+def _element_tamper(
+    chance: random.Random, operation: Operation, others: Sequence[Operation]
+) -> Any:
+    return not operation.result if operation.f == "contains" else operation.result
+
+
+def _session_ask(chance: random.Random, begun: int, process: int) -> tuple[str, Any]:
+    if chance.random() < 0.6:
+        return "read", None
+    return chance.choice(("add", "append", "write")), 10 if chance.random() < 0.02 else 10 + begun
+
+
+def _session_tamper(
+    chance: random.Random, operation: Operation, others: Sequence[Operation]
+) -> Any:
+    """Replicas lag: an element is lacking, most often one of the oldest."""
+    if operation.f != "read" or not operation.result:
+        return operation.result
+    rows = list(operation.result)
+    rows.pop(chance.choice((0, 0, -1, chance.randrange(len(rows)))))
+    return tuple(rows)
+
+
 KINDS: dict[str, Kind] = {
     kind.name or kind.spec.name: kind
     for kind in (
@@ -255,5 +287,14 @@ KINDS: dict[str, Kind] = {
             counting=mutex.COUNTING,
             name="mutex-owned",
         ),
+        Kind(
+            SPECS["element-set"],
+            _element_ask,
+            _element_answer,
+            _element_tamper,
+            counting=frozenset(SPECS["element-set"].anomalies),
+        ),
+        Kind(SPECS["session"], _session_ask, _set_answer, _session_tamper, brute=guaranteed),
+        Kind(SPECS["prefix"], _log_ask, _log_answer, _log_tamper, brute=sequential),
     )
 }

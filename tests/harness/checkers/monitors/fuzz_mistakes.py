@@ -7,15 +7,18 @@ import msgspec
 import numpy as np
 from delphic.harness.checkers.monitors import (
     counter,
+    element_set,
     grow_set,
     keyed_log,
     log,
     log_poll,
     log_table,
     mutex,
+    prefix,
     queue,
     register,
     register_values,
+    session,
     sweep,
     zones,
 )
@@ -226,6 +229,48 @@ def open_operations_never_happened(c: Columns, places: list[int]) -> Any:
     return ANONYMOUS(c, [at for at in places if c.ret[at] < c.never])
 
 
+def nothing_has_to_happen(*_: object) -> bool:
+    return True
+
+
+def one_write_serves_for_ever(case: element_set.Case, *, add: bool) -> element_set.Case | None:
+    following = AFTER(case, add=add)
+    if following is None:
+        return None
+    return element_set.Case(following.is_there, case.removes, case.adds)
+
+
+def the_last_to_return_goes_first(case: element_set.Case, *, add: bool) -> element_set.Case | None:
+    turned = element_set.Case(case.is_there, case.removes[::-1], case.adds[::-1])
+    following = AFTER(turned, add=add)
+    if following is None:
+        return None
+    return element_set.Case(following.is_there, following.removes[::-1], following.adds[::-1])
+
+
+def no_findings(*_: object) -> list[Wrong]:
+    return []
+
+
+def sessions_owe_nothing_to_reads(own: list[Operation], owed: dict[Any, Any]) -> list[Wrong]:
+    found = list(WITHIN(own, owed))
+    for element, due in owed.items():
+        owed[element] = msgspec.structs.replace(due, read=None)
+    return found
+
+
+def processes_wait_for_each_other(operations: Any, groups: Any = None) -> Columns:
+    return COLUMNS(operations)
+
+
+def processes_are_alone_with_a_key(operations: Any, groups: Any = None) -> Columns:
+    """No operation precedes another."""
+    return COLUMNS(operations, None if groups is None else range(len(operations)))
+
+
+AFTER = element_set.Case.after
+WITHIN = session._within
+COLUMNS = prefix.columns
 FILLED = counter._filled
 KEYED_PLACED = keyed_log._placed
 OWNED = mutex._owned
@@ -287,4 +332,13 @@ MISTAKES: list[Mistake] = [
     ("mutex-owned", mutex, "_owned", open_releases_never_happened),
     ("mutex", mutex, "_anonymous", open_operations_never_happened),
     ("mutex", mutex, "_anonymous", open_operations_come_first),
+    ("element-set", element_set, "_has_happened", nothing_has_to_happen),
+    ("element-set", element_set.Case, "after", one_write_serves_for_ever),
+    ("element-set", element_set.Case, "after", the_last_to_return_goes_first),
+    ("session", session, "_within", no_findings),
+    ("session", session, "_across", no_findings),
+    ("session", session, "_within", sessions_owe_nothing_to_reads),
+    ("prefix", prefix, "sweep", real_time_does_not_matter),
+    ("prefix", prefix, "columns", processes_wait_for_each_other),
+    ("prefix", prefix, "columns", processes_are_alone_with_a_key),
 ]

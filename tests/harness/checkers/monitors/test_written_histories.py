@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from cases_collections import CASES as OF_COLLECTIONS
+from cases_followers import CASES as OF_FOLLOWERS
 from cases_keyed import CASES as OF_KEYS_AND_LOCKS
 from cases_logs import CASES as OF_LOGS
 from cases_register import CASES as OF_REGISTERS
@@ -16,7 +17,7 @@ from written import Line, written
 Case = tuple[str, str, list[Line]]
 """Specification; the anomaly, `pass` or `ambiguous`; the operations."""
 
-CASES: list[Case] = [*OF_REGISTERS, *OF_LOGS, *OF_COLLECTIONS, *OF_KEYS_AND_LOCKS]
+CASES: list[Case] = [*OF_REGISTERS, *OF_LOGS, *OF_COLLECTIONS, *OF_KEYS_AND_LOCKS, *OF_FOLLOWERS]
 
 
 def judged(name: str, lines: list[Line], key: Any = None) -> Judgement | Ambiguous:
