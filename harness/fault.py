@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from .targets.faults import ClockState, DiskState, MessageFaults
+from .targets.faults import ClockState, DiskState, MessageFaults, PacketFaults
 from .targets.rules import Rule
 
 NEW_LEADER = "new-leader"
@@ -35,6 +35,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     of: str | None = None
     by_s: float | None = None
     rate_bytes_s: float | None = None
+    packets: PacketFaults | None = None
     messages: MessageFaults | None = None
     rule: Rule | None = None
     disk: DiskState | None = None
@@ -51,5 +52,8 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         return {"kind": self.kind, "target": self.target, **msgspec.to_builtins(more)}
 
 
-_EXTENT = ("when", "keeps", "of", "by_s", "rate_bytes_s", "messages", "rule", "disk", "clock")
+_EXTENT = (
+    *("when", "keeps", "of", "by_s", "rate_bytes_s"),
+    *("packets", "messages", "rule", "disk", "clock"),
+)
 """For which state it waited, and how much of it."""

@@ -10,7 +10,7 @@ from ..harness.op import NEMESIS, Op, OpType
 from .prose import shortened, value_text
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate", "messages", "hold", "drop"}),
+    "heal": frozenset({"partition", "delay", "rate", "packets", "messages", "hold", "drop"}),
     "release": frozenset({"hold"}),
     "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),

@@ -8,7 +8,7 @@ from ..history import History
 from ..op import HARNESS, NEMESIS, Op, OpType
 
 UNDOES: dict[str, frozenset[str]] = {
-    "heal": frozenset({"partition", "delay", "rate", "messages", "hold", "drop"}),
+    "heal": frozenset({"partition", "delay", "rate", "packets", "messages", "hold", "drop"}),
     "release": frozenset({"hold"}),
     "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),

@@ -15,13 +15,22 @@ from ..targets.faults import (
     FAITHFUL,
     SOUND,
     TRUE,
+    UNHARMED,
     merged_clocks,
     merged_disks,
     merged_messages,
+    merged_packets,
 )
 from ..targets.links import as_wanted, merged
 from ..targets.rules import merged_rules
-from ..targets.target import ClockCluster, Cluster, DiskCluster, LockedCluster, MessageCluster
+from ..targets.target import (
+    ClockCluster,
+    Cluster,
+    DiskCluster,
+    LockedCluster,
+    MessageCluster,
+    PacketCluster,
+)
 
 Part = Mapping[Any, Any]
 """What a fault adds: state by link or by member."""
@@ -57,6 +66,14 @@ async def _make_messages(cluster: Cluster, wanted: Part, _: Collection[str]) -> 
     await cluster.set_messages(wanted)
     seen = {pair: s for pair, s in cluster.messages().items() if s != FAITHFUL}
     return spelled(seen), seen == wanted
+
+
+async def _make_packets(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
+    assert isinstance(cluster, PacketCluster)
+    await cluster.set_packets(wanted)
+    probes = await cluster.probe_packets(wanted)
+    as_wanted = all(probe.shows(wanted.get(pair, UNHARMED)) for pair, probe in probes.items())
+    return spelled(probes), as_wanted and bool(probes)
 
 
 async def _make_rules(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
@@ -110,6 +127,7 @@ _READ_ONLY = _merged_read_only, _make_read_only
 
 LAYERS = (
     LINKS,
+    Layer("packets", "heal", True, lambda aim: aim.packets, merged_packets, _make_packets),
     Layer("messages", "heal", True, lambda aim: aim.messages, merged_messages, _make_messages),
     RULES,
     Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),

@@ -3,6 +3,7 @@
 from .host import BIT_FLIP, CLOCK, DISK, LOSE_TASK_DATA, READ_ONLY
 from .messages import MESSAGES, RESET
 from .network import DELAY, RATE
+from .packets import PACKETS
 from .partition import HEAL, ONE_WAY, PARTITION
 from .process import KILL, PAUSE, POWER_CUT, RESTART, RESUME
 from .rules import DROP, HOLD, RELEASE
@@ -11,7 +12,7 @@ from .stage import STAGE
 NEMESES = {
     nemesis.kind: nemesis
     for nemesis in (
-        *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, MESSAGES, RESET),
+        *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, PACKETS, MESSAGES, RESET),
         *(HOLD, RELEASE, DROP),
         *(KILL, POWER_CUT, RESTART, PAUSE, RESUME),
         *(DISK, READ_ONLY, BIT_FLIP, LOSE_TASK_DATA, CLOCK),

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from ..fault import Fault
 from ..selector import Selector, View
-from ..targets.faults import Clocks, Disks, Messages
+from ..targets.faults import Clocks, Disks, Messages, Packets
 from ..targets.links import HEALED, Links, Pair
 from ..targets.rules import Rules
 from ..targets.target import Capability, ProcessState
@@ -25,11 +25,11 @@ ENDS = frozenset({"kill", "power-cut"})
 class Aim:
     """What one fault comes to when its moment has come.
 
-    `nodes` are the members that it hits. `links`, `messages`, `rules`, `disks` and `clocks` are
-    what it adds to their state while it lasts; of a process fault, `process` is what the nodes are
-    to become, `loses` says whether they may lose what was not synced, and `keeps_nothing` that
-    they do. `read_only` are those that may not write their files. `resets`, `flips` and `forgets`
-    are over at once; of `flips_of`, a folder, a bit turns.
+    `nodes` are the members that it hits. `links`, `packets`, `messages`, `rules`, `disks` and
+    `clocks` are what it adds to their state while it lasts; of a process fault, `process` is what
+    the nodes are to become, `loses` says whether they may lose what was not synced, and
+    `keeps_nothing` that they do. `read_only` are those that may not write their files. `resets`,
+    `flips` and `forgets` are over at once; of `flips_of`, a folder, a bit turns.
     """
 
     nodes: tuple[str, ...]
@@ -37,6 +37,7 @@ class Aim:
     process: ProcessState | None = None
     loses: bool = False
     keeps_nothing: bool = False
+    packets: Packets = field(default_factory=dict)
     messages: Messages = field(default_factory=dict)
     rules: Rules = field(default_factory=dict)
     disks: Disks = field(default_factory=dict)

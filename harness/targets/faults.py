@@ -28,6 +28,54 @@ Messages = Mapping[Pair, MessageFaults]
 """Every link whose messages do not simply arrive."""
 
 
+class PacketFaults(msgspec.Struct, frozen=True):
+    """What happens to the packets of a link, whatever they carry: chances from 0 to 1.
+
+    A packet is late by up to `jitter_s`, and none overtakes another by that.
+    """
+
+    lose: float = 0.0
+    duplicate: float = 0.0
+    reorder: float = 0.0
+    corrupt: float = 0.0
+    jitter_s: float = 0.0
+
+    @property
+    def chances(self) -> tuple[float, ...]:
+        """Of each packet, those that are not nothing."""
+        every = (self.lose, self.duplicate, self.reorder, self.corrupt)
+        return tuple(chance for chance in every if chance > 0)
+
+
+UNHARMED = PacketFaults()
+
+Packets = Mapping[Pair, PacketFaults]
+"""Every link whose packets do not simply arrive."""
+
+
+class PacketProbe(msgspec.Struct, frozen=True):
+    """What became of packets that were sent over a link: how many came, came twice, came late."""
+
+    sent: int
+    arrived: int
+    again: int
+    overtaken: int
+
+    def shows(self, faults: PacketFaults) -> bool:
+        """Whether it is what such a link does. A damaged packet is lost to its checksum.
+
+        The second one of two may overtake those before it.
+        """
+        lost = self.sent - self.arrived
+        may_overtake = faults.reorder > 0 or faults.duplicate > 0
+        return (
+            (lost > 0) == (faults.lose > 0 or faults.corrupt > 0)
+            and (self.again > 0) == (faults.duplicate > 0)
+            and (self.overtaken > 0 or faults.reorder == 0)
+            and (self.overtaken == 0 or may_overtake)
+        )
+
+
 class DiskState(msgspec.Struct, frozen=True):
     """How one member's disk behaves; `slow` multiplies how long a sync takes."""
 
@@ -77,6 +125,22 @@ def merged_messages(parts: Iterable[Messages]) -> Messages:
                 ),
             )
     return {pair: state for pair, state in sorted(found.items()) if state != FAITHFUL}
+
+
+def merged_packets(parts: Iterable[Packets]) -> Packets:
+    """All of them at once: of two chances the higher one counts, lateness adds up."""
+    found: dict[Pair, PacketFaults] = {}
+    for part in parts:
+        for pair, state in part.items():
+            known = found.get(pair, UNHARMED)
+            found[pair] = PacketFaults(
+                lose=max(known.lose, state.lose),
+                duplicate=max(known.duplicate, state.duplicate),
+                reorder=max(known.reorder, state.reorder),
+                corrupt=max(known.corrupt, state.corrupt),
+                jitter_s=known.jitter_s + state.jitter_s,
+            )
+    return {pair: state for pair, state in sorted(found.items()) if state != UNHARMED}
 
 
 def merged_disks(parts: Iterable[Disks]) -> Disks:

@@ -273,8 +273,10 @@ class Sim:
     """The target `sim`."""
 
     name = "sim"
-    capabilities = frozenset(Capability)
-    reasons: Mapping[Capability, str] = {}
+    capabilities = frozenset(Capability) - {Capability.PACKETS}
+    reasons: Mapping[Capability, str] = {
+        Capability.PACKETS: "its connections carry messages, which `messages` harms"
+    }
     inventory_digest: str | None = None
 
 

@@ -8,7 +8,7 @@ from ..conduct.triggers import Snapshot
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
-from .faults import ClockState, DiskState, Messages
+from .faults import ClockState, DiskState, Messages, PacketProbe, Packets
 from .links import Links, Pair, Probes
 from .rules import Rules
 
@@ -19,6 +19,7 @@ class Capability(StrEnum):
     CUT = "cut"
     DELAY = "delay"
     RATE = "rate"
+    PACKETS = "packets"
     KILL = "kill"
     PAUSE = "pause"
     POWER_CUT = "power-cut"
@@ -139,6 +140,17 @@ class MessageCluster(Cluster, Protocol):
 
     def rules(self) -> Rules:
         """The rules in force now."""
+
+
+@runtime_checkable
+class PacketCluster(Cluster, Protocol):
+    """A group whose links carry packets that can be lost."""
+
+    async def set_packets(self, packets: Packets) -> None:
+        """Make what happens to packets so: the whole value, at once."""
+
+    async def probe_packets(self, packets: Packets) -> Mapping[Pair, PacketProbe]:
+        """Send packets over every link that is not cut, more where something is to happen."""
 
 
 @runtime_checkable

@@ -12,7 +12,16 @@ from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Connection, Setup, Status, System
-from delphic.harness.targets.faults import SOUND, TRUE, ClockState, DiskState, Messages
+from delphic.harness.targets.faults import (
+    SOUND,
+    TRUE,
+    ClockState,
+    DiskState,
+    Messages,
+    PacketFaults,
+    PacketProbe,
+    Packets,
+)
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
 from delphic.harness.targets.rules import Rules
@@ -81,6 +90,7 @@ class MemoryCluster:
         self.deaf_to: set[str] = set()
         """Orders that it takes and does not carry out."""
         self.run = run
+        self.found_packets: Packets = {}
         self.found_messages: Messages = {}
         self.found_rules: Rules = {}
         self.held: dict[str, int] = {}
@@ -128,6 +138,16 @@ class MemoryCluster:
         self.log.append(f"power of {', '.join(aliases)}{' for good' if keeps_nothing else ''}")
         for alias in aliases:
             await self.set_process(alias, ProcessState.DEAD)
+
+    async def set_packets(self, packets: Packets) -> None:
+        if "packets" not in self.deaf_to:
+            self.found_packets = dict(packets)
+
+    async def probe_packets(self, packets: Packets) -> dict[Pair, PacketProbe]:
+        return {pair: self._fate(self.found_packets.get(pair)) for pair in pairs(self.members)}
+
+    def _fate(self, faults: PacketFaults | None) -> PacketProbe:
+        return PacketProbe(20, 20 if faults is None or not faults.lose else 15, 0, 0)
 
     async def set_messages(self, messages: Messages) -> None:
         if "messages" not in self.deaf_to:

@@ -19,7 +19,7 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 
 TIMES = "at, after, then, when"
 KINDS = (
-    "partition, one-way, heal, delay, rate, messages, reset, hold, release, drop, "
+    "partition, one-way, heal, delay, rate, packets, messages, reset, hold, release, drop, "
     "kill, power-cut, restart, pause, resume, disk, read-only, bit-flip, lose-task-data, "
     "clock, stage, random"
 )
@@ -152,8 +152,8 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, kill, pause, power-cut, message-order, reset, disk, clock, "
-            "files, permissions)",
+            "(known: cut, delay, rate, packets, kill, pause, power-cut, message-order, reset, disk, "
+            "clock, files, permissions)",
         ),
     ],
 )

@@ -1,7 +1,7 @@
 """Members as processes on hosts, each at an address of its own."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +13,7 @@ from ...leases import Lease
 from ...rundir import RunDir
 from ...system import Connection, Place, Setup, Site, System
 from ...together import together
+from ..faults import PacketProbe, Packets
 from ..links import Links, Pair, Probes
 from ..target import ProcessState
 from .daemons import RemoteDaemon
@@ -109,6 +110,14 @@ class RemoteCluster:
     async def probe(self, links: Links) -> Probes:
         assert self._wires is not None
         return await self._wires.probe(links)
+
+    async def set_packets(self, packets: Packets) -> None:
+        assert self._wires is not None
+        await self._wires.set_packets(packets)
+
+    async def probe_packets(self, packets: Packets) -> Mapping[Pair, PacketProbe]:
+        assert self._wires is not None
+        return await self._wires.probe_packets(packets)
 
     async def reset_links(self, pairs: Collection[Pair]) -> int:
         assert self._wires is not None

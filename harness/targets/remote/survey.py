@@ -14,11 +14,12 @@ from .fleet import PROBE_S
 ALWAYS = frozenset({Capability.KILL, Capability.PAUSE, Capability.FILES})
 """What any agent can."""
 
-NEEDS: Mapping[Capability, str] = {
-    Capability.CUT: "cut",
-    Capability.RATE: "rate",
-    Capability.DELAY: "shape",
-    Capability.RESET: "reset",
+NEEDS: Mapping[Capability, tuple[str, ...]] = {
+    Capability.CUT: ("cut",),
+    Capability.RATE: ("rate",),
+    Capability.DELAY: ("shape",),
+    Capability.PACKETS: ("loss", "shape"),
+    Capability.RESET: ("reset",),
 }
 """What agents call that which the others take."""
 
@@ -40,8 +41,9 @@ async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capa
 def able(said: Sequence[tuple[str, Lacks]]) -> tuple[frozenset[Capability], dict[Capability, str]]:
     """What all of these hosts can do, and why not the rest."""
     reasons: dict[Capability, str] = {}
-    for capability, need in NEEDS.items():
-        without = [f"{name}: {lacks[need]}" for name, lacks in said if lacks[need] is not None]
+    for capability, needs in NEEDS.items():
+        found = [(name, why) for name, lacks in said for need in needs if (why := lacks[need])]
+        without = [f"{name}: {why}" for name, why in dict.fromkeys(found)]
         if without:
             reasons[capability] = "; ".join(without)
     return ALWAYS | (NEEDS.keys() - reasons.keys()), reasons

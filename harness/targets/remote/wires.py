@@ -7,7 +7,8 @@ from typing import Any
 
 from ...hosts.reach import Heard, Way, reach
 from ...together import together
-from ..links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
+from ..faults import UNHARMED, PacketFaults, PacketProbe, Packets
+from ..links import HEALED, OPEN, Links, LinkState, Pair, Probes, pairs, payload
 from .fleet import Fleet, Station
 from .placement import Spot
 
@@ -26,6 +27,8 @@ _FILL_S, _FILL_PACKETS = 0.2, (20, 250)
 _OFFER_S, _OFFER_TIMES, _OFFER_PACKETS_MAX = 0.6, 3, 5000
 """Then it is offered so many times what it passes, so long."""
 
+_PROBED_MIN, _PROBED_MAX, _HARMED = 20, 2000, 20
+
 _NARROW_WAIT_S = 4.0
 """Behind what members send, which may fill a second's worth of queue, and their next tries."""
 
@@ -36,20 +39,43 @@ class Wires:
     def __init__(self, fleet: Fleet, spots: Mapping[str, Spot]) -> None:
         self._fleet = fleet
         self._spots = spots
+        self._links: Links = HEALED
+        self._packets: Packets = {}
         self._set: dict[str, list[dict[str, Any]]] = {}
         self._turn = asyncio.Lock()
 
     async def set(self, links: Links) -> None:
         """Make all links so, on all hosts at once. Raises WorldError."""
         async with self._turn:
-            wanted = self._by_host(links)
-            await together(
-                *(
-                    self._tell(name, value)
-                    for name, value in wanted.items()
-                    if self._set.get(name, []) != value
-                )
+            self._links = links
+            await self._make()
+
+    async def set_packets(self, packets: Packets) -> None:
+        """Let this happen to packets, besides what happens to links. Raises WorldError."""
+        async with self._turn:
+            self._packets = packets
+            await self._make()
+
+    async def probe_packets(self, packets: Packets) -> dict[Pair, PacketProbe]:
+        """Send datagrams over every link that is not cut, and see what becomes of them."""
+        async with self._turn:
+            every = [p for p in pairs(list(self._spots)) if not self._links.get(p, OPEN).cut]
+            counts = {pair: _count(packets.get(pair, UNHARMED)) for pair in every}
+            wait_s = _OPEN_WAIT_S / 2 + max(
+                (
+                    self._links.get(p, OPEN).delay_s + packets.get(p, UNHARMED).jitter_s
+                    for p in every
+                ),
+                default=0.0,
             )
+            found: dict[Pair, PacketProbe] = {}
+            for count in sorted(set(counts.values())):
+                these = [self._way(pair) for pair in every if counts[pair] == count]
+                heard = await reach(these, count=count, wait_s=wait_s)
+                for pair in every:
+                    if counts[pair] == count:
+                        found[pair] = _fates(count, heard[self._way(pair).pair])
+            return found
 
     async def probe(self, links: Links) -> Probes:
         """Send datagrams over every link, all at once, and see how long they take.
@@ -91,11 +117,21 @@ class Wires:
         await together(*(break_them(name, ways) for name, ways in by_host.items()))
         return sum(counts)
 
-    def _by_host(self, links: Links) -> dict[str, list[dict[str, Any]]]:
+    async def _make(self) -> None:
+        await together(
+            *(
+                self._tell(name, value)
+                for name, value in self._by_host().items()
+                if self._set.get(name, []) != value
+            )
+        )
+
+    def _by_host(self) -> dict[str, list[dict[str, Any]]]:
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in self._fleet.stations}
-        for (source, to), state in sorted(links.items()):
-            said: dict[str, Any] = {"source": self._at(source), "own": self._at(to)}
-            found[self._spots[to].host].append(said | _asked(state))
+        for pair in sorted({*self._links, *self._packets}):
+            said: dict[str, Any] = {"source": self._at(pair[0]), "own": self._at(pair[1])}
+            state = _asked(self._links.get(pair, OPEN), self._packets.get(pair, UNHARMED))
+            found[self._spots[pair[1]].host].append(said | state)
         return found
 
     async def _tell(self, name: str, value: list[dict[str, Any]]) -> None:
@@ -157,16 +193,39 @@ class Wires:
         return self._spots[alias].address
 
 
-def _asked(state: LinkState) -> dict[str, Any]:
+def _asked(state: LinkState, packets: PacketFaults) -> dict[str, Any]:
     """What an agent is told of a link, without what is as it should be."""
     if state.cut:
         return {"cut": True}
-    said: dict[str, Any] = {}
-    if state.rate_bytes_s is not None:
-        said["rate_bytes_s"] = state.rate_bytes_s
-    if state.delay_s:
-        said["delay_s"] = state.delay_s
-    return said
+    # Late by up to so much: half of it, give or take half of it.
+    middle_s = packets.jitter_s / 2
+    said = {
+        "rate_bytes_s": state.rate_bytes_s,
+        "delay_s": state.delay_s + middle_s,
+        "jitter_s": middle_s,
+        "loss": packets.lose,
+        "duplicate": packets.duplicate,
+        "reorder": packets.reorder,
+        "corrupt": packets.corrupt,
+    }
+    return {name: value for name, value in said.items() if value}
+
+
+def _count(packets: PacketFaults) -> int:
+    """How many packets tell what a link does: what is to happen, happens to some twenty."""
+    rarest = min(packets.chances, default=1.0)
+    return max(_PROBED_MIN, min(_PROBED_MAX, round(_HARMED / rarest)))
+
+
+def _fates(sent: int, heard: Heard | None) -> PacketProbe:
+    order = () if heard is None else heard.order
+    last, seen, overtaken = -1, set[int](), 0
+    for number in order:
+        if number not in seen:
+            overtaken += number < last
+            seen.add(number)
+        last = max(last, number)
+    return PacketProbe(sent, len(seen), len(order) - len(seen), overtaken)
 
 
 def _for_payload(state: LinkState, heard: Heard | None) -> float | None:

@@ -13,7 +13,7 @@ from delphic.harness.observer import Observer
 from delphic.harness.op import NEMESIS, OpType
 from delphic.harness.recorder import Recorder
 from delphic.harness.system import Setup
-from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults
+from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults, PacketFaults
 from delphic.harness.targets.target import ProcessState
 from scene import Scene
 
@@ -352,3 +352,25 @@ def test_a_heal_may_wait_for_a_state(memory: Any) -> None:
     )
     assert scene.told()[1][0] == "heal"
     assert scene.receipts()[1].value["fired"]["nodes"] == ["n1", "n2", "n3"]
+
+
+def test_packets_are_lost_until_all_of_them_arrive_again(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, packets: {lose: 0.1}, for: 200ms},"
+        " {at: 100ms, packets: {links: {from: n1, to: n2}, lose: 0.3, jitter: 5ms}, for: 50ms}]",
+    )
+    assert scene.told() == [
+        ("packets", ["n1", "n2", "n3"], True),
+        ("packets", ["n1"], True),
+        ("heal", ["n1", "n2"], True),
+        ("heal", ["n1", "n2", "n3"], True),
+    ]
+    first, second, third, last = (op.value for op in scene.receipts())
+    mild = msgspec.to_builtins(PacketFaults(lose=0.1))
+    assert first["wanted"]["n1->n2"] == mild
+    assert second["wanted"]["n1->n2"] == {**mild, "lose": 0.3, "jitter_s": 0.005}
+    assert second["wanted"]["n2->n1"] == third["wanted"]["n1->n2"] == mild
+    assert last["wanted"] == {}
+    seen = last["observed"]["packets"]["n1->n2"]
+    assert seen == {"sent": 20, "arrived": 20, "again": 0, "overtaken": 0}

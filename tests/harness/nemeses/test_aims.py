@@ -7,9 +7,10 @@ from delphic.harness.fault import Fault
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.nemeses.nemesis import Aim
 from delphic.harness.selector import View
-from delphic.harness.targets.faults import ClockState, DiskState, MessageFaults
+from delphic.harness.targets.faults import ClockState, DiskState, MessageFaults, PacketFaults
 from delphic.harness.targets.links import CUT, LinkState, Pair, isolate, one_way
 from delphic.harness.targets.target import ProcessState
+from pydantic import ValidationError
 
 ORDER = ("n4", "n2", "n5", "n1", "n3")
 MEMBERS = sorted(ORDER)
@@ -96,6 +97,14 @@ def test_messages_have_fates_on_the_links_named() -> None:
     found = aim("messages", {"links": {"from": "n1", "to": "n2"}, "lose": 0.1, "delay": "50ms"})
     assert found.messages == {("n1", "n2"): MessageFaults(lose=0.1, delay_s=(0.0, 0.05))}
     assert len(aim("messages", {"duplicate": 1}).messages) == 20
+
+
+def test_packets_have_fates_on_the_links_named() -> None:
+    found = aim("packets", {"links": {"from": "n1", "to": "others"}, "lose": 0.1, "jitter": "20ms"})
+    assert set(found.packets.values()) == {PacketFaults(lose=0.1, jitter_s=0.02)}
+    assert set(found.packets) == one_way(["n1"], MEMBERS)
+    with pytest.raises(ValidationError, match="says how much to `lose`, `duplicate`"):
+        NEMESES["packets"].planned({"links": "all"})
 
 
 def test_a_reset_breaks_every_connection_of_a_member_or_those_of_some_links() -> None:

@@ -31,13 +31,17 @@ LINKS = """\
 name: links
 promises: [HS-2]
 workload: {name: log, clients: 4, rate: 60, op_timeout: 500ms}
-duration: 8s
+duration: 11s
 faults:
   - {at: 500ms, delay: {links: all, by: 50ms}, for: 1s}
   - {at: 2s, rate: {links: all, limit: 32kB/s}, for: 1s}
   - {at: 3500ms, one-way: {from: leader, to: others}, for: 500ms}
-  - {at: 5s, reset: leader}
-  - {at: 6s, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
+  - {at: 5s, packets: {lose: 0.1}, for: 500ms}
+  - at: 7s
+    packets: {links: {from: leader, to: others}, duplicate: 0.2, reorder: 0.2, jitter: 5ms}
+    for: 500ms
+  - {at: 9s, reset: leader}
+  - {at: 9500ms, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
 """
 
 Require = Callable[[object, str], None]
@@ -118,7 +122,8 @@ def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(folder: Path) -> 
         file = made.inventory.file
         code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
         assert code == 0, out + err
-        done = ("delay", "heal", "rate", "heal", "partition", "heal", "reset", "pause", "resume")
+        faults = ("delay", "rate", "partition", "packets", "packets")
+        done = [f for fault in faults for f in (fault, "heal")] + ["reset", "pause", "resume"]
         assert receipts(folder / "runs/latest") == [(f, True) for f in done]
         plan = json.loads((folder / "runs/latest/plan.json").read_text())
         assert (plan["target"], plan["inventory"]) == (file, made.inventory.digest)

@@ -1,6 +1,6 @@
 """What hosts can do together, and why not more."""
 
-from delphic.harness.targets.remote.survey import ALWAYS, able
+from delphic.harness.targets.remote.survey import ALWAYS, NEEDS, able
 from delphic.harness.targets.target import Capability
 
 SOUND = dict.fromkeys(("cut", "loss", "rate", "shape", "reset"))
@@ -8,16 +8,18 @@ SOUND = dict.fromkeys(("cut", "loss", "rate", "shape", "reset"))
 
 def test_a_group_can_do_what_every_host_can() -> None:
     assert able([("h1", SOUND), ("h2", SOUND)]) == (
-        ALWAYS | {Capability.CUT, Capability.RATE, Capability.DELAY, Capability.RESET},
+        ALWAYS | set(NEEDS),
         {},
     )
 
 
 def test_what_one_host_lacks_nobody_can_and_it_is_said_which_and_why() -> None:
+    assert Capability.PACKETS in NEEDS
     lame = SOUND | {"shape": "no queue", "cut": "nft is not installed"}
     found, reasons = able([("h1", SOUND), ("h2", lame), ("h3", SOUND | {"shape": "no root"})])
     assert found == ALWAYS | {Capability.RATE, Capability.RESET}
     assert reasons == {
         Capability.DELAY: "h2: no queue; h3: no root",
+        Capability.PACKETS: "h2: no queue; h3: no root",
         Capability.CUT: "h2: nft is not installed",
     }
