@@ -22,6 +22,9 @@ _OUT_OF_RANGE = "<value out of range"
 
 CALENDAR = ("0001-01-01 00:00:00", "9999-12-31 23:59:59")
 
+FEW_ROWS = 64
+"""Up to so many are dealt with one by one."""
+
 BUCKETS_MAX = 10_000
 KEY_CHARACTERS_MAX = 200
 
@@ -89,12 +92,32 @@ def split(scheme: Scheme, batch: pa.RecordBatch, column: str) -> dict[str, pa.Re
         codes, keys = _codes(scheme, batch, column)
     except pa.ArrowException as error:
         raise refused(f"{column}: no partition can be told: {error}") from None
+    if batch.num_rows <= FEW_ROWS:
+        return _split_few(batch, codes.to_pylist(), keys)
     order = pc.array_sort_indices(codes)
     counted = pc.value_counts(codes.take(order))
     sorted_rows = batch if len(counted) == 1 else batch.take(order)
     parts: dict[str, pa.RecordBatch] = {}
     start = 0
     for code, count in zip(*(counted.field(i).to_pylist() for i in (0, 1)), strict=True):
+        parts[keys[code]] = sorted_rows.slice(start, count)
+        start += count
+    return {key: parts[key] for key in sorted(parts)}
+
+
+def _split_few(
+    batch: pa.RecordBatch, codes: list[int], keys: list[str]
+) -> dict[str, pa.RecordBatch]:
+    """As `split` goes on: to call Arrow costs more than to go through so few rows."""
+    found = sorted(set(codes))
+    sorted_rows = batch
+    if len(found) > 1:
+        order = sorted(range(len(codes)), key=codes.__getitem__)
+        sorted_rows = batch.take(pa.array(order, pa.uint64()))
+    parts: dict[str, pa.RecordBatch] = {}
+    start = 0
+    for code in found:
+        count = codes.count(code)
         parts[keys[code]] = sorted_rows.slice(start, count)
         start += count
     return {key: parts[key] for key in sorted(parts)}
@@ -141,6 +164,8 @@ def _buckets(values: Any, count: int) -> Any:
         return pa.array(hashes, pa.int32()).take(encoded.indices)
     if pa.types.is_temporal(kind):
         values = values.view(pa.int32() if pa.types.is_date32(kind) else pa.int64())
+    if len(values) <= FEW_ROWS:
+        return pa.array([value % count for value in values.to_pylist()], pa.int64())
     wide = pa.uint64() if pa.types.is_unsigned_integer(values.type) else pa.int64()
     values, divisor = pc.cast(values, wide), pa.scalar(count, wide)
     # Division goes towards zero.

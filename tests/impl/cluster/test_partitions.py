@@ -131,3 +131,25 @@ def test_moments_that_no_calendar_has_are_refused() -> None:
 def test_a_value_that_would_be_no_name_is_refused() -> None:
     with pytest.raises(RequestError, match="names no partition"):
         parts(Scheme("VALUE", "string"), pa.array(["good", "x" * 201]))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "values"),
+    [
+        (Scheme("HASH", "int64", buckets=4), pa.array([7, -3, 0, 8, -(2**63), 2**63 - 1, -1])),
+        (Scheme("HASH", "uint64", buckets=3), pa.array([2**64 - 1, 0, 5, 4, 1], pa.uint64())),
+        (Scheme("HASH", "date32[day]", buckets=3), pa.array([-1, 0, 8, 4, -7], pa.date32())),
+        (Scheme("HASH", "timestamp[ms]", buckets=5), pa.array([-1, 9, 4], pa.timestamp("ms"))),
+        (Scheme("HASH", "string", buckets=4), pa.array(["b", "a", "", "b", "c"])),
+        (Scheme("VALUE", "int64", (1,)), pa.array([3, 1, 3, 2, 1])),
+        (Scheme("RANGE", "int64", (0, 5, 9)), pa.array([8, 0, 4, 5, 1])),
+        (Scheme("HASH", "int64", buckets=2), pa.array([], pa.int64())),
+    ],
+)
+def test_few_rows_belong_where_they_would_among_many(
+    monkeypatch: pytest.MonkeyPatch, scheme: Scheme, values: pa.Array
+) -> None:
+    few = parts(scheme, values)
+    assert sorted(at for part in few.values() for at in part) == list(range(len(values)))
+    monkeypatch.setattr("delphic.impl.cluster.partitions.FEW_ROWS", -1)
+    assert parts(scheme, values) == few
