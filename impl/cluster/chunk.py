@@ -5,7 +5,7 @@ another, so that a version holds what all earlier ones did.
 """
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 import pyarrow as pa
@@ -41,12 +41,14 @@ class Chunk:
     """The versions of a chunk. `stored` of its first rows are in the files of a checkpoint."""
 
     # Invariant: cids ascend; the last version is the newest; stored <= its rows.
+    # Invariant: _own_bytes is the sum of those of all versions.
 
     def __init__(self, chunk: int, schema_bytes: bytes, schema: pa.Schema) -> None:
         self.id = chunk
         self.schema_bytes = schema_bytes
         self.schema = schema
         self.versions: list[Version] = [Version(0, (), 0)]
+        self._own_bytes = 0
         self.stored = 0
         self.unstored = 0
         """As `stored`, for the checkpoint that is under way."""
@@ -60,15 +62,16 @@ class Chunk:
         """Begin with what a checkpoint holds."""
         rows = rows_of(blocks)
         self.versions = [Version(cid, blocks, rows)]
+        self._own_bytes = 0
         self.stored = rows
 
     def install(self, cid: int, changed: Changed, now_ns: int) -> None:
         """A transaction is committed."""
         last = self.versions[-1]
         assert cid > last.cid
-        self.versions[-1] = last._replace(
-            replaced_ns=now_ns, own_bytes=_own_bytes(last.blocks, changed.blocks)
-        )
+        own_bytes = _own_bytes(last.blocks, changed.blocks)
+        self._own_bytes += own_bytes
+        self.versions[-1] = Version(last.cid, last.blocks, last.rows, now_ns, own_bytes)
         self.versions.append(Version(cid, changed.blocks, rows_of(changed.blocks)))
         self.stored = min(self.stored, changed.kept)
         self.unstored = min(self.unstored, changed.kept)
@@ -80,7 +83,8 @@ class Chunk:
         No transaction commits on a chunk of another one that is not complete, so that nothing is
         built upon what is left out. Raises RequestError where the version is not kept any more.
         """
-        for version in self.versions[::-1]:
+        newest_first: Iterator[Version] = reversed(self.versions)
+        for version in newest_first:
             if version.cid <= cid and version.cid not in excluded:
                 return version
         raise gone(f"chunk {self.id} keeps nothing of moment {cid}")
@@ -89,16 +93,16 @@ class Chunk:
         """The newest version may not be complete yet: the one before is needed, too."""
         kept = self.versions
         limit_ns = now_ns - int(KEPT_S * 1e9)
-        size = sum([version.own_bytes for version in kept])
         first = 0
         while first < len(kept) - 2:
             version = kept[first]
             is_old = version.replaced_ns is not None and version.replaced_ns <= limit_ns
-            if not is_old and len(kept) - first <= KEPT_MAX and size <= KEPT_BYTES:
+            if not is_old and len(kept) - first <= KEPT_MAX and self._own_bytes <= KEPT_BYTES:
                 break
-            size -= version.own_bytes
+            self._own_bytes -= version.own_bytes
             first += 1
-        del kept[:first]
+        if first:
+            del kept[:first]
 
 
 def _own_bytes(blocks: Blocks, newer: Blocks) -> int:
