@@ -205,10 +205,13 @@ class Dispatcher:
     def _dispatch(self) -> None:
         if self._slave.status is not Status.ENABLED:
             return
+        nodes = self._nodes
         busy: dict[str, int] = {}
         for task_id in self._running:
-            node = self.node_of(task_id)
+            node = nodes[task_id % len(nodes)]
             busy[node] = busy.get(node, 0) + 1
+        if len(busy) == len(nodes) and min(busy.values()) >= RUNNING_PER_NODE_MAX:
+            return
         for record in self._slave.current():
             task_id = record.task.id
             if record.state is not TaskState.WAITING or task_id in self._running:

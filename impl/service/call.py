@@ -1,7 +1,6 @@
 """One call of a function: who calls, and what is told the result; and functions by their names."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, get_args
 
@@ -17,8 +16,7 @@ Function = tuple[Any, Callable[..., None]]
 """The types of the arguments, as one tuple type, and who takes the Call and them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """`visitor` is the client that calls; None where a node of this cluster does, `peer`.
 
     `login`: for whom the peer calls, if for anybody.
