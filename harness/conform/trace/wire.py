@@ -50,6 +50,8 @@ class Wire:
         self.sent: dict[Uid, Sent] = {}
         self.arrived: dict[Uid, Arrival] = {}
         """The first arrival of each."""
+        self._arrived_of: dict[tuple[str, int], list[Arrival]] = {}
+        """The same by source and its incarnation."""
         self.lives: dict[tuple[str, int], Life] = {}
         self._early: dict[tuple[str, int], Place] = {}
         self.is_live = False
@@ -68,8 +70,10 @@ class Wire:
                 self._send(record, message, life, waits=True)
         event = record.event
         if isinstance(event, Received):
-            if event.uid not in self.arrived:
-                self.arrived[event.uid] = Arrival(record, event.uid, event.message)
+            uid = event.uid
+            if uid not in self.arrived:
+                arrival = self.arrived[uid] = Arrival(record, uid, event.message)
+                self._arrived_of.setdefault(uid[:2], []).append(arrival)
         elif isinstance(event, Persisted):
             for uid in event.released:
                 sent = self.sent.get(uid)
@@ -180,11 +184,12 @@ class Wire:
         in the order of their numbers.
         """
         found = []
-        for uid, arrival in self.arrived.items():
-            if uid[0] == node and uid[1] in incs:
-                sent = self.sent.get(uid)
-                if sent is None or sent.waits:
-                    found.append(arrival)
+        for (source, inc), arrivals in self._arrived_of.items():
+            if source == node and inc in incs:
+                for arrival in arrivals:
+                    sent = self.sent.get(arrival.uid)
+                    if sent is None or sent.waits:
+                        found.append(arrival)
         return sorted(found, key=lambda a: a.uid)
 
 
