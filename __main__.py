@@ -56,6 +56,12 @@ class FrontDoor(click.Group):
             "suite_command",
             "Every scenario that a place can run, for several seeds.",
         ),
+        "doctor": (
+            ".harness.doctor",
+            "doctor_command",
+            "Check that hosts have what runs need, and say what is missing.",
+        ),
+        "heal": (".harness.heal", "heal_command", "End what killed harnesses left running."),
         "lab": (".harness.lab.command", "lab_command", "Hosts on this machine, made in a moment."),
         "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
     }

@@ -1,4 +1,4 @@
-"""The harness's commands: run, check, report, heal, schema, list."""
+"""The harness's commands: run, check, report, schema, list."""
 
 import json
 import random
@@ -13,7 +13,6 @@ from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
-from .lab import lab
 from .lifecycle import Finished, Order, Report, execute
 from .plan import Plan, plan
 from .progress import progress
@@ -34,7 +33,7 @@ _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 
 def commands(report: Report) -> list[click.Command]:
     """The commands; `report` is what writes the reports of a run directory."""
-    own = [_run(report), _check(report), _report(report), _heal, _schema, _list]
+    own = [_run(report), _check(report), _report(report), _schema, _list]
     return [*own, *simulator.commands(report)]
 
 
@@ -228,13 +227,6 @@ def _report(report: Report) -> click.Command:
         click.echo(f"report  {_near(run.report)}")
 
     return write
-
-
-@click.command("heal")
-def _heal() -> None:
-    """End what killed harnesses left running."""
-    for sentence in [*leases.heal(), *lab.heal()] or ["Nothing was left running."]:
-        click.echo(sentence)
 
 
 @click.command("schema")

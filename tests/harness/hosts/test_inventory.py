@@ -130,6 +130,23 @@ def test_a_mistake_is_refused_with_its_line(tmp_path: Path, text: str, said: str
     assert said in complaint(tmp_path, text)
 
 
+def test_the_example_of_the_page_is_an_inventory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DELPHIC_USER", "somebody")
+    found = load(Path(__file__).parents[3] / "docs/hosts.yaml", Path("/dev/null"))
+    assert [entry.name for entry in found.hosts] == ["a", "b", "c"]
+    said = {field for entry in found.hosts for field in entry_fields(entry)}
+    assert said == {field.name for field in dataclasses.fields(Entry)} - {
+        *("passphrase_env", "cache", "proxy", "disposable_clock")
+    }
+
+
+def entry_fields(entry: Entry) -> set[str]:
+    """The fields that are not as they are by themselves."""
+    plain = Entry(name="", address="", user="")
+    fields = {field.name for field in dataclasses.fields(Entry)}
+    return {name for name in fields if getattr(entry, name) != getattr(plain, name)}
+
+
 def test_a_file_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the inventory"):
         load(tmp_path / "none.yaml")

@@ -1,0 +1,252 @@
+"""Whether hosts have what runs on them need: each question answered, with what would help.
+
+Nothing is changed on a host but in Delphic's own folder there.
+"""
+
+import asyncio
+import statistics
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..errors import WorldError
+from ..procfs import boot_id
+from ..together import together
+from . import marker
+from .agent import Agent
+from .connection import Host
+from .inventory import Entry, Inventory
+from .reach import Way, reach
+
+PYTHON_MIN = (3, 11)
+
+_COMMANDS = 5
+_COMMAND_MS_MAX = 100.0  # A shell's start-up files can cost more than all that is asked of it.
+_SKEW_S_MAX = 1.0
+_FREE_KIB_MIN = 1 << 20
+_CAPABILITIES_S = 90.0
+_NEEDED = ("sh", "timeout", "sha256sum", "tar", "mktemp")
+_FOR_FAULTS = ("ip", "nft", "ss", "tc", "iptables", "unshare")
+
+_LOOK = """
+directory=$1 python=$2
+shift 2
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+for tool in "$@"; do command -v "$tool" > /dev/null || echo "lacks $tool"; done
+read -r boot < /proc/sys/kernel/random/boot_id && echo "boot $boot"
+mkdir -p -- "$directory" && file=$(mktemp "$directory/.write.XXXXXX") && rm -f -- "$file" &&
+    df -Pk -- "$directory" | { read -r _; read -r _ _ _ free _; echo "free $free"; }
+"$python" -c 'import sys; print("python", *sys.version_info[:2])'
+ip -o addr | while read -r _ _ _ address _; do echo "address ${address%/*}"; done
+"""
+
+
+class Grade(StrEnum):
+    """How bad it is."""
+
+    OK = "ok"
+    NOTE = "note"  # Some runs need it, others do not.
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One question about a host, and the answer."""
+
+    grade: Grade
+    about: str
+    sentence: str
+
+
+@dataclass(slots=True)
+class Examined:
+    """A host, and all that was found."""
+
+    entry: Entry
+    findings: list[Finding] = field(default_factory=list)
+    boot: str = ""
+    lacks: Mapping[str, str | None] | None = None
+    """What its agent cannot do, and why; None if there was no agent to ask."""
+
+    def ok(self, about: str, sentence: str) -> None:
+        self.findings.append(Finding(Grade.OK, about, sentence))
+
+    def note(self, about: str, sentence: str) -> None:
+        self.findings.append(Finding(Grade.NOTE, about, sentence))
+
+    def bad(self, about: str, sentence: str) -> None:
+        self.findings.append(Finding(Grade.BAD, about, sentence))
+
+    @property
+    def is_bad(self) -> bool:
+        return any(finding.grade is Grade.BAD for finding in self.findings)
+
+
+async def examine(inventory: Inventory) -> list[Examined]:
+    """Look at all hosts, side by side, and then at what is between them."""
+    found = [Examined(entry) for entry in inventory.hosts]
+    agents: dict[str, Agent] = {}
+    hosts: list[Host] = []
+    try:
+        await together(*(_host(one, inventory, hosts, agents) for one in found))
+        _kernels(found)
+        if len(agents) > 1:
+            await _between([one for one in found if one.entry.name in agents], agents)
+    finally:
+        await asyncio.gather(*(agent.abandon() for agent in agents.values()))
+        for host in hosts:
+            host.close()
+    return found
+
+
+async def _host(
+    one: Examined, inventory: Inventory, hosts: list[Host], agents: dict[str, Agent]
+) -> None:
+    """Everything about one host; what fails is a finding, and ends the examination of that host."""
+    try:
+        host = await Host.open(one.entry)
+        hosts.append(host)
+        await _login(one, host)
+        await _look(one, host)
+        if (reason := await marker.refusal(host)) is not None:
+            one.bad("marker", reason)
+        else:
+            one.ok("marker", "it may be broken")
+        await _root(one, host)
+        if not one.is_bad:
+            agents[host.name] = await _agent(one, host, inventory.lease_s)
+    except WorldError as error:
+        one.bad("host", f"{error.message}\n{error.detail}".strip())
+
+
+async def _login(one: Examined, host: Host) -> None:
+    took, ahead = [], []
+    for _ in range(_COMMANDS):
+        before, clock = time.monotonic(), time.time()
+        said = (await host.must("date", "+%s.%N", again=True)).text
+        took.append(time.monotonic() - before)
+        ahead.append((took[-1], float(said) - clock - took[-1] / 2))
+    milliseconds = 1000 * statistics.median(took)
+    words = f"{one.entry.user} at {one.entry.address}, {milliseconds:.0f} ms a command"
+    if milliseconds > _COMMAND_MS_MAX:
+        words += ": far away, or the login shell reads start-up files that take so long"
+        one.note("login", words)
+    else:
+        one.ok("login", words)
+    error, skew = min(ahead)
+    words = f"{skew:+.3f} s against ours, give or take {error / 2:.3f}"
+    if abs(skew) > _SKEW_S_MAX:
+        one.note("clock", f"{words}: run a time service; logs are merged by these clocks")
+    else:
+        one.ok("clock", words)
+
+
+async def _look(one: Examined, host: Host) -> None:
+    entry = one.entry
+    words = ("sh", "-c", _LOOK, "sh", entry.directory, entry.python, *_NEEDED, *_FOR_FAULTS)
+    ran = await host.run(*words, again=True)
+    said: dict[str, list[str]] = {}
+    for line in ran.text.splitlines():
+        word, _, rest = line.partition(" ")
+        said.setdefault(word, []).append(rest)
+    one.boot = "".join(said.get("boot", []))
+    lacks = said.get("lacks", [])
+    if needed := sorted(set(_NEEDED) & set(lacks)):
+        one.bad("tools", f"there is no {', '.join(needed)}")
+    if wanted := sorted(set(_FOR_FAULTS) & set(lacks)):
+        packages = "apt-get install iproute2 nftables iptables util-linux"
+        one.note("tools", f"there is no {', '.join(wanted)}, which some faults need: {packages}")
+    if not lacks:
+        one.ok("tools", "all there")
+    version = tuple(int(part) for part in said.get("python", ["0"])[0].split())
+    spelled = ".".join(map(str, version))
+    if version < PYTHON_MIN:
+        found = f"is Python {spelled}" if any(version) else "is no Python"
+        least = ".".join(map(str, PYTHON_MIN))
+        one.bad("python", f"{entry.python} {found}; it takes {least}, and `python:` names another")
+    else:
+        one.ok("python", f"{entry.python} is {spelled}")
+    _directory(one, said.get("free", []), ran.said)
+    _addresses(one, said.get("address", []))
+
+
+def _directory(one: Examined, free: list[str], trouble: str) -> None:
+    directory = one.entry.directory
+    if not free:
+        one.bad("directory", f"nothing can be written to {directory}: {trouble}")
+    elif int(free[0]) < _FREE_KIB_MIN:
+        one.note("directory", f"{directory} has {int(free[0]) >> 10} MiB left")
+    else:
+        one.ok("directory", f"{directory} has {int(free[0]) >> 20} GiB left")
+
+
+def _addresses(one: Examined, there: list[str]) -> None:
+    """Further addresses must be the host's own; the first may be a name, or translated."""
+    missing = [address for address in one.entry.addresses if address not in there]
+    if missing:
+        one.bad("addresses", f"not this host's: {', '.join(missing)}")
+    else:
+        one.ok("addresses", f"{len(one.entry.every_address)}: one for each node at most")
+
+
+async def _root(one: Examined, host: Host) -> None:
+    if one.entry.user != "root" and not one.entry.sudo:
+        one.note("root", "not asked for: faults of network, disks and clocks need `sudo: true`")
+        return
+    ran = await host.run("id", "-u", sudo=True, again=True)
+    if ran.text == "0":
+        one.ok("root", "by sudo" if one.entry.user != "root" else "logged in as root")
+    else:
+        one.bad("root", f"sudo does not work without a terminal and a question: {ran.said}")
+
+
+async def _agent(one: Examined, host: Host, lease_s: float) -> Agent:
+    agent = await Agent.start(host, f"doctor-{uuid.uuid4().hex}", lease_s)
+    one.lacks = await agent.call("capabilities", timeout_s=_CAPABILITIES_S)
+    lacks = one.lacks or {}
+    if can := sorted(what for what, reason in lacks.items() if reason is None):
+        one.ok("faults", f"can be done: {', '.join(can)}")
+    for what, reason in sorted(lacks.items()):
+        if reason is not None:
+            one.note("faults", f"{what} cannot be done: {reason}")
+    return agent
+
+
+def _kernels(found: list[Examined]) -> None:
+    """Hosts with one kernel have one clock, and one disk, perhaps with us."""
+    here = boot_id()
+    for at, one in enumerate(found):
+        others = [other.entry.name for other in found[:at] if one.boot and other.boot == one.boot]
+        if one.boot == here:
+            one.note("kernel", "is this machine's: so are its clock, its disk and its processors")
+        elif others:
+            one.note("kernel", f"is that of {others[0]}: so are its clock and its processors")
+
+
+async def _between(found: list[Examined], agents: dict[str, Agent]) -> None:
+    ways = [
+        Way(agents[a.entry.name], source, agents[b.entry.name], own)
+        for a in found
+        for b in found
+        if a is not b
+        for source, own in zip(a.entry.every_address, b.entry.every_address, strict=False)
+    ]
+    names = {address: one for one in found for address in one.entry.every_address}
+    try:
+        heard = await reach(ways, wait_s=2.0)
+    except WorldError as error:
+        found[0].note("network", f"cannot be tried between hosts: {error}")
+        return
+    deaf: dict[str, list[str]] = {}
+    for (source, own), got in heard.items():
+        if got is None:
+            deaf.setdefault(own, []).append(source)
+    for one in found:
+        silent = sorted({s for own in one.entry.every_address for s in deaf.get(own, [])})
+        if silent:
+            who = ", ".join(f"{names[s].entry.name} ({s})" for s in silent)
+            one.bad("network", f"hears nothing from {who}: a firewall, or an address of a router")
+        else:
+            one.ok("network", "hears all others")

@@ -1,0 +1,144 @@
+"""The doctor says what a host lacks, thing by thing, and nothing where nothing is lacking."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from delphic.harness.doctor import doctor_command
+from delphic.harness.errors import WorldError
+from delphic.harness.heal import heal_command
+from delphic.harness.hosts.doctor import Examined, Grade, examine
+from delphic.harness.hosts.inventory import Entry, Inventory
+from delphic.harness.hosts.marker import NAME, places
+from delphic.harness.lab import lab
+
+pytestmark = pytest.mark.slow
+
+Sshd = Any
+"""The server of conftest.py."""
+
+
+def found(*entries: Entry) -> list[Examined]:
+    return asyncio.run(asyncio.wait_for(examine(Inventory(entries, 5.0)), 100))
+
+
+def bad(one: Examined) -> dict[str, str]:
+    return {f.about: f.sentence for f in one.findings if f.grade is Grade.BAD}
+
+
+@pytest.fixture
+def marked(sshd: Sshd) -> Path:
+    """The host's own folder, with the marker."""
+    directory = Path(sshd.entry.directory)
+    directory.mkdir(exist_ok=True)
+    (directory / f".{NAME}").touch()
+    return directory
+
+
+def test_nothing_bad_is_said_of_a_host_that_has_everything(sshd: Sshd, marked: Path) -> None:
+    (one,) = found(sshd.entry)
+    assert bad(one) == {}
+    about = {f.about for f in one.findings if f.grade is Grade.OK}
+    assert {"login", "clock", "python", "directory", "marker", "addresses"} <= about
+    kernel = [f for f in one.findings if f.about == "kernel"]
+    assert "is this machine's" in kernel[0].sentence
+    assert one.lacks is not None
+
+
+def test_a_host_without_the_marker_is_told_how_to_make_it(sshd: Sshd, tmp_path: Path) -> None:
+    directory = str(tmp_path / "data")
+    said = bad(found(sshd.but(directory=directory))[0])
+    assert set(said) == {"marker"}
+    for place in places(directory):
+        assert place in said["marker"]
+
+
+def test_each_thing_that_is_missing_is_said(sshd: Sshd, marked: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for changes, about, sentence in (
+        ({"python": "no-such-python"}, "python", "no-such-python is no Python; it takes 3.11"),
+        ({"addresses": ("192.0.2.7",)}, "addresses", "not this host's: 192.0.2.7"),
+        ({"directory": str(tmp_path / "file/x")}, "directory", "nothing can be written to"),
+        ({"port": 1}, "host", "cannot connect to 127.0.0.1 port 1"),
+        ({"host_keys": ()}, "host", "is not known; if that is the host, pin it: delphic doctor"),
+    ):
+        said = bad(found(sshd.but(**changes))[0])
+        assert sentence in said[about], changes
+
+
+def test_one_host_that_is_away_does_not_hide_the_others(sshd: Sshd, marked: Path) -> None:
+    away, there = found(sshd.but(name="away", port=1), sshd.entry)
+    assert away.is_bad
+    assert not there.is_bad
+
+
+def hosts_yaml(sshd: Sshd, folder: Path, *more: str) -> str:
+    entry = sshd.entry
+    fields = [f"name: {entry.name}", f"address: {entry.address}", f"port: {entry.port}"]
+    fields += [f"key: {entry.keys[0]}", f"directory: {entry.directory}", *more]
+    (folder / "hosts.yaml").write_text("hosts:\n- " + "\n  ".join(fields) + "\n")
+    return str(folder / "hosts.yaml")
+
+
+def doctor(*words: str, answer: str = "") -> Result:
+    return CliRunner().invoke(doctor_command, words, input=answer)
+
+
+def test_a_key_is_pinned_when_a_person_says_so_and_not_otherwise(
+    sshd: Sshd, marked: Path, tmp_path: Path
+) -> None:
+    file = hosts_yaml(sshd, tmp_path)
+    refused = doctor(file, "--trust", answer="n\n")
+    assert refused.exit_code == 4
+    assert "Is that the host's?" in refused.output
+    assert not (tmp_path / "hosts.known_hosts").exists()
+    pinned = doctor(file, "--trust", answer="y\n")
+    assert pinned.exit_code == 0, pinned.output
+    assert f"pinned in {tmp_path}/hosts.known_hosts" in pinned.output
+    again = doctor(file, "--trust")
+    assert again.exit_code == 0, again.output
+    assert "is pinned already" in again.output
+    assert "All there." in again.output
+
+
+def test_no_key_is_pinned_in_place_of_another(sshd: Sshd, tmp_path: Path) -> None:
+    other = sshd.keypair(tmp_path / "other")
+    before = f"[127.0.0.1]:{sshd.port} {other}\n"
+    (tmp_path / "hosts.known_hosts").write_text(before)
+    said = doctor(hosts_yaml(sshd, tmp_path), "--trust", answer="y\n")
+    assert isinstance(said.exception, WorldError)
+    assert "remove the old key first" in str(said.exception)
+    assert (tmp_path / "hosts.known_hosts").read_text() == before
+
+
+def test_healing_hosts_says_of_each_what_was_left(sshd: Sshd, tmp_path: Path) -> None:
+    file = hosts_yaml(sshd, tmp_path, f"host_key: {' '.join(sshd.host_key.split()[:2])}")
+    said = CliRunner().invoke(heal_command, [file])
+    assert (said.exit_code, said.output) == (0, "a: Nothing was left.\n")
+    text = Path(file).read_text().replace(f"port: {sshd.port}", "port: 1")
+    Path(file).write_text(text)
+    away = CliRunner().invoke(heal_command, [file])
+    assert away.exit_code == 4
+    assert "a: cannot connect to 127.0.0.1 port 1" in away.output
+
+
+def test_a_laboratory_is_healthy_and_fit_for_a_scenario(
+    require: Callable[[object, str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reason = lab.hindrance()
+    require(reason is None, reason or "")
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    made = lab.up(3, addresses=2)
+    try:
+        said = doctor(str(made.folder.inventory), "--scenario", "quickstart")
+        assert said.exit_code == 0, said.output
+        assert "quickstart can run here." in said.output
+        assert said.output.count("hears all others") == 3
+        said = doctor(str(made.folder.inventory), "--scenario", "bug-always-truncate")
+        assert said.exit_code == 4
+        assert "bug-always-truncate needs message-order, which cannot be done" in said.output
+    finally:
+        lab.down(made)
