@@ -134,9 +134,13 @@ class _Server:
         while line := await requests.readline():
             self._heard = time.monotonic()
             self._guardian.renew()
-            request = json.loads(line)
-            if request["do"] == "bye":
-                raise Ended("asked to end", request["id"])
+            try:
+                request = json.loads(line)
+                number, do = request["id"], request["do"]
+            except (ValueError, TypeError, KeyError) as error:
+                raise Ended(f"the harness asks what is no request: {line[:80]!r}") from error
+            if do == "bye":
+                raise Ended("asked to end", number)
             group.create_task(self._carry_out(request))
         raise Ended("the harness hung up")
 

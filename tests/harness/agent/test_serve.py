@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from delphic.harness.agent import proc, undo
 from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent, heal
+from delphic.harness.hosts.program import program
 from delphic.harness.procfs import Identity
 from near_host import NearHost, until, until_gone, watched
 
@@ -271,6 +273,43 @@ def test_heal_undoes_what_agent_and_guardian_left_and_leaves_living_runs_alone(
             assert procfs.identity(kept["pid"]) == Identity(kept["pid"], kept["start"])
             await living.bye()
             assert await heal(host) == ([], True)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("how", ["reads nothing", "says nonsense"])
+def test_everything_ends_when_the_harness_behaves_oddly(tmp_path: Path, how: str) -> None:
+    """Requests renew the lease, so that only what it cannot get rid of tells the agent."""
+    host = NearHost(tmp_path)
+    large = tmp_path / "large"
+    large.write_bytes(bytes(1 << 20))
+    agent = ("--run", "odd", "--lease", "30")
+
+    async def go() -> None:
+        await host.put(program().content, f"{tmp_path}/agent.pyz")
+        words = (
+            host.entry.python,
+            f"{tmp_path}/agent.pyz",
+            "serve",
+            "--state",
+            f"{tmp_path}/agent",
+        )
+        async with host:
+            channel = await host.channel(*words, *agent, sudo=False)
+            spawn = {"id": 0, "do": "spawn", "name": "n1", "words": SLEEP}
+            await channel.send(json.dumps(spawn).encode() + b"\n")
+            assert await until(lambda: len(host.marks) == 1)
+            (mark,) = host.marks
+            assert await until(lambda: len(procfs.with_environment(mark)) == 1)
+            read = {"id": 1, "do": "read", "path": str(large)}
+            odd = json.dumps(read) if how == "reads nothing" else "nonsense"
+            with contextlib.suppress(WorldError):
+                for _ in range(60):
+                    await channel.send(odd.encode() + b"\n")
+            assert await until(lambda: host.runs == [], 20)
+            assert procfs.with_environment(mark) == []
+            while await channel.receive():
+                pass
 
     asyncio.run(go())
 
