@@ -50,7 +50,9 @@ class Shell(Protocol):
         again: bool = False,
     ) -> Ended: ...
 
-    async def put(self, local: Path | bytes, remote: str, mode: int = 0o644) -> bool: ...
+    async def put(
+        self, local: Path | bytes, remote: str, mode: int = 0o644, *, sudo: bool = False
+    ) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,8 @@ class Berth:
     shell: Shell
     python: str
     cache: str
+    sudo: bool = False
+    """Whether it is kept by root, for whoever runs nodes there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,8 @@ async def _install(berth: Berth, survey: Survey, wanted: Sequence[Wheel]) -> Dep
     python = f"{berth.cache}/environments/{name}/bin/python"
     if missing or name not in survey.environments:
         for wheel in missing:
-            await berth.shell.put(wheel.path, f"{berth.cache}/incoming/{wheel.part}.whl")
+            incoming = f"{berth.cache}/incoming/{wheel.part}.whl"
+            await berth.shell.put(wheel.path, incoming, sudo=berth.sudo)
         words = ("install", berth.cache, name, *parts)
         await _program(berth, *words, timeout_s=_INSTALL_S)
     sent = tuple(wheel.part for wheel in missing)
@@ -124,6 +129,7 @@ async def _program(berth: Berth, *words: str, timeout_s: float) -> bytes:
         *words,
         input=_PROGRAM.read_bytes(),
         timeout_s=timeout_s,
+        sudo=berth.sudo,
         again=True,
     )
     if ran.code != 0:

@@ -163,7 +163,8 @@ class Fleet:
 
     def _berth(self, host: Host) -> Berth:
         entry = host.entry
-        return Berth(host, entry.python, f"{entry.cache_directory}/nodes")
+        cache = f"{entry.cache_directory}/nodes"
+        return Berth(host, entry.python, cache, entry.sudo and entry.user != "root")
 
 
 _FOLDERS = f"""

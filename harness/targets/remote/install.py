@@ -119,6 +119,8 @@ def _forget(cache: Path, before_s: float) -> None:
 
 def main(words: list[str]) -> None:
     """One of the two forms above."""
+    # Whoever runs nodes may be somebody else.
+    os.umask(0o022)
     cache = Path(words[1])
     if words[0] == "survey":
         sys.stdout.write(json.dumps(survey(cache)))

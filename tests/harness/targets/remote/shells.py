@@ -49,7 +49,9 @@ class HereShell:
         assert process.returncode is not None
         return Ended(process.returncode, out, err)
 
-    async def put(self, local: Path | bytes, remote: str, mode: int = 0o644) -> bool:
+    async def put(
+        self, local: Path | bytes, remote: str, mode: int = 0o644, *, sudo: bool = False
+    ) -> bool:
         _write(local, Path(remote))
         self.sent.append(Path(remote).name)
         return True

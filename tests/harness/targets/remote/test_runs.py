@@ -1,7 +1,9 @@
 """The command `delphic run` with hosts over SSH: a laboratory, a file, and what goes wrong."""
 
+import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +13,9 @@ from pathlib import Path
 
 import pytest
 from delphic.harness import leases
+from delphic.harness.hosts import marker
+from delphic.harness.hosts.connection import Host
+from delphic.harness.hosts.inventory import Entry
 from delphic.harness.lab import lab
 from delphic.harness.lab.host import end
 
@@ -85,6 +90,12 @@ def until_clients_work(folder: Path) -> None:
         time.sleep(0.01)
 
 
+def to_undo(directory: Path) -> list[str]:
+    """Runs of which something is left on a host."""
+    runs = directory / "agent" / "runs"
+    return sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
+
+
 def receipts(run: Path) -> list[tuple[str, bool]]:
     """What was done, in order, and whether it was seen to take hold."""
     acts = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
@@ -115,9 +126,12 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     assert again.splitlines()[0] == out.splitlines()[0]
 
 
-def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(folder: Path) -> None:
-    """All that can be done to links, and a step that waits for a state."""
-    made = lab.up(3)
+def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(
+    folder: Path, require: Require
+) -> None:
+    """All that can be done to links, and a step that waits for a state; sudo where it is needed."""
+    require(shutil.which("sudo"), "there is no sudo: apt-get install sudo")
+    made = lab.up(3, sudo=True)
     try:
         file = made.inventory.file
         code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
@@ -130,9 +144,39 @@ def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(folder: Path) -> 
         for name in ("h1", "h2", "h3"):
             directory = made.files(name) / "var-tmp" / "delphic"
             assert list((directory / "runs").iterdir()) == []
-            assert list((directory / "agent" / "runs").iterdir()) == []
+            assert to_undo(directory) == []
     finally:
         lab.down(made)
+
+
+def test_hosts_that_cannot_be_used_are_told_before_the_run_begins(folder: Path) -> None:
+    made = lab.up(3)
+    try:
+        asyncio.run(unmarked(made.inventory.hosts[1]))
+        code, _, err = finish(start(folder, "run", "short.yaml", "--on", made.inventory.file))
+        assert code == 4
+        assert err.startswith("error: h2: this host has not been given up to be broken; if ")
+
+        nobody = folder / "nobody.yaml"
+        nobody.write_text(
+            Path(made.inventory.file)
+            .read_text()
+            .replace(f"address: {made.inventory.hosts[2].address}", "address: 127.0.0.1\n  port: 1")
+        )
+        code, _, err = finish(start(folder, "run", "short.yaml", "--on", str(nobody)))
+        assert code == 4
+        assert err.startswith("error: h3: ")
+        assert "127.0.0.1" in err
+        assert not (folder / "runs").exists()
+    finally:
+        lab.down(made)
+
+
+async def unmarked(entry: Entry) -> None:
+    """Take the file away that says that the host may be broken."""
+    host = await Host.open(entry)
+    await host.must("rm", f"/etc/{marker.NAME}")
+    host.close()
 
 
 def test_a_host_that_vanishes_ends_the_run_with_exit_code_4_and_the_run_is_kept(
@@ -163,12 +207,13 @@ def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path
     try:
         process = start(folder, "run", "short.yaml", "--on", made.inventory.file)
         until_clients_work(folder)
+        assert all(to_undo(made.files(n) / "var-tmp" / "delphic") for n in ("h1", "h2", "h3"))
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         for name in ("h1", "h2", "h3"):
-            runs = made.files(name) / "var-tmp/delphic/agent/runs"
+            directory = made.files(name) / "var-tmp" / "delphic"
             deadline = time.monotonic() + made.inventory.lease_s + 2
-            while list(runs.iterdir()):
+            while to_undo(directory):
                 assert time.monotonic() < deadline, "its agent has not undone everything"
                 time.sleep(0.05)
         code, out, _ = finish(start(folder, "heal"))
