@@ -27,11 +27,13 @@ from .task_segment import (
 )
 
 DELAY_S = 0.1
-"""What nobody waits for is written after this time at the latest, unless the disk is busy."""
+"""What nobody waits for is written after this time, however much it is: its client is answered
+before, and has the disk for the commit.
+"""
 
 TOGETHER_MAX = 256
 TOGETHER_BYTES = SEGMENT_BYTES
-"""So much is written before its savers are told, and not waited with."""
+"""So much is written before its savers are told."""
 
 WAITING_BYTES_MAX = 256 << 20
 """Data that is not written yet; beyond, `has_room` says no."""
@@ -72,7 +74,6 @@ class TaskDataStore:
         self._waiting: dict[int, bytes] = {}
         self._next: list[tuple[int, Done]] = []
         """Those of the waiting that nobody writes yet."""
-        self._next_bytes = 0
         self._alarm: Alarm | None = None
         self._is_due = False
         """Whether the next are to be written as soon as nobody writes."""
@@ -132,8 +133,7 @@ class TaskDataStore:
         self._waiting[tid] = data
         self._waiting_bytes += len(data)
         self._next.append((tid, done))
-        self._next_bytes += len(data)
-        if at_once or self._next_bytes >= TOGETHER_BYTES:
+        if at_once:
             self.hurry()
         elif self._alarm is None and not self._is_due:
             self._alarm = self._clock.call_later(DELAY_S, self.hurry)
@@ -271,7 +271,6 @@ class TaskDataStore:
                 break
         batch = [(tid, self._waiting[tid], done) for tid, done in self._next[:count]]
         self._next = self._next[count:]
-        self._next_bytes -= size
         self._is_due = bool(self._next)
         return batch
 

@@ -135,12 +135,13 @@ def test_whoever_waits_or_asks_hurries_what_waits_before_it() -> None:
         assert node.worker.jobs == []
 
 
-def test_much_data_is_written_before_its_time_and_in_pieces() -> None:
+def test_much_data_waits_as_long_and_is_written_in_pieces() -> None:
     node = Node()
     node.save(1, bytes(TOGETHER_BYTES - 1), at_once=False)
-    assert node.worker.jobs == []
     for tid in (2, 3):
         node.save(tid, bytes(TOGETHER_BYTES), at_once=False)
+    assert node.worker.jobs == []
+    node.clock.advance(DELAY_S)
     node.worker.work()
     assert node.told == [None, None]
     node.worker.work()
