@@ -34,7 +34,7 @@ from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
 from .targets.registry import REAL_TARGETS
-from .targets.target import Cluster, RealTarget
+from .targets.target import Cluster, RealTarget, RemoteClocks
 from .together import first
 from .verdict import RunVerdict, Validity
 
@@ -145,10 +145,14 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
                 interrupted=stop.is_set(),
                 died=tuple(running.live.observer.died),
                 error=None if stop.is_set() and world is None else why,
-                zero_ns=start_ns,
+                zero_ns=start_ns if _share_our_clock(life.cluster) else None,
             )
             _seal(life, stream, recorder, ending)
     return ending, world
+
+
+def _share_our_clock(cluster: Cluster) -> bool:
+    return not isinstance(cluster, RemoteClocks) or cluster.share_our_clock()
 
 
 async def _up_and_run(life: _Life, running: Run, stop: asyncio.Event) -> DelphicError | None:

@@ -88,6 +88,14 @@ class WatchedCluster(Cluster, Protocol):
 
 
 @runtime_checkable
+class RemoteClocks(Cluster, Protocol):
+    """A group whose members may run by clocks that are not ours."""
+
+    def share_our_clock(self) -> bool:
+        """Whether a time that a member's trace tells is one of this machine's own."""
+
+
+@runtime_checkable
 class FileCluster(Cluster, Protocol):
     """A group whose members' files can be reached."""
 

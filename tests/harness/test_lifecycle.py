@@ -212,3 +212,13 @@ def test_bulk_is_dropped_after_a_pass_unless_it_is_to_be_kept(memory: Any, tmp_p
     kept = Order(asked.plan, asked.text, asked.out, keep=True)
     run = execute(kept, Quiet(), leave_data).run
     assert (run.node("n1") / "data").exists()
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_times_of_traces_count_only_where_they_are_told_by_our_clock(
+    tmp_path: Path, memory: Any, monkeypatch: pytest.MonkeyPatch, ours: bool
+) -> None:
+    monkeypatch.setattr(memory.kind, "share_our_clock", lambda _: ours, raising=False)
+    found = finished(tmp_path / "runs")
+    (sealed,) = [line for line in entries(found.run.journal) if line["phase"] == "sealed"]
+    assert (sealed["ending"]["zero_ns"] is not None) is ours

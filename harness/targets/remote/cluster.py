@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ... import procfs
 from ...conduct.feed import Feed
 from ...conduct.triggers import Snapshot
 from ...hosts.inventory import Inventory
@@ -160,6 +161,10 @@ class RemoteCluster:
             for alias, daemon in self._daemons.items()
             if (how := daemon.death()) is not None
         ]
+
+    def share_our_clock(self) -> bool:
+        boots = {station.agent.hello["boot"] for station in self.fleet.stations.values()}
+        return boots <= {procfs.boot_id()}
 
     def states(self) -> Sequence[Snapshot]:
         return self._feed.advance()

@@ -202,6 +202,21 @@ def test_a_host_that_vanishes_ends_the_run_with_exit_code_4_and_the_run_is_kept(
         lab.down(made)
 
 
+def test_an_interrupted_run_brings_everything_home_and_takes_its_laboratory_down(
+    folder: Path,
+) -> None:
+    process = start(folder, "run", "short.yaml", "--on", "lab")
+    until_clients_work(folder)
+    process.send_signal(signal.SIGINT)
+    code, out, err = finish(process)
+    assert code == 3, out + err
+    assert "stopping: faults are undone" in err
+    assert "The run was interrupted" in out
+    run = folder / "runs/latest"
+    assert (run / "report.html").is_file()
+    assert all((run / "nodes" / alias / "trace.jsonl").is_file() for alias in ("n1", "n2", "n3"))
+
+
 def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path) -> None:
     made = lab.up(3)
     try:
