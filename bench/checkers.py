@@ -1,4 +1,4 @@
-"""How long checking takes: seeded histories of a log, valid and violated, times as JSON."""
+"""How long checking takes: seeded histories, valid and violated, times as JSON."""
 
 import argparse
 import io
@@ -14,6 +14,8 @@ from delphic.harness.checkers import LOG_CHECKERS
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History, validated
 from delphic.harness.op import HARNESS, OBSERVER, Op, OpType
+from monitors import THINGS
+from monitors import cases as cases_of_monitors
 
 MEMBERS = ("n1", "n2", "n3")
 NS_PER_STEP = 100_000
@@ -173,9 +175,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--operations", type=int, nargs="+", default=[20_000, 100_000])
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--monitored", type=int, default=1_000_000)
     arguments = parser.parse_args()
     found = list(cases(arguments.operations, arguments.seed))
-    print(json.dumps({"seed": arguments.seed, "cases": found}, indent=2))
+    monitored = list(cases_of_monitors(arguments.monitored, arguments.seed, list(THINGS)))
+    printed = {"seed": arguments.seed, "cases": found, "monitors": monitored}
+    print(json.dumps(printed, indent=2))
 
 
 if __name__ == "__main__":

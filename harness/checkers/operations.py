@@ -16,8 +16,10 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..history import History
-from ..op import OpType
+from ..op import Op, OpType
 from ..verdict import Validity
+
+_ATOMS: Final = frozenset({int, str, bool, float, type(None)})
 
 
 class Unknown:
@@ -70,33 +72,58 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
 def operations(history: History) -> list[Operation]:
     """The clients' operations in order of invocation, without those that certainly failed."""
-    found = []
-    for call in history.calls():
-        invoke, completion = call.invoke, call.completion
-        kind = call.outcome
-        if kind is OpType.FAIL:
+    # History.calls would do, but costs twice as much for a million operations (measured).
+    found: list[Operation | None] = []
+    open_ops: dict[int | str, tuple[int, Op]] = {}
+    for op in history.ops:
+        process = op.process
+        if not isinstance(process, int):
             continue
-        node = invoke.node if completion is None else completion.node or invoke.node
-        is_open = completion is None or kind is not OpType.OK
-        found.append(
-            Operation(
-                invoke.process,
-                invoke.f,
+        kind = op.type
+        if kind is OpType.INVOKE:
+            open_ops[process] = (len(found), op)
+            found.append(None)
+            continue
+        place, invoke = open_ops.pop(process)
+        if kind is OpType.OK:
+            found[place] = Operation(
+                process,
+                op.f,
                 hashable(invoke.key),
                 hashable(invoke.value),
-                UNKNOWN if completion is None or is_open else hashable(completion.value),
+                hashable(op.value),
                 invoke.index,
-                None if completion is None or is_open else completion.index,
+                op.index,
                 invoke.time_ns,
-                None if completion is None or is_open else completion.time_ns,
-                node,
+                op.time_ns,
+                op.node or invoke.node,
             )
-        )
-    return found
+        elif kind is OpType.INFO:
+            found[place] = _open(invoke, op.node)
+    for place, invoke in open_ops.values():
+        found[place] = _open(invoke, None)
+    return [operation for operation in found if operation is not None]
+
+
+def _open(invoke: Op, node: str | None) -> Operation:
+    """An operation of which nobody knows what became."""
+    return Operation(
+        process=invoke.process,
+        f=invoke.f,
+        key=hashable(invoke.key),
+        argument=hashable(invoke.value),
+        result=UNKNOWN,
+        invoked=invoke.index,
+        returned=None,
+        invoked_ns=invoke.time_ns,
+        node=node or invoke.node,
+    )
 
 
 def hashable(value: Any) -> Any:
     """The value with lists as tuples, and mappings as tuples of pairs in order of their keys."""
+    if value.__class__ in _ATOMS:
+        return value
     if isinstance(value, list | tuple):
         flat = tuple(value)
         try:

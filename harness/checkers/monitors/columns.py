@@ -54,8 +54,13 @@ def columns(operations: Sequence[Operation], groups: Iterable[Hashable] | None =
         (FOREVER if o.returned is None else o.returned for o in operations), np.int64, count
     )
     ids: dict[Hashable, int] = {}
-    names = (o.key for o in operations) if groups is None else groups
-    key = np.fromiter((ids.setdefault(name, len(ids)) for name in names), np.int64, count)
+    names = [o.key for o in operations] if groups is None else list(groups)
+    if names.count(names[0] if names else None) == count:
+        # One key, most often: to number it a million times costs as much as all else here.
+        ids = {name: 0 for name in names[:1]}
+        key = np.zeros(count, np.int64)
+    else:
+        key = np.fromiter((ids.setdefault(name, len(ids)) for name in names), np.int64, count)
     is_open = ret == FOREVER
     last = max(int(inv.max(initial=0)), int(ret[~is_open].max(initial=0)))
     if int(min(inv.min(initial=0), ret.min(initial=0))) < 0 or last > _ROOM // (len(ids) + 1):

@@ -70,30 +70,28 @@ def wrong_of(c: Columns, sets: Sets) -> list[Wrong]:
     reads: dict[int, list[Read]] = {}
     for read in sets.reads:
         reads.setdefault(int(c.key[read.at]), []).append(read)
-    added: dict[int, set[Any]] = {}
-    keys = c.key.tolist()
-    for at, element in sets.adds:
-        added.setdefault(keys[at], set()).add(element)
+    added = _added(c, sets)
     levels: dict[int, Levels] = {}
     wrong: list[Wrong] = []
     broken: set[int] = set()
     for key, mine in reads.items():
-        found = _levels(c, mine, added.get(key, set()))
+        found = _levels(c, mine, added.get(key, {}))
         if isinstance(found, Wrong):
             wrong.append(found)
             broken.add(key)
         else:
             levels[key] = found
+    pairs = sweep(c, _placed(c, sets, levels, added))
     shown = {read.at: read for read in sets.reads}
-    elements = dict(sets.adds)
-    for first, second in sweep(c, _placed(c, sets, levels)):
+    elements = dict(sets.adds) if pairs else {}
+    for first, second in pairs:
         key = int(c.key[second])
         if key not in broken:
             wrong.append(_Telling(c, levels.get(key), shown, elements).disorder(first, second))
     return wrong
 
 
-def _levels(c: Columns, reads: list[Read], added: set[Any]) -> Levels | Wrong:
+def _levels(c: Columns, reads: list[Read], added: dict[Any, int]) -> Levels | Wrong:
     """Sort the reads of one key into levels; or what shows that there are none."""
     found = Levels({}, [])
     before: frozenset[Any] = frozenset()
@@ -106,7 +104,7 @@ def _levels(c: Columns, reads: list[Read], added: set[Any]) -> Levels | Wrong:
         if len(elements) > len(before):
             level += 1
             new = elements - before
-            if not new <= added:
+            if not new <= added.keys():
                 return _phantom(c, read, next(e for e in read.elements if e not in added))
             for element in new:
                 found.level_of.setdefault(element, level)
@@ -118,29 +116,38 @@ def _levels(c: Columns, reads: list[Read], added: set[Any]) -> Levels | Wrong:
     return found
 
 
-def _placed(c: Columns, sets: Sets, levels: dict[int, Levels]) -> Items:
+def _added(c: Columns, sets: Sets) -> dict[int, dict[Any, int]]:
+    """For each key its elements, each with the one of its adds that began first."""
+    keys, inv = c.key.tolist(), c.inv.tolist()
+    found: dict[int, dict[Any, int]] = {}
+    for which, element in sets.adds:
+        mine = found.setdefault(keys[which], {})
+        other = mine.setdefault(element, which)
+        if inv[which] < inv[other]:
+            mine[element] = which
+    return found
+
+
+def _placed(
+    c: Columns, sets: Sets, levels: dict[int, Levels], added: dict[int, dict[Any, int]]
+) -> Items:
     at: list[int] = []
     lo: list[int] = []
     hi: list[int] = []
     keys = c.key.tolist()
-    earliest: dict[tuple[int, Any], int] = {}
     nothing = Levels({}, [])
-    for which, element in sets.adds:
-        name = (keys[which], element)
-        other = earliest.setdefault(name, which)
-        if c.inv[which] < c.inv[other]:
-            earliest[name] = which
     for which, element in sets.adds:
         key = keys[which]
         mine = levels.get(key, nothing)
         level = mine.level_of.get(element)
-        is_first = earliest[key, element] == which
-        if level is None and c.operations[which].returned is None:
-            continue
-        place = 2 * (mine.reads[-1][1] if mine.reads else 0) + 1 if level is None else 2 * level - 1
-        at.append(which)
-        lo.append(place)
-        hi.append(place if is_first and level is not None else UNBOUNDED)
+        if level is not None:
+            at.append(which)
+            lo.append(2 * level - 1)
+            hi.append(2 * level - 1 if added[key][element] == which else UNBOUNDED)
+        elif c.operations[which].returned is not None:
+            at.append(which)
+            lo.append(2 * (mine.reads[-1][1] if mine.reads else 0) + 1)
+            hi.append(UNBOUNDED)
     for mine in levels.values():
         for read, level in mine.reads:
             at.append(read.at)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 import msgspec
 import numpy as np
 
-from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
+from ..operations import Ambiguous, Judgement, Operation
 from .columns import Columns, Ints, columns
 from .conclusion import Wrong, conclude
 from .log_table import TWICE, Table, is_offset, polls_of, source, tables
@@ -78,22 +78,24 @@ def _placed(c: Columns, found: Sequence[Table]) -> tuple[Items, Ints]:
     """The operations whose places are bounded by what is known, and the appends that float."""
     at: list[int] = []
     lo: list[int] = []
-    hi: list[int] = []
     floating: list[int] = []
-    for which, (operation, key) in enumerate(zip(c.operations, c.key.tolist(), strict=True)):
-        if operation.f == "append":
-            offset = found[key].offsets.get(operation.argument)
+    for table in found:
+        offset_of = table.offsets.get
+        for element, which in table.appends.items():
+            offset = offset_of(element)
             if offset is None:
                 floating.append(which)
-                continue
-            low = high = 2 * offset + 1
-        elif operation.result is UNKNOWN or operation.argument[1] == 0:
-            continue
-        else:
-            low, high = _seen(operation)
-        at.append(which)
-        lo.append(low)
-        hi.append(high)
+            else:
+                at.append(which)
+                lo.append(2 * offset + 1)
+    hi = lo[:]
+    for which in (which for table in found for which in table.polls):
+        poll = c.operations[which]
+        if poll.argument[1] != 0:
+            low, high = _seen(poll)
+            at.append(which)
+            lo.append(low)
+            hi.append(high)
     return items(at, lo, hi), np.array(floating, np.int64)
 
 

@@ -21,12 +21,16 @@ def step(state: int, f: str, argument: Any, result: Any) -> int | None:
     return None
 
 
+def is_amount(argument: Any) -> bool:
+    return argument is None or (isinstance(argument, int) and not isinstance(argument, bool))
+
+
 _READ = Shape("read", "nothing", "the sum")
 
 COUNTER = Spec(
     name="counter",
     about="A counter that is incremented by one.",
-    operations=(Shape("add", "1, or nothing", "nothing, or anything"), _READ),
+    operations=(Shape("add", "1, or nothing", "nothing, or anything", asks=is_amount), _READ),
     initial=initial,
     step=step,
     monitor=counter.judge,
@@ -37,7 +41,7 @@ COUNTER = Spec(
 BITMASK_COUNTER = Spec(
     name="bitmask-counter",
     about="A counter whose amounts are distinct powers of two, so that a value tells which.",
-    operations=(Shape("add", "the amount", "nothing, or anything"), _READ),
+    operations=(Shape("add", "the amount", "nothing, or anything", asks=is_amount), _READ),
     initial=initial,
     step=step,
     monitor=bitmask.judge,

@@ -4,7 +4,7 @@ from typing import Any
 
 from ..monitors import keyed_log
 from ..operations import UNKNOWN
-from .spec import Shape, Spec
+from .spec import Shape, Spec, is_list, is_pair
 
 State = tuple[tuple[Any, Any], ...]
 """Pairs of a row's key and its value, oldest first."""
@@ -27,12 +27,21 @@ def step(state: State, f: str, argument: Any, result: Any) -> State | None:
     return None
 
 
+def are_pairs(result: Any) -> bool:
+    return is_list(result) and all(map(is_pair, result))
+
+
 KEYED_LOG = Spec(
     name="keyed-log",
     about="A log of rows with keys: the first row of a key wins, later ones are left out.",
     operations=(
-        Shape("append", "[key, value]", "true: it was new; false: left out; else: not told"),
-        Shape("read", "nothing", "all [key, value], oldest first"),
+        Shape(
+            "append",
+            "[key, value]",
+            "true: it was new; false: left out; else: not told",
+            asks=is_pair,
+        ),
+        Shape("read", "nothing", "all [key, value], oldest first", answers=are_pairs),
     ),
     initial=initial,
     step=step,

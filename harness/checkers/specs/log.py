@@ -4,7 +4,7 @@ from typing import Any
 
 from ..monitors import log, log_poll, prefix
 from ..operations import UNKNOWN
-from .spec import Shape, Spec
+from .spec import Shape, Spec, is_count, is_list, is_pair
 
 State = tuple[Any, ...]
 """The elements, oldest first."""
@@ -42,7 +42,7 @@ LOG = Spec(
     about="A log to which elements are appended and that is read as a whole.",
     operations=(
         Shape("append", "the element", "nothing, or anything"),
-        Shape("read", "nothing", "all elements, oldest first"),
+        Shape("read", "nothing", "all elements, oldest first", answers=is_list),
     ),
     initial=initial,
     step=step,
@@ -63,6 +63,15 @@ PREFIX = Spec(
     order="program",
 )
 
+
+def is_slice(argument: Any) -> bool:
+    """An offset, and a number of elements or None."""
+    if not is_pair(argument):
+        return False
+    start, most = argument
+    return is_count(start) and (most is None or is_count(most))
+
+
 _SLICE = "[from, max]: the first offset (from 0 on), and how many at most; max null: to the end"
 
 LOG_POLL = Spec(
@@ -70,8 +79,8 @@ LOG_POLL = Spec(
     about="A log whose appends answer the offset of the element, and that is read in slices.",
     operations=(
         Shape("append", "the element", "its offset, or nothing"),
-        Shape("poll", _SLICE, "the elements from there on"),
-        Shape("read", _SLICE, "the elements from there on"),
+        Shape("poll", _SLICE, "the elements from there on", is_slice, is_list),
+        Shape("read", _SLICE, "the elements from there on", is_slice, is_list),
     ),
     initial=initial,
     step=step_by_offset,

@@ -4,14 +4,19 @@ from typing import Any
 
 from ..monitors import register
 from ..operations import UNKNOWN
-from .spec import Shape, Spec
+from .spec import Shape, Spec, is_pair
 
 State = tuple[Any]
 """The value, in a tuple because None is a value."""
 
 WRITE = Shape("write", "the value", "nothing, or anything")
 READ = Shape("read", "nothing", "the value; None before the first write")
-CAS = Shape("cas", "[expected, new]", "False where another value was found, anything else if set")
+CAS = Shape(
+    "cas",
+    "[expected, new]",
+    "False where another value was found, anything else if set",
+    asks=is_pair,
+)
 
 
 def initial() -> State:

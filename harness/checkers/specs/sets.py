@@ -4,7 +4,7 @@ from typing import Any
 
 from ..monitors import element_set, grow_set, session
 from ..operations import UNKNOWN, Operation
-from .spec import Shape, Spec
+from .spec import Shape, Spec, is_list
 
 State = frozenset[Any]
 
@@ -29,7 +29,7 @@ SET = Spec(
     about="A set that only grows and is read as a whole.",
     operations=(
         Shape("add", "the element", "nothing, or anything"),
-        Shape("read", "nothing", "all elements, in any order, each once"),
+        Shape("read", "nothing", "all elements, in any order, each once", answers=is_list),
     ),
     initial=initial,
     step=step,
@@ -51,6 +51,10 @@ def step_by_element(state: State, f: str, argument: Any, result: Any) -> State |
     return None
 
 
+def is_bool(result: Any) -> bool:
+    return isinstance(result, bool)
+
+
 def by_element(operation: Operation) -> tuple[Any, Any]:
     return operation.key, operation.argument
 
@@ -61,7 +65,7 @@ ELEMENT_SET = Spec(
     operations=(
         Shape("add", "the element", "nothing, or anything"),
         Shape("remove", "the element", "nothing, or anything"),
-        Shape("contains", "the element", "true or false"),
+        Shape("contains", "the element", "true or false", answers=is_bool),
     ),
     initial=initial,
     step=step_by_element,
@@ -78,7 +82,7 @@ SESSION = Spec(
         Shape("add", "the element", "nothing, or anything"),
         Shape("append", "the element", "nothing, or anything"),
         Shape("write", "the element", "nothing, or anything"),
-        Shape("read", "nothing", "the elements that a replica has, in any order"),
+        Shape("read", "nothing", "the elements that a replica has, in any order", answers=is_list),
     ),
     initial=initial,
     step=lambda state, f, argument, result: step(

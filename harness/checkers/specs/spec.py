@@ -4,7 +4,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..operations import Ambiguous, Judgement, Operation, by_key
+from ..operations import UNKNOWN, Ambiguous, Judgement, Operation, by_key
 
 Monitor = Callable[[Sequence[Operation]], Judgement | Ambiguous]
 """An exact, near-linear judge. It takes all keys at once, and every operation of the spec."""
@@ -18,13 +18,23 @@ decides the first of them.
 """
 
 
+def anything(value: Any) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One kind of operation, in words for those who write a history: what is asked and answered."""
+    """One kind of operation: what is asked and answered, in words and as tests.
+
+    The words are for those who write a history. The tests are of plain values, lists as tuples;
+    `answers` is never asked about UNKNOWN.
+    """
 
     f: str
     argument: str
     result: str
+    asks: Callable[[Any], bool] = anything
+    answers: Callable[[Any], bool] = anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +63,29 @@ class Spec:
     order: Order = "real-time"
 
     def misfit(self, operation: Operation) -> str | None:
-        """Why an operation is none of this object's, in words; None where it is one."""
-        known = [shape.f for shape in self.operations]
-        if operation.f in known:
-            return None
-        return f"{operation.f!r} is no operation of a {self.name}: it has {', '.join(known)}"
+        """Why an operation is none of this object's, in words; None where it is one.
+
+        `step` and `monitor` may raise on operations that are not.
+        """
+        shape = next((shape for shape in self.operations if shape.f == operation.f), None)
+        if shape is None:
+            known = ", ".join(shape.f for shape in self.operations)
+            return f"{operation.f!r} is no operation of a {self.name}: it has {known}"
+        if not shape.asks(operation.argument):
+            return f"the argument of {operation.f} must be {shape.argument}"
+        if operation.result is not UNKNOWN and not shape.answers(operation.result):
+            return f"the result of {operation.f} must be {shape.result}"
+        return None
+
+
+def is_count(value: Any) -> bool:
+    """A whole number, 0 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def is_list(value: Any) -> bool:
+    return isinstance(value, tuple | frozenset)
+
+
+def is_pair(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2

@@ -97,7 +97,37 @@ def test_a_spec_tells_which_operations_it_has() -> None:
     for spec in SPECS.values():
         assert spec.about.endswith(".")
         assert spec.reads <= {shape.f for shape in spec.operations}
-        known = Operation(0, spec.operations[0].f, None, None, UNKNOWN, 0, None)
-        assert spec.misfit(known) is None
+        for shape in spec.operations:
+            asked = next(value for value in (None, 1, (0, 1)) if shape.asks(value))
+            known = Operation(0, shape.f, None, asked, UNKNOWN, 0, None)
+            assert spec.misfit(known) is None
         other = Operation(0, "dance", None, None, UNKNOWN, 0, None)
         assert "'dance' is no operation" in (spec.misfit(other) or "")
+
+
+@pytest.mark.parametrize(
+    ("name", "f", "argument", "result", "why"),
+    [
+        ("register", "write", 1, None, None),
+        ("cas-register", "cas", (1, 2), UNKNOWN, None),
+        ("cas-register", "cas", 7, UNKNOWN, "argument of cas must be [expected, new]"),
+        ("log", "read", None, 7, "result of read must be all elements"),
+        ("log-poll", "poll", (0, None), (1,), None),
+        ("log-poll", "poll", (0, -1), (1,), "argument of poll must be [from, max]"),
+        ("log-poll", "read", (0,), (1,), "argument of read must be [from, max]"),
+        ("log-poll", "read", (True, 1), (1,), "argument of read must be [from, max]"),
+        ("set", "read", None, None, "result of read must be all elements"),
+        ("element-set", "contains", 1, 1, "result of contains must be true or false"),
+        ("session", "read", None, 1, "result of read must be the elements"),
+        ("counter", "add", "1", None, "argument of add must be 1, or nothing"),
+        ("bitmask-counter", "add", 1.5, None, "argument of add must be the amount"),
+        ("keyed-log", "append", ("a", 1, 2), None, "argument of append must be [key, value]"),
+        ("keyed-log", "read", None, ("a",), "result of read must be all [key, value]"),
+    ],
+)
+def test_a_spec_says_what_does_not_fit(
+    name: str, f: str, argument: Any, result: Any, why: str | None
+) -> None:
+    returned = None if result is UNKNOWN else 1
+    found = SPECS[name].misfit(Operation(0, f, None, argument, result, 0, returned))
+    assert (found is None) if why is None else (why in (found or ""))

@@ -132,16 +132,16 @@ def the_first_to_add_is_any(c: Columns, found: Items) -> list[tuple[int, int]]:
 
 
 def unseen_adds_never_happened(
-    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels]
+    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels], added: Any
 ) -> Items:
-    found = SET_PLACED(c, sets, levels)
+    found = SET_PLACED(c, sets, levels, added)
     return _only(found, (found.lo % 2 == 0) | (found.hi < UNBOUNDED))
 
 
 def only_the_first_add_counts(
-    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels]
+    c: Columns, sets: grow_set.Sets, levels: dict[int, grow_set.Levels], added: Any
 ) -> Items:
-    found = SET_PLACED(c, sets, levels)
+    found = SET_PLACED(c, sets, levels, added)
     return Items(found.at, found.lo, found.lo)
 
 

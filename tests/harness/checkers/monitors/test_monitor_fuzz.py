@@ -90,6 +90,7 @@ def test_the_histories_are_worth_the_name(name: str) -> None:
     assert len(ambiguous) < 0.5 * len(found)
     assert any(not operations for operations in found.values())
     everything = [o for operations in found.values() for o in operations]
+    assert {KINDS[name].spec.misfit(operation) for operation in everything} == {None}
     assert {o.f for o in everything if o.is_open} == {o.f for o in everything}
     assert any(len({o.invoked for o in ops}) < len(ops) for ops in found.values())
     kinds = Counter(finding.anomaly for told in findings.values() for finding in told)
