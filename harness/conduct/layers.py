@@ -94,13 +94,20 @@ async def _make_disks(cluster: Cluster, wanted: Part, nodes: Collection[str]) ->
 async def _make_read_only(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
     assert isinstance(cluster, LockedCluster)
     for alias in nodes:
-        await cluster.set_writable(alias, alias not in wanted)
-    seen = {alias: not await cluster.is_writable(alias) for alias in nodes}
+        await cluster.set_writable(alias, True)
+        if alias in wanted:
+            await cluster.set_writable(alias, False, wanted[alias])
+    seen = {alias: not await cluster.is_writable(alias, wanted.get(alias)) for alias in nodes}
     return dict(seen), all(seen[alias] == (alias in wanted) for alias in nodes)
 
 
 def _merged_read_only(parts: Iterable[Part]) -> Part:
-    return {alias: True for part in parts for alias in part}
+    """By member the folder that is meant; of two different ones, all."""
+    found: dict[str, str | None] = {}
+    for part in parts:
+        for alias, of in part.items():
+            found[alias] = of if found.get(alias, of) == of else None
+    return found
 
 
 async def _make_clocks(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:

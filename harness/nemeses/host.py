@@ -127,6 +127,30 @@ Flipped = Annotated[
 """Members of whom any bit turns, or a `Flip`."""
 
 
+class Lock(BaseModel):
+    """Who may not write, and in which of their folders."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    node: Members
+    of: Literal["volumes", "task-data"] = Field(
+        description="The chunks of data nodes, or what a master keeps for its slaves."
+    )
+
+
+Locked = Annotated[
+    Annotated[Members, Tag("members")] | Annotated[Lock, Tag("lock")],
+    Discriminator(lambda raw: "lock" if isinstance(raw, dict | Lock) else "members"),
+]
+"""Members that may write nothing, or a `Lock`."""
+
+
+def _plan_locked(value: Raw | Lock) -> Planned:
+    if isinstance(value, Lock):
+        return {"target": value.node, "of": value.of}
+    return {"target": value}
+
+
 def _plan_flip(value: Raw | Flip) -> Planned:
     if isinstance(value, Flip):
         return {"target": value.node, "of": value.of}
@@ -139,7 +163,7 @@ def _aim_loss(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
 
 def _aim_read_only(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
     nodes = resolve(parse(fault.target), view)
-    return Aim(nodes, read_only=dict.fromkeys(nodes, True))
+    return Aim(nodes, read_only=dict.fromkeys(nodes, fault.of))
 
 
 def _aim_flip(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
@@ -201,8 +225,8 @@ READ_ONLY = Nemesis(
     f="read-only",
     about="Takes from these members the permission to write their files; what they have open they "
     "may go on writing. Members that end by it are started again after `for`.",
-    value=Members,
-    plan=lambda value: {"target": value},
+    value=Locked,
+    plan=_plan_locked,
     selectors=_selectors,
     aim=_aim_read_only,
     requires=Capability.PERMISSIONS,

@@ -28,8 +28,9 @@ class Aim:
     `nodes` are the members that it hits. `links`, `packets`, `messages`, `rules`, `disks` and
     `clocks` are what it adds to their state while it lasts; of a process fault, `process` is what
     the nodes are to become, `loses` says whether they may lose what was not synced, and
-    `keeps_nothing` that they do. `read_only` are those that may not write their files. `resets`,
-    `flips` and `forgets` are over at once; of `flips_of`, a folder, a bit turns.
+    `keeps_nothing` that they do. `read_only` are those that may not write their files, each with
+    the folder, or None for all. `resets`, `flips` and `forgets` are over at once; of `flips_of`, a
+    folder, a bit turns.
     """
 
     nodes: tuple[str, ...]
@@ -42,7 +43,7 @@ class Aim:
     rules: Rules = field(default_factory=dict)
     disks: Disks = field(default_factory=dict)
     clocks: Clocks = field(default_factory=dict)
-    read_only: Mapping[str, bool] = field(default_factory=dict)
+    read_only: Mapping[str, str | None] = field(default_factory=dict)
     resets: frozenset[Pair] = frozenset()
     flips: bool = False
     flips_of: str | None = None

@@ -94,7 +94,7 @@ class LocalCluster:
                 daemon.resume()
                 await self._until(alias, ProcessState.RUNNING)
             case ProcessState.RUNNING if before is ProcessState.DEAD:
-                await daemon.start(is_subject=alias in self._locked)
+                await daemon.start(is_subject=True)
                 await self._answers(alias)
 
     async def lose_task_data(self, alias: str) -> int:
@@ -104,12 +104,12 @@ class LocalCluster:
             file.unlink()
         return len(files)
 
-    async def set_writable(self, alias: str, writable: bool) -> None:
-        (permissions.unlock if writable else permissions.lock)(self._files(alias))
+    async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
+        (permissions.unlock if writable else permissions.lock)(self._files(alias, of))
         (self._locked.discard if writable else self._locked.add)(alias)
 
-    async def is_writable(self, alias: str) -> bool:
-        return not permissions.is_locked(self._files(alias))
+    async def is_writable(self, alias: str, of: str | None = None) -> bool:
+        return not permissions.is_locked(self._files(alias, of))
 
     def process_state(self, alias: str) -> ProcessState:
         return self._daemons[alias].state()
@@ -142,8 +142,9 @@ class LocalCluster:
             stream.seek(start)
             return stream.read()
 
-    def _files(self, alias: str) -> list[Path]:
-        return self._system.bulk(self._run.node(alias))
+    def _files(self, alias: str, of: str | None) -> list[Path]:
+        folders = self._system.bulk(self._run.node(alias))
+        return [folder for folder in folders if of in (None, folder.name)]
 
     def _is_alive(self, alias: str) -> bool:
         return alias in self._daemons and self.process_state(alias) is not ProcessState.DEAD
@@ -160,7 +161,7 @@ class LocalCluster:
 
     async def _first_start(self, alias: str) -> None:
         daemon = self._daemons[alias]
-        await daemon.start()
+        await daemon.start(is_subject=True)
         if not await self._answers(alias):
             if daemon.state() is ProcessState.DEAD:
                 raise daemon.failure(f"ended right after its start ({daemon.death()})")

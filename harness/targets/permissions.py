@@ -5,6 +5,7 @@ process has open it may go on writing; what it opens, renames or removes it may 
 """
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +13,8 @@ from pathlib import Path
 
 _WRITE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
-_POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+_SETPRIV = "setpriv"
+_POWERLESS = (_SETPRIV, "--bounding-set=-dac_override,-dac_read_search")
 """Permissions mean nothing to root, unless it has laid down the powers to pass over them."""
 
 
@@ -27,14 +29,24 @@ def unlock(folders: Sequence[Path]) -> None:
 
 
 def is_locked(folders: Sequence[Path]) -> bool:
-    """Whether there is something in them, and nothing may be written."""
+    """Whether there is something in them, and nothing may be written by who is `subject`."""
+    if _is_root() and not _can_lay_down():
+        return False
     paths = [path for folder in folders for path in _below(folder)]
     return bool(paths) and not any(path.stat().st_mode & _WRITE for path in paths)
 
 
 def subject(command: Sequence[str]) -> list[str]:
-    """The command, so that permissions mean something to it."""
-    return [*(_POWERLESS if os.geteuid() == 0 else ()), *command]
+    """The command, so that permissions mean something to it, if that can be had."""
+    return [*(_POWERLESS if _is_root() and _can_lay_down() else ()), *command]
+
+
+def _is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def _can_lay_down() -> bool:
+    return shutil.which(_SETPRIV) is not None
 
 
 def _change(folders: Sequence[Path], changed: Callable[[int], int]) -> None:

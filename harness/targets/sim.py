@@ -156,12 +156,15 @@ class SimCluster:
         folders = self._system.task_data(HOME)
         return sum(disk.clear(str(folder)) for folder in folders)
 
-    async def set_writable(self, alias: str, writable: bool) -> None:
-        folders = [] if writable else [str(folder) for folder in self._system.bulk(HOME)]
-        self.world.hosts[alias].disk.lock(folders)
+    async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
+        self.world.hosts[alias].disk.lock([] if writable else self._folders(of))
 
-    async def is_writable(self, alias: str) -> bool:
-        return not self.world.hosts[alias].disk.locked
+    async def is_writable(self, alias: str, of: str | None = None) -> bool:
+        disk = self.world.hosts[alias].disk
+        return not all(disk.is_locked(folder) for folder in self._folders(of))
+
+    def _folders(self, of: str | None) -> list[str]:
+        return [str(folder) for folder in self._system.bulk(HOME) if of in (None, folder.name)]
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         self._clocks[alias] = state

@@ -107,11 +107,14 @@ class FileCluster(Cluster, Protocol):
 class LockedCluster(Cluster, Protocol):
     """A group whose members can lose the permission to write their own files."""
 
-    async def set_writable(self, alias: str, writable: bool) -> None:
-        """Give it or take it away. What a member has open it may write all the same."""
+    async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
+        """Give it or take it away, perhaps in the folder `of` alone.
 
-    async def is_writable(self, alias: str) -> bool:
-        """Whether the member's files may be written."""
+        What a member has open it may write all the same.
+        """
+
+    async def is_writable(self, alias: str, of: str | None = None) -> bool:
+        """Whether the member's files, perhaps those in the folder `of`, may be written."""
 
 
 @runtime_checkable

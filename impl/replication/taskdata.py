@@ -4,13 +4,15 @@ Who waits for it (sync persistence) has it written at once, together with all th
 written within a moment, so that many transactions share a sync, and nobody's log waits for theirs.
 A worker writes; what comes meanwhile it writes next. Until that is done the data is in memory only,
 and a slave that asks is told to wait (F5); a crash takes it, and the next process knows nothing of
-it. A file is removed when none of its data is needed any more.
+it. What the disk refuses its saver is told, if that waits; else it is tried again, because the
+transaction has happened. A file is removed when none of its data is needed any more.
 """
 
 import logging
 import posixpath
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from ..bugs_of_replication import TASK_DATA_UNCHECKED
@@ -30,6 +32,9 @@ DELAY_S = 0.1
 """What nobody waits for is written after this time, however much it is: its client is answered
 before, and has the disk for the commit.
 """
+
+AGAIN_S, AGAIN_MAX_S = 0.5, 8.0
+"""What a disk refused it is asked for again after this time, and each time twice as long."""
 
 TOGETHER_MAX = 256
 TOGETHER_BYTES = SEGMENT_BYTES
@@ -52,6 +57,16 @@ class Lack(Enum):
     MISSING = "Missing taskData"
 
 
+@dataclass(frozen=True, slots=True)
+class _Save:
+    """Data on its way to the disk. `at_once`: whoever brought it waits to be told."""
+
+    tid: int
+    data: bytes
+    done: Done
+    at_once: bool
+
+
 class TaskDataStore:
     """The files of one data node. All calls belong to the node's event loop."""
 
@@ -72,11 +87,15 @@ class TaskDataStore:
         self._clock = clock
         self._writer = SegmentWriter(disk, folder, 0)
         self._waiting: dict[int, bytes] = {}
-        self._next: list[tuple[int, Done]] = []
+        self._next: list[_Save] = []
         """Those of the waiting that nobody writes yet."""
         self._alarm: Alarm | None = None
         self._is_due = False
         """Whether the next are to be written as soon as nobody writes."""
+        self._again_s = AGAIN_S
+        self._is_resting = False
+        """Whether the disk has refused something, and is asked again when the alarm says so."""
+        self._is_closed = False
         self._writing_count = 0
         self._waiting_bytes = 0
         self._watched: dict[int, list[Callable[[], None]]] = {}
@@ -108,10 +127,8 @@ class TaskDataStore:
 
     def close(self) -> None:
         """Write nothing more."""
-        self._is_due = False
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        self._is_due, self._is_closed = False, True
+        self._disarm()
         self._writer.close()
 
     @property
@@ -125,31 +142,40 @@ class TaskDataStore:
         return sorted(self._places.keys() | self._waiting.keys())
 
     def save(self, tid: int, data: bytes, done: Done, *, at_once: bool) -> None:
-        """Keep it; `done` is told when it is durable, or what went wrong (S01035).
+        """Keep it; `done` is told when it is durable.
 
-        `at_once`: somebody waits for that.
+        `at_once`: somebody waits for that, and is told as well what went wrong (S01035). Without,
+        nothing ever goes wrong for good.
         """
         assert tid not in self._waiting
         self._waiting[tid] = data
         self._waiting_bytes += len(data)
-        self._next.append((tid, done))
+        self._next.append(_Save(tid, data, done, at_once))
         if at_once:
-            self.hurry()
+            self._begin()
         elif self._alarm is None and not self._is_due:
             self._alarm = self._clock.call_later(DELAY_S, self.hurry)
 
     def hurry(self) -> None:
-        """Write what waits without waiting for more."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._alarm = None
+        """Write what waits without waiting for more, unless the disk has just refused it."""
+        if not self._is_resting:
+            self._begin()
+
+    def _begin(self) -> None:
+        self._disarm()
+        self._is_resting = False
         self._is_due = bool(self._next)
         if not self._writing_count:
             self._write()
 
+    def _disarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+
     def finish(self) -> None:
         """Let the worker write all that waits: the node ends, and asks it for nothing more."""
-        self.hurry()
+        self._begin()
         while self._is_due:
             self._write()
 
@@ -250,7 +276,7 @@ class TaskDataStore:
         self._writing_count += 1
 
         def write() -> None:
-            places.extend(self._writer.write([(tid, data) for tid, data, _ in batch]))
+            places.extend(self._writer.write([(save.tid, save.data) for save in batch]))
 
         def written(error: OSError | None) -> None:
             self._writing_count -= 1
@@ -261,36 +287,53 @@ class TaskDataStore:
 
         self._worker.submit(write, written)
 
-    def _taken(self) -> list[tuple[int, bytes, Done]]:
+    def _taken(self) -> list[_Save]:
         """The next that are to be written."""
         size = count = 0
-        for tid, _ in self._next[:TOGETHER_MAX]:
-            size += len(self._waiting[tid])
+        for save in self._next[:TOGETHER_MAX]:
+            size += len(save.data)
             count += 1
             if size >= TOGETHER_BYTES:
                 break
-        batch = [(tid, self._waiting[tid], done) for tid, done in self._next[:count]]
-        self._next = self._next[count:]
+        batch, self._next = self._next[:count], self._next[count:]
         self._is_due = bool(self._next)
         return batch
 
     def _saved(
-        self,
-        batch: Sequence[tuple[int, bytes, Done]],
-        places: Sequence[Place],
-        error: OSError | None,
+        self, batch: Sequence[_Save], places: Sequence[Place], error: OSError | None
     ) -> None:
-        """Durable, or (no places) failed: tell all who wait for it."""
-        if error is not None:
-            tids = [tid for tid, _, _ in batch]
-            log.error("S01035 task data of transactions %s cannot be written: %s", tids, error)
-        for place, (tid, _, _) in zip(places, batch, strict=False):
-            self._put(tid, place)
-        for tid, data, done in batch:
-            del self._waiting[tid]
-            self._waiting_bytes -= len(data)
-            if self._deleted.pop(tid, 0) is None:
-                self.delete(tid)
-            done(error)
-            for then in self._watched.pop(tid, ()):
+        """Durable, or (no places) refused: tell all who wait for it, and try the others again."""
+        for place, save in zip(places, batch, strict=False):
+            self._put(save.tid, place)
+        refused: list[_Save] = []
+        for save in batch:
+            is_deleted = self._deleted.pop(save.tid, 0) is None
+            if error is not None and not (save.at_once or is_deleted):
+                refused.append(save)
+                continue
+            del self._waiting[save.tid]
+            self._waiting_bytes -= len(save.data)
+            if is_deleted:
+                self.delete(save.tid)
+            save.done(error)
+            for then in self._watched.pop(save.tid, ()):
                 then()
+        if error is not None:
+            tids = [save.tid for save in batch]
+            log.error("S01035 task data of transactions %s cannot be written: %s", tids, error)
+            self._try_again(refused)
+        elif self._again_s > AGAIN_S:
+            self._again_s = AGAIN_S
+            log.info("task data can be written again")
+
+    def _try_again(self, refused: list[_Save]) -> None:
+        """Later, before all that came meanwhile."""
+        self._next[:0] = refused
+        if not refused or self._is_closed:
+            return
+        if any(save.at_once for save in self._next):
+            return
+        self._disarm()
+        self._is_due, self._is_resting = False, True
+        self._alarm = self._clock.call_later(self._again_s, self._begin)
+        self._again_s = min(2 * self._again_s, AGAIN_MAX_S)

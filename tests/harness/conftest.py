@@ -188,11 +188,11 @@ class MemoryCluster:
     async def lose_task_data(self, alias: str) -> int:
         return self.task_data.pop(alias, 0)
 
-    async def set_writable(self, alias: str, writable: bool) -> None:
+    async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
         if "permissions" not in self.deaf_to:
             (self.locked.discard if writable else self.locked.add)(alias)
 
-    async def is_writable(self, alias: str) -> bool:
+    async def is_writable(self, alias: str, of: str | None = None) -> bool:
         return alias not in self.locked
 
     async def set_clock(self, alias: str, state: ClockState) -> None:

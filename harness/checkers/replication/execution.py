@@ -14,6 +14,7 @@ from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import Act
 from ..wrong import Wrong, failure
+from .fates import fallen
 from .story import Metrics, Poll, Story, Task, ends, story, told
 
 NAME = "replication-execution"
@@ -246,9 +247,11 @@ def _too_early(found: Story, side: str, polls: list[Poll], evidence: Evidence) -
 
 def _data_lost(found: Story, polls: list[Poll], evidence: Evidence) -> Iterator[Wrong]:
     """Task data is there as long as its task, unless a crash came before it was on disk."""
-    removing = ("lose-task-data", "bit-flip", "disk", "read-only")
+    removing = ("lose-task-data", "bit-flip", "disk")
     fatal = removing if evidence.facts.get("synced") else (*removing, "kill", "power-cut")
-    if any(act.f in fatal and _hits_master(act) for act in found.acts):
+    acts = [act for act in found.acts if act.f in fatal]
+    acts += [] if evidence.facts.get("synced") else fallen(found.acts)
+    if any(_hits_master(act) for act in acts):
         return
     for poll in polls:
         for task in poll.tasks.values():

@@ -10,7 +10,7 @@ That is what clients know. What the status tables said in the end narrows MAY do
 task that reads FINISH is there afterwards, one that does not is not there before.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 
 import msgspec
@@ -46,13 +46,13 @@ class Loss(msgspec.Struct, frozen=True):
     """How long after its acknowledgement a transaction's data may still be on its way to disk."""
 
 
-_DEADLY = ("kill", "power-cut", "disk", "read-only", "bit-flip", "lose-task-data")
+_DEADLY = ("kill", "power-cut", "disk", "bit-flip", "lose-task-data")
 
 
 def by_clients(found: Story, slave: str, loss: Loss) -> dict[int, Bounds]:
     """Every transaction's bounds by what clients and operators know."""
     skipped = _skipped(found, slave)
-    deaths = [act for act in found.acts if act.f in _DEADLY]
+    deaths = [*(act for act in found.acts if act.f in _DEADLY), *fallen(found.acts)]
     until = NEVER if found.settled is None else found.settled
     bounds = {}
     for txn in found.txns:
@@ -136,6 +136,16 @@ def _flag(found: Story, txn: Txn) -> Switch | None:
         return flag
     others = tuple(setting for setting in flag.settings if setting.call is not txn.call)
     return Switch(flag.first, others)
+
+
+def fallen(acts: Sequence[Act]) -> Iterator[Act]:
+    """Who could not write its files and had to be started again: it died at some time between."""
+    for at, locked in enumerate(acts):
+        if locked.f != "read-only":
+            continue
+        for act in acts[at + 1 :]:
+            if act.f == "restart" and set(act.nodes) & set(locked.nodes):
+                yield Act(locked.asked, act.receipt)
 
 
 def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:

@@ -165,6 +165,20 @@ def test_the_data_of_a_node_that_dies_soon_may_be_lost_unless_it_was_synced() ->
     assert lines.fates(Loss(window_ns=1_000_000_000)) == [Fate.MUST, Fate.MUST]
 
 
+def test_who_may_not_write_loses_nothing_unless_it_had_to_be_started_again() -> None:
+    lines = Lines()
+    lines.made()
+    lines.struck("read-only", "md1")
+    lines.append(1, 2)
+    lines.struck("mend", "md1")
+    assert lines.fates() == [Fate.MUST]
+    lines.struck("restart", "md2")
+    assert lines.fates() == [Fate.MUST]
+    lines.struck("restart", "md1")
+    assert lines.fates() == [Fate.MAY]
+    assert lines.fates(Loss(synced=True)) == [Fate.MUST]
+
+
 def test_task_data_taken_away_may_be_missing_even_if_it_was_synced() -> None:
     lines = Lines()
     lines.made()

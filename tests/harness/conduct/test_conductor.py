@@ -298,6 +298,18 @@ def test_who_could_not_start_without_permission_is_started_once_it_is_back(memor
     assert second.value["observed"] == {"read-only": {"n2": False}}
 
 
+def test_of_two_folders_that_may_not_be_written_all_may_not(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, read-only: {node: n2, of: task-data}, for: 200ms},"
+        " {at: 100ms, read-only: {node: n2, of: volumes}, for: 50ms}]",
+    )
+    wanted = [op.value["wanted"] for op in scene.receipts()]
+    assert wanted == [{"n2": "task-data"}, {"n2": None}, {"n2": "task-data"}, {}]
+    assert scene.receipts()[0].value["asked"]["of"] == "task-data"
+    assert all(op.value["bit"] for op in scene.receipts())
+
+
 def test_the_heal_mends_disks_before_it_restarts_members(memory: Any) -> None:
     scene = Scene(
         memory,

@@ -154,7 +154,9 @@ def test_a_bit_is_turned_on_the_members_named() -> None:
 
 def test_the_members_named_may_not_write_their_files() -> None:
     found = aim("read-only", ["n2", "n4"])
-    assert (found.nodes, found.read_only) == (("n2", "n4"), {"n2": True, "n4": True})
+    assert (found.nodes, found.read_only) == (("n2", "n4"), {"n2": None, "n4": None})
+    found = aim("read-only", {"node": "n2", "of": "task-data"})
+    assert (found.nodes, found.read_only) == (("n2",), {"n2": "task-data"})
 
 
 def test_task_data_is_lost_by_the_members_named() -> None:

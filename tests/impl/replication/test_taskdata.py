@@ -12,6 +12,8 @@ from delphic.harness.simulate.process import Process
 from delphic.harness.targets.faults import DiskState
 from delphic.impl.replication.task_segment import HEAD_BYTES, SEGMENT_BYTES, packed, unpacked
 from delphic.impl.replication.taskdata import (
+    AGAIN_MAX_S,
+    AGAIN_S,
     DELAY_S,
     TOGETHER_BYTES,
     TOGETHER_MAX,
@@ -372,6 +374,99 @@ def test_a_failed_write_is_told_and_leaves_nothing(caplog: pytest.LogCaptureFixt
     assert node.told == [error]
     assert node.store.fetch(7) is Lack.MISSING
     assert "S01035" in caplog.text
+
+
+def refused(node: Node) -> None:
+    """The next job meets a disk that is full."""
+    node.worker.work(OSError(28, "no space left"))
+
+
+def test_what_nobody_waits_for_is_tried_again_until_there_is_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """PR-18: its transaction has happened, so that some slave will ask for it."""
+    node = Node()
+    node.save(7, at_once=False)
+    node.clock.advance(DELAY_S)
+    refused(node)
+    for wait_s in (AGAIN_S, 2 * AGAIN_S, 4 * AGAIN_S):
+        assert (node.told, node.store.fetch(7)) == ([], Lack.NOT_PERSISTED)
+        node.clock.advance(wait_s - 0.01)
+        assert node.worker.jobs == []
+        node.clock.advance(0.01)
+        refused(node)
+    assert caplog.text.count("S01035") == 4
+    node.clock.advance(AGAIN_MAX_S)
+    node.worker.work()
+    assert (node.told, node.store.fetch(7)) == ([None], b"rows")
+    node.save(8, at_once=False)
+    node.clock.advance(DELAY_S)
+    refused(node)
+    node.clock.advance(AGAIN_S)
+    assert len(node.worker.jobs) == 1
+
+
+def test_no_slave_hurries_what_the_disk_has_just_refused_and_what_comes_goes_with_it() -> None:
+    node = Node()
+    node.save(7, at_once=False)
+    node.store.hurry()
+    refused(node)
+    node.save(8, at_once=False)
+    heard: list[int] = []
+    assert node.store.watch(7, lambda: heard.append(7))
+    node.store.hurry()
+    node.clock.advance(AGAIN_S - 0.01)
+    assert node.worker.jobs == []
+    node.clock.advance(0.01)
+    node.worker.work()
+    assert (node.told, heard) == ([None, None], [7])
+    assert node.names() == [FIRST]
+
+
+def test_who_waits_is_told_at_once_whatever_is_tried_again() -> None:
+    node = Node()
+    node.save(7, at_once=False)
+    node.store.hurry()
+    refused(node)
+    node.save(8)
+    assert len(node.worker.jobs) == 1
+    refused(node)
+    assert [str(error) for error in node.told] == ["[Errno 28] no space left"]
+    assert node.store.fetch(8) is Lack.MISSING
+    assert node.store.fetch(7) is Lack.NOT_PERSISTED
+
+
+def test_who_came_while_the_disk_refused_others_is_told_at_once_too() -> None:
+    node = Node()
+    node.save(7, at_once=False)
+    node.store.hurry()
+    node.save(8)
+    refused(node)
+    node.worker.work()
+    assert node.told == [None, None]
+    assert node.store.tids == [7, 8]
+
+
+def test_what_nobody_needs_any_more_is_not_tried_again() -> None:
+    node = Node()
+    node.save(7, at_once=False)
+    node.store.hurry()
+    node.store.delete(7)
+    refused(node)
+    node.clock.advance(AGAIN_MAX_S)
+    assert (node.worker.jobs, node.store.tids, len(node.told)) == ([], [], 1)
+
+
+def test_a_node_that_ends_tries_a_last_time_and_never_again() -> None:
+    node = Node()
+    node.save(7, at_once=False)
+    node.store.hurry()
+    refused(node)
+    node.store.finish()
+    node.store.close()
+    refused(node)
+    node.clock.advance(2 * AGAIN_MAX_S)
+    assert node.worker.jobs == []
 
 
 @pytest.mark.parametrize("state", [DiskState(full=True), DiskState(fail_sync=True)])
