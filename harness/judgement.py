@@ -25,6 +25,9 @@ DIED = "nodes"
 WORLD = "world"
 SEAL = "seal"
 
+NOT_SEEN = "was expected to break, and was not seen to"
+"""Part of the sentence about a run that did not show a seeded bug."""
+
 _CUT_SHORT = frozenset({INTERRUPTED, WORLD, SEAL})
 """Verdicts that say that the run did not come to its end."""
 
@@ -181,7 +184,7 @@ def _hoped_to_fail(
         sentence = f"{what}, not {wanted} as expected: {failed[0].sentence}"
         return False, ExitCode.PROMISE_BROKEN, sentence
     told = _sentence(validity, verdicts)
-    sentence = f"{wanted} was expected to break, and was not seen to ({validity.value}). {told}"
+    sentence = f"{wanted} {NOT_SEEN} ({validity.value}). {told}"
     if validity is Validity.HARNESS_ERROR:
         return False, ExitCode.HARNESS, sentence
     if any(verdict.checker in _CUT_SHORT for verdict in verdicts):

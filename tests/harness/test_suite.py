@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from delphic.harness import shipped, suite
-from delphic.harness.suite import Done, Job, able, run_all, worst
+from delphic.harness.judgement import NOT_SEEN
+from delphic.harness.suite import Done, Job, able, counted, run_all, worst
 
 JOBS = [Job("one", 1), Job("one", 2), Job("two", 1)]
 
@@ -61,6 +62,16 @@ def test_no_more_than_so_many_are_under_way_at_a_time(tmp_path: Path, parallel: 
 )
 def test_the_worst_code_is_that_of_all(codes: list[int], of_all: int) -> None:
     assert worst(codes) == of_all
+
+
+def test_a_seeded_bug_need_not_show_for_every_seed_but_for_one() -> None:
+    missed = f"pass: HS-2 {NOT_SEEN} (pass)."
+    shown = Done(Job("bug", 1), 0, "fail: HS-2 broke", 1.0)
+    other = Done(Job("bug", 2), 1, missed, 1.0)
+    wrong = Done(Job("bug", 3), 1, "fail: HS-4 broke, not HS-2 as expected", 1.0)
+    ended = Done(Job("bug", 4), 3, missed, 1.0)
+    never = Done(Job("rare", 1), 1, missed, 1.0)
+    assert counted([shown, other, wrong, ended, never]) == [shown, wrong, ended, never]
 
 
 def test_what_a_place_cannot_do_is_left_out_and_named() -> None:

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 from delphic.harness import leases
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
-from delphic.harness.hosts.inventory import Entry
+from delphic.harness.hosts.inventory import Entry, load
 from delphic.harness.lab import lab
 from delphic.harness.lab.host import end
 
@@ -48,6 +49,9 @@ faults:
   - {at: 9s, reset: leader}
   - {at: 9500ms, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
 """
+
+NASTY = "it's a $(touch pwned) `touch pwned`; -rf * \\ directory"
+"""Nobody's directory, and yet only a directory."""
 
 Require = Callable[[object, str], None]
 
@@ -133,16 +137,20 @@ def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(
     require(shutil.which("sudo"), "there is no sudo: apt-get install sudo")
     made = lab.up(3, sudo=True)
     try:
-        file = made.inventory.file
+        file = "hosts.yaml"
+        text = yaml.safe_load(Path(made.inventory.file).read_text())
+        text["defaults"]["directory"] = f"/var/tmp/{NASTY}"
+        (folder / file).write_text(yaml.safe_dump(text))
         code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
         assert code == 0, out + err
         faults = ("delay", "rate", "partition", "packets", "packets")
         done = [f for fault in faults for f in (fault, "heal")] + ["reset", "pause", "resume"]
         assert receipts(folder / "runs/latest") == [(f, True) for f in done]
         plan = json.loads((folder / "runs/latest/plan.json").read_text())
-        assert (plan["target"], plan["inventory"]) == (file, made.inventory.digest)
+        assert (plan["target"], plan["inventory"]) == (file, load(folder / file).digest)
         for name in ("h1", "h2", "h3"):
-            directory = made.files(name) / "var-tmp" / "delphic"
+            assert not (made.files(name) / "tmp" / "pwned").exists()
+            directory = made.files(name) / "var-tmp" / NASTY
             assert list((directory / "runs").iterdir()) == []
             assert to_undo(directory) == []
     finally:
