@@ -1,8 +1,14 @@
 """The command `lab`: a laboratory to work with, until it is taken down."""
 
+import os
+import sys
+
 import click
 
+from ..errors import UsageError
 from . import kernel
+from . import rootless as namespaces
+from .folder import folders
 from .lab import HOSTS_MAX, HOSTS_MIN, down, heal, status, up
 
 
@@ -23,8 +29,23 @@ def lab_command() -> None:
     help="Of each host: one for each node that is to live there.",
 )
 @click.option("--sudo", is_flag=True, help="Log in as somebody who is not root, but may become it.")
-def _up(hosts: int, addresses: int, sudo: bool) -> None:
-    """Make a laboratory; it stays until `delphic lab down`, or until the machine restarts."""
+@click.option("--rootless", is_flag=True, help="As anybody who is not root has to.")
+def _up(hosts: int, addresses: int, sudo: bool, rootless: bool) -> None:
+    """Make a laboratory; it stays until `delphic lab down`, or until the machine restarts.
+
+    Without root it is made in a user namespace, and only what is started by `delphic lab enter`
+    reaches its hosts.
+    """
+    if (rootless or os.geteuid() != 0) and not namespaces.is_inside():
+        namespaces.enter_holder(namespaces.hold(), [sys.executable, *sys.orig_argv[1:]])
+    try:
+        _made(hosts, addresses, sudo=sudo)
+    except BaseException:
+        namespaces.let_go()
+        raise
+
+
+def _made(hosts: int, addresses: int, *, sudo: bool) -> None:
     lab = up(hosts, addresses=addresses, sudo=sudo, keep=True)
     first = lab.inventory.hosts[0]
     click.echo(f"{lab.name} is up: {lab.folder.inventory}")
@@ -32,6 +53,9 @@ def _up(hosts: int, addresses: int, sudo: bool) -> None:
         click.echo(f"  {entry.name}  {' '.join(entry.every_address)}")
     known = f"{first.address} {first.host_keys[0]}"
     (lab.folder.path / "known_hosts").write_text(known + "\n")
+    if namespaces.is_inside():
+        click.echo(f"Inside: delphic lab enter delphic run quickstart --on {lab.folder.inventory}")
+        return
     click.echo(
         f"To look around: ssh -i {first.keys[0]} -o UserKnownHostsFile="
         f"{lab.folder.path / 'known_hosts'} {first.user}@{first.address}"
@@ -45,6 +69,17 @@ def _down() -> None:
     said += [f"{name} is gone." for name in down()]
     for sentence in said or ["There was no laboratory."]:
         click.echo(sentence)
+
+
+@lab_command.command("enter", context_settings={"ignore_unknown_options": True})
+@click.argument("words", metavar="COMMAND…", nargs=-1, required=True, type=click.UNPROCESSED)
+def _enter(words: tuple[str, ...]) -> None:
+    """Run a command where it reaches the hosts of a laboratory that was made without root."""
+    records = [record for folder in folders() if (record := folder.read()) is not None]
+    held = [record.inside for record in records if record.inside is not None]
+    if not held:
+        raise UsageError("no laboratory was made without root: every command reaches its hosts")
+    namespaces.enter_holder(held[-1].pid, words)
 
 
 @lab_command.command("status")

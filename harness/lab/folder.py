@@ -103,7 +103,9 @@ def folders() -> list[Folder]:
     return [Folder(path) for path in sorted(found, key=lambda path: (len(path.name), path.name))]
 
 
-def create(number: int, owner: Identity | None, *, rootless: bool) -> Folder | None:
+def create(
+    number: int, owner: Identity | None, *, rootless: bool, inside: Identity | None
+) -> Folder | None:
     """A folder for the laboratory of that number; None if somebody has it."""
     path = labs_directory() / f"lab{number}"
     try:
@@ -114,5 +116,6 @@ def create(number: int, owner: Identity | None, *, rootless: bool) -> Folder | N
     except OSError as error:
         raise WorldError(f"cannot make {path}: {error.strerror}") from error
     folder = Folder(path)
-    folder.write(Record(number, procfs.boot_id(), owner, rootless=rootless))
+    record = Record(number, procfs.boot_id(), owner, rootless=rootless, inside=inside)
+    folder.write(record)
     return folder

@@ -25,12 +25,18 @@ OPERATOR = "operator"
 CACHE = f"{PLACE}/cache"
 """Where hosts see what all of them share."""
 
+ID = 4242
+"""The operator's number, of user and group."""
+
 NAMESPACES = ("--mount", "--uts", "--ipc", "--pid", "--net")
+WITHOUT_ROOT = ("unshare", "--user", f"--map-user={ID}", f"--map-group={ID}", "--keep-caps")
+WITH_ROOT = ("unshare",)
 
 _START_S = 20.0
 _END_S = 10.0
 
 # $1: the host's name; $2: its files; $3: the shared cache; then its addresses.
+# Who is not root cannot copy what belongs to others into an overlay: /etc is then a plain copy.
 SCRIPT = f"""\
 set -eu
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -53,18 +59,20 @@ mkdir -p /mnt/delphic-lab/upper /mnt/delphic-lab/work
 mount -n --bind "$files" /mnt/delphic-lab/files
 mount -n --bind "$cache" /mnt/delphic-lab/cache
 mount -n --move /mnt /run
-if ! mount -n -t overlay -o lowerdir=/etc,upperdir={PLACE}/upper,workdir={PLACE}/work overlay /etc
-then
-    cp -a /etc/. {PLACE}/upper
+overlay=lowerdir=/etc,upperdir={PLACE}/upper,workdir={PLACE}/work
+if [ "$(id -u)" != 0 ] || ! mount -n -t overlay -o "$overlay" overlay /etc; then
+    cp -r /etc/. {PLACE}/upper 2> /dev/null || true
     mount -n --bind {PLACE}/upper /etc
 fi
 sed -i -e '/^root:/s|:[^:]*$|:/bin/sh|' -e '/^{OPERATOR}:/d' /etc/passwd
-echo '{OPERATOR}:x:4242:4242::/tmp:/bin/sh' >> /etc/passwd
-echo '{OPERATOR}:*:19000:0:99999:7:::' >> /etc/shadow
-echo '{OPERATOR}:x:4242:' >> /etc/group
-mkdir -p -m 755 /etc/sudoers.d
-echo '{OPERATOR} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{OPERATOR}
-chmod 440 /etc/sudoers.d/{OPERATOR}
+echo '{OPERATOR}:x:{ID}:{ID}::/tmp:/bin/sh' >> /etc/passwd
+echo '{OPERATOR}:x:{ID}:' >> /etc/group
+if [ "$(id -u)" = 0 ]; then
+    echo '{OPERATOR}:*:19000:0:99999:7:::' >> /etc/shadow
+    mkdir -p -m 755 /etc/sudoers.d
+    echo '{OPERATOR} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{OPERATOR}
+    chmod 440 /etc/sudoers.d/{OPERATOR}
+fi
 cp {PLACE}/files/hosts /etc/hosts
 echo "$name" > /etc/hostname
 : > /etc/delphic-may-break-this-host

@@ -22,7 +22,7 @@ from .. import procfs
 from ..errors import UsageError, WorldError
 from ..hosts.inventory import Inventory, load
 from ..procfs import Identity
-from . import host, kernel
+from . import host, kernel, rootless
 from .folder import MARK, Folder, HostRecord, Record, cache_directory, create, folders
 
 HOSTS_MIN, HOSTS_MAX = 3, kernel.HOSTS_MAX
@@ -120,6 +120,8 @@ def remove(folder: Folder) -> None:
                 host.end(at.process)
         for process in procfs.with_environment(folder.mark):
             host.end(process)
+        if record.inside is not None:
+            host.end(record.inside)
         name = kernel.bridge(record.number)
         if kernel.bridges().get(name) in ("", str(folder.path)):
             kernel.disconnect(name)
@@ -146,8 +148,11 @@ def hindrance() -> str | None:
             f"a laboratory needs {', '.join(missing)}: "
             "apt-get install iproute2 util-linux openssh-server openssh-client"
         )
+    if rootless.is_inside():
+        return rootless.hindrance()
     if os.geteuid() != 0:
-        return "a laboratory needs root"
+        why = rootless.hindrance() or "it can be made here: delphic lab up --rootless"
+        return f"a laboratory needs root, or user namespaces: {why}"
     done = subprocess.run(
         ["unshare", *host.NAMESPACES, "--fork", "true"],  # noqa: S607
         capture_output=True,
@@ -156,7 +161,7 @@ def hindrance() -> str | None:
         check=False,
     )
     if done.returncode:
-        return f"this machine lets nobody make namespaces: {done.stderr.strip()}"
+        return f"root may not make namespaces: {done.stderr.strip()}; {rootless.advice()}"
     return None
 
 
@@ -166,10 +171,17 @@ def _is_in_use(folder: Folder) -> bool:
 
 
 def _is_stale(record: Record) -> bool:
-    """Whether its owner is gone, or the machine has been restarted."""
+    """Whether its owner is gone, or its network, or the machine has been restarted."""
     if record.boot != procfs.boot_id():
         return True
-    return record.owner is not None and not procfs.alive(record.owner)
+    needed = (record.owner, record.inside)
+    return any(process is not None and not procfs.alive(process) for process in needed)
+
+
+def _holder() -> Identity | None:
+    """Who keeps the namespaces that this process is in; None if they go with it."""
+    pid = os.environ.get(rootless.HOLDER) if rootless.is_inside() else None
+    return None if pid is None else procfs.identity(int(pid))
 
 
 def _claim(owner: Identity | None) -> Folder:
@@ -177,7 +189,7 @@ def _claim(owner: Identity | None) -> Folder:
     first = random.SystemRandom().randrange(kernel.NUMBERS)
     for step in range(kernel.NUMBERS):
         number = (first + step) % kernel.NUMBERS
-        folder = create(number, owner, rootless=False)
+        folder = create(number, owner, rootless=rootless.is_inside(), inside=_holder())
         if folder is None:
             continue
         try:
@@ -199,14 +211,16 @@ def _fill(folder: Folder, count: int, addresses: int, *, sudo: bool) -> Lab:
         for at in range(1, count + 1)
     ]
     keys = _keys(folder, hosts)
-    _inventory(folder, hosts, keys, sudo=sudo)
+    user = host.OPERATOR if sudo or record.rootless else "root"
+    _inventory(folder, hosts, keys, user=user, sudo=sudo and not record.rootless)
     cache = cache_directory()
     cache.mkdir(parents=True, exist_ok=True)
     starting: list[host.Starting] = []
     try:
         for at in hosts:
             whole = tuple(p for a in at.addresses for p in (f"{a}/24", f"{kernel.sixth(a)}/64"))
-            words = ("unshare", *host.NAMESPACES)
+            way = host.WITHOUT_ROOT if record.rootless else host.WITH_ROOT
+            words = (*way, *host.NAMESPACES)
             starting.append(host.start(at.name, folder.host(at.name), cache, whole, words))
         for one in starting:
             one.wait(b"plug")
@@ -259,13 +273,18 @@ def _keys(folder: Folder, hosts: Sequence[HostRecord]) -> dict[str, str]:
 
 
 def _inventory(
-    folder: Folder, hosts: Sequence[HostRecord], keys: dict[str, str], *, sudo: bool
+    folder: Folder,
+    hosts: Sequence[HostRecord],
+    keys: dict[str, str],
+    *,
+    user: str,
+    sudo: bool,
 ) -> None:
     """hosts.yaml, as anybody would write it for these hosts."""
     text = yaml.safe_dump(
         {
             "defaults": {
-                "user": host.OPERATOR if sudo else "root",
+                "user": user,
                 "sudo": sudo,
                 "key": str(folder.path / "key"),
                 "cache": host.CACHE,

@@ -48,8 +48,9 @@ def find(text: str, members: Sequence[str]) -> Iterator[Target]:
 
 @contextmanager
 def _laboratory(count: int | None, members: Sequence[str]) -> "Iterator[Inventory]":
-    from ..lab import lab
+    from ..lab import lab, rootless
 
+    rootless.enter()
     hosts = count or max(LAB_HOSTS_MIN, min(LAB_HOSTS_MAX, len(members)))
     made = lab.up(hosts, addresses=-(-len(members) // hosts))
     try:
