@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from . import kernel
 from .steps import ILLEGAL
-from .tables import Table
+from .tables import Table, distinct
 
 ENTRIES_MAX = 1 << 23
 """Above this, the lists would cost more than they save, and nothing is looked up."""
@@ -28,8 +28,9 @@ def look_ahead(
     used = np.zeros(columns, dtype=np.bool_)
     used[kinds[~doubtful]] = True
     is_legal = after.T != ILLEGAL
-    legal, group_of = np.unique(is_legal, axis=0, return_inverse=True)
-    group = np.where(is_legal.all(axis=1) | ~used, -1, group_of.reshape(-1))
+    first, group_of = distinct(is_legal)
+    legal = is_legal[first]
+    group = np.where(is_legal.all(axis=1) | ~used, -1, group_of)
     # Only what is asked for gets a number.
     kept = np.unique(group[group >= 0])
     number = np.full(len(legal) + 1, -1, dtype=np.int32)
@@ -71,10 +72,16 @@ def look_ahead(
 def _makes(legal: Any, columns: Any, wanted: Any) -> Any:
     """By group and column: whether it leads from a state outside the group's to one inside."""
     found = np.zeros((len(legal), len(columns)), dtype=np.bool_)
+    # Many operations, like all writes, lead from the same states: from all of them.
+    outside: dict[bytes, Any] = {}
     for at in np.flatnonzero(wanted):
         column = columns[at]
-        moves = column != ILLEGAL
-        found[:, at] = (~legal[:, moves] & legal[:, column[moves]]).any(axis=1)
+        for target in np.unique(column[column != ILLEGAL]):
+            sources = column == target
+            name = sources.tobytes()
+            if name not in outside:
+                outside[name] = ~legal[:, sources].all(axis=1)
+            found[:, at] |= legal[:, target] & outside[name]
     return found
 
 

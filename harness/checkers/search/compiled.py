@@ -54,7 +54,7 @@ class CompiledSearch:
         self._begin = list(begin)
         self._found = kernel.REFUTED
         self._bytes = 0
-        self._charge()
+        self._charge(sum(map(_size, (self._memory, self._path, self._layout.puzzle[:-1]))))
 
     def run(self, at_most: int | None = None) -> Outcome:
         """Search until an order is found, none is left, or the budget is spent.
@@ -72,7 +72,7 @@ class CompiledSearch:
                 return Outcome(best, order=self._order)
             if is_over:
                 return Outcome(self.dead_end)
-            limit = self._spending.limit()
+            limit = self._spending.limit() or self._make_room()
             if not limit and stop is not None and stat[kernel.CONFIGURATIONS] >= stop:
                 limit = f"{at_most:,} configurations"
             if limit:
@@ -87,8 +87,6 @@ class CompiledSearch:
     def _advance(self) -> bool:
         """Search on for a slice; say whether that was the end."""
         puzzle, stat = self._layout.puzzle, self._stat
-        if stat[kernel.ROWS] == len(self._memory.rows):
-            self._grow()
         if self._found == kernel.REFUTED:
             kernel.begin(puzzle, self._memory, self._path, stat, self._begin.pop())
         steps = min(SLICE, self._spending.left().configurations + 1)
@@ -97,20 +95,32 @@ class CompiledSearch:
             self._found == kernel.FOUND or (self._found == kernel.REFUTED and not self._begin)
         )
 
-    def _grow(self) -> None:
-        """Double the room for rows."""
+    def release(self) -> None:
+        """Tell that the memory is wanted no more."""
+        self._spending.memory_bytes -= self._bytes
+        self._bytes = 0
+
+    def _make_room(self) -> str | None:
+        """Double the room for rows if it is full; or name the limit that forbids it."""
         old, count = self._memory, int(self._stat[kernel.ROWS])
+        if count < len(old.rows):
+            return None
+        before = _size(old)
+        # While rows are moved, both rooms are there.
+        self._charge(2 * before)
+        limit = self._spending.limit()
+        if limit:
+            return limit
         self._memory = _memory(2 * len(old.rows), self._layout.words)
         for name in ("rows", "parent", "via"):
             getattr(self._memory, name)[:count] = getattr(old, name)[:count]
         kernel.rehash(self._layout.puzzle, self._memory, count)
-        self._charge()
+        self._charge(-before)
+        return None
 
-    def _charge(self) -> None:
-        """Tell what the arrays take now; growing, the old ones are held beside the new."""
-        now = sum(array.nbytes for array in (*self._memory, *self._path))
-        self._spending.memory_bytes += now - self._bytes
-        self._bytes = now
+    def _charge(self, size: int) -> None:
+        self._spending.memory_bytes += size
+        self._bytes += size
 
     def _order(self) -> tuple[Operation, ...]:
         """The order in which the operations were placed."""
@@ -231,6 +241,10 @@ class Lanes:
             room -= width + 1
         self.guards: Words = np.array(guards, dtype=np.uint64)
         self.end = len(guards)
+
+
+def _size(arrays: Any) -> int:
+    return sum(array.nbytes for array in arrays if isinstance(array, np.ndarray))
 
 
 def _memory(rows: int, words: int) -> Any:

@@ -27,11 +27,13 @@ def search(
     budget: Budget | None = None,
     *,
     processes: int | None = None,
+    explain: bool = True,
 ) -> Judgement:
     """Judge all objects of a history within the budget.
 
-    `processes` bounds how many search at the same time (None: one a core). The same history gets
-    the same answer; only out of time or memory, it may know less.
+    `processes` bounds how many search at the same time (None: one a core). Without `explain`, a
+    violation's witness is not made small. The same history gets the same answer; only out of time
+    or memory, it may know less.
     """
     spending = Spending(budget or Budget())
     jobs = [Job(Problem.of(own, spec), own) for own in objects(operations, spec)]
@@ -40,7 +42,7 @@ def search(
     for number, outcome in outcomes(jobs, spec, spending, processes):
         statistics["configurations"] = spending.configurations
         if outcome.is_refuted:
-            finding = refuted(jobs[number], outcome, spec, spending)
+            finding = refuted(jobs[number], outcome, spec, spending if explain else None)
             return Judgement(
                 Validity.FAIL, finding.sentence, (finding,), None, "search", statistics
             )
@@ -64,10 +66,12 @@ def objects(operations: Sequence[Operation], spec: Spec) -> list[list[Operation]
     return list(found.values())
 
 
-def refuted(job: Job, outcome: Outcome, spec: Spec, spending: Spending) -> Finding:
+def refuted(job: Job, outcome: Outcome, spec: Spec, spending: Spending | None) -> Finding:
     """Which operation fits nowhere, and which others already leave it no place."""
     stuck = job.problem.known[outcome.placed]
-    few = core(job.problem, outcome.placed, spec, spending.left())
+    few: tuple[Operation, ...] = (stuck,)
+    if spending is not None:
+        few = core(job.problem, outcome.placed, spec, spending.left())
     key = stuck.key if spec.partition is not None else None
     others = [operation for operation in few if operation is not stuck]
     if not others:

@@ -70,7 +70,9 @@ class Locality:
         problem = Problem.of(everything, self._spec)
         states = range(self._tables.after.shape[0])
         search = CompiledSearch(problem, self._steps, self._tables, spending, states)
-        return search.run(at_most).is_refuted
+        outcome = search.run(at_most)
+        search.release()
+        return outcome.is_refuted
 
     def _prepare(self, spending: Spending) -> bool:
         """Make tables in which operations of unknown outcome have their classes, too."""

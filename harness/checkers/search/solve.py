@@ -11,7 +11,7 @@ from .tables import Tables, closed
 CONFIGURATIONS_FIRST = 2_000
 """Looked at before tables are made: most objects need no more."""
 
-OPERATIONS_FIRST = 2_000
+OPERATIONS_FIRST = 500
 """With more operations than this, tables pay from the beginning."""
 
 PATIENCE = 1 << 15

@@ -47,7 +47,10 @@ class Steps:
 
     def class_of(self, operation: Operation) -> int:
         """The number of the operation's class."""
-        kind = (operation.f, typed(operation.argument), typed(operation.result))
+        argument, result = operation.argument, operation.result
+        kind = (operation.f, type(argument), type(result), argument, result)
+        if isinstance(argument, tuple) or isinstance(result, tuple):
+            kind = (operation.f, typed(argument), typed(result), None, None)
         number = self._classes.get(kind)
         if number is None:
             number = self._classes[kind] = len(self._asked)
@@ -63,6 +66,19 @@ class Steps:
             after = row[kind] = ILLEGAL if found is None else self._number(found)
             self._spending.memory_bytes += ANSWER_BYTES
         return after
+
+    def row(self, state: int) -> list[int]:
+        """The states after each class. The answers are not remembered: a table holds them."""
+        step, here, numbers = self._step, self._states[state], self._numbers
+        found = []
+        for asked in self._asked:
+            after = step(here, *asked)
+            if after is None:
+                found.append(ILLEGAL)
+            else:
+                number = numbers.get(after)
+                found.append(self._number(after) if number is None else number)
+        return found
 
     def _number(self, state: Any) -> int:
         number = self._numbers.get(state)
