@@ -35,6 +35,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     of: str | None = None
     by_s: float | None = None
     rate_bytes_s: float | None = None
+    share: float | None = None
     packets: PacketFaults | None = None
     messages: MessageFaults | None = None
     rule: Rule | None = None
@@ -53,7 +54,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _EXTENT = (
-    *("when", "keeps", "of", "by_s", "rate_bytes_s"),
+    *("when", "keeps", "of", "by_s", "rate_bytes_s", "share"),
     *("packets", "messages", "rule", "disk", "clock"),
 )
 """For which state it waited, and how much of it."""

@@ -19,6 +19,8 @@ _PERIOD_US = 100_000
 _V1 = {"cpu": "cpu.cfs_quota_us", "memory": "memory.limit_in_bytes"}
 _V2 = {"cpu": "cpu.max", "memory": "memory.max"}
 UNLIMITED = None
+_NO_LIMIT = 1 << 60
+"""Version 1 has no other word for any amount of memory."""
 
 
 def version(controller: str) -> int:
@@ -66,6 +68,14 @@ class Group:
             with contextlib.suppress(ProcessLookupError):
                 (self._path / "cgroup.procs").write_text(str(pid))
 
+    def seen(self) -> tuple[float | None, int]:
+        """The limit as the kernel has it, None if there is none, and how many processes it has."""
+        count = len((self._path / "cgroup.procs").read_text().split())
+        value, *_ = (self._path / self._file).read_text().split()
+        if value == "max" or not 0 <= int(value) < _NO_LIMIT:
+            return None, count
+        return int(value) / (_PERIOD_US if self._controller == "cpu" else 1), count
+
     def limit(self, limit: float | None) -> None:
         """So many processors, or bytes; None for no limit."""
         value, period = "max" if self._version == 2 else "-1", ""
@@ -74,8 +84,11 @@ class Group:
             limit = None if limit is None else limit * _PERIOD_US
         if limit is not None:
             value = str(round(limit))
-        files = _V2 if self._version == 2 else _V1
-        (self._path / files[self._controller]).write_text(value + period)
+        (self._path / self._file).write_text(value + period)
+
+    @property
+    def _file(self) -> str:
+        return (_V2 if self._version == 2 else _V1)[self._controller]
 
 
 def _mount(run: Run, controller: str) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 
 from . import cgroup, tool
 from .cgroup import Group
-from .proc import session
+from .proc import alive, session
 from .processes import recorded
 from .run import MARK, Refused, Run
 
@@ -34,7 +34,7 @@ class Pressure:
         run.starts.append(self._started)
 
     def verbs(self) -> Mapping[str, Any]:
-        return {"pressure": self.pressure}
+        return {"pressure": self.pressure, "limits": self.limits}
 
     async def pressure(
         self, cpu: Limits | None = None, memory: Limits | None = None, busy: int = 0
@@ -60,6 +60,15 @@ class Pressure:
         self._limits = wanted
         await self._compute(busy)
 
+    async def limits(self) -> list[dict[str, object]]:
+        """The limits of processes as the kernel has them, where there are any."""
+        found = []
+        for (what, name), group in sorted(self._groups.items()):
+            limit, count = group.seen()
+            if limit is not None:
+                found.append({"name": name, "what": what, "limit": limit, "processes": count})
+        return found
+
     def _limit(self, what: str, name: str, limit: float) -> None:
         processes = recorded(self._run.folder)
         if name not in processes:
@@ -68,7 +77,8 @@ class Pressure:
             self._groups[what, name] = Group(self._run, what, name)
         group = self._groups[what, name]
         group.limit(limit)
-        group.take(session(processes[name].pid))
+        if alive(processes[name]):
+            group.take(session(processes[name].pid))
 
     def _started(self, name: str, pid: int) -> None:
         for what, limited in self._limits:

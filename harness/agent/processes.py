@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .proc import Identity, alive, end, end_marked, here, identity, letter
+from .proc import Identity, end, end_marked, here, identity, letter
 from .run import Refused, Run
 from .undo import What
 
@@ -214,12 +214,13 @@ class Processes:
 
 
 def recorded(folder: Path) -> dict[str, Identity]:
-    """The processes that were started in a run and are still there, by name."""
-    found = {}
+    """The last process that was started in a run under each name, dead or alive."""
+    found: dict[str, Identity] = {}
     for path in _pids(folder).glob("*.json"):
         said = json.loads(path.read_text())
         process = Identity(*said["process"])
-        if alive(process):
+        known = found.get(said["name"])
+        if known is None or process.start > known.start:
             found[said["name"]] = process
     return found
 

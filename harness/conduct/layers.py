@@ -13,6 +13,7 @@ import msgspec
 from ..nemeses.nemesis import Aim
 from ..targets.faults import (
     FAITHFUL,
+    SHARE_MIN,
     SOUND,
     TRUE,
     UNHARMED,
@@ -20,6 +21,7 @@ from ..targets.faults import (
     merged_disks,
     merged_messages,
     merged_packets,
+    merged_shares,
 )
 from ..targets.links import as_wanted, merged
 from ..targets.rules import merged_rules
@@ -30,6 +32,7 @@ from ..targets.target import (
     LockedCluster,
     MessageCluster,
     PacketCluster,
+    ThrottledCluster,
 )
 
 Part = Mapping[Any, Any]
@@ -101,6 +104,19 @@ async def _make_read_only(cluster: Cluster, wanted: Part, nodes: Collection[str]
     return dict(seen), all(seen[alias] == (alias in wanted) for alias in nodes)
 
 
+async def _make_shares(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, ThrottledCluster)
+    await cluster.set_shares(wanted)
+    seen = await cluster.shares()
+    as_wanted = all(
+        alias in seen and abs(seen[alias] - wanted[alias]) < SHARE_MIN / 10
+        if alias in wanted
+        else alias not in seen
+        for alias in nodes
+    )
+    return {alias: seen.get(alias) for alias in nodes}, as_wanted
+
+
 def _merged_read_only(parts: Iterable[Part]) -> Part:
     """By member the folder that is meant; of two different ones, all."""
     found: dict[str, str | None] = {}
@@ -139,6 +155,7 @@ LAYERS = (
     RULES,
     Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),
     Layer("read-only", "mend", False, lambda aim: aim.read_only, *_READ_ONLY),
+    Layer("shares", "mend", False, lambda aim: aim.shares, merged_shares, _make_shares),
     Layer("clocks", "set-clock", False, lambda aim: aim.clocks, merged_clocks, _make_clocks),
 )
 """All of them, in the order in which the end of a run undoes them."""

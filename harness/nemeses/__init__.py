@@ -8,13 +8,14 @@ from .partition import HEAL, ONE_WAY, PARTITION
 from .process import KILL, PAUSE, POWER_CUT, RESTART, RESUME
 from .rules import DROP, HOLD, RELEASE
 from .stage import STAGE
+from .throttle import THROTTLE
 
 NEMESES = {
     nemesis.kind: nemesis
     for nemesis in (
         *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, PACKETS, MESSAGES, RESET),
         *(HOLD, RELEASE, DROP),
-        *(KILL, POWER_CUT, RESTART, PAUSE, RESUME),
+        *(KILL, POWER_CUT, RESTART, PAUSE, RESUME, THROTTLE),
         *(DISK, READ_ONLY, BIT_FLIP, LOSE_TASK_DATA, CLOCK),
         STAGE,
     )

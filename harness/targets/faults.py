@@ -109,6 +109,12 @@ Clocks = Mapping[str, ClockState]
 """Every member whose clock is not true."""
 
 
+Shares = Mapping[str, float]
+"""How much of one processor each member gets that does not get what it wants."""
+
+SHARE_MIN = 0.01
+
+
 def merged_messages(parts: Iterable[Messages]) -> Messages:
     """All of them at once: of two chances the higher one counts, delays add up."""
     found: dict[Pair, MessageFaults] = {}
@@ -166,3 +172,12 @@ def merged_clocks(parts: Iterable[Clocks]) -> Clocks:
             known = found.get(alias, TRUE)
             found[alias] = ClockState(known.offset_s + state.offset_s, known.drift * state.drift)
     return {alias: state for alias, state in sorted(found.items()) if state != TRUE}
+
+
+def merged_shares(parts: Iterable[Shares]) -> Shares:
+    """All of them at once: the lowest counts."""
+    found: dict[str, float] = {}
+    for part in parts:
+        for alias, share in part.items():
+            found[alias] = min(share, found.get(alias, share))
+    return dict(sorted(found.items()))

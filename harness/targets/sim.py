@@ -276,10 +276,11 @@ class Sim:
     """The target `sim`."""
 
     name = "sim"
-    capabilities = frozenset(Capability) - {Capability.PACKETS}
     reasons: Mapping[Capability, str] = {
-        Capability.PACKETS: "its connections carry messages, which `messages` harms"
+        Capability.PACKETS: "its connections carry messages, which `messages` harms",
+        Capability.CPU: "its members take no time to compute",
     }
+    capabilities = frozenset(Capability) - reasons.keys()
     inventory_digest: str | None = None
 
 

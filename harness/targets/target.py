@@ -8,7 +8,7 @@ from ..conduct.triggers import Snapshot
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
-from .faults import ClockState, DiskState, Messages, PacketProbe, Packets
+from .faults import ClockState, DiskState, Messages, PacketProbe, Packets, Shares
 from .links import Links, Pair, Probes
 from .rules import Rules
 
@@ -22,6 +22,7 @@ class Capability(StrEnum):
     PACKETS = "packets"
     KILL = "kill"
     PAUSE = "pause"
+    CPU = "cpu"
     POWER_CUT = "power-cut"
     MESSAGE_ORDER = "message-order"
     RESET = "reset"
@@ -115,6 +116,17 @@ class LockedCluster(Cluster, Protocol):
 
     async def is_writable(self, alias: str, of: str | None = None) -> bool:
         """Whether the member's files, perhaps those in the folder `of`, may be written."""
+
+
+@runtime_checkable
+class ThrottledCluster(Cluster, Protocol):
+    """A group whose members can be given little of the processor."""
+
+    async def set_shares(self, shares: Shares) -> None:
+        """Give members so much of one processor: the whole value, at once. Over restarts, too."""
+
+    async def shares(self) -> Shares:
+        """What holds for living members now, as their hosts' kernels say."""
 
 
 @runtime_checkable

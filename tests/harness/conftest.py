@@ -21,6 +21,7 @@ from delphic.harness.targets.faults import (
     PacketFaults,
     PacketProbe,
     Packets,
+    Shares,
 )
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
@@ -81,6 +82,7 @@ class MemoryCluster:
         self.links: Links = {}
         self.task_data = dict.fromkeys(self.members, 3)
         self.locked: set[str] = set()
+        self.found_shares: Shares = {}
         self.rows: list[int] = []
         self.leader: str | None = None
         self.term = 0
@@ -148,6 +150,13 @@ class MemoryCluster:
 
     def _fate(self, faults: PacketFaults | None) -> PacketProbe:
         return PacketProbe(20, 20 if faults is None or not faults.lose else 15, 0, 0)
+
+    async def set_shares(self, shares: Shares) -> None:
+        if "shares" not in self.deaf_to:
+            self.found_shares = dict(shares)
+
+    async def shares(self) -> Shares:
+        return self.found_shares
 
     async def set_messages(self, messages: Messages) -> None:
         if "messages" not in self.deaf_to:

@@ -20,7 +20,7 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 TIMES = "at, after, then, when"
 KINDS = (
     "partition, one-way, heal, delay, rate, packets, messages, reset, hold, release, drop, "
-    "kill, power-cut, restart, pause, resume, disk, read-only, bit-flip, lose-task-data, "
+    "kill, power-cut, restart, pause, resume, throttle, disk, read-only, bit-flip, lose-task-data, "
     "clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
@@ -152,7 +152,7 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, packets, kill, pause, power-cut, message-order, reset, "
+            "(known: cut, delay, rate, packets, kill, pause, cpu, power-cut, message-order, reset, "
             "disk, clock, files, permissions)",
         ),
     ],

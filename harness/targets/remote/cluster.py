@@ -14,7 +14,7 @@ from ...leases import Lease
 from ...rundir import RunDir
 from ...system import Connection, Place, Setup, Site, System
 from ...together import together
-from ..faults import PacketProbe, Packets
+from ..faults import PacketProbe, Packets, Shares
 from ..links import Links, Pair, Probes
 from ..target import ProcessState
 from .daemons import RemoteDaemon
@@ -124,6 +124,21 @@ class RemoteCluster:
         assert self._wires is not None
         return await self._wires.reset(pairs)
 
+    async def set_shares(self, shares: Shares) -> None:
+        async def tell(station: Station) -> None:
+            here = {a: s for a, s in shares.items() if self._daemons[a].station is station}
+            await station.agent.call("pressure", cpu=here)
+
+        await together(*(tell(station) for station in self.fleet.stations.values()))
+
+    async def shares(self) -> Shares:
+        found = {}
+        for station in self.fleet.stations.values():
+            for limit in await station.agent.call("limits"):
+                if limit["what"] == "cpu" and limit["processes"]:
+                    found[limit["name"]] = limit["limit"]
+        return found
+
     async def set_process(self, alias: str, state: ProcessState) -> None:
         daemon = self._daemons[alias]
         before = self.process_state(alias)
@@ -182,6 +197,8 @@ class RemoteCluster:
                 said = station.agent.events.get_nowait()
                 if said["event"] == "ended":
                     self._daemons[said["name"]].ended(said["pid"], said["code"])
+                if said["event"] == "failed":
+                    raise station.failed(said)
             if not station.agent.alive:
                 raise station.lost()
 

@@ -68,6 +68,11 @@ class Station:
             f"is lost ({self.entry.address} port {self.entry.port})", self.agent.lost or ""
         )
 
+    def failed(self, said: Mapping[str, Any]) -> WorldError:
+        """The error about a host where a fault is no longer in force, by its agent's event."""
+        why = said.get("why") or f"exit code {said.get('code')}"
+        return self.host.error(f"its agent's {said['what']} failed: a fault may be over", why)
+
     def lacks(self, what: str) -> bool:
         """Whether its agent cannot do this."""
         return self.cannot.get(what) is not None

@@ -20,6 +20,7 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
     Capability.DELAY: ("shape",),
     Capability.PACKETS: ("loss", "shape"),
     Capability.RESET: ("reset",),
+    Capability.CPU: ("cpu-pressure",),
 }
 """What agents call that which the others take."""
 

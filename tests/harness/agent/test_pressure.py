@@ -45,13 +45,18 @@ def test_a_process_gets_a_tenth_of_a_processor_over_its_restart_and_then_all_of_
         agent = hosts[0].agent
         pid = (await agent.call("spawn", name="n1", words=BUSY))["pid"]
         await agent.call("pressure", cpu={"n1": 0.1})
+        limit = {"name": "n1", "what": "cpu", "limit": 0.1, "processes": 1}
+        assert await agent.call("limits") == [limit]
         limited = await uses(pid, 2.0)
         assert limited < 0.45  # A tenth of two seconds, and what a period allows at once.
         await agent.call("signal", name="n1", signal="KILL")
+        await agent.call("pressure", cpu={"n1": 0.1})
+        assert await agent.call("limits") == [{**limit, "processes": 0}]
         pid = (await agent.call("spawn", name="n1", words=BUSY))["pid"]
         await asyncio.sleep(0.3)
         assert await uses(pid, 1.0) < 0.35
         await agent.call("pressure")
+        assert await agent.call("limits") == []
         used = used_s(pid)
         assert await until(lambda: used_s(pid) - used > 4 * limited, 60)
         with pytest.raises(WorldError, match="nothing called n2"):

@@ -273,6 +273,7 @@ def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
         ("disks", "disk: {node: n1, is: slow}"),
         ("clocks", "clock: {node: n1, by: 1s}"),
         ("permissions", "read-only: n1"),
+        ("shares", "throttle: {node: n1, to: 0.1}"),
         ("resets", "reset: n1"),
         ("processes", "power-cut: n1"),
     ],
@@ -364,6 +365,23 @@ def test_a_heal_may_wait_for_a_state(memory: Any) -> None:
     )
     assert scene.told()[1][0] == "heal"
     assert scene.receipts()[1].value["fired"]["nodes"] == ["n1", "n2", "n3"]
+
+
+def test_of_two_shares_of_a_processor_the_lower_one_holds_while_it_lasts(memory: Any) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, throttle: {node: all, to: 0.5}, for: 200ms},"
+        " {at: 100ms, throttle: {node: n1, to: 0.1}, for: 50ms}]",
+    )
+    assert scene.told() == [
+        ("throttle", ["n1", "n2", "n3"], True),
+        ("throttle", ["n1"], True),
+        ("mend", ["n1"], True),
+        ("mend", ["n1", "n2", "n3"], True),
+    ]
+    seen = [op.value["observed"]["shares"] for op in scene.receipts()]
+    half = dict.fromkeys(("n1", "n2", "n3"), 0.5)
+    assert seen == [half, {"n1": 0.1}, {"n1": 0.5}, dict.fromkeys(half)]
 
 
 def test_packets_are_lost_until_all_of_them_arrive_again(memory: Any) -> None:

@@ -107,6 +107,14 @@ def test_packets_have_fates_on_the_links_named() -> None:
         NEMESES["packets"].planned({"links": "all"})
 
 
+def test_a_throttle_leaves_members_a_share_of_a_processor() -> None:
+    found = aim("throttle", {"node": ["n2", "n4"], "to": 0.2})
+    assert (found.nodes, found.shares) == (("n2", "n4"), {"n2": 0.2, "n4": 0.2})
+    for wrong in ({"node": "n1"}, {"node": "n1", "to": 0}, {"node": "n1", "to": 2}):
+        with pytest.raises(ValidationError):
+            NEMESES["throttle"].planned(wrong)
+
+
 def test_a_reset_breaks_every_connection_of_a_member_or_those_of_some_links() -> None:
     assert aim("reset", "n1").resets == isolate(["n1"], MEMBERS)
     assert len(aim("reset", "all").resets) == 20

@@ -37,7 +37,7 @@ LINKS = """\
 name: links
 promises: [HS-2]
 workload: {name: log, clients: 4, rate: 60, op_timeout: 500ms}
-duration: 11s
+duration: 12s
 faults:
   - {at: 500ms, delay: {links: all, by: 50ms}, for: 1s}
   - {at: 2s, rate: {links: all, limit: 32kB/s}, for: 1s}
@@ -47,7 +47,8 @@ faults:
     packets: {links: {from: leader, to: others}, duplicate: 0.2, reorder: 0.2, jitter: 5ms}
     for: 500ms
   - {at: 9s, reset: leader}
-  - {at: 9500ms, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
+  - {at: 9200ms, throttle: {node: leader, to: 0.2}, for: 500ms}
+  - {at: 10s, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
 """
 
 NASTY = "it's a $(touch pwned) `touch pwned`; -rf * \\ directory"
@@ -144,7 +145,8 @@ def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(
         code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
         assert code == 0, out + err
         faults = ("delay", "rate", "partition", "packets", "packets")
-        done = [f for fault in faults for f in (fault, "heal")] + ["reset", "pause", "resume"]
+        done = [f for fault in faults for f in (fault, "heal")]
+        done += ["reset", "throttle", "mend", "pause", "resume"]
         assert receipts(folder / "runs/latest") == [(f, True) for f in done]
         plan = json.loads((folder / "runs/latest/plan.json").read_text())
         assert (plan["target"], plan["inventory"]) == (file, load(folder / file).digest)
@@ -259,5 +261,5 @@ def test_a_master_and_its_slave_live_on_a_laboratory(folder: Path) -> None:
 def test_what_hosts_cannot_do_is_refused_before_the_run(folder: Path) -> None:
     code, _, err = finish(start(folder, "run", "trace-figure-8", "--on", "lab"))
     assert code == 2
-    assert "message-order, which target lab cannot do (it can: cut, delay, files, kill" in err
+    assert "message-order, which target lab cannot do (it can: cpu, cut, delay, files, kill" in err
     assert not (folder / "runs").exists()
