@@ -18,6 +18,8 @@ class Witnesses:
         self._c = c
         self._found = found
         self._order: Ints | None = None
+        self._by_source: Ints | None = None
+        self._written: dict[int, int] | None = None
         self._chained: tuple[Ints, Ints] | None = None
 
     def phantom(self, at: int) -> Wrong:
@@ -43,7 +45,7 @@ class Witnesses:
     def fork(self, source: int) -> Wrong:
         """Two compare-and-sets replaced one and the same value."""
         found = self._found
-        values = np.flatnonzero(found.source == source)[:2].tolist()
+        values = self._successors(source)[:2]
         one, other = (self._c.operations[int(found.writer[value])] for value in values)
         sentence = (
             f"{operation_text(one)} and {operation_text(other)} both replaced the value "
@@ -152,11 +154,11 @@ class Witnesses:
     def _proof(self, writer: Operation) -> Operation | None:
         """An answered operation that saw the value of one never answered, or what became of it."""
         found, c = self._found, self._c
-        value = next(
-            v
-            for v, at in enumerate(found.writer.tolist())
-            if at >= 0 and c.operations[at] is writer
-        )
+        if self._written is None:
+            self._written = {
+                id(c.operations[at]): v for v, at in enumerate(found.writer.tolist()) if at >= 0
+            }
+        value = self._written[id(writer)]
         met = {value}
         waiting = [value]
         while waiting:
@@ -164,7 +166,7 @@ class Witnesses:
             for at in self._of(value):
                 if self._op(at).returned is not None:
                     return self._op(at)
-            following = set(np.flatnonzero(found.source == value).tolist()) - met
+            following = set(self._successors(value)) - met
             met |= following
             waiting += following
         return None
@@ -191,6 +193,13 @@ class Witnesses:
             self._order = np.argsort(found.value, kind="stable")
         mine = self._slice(found.value, self._order, value)
         return [int(at) for at in found.at[mine]]
+
+    def _successors(self, source: int) -> list[int]:
+        """The values that compare-and-sets put in the place of one."""
+        if self._by_source is None:
+            self._by_source = np.argsort(self._found.source, kind="stable")
+        mine = self._slice(self._found.source, self._by_source, source)
+        return [int(value) for value in mine]
 
     def _values(self, chain: Ints, head: int) -> list[int]:
         if self._chained is None:

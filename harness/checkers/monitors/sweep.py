@@ -70,11 +70,14 @@ def sweep(c: Columns, found: Items) -> list[tuple[int, int]]:
     late = np.flatnonzero(floor > found.hi)
     late = late[np.argsort(c.within(c.key[found.at[late]], c.inv[found.at[late]]))]
     keys = c.key[found.at[late]]
+    order = np.argsort(c.key[found.at], kind="stable")
+    sorted_keys = c.key[found.at[order]]
     pairs = []
     for which in first_of_each(keys, np.arange(len(late))).tolist():
-        item = int(late[which])
-        at = int(found.at[item])
-        mine = np.flatnonzero((c.key[found.at] == c.key[at]) & (c.ret[found.at] < c.inv[at]))
+        at = int(found.at[late[which]])
+        start, stop = np.searchsorted(sorted_keys, [c.key[at], c.key[at] + 1])
+        mine = order[start:stop]
+        mine = mine[c.ret[found.at[mine]] < c.inv[at]]
         earlier = mine[np.argmax(found.lo[mine])]
         pairs.append((int(found.at[earlier]), at))
     return pairs

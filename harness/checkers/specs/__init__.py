@@ -8,6 +8,7 @@ from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
 from .sets import ELEMENT_SET, SESSION, SET
 from .spec import Spec
+from .transactions import LIST_APPEND, RW_REGISTER
 
 SPECS: dict[str, Spec] = {
     found.name: found
@@ -25,5 +26,7 @@ SPECS: dict[str, Spec] = {
         MUTEX,
         SESSION,
         PREFIX,
+        LIST_APPEND,
+        RW_REGISTER,
     )
 }

@@ -50,6 +50,21 @@ LEGAL: list[tuple[str, list[Step]]] = [
     ("element-set", [("add", 1, None), ("remove", 1, None), ("contains", 1, False)]),
     ("session", [("add", 1, None), ("append", 2, None), ("read", None, (2, 1))]),
     ("prefix", [("append", 1, None), ("read", None, (1,))]),
+    (
+        "list-append",
+        [
+            ("txn", (("append", "x", 1), ("r", "x", None)), (("append", "x", 1), ("r", "x", (1,)))),
+            ("txn", (("append", "x", 2), ("append", "y", 3)), UNKNOWN),
+            ("txn", (("r", "x", None), ("r", "z", None)), (("r", "x", (1, 2)), ("r", "z", ()))),
+        ],
+    ),
+    (
+        "rw-register",
+        [
+            ("txn", (("w", "x", 1), ("w", "y", 2)), (("w", "x", 1), ("w", "y", 2))),
+            ("txn", (("r", "y", None), ("r", "z", None)), (("r", "y", 2), ("r", "z", None))),
+        ],
+    ),
     ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
 ]
 
@@ -68,6 +83,21 @@ WRONG: list[tuple[str, list[Step]]] = [
     ("queue", [("enqueue", 1, None), ("dequeue", None, None)]),
     ("queue", [("dequeue", None, 1)]),
     ("counter", [("add", None, None), ("read", None, 2)]),
+    (
+        "list-append",
+        [
+            ("txn", (("append", "x", 1),), (("append", "x", 1),)),
+            ("txn", (("append", "x", 2), ("r", "x", None)), (("append", "x", 2), ("r", "x", (2,)))),
+        ],
+    ),
+    (
+        "rw-register",
+        [
+            ("txn", (("w", "x", 1),), (("w", "x", 1),)),
+            ("txn", (("r", "x", None),), (("r", "x", None),)),
+        ],
+    ),
+    ("rw-register", [("txn", (("w", "x", 1), ("w", "y", 1)), (("w", "x", 1),))]),
     ("element-set", [("add", 1, None), ("contains", 1, False)]),
     ("element-set", [("contains", 1, True)]),
     ("session", [("add", 1, None), ("read", None, ())]),
@@ -98,7 +128,7 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         assert spec.about.endswith(".")
         assert spec.reads <= {shape.f for shape in spec.operations}
         for shape in spec.operations:
-            asked = next(value for value in (None, 1, (0, 1)) if shape.asks(value))
+            asked = next(value for value in (None, 1, (0, 1), ()) if shape.asks(value))
             known = Operation(0, shape.f, None, asked, UNKNOWN, 0, None)
             assert spec.misfit(known) is None
         other = Operation(0, "dance", None, None, UNKNOWN, 0, None)
@@ -119,6 +149,9 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         ("set", "read", None, None, "result of read must be all elements"),
         ("element-set", "contains", 1, 1, "result of contains must be true or false"),
         ("session", "read", None, 1, "result of read must be the elements"),
+        ("list-append", "txn", (("append", "x", 1),), UNKNOWN, None),
+        ("list-append", "txn", (("r", "x"),), UNKNOWN, "argument of txn must be a list of"),
+        ("rw-register", "txn", (("w", "x", 1),), ("w",), "result of txn must be the same"),
         ("counter", "add", "1", None, "argument of add must be 1, or nothing"),
         ("bitmask-counter", "add", 1.5, None, "argument of add must be the amount"),
         ("keyed-log", "append", ("a", 1, 2), None, "argument of append must be [key, value]"),

@@ -1,0 +1,73 @@
+"""Transactions on many objects, each at one moment: lists that are appended to, and registers."""
+
+from typing import Any
+
+from ..operations import UNKNOWN
+from .spec import Shape, Spec, is_list
+
+State = frozenset[tuple[Any, Any]]
+"""Pairs of a key and what it holds; a key that was never written is not there."""
+
+KINDS = frozenset({"append", "w", "r"})
+
+
+def initial() -> State:
+    return frozenset()
+
+
+def step(state: State, f: str, argument: Any, result: Any) -> State | None:
+    """The state after a transaction, or None if one of its reads is answered wrongly.
+
+    A micro-operation is ("append", key, element), ("w", key, value) or ("r", key, None); in the
+    result a read holds what it found: a list, or a value, or None where nothing was written.
+    """
+    if f != "txn":
+        return None
+    answers = argument if result is UNKNOWN else result
+    if len(answers) != len(argument):
+        return None
+    held = dict(state)
+    for (kind, key, value), (_, _, answer) in zip(argument, answers, strict=True):
+        match kind:
+            case "append":
+                held[key] = (*held.get(key, ()), value)
+            case "w":
+                held[key] = value
+            case "r" if result is not UNKNOWN and _found(held.get(key)) != _found(answer):
+                return None
+    return frozenset(held.items())
+
+
+def _found(answer: Any) -> Any:
+    """An empty list is what nobody wrote yet, as None is."""
+    return None if answer == () else answer
+
+
+def is_transaction(argument: Any) -> bool:
+    return is_list(argument) and all(
+        isinstance(micro, tuple) and len(micro) == 3 and micro[0] in KINDS for micro in argument
+    )
+
+
+_ASKED = "a list of [kind, key, value]; the value of a read is null"
+_ANSWERED = "the same with what reads found"
+
+LIST_APPEND = Spec(
+    name="list-append",
+    about="Transactions that append to lists and read them; strictly serializable.",
+    operations=(
+        Shape("txn", f"{_ASKED}; kinds: append, r", _ANSWERED, is_transaction, is_transaction),
+    ),
+    initial=initial,
+    step=step,
+    partition=None,
+)
+
+RW_REGISTER = Spec(
+    name="rw-register",
+    about="Transactions that write and read registers; strictly serializable.",
+    operations=(Shape("txn", f"{_ASKED}; kinds: w, r", _ANSWERED, is_transaction, is_transaction),),
+    initial=initial,
+    step=step,
+    partition=None,
+)
