@@ -44,11 +44,16 @@ class Capabilities:
         kept = self._state / f"capabilities-{here().boot}-{Path(sys.argv[0]).stem}.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
             return dict(json.loads(kept.read_text()))
-        found = {**_network(), **pressure.probe()}
+        found = {**_network(), **pressure.probe(), "permissions": _permissions()}
         whole = kept.with_suffix(f".{os.getpid()}")
         whole.write_text(json.dumps(found))
         whole.replace(kept)
         return found
+
+
+def _permissions() -> str | None:
+    """What makes permissions of files mean something to a process that root starts."""
+    return tool.missing("setpriv") if os.geteuid() == 0 else None
 
 
 def _network() -> dict[str, str | None]:

@@ -17,6 +17,7 @@ from ...together import together
 from ..faults import PacketProbe, Packets, Shares
 from ..links import Links, Pair, Probes
 from ..target import ProcessState
+from . import locks
 from .daemons import RemoteDaemon
 from .fleet import Fleet, Station, all_of
 from .home import bring_home
@@ -163,6 +164,21 @@ class RemoteCluster:
                 count += await daemon.station.agent.call("remove", path=f"{folder}/{file['path']}")
         return count
 
+    async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
+        daemon = self._daemons[alias]
+        await (locks.unlock if writable else locks.lock)(
+            daemon.station.host, self._files(daemon, of)
+        )
+        daemon.is_subject = not writable
+
+    async def is_writable(self, alias: str, of: str | None = None) -> bool:
+        daemon = self._daemons[alias]
+        return not await locks.is_locked(daemon.station.host, self._files(daemon, of))
+
+    def _files(self, daemon: RemoteDaemon, of: str | None) -> list[Path]:
+        folders = self._system.bulk(Path(daemon.home))
+        return [folder for folder in folders if of in (None, folder.name)]
+
     def process_state(self, alias: str) -> ProcessState:
         self._hear()
         return self._daemons[alias].state
@@ -259,3 +275,5 @@ class RemoteCluster:
             return  # It undid everything when it was left alone.
         here = [daemon for daemon in self._daemons.values() if daemon.station is station]
         await together(*(daemon.stop() for daemon in here))
+        locked = [daemon for daemon in here if daemon.is_subject]
+        await together(*(self.set_writable(daemon.alias, True) for daemon in locked))

@@ -9,6 +9,7 @@ from ...errors import WorldError
 from ..processes import TAIL_LINES
 from ..target import ProcessState
 from .fleet import Station
+from .locks import POWERLESS
 
 _GRACE_S = 3.0
 """How long a process may take to end after SIGTERM."""
@@ -26,10 +27,16 @@ class RemoteDaemon:
         self.station = station
         self.home = home
         self._command = list(command)
+        self.is_subject = False
+        """Whether permissions of files mean something to it, from its next start on."""
         self._state = ProcessState.DEAD
         self._pid = 0
         self._ended_by_us = True
         self._death: str | None = None
+
+    @property
+    def _is_root(self) -> bool:
+        return self.station.entry.user == "root"
 
     @property
     def log(self) -> str:
@@ -49,7 +56,7 @@ class RemoteDaemon:
         said = await self.station.agent.call(
             "spawn",
             name=self.alias,
-            words=self._command,
+            words=[*(POWERLESS if self.is_subject and self._is_root else ()), *self._command],
             # Logs of hosts in several time zones are read side by side.
             env={"TZ": "UTC"},
             cwd=self.home,

@@ -174,7 +174,7 @@ class Fleet:
 
 _FOLDERS = f"""
 mkdir -p -- "$1" && find "${{1%/*}}" -mindepth 1 -maxdepth 1 -mmin +{_KEPT_MINUTES} \
-    -exec rm -rf -- {{}} +
+    -exec chmod -R u+w -- {{}} + -exec rm -rf -- {{}} +
 """
 
 

@@ -21,6 +21,7 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
     Capability.PACKETS: ("loss", "shape"),
     Capability.RESET: ("reset",),
     Capability.CPU: ("cpu-pressure",),
+    Capability.PERMISSIONS: ("permissions",),
 }
 """What agents call that which the others take."""
 

@@ -13,6 +13,10 @@ class Ended:
     out: bytes
     err: bytes
 
+    @property
+    def text(self) -> str:
+        return self.out.decode().removesuffix("\n")
+
 
 class HereShell:
     """A `Shell`. `asked` and `sent`: what was done through it, in order."""
@@ -48,6 +52,11 @@ class HereShell:
                 await process.wait()
         assert process.returncode is not None
         return Ended(process.returncode, out, err)
+
+    async def must(self, *words: str, again: bool = False) -> Ended:
+        ran = await self.run(*words, again=again)
+        assert ran.code == 0, ran.err
+        return ran
 
     async def put(
         self, local: Path | bytes, remote: str, mode: int = 0o644, *, sudo: bool = False

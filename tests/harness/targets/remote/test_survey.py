@@ -3,7 +3,9 @@
 from delphic.harness.targets.remote.survey import ALWAYS, NEEDS, able
 from delphic.harness.targets.target import Capability
 
-SOUND = dict.fromkeys(("cut", "loss", "rate", "shape", "reset", "cpu-pressure"))
+SOUND = dict.fromkeys(
+    ("cut", "loss", "rate", "shape", "reset", "permissions", "cpu-pressure")
+)
 
 
 def test_a_group_can_do_what_every_host_can() -> None:
@@ -17,7 +19,8 @@ def test_what_one_host_lacks_nobody_can_and_it_is_said_which_and_why() -> None:
     assert Capability.PACKETS in NEEDS
     lame = SOUND | {"shape": "no queue", "cut": "nft is not installed"}
     found, reasons = able([("h1", SOUND), ("h2", lame), ("h3", SOUND | {"shape": "no root"})])
-    assert found == ALWAYS | {Capability.RATE, Capability.RESET, Capability.CPU}
+    fine = {Capability.RATE, Capability.RESET, Capability.PERMISSIONS, Capability.CPU}
+    assert found == ALWAYS | fine
     assert reasons == {
         Capability.DELAY: "h2: no queue; h3: no root",
         Capability.PACKETS: "h2: no queue; h3: no root",
