@@ -3,9 +3,7 @@
 from delphic.harness.targets.remote.survey import ALWAYS, NEEDS, able
 from delphic.harness.targets.target import Capability
 
-SOUND = dict.fromkeys(
-    ("cut", "loss", "rate", "shape", "reset", "permissions", "cpu-pressure")
-)
+SOUND = dict.fromkeys(("cut", "loss", "rate", "shape", "reset", "permissions", "cpu-pressure"))
 
 
 def test_a_group_can_do_what_every_host_can() -> None:
