@@ -52,6 +52,8 @@ class CatalogMachine:
 
     # Invariant: checkpointed <= applied.
 
+    what = "catalog"
+
     def __init__(self, disk: Disk, folder: str, seat_of: SeatOf, base: Runs = ()) -> None:
         """Load what was saved; raises OSError, or CatalogFileError.
 

@@ -30,6 +30,10 @@ PATIENCE_TICKS = 12
 
 PATIENCE_S_MIN = 5.0
 
+ATTEMPT_TICKS = 2
+ATTEMPT_S_MIN = PATIENCE_S_MIN / 3
+"""A leader that cannot decide leads no more after this time, and says so."""
+
 PAUSE_S = 0.02
 """Before the next attempt, at first; then twice as long, up to PAUSE_S_MAX."""
 
@@ -63,6 +67,7 @@ class Controllers:
         self._clock = clock
         self._ask = ask
         self._patience_s = max(PATIENCE_S_MIN, PATIENCE_TICKS * config.election_tick_s)
+        self._attempt_s = max(ATTEMPT_S_MIN, ATTEMPT_TICKS * config.election_tick_s)
         self.leader = self._names[0]
 
     def ask(
@@ -89,7 +94,7 @@ class Controllers:
             asked.args,
             lambda told: self._told(asked, alias, told),
             lost,
-            min(left_s, self._patience_s / 3),
+            min(left_s, self._attempt_s),
         )
 
     def _told(self, asked: _Asked, alias: str, told: Any) -> None:

@@ -95,7 +95,7 @@ class Group:
             self._applier,
             around,
             wake=self._schedule,
-            failed=lambda error: self.fail(f"data file: {error}"),
+            failed=lambda error: self.fail(f"{machine.what}: {error}"),
         )
         self._outbox = Outbox(config.id, around, self.snapshots.offer)
 
@@ -249,7 +249,7 @@ class Group:
             has_more = self._applier.apply()
             begins = self.snapshots.go_on()
         except (OSError, MachineError) as error:
-            self.fail(f"data file: {error}")
+            self.fail(f"{self._machine.what}: {error}")
             return
         if self._applier.applied > applied:
             self._owner.advanced()

@@ -59,6 +59,10 @@ class Machine(Protocol):
     """Entries are applied in order, from the one behind the newest checkpoint on."""
 
     @property
+    def what(self) -> str:
+        """What is wrong where it fails, for the log."""
+
+    @property
     def applied(self) -> Position:
         """The last entry that was applied."""
 

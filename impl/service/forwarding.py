@@ -13,6 +13,11 @@ from ..runtime import Alarm, Clock
 from ..wire import Failure, Frame, FrameError, Request, Result
 from .call import Answer, Call, Function, Functions
 
+AGAIN_S = 0.1
+"""An answer for which there is no link is sent again after this time: a node that has just been
+started is asked before it has reached whoever asks.
+"""
+
 
 class Ask(Protocol):
     """Has a peer do something; see `Forwarding.ask`."""
@@ -87,13 +92,21 @@ class Forwarding:
             raise FrameError(f"{request.function} is not for peers")
 
         def answer(value: Any) -> None:
+            until_ns = self._clock.now_ns() + round(self._patience_s * 1e9)
             if isinstance(value, RequestError):
                 failure = Failure(request.id, value.name, value.definite, value.message)
-                self._send(alias, failure)
+                self._reply(alias, failure, until_ns)
             else:
-                self._send(alias, Result(request.id, value))
+                self._reply(alias, Result(request.id, value), until_ns)
 
         self._functions.call(request.function, request.args, Call(answer, peer=alias))
+
+    def _reply(self, alias: str, frame: Frame, until_ns: int) -> None:
+        """As soon as there is a link, if anybody still waits then."""
+        if self._is_closed or self._send(alias, frame):
+            return
+        if self._clock.now_ns() < until_ns:
+            self._clock.call_later(AGAIN_S, lambda: self._reply(alias, frame, until_ns))
 
     def returned(self, call_id: int, value: Any) -> None:
         """An answer came, perhaps too late."""

@@ -80,6 +80,7 @@ class Tables:
     """
 
     # Invariant: checkpointed <= applied.
+    what = "data file"
 
     def __init__(
         self,

@@ -103,6 +103,32 @@ def test_who_is_silent_has_perhaps_done_it_and_what_comes_later_is_not_heard(
     assert len(two.answers) == 1
 
 
+def test_an_answer_waits_for_the_link_on_which_it_travels() -> None:
+    two = Two()
+    two.mute = True
+    two.ask("n2", 4)
+    two.is_cut = True
+    two.callers[0].answer(8)
+    two.clock.advance(1)
+    assert two.answers == []
+    two.is_cut = False
+    two.clock.advance(0.2)
+    assert two.answers == [8]
+    two.clock.advance(PATIENCE_S)
+    assert len(two.answers) == 1
+
+
+def test_an_answer_waits_no_longer_than_anybody_waits_for_it() -> None:
+    two = Two()
+    two.mute = True
+    two.ask("n2", 4)
+    two.is_cut = True
+    two.callers[0].answer(8)
+    two.clock.advance(PATIENCE_S + 0.2)
+    assert two.clock.alarms == []
+    assert [error.name for error in two.answers] == ["Indeterminate"]
+
+
 def test_nobody_waits_for_a_peer_that_is_gone() -> None:
     two = Two()
     two.mute = True

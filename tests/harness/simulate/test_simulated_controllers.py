@@ -7,7 +7,8 @@ import pytest
 from cluster_world import OPEN, ClusterWorld
 from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.impl.client.errors import RequestError
-from delphic.impl.cluster.commands import Statement
+from delphic.impl.cluster.catalog_machine import CatalogMachine
+from delphic.impl.cluster.commands import CommandError, Statement
 from delphic.impl.cluster.operations import Operation, Scheme
 from delphic.impl.config import NODES_FILE
 from delphic.impl.runtime import pause
@@ -260,3 +261,24 @@ def test_who_comes_back_after_a_power_cut_is_answered_at_once() -> None:
 
     with ClusterWorld(11) as world:
         world.run(story(world))
+
+
+def test_a_controller_that_cannot_execute_an_entry_ends_and_says_that_it_is_the_catalog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def apply(*_: Any) -> Any:
+        raise CommandError("entry 7 is no command")
+
+    async def story(world: ClusterWorld) -> list[tuple[str, str]]:
+        await prepared(world)
+        monkeypatch.setattr(CatalogMachine, "apply", apply)
+        with pytest.raises(RequestError):
+            await world.ask("n1", "ddl", None, create(Operation.DROP_DB), None)
+        deaths = list(world.world.deaths)
+        world.world.deaths.clear()
+        return deaths
+
+    with ClusterWorld(1, controllers=("c1",)) as world:
+        ((alias, how),) = world.run(story(world))
+    assert alias == "c1"
+    assert "group 1: catalog: entry 7 is no command" in how

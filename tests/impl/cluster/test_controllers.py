@@ -16,11 +16,11 @@ NODES = (
 )
 
 
-def config() -> NodeConfig:
+def config(tick: int = 20) -> NodeConfig:
     files = {
         NODES_FILE: NODES,
-        CLUSTER_FILE: "raftElectionTick=20\n",
-        CONTROLLER_FILE: "raftElectionTick=20\n",
+        CLUSTER_FILE: f"raftElectionTick={tick}\n",
+        CONTROLLER_FILE: f"raftElectionTick={tick}\n",
     }
     return load("/home", "n1", lambda path: files[path].encode())
 
@@ -28,11 +28,11 @@ def config() -> NodeConfig:
 class Wire:
     """Collects what is asked; a test answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, tick: int = 20) -> None:
         self.clock = HandClock()
         self.asked: list[tuple[str, Any]] = []
         self.answers: list[Any] = []
-        self.controllers = Controllers(config(), self.clock, self.ask)
+        self.controllers = Controllers(config(tick), self.clock, self.ask)
 
     def ask(
         self,
@@ -46,6 +46,7 @@ class Wire:
         assert lost.definite
         assert patience_s is not None
         self.asked.append((alias, answer))
+        self.patience_s = patience_s
 
     def begin(self, function: str = "txnBegin") -> None:
         self.controllers.ask(function, (), self.answers.append)
@@ -165,3 +166,16 @@ def test_in_the_end_it_says_whether_anybody_may_have_done_it(
     (told,) = wire.answers
     assert (told.name, told.definite) == (name, definite)
     assert wire.clock.now_ns() <= (PATIENCE_S_MIN + 1) * 1e9
+
+
+@pytest.mark.parametrize(("tick", "attempt_s"), [(20, PATIENCE_S_MIN / 3), (800, 16.0)])
+def test_who_says_nothing_is_given_up_as_soon_as_it_cannot_lead_any_more(
+    tick: int, attempt_s: float
+) -> None:
+    """With the documents' election tick, too, before clients give up, who wait half a minute."""
+    wire = Wire(tick)
+    wire.begin("userSet")
+    assert wire.patience_s == pytest.approx(attempt_s)
+    assert attempt_s < 30
+    wire.reply(UNKNOWN)
+    assert [error.name for error in wire.answers] == ["Indeterminate"]
