@@ -9,8 +9,10 @@ import base64
 import hashlib
 import os
 import re
+import time
 import zipfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,8 @@ PURE = "py3-none-any"
 
 _FORMAT = b"1"
 """Goes into every name: another way of packing is another wheel."""
+
+KEPT_S = 30 * 86400
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEVEL = 1
@@ -124,9 +128,21 @@ def _made(
     tag = tags[0] if tags else PURE
     stem = re.sub(r"[^A-Za-z0-9.]+", "_", name)
     path = folder / key / f"{stem}-{version}-{tag}.whl"
-    if not path.is_file():
+    if path.is_file():
+        os.utime(path)
+    else:
         _write(path, members, f"{stem}-{version}.dist-info/RECORD")
     return Wheel(name, version, tags, key, path)
+
+
+def forget(folder: Path) -> None:
+    """Remove the wheels that nobody has used for so long that nobody will."""
+    before_s = time.time() - KEPT_S
+    for path in folder.glob("*/*.whl"):
+        with suppress(FileNotFoundError):  # Somebody else forgets, too.
+            if path.stat().st_mtime < before_s:
+                path.unlink()
+                path.parent.rmdir()
 
 
 def _write(path: Path, members: list[_Member], record: str) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from ...errors import WorldError
-from .wheel import Wheel, of_installed, of_package
+from .wheel import Wheel, forget, of_installed, of_package
 
 PACKAGE = "delphic"
 
@@ -69,6 +69,7 @@ def wheels(survey: Survey, folder: Path) -> tuple[Wheel, ...]:
         raise WorldError(f"nodes run on CPython, not on {survey.kind}")
     if tuple(int(part) for part in survey.version.split(".")[:2] if part.isdigit()) < OLDEST:
         raise WorldError(f"nodes need Python 3.11 or newer, not {survey.kind}")
+    forget(folder)
     return (own(folder), *(_dependency(name, survey, folder) for name in DEPENDENCIES))
 
 

@@ -2,8 +2,10 @@
 
 import ast
 import csv
+import os
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import delphic
 import pytest
 from delphic.harness.errors import WorldError
 from delphic.harness.targets.remote import wheelhouse
-from delphic.harness.targets.remote.wheel import of_installed, of_package
+from delphic.harness.targets.remote.wheel import KEPT_S, forget, of_installed, of_package
 from delphic.harness.targets.remote.wheelhouse import DEPENDENCIES, Survey, fits, own
 
 ROOT = Path(delphic.__file__).resolve().parent
@@ -24,15 +26,26 @@ def test_the_same_content_is_the_same_wheel_and_another_is_another(tmp_path: Pat
     module = root / "one.py"
     module.write_text("ONE = 1\n")
     first = of_package("small", "1", root, [module], tmp_path / "made")
-    stamp = first.path.stat().st_mtime_ns
+    file = first.path.stat().st_ino
     again = of_package("small", "1", root, [module], tmp_path / "made")
     assert again == first
-    assert again.path.stat().st_mtime_ns == stamp
+    assert again.path.stat().st_ino == file
     module.write_text("ONE = 2\n")
     other = of_package("small", "1", root, [module], tmp_path / "made")
     assert other.part != first.part
     with zipfile.ZipFile(other.path) as archive:
         assert archive.read("small/one.py") == b"ONE = 2\n"
+
+
+def test_a_wheel_that_nobody_uses_is_forgotten(tmp_path: Path) -> None:
+    old, new = (of_package("small", number, tmp_path, [], tmp_path / "made") for number in "12")
+    then = time.time() - KEPT_S - 60
+    os.utime(old.path, (then, then))
+    os.utime(new.path, (then, then))
+    assert of_package("small", "2", tmp_path, [], tmp_path / "made") == new
+    forget(tmp_path / "made")
+    assert list((tmp_path / "made").rglob("*.whl")) == [new.path]
+    assert not old.path.parent.exists()
 
 
 def test_a_wheel_is_one_that_python_can_import_from(tmp_path: Path) -> None:
