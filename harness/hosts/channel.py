@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from typing import Any
 
 import paramiko
 
@@ -11,6 +12,9 @@ from .dial import CLIENT_FAILURES
 
 SLICE_BYTES = 32_768
 """The library's cost of sending is quadratic in what it is given at once."""
+
+Submit = Callable[..., Future[Any]]
+"""Has a thread do it."""
 
 _ERRORS_BYTES_MAX = 64 << 10
 
@@ -56,23 +60,22 @@ class Channel:
         self,
         host: str,
         channel: paramiko.Channel,
-        threads: ThreadPoolExecutor,
+        submit: Submit,
         release: Callable[[], None],
     ) -> None:
         self._host = host
         self._channel = channel
-        self._threads = threads
+        self._submit = submit
         self._release = release
         self._closed = False
-        self._receiving: asyncio.Future[bytes] | None = None
+        self._receiving: Future[bytes] | None = None
         # Unread, what it writes to stderr would fill the window that its output needs, too.
-        self._errors: Future[bytes] = threads.submit(drain, channel.recv_stderr, _ERRORS_BYTES_MAX)
+        self._errors = submit(drain, channel.recv_stderr, _ERRORS_BYTES_MAX)
 
     async def send(self, data: bytes) -> None:
         """Send it all. Raises WorldError when the command or the connection has ended."""
         try:
-            loop = asyncio.get_running_loop()
-            await loop.run_in_executor(self._threads, send, self._channel, data)
+            await asyncio.wrap_future(self._submit(send, self._channel, data))
         except CLIENT_FAILURES as error:
             raise WorldError(
                 "the command on the host does not listen any more",
@@ -85,17 +88,16 @@ class Channel:
 
         May be cancelled: nothing is lost, the next call has it.
         """
-        if self._receiving is None:
-            loop = asyncio.get_running_loop()
-            self._receiving = loop.run_in_executor(self._threads, self._receive)
-        part = await asyncio.shield(self._receiving)
+        if self._receiving is None or self._receiving.cancelled():
+            self._receiving = self._submit(self._receive)
+        # Cancelled, it goes on: a call that runs in a thread cannot be stopped.
+        part: bytes = await asyncio.wrap_future(self._receiving)
         self._receiving = None
         return part
 
     async def ended(self, timeout_s: float = 10.0) -> tuple[int, str]:
         """After receive() gave b"": its exit code, -1 if unknown, and what it wrote to stderr."""
-        loop = asyncio.get_running_loop()
-        code = loop.run_in_executor(self._threads, self._channel.recv_exit_status)
+        code = asyncio.wrap_future(self._submit(self._channel.recv_exit_status))
         both = asyncio.gather(code, asyncio.wrap_future(self._errors))
         try:
             status, errors = await asyncio.wait_for(both, timeout_s)

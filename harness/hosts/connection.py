@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+import paramiko
+
 from ..errors import WorldError
 from . import transfer
 from . import words as spelled
@@ -110,14 +112,15 @@ class Host:
         line, prefix = self.line(words, sudo=sudo)
         link = self.link
 
-        def start(place: Place) -> Channel:
+        def start(place: Place) -> paramiko.Channel:
             channel = place.start(line)
             feed(channel, [prefix], end=False)
-            return Channel(self.name, channel, link.threads, link.release)
+            return channel
 
         await link.take(words[0])
         try:
-            return await link.use(words[0], start, link.silence_s, again=False)
+            channel = await link.use(words[0], start, link.silence_s, again=False)
+            return Channel(self.name, channel, link.submit, link.release)
         except BaseException:
             link.release()
             raise

@@ -2,7 +2,10 @@
 
 import logging
 import os
+import shlex
 import socket
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,13 +56,11 @@ def dial(entry: Entry, timeout_s: float, silence_s: float) -> paramiko.SSHClient
     return client
 
 
-def dial_socket(
-    entry: Entry, timeout_s: float, silence_s: float
-) -> socket.socket | paramiko.ProxyCommand:
+def dial_socket(entry: Entry, timeout_s: float, silence_s: float) -> socket.socket:
     """The bytes below SSH: a TCP connection, or the user's own proxy command. Raises WorldError."""
+    if entry.proxy is not None:
+        return _proxied(entry, entry.proxy)
     try:
-        if entry.proxy is not None:
-            return paramiko.ProxyCommand(entry.proxy)
         connection = socket.create_connection((entry.address, entry.port), timeout_s)
     except OSError as error:
         where = f"{entry.address} port {entry.port}"
@@ -71,6 +72,21 @@ def dial_socket(
     user_timeout = int(silence_s * 1000)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, user_timeout)
     return connection
+
+
+def _proxied(entry: Entry, command: str) -> socket.socket:
+    """The user's ProxyCommand; it ends when the connection does."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            end = theirs.fileno()
+            process = subprocess.Popen(shlex.split(command), stdin=end, stdout=end)
+        except (OSError, ValueError) as error:
+            ours.close()
+            raise WorldError(f"cannot run its proxy {command}: {error}", node=entry.name) from error
+    # Whoever asks for its end would wait for a connection of the library's; a thread may.
+    threading.Thread(target=process.wait, name=f"proxy {entry.name}", daemon=True).start()
+    return ours
 
 
 def known_keys(entry: Entry) -> Iterator[tuple[str, paramiko.PKey]]:

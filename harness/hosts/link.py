@@ -6,7 +6,7 @@ happen twice, which is the caller's to say (`again`).
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ CHANNELS_MAX = 8
 
 _THREADS_MAX = 4 * CHANNELS_MAX  # A command needs up to three, a connection one.
 _ATTEMPTS = 3
-_CONNECT_S = 10.0
+_CONNECT_S = 3.0  # At least; a host that may be silent for longer may take longer.
 _OUTPUT_BYTES_MAX = 64 << 20
 _BACK_OFF_S = 0.2
 _PLACE_S = 120.0
@@ -90,8 +90,8 @@ class Place:
         """A command to its end; what it writes is given to `sink`, or kept. Raises Lost."""
         channel = self.start(line)
         try:
-            errors = self._threads.submit(drain, channel.recv_stderr, _OUTPUT_BYTES_MAX)
-            sending = self._threads.submit(feed, channel, source)
+            errors = self._submit(drain, channel.recv_stderr, _OUTPUT_BYTES_MAX)
+            sending = self._submit(feed, channel, source)
             out = drain(channel.recv, _OUTPUT_BYTES_MAX, sink)
             err = errors.result()
             sending.result()
@@ -103,6 +103,12 @@ class Place:
         if code == -1:  # No exit status came: the session was killed, or the connection.
             raise Lost(True, "the session ended without an exit code")
         return Ran(code, out, err)
+
+    def _submit(self, call: Callable[..., T], *arguments: object) -> "Future[T]":
+        try:
+            return self._threads.submit(call, *arguments)
+        except RuntimeError as error:  # The host has been closed meanwhile.
+            raise Lost(True, error) from error
 
     def abandon(self) -> None:
         """Free the thread that waits here."""
@@ -116,7 +122,7 @@ class Link:
     def __init__(self, entry: Entry, silence_s: float, patience_s: float) -> None:
         self.entry = entry
         self.silence_s = silence_s
-        self.threads = ThreadPoolExecutor(_THREADS_MAX, f"ssh {entry.name}")
+        self._threads = ThreadPoolExecutor(_THREADS_MAX, f"ssh {entry.name}")
         self._places = asyncio.Semaphore(CHANNELS_MAX)
         self._patience_s = patience_s
         self._client: paramiko.SSHClient | None = None
@@ -129,11 +135,18 @@ class Link:
         if self._client is not None:
             self._client.close()
             self._client = None
-        self.threads.shutdown(wait=False, cancel_futures=True)
+        # What still waits for a thread finds its channel closed, and so ends by itself.
+        self._threads.shutdown(wait=False)
 
     def error(self, message: str, detail: str = "") -> WorldError:
         """A failure of this host, to be raised."""
         return WorldError(message, node=self.entry.name, detail=detail)
+
+    def submit(self, call: Callable[..., T], *arguments: object) -> "Future[T]":
+        """Have a thread of this host's do it. Raises WorldError once it has been closed."""
+        if self._closed:
+            raise self.error("its connection has been closed")
+        return self._threads.submit(call, *arguments)
 
     async def take(self, what: str) -> None:
         """A place, of which there are few; `release` gives it back. Raises WorldError."""
@@ -171,16 +184,14 @@ class Link:
         raise self.error(f"cannot run {what}: tried {_ATTEMPTS} times", "\n".join(tried))
 
     async def _in_thread(self, act: Act[T], transport: paramiko.Transport, limit_s: float) -> T:
-        place = Place(transport, self.threads, self.silence_s)
-        future = asyncio.get_running_loop().run_in_executor(self.threads, act, place)
+        place = Place(transport, self._threads, self.silence_s)
+        done = asyncio.wrap_future(self.submit(act, place))
         try:
-            return await asyncio.wait_for(asyncio.shield(future), limit_s)
+            return await asyncio.wait_for(done, limit_s)
         except TimeoutError as error:
             transport.close()  # Frees the thread; what it then says is known already.
-            future.add_done_callback(_forget)
             raise Lost(True, f"no answer within {limit_s:g} s") from error
         except asyncio.CancelledError:
-            future.add_done_callback(_forget)
             place.abandon()
             raise
 
@@ -204,18 +215,12 @@ class Link:
         """Connect; a host that was there before may need a moment to come back."""
         loop = asyncio.get_running_loop()
         until = loop.time() + patience_s
+        timeout_s = max(_CONNECT_S, self.silence_s)
         while True:
             try:
-                return await loop.run_in_executor(
-                    self.threads, dial, self.entry, _CONNECT_S, self.silence_s
-                )
+                dialled = self.submit(dial, self.entry, timeout_s, self.silence_s)
+                return await asyncio.wrap_future(dialled)
             except WorldError:
                 if loop.time() >= until:
                     raise
             await asyncio.sleep(_BACK_OFF_S)
-
-
-def _forget(future: "asyncio.Future[T]") -> None:
-    """A result that nobody waits for any more."""
-    if not future.cancelled():
-        future.exception()

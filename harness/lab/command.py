@@ -51,8 +51,8 @@ def _made(hosts: int, addresses: int, *, sudo: bool) -> None:
     click.echo(f"{lab.name} is up: {lab.folder.inventory}")
     for entry in lab.inventory.hosts:
         click.echo(f"  {entry.name}  {' '.join(entry.every_address)}")
-    known = f"{first.address} {first.host_keys[0]}"
-    (lab.folder.path / "known_hosts").write_text(known + "\n")
+    known = "".join(f"{e.address} {e.host_keys[0]}\n" for e in lab.inventory.hosts)
+    (lab.folder.path / "known_hosts").write_text(known)
     if namespaces.is_inside():
         click.echo(f"Inside: delphic lab enter delphic run quickstart --on {lab.folder.inventory}")
         return

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,13 @@ class Folder:
             whole.replace(file)
         except OSError as error:
             raise WorldError(f"cannot write {file}: {error.strerror}") from error
+
+    def age_s(self) -> float:
+        """How long ago something was made in it, or it itself."""
+        try:
+            return time.time() - self.path.stat().st_mtime
+        except FileNotFoundError:
+            return 0.0
 
     def remove(self) -> None:
         shutil.rmtree(self.path, ignore_errors=True)

@@ -31,6 +31,7 @@ TOOLS = ("ip", "unshare", "ssh-keygen", "/usr/sbin/sshd")
 """What a laboratory is made with."""
 
 _SSHD_S = 20.0
+_RECORDED_S = 60.0  # A folder is made, and then says what it is: no more than a moment apart.
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,8 @@ def heal() -> list[str]:
     said = []
     for folder in folders():
         record = folder.read()
+        if record is None and folder.age_s() > _RECORDED_S:
+            folder.remove()  # Whoever made it was killed before it said what for.
         if record is not None and _is_stale(record):
             remove(folder)
             said.append(f"The laboratory {folder.name}, which nobody needed any more, is gone.")

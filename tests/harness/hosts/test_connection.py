@@ -256,3 +256,50 @@ def test_hosts_that_come_and_go_leave_no_thread_and_no_descriptor(sshd: Sshd) ->
     while held() > before and time.monotonic() < until:
         time.sleep(0.05)
     assert held() <= before
+
+
+@pytest.mark.slow
+def test_what_runs_when_its_host_is_closed_fails_at_once(sshd: Sshd) -> None:
+    async def work() -> None:
+        host = await Host.open(sshd.entry)
+        channel = await host.channel("cat")
+        receiving = asyncio.create_task(channel.receive())
+        running = asyncio.create_task(host.run("sleep", "60"))
+        await host.run("true")
+        host.close()
+        assert await receiving == b""
+        for late in (running, host.run("true"), channel.send(b"x" * 100_000), channel.ended()):
+            with pytest.raises(WorldError):
+                await late
+        channel.close()
+
+    do(work())
+
+
+@pytest.mark.slow
+def test_a_host_behind_another_is_reached_by_the_users_proxy_command(sshd: Sshd) -> None:
+    """The proxy is ssh itself, through the same server."""
+    jump = f"ssh -F none -i {sshd.entry.keys[0]} -p {sshd.port} -o IdentitiesOnly=yes"
+    jump += f" -o StrictHostKeyChecking=no -o UserKnownHostsFile={sshd.folder}/jump -q"
+    proxy = f"{jump} -W 127.0.0.1:{sshd.port} {sshd.entry.user}@127.0.0.1"
+
+    def proxies() -> int:
+        listed = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
+        texts = [path.read_bytes() for path in listed if path.exists()]
+        return sum(f"{sshd.folder}/jump".encode() in text for text in texts)
+
+    async def work() -> str:
+        host = await Host.open(sshd.but(proxy=proxy))
+        try:
+            assert proxies() == 1
+            return (await host.run("echo", "through")).text
+        finally:
+            host.close()
+
+    assert do(work()) == "through"
+    until = time.monotonic() + 10
+    while proxies() and time.monotonic() < until:
+        time.sleep(0.02)
+    assert proxies() == 0
+    with pytest.raises(WorldError, match="cannot run its proxy no-such-program"):
+        do(Host.open(sshd.but(proxy="no-such-program")))

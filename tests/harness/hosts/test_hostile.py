@@ -3,6 +3,7 @@
 import asyncio
 import dataclasses
 import os
+import shutil
 import subprocess
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
@@ -265,7 +266,8 @@ def made(
     """Hosts whose accounts may be changed; two of the three do nothing here."""
     reason = lab.hindrance()
     require(reason is None, reason or "")
-    require(Path("/usr/bin/sudo").exists(), "there is no sudo: apt-get install sudo")
+    for tool in ("sudo", "openssl"):
+        require(shutil.which(tool), f"there is no {tool}: apt-get install {tool}")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DELPHIC_STATE", str(tmp_path_factory.mktemp("state")))
         config = one_host.SSHD_CONFIG.replace("PasswordAuthentication no", "")

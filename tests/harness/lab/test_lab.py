@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
@@ -245,3 +246,39 @@ def test_the_record_says_which_processes_are_the_hosts(labs: Path) -> None:
     assert all(h.process is not None and procfs.alive(h.process) for h in record.hosts)
     one_host.end(record.hosts[0].process)
     assert [on for _, _, on in lab.status()[0].hosts] == [False, True, True]
+
+
+def test_a_host_whose_cable_is_cut_is_given_up_in_time_and_found_again(labs: Path) -> None:
+    made = lab.up(3)
+    record = made.folder.read()
+    assert record is not None
+    entry = made.inventory.hosts[0]
+
+    def cable(state: str) -> None:
+        name = kernel.cable(record.number, 1)
+        subprocess.run(["ip", "link", "set", name, state], check=True)
+
+    async def work() -> float:
+        host = await Host.open(entry, silence_s=1.5, patience_s=0.5)
+        try:
+            assert (await host.run("true")).code == 0
+            cable("down")
+            began = time.monotonic()
+            with pytest.raises(WorldError, match="h1: "):
+                await host.run("true", timeout_s=5.0)
+            took = time.monotonic() - began
+            cable("up")
+            await host.must("echo", "back", again=True)
+            return took
+        finally:
+            host.close()
+
+    assert asyncio.run(asyncio.wait_for(work(), 60)) < 9.0
+
+
+def test_a_folder_that_says_nothing_is_somebody_elses_moment_or_a_dead_ones(labs: Path) -> None:
+    for name in ("lab7", "lab8"):
+        (labs / name).mkdir(parents=True)
+    os.utime(labs / "lab7", (0, 0))
+    lab.heal()
+    assert [path.name for path in labs.iterdir()] == ["lab8"]
