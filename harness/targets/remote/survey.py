@@ -37,13 +37,18 @@ async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capa
         said[entry.name] = await _ask(entry, inventory.lease_s)
 
     await together(*(ask(entry) for entry in inventory.hosts))
-    return able([(entry.name, said[entry.name]) for entry in inventory.hosts])
+    over_ipv6 = any(":" in a for entry in inventory.hosts for a in entry.every_address)
+    return able([(e.name, said[e.name]) for e in inventory.hosts], over_ipv6=over_ipv6)
 
 
-def able(said: Sequence[tuple[str, Lacks]]) -> tuple[frozenset[Capability], dict[Capability, str]]:
+def able(
+    said: Sequence[tuple[str, Lacks]], *, over_ipv6: bool = False
+) -> tuple[frozenset[Capability], dict[Capability, str]]:
     """What all of these hosts can do, and why not the rest."""
     reasons: dict[Capability, str] = {}
     for capability, needs in NEEDS.items():
+        if over_ipv6 and "cut" in needs:
+            needs = (*needs, "cut-ipv6")
         found = [(name, why) for name, lacks in said for need in needs if (why := lacks[need])]
         without = [f"{name}: {why}" for name, why in dict.fromkeys(found)]
         if without:

@@ -17,7 +17,7 @@ from delphic.harness import leases
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, load
-from delphic.harness.lab import lab
+from delphic.harness.lab import kernel, lab
 from delphic.harness.lab.host import end
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
@@ -134,13 +134,16 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
 def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(
     folder: Path, require: Require
 ) -> None:
-    """All that can be done to links, and a step that waits for a state; sudo where it is needed."""
+    """All that can be done to links, over IPv6, and a step that waits for a state; by sudo."""
     require(shutil.which("sudo"), "there is no sudo: apt-get install sudo")
+    require(Path("/proc/net/if_inet6").exists(), "the kernel has no IPv6")
     made = lab.up(3, sudo=True)
     try:
         file = "hosts.yaml"
         text = yaml.safe_load(Path(made.inventory.file).read_text())
         text["defaults"]["directory"] = f"/var/tmp/{NASTY}"
+        for host in text["hosts"]:
+            host["address"] = kernel.sixth(host["address"])
         (folder / file).write_text(yaml.safe_dump(text))
         code, out, err = finish(start(folder, "run", "links.yaml", "--seed", "4", "--on", file))
         assert code == 0, out + err

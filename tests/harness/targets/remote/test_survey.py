@@ -3,7 +3,9 @@
 from delphic.harness.targets.remote.survey import ALWAYS, NEEDS, able
 from delphic.harness.targets.target import Capability
 
-SOUND = dict.fromkeys(("cut", "loss", "rate", "shape", "reset", "permissions", "cpu-pressure"))
+SOUND = dict.fromkeys(
+    ("cut", "cut-ipv6", "loss", "rate", "shape", "reset", "permissions", "cpu-pressure")
+)
 
 
 def test_a_group_can_do_what_every_host_can() -> None:
@@ -24,3 +26,11 @@ def test_what_one_host_lacks_nobody_can_and_it_is_said_which_and_why() -> None:
         Capability.PACKETS: "h2: no queue; h3: no root",
         Capability.CUT: "h2: nft is not installed",
     }
+
+
+def test_addresses_of_ipv6_need_a_kernel_that_can_cut_them_off() -> None:
+    old = SOUND | {"cut-ipv6": "the kernel has no IPv6"}
+    assert able([("h1", old)]) == (ALWAYS | set(NEEDS), {})
+    found, reasons = able([("h1", old)], over_ipv6=True)
+    assert Capability.CUT not in found
+    assert reasons == {Capability.CUT: "h1: the kernel has no IPv6"}
