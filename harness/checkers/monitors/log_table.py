@@ -71,13 +71,22 @@ def _filled(c: Columns, table: Table) -> Wrong | None:
         for at in table.appends.values()
         if is_offset((operation := operations[at]).result)
     ]
-    fault = _overlong(polls) or _impossible(told, polls, len(table.appends))
-    if fault is not None:
-        return fault
-    ends = [operation.result + 1 for operation in told]
-    ends += [poll.argument[0] + len(poll.result) for poll in polls if poll.result]
+    end, is_overlong = 0, False
+    for poll in polls:
+        start, most = poll.argument
+        count = len(poll.result)
+        if count and start + count > end:
+            end = start + count
+        if most is not None and count > most:
+            is_overlong = True
+    offsets = [operation.result for operation in told]
+    if is_overlong:
+        return _overlong(polls)
+    end = max(end, max(offsets, default=-1) + 1)
+    if end > len(table.appends) or min(offsets, default=0) < 0:
+        return _impossible(told, polls, len(table.appends))
     rows = table.rows
-    rows += [HOLE] * max(ends, default=0)
+    rows += [HOLE] * end
     for operation in told:
         if rows[operation.result] is not HOLE:
             return _contradiction(c, table, operation, operation.result, operation.argument)

@@ -1,5 +1,7 @@
 """A register: what was written last is read; compare-and-set writes only over what it expects."""
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..monitors import register
@@ -66,3 +68,8 @@ CAS_REGISTER = Spec(
     anomalies=register.ANOMALIES,
     reads=frozenset({"read"}),
 )
+
+
+def starting_with(spec: Spec, value: Any) -> Spec:
+    """The same register where a key holds `value` at first, and not None."""
+    return replace(spec, initial=lambda: (value,), monitor=partial(register.judge, initial=value))

@@ -10,8 +10,10 @@ from cases_logs import CASES as OF_LOGS
 from cases_register import CASES as OF_REGISTERS
 from delphic.harness.checkers.operations import Ambiguous, Judgement
 from delphic.harness.checkers.specs import SPECS
+from delphic.harness.checkers.specs.register import starting_with
 from delphic.harness.verdict import Validity
 from fuzz_kinds import KINDS
+from fuzz_oracle import linearizable
 from written import Line, written
 
 Case = tuple[str, str, list[Line]]
@@ -128,3 +130,20 @@ def test_positions_may_be_clock_readings() -> None:
     found = judged("register", lines)
     assert isinstance(found, Judgement)
     assert found.findings[0].witness == (late, late + 20, late + 40)
+
+
+def test_a_register_may_start_with_a_value() -> None:
+    lines: list[Line] = [
+        (1, "read", None, 0, 0, 1),
+        (1, "cas", [0, 1], True, 2, 3),
+        (2, "read", None, 1, 4, 5),
+    ]
+    zero = starting_with(SPECS["cas-register"], 0)
+    assert zero.monitor is not None
+    found = zero.monitor(written(*lines))
+    assert isinstance(found, Judgement)
+    assert found.validity is Validity.PASS
+    assert linearizable(zero, written(*lines))
+    without = judged("cas-register", lines)
+    assert isinstance(without, Judgement)
+    assert without.findings[0].anomaly == "phantom"
