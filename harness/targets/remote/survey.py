@@ -25,6 +25,11 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
 }
 """What agents call that which the others take."""
 
+NEVER: Mapping[Capability, str] = {
+    Capability.MESSAGE_ORDER: "hosts send packets, in which nobody looks for messages",
+}
+"""What no host can, and why."""
+
 Lacks = Mapping[str, str | None]
 """Why a host cannot do something; None where it can."""
 
@@ -38,7 +43,8 @@ async def survey(inventory: Inventory) -> tuple[frozenset[Capability], dict[Capa
 
     await together(*(ask(entry) for entry in inventory.hosts))
     over_ipv6 = any(":" in a for entry in inventory.hosts for a in entry.every_address)
-    return able([(e.name, said[e.name]) for e in inventory.hosts], over_ipv6=over_ipv6)
+    found, reasons = able([(e.name, said[e.name]) for e in inventory.hosts], over_ipv6=over_ipv6)
+    return found, {**NEVER, **reasons}
 
 
 def able(

@@ -265,4 +265,5 @@ def test_what_hosts_cannot_do_is_refused_before_the_run(folder: Path) -> None:
     code, _, err = finish(start(folder, "run", "trace-figure-8", "--on", "lab"))
     assert code == 2
     assert "message-order, which target lab cannot do (it can: cpu, cut, delay, files, kill" in err
+    assert "; message-order: hosts send packets, in which nobody looks for messages" in err
     assert not (folder / "runs").exists()
