@@ -14,6 +14,7 @@ from . import promises
 from .calls import Calls, calls
 from .faults import Act, acts, faults
 from .files import PlanFacts, RunFiles, read, sizes
+from .hosts import HostFacts
 from .members import Span, spans, terms_with_leader
 from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
@@ -75,6 +76,7 @@ class Document(msgspec.Struct, frozen=True):
     witnesses: tuple[Witness, ...]
     logs: tuple[Excerpt, ...]
     environment: dict[str, Any]
+    hosts: dict[str, HostFacts]
     scenario: str
     files: tuple[tuple[str, int], ...]
 
@@ -136,6 +138,7 @@ def document(directory: Path) -> Document:
         witnesses=witnesses(judged, findings),
         logs=tuple(log.edges() for log in logs),
         environment=files.environment,
+        hosts=files.hosts,
         scenario=files.scenario,
         files=tuple(sizes(files.run)),
     )

@@ -13,6 +13,7 @@ from ..harness.history import History, validated
 from ..harness.op import Op
 from ..harness.rundir import RunDir
 from ..harness.verdict import RunVerdict
+from .hosts import HostFacts, HostsFile
 from .nodelogs import instant
 
 S = TypeVar("S")
@@ -77,6 +78,7 @@ class RunFiles:
     plan: PlanFacts
     verdict: RunVerdict | None
     environment: dict[str, Any]
+    hosts: dict[str, HostFacts]
     history: History
     scenario: str
     zero: datetime | None
@@ -100,6 +102,9 @@ def read(directory: Path) -> RunFiles:
     plan = _decoded(run.plan, PlanFacts, missing, "what was planned is unknown")
     verdict = _decoded(run.verdict, RunVerdict, missing, "the run has not been judged")
     environment = _decoded(run.environment, dict[str, Any], missing, "versions are unknown")
+    hosts = HostsFile()
+    if run.hosts.is_file():
+        hosts = _decoded(run.hosts, HostsFile, missing, "of hosts nothing is known") or hosts
     history = _history(run.history, missing)
     scenario = _scenario(run.scenario, missing)
     plan = PlanFacts() if plan is None else plan
@@ -107,7 +112,17 @@ def read(directory: Path) -> RunFiles:
     zero = _zero(run.journal)
     if zero is None and verdict is not None:
         zero = instant(verdict.started)
-    return RunFiles(run, plan, verdict, environment or {}, history, scenario, zero, tuple(missing))
+    return RunFiles(
+        run,
+        plan,
+        verdict,
+        environment or {},
+        hosts.hosts,
+        history,
+        scenario,
+        zero,
+        tuple(missing),
+    )
 
 
 def sizes(run: RunDir) -> list[tuple[str, int]]:

@@ -12,6 +12,7 @@ from . import figures
 from .coverage import coverage
 from .divergence import divergence_section
 from .document import Document
+from .hosts import hosts_section
 from .lag import lag_figure, lag_section
 from .markup import Child, Html, el
 from .sections import (
@@ -47,6 +48,7 @@ def render(document: Document) -> str:
         _Part("statistics", "Statistics", "Statistics", statistics(document)),
         _Part("coverage", "Model", "Steps of the model", coverage(document)),
         _Part("logs", "Logs", "Logs of the members", logs(document)),
+        _Part("hosts", "Hosts", "Where the members lived", hosts_section(document.hosts)),
         _Part("provenance", "Provenance", "Where this comes from", provenance(document)),
     )
     shown = [part for part in parts if part.content is not None]

@@ -1,0 +1,68 @@
+"""Hosts on which members lived: a table of them, where there are any."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from delphic.reports import html
+from delphic.reports.document import document
+from delphic.reports.hosts import ClockFacts, HostFacts, PacketFacts, hosts_section
+
+HOST = {
+    "address": "10.0.0.1",
+    "members": {"n1": "10.0.0.1:8848"},
+    "system": "Linux <6> x86_64",
+    "boot": "b",
+    "python": "3.11.2",
+    "environment": "e",
+    "sent": [],
+    "clock_before": {"ahead_s": -1.25, "within_s": 0.0005},
+    "clock_after": {"ahead_s": 0.002, "within_s": 0.0004},
+    "packets": [
+        {"source": "10.0.0.2", "own": "10.0.0.1", "what": "cut", "packets": 1200},
+        {"source": "10.0.0.3", "own": "10.0.0.1", "what": "cut", "packets": 34},
+        {"source": "10.0.0.3", "own": "10.0.0.1", "what": "passed", "packets": 7},
+        {"source": "10.0.0.3", "own": "10.0.0.1", "what": "doubled", "packets": 2},
+    ],
+}
+
+
+@pytest.fixture
+def run(build: Callable[..., Any], tmp_path: Path) -> Path:
+    """A run directory of one's own."""
+    folder = tmp_path / "run"
+    build(folder, ops=200)
+    return folder
+
+
+def test_the_page_tells_of_hosts_what_hosts_json_says(run: Path) -> None:
+    assert 'id="hosts"' not in html.render(document(run))
+    (run / "hosts.json").write_text(json.dumps({"schema": 1, "hosts": {"h<1>": HOST}}))
+    page = html.render(document(run))
+    assert 'id="hosts"' in page
+    for said in (
+        "h&lt;1&gt;",
+        "n1 at 10.0.0.1:8848",
+        "Linux &lt;6&gt; x86_64",
+        "−1.25 s ± 0.5 ms, in the end 2.0 ms ± 0.4 ms",
+        "1,234 cut; 2 doubled",
+    ):
+        assert said in page
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"hosts": {"h1": {"members": 3}}}', "\x00"])
+def test_a_file_of_hosts_that_makes_no_sense_is_named_and_left_out(run: Path, text: str) -> None:
+    (run / "hosts.json").write_text(text)
+    found = document(run)
+    assert [said for said in found.missing if said.startswith("hosts.json cannot be read (")]
+    assert 'id="hosts"' not in html.render(found)
+
+
+def test_packets_that_only_passed_are_not_worth_a_word() -> None:
+    quiet = HostFacts(packets=(PacketFacts(what="passed", packets=9),), clock_after=ClockFacts())
+    shown = str(hosts_section({"h1": quiet}))
+    assert "passed" not in shown
+    assert "–" in shown
+    assert hosts_section({}) is None
