@@ -56,20 +56,32 @@ class Job(msgspec.Struct, frozen=True, order=True):
 def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
     """Decide whether all logs, one a key, are linearizable."""
     c = columns(operations)
+    return judge_in(c, c)
+
+
+def judge_followers(operations: Sequence[Operation]) -> Judgement | Ambiguous:
+    """Decide whether all logs are sequentially consistent: only a process's own order counts."""
+    c = columns(operations)
+    return judge_in(c, columns(operations, ((o.key, o.process) for o in operations)))
+
+
+def judge_in(c: Columns, order: Columns) -> Judgement | Ambiguous:
+    """Judge the logs of `c`; one precedes another only where both have one key in `order`."""
+    operations = c.operations
     found = tables(c)
     wrong = [table.fault for table in found if table.fault is not None]
     ambiguous = {key: TWICE for key, table in zip(c.keys, found, strict=True) if table.is_ambiguous}
     broken = {w.key for w in wrong} | set(ambiguous)
     known, floating = _placed(c, found)
-    for first, second in sweep(c, known):
+    for first, second in sweep(order, known):
         key = c.keys[c.key[second]]
         if key not in broken:
             broken.add(key)
             wrong.append(_disorder(c, found[c.key[second]], first, second))
-    jobs = _jobs(c, known, floating)
+    jobs = _jobs(c, order, known, floating)
     for which, table in enumerate(found):
         if c.keys[which] not in broken:
-            fault = _matched(c, table, jobs.get(which, []))
+            fault = _matched(c, order, table, jobs.get(which, []))
             wrong += [] if fault is None else [fault]
     return conclude(operations, wrong, ambiguous, keys=len(c.keys))
 
@@ -109,17 +121,17 @@ def _seen(poll: Operation) -> tuple[int, int]:
     return (end, end) if count else (0, end)
 
 
-def _jobs(c: Columns, known: Items, floating: Ints) -> dict[int, list[Job]]:
+def _jobs(c: Columns, order: Columns, known: Items, floating: Ints) -> dict[int, list[Job]]:
     """The floating appends of each key with the places that real time leaves them."""
-    lo = floors(c, known, floating).tolist()
-    hi = ceilings(c, known, floating).tolist()
+    lo = floors(order, known, floating).tolist()
+    hi = ceilings(order, known, floating).tolist()
     found: dict[int, list[Job]] = {}
     for at, low, high in zip(floating.tolist(), lo, hi, strict=True):
         found.setdefault(int(c.key[at]), []).append(Job(high, int(c.inv[at]), low, at))
     return found
 
 
-def _matched(c: Columns, table: Table, jobs: list[Job]) -> Wrong | None:
+def _matched(c: Columns, order: Columns, table: Table, jobs: list[Job]) -> Wrong | None:
     """Put one append into each hole, and those that were acknowledged at the latest in time."""
     waiting = sorted(jobs, key=lambda job: job.lo, reverse=True)
     ready: list[Job] = []
@@ -131,11 +143,11 @@ def _matched(c: Columns, table: Table, jobs: list[Job]) -> Wrong | None:
             return _gap(c, table, offset)
         job = heapq.heappop(ready)
         if job.hi < place:
-            return _unplaced(c, table, job)
+            return _unplaced(order, table, job)
     left = sorted(job for job in ready + waiting if job.hi < UNBOUNDED)
     for offset, job in enumerate(left, start=len(table.rows)):
         if job.hi < 2 * offset + 1:
-            return _unplaced(c, table, job)
+            return _unplaced(order, table, job)
     return None
 
 
@@ -150,18 +162,17 @@ def _gap(c: Columns, table: Table, offset: int) -> Wrong:
     return Wrong(shown.key, "gap", sentence, (shown,))
 
 
-def _unplaced(c: Columns, table: Table, job: Job) -> Wrong:
-    append = c.operations[job.at]
-    after = [
-        o
-        for o in (c.operations[at] for at in (*table.polls, *table.appends.values()))
-        if o.invoked > append.end and _highest(table, o) == job.hi
-    ]
+def _unplaced(order: Columns, table: Table, job: Job) -> Wrong:
+    append = order.operations[job.at]
+    places = np.array([*table.polls, *table.appends.values()], np.int64)
+    is_after = (order.key[places] == order.key[job.at]) & (order.inv[places] > order.ret[job.at])
+    later = (order.operations[at] for at in places[is_after].tolist())
+    limit = next(operation for operation in later if _highest(table, operation) == job.hi)
     sentence = (
         f"{operation_text(append)} was acknowledged, but there is no place for it in the log that "
-        f"{operation_text(after[0])} found."
+        f"{operation_text(limit)} found."
     )
-    return Wrong(append.key, "unplaced", sentence, (append, after[0]))
+    return Wrong(append.key, "unplaced", sentence, (append, limit))
 
 
 def _highest(table: Table, operation: Operation) -> int:

@@ -2,7 +2,7 @@
 
 from .counter import BITMASK_COUNTER, COUNTER
 from .keyed_log import KEYED_LOG
-from .log import LOG, LOG_POLL, PREFIX
+from .log import LOG, LOG_POLL, PREFIX, PREFIX_POLL
 from .mutex import MUTEX
 from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
@@ -26,6 +26,7 @@ SPECS: dict[str, Spec] = {
         MUTEX,
         SESSION,
         PREFIX,
+        PREFIX_POLL,
         LIST_APPEND,
         RW_REGISTER,
     )

@@ -88,3 +88,15 @@ LOG_POLL = Spec(
     anomalies=log_poll.ANOMALIES,
     reads=frozenset({"poll", "read"}),
 )
+
+PREFIX_POLL = Spec(
+    name="prefix-poll",
+    about="A log that followers read behind in slices: each process sees one log grow.",
+    operations=LOG_POLL.operations,
+    initial=initial,
+    step=step_by_offset,
+    monitor=log_poll.judge_followers,
+    anomalies=log_poll.ANOMALIES,
+    reads=LOG_POLL.reads,
+    order="program",
+)

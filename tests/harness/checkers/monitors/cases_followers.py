@@ -1,5 +1,6 @@
 """Histories of sets by element, of sessions and of followers, written by hand."""
 
+from cases_logs import CASES as OF_LOGS
 from written import Line
 
 CASES: list[tuple[str, str, list[Line]]] = [
@@ -171,5 +172,23 @@ CASES: list[tuple[str, str, list[Line]]] = [
             (1, "append", "a", None, 2, 3),
             (2, "read", None, ["a"], 4, 5),
         ],
+    ),
+    # An old slice is fine as long as its process has seen nothing newer.
+    (
+        "prefix-poll",
+        "pass",
+        [
+            (1, "append", "a", 0, 0, 1),
+            (1, "append", "b", 1, 2, 3),
+            (2, "poll", [1, 5], ["b"], 4, 5),
+            (3, "poll", [0, 5], [], 6, 7),
+            (3, "poll", [0, 5], ["a"], 8, 9),
+        ],
+    ),
+    # What is wrong for several processes is wrong where one process did it all.
+    *(
+        ("prefix-poll", expected, [(1, *line[1:]) for line in lines])
+        for name, expected, lines in OF_LOGS
+        if name == "log-poll" and expected not in ("pass", "ambiguous")
     ),
 ]

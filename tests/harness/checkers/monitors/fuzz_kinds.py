@@ -296,5 +296,13 @@ KINDS: dict[str, Kind] = {
         ),
         Kind(SPECS["session"], _session_ask, _set_answer, _session_tamper, brute=guaranteed),
         Kind(SPECS["prefix"], _log_ask, _log_answer, _log_tamper, brute=sequential),
+        Kind(
+            SPECS["prefix-poll"],
+            _poll_ask,
+            _poll_answer,
+            _poll_tamper,
+            brute=sequential,
+            counting=log_poll.COUNTING,
+        ),
     )
 }
