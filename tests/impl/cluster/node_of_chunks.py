@@ -42,10 +42,14 @@ class HandWorker:
         done(error)
 
 
+def body_of(*ids: int) -> bytes:
+    """Rows with these ids, as they travel."""
+    return encoded(pa.record_batch([list(ids), [0] * len(ids)], schema=SCHEMA))
+
+
 def append(chunk: int, *ids: int) -> Work:
     """A work that appends rows with these ids."""
-    batch = pa.record_batch([list(ids), [0] * len(ids)], schema=SCHEMA)
-    return Work(chunk, SCHEMA_BYTES, Append(encoded(batch)))
+    return Work(chunk, SCHEMA_BYTES, Append(body_of(*ids)))
 
 
 def change(chunk: int, what: Change) -> Work:

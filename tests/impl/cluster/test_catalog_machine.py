@@ -71,7 +71,9 @@ def test_entries_of_other_kinds_change_nothing_but_the_position() -> None:
         machine.apply(2, Entry(1, Kind.CATALOG, b"\x93\x63"))
 
 
-def test_a_power_cut_leaves_the_old_catalog_or_the_new_one() -> None:
+def test_a_power_cut_leaves_the_old_catalog_or_the_new_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     disk = ImageDisk()
     machine = fed(opened(disk), COMMANDS[:2])
     save(machine)
@@ -87,12 +89,12 @@ def test_a_power_cut_leaves_the_old_catalog_or_the_new_one() -> None:
             worlds.extend(opened(ImageDisk(left)).catalog.dump() for left in disk.beginnings())
             before()
 
-        disk.about_to_sync = about_to_sync  # type: ignore[method-assign]
+        monkeypatch.setattr(disk, "about_to_sync", about_to_sync)
         job()
         done(None)
 
     worker = Here()
-    worker.submit = job_done  # type: ignore[method-assign]
+    monkeypatch.setattr(worker, "submit", job_done)
     machine.checkpoint(worker, lambda error: None)
     worlds.append(opened(disk).catalog.dump())
     assert set(worlds) == {old, new}

@@ -21,7 +21,7 @@ from delphic.impl.cluster.checkpoint import CheckpointPolicy
 from delphic.impl.cluster.chunk_store import ChunkStore
 from delphic.impl.cluster.operations import Condition
 from delphic.impl.runtime import Runtime
-from node_of_chunks import FOLDER, LATEST, SCHEMA, append, change
+from node_of_chunks import FOLDER, LATEST, SCHEMA, append, body_of, change
 
 CHUNKS = 4
 STEPS = 16
@@ -55,13 +55,12 @@ class Decider:
         few = [self.chance.randrange(20) for _ in range(self.chance.randint(1, 4))]
         some = (Condition("id", "<", self.chance.randrange(20)),)
         rows = append(chunk, *few)
-        body = rows.change.body  # type: ignore[union-attr]
         return self.chance.choice(
             [
                 rows,
                 rows,
                 rows,
-                change(chunk, Upsert(body, ("id",))),
+                change(chunk, Upsert(body_of(*few), ("id",))),
                 change(chunk, Update((("n", tid),), some)),
                 change(chunk, Delete(some)),
             ]

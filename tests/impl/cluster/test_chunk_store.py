@@ -7,7 +7,7 @@ from delphic.impl.cluster.checkpoint import CheckpointPolicy
 from delphic.impl.cluster.chunk_files import ChunkFileError
 from delphic.impl.cluster.chunk_store import LOCK_S, WAITING_MAX
 from delphic.impl.cluster.operations import Condition
-from node_of_chunks import Node, append, change
+from node_of_chunks import Node, append, body_of, change
 
 
 @pytest.fixture
@@ -389,7 +389,6 @@ def test_a_failing_disk_is_told_and_nothing_is_answered(node: Node) -> None:
 
 def test_an_upsert_replaces_what_has_its_key(node: Node) -> None:
     node.write(1, 1, append(1, 1, 2))
-    body = append(1, 2, 3).change.body  # type: ignore[union-attr]
-    node.write(2, 2, change(1, Upsert(body, ("id",))))
+    node.write(2, 2, change(1, Upsert(body_of(2, 3), ("id",))))
     assert node.told["p2"] == [2]
     assert node.ids(1) == [1, 2, 3]

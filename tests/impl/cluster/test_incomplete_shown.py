@@ -34,8 +34,9 @@ def test_a_transaction_that_is_not_complete_is_left_out(bug: str) -> None:
     catalog = made()
     tid = do(catalog, begin("a", "b"))["tid"]
     cid = do(catalog, Commit(tid, meta(tid, f"{DB}/t/a")))
-    functions = CatalogFunctions(config, HandClock(), None)  # type: ignore[arg-type]
-    functions.group = Leader(catalog)  # type: ignore[assignment]
+    nothing: Any = None
+    functions: Any = CatalogFunctions(config, HandClock(), nothing)
+    functions.group = Leader(catalog)
     told: list[Any] = []
     Functions(functions.functions()).call("snapshot", (None, DB, "t"), Call(told.append, peer="n1"))
     (found,) = told

@@ -40,7 +40,8 @@ class Stage:
         self.refusal: RequestError | None = None
         handle = self.disk.handle(Process(SimLoop("1"), "m1", 1, "1"))
         worker = worker or NowWorker()
-        self.keeper = Keeper(handle, FOLDER, worker, self.clock, self)  # type: ignore[arg-type]
+        controllers: Any = self
+        self.keeper = Keeper(handle, FOLDER, worker, self.clock, controllers)
         self.keeper.open()
 
     def ask(self, function: str, args: tuple[Any, ...], answer: Callable[[Any], None]) -> None:

@@ -52,7 +52,8 @@ def test_files_that_contradict_each_other_are_refused(
 
 @pytest.mark.parametrize("name", [*ON_CONTROLLERS, *ON_DATA_NODES])
 def test_where_nothing_is_configured_every_function_says_so(name: str) -> None:
-    controller = ControllerReplication(HandClock(), None, None, None)  # type: ignore[arg-type]
+    nothing: Any = None
+    controller = ControllerReplication(HandClock(), nothing, None, None)
     for part in (controller, DataNodeReplication(None, None)):
         told: list[Any] = []
         Functions(part.functions()).call(name, (), Call(told.append, peer="n1"))

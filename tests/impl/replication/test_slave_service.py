@@ -30,7 +30,8 @@ class World:
         self.raft = self
         self.clock = HandClock()
         config = load("/c1", "c1", lambda path: FILES[path].encode())
-        self.service = SlaveService(config, self, self._ask, self, None)  # type: ignore[arg-type]
+        own: Any = self
+        self.service = SlaveService(config, own, self._ask, own, None)
 
     def _ask(
         self,

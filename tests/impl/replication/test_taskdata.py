@@ -346,7 +346,8 @@ def test_a_file_that_cannot_be_removed_is_tried_again() -> None:
 
     node = Node()
     handle = node.disk.handle(Process(SimLoop("1"), "d1", 1, "1"))
-    node.store = TaskDataStore(Stubborn(), FOLDER, node.worker, node.clock)  # type: ignore[arg-type]
+    disk: Any = Stubborn()
+    node.store = TaskDataStore(disk, FOLDER, node.worker, node.clock)
     node.store.open()
     node.keep(7)
     node.store.delete(7)

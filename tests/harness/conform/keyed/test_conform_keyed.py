@@ -1,44 +1,21 @@
 """The filter of key columns makes the model's steps; mistakes in it are seen with no cluster."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from bindings import first_unlike
 from delphic.harness.conform.binding import Bounds, Conformance
-from delphic.harness.conform.keyed import bind
 from delphic.harness.conform.keyed.bind import SMALL, KeyedBinding
 from delphic.impl.stream import dedup, tables
 from delphic.impl.stream.dedup import Dedup, Screened, Window
 from delphic.impl.stream.tables import Insertion
-from delphic.model.explore.pairs import Pairs
 
 KEYED = KeyedBinding()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def explored_once() -> Iterator[None]:
-    """Each bound is explored once in this file."""
-    known: dict[Bounds, Pairs] = {}
-    reach = bind.reached
-
-    def remembered(bounds: Bounds, workers: int) -> Pairs:
-        if bounds not in known:
-            known[bounds] = reach(bounds, workers)
-        return known[bounds]
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(bind, "reached", remembered)
-    yield
-    patch.undo()
-
-
 def conform(bugs: frozenset[str] = frozenset()) -> Conformance:
-    """The first of the small bounds in which something differs, or the last."""
-    for bounds in SMALL:
-        found = KEYED.conform(bounds, bugs=bugs, first=True)
-        if not found.conforms:
-            break
-    return found
+    return first_unlike(KEYED, bugs)
 
 
 @pytest.mark.slow

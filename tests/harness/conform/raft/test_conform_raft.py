@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from bindings import first_unlike
 from delphic.harness.conform.binding import Bounds, Conformance
 from delphic.harness.conform.raft import bind
 from delphic.harness.conform.raft.bind import BLIND, SMALL, RaftBinding
@@ -20,37 +21,14 @@ from delphic.impl.raft.messages import SnapshotRequest, VoteRequest, VoteRespons
 from delphic.impl.raft.poll import Poll
 from delphic.impl.raft.ready import Ready
 from delphic.model.actor import Receive
-from delphic.model.explore.pairs import Pairs
 from delphic.model.raft_built import built_group
 from delphic.model.raft_types import Append, Fsync, Options, Own, PreVoteReply, VoteReply
 
 RAFT = RaftBinding()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def explored_once() -> Any:
-    """Each bound is explored once in this file."""
-    known: dict[Bounds, Pairs] = {}
-    reach = bind.reached
-
-    def remembered(bounds: Bounds, workers: int) -> Pairs:
-        if bounds not in known:
-            known[bounds] = reach(bounds, workers)
-        return known[bounds]
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(bind, "reached", remembered)
-    yield
-    patch.undo()
-
-
 def conform(bugs: frozenset[str] = frozenset()) -> Conformance:
-    """The first of the small bounds in which something differs, or the last."""
-    for bounds in SMALL:
-        found = RAFT.conform(bounds, bugs=bugs, first=True)
-        if not found.conforms:
-            break
-    return found
+    return first_unlike(RAFT, bugs)
 
 
 @pytest.mark.slow

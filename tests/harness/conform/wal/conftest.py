@@ -1,25 +1,13 @@
-"""What the comparisons of the disk share: exploring takes longer than most of them."""
+"""The files about the disk share what they explore."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
-from delphic.harness.conform.binding import Bounds
+from bindings import remembering
 from delphic.harness.conform.wal import bind
-from delphic.model.explore.pairs import Pairs
 
 
 @pytest.fixture(scope="package", autouse=True)
-def explored_once() -> Any:
+def explored_once() -> Iterator[None]:
     """Each bound is explored once for all files here."""
-    known: dict[Bounds, Pairs] = {}
-    reach = bind.reached
-
-    def remembered(bounds: Bounds, workers: int) -> Pairs:
-        if bounds not in known:
-            known[bounds] = reach(bounds, workers)
-        return known[bounds]
-
-    patch = pytest.MonkeyPatch()
-    patch.setattr(bind, "reached", remembered)
-    yield
-    patch.undo()
+    yield from remembering(bind)

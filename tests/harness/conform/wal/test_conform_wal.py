@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bindings import first_unlike
 from delphic.harness.conform.binding import Bounds, Conformance
 from delphic.harness.conform.show import as_data, as_junit
 from delphic.harness.conform.wal.bind import SMALL, WalBinding
@@ -29,12 +30,7 @@ WAL = WalBinding()
 
 
 def conform(bugs: frozenset[str] = frozenset()) -> Conformance:
-    """The first of the small bounds in which something differs, or the last."""
-    for bounds in SMALL:
-        found = WAL.conform(bounds, bugs=bugs, first=True)
-        if not found.conforms:
-            break
-    return found
+    return first_unlike(WAL, bugs)
 
 
 @pytest.mark.slow
