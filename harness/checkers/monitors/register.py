@@ -64,7 +64,8 @@ def _contradictions(c: Columns, found: Values, tell: Witnesses) -> tuple[list[Wr
     writer = found.writer[read_value]
     lost = writer == NOBODY
     note(read_value[lost], reads[lost], tell.phantom)
-    early = (writer >= 0) & (c.ret[reads] < c.inv[writer])
+    # Nobody's place is none, and in a history of one operation it is not even one from the end.
+    early = (writer >= 0) & (c.ret[reads] < c.inv[np.maximum(writer, 0)])
     note(read_value[early], np.flatnonzero(early), tell.future)
     swapped = np.flatnonzero(found.source != PLAIN)
     source = found.source[swapped]

@@ -61,7 +61,7 @@ def core(problem: Problem, stuck: int, spec: Spec, budget: Budget) -> tuple[Oper
 
 def _from_the_beginning(problem: Problem, stuck: int, spec: Spec, spending: Spending) -> Refutes:
     horizon = problem.returns[stuck]
-    began = [o for o in problem.open if o.invoked < horizon]
+    began = [o for o in problem.open if o.invoked <= horizon]
 
     def refutes(kept: Sequence[Operation], others: Sequence[Operation]) -> bool:
         ended = (o if o.end <= horizon else unended(o) for o in kept)
@@ -88,8 +88,8 @@ def _reduced(
                 probes += 1
                 if probes > PROBES_MAX or spending.limit():
                     return kept
-                certain = {operation.invoked for operation in fewer}
-                if refutes(fewer, [o for o in everything if o.invoked not in certain]):
+                certain = {id(operation) for operation in fewer}
+                if refutes(fewer, [o for o in everything if id(o) not in certain]):
                     kept = fewer
                     continue
             at += chunk

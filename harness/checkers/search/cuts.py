@@ -13,7 +13,7 @@ def began_before(problem: Problem, stuck: int, spec: Spec) -> tuple[Operation, .
     Whether it had happened is open, but not what it answered if it had.
     """
     horizon = problem.returns[stuck]
-    later = (o for o in problem.known[stuck + 1 :] if o.invoked < horizon)
+    later = (o for o in problem.known[stuck + 1 :] if o.invoked <= horizon)
     return tuple(o for o in later if o.f not in spec.reads)
 
 

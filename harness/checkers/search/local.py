@@ -35,7 +35,7 @@ class Locality:
         self._before = problem.known[: stuck + 1]
         self._returns = problem.returns[: stuck + 1]
         self._horizon = problem.returns[stuck]
-        self._open = [o for o in problem.open if o.invoked < self._horizon]
+        self._open = [o for o in problem.open if o.invoked <= self._horizon]
         self._later = began_before(problem, stuck, spec)
         self._stuck = problem.known[stuck]
         self._doubtful: list[Operation] = []

@@ -56,11 +56,11 @@ def fault(order: Sequence[Operation], operations: Sequence[Operation], spec: Spe
     It shares nothing with the search: every operation of known outcome is there, none twice, none
     before one that returned before it began, and `step` allows each answer.
     """
-    left = {operation.invoked: operation for operation in operations}
+    left = {id(operation): operation for operation in operations}
     latest = -1
     state = spec.initial()
     for operation in order:
-        if left.pop(operation.invoked, None) is not operation:
+        if left.pop(id(operation), None) is None:
             return f"operation {operation.invoked} is placed twice or is none of them"
         end = FOREVER if operation.returned is None else operation.returned
         if end < latest:

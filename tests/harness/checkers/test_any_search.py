@@ -2,6 +2,7 @@
 
 import dataclasses
 import multiprocessing
+import os
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -34,7 +35,8 @@ from delphic.harness.evidence import Budget
 from delphic.harness.verdict import Validity
 from drafts import Repertoire, draft, is_linearizable, register
 
-HISTORIES = 3_000
+HISTORIES = int(os.environ.get("DELPHIC_FUZZ_HISTORIES", "3000"))
+SEED = int(os.environ.get("DELPHIC_FUZZ_SEED", "1"))
 
 REGISTERS = tuple(register(values) for values in (1, 2, 3))
 
@@ -62,7 +64,7 @@ ENGINES = (by_python, by_tables)
 def histories(
     count: int = HISTORIES, repertoires: tuple[Repertoire, ...] = REGISTERS, **shape: Any
 ) -> Iterator[tuple[list[Operation], Spec]]:
-    chance = random.Random(1)
+    chance = random.Random(SEED)
     for _ in range(count):
         repertoire = chance.choice(repertoires)
         yield draft(chance, repertoire, **shape), repertoire.spec
