@@ -48,7 +48,7 @@ class Steps:
     def class_of(self, operation: Operation) -> int:
         """The number of the operation's class."""
         argument, result = operation.argument, operation.result
-        kind: tuple[Hashable, ...] = (operation.f, type(argument), type(result), argument, result)
+        kind: tuple[Any, ...] = (operation.f, type(argument), type(result), argument, result)
         if isinstance(argument, tuple) or isinstance(result, tuple):
             kind = (operation.f, typed(argument), typed(result))
         number = self._classes.get(kind)
