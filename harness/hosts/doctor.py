@@ -228,6 +228,9 @@ def _kernels(found: list[Examined]) -> None:
             one.note("kernel", "is this machine's: so are its clock, its disk and its processors")
         elif others:
             one.note("kernel", f"is that of {others[0]}: so are its clock and its processors")
+        if one.entry.disposable_clock and (others or one.boot == here):
+            whose = others[0] if others else "this machine"
+            one.bad("clock", f"is not disposable: {whose} has the same; do not say so in the file")
 
 
 async def _between(found: list[Examined], agents: dict[str, Agent]) -> None:

@@ -62,6 +62,7 @@ def test_each_thing_that_is_missing_is_said(sshd: Sshd, marked: Path, tmp_path: 
         ({"python": "no-such-python"}, "python", "no-such-python is no Python; it takes 3.11"),
         ({"addresses": ("192.0.2.7",)}, "addresses", "not this host's: 192.0.2.7"),
         ({"directory": str(tmp_path / "file/x")}, "directory", "nothing can be written to"),
+        ({"disposable_clock": True}, "clock", "is not disposable: this machine has the same"),
         ({"port": 1}, "host", "cannot connect to 127.0.0.1 port 1"),
         ({"host_keys": ()}, "host", "is not known; if that is the host, pin it: delphic doctor"),
     ):
