@@ -84,7 +84,7 @@ def followed(c: Columns, places: list[int]) -> int | None:
     for _, is_return, at in sorted(ends):
         operation = c.operations[at]
         if is_return:
-            cases = _returned(cases, at, operation)
+            cases = _best(_returned(cases, at, operation), c.never)
             if not cases:
                 return at
         else:
@@ -139,6 +139,30 @@ def _returned(cases: Cases, at: int, operation: Operation) -> Cases:
                     best[following] = left
                     count += 1
                     heapq.heappush(todo, (len(left), count, following))
+    return found
+
+
+def _best(cases: Cases, never: int) -> Cases:
+    """Without cases that another one is as good as in every respect.
+
+    That has the same bit and the same writes that must still take effect, no fewer of those that
+    may, and no more questions waiting.
+    """
+    alike: dict[Case, list[tuple[int, int, Case]]] = {}
+    for case in cases:
+        removes = tuple(entry for entry in case.removes if entry[0] < never)
+        adds = tuple(entry for entry in case.adds if entry[0] < never)
+        spare = (len(case.removes), len(case.adds), case)
+        alike.setdefault(Case(case.is_there, removes, adds), []).append(spare)
+    found: Cases = {}
+    for group in alike.values():
+        group.sort(key=lambda spare: (-spare[0], -spare[1], len(cases[spare[2]])))
+        kept: list[tuple[int, int, Case]] = []
+        for removes, adds, case in group:
+            waiting = cases[case]
+            if not any(o[1] >= adds and len(cases[o[2]]) <= len(waiting) for o in kept):
+                kept.append((removes, adds, case))
+                found[case] = waiting
     return found
 
 

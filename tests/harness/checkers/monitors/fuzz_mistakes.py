@@ -248,6 +248,10 @@ def the_last_to_return_goes_first(case: element_set.Case, *, add: bool) -> eleme
     return element_set.Case(following.is_there, following.removes[::-1], following.adds[::-1])
 
 
+def one_case_is_as_good_as_any(cases: element_set.Cases, never: int) -> element_set.Cases:
+    return dict(list(BEST(cases, never).items())[:1])
+
+
 def no_findings(*_: object) -> list[Wrong]:
     return []
 
@@ -268,6 +272,7 @@ def processes_are_alone_with_a_key(operations: Any, groups: Any = None) -> Colum
     return COLUMNS(operations, None if groups is None else range(len(operations)))
 
 
+BEST = element_set._best
 AFTER = element_set.Case.after
 WITHIN = session._within
 COLUMNS = prefix.columns
@@ -333,6 +338,7 @@ MISTAKES: list[Mistake] = [
     ("mutex", mutex, "_anonymous", open_operations_never_happened),
     ("mutex", mutex, "_anonymous", open_operations_come_first),
     ("element-set", element_set, "_has_happened", nothing_has_to_happen),
+    ("element-set", element_set, "_best", one_case_is_as_good_as_any),
     ("element-set", element_set.Case, "after", one_write_serves_for_ever),
     ("element-set", element_set.Case, "after", the_last_to_return_goes_first),
     ("session", session, "_within", no_findings),

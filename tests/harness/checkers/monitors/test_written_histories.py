@@ -8,6 +8,7 @@ from cases_followers import CASES as OF_FOLLOWERS
 from cases_keyed import CASES as OF_KEYS_AND_LOCKS
 from cases_logs import CASES as OF_LOGS
 from cases_register import CASES as OF_REGISTERS
+from delphic.harness.checkers.monitors import element_set
 from delphic.harness.checkers.operations import Ambiguous, Judgement
 from delphic.harness.checkers.specs import SPECS
 from delphic.harness.checkers.specs.register import starting_with
@@ -147,3 +148,18 @@ def test_a_register_may_start_with_a_value() -> None:
     without = judged("cas-register", lines)
     assert isinstance(without, Judgement)
     assert without.findings[0].anomaly == "phantom"
+
+
+def test_too_many_cases_are_left_to_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[Line] = [
+        (1, "add", "a", None, 0, 9),
+        (2, "remove", "a", None, 1, 8),
+        (3, "add", "a", None, 2, 7),
+        (4, "contains", "a", True, 3, 4),
+        (4, "contains", "a", False, 5, 6),
+    ]
+    found = judged("element-set", lines)
+    assert isinstance(found, Judgement)
+    assert found.validity is Validity.PASS
+    monkeypatch.setattr(element_set, "CASES_MAX", 1)
+    assert judged("element-set", lines) == Ambiguous(element_set.CROWDED, (None,))
