@@ -2,12 +2,15 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ...evidence import Budget
 from ..operations import Operation
+from ..specs.spec import Spec
 from . import kernel
 from .ahead import look_ahead
 from .order import replayed
@@ -281,3 +284,23 @@ def previous_of_kind(kinds: Ranks) -> Ranks:
 
 def _words(bits: int) -> int:
     return (bits + 63) // 64
+
+
+@cache
+def load() -> None:
+    """Have the kernels compiled, or loaded, by a search that needs nothing else."""
+    tables = Tables(
+        np.zeros((1, 1), dtype=np.int32), np.zeros(1, dtype=np.int32), np.zeros(1, dtype=np.bool_)
+    )
+    steps = Steps(_TICK, Spending(Budget()))
+    once = Problem.of([Operation(0, "tick", None, None, None, 0, 1)], _TICK)
+    CompiledSearch(once, steps, tables, Spending(Budget())).run()
+
+
+_TICK = Spec(
+    name="tick",
+    about="Something that has no states.",
+    operations=(),
+    initial=lambda: 0,
+    step=lambda state, f, argument, result: 0,
+)

@@ -17,6 +17,9 @@ from .spending import Spending
 
 NOT_LINEARIZABLE = "not-linearizable"
 
+WITNESS_MAX = 50
+"""More operations than these are no witness that anybody would read: the one that is stuck is."""
+
 SHOWN_MAX = 4
 """More operations than these a sentence does not tell one by one."""
 
@@ -35,6 +38,7 @@ def search(
     violation's witness is not made small. The same history gets the same answer; only out of time
     or memory, it may know less.
     """
+    assert spec.order == "real-time", f"{spec.name} is not about linearizability"
     spending = Spending(budget or Budget())
     jobs = [Job(Problem.of(own, spec), own) for own in objects(operations, spec)]
     statistics: dict[str, Any] = {"operations": len(operations), "objects": len(jobs)}
@@ -74,23 +78,26 @@ def refuted(job: Job, outcome: Outcome, spec: Spec, spending: Spending | None) -
         few = core(job.problem, outcome.placed, spec, spending.left())
     key = stuck.key if spec.partition is not None else None
     others = [operation for operation in few if operation is not stuck]
-    if not others:
+    if spending is None:
+        why = ""
+    elif not others:
         why = ", whatever else happened"
     elif len(others) < SHOWN_MAX:
         why = f" beside {'; '.join(map(answer_text, others))}"
     else:
         why = f" beside {plural(len(others), 'other operation')}"
+    told = few if len(few) <= WITNESS_MAX else (stuck,)
     return Finding(
         anomaly=NOT_LINEARIZABLE,
         sentence=sentence_of(
             key,
             f"no order explains all answers: {answer_text(stuck)}, and fits nowhere{why}.",
         ),
-        witness=tuple(operation.invoked for operation in few),
+        witness=tuple(operation.invoked for operation in told),
         details={
             "stuck": stuck.invoked,
             "verified_below": outcome_position(job.problem, outcome),
-            "operations": [summary(operation) for operation in few],
+            "operations": [summary(operation) for operation in told],
         },
     )
 

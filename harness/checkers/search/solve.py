@@ -43,9 +43,13 @@ def _by_tables(
 ) -> Outcome:
     """Search the whole and, where that gets nowhere, for a reason close to the dead end."""
     # Compiling and loading kernels costs seconds, and most judgements need none.
-    from .compiled import CompiledSearch
+    from .compiled import CompiledSearch, load
     from .local import Locality
 
+    # Or the first search of an installation would find nothing out within a short budget.
+    began = spending.now()
+    load()
+    spending.pardon(spending.now() - began)
     search = CompiledSearch(problem, steps, tables, spending)
     patience = PATIENCE
     before = -1

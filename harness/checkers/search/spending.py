@@ -28,6 +28,14 @@ class Spending:
             return f"{self._budget.seconds:g} s"
         return self._counted()
 
+    def pardon(self, seconds: float) -> None:
+        """Allow so much more time: what took it was no search."""
+        self._deadline += seconds
+
+    def now(self) -> float:
+        """What the budget's clock says."""
+        return self._budget.clock()
+
     def left(self, share: int = 1) -> Budget:
         """What each of so many searches may spend that go on at the same time."""
         budget = self._budget

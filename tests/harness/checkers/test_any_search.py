@@ -15,6 +15,7 @@ from delphic.harness.checkers.search import (
     ahead,
     compiled,
     cuts,
+    judge,
     local,
     objects,
     plain,
@@ -450,3 +451,31 @@ def test_states_that_nothing_tells_apart_are_one() -> None:
     assert made.after.shape == (2, 3)
     assert len({int(made.kind_of[kind]) for kind in kinds}) == 3
     assert made.is_read.sum() == 1
+
+
+@pytest.mark.slow
+def test_the_time_that_loading_takes_is_no_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    def slow() -> None:
+        now[0] += 1000.0
+
+    monkeypatch.setattr(compiled, "load", slow)
+    monkeypatch.setattr(solve, "OPERATIONS_FIRST", -1)
+    history = [write(0, 1, 0, 1), read(1, 1, 2, 3)]
+    judgement = search(history, SPECS["register"], Budget(seconds=1.0, clock=lambda: now[0]))
+    assert judgement.validity is Validity.PASS
+    assert now == [1000.0]
+
+
+def test_a_reason_of_too_many_operations_is_told_by_the_one_that_is_stuck(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(judge, "WITNESS_MAX", 2)
+    history = [write(0, 1, 0, 1), write(1, 2, 2, 3), read(1, 1, 7, 8)]
+    judgement = search(history, SPECS["register"])
+    assert judgement.findings[0].witness == (7,)
+    assert "write #0" in judgement.sentence
+    unexplained = search(history, SPECS["register"], explain=False)
+    assert unexplained.findings[0].witness == (7,)
+    assert unexplained.sentence.endswith("returned 1, and fits nowhere.")
