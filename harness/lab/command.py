@@ -1,6 +1,5 @@
 """The command `lab`: a laboratory to work with, until it is taken down."""
 
-import os
 import sys
 
 import click
@@ -36,7 +35,7 @@ def _up(hosts: int, addresses: int, sudo: bool, rootless: bool) -> None:
     Without root it is made in a user namespace, and only what is started by `delphic lab enter`
     reaches its hosts.
     """
-    if (rootless or os.geteuid() != 0) and not namespaces.is_inside():
+    if not namespaces.may_here() or (rootless and not namespaces.is_inside()):
         namespaces.enter_holder(namespaces.hold(), [sys.executable, *sys.orig_argv[1:]])
     try:
         _made(hosts, addresses, sudo=sudo)

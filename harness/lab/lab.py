@@ -151,11 +151,11 @@ def hindrance() -> str | None:
             f"a laboratory needs {', '.join(missing)}: "
             "apt-get install iproute2 util-linux openssh-server openssh-client"
         )
-    if rootless.is_inside():
-        return rootless.hindrance()
-    if os.geteuid() != 0:
+    if not rootless.may_here():
         why = rootless.hindrance() or "it can be made here: delphic lab up --rootless"
         return f"a laboratory needs root, or user namespaces: {why}"
+    if rootless.is_inside():
+        return rootless.hindrance()
     done = subprocess.run(
         ["unshare", *host.NAMESPACES, "--fork", "true"],  # noqa: S607
         capture_output=True,

@@ -23,6 +23,7 @@ HOLDER = "DELPHIC_LAB_HOLDER"
 """The environment variable by which those inside know who keeps the namespaces."""
 
 _ALL = 4_294_967_295
+_POWERS = 1 << 12 | 1 << 21  # CAP_NET_ADMIN and CAP_SYS_ADMIN.
 _TIMEOUT_S = 30.0
 
 _SWITCHES = (
@@ -47,12 +48,19 @@ def is_inside(uid_map: str | None = None) -> bool:
     return all(int(line.split()[2]) < _ALL for line in text.splitlines())
 
 
+def may_here(status: str | None = None) -> bool:
+    """Whether this process may make networks and mount where it is."""
+    text = Path("/proc/self/status").read_text() if status is None else status
+    held = next(line for line in text.splitlines() if line.startswith("CapEff:"))
+    return int(held.split()[1], 16) & _POWERS == _POWERS
+
+
 def hindrance() -> str | None:
     """Why nobody can make a laboratory without root here, and what would help; None if one can."""
     nested = [*host.WITHOUT_ROOT, *host.NAMESPACES, "--fork", "true"]
     try:
         done = subprocess.run(
-            [*([] if is_inside() else ENTER), *nested],
+            [*([] if is_inside() and may_here() else ENTER), *nested],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
@@ -77,8 +85,8 @@ def advice(root: Path = Path("/")) -> str:
 
 def enter() -> None:
     """Start this very command again inside, unless it may make laboratories where it is."""
-    if os.geteuid() == 0 or is_inside():
-        return
+    if may_here() or hindrance() is not None:
+        return  # Whoever makes the laboratory says what hinders it.
     _replace([*ENTER, "--", sys.executable, *sys.orig_argv[1:]], os.environ)
 
 

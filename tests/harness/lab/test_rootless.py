@@ -170,6 +170,13 @@ def test_a_map_of_few_users_is_one_of_a_user_namespace() -> None:
     assert rootless.is_inside("0 1000 1\n1 100000 65536\n")
 
 
+def test_only_who_may_make_networks_and_mounts_stays_where_he_is() -> None:
+    for held in ("000001ffffffffff", "0000000000201000"):
+        assert rootless.may_here(f"Name:\tx\nCapEff:\t{held}\n")
+    for held in ("0000000000000000", "0000000000001000", "0000000000200000", "00000000a80425fb"):
+        assert not rootless.may_here(f"CapEff:\t{held}\n")
+
+
 @pytest.mark.parametrize(
     ("file", "text", "said"),
     [
@@ -196,7 +203,8 @@ def test_where_neither_works_it_is_said_why_and_what_would(
 ) -> None:
     refused = ("sh", "-c", "echo unshare failed: Operation not permitted >&2; exit 1")
     monkeypatch.setattr(rootless, "ENTER", refused)
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(rootless, "may_here", lambda: False)
+    rootless.enter()
     reason = lab.hindrance()
     assert reason is not None
     assert "needs root, or user namespaces: unshare failed: Operation not permitted; " in reason
