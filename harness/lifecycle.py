@@ -27,6 +27,7 @@ from .errors import DelphicError, HistoryError, WorldError
 from .journal import SEALED, Journal, digest
 from .judgement import TIME_FORMAT, Ending, judge, write
 from .leases import Lease
+from .nemeses import NEMESES
 from .plan import Plan, encode
 from .progress import Progress
 from .recorder import Recorder
@@ -34,7 +35,7 @@ from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
 from .targets.registry import REAL_TARGETS
-from .targets.target import Cluster, RealTarget, RemoteClocks
+from .targets.target import Capability, Cluster, FurnishedCluster, RealTarget, RemoteClocks
 from .together import first
 from .verdict import RunVerdict, Validity
 
@@ -88,6 +89,8 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     lease = Lease(run.path)
     target = order.target or REAL_TARGETS[plan.target]
     cluster = target.cluster(plan.setup, SYSTEMS[plan.system], run, lease)
+    if isinstance(cluster, FurnishedCluster):
+        cluster.furnish(_needed(plan))
     show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
     left: DelphicError | None = None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -105,6 +108,12 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     if verdict.validity is Validity.PASS and not order.keep:
         drop_bulk(plan, run)
     return Finished(run, verdict, world or left, failure)
+
+
+def _needed(plan: Plan) -> frozenset[Capability]:
+    """What the run's faults need of its members."""
+    needs = (NEMESES[fault.kind].requires for fault in plan.faults)
+    return frozenset(need for need in needs if need is not None)
 
 
 def _down(runner: asyncio.Runner, cluster: Cluster, lease: Lease) -> DelphicError | None:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import pressure, tool
+from . import disk, pressure, tool
 from .netlink import Queue, queue_rule
 from .proc import here
 from .ruleset import MASK, link, queue_table, ruleset
@@ -44,7 +44,12 @@ class Capabilities:
         kept = self._state / f"capabilities-{here().boot}-{Path(sys.argv[0]).stem}.json"
         with contextlib.suppress(FileNotFoundError, ValueError):
             return dict(json.loads(kept.read_text()))
-        found = {**_network(), **pressure.probe(), "permissions": _permissions()}
+        found = {
+            **_network(),
+            **pressure.probe(),
+            "permissions": _permissions(),
+            "disk": disk.probe(self._state),
+        }
         whole = kept.with_suffix(f".{os.getpid()}")
         whole.write_text(json.dumps(found))
         whole.replace(kept)

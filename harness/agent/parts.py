@@ -10,8 +10,9 @@ ends, it adds to the run's `renewals` and `endings`.
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from . import cgroup, links, processes
+from . import cgroup, disk, links, processes
 from .capabilities import Capabilities
+from .disk import Disks
 from .files import Files
 from .links import Links
 from .pressure import Pressure
@@ -32,6 +33,6 @@ class Part(Protocol):
         """What can be asked of it, by name."""
 
 
-PARTS: tuple[type[Part], ...] = (Capabilities, Processes, Files, Links, Probes, Pressure)
+PARTS: tuple[type[Part], ...] = (Capabilities, Processes, Files, Links, Probes, Pressure, Disks)
 
-UNDO: Kinds = {**processes.UNDO, **links.UNDO, **cgroup.UNDO}
+UNDO: Kinds = {**processes.UNDO, **links.UNDO, **cgroup.UNDO, **disk.UNDO}

@@ -51,8 +51,10 @@ class Acts:
         """End these processes, all at once, with what they had not synced."""
         self._ask(wish)
         assert isinstance(self._cluster, PowerCluster)
-        await self._cluster.cut_power(wish.nodes, keeps_nothing=keeps_nothing)
-        await self._tell_processes(wish, ProcessState.DEAD)
+        lost = await self._cluster.cut_power(wish.nodes, keeps_nothing=keeps_nothing)
+        await self._tell_processes(
+            wish, ProcessState.DEAD, **({"lost": dict(lost)} if lost else {})
+        )
 
     async def set_processes(self, wish: Wish, state: ProcessState) -> None:
         """Make these processes so, all at once."""
@@ -60,12 +62,13 @@ class Acts:
         await together(*(self._cluster.set_process(alias, state) for alias in wish.nodes))
         await self._tell_processes(wish, state)
 
-    async def _tell_processes(self, wish: Wish, state: ProcessState) -> None:
+    async def _tell_processes(self, wish: Wish, state: ProcessState, **more: object) -> None:
         if state is ProcessState.DEAD:
             for alias in wish.nodes:
                 self._observer.forget(alias)
         seen = {alias: self._cluster.process_state(alias) for alias in wish.nodes}
         observed: dict[str, Any] = {"processes": {alias: s.value for alias, s in seen.items()}}
+        observed |= more
         bit = all(now is state for now in seen.values())
         if state is ProcessState.RUNNING:
             answers = dict(zip(wish.nodes, await self._answers(wish.nodes), strict=True))

@@ -118,8 +118,11 @@ class SimCluster:
         seconds = await asyncio.gather(*(self.world.net.probe(a, b) for a, b in wanted))
         return dict(zip(wanted, seconds, strict=True))
 
-    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+    async def cut_power(
+        self, aliases: Sequence[str], *, keeps_nothing: bool = False
+    ) -> Mapping[str, int]:
         self.world.cut_power(aliases, keeps_nothing=keeps_nothing)
+        return {}
 
     async def set_messages(self, messages: Messages) -> None:
         self.world.net.set_messages(messages)

@@ -89,6 +89,14 @@ class WatchedCluster(Cluster, Protocol):
 
 
 @runtime_checkable
+class FurnishedCluster(Cluster, Protocol):
+    """A group that has to be made another way for some of what is to be done to it."""
+
+    def furnish(self, needs: Collection[Capability]) -> None:
+        """Say what will be done to it, before `up`."""
+
+
+@runtime_checkable
 class RemoteClocks(Cluster, Protocol):
     """A group whose members may run by clocks that are not ours."""
 
@@ -133,10 +141,13 @@ class ThrottledCluster(Cluster, Protocol):
 class PowerCluster(Cluster, Protocol):
     """A group whose members can lose their power."""
 
-    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+    async def cut_power(
+        self, aliases: Sequence[str], *, keeps_nothing: bool = False
+    ) -> Mapping[str, int]:
         """End these members all at once; what they had not synced may be lost, wholly or partly.
 
-        `keeps_nothing`: it is lost.
+        `keeps_nothing`: it is lost, but for what the operating system has written by itself.
+        Gives the bytes that each has lost, of those of whom it is known.
         """
 
 

@@ -136,10 +136,13 @@ class MemoryCluster:
     def process_state(self, alias: str) -> ProcessState:
         return self.processes[alias]
 
-    async def cut_power(self, aliases: Sequence[str], *, keeps_nothing: bool = False) -> None:
+    async def cut_power(
+        self, aliases: Sequence[str], *, keeps_nothing: bool = False
+    ) -> dict[str, int]:
         self.log.append(f"power of {', '.join(aliases)}{' for good' if keeps_nothing else ''}")
         for alias in aliases:
             await self.set_process(alias, ProcessState.DEAD)
+        return dict.fromkeys(aliases, 7)
 
     async def set_packets(self, packets: Packets) -> None:
         if "packets" not in self.deaf_to:

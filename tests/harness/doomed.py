@@ -57,6 +57,21 @@ async def crashes(agent: Agent) -> None:
     await agent.call("crashes", name="n1", every_s=0.1)
 
 
+async def disk(agent: Agent) -> None:
+    """One that is full, and in use."""
+    folder = Path(sys.argv[1]) / "home" / "data"
+    await agent.call("disk-make", name="n1", folders=[str(folder)])
+    words = [sys.executable, "-c", "import time; open('file', 'w'); time.sleep(600)"]
+    await agent.call("spawn", name="n1", words=words, cwd=str(folder))
+    await agent.call("disk-fill", name="n1", full=True)
+
+
+async def power(agent: Agent) -> None:
+    """One after another."""
+    await agent.call("disk-make", name="n1", folders=[f"{sys.argv[1]}/home/data"])
+    await agent.call("disk-cut", name="n1")
+
+
 async def everything(agent: Agent) -> None:
     await pause(agent)
     await agent.call("listen", addresses=[f"{SUBNET4}1"])
@@ -77,6 +92,8 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "memory": memory,
     "busy": busy,
     "crashes": crashes,
+    "disk": disk,
+    "power": power,
     "everything": everything,
 }
 

@@ -126,6 +126,15 @@ def _put(content: bytes, target: Path) -> bool:
     return True
 
 
+def loops(folder: Path) -> list[str]:
+    """Loop devices whose files are, or were, below a folder."""
+    found = []
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with contextlib.suppress(OSError):  # It has just been let go of.
+            found.append(path.read_text().strip())
+    return [each for each in found if each.startswith(f"{folder}/")]
+
+
 async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:
     """Whether this becomes true in time."""
     loop = asyncio.get_running_loop()

@@ -16,8 +16,8 @@ from ...system import Connection, Place, Setup, Site, System
 from ...together import together
 from ..faults import PacketProbe, Packets, Shares
 from ..links import Links, Pair, Probes
-from ..target import ProcessState
-from . import locks
+from ..target import Capability, ProcessState
+from . import disks, locks
 from .daemons import RemoteDaemon
 from .fleet import Fleet, Station, all_of
 from .home import bring_home
@@ -77,10 +77,14 @@ class RemoteCluster:
         self._tails = Tails({})
         self._feed = Feed(setup.members, self._trace, self._is_alive)
         self._began = datetime.now(UTC)
+        self._needs: frozenset[Capability] = frozenset()
 
     @property
     def members(self) -> tuple[str, ...]:
         return self._setup.members
+
+    def furnish(self, needs: Collection[Capability]) -> None:
+        self._needs = frozenset(needs)
 
     async def up(self) -> None:
         self._spots = await asyncio.to_thread(resolved, self._spots)
@@ -154,6 +158,11 @@ class RemoteCluster:
             case ProcessState.RUNNING if before is ProcessState.DEAD:
                 await daemon.start()
                 await self._answers(alias)
+
+    async def cut_power(
+        self, aliases: Sequence[str], *, keeps_nothing: bool = False
+    ) -> Mapping[str, int]:
+        return await disks.cut_power([self._daemons[alias] for alias in aliases])
 
     async def lose_task_data(self, alias: str) -> int:
         daemon = self._daemons[alias]
@@ -247,6 +256,8 @@ class RemoteCluster:
         files = self._system.files(self._setup, alias, sites, Path(daemon.home))
         for name, text in files.items():
             await daemon.station.host.put(text.encode(), f"{daemon.home}/{name}")
+        if self._needs & disks.NEED_DISKS:
+            await disks.furnish(daemon, self._system.bulk(Path(daemon.home)))
         await daemon.start()
         if not await self._answers(alias):
             if self.process_state(alias) is ProcessState.DEAD:

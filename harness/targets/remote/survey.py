@@ -22,6 +22,7 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
     Capability.RESET: ("reset",),
     Capability.CPU: ("cpu-pressure",),
     Capability.PERMISSIONS: ("permissions",),
+    Capability.POWER_CUT: ("disk",),
 }
 """What agents call that which the others take."""
 

@@ -18,7 +18,7 @@ from delphic.harness import procfs
 from delphic.harness.hosts.agent import heal
 from delphic.harness.procfs import Identity
 from doomed import FAULTS, LEASE_S
-from near_host import NearHost, until
+from near_host import NearHost, loops, until
 from net_hosts import Net, nets
 
 pytestmark = pytest.mark.slow
@@ -61,8 +61,9 @@ class Broken:
         return list(Path("/sys/fs/cgroup").glob("*/delphic_doomed*"))
 
     def sound(self) -> bool:
-        """Whether nothing of ours is left: no process, rule, file, control group or mount."""
-        return not (self.host.runs or self.processes() or self.tables() or self.groups())
+        """Whether nothing of ours is left: no process, rule, file, control group, mount."""
+        left = self.host.runs or self.processes() or self.tables() or self.groups()
+        return not (left or loops(Path(self.host.entry.directory)))
 
 
 @asynccontextmanager

@@ -248,6 +248,8 @@ def test_a_power_cut_may_leave_nothing(memory: Any) -> None:
     scene = Scene(memory, "[{at: 50ms, power-cut: {node: n2, keeps: nothing}, for: 200ms}]")
     assert "power of n2 for good" in scene.cluster.log
     assert scene.told() == [("power-cut", ["n2"], True), ("restart", ["n2"], True)]
+    observed = scene.receipts()[0].value["observed"]
+    assert observed == {"processes": {"n2": "dead"}, "lost": {"n2": 7}}
     assert scene.receipts()[0].value["asked"]["keeps"] == "nothing"
 
 

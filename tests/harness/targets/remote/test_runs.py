@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 import yaml
 from delphic.harness import leases
+from delphic.harness.agent import disk
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, load
 from delphic.harness.lab import kernel, lab
 from delphic.harness.lab.host import end
+from near_host import loops
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
 
@@ -49,6 +51,16 @@ faults:
   - {at: 9s, reset: leader}
   - {at: 9200ms, throttle: {node: leader, to: 0.2}, for: 500ms}
   - {at: 10s, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
+"""
+
+POWER = """\
+name: power
+promises: [HS-2]
+workload: {name: log, clients: 4, rate: 100, op_timeout: 500ms}
+duration: 5s
+faults:
+  - {at: 1s, power-cut: leader, for: 500ms}
+  - {at: 3s, power-cut: all, for: 500ms}
 """
 
 NASTY = "it's a $(touch pwned) `touch pwned`; -rf * \\ directory"
@@ -259,6 +271,24 @@ def test_a_master_and_its_slave_live_on_a_laboratory(folder: Path) -> None:
     places = [place for host in hosts.values() for place in host["members"].values()]
     assert len(hosts) == 3
     assert len(set(places)) == 6
+
+
+def test_members_that_lose_their_power_lose_nothing_that_they_acknowledged(
+    folder: Path, require: Require
+) -> None:
+    require(disk.probe(folder) is None, f"disks: {disk.probe(folder)}")
+    (folder / "power.yaml").write_text(POWER)
+    code, out, err = finish(start(folder, "run", "power.yaml", "--seed", "3", "--on", "lab"))
+    assert code == 0, out + err
+    assert receipts(folder / "runs/latest") == [
+        (f, True) for f in ("power-cut", "restart", "power-cut", "restart")
+    ]
+    history = (folder / "runs/latest/history.jsonl").read_text().splitlines()
+    ops = [op for line in history if (op := json.loads(line))["type"] == "info"]
+    cuts = [op["value"]["observed"]["lost"] for op in ops if op.get("f") == "power-cut"]
+    assert [len(lost) for lost in cuts] == [1, 3]
+    assert any(lost > 0 for cut in cuts for lost in cut.values())
+    assert loops(folder) == []
 
 
 def test_what_hosts_cannot_do_is_refused_before_the_run(folder: Path) -> None:
