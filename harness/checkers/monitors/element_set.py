@@ -157,12 +157,12 @@ def _best(cases: Cases, never: int) -> Cases:
     found: Cases = {}
     for group in alike.values():
         group.sort(key=lambda spare: (-spare[0], -spare[1], len(cases[spare[2]])))
-        kept: list[tuple[int, int, Case]] = []
-        for removes, adds, case in group:
-            waiting = cases[case]
-            if not any(o[1] >= adds and len(cases[o[2]]) <= len(waiting) for o in kept):
-                kept.append((removes, adds, case))
-                found[case] = waiting
+        kept: list[tuple[int, int]] = []
+        for _, add_count, case in group:
+            waiting_count = len(cases[case])
+            if not any(more >= add_count and fewer <= waiting_count for more, fewer in kept):
+                kept.append((add_count, waiting_count))
+                found[case] = cases[case]
     return found
 
 
