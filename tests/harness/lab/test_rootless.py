@@ -209,3 +209,48 @@ def test_where_neither_works_it_is_said_why_and_what_would(
     assert reason is not None
     assert "needs root, or user namespaces: unshare failed: Operation not permitted; " in reason
     assert rootless.advice() in reason
+
+
+RUN = """\
+name: short
+promises: [HS-2]
+workload: {name: log, clients: 3, rate: 50, op_timeout: 500ms}
+duration: 3s
+faults:
+  - {at: 500ms, partition: leader, for: 1s}
+  - {at: 2s, kill: leader, for: 500ms}
+"""
+
+AS_NOBODY = """
+import runpy, sys
+from delphic.harness.lab import rootless
+
+# Root of this machine may make laboratories; the run is to do as those who may not.
+if not rootless.is_inside():
+    rootless.may_here = lambda: False
+sys.argv[0] = "delphic"
+runpy.run_module("delphic", run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_a_run_moves_inside_by_itself(
+    inside: Callable[..., subprocess.CompletedProcess[str]],
+    labs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("DELPHIC_CACHE")  # Another test may have filled the usual one.
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "short.yaml").write_text(RUN)
+    words = ("run", "short.yaml", "--seed", "3", "--on", "lab")
+    done = inside(sys.executable, "-c", AS_NOBODY, *words, way=())
+    assert done.returncode == 0, done.stdout + done.stderr
+    acts = (tmp_path / "runs/latest/history.jsonl").read_text().splitlines()
+    told = [op for op in map(json.loads, acts) if op["process"] == "nemesis"]
+    took = [(op["f"], op["value"]["bit"]) for op in told if op["type"] == "info"]
+    assert took == [(f, True) for f in ("partition", "heal", "kill", "restart")]
+    hosts = json.loads((tmp_path / "runs/latest/hosts.json").read_text())["hosts"]
+    assert sorted(hosts) == ["h1", "h2", "h3"]
+    assert processes(labs) == []
+    assert list(labs.iterdir()) == []
