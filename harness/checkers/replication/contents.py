@@ -88,10 +88,12 @@ def judge(evidence: Evidence) -> Verdict:
         why = f"{plural(len(given_up), 'row')} met too many open operations to be followed."
         return undecided(NAME, why)
     looked = plural(len(found.looks) + len(found.counts), "look")
+    counted = max((count.rows for count in found.counts), default=0)
+    more = f" and {counted:,} that were only counted" if counted else ""
     sentence = (
-        f"{plural(len(rows.partition), 'row')} on {plural(len(benches), 'side')}: in {looked} "
-        "nothing was missing that had to be there, nothing was there that must not be, and no side "
-        "showed any order but the master's."
+        f"{plural(len(rows.partition), 'row')}{more} on {plural(len(benches), 'side')}: "
+        f"in {looked} nothing was missing that had to be there, nothing was there that must not be, "
+        "and no side showed any order but the master's."
     )
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
@@ -150,7 +151,11 @@ def test_every_member_comes_up_on_its_own_port_and_dials_the_links(tmp_path: Pat
     check(tmp_path, scene)
 
 
-def test_a_member_without_permission_starts_only_once_it_is_back(tmp_path: Path) -> None:
+def test_a_member_without_permission_starts_only_once_it_is_back(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    require(os.geteuid() or shutil.which("setpriv"), "setpriv (util-linux) is not installed")
+
     async def scene(cluster: LocalCluster) -> None:
         await cluster.up()
         assert await cluster.is_writable("n2")
