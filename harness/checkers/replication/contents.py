@@ -92,8 +92,8 @@ def judge(evidence: Evidence) -> Verdict:
     more = f" and {counted:,} that were only counted" if counted else ""
     sentence = (
         f"{plural(len(rows.partition), 'row')}{more} on {plural(len(benches), 'side')}: "
-        f"in {looked} nothing was missing that had to be there, nothing was there that must not be, "
-        "and no side showed any order but the master's."
+        f"in {looked} nothing was missing that had to be there, nothing was there that must not "
+        "be, and no side showed any order but the master's."
     )
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 
