@@ -13,6 +13,7 @@ from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
+from .judging.command import check_command
 from .lifecycle import Finished, Order, Report, execute
 from .plan import Plan, plan
 from .progress import progress
@@ -203,18 +204,15 @@ _RUN = click.argument("directory", metavar="RUN", type=click.Path(path_type=Path
 
 
 def _check(report: Report) -> click.Command:
-    @click.command("check")
-    @_RUN
-    @click.pass_context
-    def check(context: click.Context, directory: Path) -> None:
+    def check_run(directory: Path) -> int:
         """Check a run directory again, and write its reports again."""
         run = RunDir(directory.resolve())
         found = recheck(run)
         report(run.path)
         _tell(found, run, plan_of(run))
-        context.exit(found.exit_code)
+        return found.exit_code
 
-    return check
+    return check_command(check_run)
 
 
 def _report(report: Report) -> click.Command:

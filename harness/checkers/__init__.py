@@ -1,4 +1,4 @@
-"""Every checker by name. To add one: its file, then its name here."""
+"""Every checker by name (to add one: its file, then its name here); `check` judges any history."""
 
 from .agreement import LINEARIZABLE, Agreement
 from .availability import AVAILABILITY
@@ -8,6 +8,7 @@ from .conformance import CONFORMANCE
 from .dose import DOSE
 from .elections import ELECTIONS
 from .faults import FAULTS
+from .judging import check
 from .keyed import KEYED
 from .liveness import LIVENESS
 from .log.durability import DURABILITY
@@ -27,6 +28,14 @@ from .replication.recovery import RECOVERY
 from .statistics import STATISTICS
 from .subscriptions import SUBSCRIPTIONS
 from .tables import TABLES
+
+__all__ = (
+    "CHECKERS",
+    "GROUP_CHECKERS",
+    "LOG_CHECKERS",
+    "REPLICATION_CHECKERS",
+    "check",
+)
 
 CHECKERS: dict[str, Checker | Agreement] = {
     found.name: found

@@ -1,0 +1,194 @@
+"""Tables with a row an event, or a row an operation with the times when it began and ended."""
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..checkers.operations import UNKNOWN, Operation, hashable
+from ..op import OpType
+from .format import BadLine, Event, Format, Lines, Recorded
+from .joined import joined
+
+EVENT_COLUMNS = ("process", "type", "f", "key", "value", "index", "time_ns", "node")
+OPERATION_COLUMNS = (
+    "process", "f", "key", "argument", "result", "invoked", "returned", "outcome", "node",
+)  # fmt: skip
+COLUMNS = tuple(dict.fromkeys((*EVENT_COLUMNS, *OPERATION_COLUMNS)))
+
+_TYPES = {kind.value: kind for kind in OpType}
+_OUTCOMES = "ok, fail, info"
+
+
+class _Row(msgspec.Struct):
+    """A row's cells by names of ours."""
+
+    line: int
+    cells: dict[str, str]
+
+    def text(self, name: str) -> str:
+        return self.cells.get(name, "").strip()
+
+    def value(self, name: str) -> Any:
+        """A cell as JSON if it is some, as text if not, and an empty one as nothing."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    def whole(self, name: str) -> int:
+        """A whole number. Raises BadLine."""
+        try:
+            return int(self.text(name))
+        except ValueError:
+            raise BadLine(
+                self.line, f"{name} must be a whole number, not {self.text(name)!r}"
+            ) from None
+
+    def process(self) -> int | str:
+        text = self.text("process")
+        return int(text) if text.isdigit() else text
+
+
+def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
+    """The operations; which of the two kinds of table it is, the columns tell."""
+    numbers: list[int] = []
+    reader = csv.reader(_texts(lines, numbers))
+    header = [name.strip() for name in next(reader, [])]
+    names = _names(header, columns)
+    rows = _rows(reader, names, numbers)
+    if "type" in names:
+        _need(names, ("process", "type", "f"), header)
+        return joined(map(_event, rows))
+    _need(names, ("f", "invoked", "returned"), header)
+    return _operations(rows)
+
+
+def looks(head: list[str]) -> bool:
+    """Whether the first line is a header of at least two columns, with the same commas below."""
+    header = next(csv.reader(head[:1]), [])
+    return len(header) > 2 and all(name.strip() and ":" not in name for name in header)
+
+
+def _texts(lines: Lines, numbers: list[int]) -> Iterator[str]:
+    for number, text in lines:
+        numbers[:] = [number]
+        yield text
+
+
+def _names(header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
+    """Where each column of ours is. Raises BadLine where one that was named is not there."""
+    found = {name: header.index(name) for name in COLUMNS if name in header}
+    for ours, theirs in columns.items():
+        if theirs not in header:
+            raise BadLine(1, f"there is no column {theirs!r}; there are {', '.join(header)}")
+        found[ours] = header.index(theirs)
+    return found
+
+
+def _need(names: Mapping[str, int], needed: tuple[str, ...], header: list[str]) -> None:
+    missing = [name for name in needed if name not in names]
+    if missing:
+        raise BadLine(
+            1,
+            f"no column is {' and none '.join(missing)}; there are {', '.join(header)} (say which "
+            f"is which: --columns {missing[0]}={header[0] if header else 'NAME'})",
+        )
+
+
+def _rows(
+    reader: Iterator[list[str]], names: Mapping[str, int], numbers: list[int]
+) -> Iterator[_Row]:
+    width = max(names.values(), default=0)
+    for cells in reader:
+        if not cells:
+            continue
+        line = numbers[0]
+        if len(cells) <= width:
+            raise BadLine(line, f"the row has {len(cells)} columns, the header says more")
+        yield _Row(line, {name: cells[at] for name, at in names.items()})
+
+
+def _event(row: _Row) -> Event:
+    kind = _TYPES.get(row.text("type"))
+    if kind is None:
+        raise BadLine(row.line, f"the type {row.text('type')!r} is none of {', '.join(_TYPES)}")
+    return Event(
+        row.line,
+        row.process(),
+        kind,
+        row.text("f"),
+        row.value("key"),
+        row.value("value"),
+        row.whole("index") if row.text("index") else None,
+        row.whole("time_ns") if row.text("time_ns") else 0,
+        row.text("node") or None,
+    )
+
+
+def _operations(rows: Iterator[_Row]) -> Recorded:
+    """Rows with two times. Where two moments are equal nobody knows which came first.
+
+    So what begins stands before what ends: those two overlap, and no order is made up.
+    """
+    recorded = Recorded([], [])
+    kept: list[tuple[_Row, int, int | None]] = []
+    for row in rows:
+        outcome = row.text("outcome") or "ok"
+        if outcome not in ("ok", "fail", "info"):
+            raise BadLine(row.line, f"the outcome {outcome!r} is none of {_OUTCOMES}")
+        began = row.whole("invoked")
+        ended = row.whole("returned") if row.text("returned") and outcome != "info" else None
+        if ended is not None and ended < began:
+            raise BadLine(row.line, f"it returned at {ended}, before it was invoked at {began}")
+        if outcome == "fail":
+            recorded.failed += 1
+        else:
+            kept.append((row, began, ended))
+    moments = sorted(
+        (time, is_end, at)
+        for at, (_, began, ended) in enumerate(kept)
+        for time, is_end in ((began, False), (ended, True))
+        if time is not None
+    )
+    places: dict[tuple[int, bool], int] = {
+        (at, is_end): position for position, (_, is_end, at) in enumerate(moments)
+    }
+    found = [
+        (_operation(row, ended, places[at, False], places.get((at, True))), row.line)
+        for at, (row, _, ended) in enumerate(kept)
+    ]
+    found.sort(key=lambda pair: pair[0].invoked)
+    recorded.operations = [operation for operation, _ in found]
+    recorded.lines = [line for _, line in found]
+    return recorded
+
+
+def _operation(row: _Row, ended: int | None, invoked: int, returned: int | None) -> Operation:
+    return Operation(
+        # Without processes every operation has its own.
+        row.process() if "process" in row.cells else row.line,
+        row.text("f"),
+        hashable(row.value("key")),
+        hashable(row.value("argument")),
+        UNKNOWN if ended is None else hashable(row.value("result")),
+        invoked,
+        returned,
+        row.whole("invoked"),
+        ended,
+        row.text("node") or None,
+    )
+
+
+CSV = Format(
+    name="csv",
+    about="A table: a row an event (process, type, f, value), or a row an operation (f, argument,"
+    " result, invoked, returned); --columns says which column is which",
+    looks=looks,
+    read=read,
+)

@@ -1,0 +1,93 @@
+"""Our own format: one JSON object a line, each something that began or how it ended."""
+
+from collections.abc import Iterator, Mapping
+from inspect import cleandoc
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from ..op import OpType
+from .format import BadLine, Event, Format, Lines, Recorded
+from .joined import joined
+
+IDENTIFIER = "https://json-schema.org/draft/2020-12/schema"
+
+
+class Line(msgspec.Struct):
+    """One line of a history: what a process began (`invoke`), or how that ended.
+
+    `ok`: it happened. `fail`: it certainly did not. `info`: nobody knows. The order of lines is
+    the order of events.
+    """
+
+    process: Annotated[
+        int | str,
+        Meta(
+            description="Who; does one thing at a time. nemesis, observer, harness: not a client."
+        ),
+    ]
+    type: Literal["invoke", "ok", "fail", "info"]
+    f: Annotated[str, Meta(description="What: an operation of the specification.")]
+    key: Annotated[Any, Meta(description="On which object, where there are several.")] = None
+    value: Annotated[Any, Meta(description="Of an invoke the argument, of an ok the result.")] = (
+        None
+    )
+    index: Annotated[
+        int | None, Meta(description="Increases from line to line; on all lines or on none.")
+    ] = None
+    time_ns: Annotated[int, Meta(description="For people; it does not decide order.")] = 0
+    node: Annotated[str | None, Meta(description="Who answered, or was asked last.")] = None
+    error: Annotated[str | None, Meta(description="Why it failed, or is not known.")] = None
+
+
+_decoder = msgspec.json.Decoder(Line)
+_TYPES = {kind.value: kind for kind in OpType}
+
+
+def history_schema_text() -> bytes:
+    """The file docs/schemas/history.schema.json: what each line must be."""
+    made = msgspec.json.schema(Line)
+    for definition in made["$defs"].values():
+        definition["description"] = cleandoc(definition["description"])
+    schema = {"$schema": IDENTIFIER, "title": "One line of a history", **made}
+    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
+
+
+def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
+    return joined(_events(lines))
+
+
+def looks(head: list[str]) -> bool:
+    """Whether the first line begins a JSON object."""
+    return head[0].lstrip().replace(" ", "").startswith(('{"', "{}"))
+
+
+def _events(lines: Lines) -> Iterator[Event]:
+    decode = _decoder.decode
+    for number, text in lines:
+        if not text.strip():
+            continue
+        try:
+            line = decode(text)
+        except msgspec.DecodeError as error:
+            raise BadLine(number, str(error)) from error
+        yield Event(
+            number,
+            line.process,
+            _TYPES[line.type],
+            line.f,
+            line.key,
+            line.value,
+            line.index,
+            line.time_ns,
+            line.node,
+        )
+
+
+JSON_LINES = Format(
+    name="jsonl",
+    about="JSON lines of ours (docs/schemas/history.schema.json), and every run's history.jsonl",
+    looks=looks,
+    read=read,
+)

@@ -1,0 +1,137 @@
+"""`delphic check`: a run directory, or a file with anybody's history."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import msgspec
+
+from ..checkers.judging import GENEROUS
+from ..checkers.specs import SPECS
+from ..errors import UsageError
+from ..evidence import Budget
+from ..formats import FORMATS
+from ..formats.csv_table import COLUMNS
+from ..verdict import Validity
+from .judge import Question, judge
+from .judged import Judged
+from .partition import Partition
+
+_COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
+FINDINGS_SHOWN = 5
+
+
+def check_command(check_run: Callable[[Path], int]) -> click.Command:
+    """The command; `check_run` judges a run directory, and returns the exit code."""
+
+    @click.command("check")
+    @click.argument("path", metavar="RUN|FILE", type=click.Path(path_type=Path), required=False)
+    @click.option("--spec", metavar="NAME|FILE.py:NAME", help="What it is a history of.")
+    @click.option("--specs", is_flag=True, help="List the specifications that there are.")
+    @click.option(
+        "--partition",
+        type=click.Choice([one.value for one in Partition]),
+        help="What tells objects apart: their key (the default), the first part of values that "
+        "are [key, value], or nothing.",
+    )
+    @click.option(
+        "--format", "form", type=click.Choice([*FORMATS]), help="If its content does not tell."
+    )
+    @click.option(
+        "--columns",
+        metavar="OURS=THEIRS,…",
+        default="",
+        help=f"Columns of a table. Ours: {', '.join(COLUMNS)}.",
+    )
+    @click.option("--seconds", type=float, default=GENEROUS.seconds, show_default=True,
+                  help="How long a search may take.")  # fmt: skip
+    @click.option("--memory", type=int, default=GENEROUS.memory_mib, show_default=True,
+                  help="How many MiB a search may use.")  # fmt: skip
+    @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+    @click.pass_context
+    def check(
+        context: click.Context,
+        path: Path | None,
+        spec: str | None,
+        specs: bool,
+        partition: str | None,
+        form: str | None,
+        columns: str,
+        seconds: float,
+        memory: int,
+        as_json: bool,
+    ) -> None:
+        """Judge a run directory again, or any history: is there an order that explains it?
+
+        Exit code: 0 there is, 1 there is none, 2 a mistake in the command or the file, 3 undecided
+        or nothing to judge, 5 an error of Delphic's own.
+        """
+        if specs:
+            _list()
+            return
+        if path is None:
+            raise UsageError("what is to be checked? delphic check RUN, or FILE --spec NAME")
+        if path.is_dir():
+            _refuse_options(path, spec, form, as_json=as_json)
+            context.exit(check_run(path))
+        budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
+        which = None if partition is None else Partition(partition)
+        found = judge(Question(path, spec, form, which, _mapping(columns), budget))
+        click.echo(_json(found) if as_json else "\n".join(_lines(found)))
+        context.exit(found.exit_code)
+
+    return check
+
+
+def _refuse_options(path: Path, spec: str | None, form: str | None, *, as_json: bool) -> None:
+    if spec or form or as_json:
+        raise UsageError(
+            f"{path} is a run directory, which says itself what it is; its history alone is "
+            f"{path / 'history.jsonl'}"
+        )
+
+
+def _mapping(text: str) -> dict[str, str]:
+    """`f=operation,argument=value` as a mapping. Raises UsageError."""
+    found = {}
+    for part in filter(None, text.split(",")):
+        ours, equals, theirs = part.partition("=")
+        if not equals or ours not in COLUMNS:
+            raise UsageError(f"--columns {part}: OURS=THEIRS, and ours are {', '.join(COLUMNS)}")
+        found[ours] = theirs
+    return found
+
+
+def _list() -> None:
+    for spec in SPECS.values():
+        click.echo(f"{spec.name:16} {spec.about}")
+        for shape in spec.operations:
+            click.echo(f"{'':16}   {shape.f}({shape.argument}) → {shape.result}")
+
+
+def _json(found: Judged) -> str:
+    return json.dumps(msgspec.to_builtins(found, enc_hook=repr, str_keys=True), indent=2)
+
+
+def _lines(found: Judged) -> list[str]:
+    """For a person: the sentence first, then what shows it, then how it was found."""
+    colour = _COLOURS.get(found.validity, "yellow")
+    lines = [f"{click.style(found.validity.value, fg=colour, bold=True)}: {found.sentence}"]
+    for told in found.findings[:1]:
+        if told.meaning:
+            lines.append(f"  {told.anomaly}: {told.meaning}")
+    if found.picture:
+        lines += ["", *(f"  {line}" for line in found.picture)]
+        where = [f"{w.f} #{w.invoked}: line {w.line}" for w in found.witness]
+        lines += [f"  ({'; '.join(where)})", ""]
+    for told in found.findings[1:FINDINGS_SHOWN]:
+        lines.append(f"  also: {told.sentence}")
+    if found.findings_count > FINDINGS_SHOWN:
+        lines.append(f"  … and {found.findings_count - FINDINGS_SHOWN} more (--json)")
+    lines += [f"  {note}" for note in found.notes]
+    lines.append(
+        f"  {found.operations:,} operations, {found.unanswered:,} never answered; read in "
+        f"{found.read_s:.2f} s, judged as {found.spec} in {found.judged_s:.2f} s by {found.method}"
+    )
+    return lines

@@ -1,0 +1,79 @@
+"""EDN: what each notation means, and what is refused with its line."""
+
+from typing import Any
+
+import pytest
+from delphic.harness.formats.edn import forms
+from delphic.harness.formats.format import BadLine
+
+
+def read(text: str) -> list[Any]:
+    return [form for _, form in forms(enumerate(text.splitlines(keepends=True), start=1))]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("nil", None),
+        ("true", True),
+        ("false", False),
+        ("-12", -12),
+        ("7N", 7),
+        ("1.5", 1.5),
+        ("2.50M", 2.5),
+        ("1e3", 1000.0),
+        ("3/4", "3/4"),
+        (":timed-out", ":timed-out"),
+        (":jepsen.nemesis/kill", ":jepsen.nemesis/kill"),
+        ("symbol?", "symbol?"),
+        ('"a \\"b\\"\\n\\u0041"', 'a "b"\nA'),
+        ("\\a", "a"),
+        ("\\newline", "\n"),
+        ("{:a [1 2], :b #{3}}", {":a": (1, 2), ":b": frozenset({3})}),
+        ("{[1 2] (3 (4))}", {(1, 2): (3, (4,))}),
+        ('#inst "2026-01-01"', "2026-01-01"),
+        ("#jepsen.history.Op{:index 0}", {":index": 0}),
+        ("##Inf", float("inf")),
+    ],
+)
+def test_each_notation_has_its_value(text: str, value: Any) -> None:
+    found = read(f"{{:v {text}}}")
+    assert found == [{":v": value}]
+    assert type(found[0][":v"]) is type(value)
+
+
+def test_comments_commas_and_dropped_forms_are_no_values() -> None:
+    assert read("; a comment\n{:a 1,,}\n#_{:b 2} #_ #_ 1 2 {:c #_ 3 4} ; end") == [
+        {":a": 1},
+        {":c": 4},
+    ]
+
+
+def test_one_list_around_all_forms_is_taken_off() -> None:
+    assert read("[{:a 1}\n {:a [2]}]") == [{":a": 1}, {":a": (2,)}]
+    assert read("({:a 1} {:a 2})") == [{":a": 1}, {":a": 2}]
+
+
+def test_forms_know_the_line_where_they_begin() -> None:
+    lines = ["[{:a\n", "  1}\n", "\n", ' {:a "two\n', 'lines"}]\n']
+    assert list(forms(enumerate(lines, start=1))) == [(1, {":a": 1}), (4, {":a": "two\nlines"})]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "says"),
+    [
+        ("{:a 1}\n{:b [1 2}", 2, "'}' closes nothing: '[' of line 2 is open"),
+        ("{:a 1}}", 1, "nothing is open"),
+        ("{:a 1}\n{:b\n\n", 2, "'{' is never closed"),
+        ("[{:a 1}\n", 1, "cut off"),
+        ("{:a 1 :b}", 1, "a key without a value"),
+        ('{:a 1}\n{:a "x', 2, "never closed"),
+        ("{:a 12x}", 1, "'12x' is no number"),
+        ("{:a ^b 1}", 1, "is no EDN"),
+    ],
+)
+def test_what_is_no_edn_is_refused_with_its_line(text: str, line: int, says: str) -> None:
+    with pytest.raises(BadLine) as caught:
+        read(text)
+    assert caught.value.line == line
+    assert says in caught.value.message

@@ -1,0 +1,185 @@
+"""`delphic check FILE`: verdicts, exit codes, witnesses, and mistakes of the user's."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from delphic.harness.cli import commands
+from delphic.harness.errors import UsageError
+
+STALE = """\
+{:type :invoke, :f :write, :value 1, :process 0, :time 1000000, :index 0}
+{:type :ok, :f :write, :value 1, :process 0, :time 2000000, :index 1}
+{:type :invoke, :f :cas, :value [1 2], :process 1, :time 3000000, :index 2}
+{:type :invoke, :f :write, :value 9, :process 3, :time 3000001, :index 3}
+{:type :ok, :f :cas, :value [1 2], :process 1, :time 4000000, :index 4}
+{:type :info, :f :write, :value 9, :process 3, :time 4000001, :index 5}
+{:type :invoke, :f :read, :value nil, :process 2, :time 5000000, :index 6}
+{:type :ok, :f :read, :value 1, :process 2, :time 6000000, :index 7}
+"""
+RIGHT = STALE.replace(":value 1, :process 2", ":value 2, :process 2")
+OWN = '''
+class Register:
+    """A value that is written and read; None at first."""
+
+    reads = {"read"}
+
+    def initial(self):
+        return ("v", None)
+
+    def step(self, state, f, argument, result):
+        if f == "write":
+            return ("v", argument)
+        return state if state[1] == result or not isinstance(result, int) else None
+'''
+
+
+def run(*words: str | Path) -> Result:
+    def never(run: Path) -> None:
+        raise AssertionError("no report is written")
+
+    check = next(command for command in commands(never) if command.name == "check")
+    return CliRunner().invoke(check, [str(word) for word in words])
+
+
+def written(folder: Path, text: str, name: str = "history.edn") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def refused(*words: str | Path) -> str:
+    result = run(*words)
+    assert isinstance(result.exception, UsageError)
+    return str(result.exception)
+
+
+def test_a_right_history_passes(tmp_path: Path) -> None:
+    result = run(written(tmp_path, RIGHT), "--spec", "cas-register")
+    assert result.exit_code == 0
+    assert result.output.startswith("pass: All 3 answered operations fit one order")
+    assert "read as edn, which its first lines look like" in result.output
+    assert "4 operations, 1 never answered" in result.output
+
+
+def test_a_wrong_one_fails_with_the_operations_that_show_it(tmp_path: Path) -> None:
+    result = run(written(tmp_path, STALE), "--spec", "cas-register")
+    assert result.exit_code == 1
+    lines = result.output.splitlines()
+    assert lines[0].startswith("fail: Read #6 by process 2 from 0.005 s to 0.006 s returned 1, but")
+    assert lines[1] == (
+        "  stale-read: A value was read that had been overwritten before the read began."
+    )
+    assert lines[3:6] == [
+        "  process 1  ├ cas [1, 2] ─┤",
+        "  process 2                  ├ read → 1 ─┤",
+        "  (cas #2: line 3; read #6: line 7)",
+    ]
+
+
+def test_json_holds_all_that_was_found(tmp_path: Path) -> None:
+    path = written(tmp_path, STALE)
+    result = run(path, "--spec", "cas-register", "--json")
+    found = json.loads(result.output)
+    assert (found["schema"], found["validity"], found["exit_code"]) == (1, "fail", 1)
+    assert (found["file"], found["format"], found["spec"]) == (str(path), "edn", "cas-register")
+    assert [told["anomaly"] for told in found["findings"]] == ["stale-read"]
+    assert [(o["f"], o["argument"], o["line"]) for o in found["witness"]] == [
+        ("cas", [1, 2], 3),
+        ("read", None, 7),
+    ]
+    assert (found["operations"], found["unanswered"]) == (4, 1)
+
+
+def test_what_was_not_decided_has_its_own_exit_code(tmp_path: Path) -> None:
+    lines = [
+        f'{{"process": {p}, "type": "invoke", "f": "write", "value": {p % 4}}}' for p in range(40)
+    ]
+    lines += [
+        f'{{"process": {p}, "type": "invoke", "f": "read"}}\n'
+        f'{{"process": {p}, "type": "ok", "f": "read", "value": {p % 4}}}'
+        for p in range(40, 60)
+    ]
+    path = written(tmp_path, "\n".join(lines), "many.jsonl")
+    result = run(path, "--spec", "register", "--seconds", "0")
+    assert result.exit_code == 3
+    assert result.output.startswith("unknown: Linearizable up to #")
+    assert run(written(tmp_path, lines[0]), "--spec", "register").exit_code == 3
+
+
+def test_values_of_independent_objects_are_taken_apart(tmp_path: Path) -> None:
+    text = ""
+    for f, asked in (("write", "1"), ("read", "nil")):
+        for process, key in enumerate("xy"):
+            text += (
+                f'{{:process {process}, :type :invoke, :f :{f}, :value ["{key}" {asked}]}}\n'
+                f'{{:process {process}, :type :ok, :f :{f}, :value ["{key}" 1]}}\n'
+            )
+    path = written(tmp_path, text)
+    told = run(path, "--spec", "register")
+    assert told.exit_code == 0
+    assert "on 2 keys" in told.output
+    assert "judged key by key" in told.output
+    assert run(path, "--spec", "register", "--partition", "first").exit_code == 0
+    assert run(path, "--spec", "register", "--partition", "none").exit_code == 1
+
+
+def test_keys_tell_objects_apart_unless_it_is_said_that_there_is_one(tmp_path: Path) -> None:
+    text = "f,key,argument,result,invoked,returned\n"
+    text += "write,a,1,,1,2\nwrite,b,2,,3,4\nread,a,,1,5,6\n"
+    path = written(tmp_path, text, "rows.csv")
+    assert run(path, "--spec", "register").exit_code == 0
+    assert run(path, "--spec", "register", "--partition", "none").exit_code == 1
+
+
+def test_a_specification_of_one_s_own(tmp_path: Path) -> None:
+    own = written(tmp_path, OWN, "own.py")
+    text = STALE.replace(":f :cas, :value [1 2]", ":f :write, :value 2")
+    result = run(written(tmp_path, text), "--spec", f"{own}:Register")
+    assert result.exit_code == 1
+    assert "read #6 by process 2" in result.output
+    assert "judged as Register" in result.output
+    right = text.replace(":value 1, :process 2", ":value 2, :process 2")
+    assert run(written(tmp_path, right), "--spec", f"{own}:Register").exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "says"),
+    [
+        (OWN, "Registre", "has no 'Registre'; it has Register"),
+        (OWN.replace("def step", "def stop"), "Register", "has no step"),
+        ("import nowhere_to_be_found", "Register", "cannot be loaded"),
+        (OWN.replace('"write"', "1 / 0"), "Register", "failed at step("),
+    ],
+)
+def test_what_is_wrong_with_one_s_own_is_said(
+    text: str, name: str, says: str, tmp_path: Path
+) -> None:
+    own = written(tmp_path, text, "own.py")
+    assert says in refused(written(tmp_path, STALE), "--spec", f"{own}:{name}")
+
+
+def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
+    path = written(tmp_path, STALE)
+    assert refused(path, "--spec", "register") == (
+        f"{path}:3: 'cas' is no operation of a register: it has write, read"
+    )
+    assert refused(path) == (
+        f"{path}: say what it is a history of, with --spec NAME; its operations "
+        "(cas, read, write) are those of cas-register"
+    )
+    assert "no file" in refused(path, "--spec", f"{tmp_path}/none.py:Spec")
+    assert "--columns what=x: OURS=THEIRS" in refused(
+        path, "--spec", "register", "--columns", "what=x"
+    )
+    assert "no [key, value]" in refused(path, "--spec", "cas-register", "--partition", "first")
+    assert "delphic check RUN, or FILE" in refused()
+    assert "is a run directory" in refused(tmp_path, "--spec", "register")
+
+
+def test_specifications_are_listed_with_their_operations() -> None:
+    result = run("--specs")
+    assert result.exit_code == 0
+    assert "cas-register     A register with compare-and-set." in result.output
+    assert "cas([expected, new])" in result.output
