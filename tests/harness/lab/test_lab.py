@@ -38,6 +38,10 @@ def on(made: Lab, work: Callable[[list[Host]], Awaitable[T]]) -> T:
 def left(labs: Path, *names: str) -> list[str]:
     """What there is of laboratories: links by their numbers, mounts, processes, files."""
     numbers = [name.removeprefix("lab") for name in names]
+    # One that was killed before it had its bridge has left the number to others.
+    owners = kernel.bridges()
+    whose = {n: owners.get(kernel.bridge(int(n)), "") for n in numbers}
+    numbers = [n for n, owner in whose.items() if not owner or owner.startswith(str(labs))]
     links = subprocess.run(["ip", "-o", "link"], capture_output=True, text=True, check=True).stdout
     found = [
         link
