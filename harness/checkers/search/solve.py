@@ -11,6 +11,9 @@ from .tables import Tables, closed
 CONFIGURATIONS_FIRST = 2_000
 """Looked at before tables are made: most objects need no more."""
 
+CELLS_PER_CONFIGURATION = 64
+"""So many cells of a table cost what one configuration costs without tables."""
+
 OPERATIONS_FIRST = 500
 """With more operations than this, tables pay from the beginning."""
 
@@ -21,12 +24,16 @@ PATIENCE = 1 << 15
 def solve(problem: Problem, spec: Spec, spending: Spending, at_most: int | None = None) -> Outcome:
     """Search for an order; with `at_most`, give up after so many configurations or some more."""
     steps = Steps(spec, spending)
-    if len(problem.known) <= OPERATIONS_FIRST:
-        outcome = PlainSearch(problem, steps, spec.reads, spending).run(CONFIGURATIONS_FIRST)
-        if outcome.limit is None or spending.limit() or at_most == CONFIGURATIONS_FIRST:
-            return outcome
     for operation in (*problem.known, *problem.open):
         steps.class_of(operation)
+    # A table has about as many states as classes: a plain search may take as long as making it.
+    first = steps.classes**2 // CELLS_PER_CONFIGURATION
+    if len(problem.known) <= OPERATIONS_FIRST or first > CONFIGURATIONS_FIRST:
+        first = max(first, CONFIGURATIONS_FIRST)
+        first = first if at_most is None else min(first, at_most)
+        outcome = PlainSearch(problem, steps, spec.reads, spending).run(first)
+        if outcome.limit is None or spending.limit() or at_most == CONFIGURATIONS_FIRST:
+            return outcome
     tables = closed(steps, spending)
     if tables is None:
         return PlainSearch(problem, steps, spec.reads, spending).run(at_most)
