@@ -9,6 +9,7 @@ import click
 
 from .harness import cli
 from .harness.errors import DelphicError, ExitCode
+from .reports import judged
 from .reports.write import write
 
 
@@ -91,7 +92,7 @@ def delphic() -> None:
     """Does a replicated system keep its promises?"""
 
 
-for command in cli.commands(write):
+for command in cli.commands(write, judged.render):
     delphic.add_command(command)
 
 

@@ -13,7 +13,7 @@ from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
-from .judging.command import check_command
+from .judging.command import Page, check_command
 from .lifecycle import Finished, Order, Report, execute
 from .plan import Plan, plan
 from .progress import progress
@@ -32,9 +32,9 @@ _SEED_MAX = 999_999
 _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 
 
-def commands(report: Report) -> list[click.Command]:
-    """The commands; `report` is what writes the reports of a run directory."""
-    own = [_run(report), _check(report), _report(report), _schema, _list]
+def commands(report: Report, page: Page) -> list[click.Command]:
+    """The commands; `report` writes the reports of a run directory, `page` one about a file."""
+    own = [_run(report), _check(report, page), _report(report), _schema, _list]
     return [*own, *simulator.commands(report)]
 
 
@@ -203,7 +203,7 @@ def _failures(finished: Finished) -> int:
 _RUN = click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 
 
-def _check(report: Report) -> click.Command:
+def _check(report: Report, page: Page) -> click.Command:
     def check_run(directory: Path) -> int:
         """Check a run directory again, and write its reports again."""
         run = RunDir(directory.resolve())
@@ -212,7 +212,7 @@ def _check(report: Report) -> click.Command:
         _tell(found, run, plan_of(run))
         return found.exit_code
 
-    return check_command(check_run)
+    return check_command(check_run, page)
 
 
 def _report(report: Report) -> click.Command:

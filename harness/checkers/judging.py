@@ -11,6 +11,7 @@ from ..verdict import Validity
 from .checker import plural
 from .operations import Ambiguous, Judgement, Operation, operations
 from .search.judge import search
+from .search.second_opinion import second_opinion as compared
 from .specs import SPECS
 from .specs.spec import Spec
 
@@ -28,12 +29,17 @@ class Misfit(HistoryError):
 
 
 def check(
-    history: History | Sequence[Operation], spec: Spec | str, budget: Budget | None = None
+    history: History | Sequence[Operation],
+    spec: Spec | str,
+    budget: Budget | None = None,
+    *,
+    second_opinion: bool = False,
 ) -> Judgement:
     """Judge a history, or operations in order of invocation.
 
-    The budget is the search's; monitors need none. Raises UsageError where there is no such
-    specification, and Misfit at the first operation that it does not have.
+    The budget is the search's; monitors need none. With `second_opinion`, monitor and search are
+    compared on small parts, and a contradiction is a harness error. Raises UsageError where there
+    is no such specification, and Misfit at the first operation that it does not have.
     """
     chosen = named(spec) if isinstance(spec, str) else spec
     asked = operations(history) if isinstance(history, History) else history
@@ -41,7 +47,8 @@ def check(
         wrong = chosen.misfit(operation) if chosen.operations else None
         if wrong is not None:
             raise Misfit(place, operation, wrong)
-    return judged(asked, chosen, budget or GENEROUS)
+    found = judged(asked, chosen, budget or GENEROUS)
+    return compared(asked, chosen, found) if second_opinion else found
 
 
 def judged(asked: Sequence[Operation], spec: Spec, budget: Budget) -> Judgement:

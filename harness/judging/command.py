@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
 
+from ..checkers.checker import plural
 from ..checkers.judging import GENEROUS
 from ..checkers.specs import SPECS
 from ..errors import UsageError
@@ -15,14 +17,15 @@ from ..formats import FORMATS
 from ..formats.csv_table import COLUMNS
 from ..verdict import Validity
 from .judge import Question, judge
-from .judged import Judged
+from .judged import Judged, lines_of
 from .partition import Partition
 
 _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
-FINDINGS_SHOWN = 5
+Page = Callable[[dict[str, Any]], str]
+"""What makes a page of a judgement in plain data."""
 
 
-def check_command(check_run: Callable[[Path], int]) -> click.Command:
+def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command:
     """The command; `check_run` judges a run directory, and returns the exit code."""
 
     @click.command("check")
@@ -48,6 +51,8 @@ def check_command(check_run: Callable[[Path], int]) -> click.Command:
                   help="How long a search may take.")  # fmt: skip
     @click.option("--memory", type=int, default=GENEROUS.memory_mib, show_default=True,
                   help="How many MiB a search may use.")  # fmt: skip
+    @click.option("--second-opinion", is_flag=True, help="Compare monitor and search on parts.")
+    @click.option("--report", type=click.Path(path_type=Path), help="Write a page about it there.")
     @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
     @click.pass_context
     def check(
@@ -60,6 +65,8 @@ def check_command(check_run: Callable[[Path], int]) -> click.Command:
         columns: str,
         seconds: float,
         memory: int,
+        second_opinion: bool,
+        report: Path | None,
         as_json: bool,
     ) -> None:
         """Judge a run directory again, or any history: is there an order that explains it?
@@ -73,19 +80,22 @@ def check_command(check_run: Callable[[Path], int]) -> click.Command:
         if path is None:
             raise UsageError("what is to be checked? delphic check RUN, or FILE --spec NAME")
         if path.is_dir():
-            _refuse_options(path, spec, form, as_json=as_json)
+            _refuse_options(path, spec or form or report, as_json=as_json)
             context.exit(check_run(path))
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
-        found = judge(Question(path, spec, form, which, _mapping(columns), budget))
+        found = judge(Question(path, spec, form, which, _mapping(columns), budget, second_opinion))
         click.echo(_json(found) if as_json else "\n".join(_lines(found)))
+        if report is not None:
+            _write(report, page(_plain(found)))
+            click.echo(f"report  {report}", err=as_json)
         context.exit(found.exit_code)
 
     return check
 
 
-def _refuse_options(path: Path, spec: str | None, form: str | None, *, as_json: bool) -> None:
-    if spec or form or as_json:
+def _refuse_options(path: Path, option: str | Path | None, *, as_json: bool) -> None:
+    if option or as_json:
         raise UsageError(
             f"{path} is a run directory, which says itself what it is; its history alone is "
             f"{path / 'history.jsonl'}"
@@ -110,28 +120,42 @@ def _list() -> None:
             click.echo(f"{'':16}   {shape.f}({shape.argument}) → {shape.result}")
 
 
+def _plain(found: Judged) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(found, enc_hook=repr, str_keys=True)
+    return told
+
+
 def _json(found: Judged) -> str:
-    return json.dumps(msgspec.to_builtins(found, enc_hook=repr, str_keys=True), indent=2)
+    return json.dumps(_plain(found), indent=2)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_bytes(text.encode("utf-8", errors="replace"))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _lines(found: Judged) -> list[str]:
-    """For a person: the sentence first, then what shows it, then how it was found."""
+    """For a person: what was found, and then how."""
+    first, *lines = lines_of(found)
+    word, _, sentence = first.partition(": ")
     colour = _COLOURS.get(found.validity, "yellow")
-    lines = [f"{click.style(found.validity.value, fg=colour, bold=True)}: {found.sentence}"]
-    for told in found.findings[:1]:
-        if told.meaning:
-            lines.append(f"  {told.anomaly}: {told.meaning}")
-    if found.picture:
-        lines += ["", *(f"  {line}" for line in found.picture)]
-        where = [f"{w.f} #{w.invoked}: line {w.line}" for w in found.witness]
-        lines += [f"  ({'; '.join(where)})", ""]
-    for told in found.findings[1:FINDINGS_SHOWN]:
-        lines.append(f"  also: {told.sentence}")
-    if found.findings_count > FINDINGS_SHOWN:
-        lines.append(f"  … and {found.findings_count - FINDINGS_SHOWN} more (--json)")
+    lines.insert(0, f"{click.style(word, fg=colour, bold=True)}: {sentence}")
     lines += [f"  {note}" for note in found.notes]
+    lines += _second_opinion(found)
     lines.append(
         f"  {found.operations:,} operations, {found.unanswered:,} never answered; read in "
         f"{found.read_s:.2f} s, judged as {found.spec} in {found.judged_s:.2f} s by {found.method}"
     )
     return lines
+
+
+def _second_opinion(found: Judged) -> list[str]:
+    compared = found.statistics.get("second_opinion")
+    if compared is None:
+        return []
+    return [
+        f"  monitor and search agree on {plural(compared['compared'], 'part')} of it"
+        + (f" ({compared['undecided']} undecided)" if compared["undecided"] else "")
+    ]

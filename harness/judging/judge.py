@@ -1,35 +1,20 @@
 """From a file to what is to be told about it."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from ..checkers.checker import plural
 from ..checkers.judging import Misfit, check
-from ..checkers.operations import Finding, Judgement, Operation
 from ..checkers.specs import SPECS
-from ..checkers.specs.spec import Spec
-from ..errors import ExitCode, HistoryError, UsageError
+from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..formats.read import Source, read
-from ..verdict import Validity
-from .judged import FINDINGS_MAX, Judged, shown, told
+from .judged import Judged, judged
 from .own import spec_of
 from .partition import Partition, is_by_first, partitioned
-from .picture import picture
-from .witness import sub_history
-
-EXIT_CODES = {
-    Validity.PASS: ExitCode.AS_EXPECTED,
-    Validity.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
-    Validity.UNKNOWN: ExitCode.INCONCLUSIVE,
-    Validity.HARNESS_ERROR: ExitCode.HARNESS,
-    Validity.FAIL: ExitCode.PROMISE_BROKEN,
-}
-
-WITNESS_BUDGET = Budget(seconds=2.0)
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -41,6 +26,7 @@ class Question(msgspec.Struct, frozen=True):
     partition: Partition | None = None
     columns: Mapping[str, str] = {}
     budget: Budget | None = None
+    second_opinion: bool = False
 
 
 def judge(question: Question) -> Judged:
@@ -58,66 +44,21 @@ def judge(question: Question) -> Judged:
     operations = partitioned(source, partition or Partition.KEY)
     has_read = time.perf_counter()
     try:
-        judgement = check(operations, spec, question.budget)
+        judgement = check(operations, spec, question.budget, second_opinion=question.second_opinion)
     except Misfit as error:
         raise HistoryError(f"{source.where(error.place)}: {error.message}") from error
     done = time.perf_counter()
-    return _told(
-        source,
-        operations,
-        spec,
-        judgement,
-        partition=(partition or Partition.KEY).value,
-        notes=notes,
-        seconds=(has_read - began, done - has_read),
-    )
-
-
-def _told(
-    source: Source,
-    operations: Sequence[Operation],
-    spec: Spec,
-    judgement: Judgement,
-    *,
-    partition: str,
-    notes: list[str],
-    seconds: tuple[float, float],
-) -> Judged:
-    few = _few(operations, judgement.findings, spec)
-    lines = {o.invoked: source.recorded.lines[at] for at, o in enumerate(operations)} if few else {}
-    return Judged(
-        schema=1,
+    lines = {o.invoked: source.recorded.lines[at] for at, o in enumerate(operations)}
+    return msgspec.structs.replace(
+        judged(operations, spec, judgement, lines),
         file=source.file,
         format=source.format,
-        spec=spec.name,
-        partition=partition,
-        validity=judgement.validity,
-        exit_code=EXIT_CODES[judgement.validity],
-        sentence=judgement.sentence,
-        method=judgement.method,
-        operations=len(operations),
-        unanswered=sum(operation.is_open for operation in operations),
+        partition=(partition or Partition.KEY).value,
         failed=source.recorded.failed,
-        decided_up_to=judgement.decided_up_to,
-        findings=tuple(
-            told(one, dict(spec.anomalies)) for one in judgement.findings[:FINDINGS_MAX]
-        ),
-        findings_count=len(judgement.findings),
-        witness=tuple(shown(operation, lines.get(operation.invoked)) for operation in few),
-        picture=tuple(picture(few)),
         notes=tuple(notes),
-        read_s=round(seconds[0], 3),
-        judged_s=round(seconds[1], 3),
-        statistics=judgement.statistics,
+        read_s=round(has_read - began, 3),
+        judged_s=round(done - has_read, 3),
     )
-
-
-def _few(
-    operations: Sequence[Operation], findings: Sequence[Finding], spec: Spec
-) -> list[Operation]:
-    if not findings:
-        return []
-    return sub_history(operations, findings[0], spec, WITNESS_BUDGET)
 
 
 def _notes(source: Source) -> list[str]:

@@ -1,18 +1,42 @@
-"""What came of one file: what --json prints, and what the page is made of."""
+"""A judgement as it is told: in words, as JSON, and to the page that is made of it."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal
 
 import msgspec
 
-from ..checkers.operations import UNKNOWN, Finding, Operation
-from ..verdict import Provenance, Validity
+from ..checkers.operations import UNKNOWN, Finding, Judgement, Operation
+from ..checkers.search.second_opinion import CONTRADICTION
+from ..checkers.specs.spec import Spec
+from ..errors import ExitCode
+from ..evidence import Budget
+from ..verdict import Validity
+from .picture import label, layout, picture
+from .witness import sub_history
 
 FINDINGS_MAX = 20
 """Of more findings than these only the number is told."""
 
+FINDINGS_SHOWN = 5
+"""More than these are told to programs only."""
+
+WITNESS_BUDGET = Budget(seconds=2.0)
+
+EXIT_CODES = {
+    Validity.PASS: ExitCode.AS_EXPECTED,
+    Validity.INCONCLUSIVE: ExitCode.INCONCLUSIVE,
+    Validity.UNKNOWN: ExitCode.INCONCLUSIVE,
+    Validity.HARNESS_ERROR: ExitCode.HARNESS,
+    Validity.FAIL: ExitCode.PROMISE_BROKEN,
+}
+
 
 class Shown(msgspec.Struct, frozen=True):
-    """One operation of a witness. `answered` is false where nobody knows what became of it."""
+    """One operation of a witness. `answered` is false where nobody knows what became of it.
+
+    In a picture it reaches from one of the `columns` to the other, and is called `label`.
+    """
 
     process: int | str
     f: str
@@ -26,6 +50,8 @@ class Shown(msgspec.Struct, frozen=True):
     returned_ns: int | None
     node: str | None
     line: int | None
+    label: str
+    columns: tuple[int, int]
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -44,35 +70,85 @@ class Judged(msgspec.Struct, frozen=True):
     """
 
     schema: Literal[1]
-    file: str
-    format: str
     spec: str
-    partition: str
     validity: Validity
     exit_code: int
     sentence: str
     method: str
     operations: int
     unanswered: int
-    failed: int
     decided_up_to: int | None
     findings: tuple[Told, ...]
     findings_count: int
     witness: tuple[Shown, ...]
     picture: tuple[str, ...]
-    notes: tuple[str, ...]
-    read_s: float
-    judged_s: float
     statistics: dict[str, Any]
-    provenance: Provenance | None = None
+    file: str = ""
+    format: str = ""
+    partition: str = "key"
+    failed: int = 0
+    notes: tuple[str, ...] = ()
+    read_s: float = 0.0
+    judged_s: float = 0.0
 
 
-def told(finding: Finding, meanings: dict[str, str]) -> Told:
+def lines_of(found: Judged) -> list[str]:
+    """For a person: the sentence first, then what shows it."""
+    lines = [f"{found.validity.value}: {found.sentence}"]
+    lines += [f"  {told.anomaly}: {told.meaning}" for told in found.findings[:1] if told.meaning]
+    if found.picture:
+        lines += ["", *(f"  {line}" for line in found.picture)]
+        places = [f"{o.f} #{o.invoked}: line {o.line}" for o in found.witness if o.line]
+        lines += [f"  ({'; '.join(places)})"] if places else []
+        lines.append("")
+    lines += [f"  also: {told.sentence}" for told in found.findings[1:FINDINGS_SHOWN]]
+    if found.findings_count > FINDINGS_SHOWN:
+        lines.append(f"  … and {found.findings_count - FINDINGS_SHOWN} more (--json)")
+    return lines
+
+
+def judged(
+    operations: Sequence[Operation],
+    spec: Spec,
+    judgement: Judgement,
+    lines: Mapping[int, int] = MappingProxyType({}),
+) -> Judged:
+    """What is to be told of a judgement; `lines` are those of a file, by position."""
+    few = _few(operations, judgement.findings, spec)
+    places = layout(few)
+    meanings = dict(spec.anomalies)
+    return Judged(
+        schema=1,
+        spec=spec.name,
+        validity=judgement.validity,
+        exit_code=EXIT_CODES[judgement.validity],
+        sentence=judgement.sentence,
+        method=judgement.method,
+        operations=len(operations),
+        unanswered=sum(operation.is_open for operation in operations),
+        decided_up_to=judgement.decided_up_to,
+        findings=tuple(_told(one, meanings) for one in judgement.findings[:FINDINGS_MAX]),
+        findings_count=len(judgement.findings),
+        witness=tuple(_shown(o, lines.get(o.invoked), places[o.invoked]) for o in few),
+        picture=tuple(picture(few)),
+        statistics=judgement.statistics,
+    )
+
+
+def _few(
+    operations: Sequence[Operation], findings: Sequence[Finding], spec: Spec
+) -> list[Operation]:
+    if not findings or findings[0].anomaly == CONTRADICTION:
+        return []
+    return sub_history(operations, findings[0], spec, WITNESS_BUDGET)
+
+
+def _told(finding: Finding, meanings: Mapping[str, str]) -> Told:
     meaning = meanings.get(finding.anomaly, "")
     return Told(finding.anomaly, meaning, finding.sentence, finding.witness)
 
 
-def shown(operation: Operation, line: int | None) -> Shown:
+def _shown(operation: Operation, line: int | None, columns: tuple[int, int]) -> Shown:
     is_answered = operation.result is not UNKNOWN
     return Shown(
         operation.process,
@@ -87,6 +163,8 @@ def shown(operation: Operation, line: int | None) -> Shown:
         operation.returned_ns,
         operation.node,
         line,
+        label(operation),
+        columns,
     )
 
 

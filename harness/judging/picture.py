@@ -13,23 +13,30 @@ def picture(operations: Sequence[Operation]) -> list[str]:
 
     An operation that was never answered has no right end.
     """
-    columns = _columns(operations)
+    places = layout(operations)
     processes = list(dict.fromkeys(operation.process for operation in operations))
     names = [f"process {process}" for process in processes]
     margin = max(map(len, names), default=0) + 2
-    ends = [*columns.values(), *(columns[o.invoked] + _room(o) for o in operations if o.is_open)]
-    edge = max(ends, default=0) + 2
     lines = []
     for process, name in zip(processes, names, strict=True):
         lane = name.ljust(margin)
         for operation in operations:
-            if operation.process != process:
-                continue
-            start = margin + columns[operation.invoked]
-            end = margin + (edge if operation.returned is None else columns[operation.returned])
-            lane = lane.ljust(start) + _bar(operation, end - start)
+            if operation.process == process:
+                start, end = places[operation.invoked]
+                lane = lane.ljust(margin + start) + _bar(operation, end - start)
         lines.append(lane)
     return lines
+
+
+def layout(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
+    """From which column to which each operation reaches, by the position of its invocation."""
+    columns = _columns(operations)
+    ends = [*columns.values(), *(columns[o.invoked] + _room(o) for o in operations if o.is_open)]
+    edge = max(ends, default=0) + 2
+    return {
+        o.invoked: (columns[o.invoked], edge if o.returned is None else columns[o.returned])
+        for o in operations
+    }
 
 
 def label(operation: Operation, *, key: bool = False) -> str:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.cli import commands
 from delphic.harness.errors import UsageError
+from delphic.reports import judged
 
 STALE = """\
 {:type :invoke, :f :write, :value 1, :process 0, :time 1000000, :index 0}
@@ -39,7 +40,7 @@ def run(*words: str | Path) -> Result:
     def never(run: Path) -> None:
         raise AssertionError("no report is written")
 
-    check = next(command for command in commands(never) if command.name == "check")
+    check = next(command for command in commands(never, judged.render) if command.name == "check")
     return CliRunner().invoke(check, [str(word) for word in words])
 
 
@@ -183,3 +184,38 @@ def test_specifications_are_listed_with_their_operations() -> None:
     assert result.exit_code == 0
     assert "cas-register     A register with compare-and-set." in result.output
     assert "cas([expected, new])" in result.output
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_the_file_says(tmp_path: Path) -> None:
+    text = STALE.replace("[1 2]", '[1 "<script>"]')
+    page = tmp_path / "page.html"
+    result = run(written(tmp_path, text), "--spec", "cas-register", "--report", page)
+    assert result.exit_code == 1
+    assert f"report  {page}" in result.output
+    html = page.read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    assert html.count("<rect") == 2
+    assert "read → 1</text>" in html
+    assert "stale-read" in html
+    for outside in ("http://", "https://", "src=", "url("):
+        assert outside not in html.replace("http-equiv", "")
+
+
+def test_a_page_of_what_is_right_has_no_witness(tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    run(written(tmp_path, RIGHT), "--spec", "cas-register", "--report", page, "--json")
+    html = page.read_text()
+    assert "<svg" not in html
+    assert "All 3 answered operations fit one order" in html
+    gone = tmp_path / "none" / "page.html"
+    told = refused(written(tmp_path, RIGHT), "--spec", "cas-register", "--report", gone)
+    assert "cannot write" in told
+
+
+def test_a_second_opinion_is_asked_and_told(tmp_path: Path) -> None:
+    path = written(tmp_path, RIGHT)
+    result = run(path, "--spec", "cas-register", "--second-opinion")
+    assert result.exit_code == 0
+    assert "monitor and search agree on 1 part of it" in result.output
+    assert "search agree" not in run(path, "--spec", "cas-register").output

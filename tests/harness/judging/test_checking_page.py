@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from delphic.harness.cli import commands
+from delphic.reports import judged
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "checking-a-history.md"
 SECONDS = re.compile(r"\d+\.\d\d s(?=, judged| by (?:monitor|search)$)", re.MULTILINE)
@@ -19,7 +20,7 @@ def block(mark: str) -> str:
 
 
 def printed(words: list[str]) -> tuple[int, str]:
-    check = next(c for c in commands(lambda run: None) if c.name == "check")
+    check = next(c for c in commands(lambda run: None, judged.render) if c.name == "check")
     result = CliRunner().invoke(check, words)
     return result.exit_code, result.output
 
