@@ -28,7 +28,7 @@ def render(judged: Mapping[str, Any]) -> str:
     """The whole page, which needs nothing else. Everything that comes from the file is escaped."""
     sections = [
         _section("verdict", "Verdict", _banner(judged)),
-        _section("witness", "The smallest history that is itself wrong", _witness(judged)),
+        _section("witness", "The operations that show it", _witness(judged)),
         _section("findings", "All that is wrong", _findings(judged)),
         _section("how", "How it was found", _how(judged)),
     ]
@@ -96,6 +96,7 @@ def _witness(judged: Mapping[str, Any]) -> Html | None:
         "div",
         el("figure", el("div", _lanes(judged["witness"]), class_="scroll"),
            el("figcaption", caption)),
+        el("p", judged["proof"]) if judged["proof"] else None,
         table("Its operations, in order of invocation", heads, rows, class_="flow"),
     )  # fmt: skip
 
@@ -188,4 +189,4 @@ def _how(judged: Mapping[str, Any]) -> Html:
     if judged["decided_up_to"] is not None:
         told["right up to"] = f"#{judged['decided_up_to']}"
     notes = [el("li", note) for note in judged["notes"]]
-    return el("div", facts("How it was found", told), el("ul", notes) if notes else None)
+    return el("div", facts("In figures", told), el("ul", notes) if notes else None)

@@ -26,6 +26,11 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SIMPLE = r"""(?:-?\d+|:?[A-Za-z][^\s,;"\\()\[\]{}#@^`~]*|"[^"\\]*"|\[[^\[\]{}()"\\;\#@^`~]*\])"""
+_PAIR = re.compile(rf"(:[A-Za-z][^\s,;\"\\()\[\]{{}}#@^`~]*)[\s,]+({_SIMPLE})(?=[\s,}}])")
+_FLAT = re.compile(rf"\s*\{{\s*(?:{_PAIR.pattern}[\s,]*)+\}}\s*")
+"""A map from keywords to simple values, alone on its line, as most of a history is."""
+
 _CLOSER = {"(": ")", "[": "]", "{": "}", "#{": "}"}
 _CONSTANTS: dict[str, Any] = {
     "nil": None,
@@ -68,7 +73,7 @@ def forms(lines: Lines, *, unwrap: bool = True) -> Iterator[tuple[int, Any]]:
             stack.append((_DROP if kind == "drop" else _TAG, [], number))
             continue
         else:
-            value = _atom(kind, text, number)
+            value = text if kind == "map" else _atom(kind, text, number)
         is_first = False
         is_dropped = False
         while stack and stack[-1][0] in (_DROP, _TAG) and not is_dropped:
@@ -86,10 +91,13 @@ def forms(lines: Lines, *, unwrap: bool = True) -> Iterator[tuple[int, Any]]:
         raise BadLine(1, f"the {outer!r} that closes the history is missing: it was cut off")
 
 
-def _tokens(lines: Lines) -> Iterator[tuple[int, str, str]]:
-    """Line, kind and text of everything that means something."""
+def _tokens(lines: Lines) -> Iterator[tuple[int, str, Any]]:
+    """Line, kind and text of everything that means something; of a simple map, the map."""
     held, began = "", 0
     for number, line in lines:
+        if not held and _FLAT.fullmatch(line):
+            yield number, "map", {key: _simple(text, number) for key, text in _PAIR.findall(line)}
+            continue
         text = held + line
         start, held = (began if held else number), ""
         at, end = 0, len(text)
@@ -122,6 +130,19 @@ def _closed(stack: list[tuple[str, list[Any], int]], closer: str, line: int) -> 
     if opener == "#{":
         return frozenset(map(hashable, items)), began
     return tuple(items), began
+
+
+def _simple(text: str, line: int) -> Any:
+    """A value of which a pattern has told already that it is one."""
+    if text.isdigit():
+        return int(text)
+    if text[0] == ":":
+        return text
+    if text[0] == '"':
+        return text[1:-1]
+    if text[0] == "[":
+        return tuple(_atom("atom", part, line) for part in text[1:-1].replace(",", " ").split())
+    return _atom("atom", text, line)
 
 
 def _atom(kind: str, text: str, line: int) -> Any:

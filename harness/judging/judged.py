@@ -13,13 +13,16 @@ from ..errors import ExitCode
 from ..evidence import Budget
 from ..verdict import Validity
 from .picture import label, layout, picture
-from .witness import sub_history
+from .witness import Cut, cut
 
 FINDINGS_MAX = 20
 """Of more findings than these only the number is told."""
 
 FINDINGS_SHOWN = 5
 """More than these are told to programs only."""
+
+WITNESS_MAX = 12
+"""More operations than these nobody looks at."""
 
 WITNESS_BUDGET = Budget(seconds=2.0)
 
@@ -66,7 +69,8 @@ class Told(msgspec.Struct, frozen=True):
 class Judged(msgspec.Struct, frozen=True):
     """A judgement with all that a person or program wants to know beside it.
 
-    `witness` is the smallest history that is itself wrong, and `picture` the same in characters.
+    `witness` are the few operations that show it, some of `witness_count`, and `picture` the
+    same in characters. `is_proof`: they are wrong whatever all others did.
     """
 
     schema: Literal[1]
@@ -81,6 +85,9 @@ class Judged(msgspec.Struct, frozen=True):
     findings: tuple[Told, ...]
     findings_count: int
     witness: tuple[Shown, ...]
+    witness_count: int
+    is_proof: bool
+    proof: str
     picture: tuple[str, ...]
     statistics: dict[str, Any]
     file: str = ""
@@ -100,11 +107,25 @@ def lines_of(found: Judged) -> list[str]:
         lines += ["", *(f"  {line}" for line in found.picture)]
         places = [f"{o.f} #{o.invoked}: line {o.line}" for o in found.witness if o.line]
         lines += [f"  ({'; '.join(places)})"] if places else []
-        lines.append("")
+        lines += [f"  {found.proof}", ""]
     lines += [f"  also: {told.sentence}" for told in found.findings[1:FINDINGS_SHOWN]]
     if found.findings_count > FINDINGS_SHOWN:
         lines.append(f"  … and {found.findings_count - FINDINGS_SHOWN} more (--json)")
     return lines
+
+
+def _proof(found: Cut, total: int) -> str:
+    """What the operations shown prove by themselves."""
+    count = len(found.operations)
+    if not count:
+        return ""
+    if count > WITNESS_MAX:
+        return f"These are {WITNESS_MAX} of {count:,} operations that show it together."
+    if not found.is_proof:
+        return "These show it, but do not prove it by themselves."
+    if count == total:
+        return "No order explains these answers."
+    return "No order explains these answers, whatever all other operations did."
 
 
 def judged(
@@ -114,7 +135,8 @@ def judged(
     lines: Mapping[int, int] = MappingProxyType({}),
 ) -> Judged:
     """What is to be told of a judgement; `lines` are those of a file, by position."""
-    few = _few(operations, judgement.findings, spec)
+    found = _cut(operations, judgement.findings, spec)
+    few = _nearest(found.operations, judgement.findings)
     places = layout(few)
     meanings = dict(spec.anomalies)
     return Judged(
@@ -130,17 +152,29 @@ def judged(
         findings=tuple(_told(one, meanings) for one in judgement.findings[:FINDINGS_MAX]),
         findings_count=len(judgement.findings),
         witness=tuple(_shown(o, lines.get(o.invoked), places[o.invoked]) for o in few),
+        witness_count=len(found.operations),
+        is_proof=found.is_proof,
+        proof=_proof(found, len(operations)),
         picture=tuple(picture(few)),
         statistics=judgement.statistics,
     )
 
 
-def _few(
-    operations: Sequence[Operation], findings: Sequence[Finding], spec: Spec
-) -> list[Operation]:
+def _cut(operations: Sequence[Operation], findings: Sequence[Finding], spec: Spec) -> Cut:
     if not findings or findings[0].anomaly == CONTRADICTION:
-        return []
-    return sub_history(operations, findings[0], spec, WITNESS_BUDGET)
+        return Cut((), is_proof=False)
+    return cut(operations, findings[0], spec, WITNESS_BUDGET)
+
+
+def _nearest(few: Sequence[Operation], findings: Sequence[Finding]) -> Sequence[Operation]:
+    """Of too many operations those around the one that fits nowhere."""
+    if len(few) <= WITNESS_MAX:
+        return few
+    positions = [operation.invoked for operation in few]
+    stuck = findings[0].details.get("stuck", positions[-1])
+    at = positions.index(stuck) if stuck in positions else len(few) - 1
+    start = max(0, min(at - WITNESS_MAX // 2, len(few) - WITNESS_MAX))
+    return few[start : start + WITNESS_MAX]
 
 
 def _told(finding: Finding, meanings: Mapping[str, str]) -> Told:

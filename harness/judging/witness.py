@@ -1,7 +1,8 @@
 """The smallest history that is itself wrong, cut out of a large one.
 
-A finding names the few operations that contradict each other. Of all others only what they might
-have done can matter, so they keep no answer; then as many as possible are left out altogether.
+An operation is not left out but forgotten: it may have happened since it began, or never. (Without
+the write, no read of it is right, which proves nothing.) What is wrong even so is wrong whatever
+the forgotten ones did, and so it is shown without them.
 """
 
 from collections.abc import Sequence
@@ -14,58 +15,79 @@ from ..checkers.specs.spec import Spec
 from ..evidence import Budget
 from ..verdict import Validity
 
-OTHERS_MAX = 2_000
-"""More operations than these are not tried without one by one."""
+OPERATIONS_MAX = 2_000
+"""Of an object with more operations the finding is shown as it is."""
 
-PROBE = Budget(seconds=1.0, configurations=500_000, memory_mib=256)
+PROBE = Budget(seconds=0.5, configurations=200_000, memory_mib=256)
 
 
-def sub_history(
-    operations: Sequence[Operation], finding: Finding, spec: Spec, budget: Budget
-) -> list[Operation]:
-    """The operations of a finding with the fewest others without which they are not wrong.
+class Cut(msgspec.Struct, frozen=True):
+    """A few operations; `is_proof` if they are wrong whatever all others of their object did."""
 
-    All of the same object. What could not be made small within the budget is the finding's alone.
+    operations: tuple[Operation, ...]
+    is_proof: bool
+
+
+def cut(operations: Sequence[Operation], finding: Finding, spec: Spec, budget: Budget) -> Cut:
+    """The finding's operations without those that are not needed, and with those that are.
+
+    All that there is time for within the budget.
     """
     shown = set(finding.witness)
-    few = [operation for operation in operations if operation.invoked in shown]
-    if not few or _is_wrong(few, spec):
-        return few
-    deadline = budget.clock() + budget.seconds
+    few = tuple(operation for operation in operations if operation.invoked in shown)
     objects = {_object(operation, spec) for operation in few}
-    others = [
-        _forgotten(operation)
-        for operation in operations
-        if operation.invoked not in shown
-        and operation.f not in spec.reads
-        and _object(operation, spec) in objects
-    ]
-    if len(others) > OTHERS_MAX or not _is_wrong(_merged(few, others), spec):
-        return few
-    chunk = max(1, len(others) // 2)
-    while True:
-        at = 0
-        while at < len(others) and budget.clock() < deadline:
-            fewer = others[:at] + others[at + chunk :]
-            if _is_wrong(_merged(few, fewer), spec):
-                others = fewer
-            else:
-                at += chunk
-        if chunk == 1 or budget.clock() >= deadline:
-            return _merged(few, others)
-        chunk //= 2
+    own = [operation for operation in operations if _object(operation, spec) in objects]
+    if not few or len(own) > OPERATIONS_MAX:
+        return Cut(few, is_proof=False)
+    search = _Search(own, spec, budget)
+    kept = {operation.invoked for operation in few}
+    if not search.is_wrong(kept):
+        kept = {operation.invoked for operation in own if not operation.is_open}
+        if not search.is_wrong(kept):
+            return Cut(few, is_proof=False)
+        # Anomalies that count something: the finding's alone do not suffice.
+        kept = search.fewest(kept, sorted(kept - shown))
+    kept = search.fewest(kept, sorted(kept))
+    return Cut(tuple(o for o in own if o.invoked in kept), is_proof=True)
 
 
-def _is_wrong(operations: Sequence[Operation], spec: Spec) -> bool:
-    return judged(operations, spec, PROBE).validity is Validity.FAIL
+class _Search:
+    """Which operations of one object must keep their answers for it to be wrong."""
+
+    def __init__(self, own: Sequence[Operation], spec: Spec, budget: Budget) -> None:
+        self._own = own
+        self._spec = spec
+        self._clock = budget.clock
+        self._deadline = budget.clock() + budget.seconds
+
+    def is_wrong(self, kept: set[int]) -> bool:
+        """Whether these are wrong whatever the others did."""
+        known = [
+            o if o.invoked in kept else _forgotten(o)
+            for o in self._own
+            if o.invoked in kept or o.f not in self._spec.reads
+        ]
+        return judged(known, self._spec, PROBE).validity is Validity.FAIL
+
+    def fewest(self, kept: set[int], candidates: Sequence[int]) -> set[int]:
+        """Forget candidates in ever smaller chunks while what is left is wrong."""
+        chunk = max(1, len(candidates) // 2)
+        while True:
+            at = 0
+            while at < len(candidates) and self._clock() < self._deadline:
+                tried = kept - set(candidates[at : at + chunk])
+                if tried and self.is_wrong(tried):
+                    kept = tried
+                    candidates = [one for one in candidates if one in kept]
+                else:
+                    at += chunk
+            if chunk == 1 or self._clock() >= self._deadline:
+                return kept
+            chunk //= 2
 
 
 def _object(operation: Operation, spec: Spec) -> object:
     return None if spec.partition is None else spec.partition(operation)
-
-
-def _merged(few: Sequence[Operation], others: Sequence[Operation]) -> list[Operation]:
-    return sorted((*few, *others), key=lambda operation: operation.invoked)
 
 
 def _forgotten(operation: Operation) -> Operation:

@@ -8,6 +8,7 @@ from .queue import QUEUE
 from .register import CAS_REGISTER, REGISTER
 from .sets import ELEMENT_SET, SESSION, SET
 from .spec import Spec
+from .text import TEXT
 from .transactions import LIST_APPEND, RW_REGISTER
 
 SPECS: dict[str, Spec] = {
@@ -27,6 +28,7 @@ SPECS: dict[str, Spec] = {
         SESSION,
         PREFIX,
         PREFIX_POLL,
+        TEXT,
         LIST_APPEND,
         RW_REGISTER,
     )

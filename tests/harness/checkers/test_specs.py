@@ -66,9 +66,13 @@ LEGAL: list[tuple[str, list[Step]]] = [
         ],
     ),
     ("log-poll", [("append", 1, UNKNOWN), ("poll", (3, None), ()), ("poll", (0, 0), ())]),
+    ("text", [("get", None, None), ("append", "a", UNKNOWN), ("append", "b", 1), ("get", 0, "ab")]),
+    ("text", [("append", "a", None), ("put", "c", None), ("get", None, "c")]),
 ]
 
 WRONG: list[tuple[str, list[Step]]] = [
+    ("text", [("append", "a", None), ("append", "b", None), ("get", None, "ba")]),
+    ("text", [("put", "a", None), ("get", None, None)]),
     ("register", [("read", None, 1)]),
     ("register", [("write", 1, None), ("write", 2, None), ("read", None, 1)]),
     ("register", [("write", 1, None), ("read", None, None)]),
@@ -128,7 +132,7 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         assert spec.about.endswith(".")
         assert spec.reads <= {shape.f for shape in spec.operations}
         for shape in spec.operations:
-            asked = next(value for value in (None, 1, (0, 1), ()) if shape.asks(value))
+            asked = next(value for value in (None, 1, (0, 1), (), "x") if shape.asks(value))
             known = Operation(0, shape.f, None, asked, UNKNOWN, 0, None)
             assert spec.misfit(known) is None
         other = Operation(0, "dance", None, None, UNKNOWN, 0, None)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from delphic.harness.formats import edn
 from delphic.harness.formats.edn import forms
 from delphic.harness.formats.format import BadLine
 
@@ -77,3 +78,32 @@ def test_what_is_no_edn_is_refused_with_its_line(text: str, line: int, says: str
         read(text)
     assert caught.value.line == line
     assert says in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{:process 0, :type :invoke, :f :cas, :value [1 2], :time 12}",
+        "{:a nil :b true, :c false,:d -3 , :e [], :f [nil :x, 1.5 2N -7 3/4] }",
+        '  {:a "x y", :b-c/d :e, :f sym}  ',
+        "{ :a [:append 1 nil] }",
+        '{:a "", :b 12 :c ""}',
+        "{:a [1 2]}",
+    ],
+)
+def test_a_simple_map_on_its_line_means_what_it_means_among_others(text: str) -> None:
+    """Such lines are read by a pattern; with a line break in them, they are not."""
+    split = text.replace("{", "{\n", 1)
+    assert edn._FLAT.fullmatch(text)
+    assert not edn._FLAT.fullmatch(split.splitlines()[0])
+    assert read(text) == read(split) != []
+    assert [type(v) for v in read(text)[0].values()] == [type(v) for v in read(split)[0].values()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{:a 12x}", '{:a "x\\"y"}', "{:a {:b 1}}", "{:a 1} {:b 2}", "{:a 1 :b}", "{:a [1 [2]]}",
+     "{:a 1 ; }", "{:a [1 #{2}]}", "{:a 1}}"],
+)  # fmt: skip
+def test_no_other_line_is_read_by_a_pattern(text: str) -> None:
+    assert not edn._FLAT.fullmatch(text)

@@ -31,6 +31,7 @@ def test_what_is_wrong_is_shown() -> None:
     assert drawn == [
         "  process 0  ├ write 1 ─┤ ├ write 2 ─┤",
         "  process 1                            ├ read → 1 ─┤",
+        "  No order explains these answers.",
     ]
 
 
