@@ -4,7 +4,7 @@ import base64
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,13 @@ class Files:
         self._run = run
 
     def verbs(self) -> Mapping[str, Any]:
-        return {"read": self.read, "list": self.list, "write": self.write, "remove": self.remove}
+        return {
+            "read": self.read,
+            "list": self.list,
+            "write": self.write,
+            "remove": self.remove,
+            "flip": self.flip,
+        }
 
     def read(self, path: str, offset: int = 0, limit: int = _PIECE_BYTES_MAX) -> dict[str, object]:
         """At most `limit` bytes from `offset` on, and the file's size; a missing one is empty."""
@@ -63,6 +69,30 @@ class Files:
                 return False
             there.unlink()
             return True
+
+    def flip(self, folders: Sequence[str], at: float) -> dict[str, object] | None:
+        """Turn a bit of what is in these folders, `at` from 0 to 1 of all of it; None if nothing.
+
+        Whoever writes there must not run.
+        """
+        paths = [path for folder in folders for path in sorted(Path(folder).rglob("*"))]
+        sizes = {p: p.stat().st_size for p in paths if p.is_file() and not p.is_symlink()}
+        bits = 8 * sum(sizes.values())
+        left = min(int(bits * at), bits - 1)
+        for path, size in sizes.items():
+            if left >= 8 * size:
+                left -= 8 * size
+                continue
+            with _said(str(path)), path.open("r+b") as file:
+                byte = left // 8
+                file.seek(byte)
+                (old,) = file.read(1)
+                file.seek(byte)
+                file.write(bytes([old ^ 1 << left % 8]))
+                file.flush()
+                os.fsync(file.fileno())
+            return {"path": str(path), "byte": byte}
+        return None
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from .pressure import Pressure
 from .probes import Probes
 from .processes import Processes
 from .run import Run
+from .shim import Shims
 from .undo import Kinds
 
 Verb = Callable[..., Any]
@@ -33,6 +34,15 @@ class Part(Protocol):
         """What can be asked of it, by name."""
 
 
-PARTS: tuple[type[Part], ...] = (Capabilities, Processes, Files, Links, Probes, Pressure, Disks)
+PARTS: tuple[type[Part], ...] = (
+    Capabilities,
+    Processes,
+    Files,
+    Links,
+    Probes,
+    Pressure,
+    Disks,
+    Shims,
+)
 
 UNDO: Kinds = {**processes.UNDO, **links.UNDO, **cgroup.UNDO, **disk.UNDO}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent
+from delphic.harness.targets.remote.shim import compiled
 from near_host import NearHost
 from net_hosts import SUBNET4, SUBNET6
 
@@ -72,6 +73,17 @@ async def power(agent: Agent) -> None:
     await agent.call("disk-cut", name="n1")
 
 
+async def shim(agent: Agent) -> None:
+    """A clock that is wrong and drifts, a disk that is slow and fails to write."""
+    folder = Path(sys.argv[1])
+    control = str(folder / "control")
+    await agent.call("shim-make", name="n1", path=control)
+    env = {"LD_PRELOAD": str(compiled(folder / "shims")), "DELPHIC_SHIM": control}
+    await agent.call("spawn", name="n1", words=SLEEP, env=env)
+    await agent.call("shim-clock", name="n1", offset_s=5, drift=2, wait=False)
+    await agent.call("shim-disk", name="n1", slow=100, fail_write=True)
+
+
 async def everything(agent: Agent) -> None:
     await pause(agent)
     await agent.call("listen", addresses=[f"{SUBNET4}1"])
@@ -94,6 +106,7 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "crashes": crashes,
     "disk": disk,
     "power": power,
+    "shim": shim,
     "everything": everything,
 }
 

@@ -14,7 +14,7 @@ from ...leases import Lease
 from ...rundir import RunDir
 from ...system import Connection, Place, Setup, Site, System
 from ...together import together
-from ..faults import PacketProbe, Packets, Shares
+from ..faults import ClockState, DiskState, PacketProbe, Packets, Shares
 from ..links import Links, Pair, Probes
 from ..target import Capability, ProcessState
 from . import disks, locks
@@ -78,6 +78,7 @@ class RemoteCluster:
         self._feed = Feed(setup.members, self._trace, self._is_alive)
         self._began = datetime.now(UTC)
         self._needs: frozenset[Capability] = frozenset()
+        self._conditions = disks.Conditions()
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -162,7 +163,22 @@ class RemoteCluster:
     async def cut_power(
         self, aliases: Sequence[str], *, keeps_nothing: bool = False
     ) -> Mapping[str, int]:
-        return await disks.cut_power([self._daemons[alias] for alias in aliases])
+        return await self._conditions.cut_power([self._daemons[alias] for alias in aliases])
+
+    async def set_disk(self, alias: str, state: DiskState) -> None:
+        await self._conditions.set_disk(self._daemons[alias], state)
+
+    def disk_state(self, alias: str) -> DiskState:
+        return self._conditions.disk_state(alias)
+
+    async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
+        return await disks.flip(self._daemons[alias], self._files(self._daemons[alias], of))
+
+    async def set_clock(self, alias: str, state: ClockState) -> None:
+        await self._conditions.set_clock(self._daemons[alias], state)
+
+    def clock_state(self, alias: str) -> ClockState:
+        return self._conditions.clock_state(alias)
 
     async def lose_task_data(self, alias: str) -> int:
         daemon = self._daemons[alias]
@@ -204,7 +220,7 @@ class RemoteCluster:
 
     def share_our_clock(self) -> bool:
         boots = {station.agent.hello["boot"] for station in self.fleet.stations.values()}
-        return boots <= {procfs.boot_id()}
+        return boots <= {procfs.boot_id()} and Capability.CLOCK not in self._needs
 
     def states(self) -> Sequence[Snapshot]:
         return self._feed.advance()
@@ -256,8 +272,8 @@ class RemoteCluster:
         files = self._system.files(self._setup, alias, sites, Path(daemon.home))
         for name, text in files.items():
             await daemon.station.host.put(text.encode(), f"{daemon.home}/{name}")
-        if self._needs & disks.NEED_DISKS:
-            await disks.furnish(daemon, self._system.bulk(Path(daemon.home)))
+        folders = self._system.bulk(Path(daemon.home))
+        await self._conditions.furnish(daemon, folders, self._needs)
         await daemon.start()
         if not await self._answers(alias):
             if self.process_state(alias) is ProcessState.DEAD:

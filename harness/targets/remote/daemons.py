@@ -27,10 +27,12 @@ class RemoteDaemon:
         self.station = station
         self.home = home
         self._command = list(command)
+        # Logs of hosts in several time zones are read side by side.
+        self.environment = {"TZ": "UTC"}
         self.is_subject = False
         """Whether permissions of files mean something to it, from its next start on."""
         self._state = ProcessState.DEAD
-        self._pid = 0
+        self.pid = 0
         self._ended_by_us = True
         self._death: str | None = None
 
@@ -57,13 +59,12 @@ class RemoteDaemon:
             "spawn",
             name=self.alias,
             words=[*(POWERLESS if self.is_subject and self._is_root else ()), *self._command],
-            # Logs of hosts in several time zones are read side by side.
-            env={"TZ": "UTC"},
+            env=self.environment,
             cwd=self.home,
             log=self.log,
             user=user,
         )
-        self._pid, self._state = said["pid"], ProcessState.RUNNING
+        self.pid, self._state = said["pid"], ProcessState.RUNNING
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone, with all that it started."""
@@ -96,7 +97,7 @@ class RemoteDaemon:
 
     def ended(self, pid: int, code: int) -> None:
         """The agent says that a process of this name has ended."""
-        if pid != self._pid:
+        if pid != self.pid:
             return
         self._state = ProcessState.DEAD
         if not self._ended_by_us:
@@ -135,7 +136,7 @@ class RemoteDaemon:
         state = ProcessState(said["state"])
         if state is ProcessState.DEAD:
             self.ended(said["pid"], said["code"])
-        elif said["pid"] == self._pid:
+        elif said["pid"] == self.pid:
             self._state = state
 
     async def _until(self, wanted: ProcessState) -> None:

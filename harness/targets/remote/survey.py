@@ -9,6 +9,7 @@ from ...hosts.connection import Host
 from ...hosts.inventory import Entry, Inventory
 from ...together import together
 from ..target import Capability
+from . import shim
 from .fleet import PROBE_S
 
 ALWAYS = frozenset({Capability.KILL, Capability.PAUSE, Capability.FILES})
@@ -23,6 +24,8 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
     Capability.CPU: ("cpu-pressure",),
     Capability.PERMISSIONS: ("permissions",),
     Capability.POWER_CUT: ("disk",),
+    Capability.DISK: ("disk", "shim"),
+    Capability.CLOCK: ("shim",),
 }
 """What agents call that which the others take."""
 
@@ -70,7 +73,7 @@ async def _ask(entry: Entry, lease_s: float) -> Lacks:
         agent = await Agent.start(host, f"survey-{uuid.uuid4().hex}", lease_s)
         try:
             found: Lacks = await agent.call("capabilities", timeout_s=PROBE_S)
-            return found
+            return {**found, "shim": await shim.hindrance(host, agent)}
         finally:
             await agent.bye()
     finally:
