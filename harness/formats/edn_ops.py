@@ -1,7 +1,7 @@
 """Histories in EDN: Jepsen's and Knossos's operations, Elle's transactions, Porcupine's samples.
 
 All of them are maps with :process, :type, :f and :value. A transaction is a vector of
-micro-operations, `[:append 1 2]` or `[:r 1 nil]`.
+micro-operations, `[:append 1 2]` or `[:r 1 nil]`; Elle's need not say that they are.
 """
 
 from collections.abc import Mapping
@@ -15,6 +15,8 @@ from .joined import joined
 _TYPES = {f":{kind.value}": kind for kind in OpType}
 _KNOWN = ", ".join(_TYPES)
 TRANSACTION = "txn"
+MICROS = frozenset({":append", ":r", ":w", "append", "r", "w"})
+"""What a transaction does, as keywords and as JSON's text."""
 
 
 def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
@@ -32,23 +34,35 @@ def event(line: int, form: Any) -> Event:
     """An operation's map as an event. Raises BadLine saying what it lacks."""
     if not isinstance(form, dict):
         raise BadLine(line, f"{form!r:.40} is no operation: a map with :process, :type and :f is")
-    missing = [name for name in (":process", ":type", ":f") if form.get(name) is None]
+    value = form.get(":value")
+    f = TRANSACTION if is_transaction(value) and form.get(":f") is None else form.get(":f")
+    missing = [name for name in (":process", ":type") if form.get(name) is None]
+    missing += [":f"] if f is None else []
     if missing:
         raise BadLine(line, f"the operation has no {' and no '.join(missing)}")
     kind = _TYPES.get(form[":type"])
     if kind is None:
         raise BadLine(line, f"the :type {form[':type']} is none of {_KNOWN}")
-    f = plain(form[":f"])
+    f = plain(f)
     return Event(
         line,
         _process(form[":process"]),
         kind,
         f,
         form.get(":key"),
-        value_of(f, form.get(":value")),
+        value_of(f, value),
         _whole(line, form, ":index"),
         _whole(line, form, ":time") or 0,
         None if form.get(":node") is None else plain(form[":node"]),
+    )
+
+
+def is_transaction(value: Any) -> bool:
+    """Whether a value is a list of micro-operations, as Elle's histories without :f have it."""
+    return (
+        isinstance(value, tuple | list)
+        and len(value) > 0
+        and all(isinstance(m, tuple | list) and len(m) == 3 and m[0] in MICROS for m in value)
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from ..op import OpType
+from .edn_ops import TRANSACTION, is_transaction
 from .format import BadLine, Event, Format, Lines, Recorded
 from .joined import joined
 
@@ -28,7 +29,10 @@ class Line(msgspec.Struct):
         ),
     ]
     type: Literal["invoke", "ok", "fail", "info"]
-    f: Annotated[str, Meta(description="What: an operation of the specification.")]
+    f: Annotated[
+        str | None,
+        Meta(description="What: an operation of the specification; txn may be left out."),
+    ] = None
     key: Annotated[Any, Meta(description="On which object, where there are several.")] = None
     value: Annotated[Any, Meta(description="Of an invoke the argument, of an ok the result.")] = (
         None
@@ -42,6 +46,7 @@ class Line(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Line)
+_array_decoder = msgspec.json.Decoder(list[Line])
 _TYPES = {kind.value: kind for kind in OpType}
 
 
@@ -58,6 +63,15 @@ def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
     return joined(_events(lines))
 
 
+def read_array(lines: Lines, columns: Mapping[str, str]) -> Recorded:
+    return joined(_of_array(lines))
+
+
+def looks_like_array(head: list[str]) -> bool:
+    """Whether the first lines begin an array of JSON objects."""
+    return "".join("".join(head).split()).startswith(('[{"', "[]"))
+
+
 def looks(head: list[str]) -> bool:
     """Whether the first line begins a JSON object."""
     return head[0].lstrip().replace(" ", "").startswith(('{"', "{}"))
@@ -72,17 +86,41 @@ def _events(lines: Lines) -> Iterator[Event]:
             line = decode(text)
         except msgspec.DecodeError as error:
             raise BadLine(number, str(error)) from error
-        yield Event(
-            number,
-            line.process,
-            _TYPES[line.type],
-            line.f,
-            line.key,
-            line.value,
-            line.index,
-            line.time_ns,
-            line.node,
-        )
+        yield _event(number, line)
+
+
+def _of_array(lines: Lines) -> Iterator[Event]:
+    numbers, texts = [], []
+    for number, text in lines:
+        numbers.append(number)
+        texts.append(text)
+    try:
+        found = _array_decoder.decode("".join(texts))
+    except msgspec.DecodeError as error:
+        raise BadLine(numbers[0], str(error)) from error
+    # One to a line, mostly; if not, the line of an element is not known.
+    exact = len(found) == len(numbers)
+    for at, line in enumerate(found):
+        yield _event(numbers[at] if exact else numbers[0], line)
+
+
+def _event(number: int, line: Line) -> Event:
+    f = line.f
+    if f is None:
+        if not is_transaction(line.value):
+            raise BadLine(number, "there is no f, which says what was done")
+        f = TRANSACTION
+    return Event(
+        number,
+        line.process,
+        _TYPES[line.type],
+        f,
+        line.key,
+        line.value,
+        line.index,
+        line.time_ns,
+        line.node,
+    )
 
 
 JSON_LINES = Format(
@@ -90,4 +128,11 @@ JSON_LINES = Format(
     about="JSON lines of ours (docs/schemas/history.schema.json), and every run's history.jsonl",
     looks=looks,
     read=read,
+)
+
+JSON_ARRAY = Format(
+    name="json",
+    about="The same objects in one array, as other tools write Elle's and Knossos's histories",
+    looks=looks_like_array,
+    read=read_array,
 )

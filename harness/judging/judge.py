@@ -48,7 +48,8 @@ def judge(question: Question) -> Judged:
     except Misfit as error:
         raise HistoryError(f"{source.where(error.place)}: {error.message}") from error
     done = time.perf_counter()
-    lines = {o.invoked: source.recorded.lines[at] for at, o in enumerate(operations)}
+    numbered = zip(operations, source.recorded.lines, strict=True) if judgement.findings else ()
+    lines = {operation.invoked: line for operation, line in numbered}
     return msgspec.structs.replace(
         judged(operations, spec, judgement, lines),
         file=source.file,

@@ -101,8 +101,11 @@ ROW_COLUMNS = {
     "returned": "end",
 }
 
+ARRAY = "[" + ",\n".join(line for line in JSONL.splitlines() if line) + "]\n"
+
 SAMPLES = {
     "jsonl": JSONL,
+    "json": ARRAY,
     "edn": JEPSEN,
     "edn, a vector": KNOSSOS,
     "jepsen-log": LOG,
@@ -201,7 +204,22 @@ def test_transactions_and_keys_keep_their_form(tmp_path: Path) -> None:
     assert (get.key, get.result) == ("k", "x 0 y")
 
 
+def test_transactions_need_not_say_that_they_are(tmp_path: Path) -> None:
+    edn = "{:process 1 :type :invoke :value [[:w 5 1] [:r 6 nil]]}\n"
+    edn += "{:process 1 :type :ok :value [[:w 5 1] [:r 6 3]]}\n"
+    text = '{"process":1,"type":"invoke","value":[["w",5,1],["r",6,null]]}\n'
+    text += '{"process":1,"type":"ok","value":[["w",5,1],["r",6,3]]}\n'
+    for told in (edn, text):
+        (found,) = read(written(tmp_path, told)).operations
+        assert (found.f, found.argument) == ("txn", (("w", 5, 1), ("r", 6, None)))
+        assert found.result == (("w", 5, 1), ("r", 6, 3))
+
+
 WRONG = [
+    (JSONL.replace(', "f": "write"', "", 1), 1, "there is no f"),
+    (JEPSEN.replace(", :f :write", "", 1), 1, "has no :f"),
+    (ARRAY.replace('"type": "ok"', '"type": "okay"', 1), 1, "okay"),
+    (ARRAY.replace('0, "type": "ok"', '5, "type": "ok"', 1), 2, "never invoked"),
     (JSONL.replace('"type": "ok"', '"type": "okay"', 1), 2, "Invalid enum value 'okay'"),
     (JSONL + "{\n", 12, "truncated"),
     (JSONL.replace('0, "type": "ok"', '5, "type": "ok"', 1), 2, "never invoked"),
@@ -237,7 +255,7 @@ def test_what_is_wrong_is_said_with_its_line(
     [
         (b"", "there is nothing in it"),
         (b"\n \n", "there is nothing in it"),
-        (b"dear diary\n", "look like none of jsonl, edn, jepsen-log, csv"),
+        (b"dear diary\n", "look like none of jsonl, json, edn, jepsen-log, csv"),
         (b'{"process": 0}\n\xff\xfe\n', "not UTF-8"),
     ],
 )
@@ -248,7 +266,7 @@ def test_what_is_no_history_is_refused(text: bytes, says: str, tmp_path: Path) -
 
 def test_unknown_formats_columns_and_files_are_named(tmp_path: Path) -> None:
     path = written(tmp_path, ROWS)
-    with pytest.raises(HistoryError, match="no format 'xml'; there are jsonl, edn"):
+    with pytest.raises(HistoryError, match="no format 'xml'; there are jsonl, json, edn"):
         read(path, "xml")
     with pytest.raises(HistoryError, match=":1: there is no column 'what'; there are client, op"):
         read(path, columns={**ROW_COLUMNS, "f": "what"})
