@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import pwd
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -81,7 +82,7 @@ class Disks:
         for number, seen in inside.items():
             (disk.root / number).mkdir()
             if user is not None and os.geteuid() == 0:
-                os.chown(disk.root / number, *_numbers(user))
+                os.chown(disk.root / number, *numbers(user))
             await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
         await tool.run("sync", "--file-system", str(disk.root))
         self._disks[name] = disk
@@ -144,7 +145,8 @@ async def _unmount(path: Path) -> None:
         await asyncio.sleep(_BUSY_S)
 
 
-def _numbers(user: str) -> tuple[int, int]:
+def numbers(user: str) -> tuple[int, int]:
+    """Of a user and its group. Raises Refused."""
     try:
         entry = pwd.getpwnam(user)
     except KeyError as error:
@@ -214,8 +216,7 @@ def probe(folder: Path) -> str | None:
 # A file system that has lost its power answers no question but this one.
 def _is_mounted(path: str) -> bool:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    found = [line.split(" ")[4].encode().decode("unicode_escape") for line in lines]
-    return path in found
+    return path in [_OCTAL.sub(lambda it: chr(int(it[1], 8)), each.split(" ")[4]) for each in lines]
 
 
 def _undo(what: What) -> None:
@@ -223,6 +224,9 @@ def _undo(what: What) -> None:
     while _is_mounted(path):
         tool.run_now("umount", "-n", path)
 
+
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How the kernel writes spaces and the like."""
 
 UNDO = {"disk": _undo}
 

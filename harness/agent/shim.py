@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from . import tool
+from .disk import numbers
 from .run import Refused, Run
 
 _SIZE = 4096
@@ -54,11 +55,12 @@ class Orders:
 class Control:
     """The file that one process shares with us."""
 
-    def __init__(self, path: Path) -> None:
-        """Make it, for a process of whichever user."""
+    def __init__(self, path: Path, user: str | None = None) -> None:
+        """Make it, for a process of that user."""
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         try:
-            os.fchmod(handle, 0o666)
+            if user is not None and os.geteuid() == 0:
+                os.fchown(handle, *numbers(user))
             os.ftruncate(handle, _SIZE)
             self._held = mmap.mmap(handle, _SIZE)
         finally:
@@ -118,9 +120,9 @@ class Shims:
             "shim-disk": self.disk,
         }
 
-    async def make(self, name: str, path: str) -> None:
-        """A control file for a process that is to be started with it."""
-        self._controls[name] = Control(Path(path))
+    async def make(self, name: str, path: str, user: str | None = None) -> None:
+        """A control file for a process of that user, which is to be started with it."""
+        self._controls[name] = Control(Path(path), user)
 
     async def clock(
         self, name: str, offset_s: float, drift: float, wait: bool = True

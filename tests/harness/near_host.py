@@ -126,13 +126,13 @@ def _put(content: bytes, target: Path) -> bool:
     return True
 
 
-def loops(folder: Path) -> list[str]:
-    """Loop devices whose files are, or were, below a folder."""
+def loops(part: str) -> list[str]:
+    """Files of loop devices, as those who made them see them, whose paths have that in them."""
     found = []
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with contextlib.suppress(OSError):  # It has just been let go of.
             found.append(path.read_text().strip())
-    return [each for each in found if each.startswith(f"{folder}/")]
+    return [each for each in found if part in each]
 
 
 async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:

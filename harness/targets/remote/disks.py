@@ -36,16 +36,17 @@ class Conditions:
         self, daemon: RemoteDaemon, folders: Sequence[Path], needs: frozenset[Capability]
     ) -> None:
         """Give a member that has not begun what its faults need. Raises WorldError."""
+        user = daemon.station.entry.user if daemon.station.is_sudo else None
         if needs & NEED_DISKS:
             await daemon.station.agent.call(
                 "disk-make",
                 name=daemon.alias,
                 folders=[str(folder) for folder in folders],
-                user=daemon.station.entry.user if daemon.station.is_sudo else None,
+                user=user,
             )
         if needs & NEED_SHIM:
             control = f"{daemon.home}/shim"
-            await daemon.station.agent.call("shim-make", name=daemon.alias, path=control)
+            await daemon.station.agent.call("shim-make", name=daemon.alias, path=control, user=user)
             daemon.environment |= {
                 "LD_PRELOAD": await shim.brought(daemon.station.host),
                 "DELPHIC_SHIM": control,

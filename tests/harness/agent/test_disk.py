@@ -44,7 +44,7 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
         home = tmp_path / "a home"
         data = home / "data"
         await agent.call("disk-make", name="n1", folders=[str(data), str(home / "more")])
-        assert loops(tmp_path)
+        assert loops(str(tmp_path))
         await agent.call("spawn", name="n1", words=[sys.executable, "-c", WRITER, str(data)])
         assert await until((home / "begun").exists)
         await agent.call("signal", name="n1", signal="KILL")
@@ -54,7 +54,7 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
         assert await agent.call("disk-cut", name="n1") == {"bytes": 0, "files": 0}
 
     on_hosts(test, count=1)
-    assert loops(tmp_path) == []
+    assert loops(str(tmp_path)) == []
 
 
 def test_a_full_disk_takes_nothing_more_over_a_power_cut_until_it_is_given_back(

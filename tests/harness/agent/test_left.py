@@ -64,7 +64,7 @@ class Broken:
     def sound(self) -> bool:
         """Whether nothing of ours is left: no process, rule, file, control group, mount."""
         left = self.host.runs or self.processes() or self.tables() or self.groups()
-        return not (left or loops(Path(self.host.entry.directory)))
+        return not (left or loops(self.host.entry.directory))
 
 
 @asynccontextmanager

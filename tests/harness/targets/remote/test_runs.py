@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -92,6 +93,7 @@ def folder(require: Require, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
     (tmp_path / "short.yaml").write_text(SHORT)
     (tmp_path / "links.yaml").write_text(LINKS)
+    (tmp_path / "power.yaml").write_text(POWER)
     yield tmp_path
     left = [folder.name for folder in lab.folders()]
     lab.down()
@@ -126,6 +128,12 @@ def to_undo(directory: Path) -> list[str]:
     """Runs of which something is left on a host."""
     runs = directory / "agent" / "runs"
     return sorted(path.name for path in runs.iterdir()) if runs.is_dir() else []
+
+
+def images(folder: Path) -> list[str]:
+    """File systems of the last run that are mounted on its hosts."""
+    name = (folder / "runs/latest").resolve().name
+    return loops(f"/runs/{re.sub('[^a-zA-Z0-9]+', '_', name)}")
 
 
 def receipts(run: Path) -> list[tuple[str, bool]]:
@@ -257,12 +265,18 @@ def test_an_interrupted_run_brings_everything_home_and_takes_its_laboratory_down
     assert all((run / "nodes" / alias / "trace.jsonl").is_file() for alias in ("n1", "n2", "n3"))
 
 
-def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path) -> None:
+@pytest.mark.parametrize("scenario", ["short.yaml", "power.yaml"])
+def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(
+    folder: Path, require: Require, scenario: str
+) -> None:
+    has_disks = scenario == "power.yaml"
+    require(not has_disks or disk.probe(folder) is None, f"disks: {disk.probe(folder)}")
     made = lab.up(3)
     try:
-        process = start(folder, "run", "short.yaml", "--on", made.inventory.file)
+        process = start(folder, "run", scenario, "--on", made.inventory.file)
         until_clients_work(folder)
         assert all(to_undo(made.files(n) / "var-tmp" / "delphic") for n in ("h1", "h2", "h3"))
+        assert len(images(folder)) == (3 if has_disks else 0)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         for name in ("h1", "h2", "h3"):
@@ -271,6 +285,7 @@ def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(folder: Path
             while to_undo(directory):
                 assert time.monotonic() < deadline, "its agent has not undone everything"
                 time.sleep(0.05)
+        assert images(folder) == []
         code, out, _ = finish(start(folder, "heal"))
         assert code == 0
         assert "What it recorded can still be checked" in out
@@ -292,7 +307,6 @@ def test_members_that_lose_their_power_lose_nothing_that_they_acknowledged(
     folder: Path, require: Require
 ) -> None:
     require(disk.probe(folder) is None, f"disks: {disk.probe(folder)}")
-    (folder / "power.yaml").write_text(POWER)
     code, out, err = finish(start(folder, "run", "power.yaml", "--seed", "3", "--on", "lab"))
     assert code == 0, out + err
     assert receipts(folder / "runs/latest") == [
@@ -303,7 +317,7 @@ def test_members_that_lose_their_power_lose_nothing_that_they_acknowledged(
     cuts = [op["value"]["observed"]["lost"] for op in ops if op.get("f") == "power-cut"]
     assert [len(lost) for lost in cuts] == [1, 3]
     assert any(lost > 0 for cut in cuts for lost in cut.values())
-    assert loops(folder) == []
+    assert images(folder) == []
 
 
 @pytest.fixture
@@ -330,7 +344,7 @@ def test_disks_fail_and_clocks_lie_and_members_read_it(
     ops = [op for line in history if (op := json.loads(line))["type"] == "info"]
     (flip,) = [op["value"]["observed"]["flipped"]["n2"] for op in ops if op.get("f") == "bit-flip"]
     assert "/n2/log/" in flip[0]
-    assert loops(folder) == []
+    assert images(folder) == []
 
 
 def test_who_acknowledges_before_it_syncs_is_caught_by_a_power_cut(
