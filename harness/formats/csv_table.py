@@ -18,6 +18,9 @@ OPERATION_COLUMNS = (
 )  # fmt: skip
 COLUMNS = tuple(dict.fromkeys((*EVENT_COLUMNS, *OPERATION_COLUMNS)))
 
+CELL_MAX = 1 << 30
+"""Reads of a whole log are long; Python's own bound is 131,072 characters."""
+
 _TYPES = {kind.value: kind for kind in OpType}
 _OUTCOMES = "ok, fail, info"
 
@@ -57,8 +60,16 @@ class _Row(msgspec.Struct):
 
 def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
     """The operations; which of the two kinds of table it is, the columns tell."""
-    numbers: list[int] = []
+    numbers = [1]
+    csv.field_size_limit(CELL_MAX)
     reader = csv.reader(_texts(lines, numbers))
+    try:
+        return _read(reader, columns, numbers)
+    except csv.Error as error:
+        raise BadLine(numbers[0], str(error)) from error
+
+
+def _read(reader: Iterator[list[str]], columns: Mapping[str, str], numbers: list[int]) -> Recorded:
     header = [name.strip() for name in next(reader, [])]
     names = _names(header, columns)
     rows = _rows(reader, names, numbers)

@@ -44,6 +44,13 @@ _CHARACTERS = {"newline": "\n", "space": " ", "tab": "\t", "return": "\r"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?\d")
+DEPTH_MAX = 200
+"""A value nested deeper is no history's."""
+
+DIGITS_PLAIN = 19
+DIGITS_MAX = 4_000
+"""Python refuses to read numbers of more digits, and a float of them would be another number."""
+
 _DROP, _TAG = "#_", "#tag"
 
 
@@ -68,6 +75,8 @@ def forms(lines: Lines, *, unwrap: bool = True) -> Iterator[tuple[int, Any]]:
                 continue
             is_first = False
             stack.append((text, [], number))
+            if len(stack) > DEPTH_MAX:
+                raise BadLine(number, "the value is nested too deeply")
             continue
         elif kind in ("drop", "tag"):
             stack.append((_DROP if kind == "drop" else _TAG, [], number))
@@ -134,7 +143,7 @@ def _closed(stack: list[tuple[str, list[Any], int]], closer: str, line: int) -> 
 
 def _simple(text: str, line: int) -> Any:
     """A value of which a pattern has told already that it is one."""
-    if text.isdigit():
+    if text.isdigit() and len(text) < DIGITS_PLAIN:
         return int(text)
     if text[0] == ":":
         return text
@@ -159,6 +168,8 @@ def _atom(kind: str, text: str, line: int) -> Any:
 
 def _number(text: str, line: int) -> Any:
     """A number; a ratio stays text, which equals itself as the number would."""
+    if len(text) > DIGITS_MAX:
+        raise BadLine(line, f"the number {text[:20]}… is too long")
     try:
         return int(text[:-1] if text.endswith("N") else text)
     except ValueError:

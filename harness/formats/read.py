@@ -68,6 +68,8 @@ def _read(file: str, text: TextIO, name: str | None, columns: Mapping[str, str])
         recorded = chosen.read(chain(head, lines), columns)
     except BadLine as error:
         raise HistoryError(f"{file}:{error.line}: {error.message}") from error
+    except RecursionError as error:
+        raise HistoryError(f"{file}: a value is nested too deeply") from error
     return Source(file, chosen.name, name is None, recorded)
 
 

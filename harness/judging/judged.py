@@ -1,6 +1,7 @@
 """A judgement as it is told: in words, as JSON, and to the page that is made of it."""
 
 from collections.abc import Mapping, Sequence
+from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from ..checkers.search.second_opinion import CONTRADICTION
 from ..checkers.specs.spec import Spec
 from ..errors import ExitCode
 from ..evidence import Budget
+from ..formats.json_lines import IDENTIFIER
 from ..verdict import Validity
 from .picture import label, layout, picture
 from .witness import Cut, cut
@@ -97,6 +99,16 @@ class Judged(msgspec.Struct, frozen=True):
     notes: tuple[str, ...] = ()
     read_s: float = 0.0
     judged_s: float = 0.0
+
+
+def judged_schema_text() -> bytes:
+    """The file docs/schemas/judged.schema.json: what --json prints."""
+    made = msgspec.json.schema(Judged)
+    for definition in made["$defs"].values():
+        if "description" in definition:
+            definition["description"] = cleandoc(definition["description"])
+    schema = {"$schema": IDENTIFIER, "title": "delphic check FILE --json", **made}
+    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
 
 
 def lines_of(found: Judged) -> list[str]:

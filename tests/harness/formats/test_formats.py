@@ -184,6 +184,13 @@ def test_what_is_compressed_and_cut_off_is_refused(codec: str, tmp_path: Path) -
         read(written(tmp_path, packed[:-20]))
 
 
+def test_cells_may_be_long(tmp_path: Path) -> None:
+    cell = ",".join(map(str, range(40_000)))
+    text = f'f,argument,result,invoked,returned\nread,,"[{cell}]",1,2\n'
+    (found,) = read(written(tmp_path, text)).operations
+    assert found.result == tuple(range(40_000))
+
+
 def test_positions_are_the_file_s_own_indices(tmp_path: Path) -> None:
     text = '{"process":0,"type":"invoke","f":"read","index":7}\n'
     text += '{"process":0,"type":"ok","f":"read","index":19}\n'

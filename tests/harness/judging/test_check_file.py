@@ -3,10 +3,12 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.cli import commands
 from delphic.harness.errors import UsageError
+from delphic.harness.judging.judged import Judged, judged_schema_text
 from delphic.reports import judged
 
 STALE = """\
@@ -91,6 +93,12 @@ def test_json_holds_all_that_was_found(tmp_path: Path) -> None:
         ("read", None, 7),
     ]
     assert (found["operations"], found["unanswered"]) == (4, 1)
+    assert msgspec.convert(found, Judged).is_proof
+
+
+def test_the_schema_of_json_is_what_is_printed() -> None:
+    file = Path(__file__).resolve().parents[3] / "docs" / "schemas" / "judged.schema.json"
+    assert file.read_bytes() == judged_schema_text()
 
 
 def test_what_was_not_decided_has_its_own_exit_code(tmp_path: Path) -> None:
