@@ -9,6 +9,7 @@ import msgspec
 
 from ..checkers.operations import UNKNOWN, Operation, hashable
 from ..op import OpType
+from .edn import DIGITS_PLAIN
 from .format import BadLine, Event, Format, Lines, Recorded
 from .joined import joined
 
@@ -55,7 +56,7 @@ class _Row(msgspec.Struct):
 
     def process(self) -> int | str:
         text = self.text("process")
-        return int(text) if text.isdigit() else text
+        return int(text) if text.isdecimal() and len(text) < DIGITS_PLAIN else text
 
 
 def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:

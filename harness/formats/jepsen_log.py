@@ -11,7 +11,7 @@ from .format import BadLine, Event, Format, Lines, Recorded
 from .joined import joined
 
 _EVENT = re.compile(
-    r"(?:^|\s)(?P<process>\d+|:[\w-]+)\s+:(?P<type>invoke|ok|fail|info)\s+:(?P<f>\S+)(?P<rest>.*)$"
+    r"(?:^|\s)(?P<process>\d{1,18}|:[\w-]+)\s+:(?P<type>invoke|ok|fail|info)\s+:(?P<f>\S+)(?P<rest>.*)$"
 )
 
 

@@ -22,7 +22,7 @@ EVENTS = 'process,type,f,value,index\n0,invoke,cas,"[1, 2]",0\n0,ok,cas,{},1\n'
 ROWS = 'f,key,argument,result,invoked,returned\nread,"[1]",,{},1,2\nwrite,x,1,,3,\n'
 SAMPLES = {"edn": EDN, "jepsen-log": LOG, "jsonl": JSONL, "csv": EVENTS, "csv, rows": ROWS}
 PIECES = [
-    *'{}[]"\\:,; \n\t\0é',
+    *'{}[]"\\:,; \n\t\0é²',
     *("nil", "null", "-1", "1.5", "true", "#{", "#_", ":process", "invoke"),
     *("9" * 5_000, "[" * 2_000),
 ]
@@ -36,12 +36,13 @@ def damaged(text: str, chance: random.Random) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SAMPLES)
 def test_damage_is_told_or_does_not_matter(name: str, tmp_path: Path) -> None:
-    chance = random.Random(7)
+    chance = random.Random(9)
     path = tmp_path / "history"
     told = []
-    for _ in range(400):
+    for _ in range(300):
         path.write_text(damaged(SAMPLES[name], chance))
         try:
             source = read(path, name.split(",")[0])
@@ -49,5 +50,5 @@ def test_damage_is_told_or_does_not_matter(name: str, tmp_path: Path) -> None:
             told.append(str(error))
             continue
         assert all(hash(operation) is not None for operation in source.operations)
-    assert 100 < len(told) < 400
+    assert 50 < len(told) < 300
     assert all(sentence.startswith(f"{path}") for sentence in told)

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from delphic.harness.checkers.judging import check
 from delphic.harness.checkers.operations import UNKNOWN, Operation
 from delphic.harness.checkers.specs import SPECS
@@ -58,6 +59,7 @@ def test_an_anomaly_that_counts_gets_what_it_needs() -> None:
     assert [f for f, _ in few] == ["add", "add", "add", "read"]
 
 
+@pytest.mark.slow
 def test_random_wrong_histories_stay_wrong_when_all_else_is_forgotten() -> None:
     chance = random.Random(5)
     proofs = 0
