@@ -125,7 +125,7 @@ def _event(number: int, line: Line) -> Event:
 
 JSON_LINES = Format(
     name="jsonl",
-    about="JSON lines of ours (docs/schemas/history.schema.json), and every run's history.jsonl",
+    about="A JSON object a line (docs/schemas/history.schema.json)",
     looks=looks,
     read=read,
 )

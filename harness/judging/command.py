@@ -15,6 +15,7 @@ from ..errors import UsageError
 from ..evidence import Budget
 from ..formats import FORMATS
 from ..formats.csv_table import COLUMNS
+from ..rundir import RunDir
 from ..verdict import Validity
 from .judge import Question, judge
 from .judged import Judged, lines_of
@@ -82,6 +83,7 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
         if path.is_dir():
             _refuse_options(path, spec or form or report, as_json=as_json)
             context.exit(check_run(path))
+        _refuse_a_runs(path)
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
         found = judge(Question(path, spec, form, which, _mapping(columns), budget, second_opinion))
@@ -97,8 +99,16 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
 def _refuse_options(path: Path, option: str | Path | None, *, as_json: bool) -> None:
     if option or as_json:
         raise UsageError(
-            f"{path} is a run directory, which says itself what it is; its history alone is "
-            f"{path / 'history.jsonl'}"
+            f"{path} is a run directory, which says itself what it is: delphic check {path}"
+        )
+
+
+def _refuse_a_runs(path: Path) -> None:
+    """A run's rows come in batches, which its own checkers know and no specification does."""
+    run = RunDir(path.parent)
+    if path == run.history and run.plan.is_file():
+        raise UsageError(
+            f"{path} is the history of a run, which has its own checks: delphic check {path.parent}"
         )
 
 

@@ -187,6 +187,39 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
     assert "is a run directory" in refused(tmp_path, "--spec", "register")
 
 
+def test_the_history_of_a_run_is_left_to_its_own_checks(tmp_path: Path) -> None:
+    path = written(tmp_path, '{"process":0,"type":"invoke","f":"append"}', "history.jsonl")
+    assert run(path, "--spec", "log").exit_code == 3
+    (tmp_path / "plan.json").write_text("{}")
+    assert f"delphic check {tmp_path}" in refused(path, "--spec", "log")
+
+
+LYING = """
+from delphic.harness.checkers.operations import Judgement
+from delphic.harness.checkers.specs import SPECS
+from delphic.harness.checkers.specs.spec import Spec
+from delphic.harness.verdict import Validity
+
+good = SPECS["register"]
+LYING = Spec(
+    "lying", "A register whose monitor finds everything right.", good.operations, good.initial,
+    good.step, lambda operations: Judgement(Validity.PASS, "All is well."), reads=good.reads,
+)
+"""
+
+
+def test_two_opinions_that_contradict_each_other_are_an_error_of_ours(tmp_path: Path) -> None:
+    own = written(tmp_path, LYING, "lying.py")
+    text = "f,argument,result,invoked,returned\nwrite,1,,1,2\nread,,2,3,4\n"
+    path = written(tmp_path, text, "history.csv")
+    assert run(path, "--spec", f"{own}:LYING").exit_code == 0
+    page = tmp_path / "page.html"
+    result = run(path, "--spec", f"{own}:LYING", "--second-opinion", "--report", page)
+    assert result.exit_code == 5
+    assert result.output.startswith("harness_error: DELPHIC CONTRADICTS ITSELF")
+    assert "Harness error" in page.read_text()
+
+
 def test_specifications_are_listed_with_their_operations() -> None:
     result = run("--specs")
     assert result.exit_code == 0
