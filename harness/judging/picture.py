@@ -7,6 +7,9 @@ from ..checkers.operations import UNKNOWN, Operation
 
 LABEL_MAX = 40
 
+ASKING = frozenset({"read", "get", "peek", "poll", "dequeue", "pop"})
+"""Of these, that they were answered nothing says something."""
+
 
 def picture(operations: Sequence[Operation]) -> list[str]:
     """Lines in which one operation stands left of another iff it ended before that began.
@@ -39,15 +42,15 @@ def layout(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
     }
 
 
-def label(operation: Operation, *, key: bool = False) -> str:
-    """`write 3`, `read → 3`, `cas [1, 2] → ?`."""
+def label(operation: Operation) -> str:
+    """`write 3`, `read → 3`, `read → nothing`, `cas [1, 2] → ?`."""
     words = [operation.f]
-    if key and operation.key is not None:
-        words.append(f"{value_text(operation.key)}:")
     if operation.argument is not None:
         words.append(value_text(operation.argument))
     if operation.result is UNKNOWN:
         words.append("→ ?")
+    elif operation.result is None and operation.f in ASKING:
+        words.append("→ nothing")
     elif operation.result is not None and operation.result != operation.argument:
         words.append(f"→ {value_text(operation.result)}")
     text = " ".join(words)

@@ -7,7 +7,7 @@ import pytest
 from delphic.harness.checkers.operations import UNKNOWN, Operation
 from delphic.harness.checkers.specs import SPECS
 from delphic.harness.judging.assertion import assert_right
-from delphic.harness.judging.picture import picture
+from delphic.harness.judging.picture import label, picture
 from delphic.harness.verdict import Validity
 
 STALE = [
@@ -61,3 +61,10 @@ def test_in_a_picture_what_precedes_stands_left_and_what_overlaps_overlaps() -> 
     assert b.rindex("├") < c.index("├") < b.rindex("┤") < len(c)
     assert re.fullmatch(r"process c +├ write '?x+… ?─*…", c)
     assert picture([]) == []
+
+
+def test_a_label_says_what_was_asked_and_answered() -> None:
+    told = [("read", None, None), ("write", 1, None), ("write", 1, 1), ("cas", (1, 2), False)]
+    made = [label(Operation(0, f, None, argument, result, 0, 1)) for f, argument, result in told]
+    assert made == ["read → nothing", "write 1", "write 1", "cas [1, 2] → False"]
+    assert label(Operation(0, "cas", None, (1, 2), UNKNOWN, 0, None)) == "cas [1, 2] → ?"
