@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..operations import UNKNOWN
+from ..transactions import list_append, models
 from .spec import Shape, Spec, is_list
 
 State = frozenset[tuple[Any, Any]]
@@ -60,7 +61,9 @@ LIST_APPEND = Spec(
     ),
     initial=initial,
     step=step,
+    monitor=list_append.judge,
     partition=None,
+    anomalies=models.ANOMALIES,
 )
 
 RW_REGISTER = Spec(

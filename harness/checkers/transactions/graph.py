@@ -1,0 +1,150 @@
+"""What depends on what, as a graph, and the shortest ways around in it.
+
+Real time is a chain of moments: a transaction leads to the moment at which it returned, and the
+last moment before it began leads to it. So its edges are as many as there are transactions.
+"""
+
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from ..operations import Operation
+
+WW: Final = 1
+WR: Final = 2
+RW: Final = 4
+PROCESS: Final = 8
+TIME: Final = 16
+DEPENDENCIES: Final = WW | WR | RW
+
+STARTS_MAX = 5_000
+"""Ways around are looked for from so many edges of a kind."""
+
+SHORTEST_OF = 100
+"""The shortest of so many is good enough."""
+
+
+class Edge(msgspec.Struct, frozen=True):
+    """`source` comes before `target`; `shown_by` is who saw the order of two writes."""
+
+    source: int
+    target: int
+    kind: int
+    key: Any = None
+    first: Any = None
+    second: Any = None
+    shown_by: int | None = None
+
+
+class Graph:
+    """Transactions by number; numbers after theirs are moments."""
+
+    def __init__(self, operations: Sequence[Operation], edges: Sequence[Edge]) -> None:
+        self._count = len(operations)
+        self._edges = [*edges, *_in_process(operations), *_in_time(operations)]
+        self._of: dict[int, list[Edge]] = {}
+        self._nodes = 2 * self._count
+        parts = self._parts(DEPENDENCIES | PROCESS | TIME)
+        inside = [edge for edge in self._edges if parts[edge.source] == parts[edge.target]]
+        self._edges = inside
+        for edge in inside:
+            self._of.setdefault(edge.source, []).append(edge)
+
+    def _parts(self, kinds: int) -> "np.ndarray[Any, Any]":
+        """For each node its strongly connected component."""
+        chosen = [edge for edge in self._edges if edge.kind & kinds]
+        source = np.fromiter((edge.source for edge in chosen), np.int64, len(chosen))
+        target = np.fromiter((edge.target for edge in chosen), np.int64, len(chosen))
+        ones = np.ones(len(chosen), np.int8)
+        matrix = coo_array((ones, (source, target)), shape=(self._nodes, self._nodes))
+        found: np.ndarray[Any, Any]
+        _, found = connected_components(matrix, directed=True, connection="strong")
+        return found
+
+    def cycle(self, first: int, rest: int) -> list[Edge]:
+        """A short cycle of one edge of kind `first` and then edges of kinds `rest`, or nothing."""
+        best: list[Edge] = []
+        if not self._edges:
+            return best
+        parts = self._parts(first | rest)
+        tried = 0
+        for edge in self._edges:
+            if edge.kind != first or parts[edge.source] != parts[edge.target]:
+                continue
+            tried += 1
+            way = self._way(edge.target, edge.source, rest)
+            if way is not None and (not best or len(way) + 1 < len(best)):
+                best = [edge, *way]
+            if len(best) == 2 or tried >= (SHORTEST_OF if best else STARTS_MAX):
+                break
+        return best
+
+    def _way(self, start: int, goal: int, kinds: int) -> list[Edge] | None:
+        """The shortest way; moments between two transactions count as one edge."""
+        came: dict[int, Edge | None] = {start: None}
+        ahead = deque([start])
+        while ahead:
+            node = ahead.popleft()
+            if node == goal:
+                return _joined(list(_back(came, goal)), self._count)
+            for edge in self._of.get(node, ()):
+                if edge.kind & kinds and edge.target not in came:
+                    came[edge.target] = edge
+                    if edge.target >= self._count:
+                        ahead.appendleft(edge.target)
+                    else:
+                        ahead.append(edge.target)
+        return None
+
+
+def _back(came: dict[int, Edge | None], goal: int) -> Iterator[Edge]:
+    edge = came[goal]
+    while edge is not None:
+        yield edge
+        edge = came[edge.source]
+
+
+def _joined(backwards: list[Edge], count: int) -> list[Edge]:
+    """The way from its end to its beginning, without moments."""
+    found: list[Edge] = []
+    began: int | None = None
+    for edge in reversed(backwards):
+        if edge.source < count <= edge.target:
+            began = edge.source
+        elif edge.target < count <= edge.source:
+            assert began is not None
+            found.append(Edge(began, edge.target, TIME))
+        elif edge.kind != TIME:
+            found.append(edge)
+    return found
+
+
+def _in_process(operations: Sequence[Operation]) -> Iterator[Edge]:
+    """One that was never answered may happen later than what its process did next."""
+    last: dict[Any, int] = {}
+    for at, operation in enumerate(operations):
+        before = last.get(operation.process)
+        if before is not None and operations[before].end < operation.invoked:
+            yield Edge(before, at, PROCESS)
+        if operation.returned is not None:
+            last[operation.process] = at
+
+
+def _in_time(operations: Sequence[Operation]) -> Iterator[Edge]:
+    returned = sorted({o.returned for o in operations if o.returned is not None})
+    count = len(operations)
+    place = {position: count + at for at, position in enumerate(returned)}
+    for moment in range(count, count + len(returned) - 1):
+        yield Edge(moment, moment + 1, TIME)
+    for at, operation in enumerate(operations):
+        if operation.returned is not None:
+            yield Edge(at, place[operation.returned], TIME)
+        before = bisect_left(returned, operation.invoked)
+        if before:
+            yield Edge(count + before - 1, at, TIME)
