@@ -11,7 +11,7 @@ from .hosts.doctor import Examined, Grade, examine
 from .hosts.inventory import Inventory, load
 from .scenario import Scenario
 from .scenario import load as load_scenario
-from .targets.remote.survey import able
+from .targets.remote.survey import survey
 from .targets.target import Capability
 
 _COLOURS = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.BAD: "red"}
@@ -43,7 +43,7 @@ def doctor_command(
         _show(one)
     healthy = not any(one.is_bad for one in found)
     if wanted is not None:
-        healthy = _show_needs(wanted, found) and healthy
+        healthy = _show_needs(wanted, inventory, found) and healthy
     click.echo("All there." if healthy else "Something is missing.")
     context.exit(ExitCode.AS_EXPECTED if healthy else ExitCode.WORLD)
 
@@ -78,13 +78,16 @@ def _show(one: Examined) -> None:
             click.echo(f"{'':19}{line}")
 
 
-def _show_needs(scenario: Scenario, found: list[Examined]) -> bool:
+def _show_needs(scenario: Scenario, inventory: Inventory, found: list[Examined]) -> bool:
     """Whether the scenario's faults can be made on all hosts."""
-    lacks = [(one.entry.name, one.lacks) for one in found if one.lacks is not None]
-    if len(lacks) < len(found):
+    if any(one.lacks is None for one in found):
         click.echo(f"{scenario.name} cannot be checked: not every host has an agent.")
         return False
-    can, reasons = able(lacks)
+    try:
+        can, reasons = asyncio.run(survey(inventory))
+    except WorldError as error:
+        click.echo(f"{scenario.name} cannot be checked: {error}")
+        return False
     missing = sorted(scenario.needs() - can)
     for need in missing:
         reason = reasons.get(Capability(need), "no host can do that")

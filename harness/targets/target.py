@@ -24,6 +24,7 @@ class Capability(StrEnum):
     PAUSE = "pause"
     CPU = "cpu"
     POWER_CUT = "power-cut"
+    NAME_LOSS = "name-loss"
     MESSAGE_ORDER = "message-order"
     RESET = "reset"
     DISK = "disk"

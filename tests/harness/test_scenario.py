@@ -152,8 +152,8 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, packets, kill, pause, cpu, power-cut, message-order, reset, "
-            "disk, clock, files, permissions)",
+            "(known: cut, delay, rate, packets, kill, pause, cpu, power-cut, name-loss, "
+            "message-order, reset, disk, clock, files, permissions)",
         ),
     ],
 )

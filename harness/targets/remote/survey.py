@@ -30,6 +30,7 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
 """What agents call that which the others take."""
 
 NEVER: Mapping[Capability, str] = {
+    Capability.NAME_LOSS: "ext4 syncs the name of a new file with the file, folder or not",
     Capability.MESSAGE_ORDER: "hosts send packets, in which nobody looks for messages",
 }
 """What no host can, and why."""

@@ -141,5 +141,7 @@ def test_a_laboratory_is_healthy_and_fit_for_a_scenario(
         said = doctor(str(made.folder.inventory), "--scenario", "bug-always-truncate")
         assert said.exit_code == 4
         assert "bug-always-truncate needs message-order, which cannot be done" in said.output
+        said = doctor(str(made.folder.inventory), "--scenario", "bug-folder-not-synced")
+        assert "bug-folder-not-synced needs name-loss, which cannot be done: ext4 " in said.output
     finally:
         lab.down(made)
