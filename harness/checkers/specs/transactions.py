@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..operations import UNKNOWN
-from ..transactions import list_append, models
+from ..transactions import list_append, models, rw_register
 from .spec import Shape, Spec, is_list
 
 State = frozenset[tuple[Any, Any]]
@@ -72,5 +72,7 @@ RW_REGISTER = Spec(
     operations=(Shape("txn", f"{_ASKED}; kinds: w, r", _ANSWERED, is_transaction, is_transaction),),
     initial=initial,
     step=step,
+    monitor=rw_register.judge_by(step, initial()),
     partition=None,
+    anomalies=models.ANOMALIES,
 )

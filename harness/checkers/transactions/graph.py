@@ -4,6 +4,7 @@ Real time is a chain of moments: a transaction leads to the moment at which it r
 last moment before it began leads to it. So its edges are as many as there are transactions.
 """
 
+import heapq
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -148,3 +149,45 @@ def _in_time(operations: Sequence[Operation]) -> Iterator[Edge]:
         before = bisect_left(returned, operation.invoked)
         if before:
             yield Edge(count + before - 1, at, TIME)
+
+
+def in_order(operations: Sequence[Operation], edges: Sequence[Edge], kinds: int) -> list[int]:
+    """Transactions and moments in an order that agrees with the edges of these kinds.
+
+    Of those that could be next the one that returned first. Fewer than there are: there is a cycle.
+    """
+    every = [*edges, *_in_process(operations), *_in_time(operations)]
+    following: dict[int, list[int]] = {}
+    missing = [0] * (2 * len(operations))
+    for edge in every:
+        if edge.kind & kinds:
+            following.setdefault(edge.source, []).append(edge.target)
+            missing[edge.target] += 1
+    ends = [*(operation.end for operation in operations), *([-1] * len(operations))]
+    ready = [(ends[node], node) for node, count in enumerate(missing) if count == 0]
+    heapq.heapify(ready)
+    found = []
+    while ready:
+        _, node = heapq.heappop(ready)
+        found.append(node)
+        for target in following.get(node, ()):
+            missing[target] -= 1
+            if missing[target] == 0:
+                heapq.heappush(ready, (ends[target], target))
+    return found
+
+
+def reached(operations: Sequence[Operation], edges: Sequence[Edge], kinds: int) -> list[int] | None:
+    """For each node, as bits, all that come after it; None where there is a cycle."""
+    order = in_order(operations, edges, kinds)
+    if len(order) < 2 * len(operations):
+        return None
+    after = [0] * len(order)
+    following: dict[int, list[int]] = {}
+    for edge in (*edges, *_in_process(operations), *_in_time(operations)):
+        if edge.kind & kinds:
+            following.setdefault(edge.source, []).append(edge.target)
+    for node in reversed(order):
+        for target in following.get(node, ()):
+            after[node] |= after[target] | 1 << target
+    return after
