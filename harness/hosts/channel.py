@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 import paramiko
@@ -28,6 +29,12 @@ def feed(channel: paramiko.Channel, data: Iterable[bytes], *, end: bool = True) 
             channel.shutdown_write()
     except CLIENT_FAILURES:
         return  # Its exit code says more; a lost connection is seen where its output is read.
+
+
+def shut(channel: paramiko.Channel) -> None:
+    """Close it. Where the connection has died, the library may fail at that: it is closed then."""
+    with suppress(*CLIENT_FAILURES):
+        channel.close()
 
 
 def send(channel: paramiko.Channel, data: bytes) -> None:
@@ -109,7 +116,7 @@ class Channel:
         """End the channel: the command finds its input ended. May be called twice."""
         if not self._closed:
             self._closed = True
-            self._channel.close()
+            shut(self._channel)
             self._release()
 
     def _receive(self) -> bytes:

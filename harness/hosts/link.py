@@ -13,7 +13,7 @@ from typing import TypeVar
 import paramiko
 
 from ..errors import WorldError
-from .channel import drain, feed
+from .channel import drain, feed, shut
 from .dial import CLIENT_FAILURES, dial
 from .inventory import Entry
 
@@ -82,7 +82,7 @@ class Place:
         try:
             channel.exec_command(line.encode(errors="surrogateescape"))
         except CLIENT_FAILURES as error:
-            channel.close()
+            shut(channel)
             raise Lost(True, error) from error
         return channel
 
@@ -99,7 +99,7 @@ class Place:
         except CLIENT_FAILURES as error:
             raise Lost(True, error) from error
         finally:
-            channel.close()
+            shut(channel)
         if code == -1:  # No exit status came: the session was killed, or the connection.
             raise Lost(True, "the session ended without an exit code")
         return Ran(code, out, err)
@@ -113,7 +113,7 @@ class Place:
     def abandon(self) -> None:
         """Free the thread that waits here."""
         if self._channel is not None:
-            self._channel.close()
+            shut(self._channel)
 
 
 class Link:

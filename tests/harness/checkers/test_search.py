@@ -22,7 +22,10 @@ def bench() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        # As Python does for a script: it imports its neighbours.
+        patch.syspath_prepend(BENCH.parent)
+        spec.loader.exec_module(module)
     return module
 
 
