@@ -99,7 +99,7 @@ def test_capabilities_are_reasons_and_are_kept_until_the_host_boots(on_hosts: An
         found = await host.agent.call("capabilities", timeout_s=60)
         assert set(found) == {
             *("cut", "cut-ipv6", "loss", "rate", "shape", "reset"),
-            *("cpu-pressure", "memory-pressure", "permissions"),
+            *("cpu-pressure", "memory-pressure", "permissions", "disk"),
         }
         assert set(found.values()) == {None}
         (kept,) = Path(host.host.entry.directory).glob("agent/capabilities-*.json")  # noqa: ASYNC240
