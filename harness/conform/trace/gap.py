@@ -16,6 +16,7 @@ from ....model.actor import Receive
 from ....model.raft_built import BuiltMember, images
 from ....model.raft_types import (
     Append,
+    AppendReply,
     Compact,
     Disk,
     Event,
@@ -252,6 +253,8 @@ class _Search:
         wanted: list[Message] = []
         others: list[Message] = []
         for given in self._inputs:
+            if isinstance(given, AppendReply) and given.match > len(s.log):
+                continue  # Nobody acknowledges what was not sent: it comes later.
             if brings(given, s, target, self._gap.found):
                 wanted.append(given)
             elif given.term >= s.term:

@@ -98,6 +98,18 @@ def test_a_leader_that_told_of_its_commit_was_asked_for_so_many_entries() -> Non
     assert bridge(gap(leader, orphans=told, inputs=answered, found=two)) is False
 
 
+def test_a_leader_hears_of_no_entry_before_it_has_it() -> None:
+    """Both peers acknowledge what this leader was only asked for in lines that are lost."""
+    two, five = Disk(1, 0, log_of((1, 1))), Disk(1, 0, log_of((1,) * 5))
+    leader = EMPTY._replace(
+        term=1, vote=0, role=Role.LEADER, commit=1, log=two.log, disk=two, match=(0, 2, 2)
+    )
+    answered = tuple(Input(AppendReply(peer, 0, 1, True, 5, 0), 1) for peer in (1, 2))
+    told = (Orphan(1, 9, Append(0, 2, 1, 1, 1, log_of(()), 2, 0)),)
+    assert bridge(gap(leader, orphans=told, inputs=answered)) is False
+    assert bridge(gap(leader, inputs=answered, found=five)) is True
+
+
 def test_lives_without_a_line_are_bridged_too() -> None:
     state = follower()
     later = (Orphan(2, 1, AppendReply(0, 1, 1, True, 2, 0)),)
