@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import json
-from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from ..errors import WorldError
+from .channel import Channel
+from .connection import Host
 from .program import program
 
 _READY_S = 20.0
@@ -17,67 +18,7 @@ _BEATS_A_LEASE = 3
 _LINE_BYTES_MAX = 1 << 26
 
 
-class Channel(Protocol):
-    """The input and the output of a command that lasts."""
-
-    async def send(self, data: bytes) -> None: ...
-
-    async def receive(self) -> bytes: ...
-
-    async def ended(self, timeout_s: float) -> tuple[int, str]: ...
-
-    def close(self) -> None: ...
-
-
-class Ran(Protocol):
-    """How a command ended, and what it wrote."""
-
-    @property
-    def code(self) -> int: ...
-
-    @property
-    def out(self) -> bytes: ...
-
-    @property
-    def err(self) -> bytes: ...
-
-
-class Entry(Protocol):
-    """What is known of a host."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def port(self) -> int: ...
-
-    @property
-    def user(self) -> str: ...
-
-    @property
-    def sudo(self) -> bool: ...
-
-    @property
-    def directory(self) -> str: ...
-
-    @property
-    def python(self) -> str: ...
-
-
-class Reached(Protocol):
-    """A host that can be reached: what of it an agent needs."""
-
-    @property
-    def entry(self) -> Entry: ...
-
-    async def put(self, local: Path | bytes, remote: str) -> bool: ...
-
-    async def channel(self, *words: str, sudo: bool) -> Channel: ...
-
-    async def run(self, *words: str, sudo: bool, timeout_s: float, again: bool) -> Ran: ...
-
-
-async def heal(host: Reached) -> tuple[list[str], bool]:
+async def heal(host: Host) -> tuple[list[str], bool]:
     """Undo what runs left on a host whose agents are dead: a sentence each, and whether all is.
 
     Runs that are being served are left alone. Raises WorldError.
@@ -90,7 +31,7 @@ async def heal(host: Reached) -> tuple[list[str], bool]:
     return ran.out.decode(errors="replace").splitlines(), ran.code == 0
 
 
-async def _brought(host: Reached, verb: str) -> tuple[tuple[str, ...], bool]:
+async def _brought(host: Host, verb: str) -> tuple[tuple[str, ...], bool]:
     """The words that start the agent's program there, and whether by sudo; it is brought first."""
     entry = host.entry
     path = f"{entry.directory}/agent/{program().name}"
@@ -116,7 +57,7 @@ class Agent:
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def start(cls, host: Reached, run: str, lease_s: float) -> Self:
+    async def start(cls, host: Host, run: str, lease_s: float) -> Self:
         """Bring the agent to the host and start it for this run. Raises WorldError."""
         entry = host.entry
         words, sudo = await _brought(host, "serve")

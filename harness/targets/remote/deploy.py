@@ -9,11 +9,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from ...errors import WorldError
+from ...hosts.connection import Host
 from ...together import together
 from .wheel import Wheel
 from .wheelhouse import Survey, cache_directory, wheels
@@ -24,42 +24,11 @@ _INSTALL_S = 300.0
 _PROGRAM = Path(__file__).with_name("install.py")
 
 
-class Ended(Protocol):
-    """How a command on a host ended."""
-
-    @property
-    def code(self) -> int: ...
-    @property
-    def out(self) -> bytes: ...
-    @property
-    def err(self) -> bytes: ...
-
-
-class Shell(Protocol):
-    """The part of a host that deploying needs."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def run(
-        self,
-        *words: str,
-        input: bytes = b"",
-        timeout_s: float = 30.0,
-        sudo: bool = False,
-        again: bool = False,
-    ) -> Ended: ...
-
-    async def put(
-        self, local: Path | bytes, remote: str, mode: int = 0o644, *, sudo: bool = False
-    ) -> bool: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Berth:
     """A host to deploy to: with which Python, and where what is deployed is kept."""
 
-    shell: Shell
+    shell: Host
     python: str
     cache: str
     sudo: bool = False
