@@ -18,12 +18,11 @@ from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon
 from .proxies import LinkProxy
+from .ready import answers
 from .target import Capability, ProcessState
 
 READY_S = 15.0
 """How long a member may take from its start to its first answer."""
-
-_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
 
 
 class LocalCluster:
@@ -168,18 +167,11 @@ class LocalCluster:
             raise daemon.failure(f"does not answer {READY_S:g} s after its start")
 
     async def _answers(self, alias: str) -> bool:
-        """Wait until the member greets a client; False if it ends, or takes too long."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_S
-        while (left_s := deadline - loop.time()) > 0:
-            connection = await self._system.open(self._sites[alias], min(left_s, _ASK_S))
-            if connection is not None:
-                connection.close()
-                return True
-            if self.process_state(alias) is ProcessState.DEAD:
-                return False
-            await asyncio.sleep(_ASK_AGAIN_S)
-        return False
+        return await answers(
+            lambda timeout_s: self.open(alias, timeout_s),
+            lambda: self.process_state(alias) is ProcessState.DEAD,
+            READY_S,
+        )
 
     async def _until(self, alias: str, wanted: ProcessState) -> None:
         """Wait for the kernel to have done what it was told: a matter of microseconds."""

@@ -17,6 +17,7 @@ from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
 from .faults import TRUE, ClockState, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
+from .ready import answers
 from .rules import Rules
 from .target import Capability, ProcessState
 
@@ -28,7 +29,6 @@ RESTART_NS = 300_000_000
 """How long a member that crashed at a crash point stays down."""
 
 READY_S = 15.0
-_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
 
 
 class SimCluster:
@@ -71,8 +71,8 @@ class SimCluster:
                 disk.write_file(str(HOME / name), text.encode())
             self._boot(alias)
         ready = await asyncio.gather(*(self._answers(alias) for alias in self.members))
-        for alias, answers in zip(self.members, ready, strict=True):
-            if not answers:
+        for alias, is_ready in zip(self.members, ready, strict=True):
+            if not is_ready:
                 raise WorldError(
                     f"does not answer after its start: {self._last(alias)}", node=alias
                 )
@@ -254,18 +254,12 @@ class SimCluster:
             self._boot(alias)
 
     async def _answers(self, alias: str) -> bool:
-        """Wait until the member greets a client; False if it ends, or takes too long."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_S
-        while (left_s := deadline - loop.time()) > 0:
-            connection = await self.open(alias, min(left_s, _ASK_S))
-            if connection is not None:
-                connection.close()
-                return True
-            if self.process_state(alias) is ProcessState.DEAD and alias not in self._to_restart:
-                return False
-            await asyncio.sleep(_ASK_AGAIN_S)
-        return False
+        """Whether it comes up, or was ended for good."""
+
+        def is_over() -> bool:
+            return self.process_state(alias) is ProcessState.DEAD and alias not in self._to_restart
+
+        return await answers(lambda timeout_s: self.open(alias, timeout_s), is_over, READY_S)
 
     def _last(self, alias: str) -> str:
         return next(iter(reversed(self.world.hosts[alias].log)), "it wrote nothing")

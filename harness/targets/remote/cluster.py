@@ -16,6 +16,7 @@ from ...system import Connection, Place, Setup, Site, System
 from ...together import together
 from ..faults import ClockState, DiskState, PacketProbe, Packets, Shares
 from ..links import Links, Pair, Probes
+from ..ready import answers
 from ..target import Capability, ProcessState
 from . import disks, locks
 from .daemons import RemoteDaemon
@@ -31,7 +32,6 @@ READY_S = 30.0
 PORT = 8848
 """Where members listen, or at the next port that is free at their address."""
 
-_ASK_S, _ASK_AGAIN_S = 1.0, 0.02
 
 _FREE = """
 import socket, sys
@@ -284,18 +284,11 @@ class RemoteCluster:
             )
 
     async def _answers(self, alias: str) -> bool:
-        """Wait until the member greets a client; False if it ends, or takes too long."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + READY_S
-        while (left_s := deadline - loop.time()) > 0:
-            connection = await self._system.open(self._sites[alias], min(left_s, _ASK_S))
-            if connection is not None:
-                connection.close()
-                return True
-            if self.process_state(alias) is ProcessState.DEAD:
-                return False
-            await asyncio.sleep(_ASK_AGAIN_S)
-        return False
+        return await answers(
+            lambda timeout_s: self.open(alias, timeout_s),
+            lambda: self.process_state(alias) is ProcessState.DEAD,
+            READY_S,
+        )
 
     async def _stop_all(self, station: Station) -> None:
         if not station.agent.alive:
