@@ -14,10 +14,10 @@ import pwd
 import re
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from . import tool
 from .run import Refused, Run, plain
@@ -161,9 +161,14 @@ def _sums(disk: _Disk) -> dict[Path, dict[int, tuple[int, int]]]:
         for path in (disk.root / number).rglob("*"):
             if path.is_file() and not path.is_symlink():
                 with path.open("rb") as file:
-                    blocks = iter(lambda file=file: file.read(_BLOCK), b"")  # type: ignore[misc]
-                    found[path] = {at: (len(b), zlib.crc32(b)) for at, b in enumerate(blocks)}
+                    blocks = enumerate(_blocks(file))
+                    found[path] = {at: (len(b), zlib.crc32(b)) for at, b in blocks}
     return found
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block
 
 
 def _lost(before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]]) -> int:

@@ -72,7 +72,7 @@ class Shaper:
             if requests in readable:
                 open_ = self._answer(os.read(requests, 1 << 16))
                 if not open_:  # Nothing is to wait any more.
-                    self._due = sorted((0.0, *rest) for _, *rest in self._due)  # type: ignore[misc]
+                    self._due = sorted((0.0, *due[1:]) for due in self._due)
             if self._queue in readable:
                 self._take(open_)
             self._let_go(time.monotonic())
