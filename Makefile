@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench lab nightly lock clean
+.PHONY: demo test lint format bench web lab nightly lock clean
 
 demo: $(VENV)/ready
 	$(BIN)/delphic run quickstart
@@ -29,6 +29,14 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/simulate.py
 	$(BIN)/python bench/lab.py
 	$(BIN)/python bench/deploy.py --cold
+
+# The scripts of all pages, out of reports/web; only who changes them needs Node.
+web: reports/web/node_modules/ready
+	cd reports/web && npm run --silent check && npm run --silent build
+
+reports/web/node_modules/ready: reports/web/package-lock.json
+	cd reports/web && npm ci --no-audit --no-fund --ignore-scripts
+	touch $@
 
 # Every scenario that a laboratory can run: hosts out of namespaces, so it needs root.
 lab: $(VENV)/ready

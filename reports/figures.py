@@ -32,7 +32,7 @@ ROLE_COLOURS = {
     "candidate": "--candidate",
     "precandidate": "--precandidate",
     "follower": "--follower",
-    "unknown": "--unknown",
+    "unknown": "--unseen",
     "paused": "--paused",
     "dead": "--dead",
 }
@@ -41,7 +41,7 @@ STATES = {
     DISABLED: ("disabled", "/"),
     STOPPED: ("stopped", "x"),
     SILENT: ("silent", ""),
-    UNKNOWN: ("unknown", ""),
+    UNKNOWN: ("unseen", ""),
 }
 """Each state's colour and hatching: whoever sees no colours has hatching and words."""
 
@@ -104,7 +104,7 @@ def series(document: Document) -> Figure:
     data: list[Trace] = []
     for number, latency in enumerate(found.latencies):
         data += _latency_traces(latency, found.middles_s, f"--series-{min(number, 2)}")
-    colours = {"ok": "--ok", "fail": "--fail", "info": "--info"}
+    colours = {"ok": "--op-ok", "fail": "--op-fail", "info": "--op-info"}
     for outcome, rates in found.rates.items():
         data.append(
             {
@@ -248,7 +248,7 @@ def _phase_bars(document: Document, row: int) -> Iterator[Trace]:
             textposition="inside",
             insidetextanchor="middle",
             insidetextfont={"color": "--text", "size": 10},
-            marker={"color": "--phase", "line": {"width": 1, "color": "--background"}},
+            marker={"color": "--phase", "line": {"width": 1, "color": "--bg"}},
         )
 
 

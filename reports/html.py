@@ -1,8 +1,6 @@
 """The page: one file that needs nothing else, from the verdict down to where everything lies."""
 
-from base64 import b64encode
 from functools import cache
-from hashlib import sha256
 from importlib.resources import files
 from typing import NamedTuple
 
@@ -25,6 +23,7 @@ from .sections import (
     story,
 )
 from .series import KINDS_MAX
+from .standalone import asset, head, page_header
 from .violations import witness_section
 
 _MOVES = (("◀", "Earlier", "ArrowLeft"), ("▶", "Later", "ArrowRight"),
@@ -53,11 +52,7 @@ def render(document: Document) -> str:
     )
     shown = [part for part in parts if part.content is not None]
     links = [el("li", el("a", part.name, href=f"#{part.anchor}")) for part in shown]
-    header = el(
-        "header",
-        el("p", "Delphic", class_="brand"),
-        el("nav", el("ul", links), aria_label="Sections"),
-    )
+    header = page_header(el("nav", el("ul", links), aria_label="Sections"))
     # Megabytes of script are joined once, not nested into element after element.
     pieces = [
         '<!doctype html>\n<html lang="en">',
@@ -84,7 +79,7 @@ class _Part(NamedTuple):
 
 
 def _section(part: _Part) -> Html:
-    hidden = "banner-title" if part.anchor == "verdict" else None
+    hidden = "heard" if part.anchor == "verdict" else None
     heading = el("h2", part.title, id=f"{part.anchor}-title", class_=hidden)
     return el(
         "section",
@@ -97,15 +92,7 @@ def _section(part: _Part) -> Html:
 
 def _head(document: Document) -> Html:
     validity = "not judged" if document.validity is None else document.validity.value
-    return el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("meta", http_equiv="Content-Security-Policy", content=_policy()),
-        el("title", f"{validity}: {document.title} · Delphic"),
-        el("style", Html(_asset("report.css"))),
-    )
+    return head(f"{validity}: {document.title} · Delphic", ("report.css",), _scripts())
 
 
 def _timeline(document: Document) -> Html | None:
@@ -244,22 +231,4 @@ def _data(document: Document) -> str:
 def _scripts() -> tuple[str, str]:
     plotly = files("plotly").joinpath("package_data", "plotly.min.js").read_text("utf-8")
     assert "</script" not in plotly.lower()
-    return plotly, _asset("report.js")
-
-
-@cache
-def _asset(name: str) -> str:
-    assert __package__
-    return files(__package__).joinpath("assets", name).read_text("utf-8")
-
-
-@cache
-def _policy() -> str:
-    """Nothing is loaded, and no script runs but our own, whatever slipped into the data."""
-    hashes = " ".join(
-        f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" for script in _scripts()
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
+    return plotly, asset("report.js")

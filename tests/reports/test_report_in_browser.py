@@ -17,6 +17,9 @@ CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 MARKS_MAX = 5_500
 """What a phone draws without making its owner wait."""
 
+DARK_TEXT = "rgb(26, 30, 36)"
+LIGHT_TEXT = "rgb(231, 234, 238)"
+
 Documents = Callable[[str], Document]
 Pages = Callable[..., Page]
 
@@ -249,11 +252,29 @@ def test_functions_and_outcomes_can_be_hidden(opened: Pages) -> None:
 def test_colours_follow_the_readers_scheme(opened: Pages) -> None:
     page = opened("pass")
     font = "document.getElementById('timeline-plot').layout.font.color"
-    assert page.evaluate(font) == "#1a1e24"
+    assert page.evaluate(font) == DARK_TEXT
     page.emulate_media(color_scheme="dark")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert page.evaluate(font) == "#e7eaee"
+    assert page.evaluate(font) == LIGHT_TEXT
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 27)"
+
+
+def test_the_switch_overrules_the_system_until_it_is_back(opened: Pages) -> None:
+    page = opened("pass")
+    font = "document.getElementById('timeline-plot').layout.font.color"
+    ground = "getComputedStyle(document.body).backgroundColor"
+    switch = page.locator("[data-theme-switch]")
+    said = []
+    for _ in range(3):
+        switch.focus()
+        page.keyboard.press("Enter")
+        said.append((switch.get_attribute("aria-label"), page.evaluate(font)))
+        assert (page.evaluate(ground) == "rgb(19, 22, 27)") is (said[-1][1] == LIGHT_TEXT)
+    assert said == [
+        ("Colours: light. Switch to dark.", DARK_TEXT),
+        ("Colours: dark. Switch to as the system.", LIGHT_TEXT),
+        ("Colours: as the system. Switch to light.", DARK_TEXT),
+    ]
 
 
 def test_printing_is_light_and_shows_everything(opened: Pages) -> None:
@@ -262,9 +283,9 @@ def test_printing_is_light_and_shows_everything(opened: Pages) -> None:
     font = "document.getElementById('timeline-plot').layout.font.color"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     assert page.locator("details:not([open])").count() == 0
-    assert page.evaluate(font) == "#1a1e24"
+    assert page.evaluate(font) == DARK_TEXT
     page.evaluate("dispatchEvent(new Event('afterprint'))")
-    assert page.evaluate(font) == "#e7eaee"
+    assert page.evaluate(font) == LIGHT_TEXT
 
 
 def test_the_command_can_be_copied(opened: Pages) -> None:
@@ -318,4 +339,4 @@ def test_the_lag_of_slaves_is_drawn_and_moves_with_the_rest(opened: Pages, width
     assert shown_range(page, "lag-plot") == shown_range(page)
     page.emulate_media(color_scheme="dark")
     page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert page.evaluate("document.getElementById('lag-plot').layout.font.color") == "#e7eaee"
+    assert page.evaluate("document.getElementById('lag-plot').layout.font.color") == LIGHT_TEXT
