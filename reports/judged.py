@@ -1,27 +1,18 @@
 """The page about a file with anybody's history: verdict, picture, operations, how it was found."""
 
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from typing import Any
 
 from ..harness.verdict import Validity
 from .markup import Child, Html, el
 from .prose import ICONS, value_text
+from .standalone import head, page_header
 from .tables import facts, table
 
 _CHARACTER = 8
 """Pixels of a column of the picture: a character of its labels."""
 _LANE = 40
 _MARGIN = 120
-
-_STYLE = """
-.lanes { display: block; font: 13px ui-monospace, Menlo, Consolas, "DejaVu Sans Mono", monospace; }
-.lanes text { fill: var(--text); }
-.lanes rect { fill: var(--surface); stroke: var(--witness); stroke-width: 1.5; }
-.lanes .open { stroke-dasharray: 5 4; stroke: var(--info); }
-"""
-
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 
 
 def render(judged: Mapping[str, Any]) -> str:
@@ -32,36 +23,23 @@ def render(judged: Mapping[str, Any]) -> str:
         _section("findings", "All that is wrong", _findings(judged)),
         _section("how", "How it was found", _how(judged)),
     ]
+    title = f"{judged['validity']}: {judged['file']} · Delphic"
     return "".join(
         (
             '<!doctype html>\n<html lang="en">',
-            _head(judged).text,
+            head(title, ("report.css",), ()).text,
             "<body>",
-            el("header", el("p", "Delphic", class_="brand")).text,
+            page_header().text,
             el("main", sections).text,
             "</body></html>\n",
         )
     )
 
 
-def _head(judged: Mapping[str, Any]) -> Html:
-    assert __package__
-    css = files(__package__).joinpath("assets", "report.css").read_text("utf-8")
-    return el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-        el("title", f"{judged['validity']}: {judged['file']} · Delphic"),
-        el("style", Html(css + _STYLE)),
-    )
-
-
 def _section(anchor: str, title: str, content: Html | None) -> Html | None:
     if content is None:
         return None
-    hidden = "banner-title" if anchor == "verdict" else None
+    hidden = "heard" if anchor == "verdict" else None
     heading = el("h2", title, id=f"{anchor}-title", class_=hidden)
     return el("section", heading, content, id=anchor, aria_labelledby=f"{anchor}-title")
 
