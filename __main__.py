@@ -57,6 +57,11 @@ class FrontDoor(click.Group):
             "suite_command",
             "Every scenario that a place can run, for several seeds.",
         ),
+        "suite-report": (
+            ".reports.suite.command",
+            "suite_report_command",
+            "Many runs on one page: matrix, trends, promises, flaky ones.",
+        ),
         "doctor": (
             ".harness.doctor",
             "doctor_command",

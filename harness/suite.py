@@ -138,7 +138,7 @@ def suite_command(
     """Run scenarios, or all that come with Delphic, for several seeds, where it is possible.
 
     Those that need what the place cannot do are left out, and named. A seeded bug must show for
-    one seed at least. The exit code is that of the worst run.
+    one seed at least. The exit code is that of the worst run. The suite report is written anew.
     """
     if jobs > 1 and target not in ("local", "sim") and not re.match(LAB, target):
         raise UsageError("--jobs: hosts of a file can carry one run at a time")
@@ -163,6 +163,7 @@ def suite_command(
         missed = len(found) - len(deciding)
         click.echo(f"{missed} runs did not show the seeded bug that other seeds did show")
     _summarize(deciding)
+    _report(context, out)
     context.exit(worst([done.code for done in deciding]))
 
 
@@ -175,3 +176,11 @@ def _summarize(found: Sequence[Done]) -> None:
     click.echo(f"{good} of {len(found)} runs as expected")
     for name, seeds in sorted(failed.items()):
         click.echo(f"  not {name}: {', '.join(str(seed) for seed in sorted(seeds))}")
+
+
+def _report(context: click.Context, out: Path) -> None:
+    """The page about all runs there, by the command that writes it, if the front door has one."""
+    doors = context.parent.command if context.parent else None
+    report = doors.get_command(context, "suite-report") if isinstance(doors, click.Group) else None
+    if report is not None and out.is_dir():
+        context.invoke(report, directory=out)
