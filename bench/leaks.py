@@ -1,11 +1,11 @@
 """Many runs in a row leave nothing behind: everything is counted on the way; prints JSON.
 
-python bench/leaks.py [--runs 200] [--minutes 120] [--on local|lab|hosts|nothing]... [--leak WHAT]
+python bench/leaks.py [--runs 200] [--minutes 120] [--on local|lab|hosts|nothing] [--leak WHAT]
 
 All is done in namespaces of its own, so that only what is its own is counted. One half of the runs
 are commands of their own, the other half share this process. `lab`: a laboratory for each run;
 `hosts`: one laboratory for all runs, whose hosts are counted, too; `nothing`: no run at all.
-`--leak` leaks one such thing with every run, which must be found. Exit code 1: something is left.
+`--leak` leaks such a thing with every run, which must be found. Exit code 1: something is left.
 """
 
 import argparse
@@ -40,9 +40,6 @@ HOSTS = 3
 WARM = 4
 """Runs before the first count: what is there once, and used again, is no leak."""
 
-SETTLED_S = 10.0
-"""How long what a run left may take to go: hosts and the kernel tidy up behind a run."""
-
 RUN_S_MAX = 180.0
 STEPS = 5
 
@@ -72,9 +69,10 @@ faults:
   - {{at: 1800ms, clock: {{node: leader, by: 5s}}, for: 200ms}}
 """
 
-# $1: this checkout; $2: where to work, below it. Nobody else's files are in these places then.
 SHARED = [Path("/tmp"), Path("/var/tmp"), Path("/dev/shm")]
+"""Where anybody may put files: nobody else's are there to whom is inside."""
 
+# $1: this checkout; $2: where to work, below it.
 SETUP = """
 set -eu
 mount --make-rprivate /
@@ -102,6 +100,7 @@ class Place:
     mark: str
     work: Path
     until: float
+    settles_s: float
     hosts: list[Path] = field(default_factory=list)
     """The files of hosts that stay."""
 
@@ -127,13 +126,13 @@ class Place:
 
     def settled(self, first: dict[str, int]) -> dict[str, int]:
         """What there is, once all has gone that goes by itself."""
-        until = time.monotonic() + SETTLED_S
+        until = time.monotonic() + self.settles_s
         while grown(first, now := self.count()) and time.monotonic() < until:
             time.sleep(0.1)
         return now
 
 
-def in_a_row(place: Place, runs: int, leak: str | None, *, shared: bool) -> dict[str, Any]:
+def in_a_row(place: Place, runs: int, leaks: Sequence[str], *, shared: bool) -> dict[str, Any]:
     """So many runs, after those that warm up, and what was counted on the way."""
     for number in range(WARM):
         place.run(number, shared=shared)
@@ -141,7 +140,7 @@ def in_a_row(place: Place, runs: int, leak: str | None, *, shared: bool) -> dict
     counted, codes = {0: first}, Counter[int]()
     for number in range(1, runs + 1):
         codes[place.run(number, shared=shared)] += 1
-        if leak is not None:
+        for leak in leaks:
             LEAKS[leak](place, f"{number}-{shared:d}")
         out_of_time = time.monotonic() > place.until
         if out_of_time or number % max(1, runs // STEPS) == 0:
@@ -206,7 +205,6 @@ LEAKS: dict[str, Callable[[Place, str], object]] = {
     "cgroup": _group,
     "descriptor": lambda _, __: os.open(os.devnull, os.O_RDONLY),
     "file": lambda _, name: Path(tempfile.gettempdir(), name).write_text("left"),
-    "host-file": lambda place, name: (place.hosts[0] / "tmp" / name).write_text("left"),
     "interface": lambda _, name: _do("ip", "link", "add", f"leak{name}", "type", "bridge"),
     "loop": _loop,
     "mount": _mount,
@@ -219,10 +217,10 @@ LEAKS: dict[str, Callable[[Place, str], object]] = {
 
 
 @contextlib.contextmanager
-def placed(on: str, mark: str, until: float) -> Iterator[Place]:
+def placed(on: str, mark: str, until: float, settles_s: float) -> Iterator[Place]:
     """A place to run at; nothing of it stays."""
     with tempfile.TemporaryDirectory(dir=os.environ[INSIDE]) as folder:
-        place = Place(on, mark, Path(folder), until)
+        place = Place(on, mark, Path(folder), until, settles_s)
         (place.work / "plain.yaml").write_text(PLAIN.format(mark=mark))
         (place.work / "deep.yaml").write_text(DEEP.format(mark=mark))
         made = lab.up(HOSTS) if on == STAYING else None
@@ -249,7 +247,7 @@ def inside(chosen: argparse.Namespace) -> int:
         for shared in (True, False):
             mark = f"leaks{uuid.uuid4().hex[:8]}"
             half = chosen.runs - chosen.runs // 2 if shared else chosen.runs // 2
-            with placed(on, mark, until) as place:
+            with placed(on, mark, until, chosen.settles) as place:
                 found = in_a_row(place, half, chosen.leak, shared=shared)
             name = f"{on}, {'in one process' if shared else 'each in a process of its own'}"
             shown[name] = found
@@ -300,7 +298,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--runs", type=int, default=200, help="at each place")
     parser.add_argument("--minutes", type=float, default=120, help="no run begins after so long")
     parser.add_argument("--on", action="append", choices=(LOCAL, LAB, STAYING, NOTHING))
-    parser.add_argument("--leak", choices=sorted(LEAKS))
+    parser.add_argument("--leak", action="append", default=[], choices=sorted(LEAKS))
+    parser.add_argument(
+        "--settles",
+        type=float,
+        default=10,
+        help="seconds that hosts and the kernel may take to tidy up behind a run",
+    )
     chosen = parser.parse_args(arguments)
     return inside(chosen) if INSIDE in os.environ else outside(arguments, chosen.minutes)
 

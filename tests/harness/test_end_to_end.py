@@ -3,60 +3,23 @@
 import json
 import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from commands import SHORT, finish, start, until_clients_work
 from delphic.harness import leases, procfs
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-
-TEXT = """\
-name: short
-promises: [HS-2]
-workload: {name: log, clients: 6, rate: 200, op_timeout: 500ms}
-duration: 5s
-faults:
-  - {at: 500ms, partition: leader, for: 1s}
-  - {at: 2s, kill: leader, for: 500ms}
-  - {at: 3s, pause: leader, for: 1s}
-"""
 
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the commands work; nothing of theirs may be alive at the end."""
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
-    (tmp_path / "short.yaml").write_text(TEXT)
+    (tmp_path / "short.yaml").write_text(SHORT)
     yield tmp_path
     assert leases.heal() == []
-
-
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "delphic", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=100)
-    return process.returncode, out, err
-
-
-def until_clients_work(folder: Path) -> None:
-    """Wait for the first client operation to reach the history."""
-    deadline = time.monotonic() + 30
-    history = folder / "runs/latest/history.jsonl"
-    while not (history.is_file() and b'"append"' in history.read_bytes()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def members_alive(folder: Path) -> list[int]:

@@ -6,14 +6,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from commands import SHORT, finish, start, until_clients_work
 from delphic.harness import leases
 from delphic.harness.agent import disk
 from delphic.harness.hosts import marker
@@ -24,17 +23,6 @@ from delphic.harness.lab.host import end
 from near_host import loops
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]
-
-SHORT = """\
-name: short
-promises: [HS-2]
-workload: {name: log, clients: 4, rate: 100, op_timeout: 500ms}
-duration: 5s
-faults:
-  - {at: 500ms, partition: leader, for: 1s}
-  - {at: 2s, kill: leader, for: 500ms}
-  - {at: 3s, pause: leader, for: 1s}
-"""
 
 LINKS = """\
 name: links
@@ -99,29 +87,6 @@ def folder(require: Require, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     lab.down()
     assert left == []
     assert leases.heal() == []
-
-
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "delphic", *words],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
-
-
-def until_clients_work(folder: Path) -> None:
-    deadline = time.monotonic() + 120
-    history = folder / "runs/latest/history.jsonl"
-    while not (history.is_file() and b'"append"' in history.read_bytes()):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def to_undo(directory: Path) -> list[str]:
