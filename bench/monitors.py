@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from delphic.harness import history as histories
-from delphic.harness.checkers.operations import Ambiguous, operations
-from delphic.harness.checkers.specs import SPECS
+from delphic.harness.checkers.judging import check
+from delphic.harness.formats.read import read
 from delphic.harness.op import Op, OpType
 
 NS_PER_STEP = 100_000
@@ -196,32 +196,26 @@ def ops(thing: Thing, count: int, *, seed: int, clients: int, violate: bool) -> 
 
 
 def measured(path: Path, name: str) -> dict[str, Any]:
-    """Read and judge a file; seconds of the clock, and of the processor where others use it too."""
+    """Read and judge a file, as `delphic check FILE` does, and tell the highest memory of both.
+
+    Seconds are of the clock, and of the processor where others use it, too.
+    """
     began = time.perf_counter()
-    with path.open("rb") as stream:
-        history = histories.load(stream)
-    load_s = time.perf_counter() - began
+    found = read(path).operations
+    read_s = time.perf_counter() - began
     began, spent = time.perf_counter(), time.process_time()
-    found = operations(history)
-    operations_s, operations_cpu_s = time.perf_counter() - began, time.process_time() - spent
-    del history
-    monitor = SPECS[name].monitor
-    assert monitor is not None
-    began, spent = time.perf_counter(), time.process_time()
-    answer = monitor(found)
-    judge_s, judge_cpu_s = time.perf_counter() - began, time.process_time() - spent
-    assert not isinstance(answer, Ambiguous), answer.reason
+    answer = check(found, name)
+    check_s, check_cpu_s = time.perf_counter() - began, time.process_time() - spent
+    assert answer.method == "monitor", answer.sentence
     return {
         "spec": name,
         "validity": str(answer.validity),
         "sentence": answer.sentence,
         "operations": len(found),
         "bytes": path.stat().st_size,
-        "load_s": round(load_s, 3),
-        "operations_s": round(operations_s, 3),
-        "operations_cpu_s": round(operations_cpu_s, 3),
-        "judge_s": round(judge_s, 3),
-        "judge_cpu_s": round(judge_cpu_s, 3),
+        "read_s": round(read_s, 3),
+        "check_s": round(check_s, 3),
+        "check_cpu_s": round(check_cpu_s, 3),
         "memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 

@@ -1,6 +1,7 @@
 """Invocations joined to what became of them, while a file is read."""
 
 from collections.abc import Iterable
+from sys import intern
 from typing import Any
 
 from ..checkers.operations import UNKNOWN, Operation, hashable
@@ -81,9 +82,11 @@ def _operation(
     invoke: Event, invoked: int, completion: Event | None, returned: int | None
 ) -> Operation:
     result: Any = UNKNOWN if completion is None else hashable(completion.value)
+    node = (completion.node if completion is not None else None) or invoke.node
+    # A file spells the few names there are out on each line: a million copies, kept, are 100 MiB.
     return Operation(
         invoke.process,
-        invoke.f,
+        intern(invoke.f),
         hashable(invoke.key),
         hashable(invoke.value),
         result,
@@ -91,5 +94,5 @@ def _operation(
         returned,
         invoke.time_ns,
         None if completion is None else completion.time_ns,
-        (completion.node if completion is not None else None) or invoke.node,
+        None if node is None else intern(node),
     )

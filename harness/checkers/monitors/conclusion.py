@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from operator import attrgetter, countOf
 from typing import Any
 
 import msgspec
@@ -47,7 +48,7 @@ def conclude(
     fits: str = "fit one order that agrees with real time",
 ) -> Judgement | Ambiguous:
     """The answer to a history. What is wrong is wrong, whatever is ambiguous beside it."""
-    answered = sum(operation.returned is not None for operation in operations)
+    answered = len(operations) - countOf(map(attrgetter("returned"), operations), None)
     statistics: dict[str, Any] = {
         "operations": len(operations),
         "answered": answered,

@@ -13,7 +13,8 @@ Ambiguous: an element that was appended twice.
 """
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain, repeat
 
 import msgspec
 import numpy as np
@@ -23,7 +24,7 @@ from .columns import Columns, Ints, columns
 from .conclusion import Wrong, conclude
 from .log_table import TWICE, Table, is_offset, polls_of, source, tables
 from .prose import began_text, operation_text, value_text
-from .sweep import UNBOUNDED, Items, ceilings, floors, items, sweep
+from .sweep import UNBOUNDED, Items, ceilings, floors, sweep
 
 __all__ = ["ANOMALIES", "is_offset", "judge"]
 
@@ -67,12 +68,11 @@ def judge_followers(operations: Sequence[Operation]) -> Judgement | Ambiguous:
 
 def judge_in(c: Columns, order: Columns) -> Judgement | Ambiguous:
     """Judge the logs of `c`; one precedes another only where both have one key in `order`."""
-    operations = c.operations
     found = tables(c)
     wrong = [table.fault for table in found if table.fault is not None]
     ambiguous = {key: TWICE for key, table in zip(c.keys, found, strict=True) if table.is_ambiguous}
     broken = {w.key for w in wrong} | set(ambiguous)
-    known, floating = _placed(c, found)
+    known, floating = _placed([table for table in found if table.is_sound])
     for first, second in sweep(order, known):
         key = c.keys[c.key[second]]
         if key not in broken:
@@ -83,42 +83,25 @@ def judge_in(c: Columns, order: Columns) -> Judgement | Ambiguous:
         if c.keys[which] not in broken:
             fault = _matched(c, order, table, jobs.get(which, []))
             wrong += [] if fault is None else [fault]
-    return conclude(operations, wrong, ambiguous, keys=len(c.keys))
+    return conclude(c.operations, wrong, ambiguous, keys=len(c.keys))
 
 
-def _placed(c: Columns, found: Sequence[Table]) -> tuple[Items, Ints]:
+def _placed(sound: Sequence[Table]) -> tuple[Items, Ints]:
     """The operations whose places are bounded by what is known, and the appends that float."""
-    at: list[int] = []
-    lo: list[int] = []
-    floating: list[int] = []
-    for table in found:
-        offset_of = table.offsets.get
-        for element, which in table.appends.items():
-            offset = offset_of(element)
-            if offset is None:
-                floating.append(which)
-            else:
-                at.append(which)
-                lo.append(2 * offset + 1)
-    hi = lo[:]
-    for which in (which for table in found for which in table.polls):
-        poll = c.operations[which]
-        if poll.argument[1] != 0:
-            low, high = _seen(poll)
-            at.append(which)
-            lo.append(low)
-            hi.append(high)
-    return items(at, lo, hi), np.array(floating, np.int64)
+    appends = _joined(table.appends.values() for table in sound)
+    offsets = _joined(map(table.offsets.get, table.appends, repeat(-1)) for table in sound)
+    is_known = offsets >= 0
+    places = 2 * offsets[is_known] + 1
+    known = Items(
+        np.concatenate((appends[is_known], _joined(table.polls for table in sound))),
+        np.concatenate((places, _joined(table.least for table in sound))),
+        np.concatenate((places, _joined(table.most for table in sound))),
+    )
+    return known, appends[~is_known]
 
 
-def _seen(poll: Operation) -> tuple[int, int]:
-    """Twice the least and the greatest length of the log that a poll can have found."""
-    start, most = poll.argument
-    count = len(poll.result)
-    end = 2 * (start + count)
-    if count == most:
-        return end, UNBOUNDED
-    return (end, end) if count else (0, end)
+def _joined(parts: Iterable[Iterable[int]]) -> Ints:
+    return np.fromiter(chain.from_iterable(parts), np.int64)
 
 
 def _jobs(c: Columns, order: Columns, known: Items, floating: Ints) -> dict[int, list[Job]]:
@@ -165,21 +148,16 @@ def _gap(c: Columns, table: Table, offset: int) -> Wrong:
 def _unplaced(order: Columns, table: Table, job: Job) -> Wrong:
     append = order.operations[job.at]
     places = np.array([*table.polls, *table.appends.values()], np.int64)
+    offsets = map(table.offsets.get, table.appends)
+    bounds = (UNBOUNDED if offset is None else 2 * offset + 1 for offset in offsets)
+    highest = np.array([*table.most, *bounds], np.int64)
     is_after = (order.key[places] == order.key[job.at]) & (order.inv[places] > order.ret[job.at])
-    later = (order.operations[at] for at in places[is_after].tolist())
-    limit = next(operation for operation in later if _highest(table, operation) == job.hi)
+    limit = order.operations[int(places[is_after & (highest == job.hi)][0])]
     sentence = (
         f"{operation_text(append)} was acknowledged, but there is no place for it in the log that "
         f"{operation_text(limit)} found."
     )
     return Wrong(append.key, "unplaced", sentence, (append, limit))
-
-
-def _highest(table: Table, operation: Operation) -> int:
-    if operation.f == "append":
-        offset = table.offsets.get(operation.argument)
-        return UNBOUNDED if offset is None else 2 * offset + 1
-    return UNBOUNDED if operation.argument[1] == 0 else _seen(operation)[1]
 
 
 def _disorder(c: Columns, table: Table, first: int, second: int) -> Wrong:

@@ -1,6 +1,8 @@
 """Which element stands at which offset, from what appends and polls answered."""
 
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, MutableSequence
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -9,6 +11,7 @@ from ..operations import UNKNOWN, Operation
 from .columns import Columns
 from .conclusion import Wrong
 from .prose import answer_text, operation_text, value_text
+from .sweep import UNBOUNDED
 
 TWICE = "an element was appended twice: which of its appends stands where, nobody can tell"
 
@@ -24,15 +27,30 @@ HOLE = Hole()
 """An offset below others of which nobody told what stands there."""
 
 
-class Table(msgspec.Struct):
-    """What is known of the log of one key. `appends` and `polls` are places in the columns."""
+_ints = partial(array, "q")
 
-    appends: dict[Any, int]
-    polls: list[int]
-    rows: list[Any]
-    offsets: dict[Any, int]
+
+class Table(msgspec.Struct):
+    """What is known of the log of one key. `appends` and `polls` are places in the columns.
+
+    `told` are the offsets that appends answered, and `put` what stands there; `least` and `most`
+    are twice the lengths of the log that each poll can have found.
+    """
+
+    appends: dict[Any, int] = {}
+    told: list[int] = []
+    put: list[Any] = []
+    polls: MutableSequence[int] = msgspec.field(default_factory=_ints)
+    least: MutableSequence[int] = msgspec.field(default_factory=_ints)
+    most: MutableSequence[int] = msgspec.field(default_factory=_ints)
+    rows: list[Any] = []
+    offsets: dict[Any, int] = {}
     fault: Wrong | None = None
     is_ambiguous: bool = False
+
+    @property
+    def is_sound(self) -> bool:
+        return self.fault is None and not self.is_ambiguous
 
     @property
     def holes(self) -> list[int]:
@@ -48,64 +66,90 @@ def is_offset(result: Any) -> bool:
 
 def tables(c: Columns) -> list[Table]:
     """The table of each key, or the first thing that is wrong with it."""
-    found = [Table({}, [], [], {}) for _ in c.keys]
+    found = [Table() for _ in c.keys]
     for at, (operation, key) in enumerate(zip(c.operations, c.key.tolist(), strict=True)):
         table = found[key]
+        result = operation.result
         if operation.f == "append":
-            if table.appends.setdefault(operation.argument, at) != at:
+            element = operation.argument
+            if table.appends.setdefault(element, at) != at:
                 table.is_ambiguous = True
-        elif operation.result is not UNKNOWN:
+            if is_offset(result):
+                table.told.append(result)
+                table.put.append(element)
+        elif result is not UNKNOWN:
             table.polls.append(at)
     for table in found:
         if not table.is_ambiguous:
-            table.fault = _filled(c, table)
+            table.fault = _told(c, table) or _polled(c, table) or _filled(c, table)
     return found
 
 
-def _filled(c: Columns, table: Table) -> Wrong | None:
-    """Fill the table; what contradicts it, or itself, is the answer."""
+def _told(c: Columns, table: Table) -> Wrong | None:
+    """Enter what appends were told."""
+    if not table.told:
+        return None
+    end = max(table.told) + 1
+    if min(table.told) < 0 or end > len(table.appends):
+        return _impossible_append(c, table)
+    rows = table.rows = [HOLE] * end
+    for offset, element in zip(table.told, table.put, strict=True):
+        if rows[offset] is not HOLE:
+            append = c.operations[table.appends[element]]
+            return _contradiction(c, table, append, offset, element)
+        rows[offset] = element
+    return None
+
+
+def _polled(c: Columns, table: Table) -> Wrong | None:
+    """Enter what polls were given, and how long it shows the log to have been."""
     operations = c.operations
-    polls = [operations[at] for at in table.polls]
-    told = [
-        operation
-        for at in table.appends.values()
-        if is_offset((operation := operations[at]).result)
-    ]
-    end, is_overlong = 0, False
-    for poll in polls:
-        start, most = poll.argument
-        count = len(poll.result)
-        if count and start + count > end:
-            end = start + count
-        if most is not None and count > most:
-            is_overlong = True
-    offsets = [operation.result for operation in told]
-    if is_overlong:
-        return _overlong(polls)
-    end = max(end, max(offsets, default=-1) + 1)
-    if end > len(table.appends) or min(offsets, default=0) < 0:
-        return _impossible(told, polls, len(table.appends))
-    rows = table.rows
-    rows += [HOLE] * end
-    for operation in told:
-        if rows[operation.result] is not HOLE:
-            return _contradiction(c, table, operation, operation.result, operation.argument)
-        rows[operation.result] = operation.argument
-    for poll in polls:
-        start, page = poll.argument[0], poll.result
-        if tuple(rows[start : start + len(page)]) == page:
+    rows, least, most = table.rows, table.least, table.most
+    longest = len(table.appends)
+    for at in table.polls:
+        poll = operations[at]
+        start, asked = poll.argument
+        page = poll.result
+        end = start + len(page)
+        if asked is not None and len(page) > asked:
+            return _overlong(poll)
+        if page and end > longest:
+            return _impossible_poll(poll, longest)
+        low, high = seen(start, asked, len(page), longest)
+        least.append(low)
+        most.append(high)
+        if page and end > len(rows):
+            rows += [HOLE] * (end - len(rows))
+        if tuple(rows[start:end]) == page:
             continue
         for offset, element in enumerate(page, start=start):
             if rows[offset] is HOLE:
                 rows[offset] = element
             elif rows[offset] != element:
                 return _contradiction(c, table, poll, offset, element)
-    table.offsets = {element: offset for offset, element in enumerate(rows)}
-    known = len(table.offsets)
-    table.offsets.pop(HOLE, None)
-    if table.offsets.keys() - table.appends.keys():
+    return None
+
+
+def seen(start: int, asked: int | None, count: int, longest: int) -> tuple[int, int]:
+    """Twice the least and the greatest length of the log that a poll can have found.
+
+    Nothing from beyond the `longest` that it can have been says nothing.
+    """
+    end = 2 * (start + count)
+    if not count:
+        return 0, UNBOUNDED if asked == 0 or start >= longest else end
+    return end, UNBOUNDED if count == asked else end
+
+
+def _filled(c: Columns, table: Table) -> Wrong | None:
+    """Find the place of each element, of which each was appended once."""
+    rows = table.rows
+    offsets = table.offsets = {element: offset for offset, element in enumerate(rows)}
+    known = len(offsets)
+    offsets.pop(HOLE, None)
+    if not offsets.keys() <= table.appends.keys():
         return _phantom(c, table)
-    if known < len(rows) and len(table.offsets) + rows.count(HOLE) < len(rows):
+    if known < len(rows) and len(offsets) + rows.count(HOLE) < len(rows):
         return _duplicate(c, table)
     return None
 
@@ -131,36 +175,33 @@ def polls_of(c: Columns, table: Table, offset: int) -> Iterator[Operation]:
             yield poll
 
 
-def _overlong(polls: list[Operation]) -> Wrong | None:
-    for poll in polls:
-        most = poll.argument[1]
-        if most is not None and len(poll.result) > most:
-            sentence = (
-                f"{operation_text(poll)} asked for {most:,} elements at most and was given "
-                f"{len(poll.result):,}."
-            )
-            return Wrong(poll.key, "overlong", sentence, (poll,))
-    return None
+def _overlong(poll: Operation) -> Wrong:
+    sentence = (
+        f"{operation_text(poll)} asked for {poll.argument[1]:,} elements at most and was given "
+        f"{len(poll.result):,}."
+    )
+    return Wrong(poll.key, "overlong", sentence, (poll,))
 
 
-def _impossible(told: list[Operation], polls: list[Operation], count: int) -> Wrong | None:
-    """Offsets that no log of so few appends has; they would also be a table of any size."""
-    for append in told:
-        if not 0 <= append.result < count:
-            sentence = (
-                f"{answer_text(append)}, but there were only {count:,} appends that can have "
-                f"happened."
-            )
-            return Wrong(append.key, "impossible-offset", sentence, (append,))
-    for poll in polls:
-        end = poll.argument[0] + len(poll.result)
-        if poll.result and end > count:
-            sentence = (
-                f"{operation_text(poll)} found an element at offset {end - 1:,}, but there were "
-                f"only {count:,} appends that can have happened."
-            )
-            return Wrong(poll.key, "impossible-offset", sentence, (poll,))
-    return None
+def _impossible_append(c: Columns, table: Table) -> Wrong:
+    """An offset that no log of so few appends has; it would also be a table of any size."""
+    count = len(table.appends)
+    told = zip(table.told, table.put, strict=True)
+    element = next(element for offset, element in told if not 0 <= offset < count)
+    append = c.operations[table.appends[element]]
+    sentence = (
+        f"{answer_text(append)}, but there were only {count:,} appends that can have happened."
+    )
+    return Wrong(append.key, "impossible-offset", sentence, (append,))
+
+
+def _impossible_poll(poll: Operation, count: int) -> Wrong:
+    end = poll.argument[0] + len(poll.result)
+    sentence = (
+        f"{operation_text(poll)} found an element at offset {end - 1:,}, but there were "
+        f"only {count:,} appends that can have happened."
+    )
+    return Wrong(poll.key, "impossible-offset", sentence, (poll,))
 
 
 def _contradiction(

@@ -67,15 +67,17 @@ class Spec:
 
         `step` and `monitor` may raise on operations that are not.
         """
-        shape = next((shape for shape in self.operations if shape.f == operation.f), None)
-        if shape is None:
-            known = ", ".join(shape.f for shape in self.operations)
-            return f"{operation.f!r} is no operation of a {self.name}: it has {known}"
-        if not shape.asks(operation.argument):
-            return f"the argument of {operation.f} must be {shape.argument}"
-        if operation.result is not UNKNOWN and not shape.answers(operation.result):
-            return f"the result of {operation.f} must be {shape.result}"
-        return None
+        for shape in self.operations:
+            if shape.f != operation.f:
+                continue
+            if shape.asks is not anything and not shape.asks(operation.argument):
+                return f"the argument of {operation.f} must be {shape.argument}"
+            if shape.answers is anything or operation.result is UNKNOWN:
+                return None
+            fits = shape.answers(operation.result)
+            return None if fits else f"the result of {operation.f} must be {shape.result}"
+        known = ", ".join(shape.f for shape in self.operations)
+        return f"{operation.f!r} is no operation of a {self.name}: it has {known}"
 
 
 def is_count(value: Any) -> bool:

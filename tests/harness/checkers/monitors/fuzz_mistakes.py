@@ -104,13 +104,14 @@ def nothing(*_: object) -> None:
     return None
 
 
-def full_pages_show_the_end(poll: Operation) -> tuple[int, int]:
-    end = SEEN(poll)[0]
-    return (end, end) if poll.result else SEEN(poll)
+def full_pages_show_the_end(*asked: Any) -> tuple[int, int]:
+    low, high = SEEN(*asked)
+    return (low, low or high)
 
 
-def empty_polls_bound_nothing(poll: Operation) -> tuple[int, int]:
-    return SEEN(poll) if poll.result else (0, UNBOUNDED)
+def empty_polls_bound_nothing(*asked: Any) -> tuple[int, int]:
+    low, high = SEEN(*asked)
+    return (low, high if low else UNBOUNDED)
 
 
 def holes_take_any_append(c: Columns, found: Items, of: Ints) -> Ints:
@@ -284,7 +285,7 @@ GIVEN = queue._given
 VALUES = queue._values
 SET_PLACED = grow_set._placed
 PLACED = log.placed
-SEEN = log_poll._seen
+SEEN = log_table.seen
 SWEEP = sweep.sweep
 CLASHES = zones.clashes
 ZONES = register._zones
@@ -307,8 +308,8 @@ MISTAKES: list[Mistake] = [
     ("log", log, "_diverged", nothing),
     ("log", log, "_duplicate", nothing),
     ("log-poll", log_poll, "sweep", real_time_does_not_matter),
-    ("log-poll", log_poll, "_seen", full_pages_show_the_end),
-    ("log-poll", log_poll, "_seen", empty_polls_bound_nothing),
+    ("log-poll", log_table, "seen", full_pages_show_the_end),
+    ("log-poll", log_table, "seen", empty_polls_bound_nothing),
     ("log-poll", log_poll, "_matched", nothing),
     ("log-poll", log_poll, "floors", holes_take_any_append),
     ("log-poll", log_poll, "ceilings", appends_have_for_ever),

@@ -137,6 +137,20 @@ def test_positions_may_be_clock_readings() -> None:
     assert found.findings[0].witness == (late, late + 20, late + 40)
 
 
+@pytest.mark.parametrize("far", [9, 1 << 40, 10**30])
+def test_nothing_from_far_beyond_the_end_of_a_log_says_nothing(far: int) -> None:
+    monitor = SPECS["log-poll"].monitor
+    assert monitor is not None
+    fine: list[Line] = [(1, "append", "a", 0, 0, 1), (2, "poll", [far, 5], [], 2, 3)]
+    short: list[Line] = [*fine, (2, "poll", [0, 5], [], 4, 5)]
+    beyond: list[Line] = [*fine, (2, "poll", [far, 5], ["a"], 4, 5)]
+    logs = [fine] * 200 + [short, beyond]
+    found = monitor([o for key, lines in enumerate(logs) for o in written(*lines, key=key)])
+    assert isinstance(found, Judgement)
+    told = {finding.details["key"]: finding.anomaly for finding in found.findings}
+    assert told == {200: "lost", 201: "impossible-offset"}
+
+
 def test_a_register_may_start_with_a_value() -> None:
     lines: list[Line] = [
         (1, "read", None, 0, 0, 1),
