@@ -6,7 +6,7 @@ import msgspec
 
 from ..harness.history import Call, History
 from ..harness.op import OpType
-from .prose import call_text
+from .prose import call_text, value_text
 
 OUTCOMES = (OpType.OK, OpType.FAIL, OpType.INFO)
 OPEN = -1
@@ -20,12 +20,13 @@ _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 class Calls(msgspec.Struct, frozen=True):
     """Columns of equal length, in order of invocation. Times are microseconds from the start.
 
-    `f` and `node` point into `fs` and `nodes`, `outcome` into OUTCOMES. Processes that succeed
-    one another share a lane.
+    `f`, `key` and `node` point into `fs`, `keys` and `nodes`, `outcome` into OUTCOMES. Processes
+    that succeed one another share a lane.
     """
 
     lanes: int
     fs: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
     nodes: tuple[str | None, ...] = ()
     index: tuple[int, ...] = ()
     end_index: tuple[int, ...] = ()
@@ -33,6 +34,7 @@ class Calls(msgspec.Struct, frozen=True):
     end: tuple[int, ...] = ()
     process: tuple[int, ...] = ()
     f: tuple[int, ...] = ()
+    key: tuple[int, ...] = ()
     node: tuple[int, ...] = ()
     outcome: tuple[int, ...] = ()
     text: tuple[str, ...] = ()
@@ -55,10 +57,12 @@ def calls(history: History, clients: int | None) -> Calls:
     nodes = tuple(dict.fromkeys(answered))
     node_codes = {node: code for code, node in enumerate(nodes)}
     f_codes = {f: code for code, f in enumerate(fs)}
-    many_keys = len({repr(call.invoke.key) for call in found[:1000]}) > 1
+    keys = _Named()
+    key = tuple(keys.code(call.invoke.key) for call in found)
     return Calls(
         lanes=_lanes(found, clients),
         fs=fs,
+        keys=tuple(keys.names),
         nodes=nodes,
         index=tuple(call.invoke.index for call in found),
         end_index=tuple(OPEN if c.completion is None else c.completion.index for c in found),
@@ -66,9 +70,10 @@ def calls(history: History, clients: int | None) -> Calls:
         end=tuple(OPEN if c.completion is None else c.completion.time_ns // 1000 for c in found),
         process=tuple(call.invoke.process for call in found),  # type: ignore[misc]
         f=tuple(f_codes[call.invoke.f] for call in found),
+        key=key,
         node=tuple(node_codes[node] for node in answered),
         outcome=tuple(_CODES[call.outcome] for call in found),
-        text=tuple(call_text(call, with_key=many_keys) for call in found),
+        text=tuple(call_text(call) for call in found),
     )
 
 
@@ -122,6 +127,22 @@ def is_acknowledged(call: Call) -> bool:
 def _distinct(fs: Sequence[str]) -> tuple[str, ...]:
     """Appends and reads first, so that they always look the same."""
     return tuple(sorted(set(fs), key=lambda f: (f != "append", f != "read", f)))
+
+
+class _Named:
+    """Keys in order of appearance, each spelled once: spelling a hundred thousand takes long."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self._codes: dict[str, int] = {}
+
+    def code(self, key: object) -> int:
+        spelled = key if type(key) is str else repr(key)
+        code = self._codes.get(spelled)
+        if code is None:
+            code = self._codes[spelled] = len(self.names)
+            self.names.append("" if key is None else value_text(key))
+        return code
 
 
 def _lanes(found: Sequence[Call], clients: int | None) -> int:

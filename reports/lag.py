@@ -1,30 +1,33 @@
 """How far slaves lag behind their master over time, above the state of each side."""
 
 from collections.abc import Iterator, Sequence
-from html import escape
+from typing import NamedTuple
+
+import msgspec
 
 from ..harness.sides import MASTER
 from .document import Document
-from .faults import faults
-from .figures import (
-    MARGIN_PIXELS,
-    STATES,
-    Figure,
-    Trace,
-    band_labels,
-    bands,
-    frame,
-    state_bars,
-)
+from .figures import STATES, Rows, state_bars
 from .markup import Child, Html, el
 from .prose import plural, seconds_text
 from .replication import Lag, Replication, Stretch
 from .tables import table
 
-LAG_PIXELS = 240
-ROW_PIXELS = 28
 
-_DASHES = ("solid", "dash", "dot")
+class Line(NamedTuple):
+    """The lag of one slave: tasks behind, whenever it told (seconds), and what to say of each."""
+
+    name: str
+    times: tuple[float, ...]
+    tasks: tuple[int, ...]
+    hovers: tuple[str, ...]
+
+
+class LagFigure(msgspec.Struct, frozen=True):
+    """Lag in tasks above one band a side."""
+
+    lines: tuple[Line, ...]
+    states: Rows
 
 
 def lag_section(document: Document) -> Html | None:
@@ -43,7 +46,7 @@ def lag_section(document: Document) -> Html | None:
     present = {stretch.state for stretch in found.stretches}
     states = [
         el("span", el("span", class_=f"swatch {look}"), state, class_="key")
-        for state, (look, _) in STATES.items()
+        for state, look in STATES.items()
         if state in present
     ]
     heads = ("side", "tasks", "most behind", "behind at the end", "states")
@@ -51,6 +54,14 @@ def lag_section(document: Document) -> Html | None:
         "figure",
         el("div", el("div", slaves), el("div", states), class_="legend"),
         el("div", id="lag-plot", class_="plot", tabindex=0, role="group", aria_label=label),
+        el(
+            "div",
+            id="states-plot",
+            class_="plot",
+            tabindex=0,
+            role="group",
+            aria_label="The state of each side over time; the table below says it in words",
+        ),
         el(
             "figcaption",
             "Lag: the tasks that the master has enqueued, less those that the slave says it has "
@@ -62,63 +73,26 @@ def lag_section(document: Document) -> Html | None:
     )
 
 
-def lag_figure(document: Document) -> Figure | None:
-    """Lag in tasks above one band a side, with the faults behind both."""
+def lag_figure(document: Document) -> LagFigure | None:
+    """A line for each slave, and a row for each side."""
     found = document.replication
     if found is None:
         return None
-    struck = faults(document.acts)
-    band_pixels = ROW_PIXELS * len(found.sides)
-    inner = LAG_PIXELS + band_pixels
-    margin = MARGIN_PIXELS | {"t": 30}
-    axis = {"fixedrange": True, "zeroline": False, "gridcolor": "--line"}
-    layout = frame(document, inner + margin["t"] + margin["b"]) | {
-        "barmode": "overlay",
-        "bargap": 0.18,
-        "uniformtext": {"mode": "hide", "minsize": 9},
-        "margin": margin,
-        "shapes": list(bands(struck, document.end)),
-        "annotations": list(band_labels(struck, document.end)),
-        "yaxis": axis
-        | {
-            "domain": [(band_pixels + 16) / inner, 1],
-            "title": {"text": "tasks behind"},
-            # A slave that keeps up is a line at the bottom, not noise over the whole height.
-            "range": [0, 1.08 * max(5, *(max(lag.tasks) for lag in found.lags))],
-        },
-        "yaxis2": axis
-        | {
-            "domain": [0, band_pixels / inner],
-            "range": [len(found.sides) - 0.5, -0.5],
-            "tickvals": list(range(len(found.sides))),
-            "ticktext": [escape(_called(side)) for side in found.sides],
-            "showgrid": False,
-            "ticklen": 0,
-        },
-    }
-    lines = [_line(lag, at) for at, lag in enumerate(found.lags)]
-    return {
-        "data": [*lines, *state_bars(found.stretches, found.sides, 0, yaxis="y2")],
-        "layout": layout,
-    }
+    bars = tuple(state_bars(found.stretches, found.sides, 0))
+    labels = tuple(map(_called, found.sides))
+    return LagFigure(tuple(map(_line, found.lags)), Rows(labels, bars))
 
 
-def _line(lag: Lag, at: int) -> Trace:
-    colour = f"--series-{at % 3}"
-    return {
-        "type": "scatter",
-        "mode": "lines+markers",
-        "name": escape(lag.side),
-        "x": [time_us / 1e6 for time_us in lag.times],
-        "y": lag.tasks,
-        "hovertext": [
-            escape(f"{lag.side}: {plural(tasks, 'task')} behind, {finished:,} finished")
+def _line(lag: Lag) -> Line:
+    return Line(
+        name=lag.side,
+        times=tuple(time_us / 1e6 for time_us in lag.times),
+        tasks=tuple(lag.tasks),
+        hovers=tuple(
+            f"{lag.side}: {plural(tasks, 'task')} behind, {finished:,} finished"
             for tasks, finished in zip(lag.tasks, lag.finished, strict=True)
-        ],
-        "hovertemplate": "%{hovertext}<br>%{x:.3f} s<extra></extra>",
-        "line": {"color": colour, "width": 2, "dash": _DASHES[at // 3 % len(_DASHES)]},
-        "marker": {"color": colour, "size": 4},
-    }
+        ),
+    )
 
 
 def _called(side: str) -> str:

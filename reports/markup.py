@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
-_VOID = frozenset({"br", "col", "link", "meta"})
+_VOID = frozenset({"br", "col", "input", "link", "meta"})
 
 
 @dataclass(frozen=True, slots=True)

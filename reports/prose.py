@@ -46,12 +46,10 @@ def rows_text(rows: Sequence[Any]) -> str:
     return shortened(", ".join(map(_item, rows)))
 
 
-def call_text(call: Call, *, with_key: bool = False) -> str:
+def call_text(call: Call) -> str:
     """What was asked and what came of it."""
     invoke, completion = call.invoke, call.completion
     asked = asked_text(invoke)
-    if with_key and invoke.key is not None:
-        asked = f"{value_text(invoke.key)}: {asked}"
     if completion is None:
         return f"{asked} → no answer"
     if completion.type is not OpType.OK:

@@ -1,11 +1,11 @@
-// Bundles each file of src/pages into a script of that name: `node build.mjs [FOLDER]`.
+// Bundles each file of src/pages into one script or style of that name: `node build.mjs [FOLDER]`.
 import { build } from "esbuild";
 import { readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const pages = readdirSync(join(here, "src/pages")).filter((name) => /\.tsx?$/.test(name));
+const pages = readdirSync(join(here, "src/pages")).filter((name) => /\.(tsx?|css)$/.test(name));
 await build({
   absWorkingDir: here,
   entryPoints: pages.sort().map((name) => `src/pages/${name}`),

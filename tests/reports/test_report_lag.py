@@ -13,26 +13,16 @@ Documents = Callable[[str], Document]
 def test_each_slave_has_a_line_and_each_side_a_band(documents: Documents) -> None:
     figure = lag_figure(documents("slaves"))
     assert figure is not None
-    lines = {trace["name"]: trace for trace in figure["data"] if trace["type"] == "scatter"}
-    assert list(lines) == ["s1", "&lt;b&gt;s2"]
-    assert list(lines["s1"]["y"]) == [0, 1]
-    assert "1 task behind, 1 finished" in lines["s1"]["hovertext"][1]
-    bars = {trace["name"]: trace for trace in figure["data"] if trace["type"] == "bar"}
+    lines = {line.name: line for line in figure.lines}
+    assert list(lines) == ["s1", "<b>s2"]
+    assert lines["s1"].tasks == (0, 1)
+    assert lines["s1"].hovers[1] == "s1: 1 task behind, 1 finished"
+    bars = figure.states.bars
     # What is no state is unknown.
-    assert list(bars) == ["ENABLED", "DISABLED", "unknown"]
-    assert bars["DISABLED"]["y"] == [1]
-    assert 0 in bars["ENABLED"]["y"]
-    labels = figure["layout"]["yaxis2"]["ticktext"]
-    assert labels == ["master", "s1", "&lt;b&gt;s2"]
-
-
-def test_faults_are_shaded_behind_it(documents: Documents) -> None:
-    document = documents("slaves")
-    figure = lag_figure(document)
-    assert figure is not None
-    shades = [shape for shape in figure["layout"]["shapes"] if shape["type"] == "rect"]
-    assert len(shades) == 3
-    assert [label["text"] for label in figure["layout"]["annotations"]] == ["F1", "F2", "F3"]
+    assert {bar.look for bar in bars} == {"enabled", "disabled", "unseen"}
+    assert {bar.row for bar in bars if bar.look == "disabled"} == {1}
+    assert 0 in {bar.row for bar in bars if bar.look == "enabled"}
+    assert figure.states.labels == ("master", "s1", "<b>s2")
 
 
 def test_the_table_says_it_to_those_who_see_no_plot(documents: Documents) -> None:

@@ -1,19 +1,24 @@
 // Draws the plots of a report and lets readers move in time. Reads #data; loads nothing.
-import { callTraces, hidden, witnesses } from "../report/calls";
-import { data, element } from "../report/data";
-import { move, plot, redraw, showAround } from "../report/plots";
+import { fitAll } from "../report/chart";
+import { filter } from "../report/calls";
+import { element } from "../report/data";
+import { drawLag, drawSeries } from "../report/series";
+import { asked, drawTimeline, filtered, followAddress } from "../report/timeline";
+import { move, showAround } from "../report/view";
+import { forgetColours } from "../shared/theme";
 
 const root = document.documentElement;
+const PAPER = 680;
 
 function toggled(button: HTMLElement): void {
   const { toggleF, toggleOutcome } = button.dataset;
-  const set = toggleF === undefined ? hidden.outcome : hidden.f;
-  const code = toggleF === undefined ? Number(toggleOutcome) : Math.min(Number(toggleF), 2);
+  const set = toggleF === undefined ? filter.outcomes : filter.kinds;
+  const code = Number(toggleF ?? toggleOutcome);
   const isShown = set.has(code);
   if (isShown) set.delete(code);
   else set.add(code);
   button.setAttribute("aria-pressed", String(isShown));
-  redraw();
+  filtered();
 }
 
 async function copied(button: HTMLElement, id: string): Promise<void> {
@@ -30,35 +35,41 @@ async function copied(button: HTMLElement, id: string): Promise<void> {
   }, 1500);
 }
 
+/** On paper everything is light, unfolded, and as wide as paper. */
+function printed(isPrinting: boolean): void {
+  root.classList.toggle("printing", isPrinting);
+  forgetColours();
+  if (isPrinting) {
+    for (const folded of document.querySelectorAll("details")) folded.open = true;
+  }
+  fitAll(isPrinting ? PAPER : undefined);
+}
+
 const ACTIONS = "[data-from], [data-move], [data-toggle-f], [data-toggle-outcome], [data-copy]";
 document.addEventListener("click", (event) => {
   const found = event.target instanceof Element && event.target.closest<HTMLElement>(ACTIONS);
   if (!found) return;
-  const asked = found.dataset;
-  if (asked["copy"]) void copied(found, asked["copy"]);
-  else if (asked["move"]) move(asked["move"]);
-  else if (asked["from"] !== undefined) showAround(Number(asked["from"]), Number(asked["to"]));
+  const wanted = found.dataset;
+  if (wanted["copy"]) void copied(found, wanted["copy"]);
+  else if (wanted["move"]) move(wanted["move"]);
+  else if (wanted["from"] !== undefined) showAround(Number(wanted["from"]), Number(wanted["to"]));
   else toggled(found);
 });
-addEventListener("beforeprint", () => {
-  root.classList.add("printing");
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
-  redraw(680);
+document.addEventListener("input", (event) => {
+  const { target } = event;
+  if (!(target instanceof HTMLSelectElement || target instanceof HTMLInputElement)) return;
+  if (target.dataset["filter"]) asked(target);
 });
-addEventListener("afterprint", () => {
-  root.classList.remove("printing");
-  redraw();
-});
+addEventListener("beforeprint", () => printed(true));
+addEventListener("afterprint", () => printed(false));
+addEventListener("hashchange", followAddress);
 
 if (matchMedia("(max-width: 720px)").matches) {
   const logs = document.querySelectorAll<HTMLDetailsElement>(".violation .log");
   for (const folded of logs) folded.open = false;
 }
-const ringed = witnesses();
-plot("timeline-plot", data.timeline, 0, (width) => ({
-  traces: [...callTraces(width), ...ringed.traces],
-  names: ringed.names,
-}));
-plot("series-plot", data.series, 12 * data.bin, () => ({ traces: [], names: [] }));
-plot("lag-plot", data.lag, 0, () => ({ traces: [], names: [] }));
+drawTimeline();
+drawSeries();
+drawLag();
+followAddress();
 root.dataset["ready"] = "true";

@@ -1,173 +1,124 @@
-// Operations on the timeline: a mark each, or of many that would cover one another, one.
-import { data, type Plain } from "./data";
-import { range, type More } from "./plots";
+// Operations: which are to be shown, where each stands, and what is said of it.
+import { data } from "./data";
 
 const { calls } = data;
-const SYMBOLS = [
-  ["square", "square-x-open", "square-open"],
-  ["circle", "circle-x-open", "circle-open"],
-  ["diamond", "diamond-x-open", "diamond-open"],
-];
+export const OUTCOMES = data.outcomes.length;
+export const KINDS = 3;
 const SHIFT = [-0.2, 0.2, 0];
-const PIXELS_PER_MARK = 3;
-const MARKS_MAX = 5000;
+const count = calls.index.length;
 
-/** Codes of what is not to be shown. */
-export const hidden = { f: new Set<number>(), outcome: new Set<number>() };
+/** What readers ask for; null is everything. `f` and `outcome` hold what is hidden. */
+export const filter = {
+  kinds: new Set<number>(),
+  outcomes: new Set<number>(),
+  f: null as number | null,
+  lane: null as number | null,
+  node: null as number | null,
+  key: "",
+};
 
-const kind = (i: number) => Math.min(calls.f[i], 2);
-const isOpen = (i: number) => calls.end[i] < 0;
-const startOf = (i: number) => calls.start[i] / 1e6;
-const endOf = (i: number) => (isOpen(i) ? data.end : calls.end[i] / 1e6);
-const plain = (text: string) =>
-  text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+export const kindOf = (i: number) => Math.min(calls.f[i], KINDS - 1);
+export const isOpen = (i: number) => calls.end[i] < 0;
+export const startOf = (i: number) => calls.start[i] / 1e6;
+export const endOf = (i: number) => (isOpen(i) ? data.end : calls.end[i] / 1e6);
+/** Where its mark stands: at its completion or, where there is none, its invocation. */
+export const markOf = (i: number) => (isOpen(i) ? startOf(i) : endOf(i));
+export const laneOf = (i: number) => ((calls.process[i] % calls.lanes) + calls.lanes) % calls.lanes;
+export const rowOf = (i: number) => data.timeline.lane + laneOf(i) + SHIFT[kindOf(i)];
 
-function rowOf(i: number): number {
-  const lane = ((calls.process[i] % calls.lanes) + calls.lanes) % calls.lanes;
-  return data.timeline.firstLane + lane + SHIFT[kind(i)];
+/** Operations of one row and outcome, by when their marks stand. */
+export interface Group {
+  row: number;
+  kind: number;
+  outcome: number;
+  ids: Int32Array;
+  at: Float64Array;
+  /** The longest of them: so far beyond the view one may begin or end that is in it. */
+  longest: number;
 }
 
-function told(i: number, others: number): string {
-  const outcome = data.outcomes[calls.outcome[i]];
+let groups: Group[] = [];
+let matching = 0;
+
+/** All groups, what went well first, so that the rest lies above it. */
+export const shownGroups = (): Group[] => groups;
+export const shownCount = (): number => matching;
+
+function matches(i: number, keys: Set<number> | null): boolean {
+  return (
+    !filter.kinds.has(kindOf(i)) &&
+    !filter.outcomes.has(calls.outcome[i]) &&
+    (filter.f === null || calls.f[i] === filter.f) &&
+    (filter.lane === null || laneOf(i) === filter.lane) &&
+    (filter.node === null || calls.node[i] === filter.node) &&
+    (keys === null || keys.has(calls.key[i]))
+  );
+}
+
+/** The keys that hold the text, or null if there is none to hold. */
+function wantedKeys(): Set<number> | null {
+  const text = filter.key.trim().toLowerCase();
+  if (!text) return null;
+  const found = calls.keys.flatMap((key, at) => (key.toLowerCase().includes(text) ? [at] : []));
+  return new Set(found);
+}
+
+/** Sorts out anew what is shown. */
+export function regroup(): void {
+  const keys = wantedKeys();
+  const sorted: number[][] = [];
+  matching = 0;
+  for (let i = 0; i < count; i++) {
+    if (!matches(i, keys)) continue;
+    matching += 1;
+    const place = (calls.outcome[i] * KINDS + kindOf(i)) * calls.lanes + laneOf(i);
+    (sorted[place] ??= []).push(i);
+  }
+  groups = sorted.filter(Boolean).map((ids) => {
+    ids.sort((a, b) => markOf(a) - markOf(b));
+    const first = ids[0];
+    return {
+      row: rowOf(first),
+      kind: kindOf(first),
+      outcome: calls.outcome[first],
+      ids: Int32Array.from(ids),
+      at: Float64Array.from(ids, markOf),
+      longest: ids.reduce((most, i) => Math.max(most, isOpen(i) ? 0 : endOf(i) - startOf(i)), 0),
+    };
+  });
+}
+regroup();
+
+/** The first place in a group whose mark stands at that time or later. */
+export function firstFrom(group: Group, time: number): number {
+  let [low, high] = [0, group.at.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (group.at[middle] < time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** The operation that an index of the history belongs to, by either of its ends. */
+export function callOf(index: number): number | undefined {
+  const begun = calls.index.indexOf(index);
+  const found = begun >= 0 ? begun : calls.end_index.indexOf(index);
+  return found < 0 ? undefined : found;
+}
+
+/** An operation in words. */
+export function told(i: number): string[] {
   const node = calls.nodes[calls.node[i]];
-  const ops = isOpen(i) ? `${calls.index[i]}` : `${calls.index[i]}–${calls.end_index[i]}`;
+  const key = calls.keys.length > 1 && calls.keys[calls.key[i]];
   const took = ((calls.end[i] - calls.start[i]) / 1e3).toFixed(1);
-  const lines = [
-    `<b>${plain(calls.fs[calls.f[i]])} ${outcome}</b>${node ? ` at ${plain(node)}` : ""}`,
-    plain(calls.text[i]).replace(/(.{60}[^ ]*) /g, "$1<br>"),
+  const ops = isOpen(i) ? `${calls.index[i]}` : `${calls.index[i]}–${calls.end_index[i]}`;
+  const number = data.witness[calls.index[i]];
+  return [
+    `${number ? `Witness ${number}: ` : ""}${calls.fs[calls.f[i]]} ${data.outcomes[calls.outcome[i]]}` +
+      (node ? ` at ${node}` : ""),
+    (key ? `${key}: ` : "") + calls.text[i],
     `op ${ops}, process ${calls.process[i]}`,
     `${startOf(i).toFixed(3)} s, ${isOpen(i) ? "never returned" : `took ${took} ms`}`,
   ];
-  if (others) lines.push(`and ${others} more here: zoom in`);
-  return lines.join("<br>");
-}
-
-interface Mark {
-  i: number;
-  at: number;
-  others: number;
-}
-interface Bar {
-  i: number;
-  start: number;
-  end: number;
-}
-
-/** Marks and bars for what is in view. So many pixels count as one place that a phone can draw
-    them all. */
-export function callTraces(width: number): Plain[] {
-  let pixels = PIXELS_PER_MARK;
-  let found = inView(width / pixels);
-  while (found.marks.size > MARKS_MAX && pixels < width / 8) {
-    pixels *= 2;
-    found = inView(width / pixels);
-  }
-  return [...barTraces(found.bars.values()), ...markTraces([...found.marks.values()])];
-}
-
-function inView(bins: number): { marks: Map<string, Mark>; bars: Map<string, Bar> } {
-  const [from, to] = range;
-  const scale = Math.max(50, bins) / (to - from);
-  const marks = new Map<string, Mark>();
-  const bars = new Map<string, Bar>();
-  for (let i = 0; i < calls.index.length; i++) {
-    const [start, end] = [startOf(i), endOf(i)];
-    if (end < from || start > to) continue;
-    const outcome = calls.outcome[i];
-    if (hidden.f.has(kind(i)) || hidden.outcome.has(outcome)) continue;
-    const at = isOpen(i) ? start : end;
-    const place = (rowOf(i) * 8 + kind(i)) * 4 + outcome;
-    const bin = Math.floor((at - from) * scale);
-    const key = `${place} ${bin}`;
-    const mark = marks.get(key);
-    if (mark) mark.others += 1;
-    else if (from <= at && at <= to) marks.set(key, { i, at, others: 0 });
-    const first = Math.floor((start - from) * scale);
-    if (Math.floor((end - from) * scale) > first) bars.set(`${key} ${first}`, { i, start, end });
-  }
-  return { marks, bars };
-}
-
-function barTraces(bars: Iterable<Bar>): Plain[] {
-  const traces = data.outcomes.map((outcome) => ({
-    type: "scatter",
-    mode: "lines",
-    x: [] as (number | null)[],
-    y: [] as (number | null)[],
-    hoverinfo: "skip",
-    line: { color: `--op-${outcome}`, width: 3 },
-    opacity: 0.45,
-  }));
-  for (const { i, start, end } of bars) {
-    const trace = traces[calls.outcome[i]];
-    trace.x.push(start, end, null);
-    trace.y.push(rowOf(i), rowOf(i), null);
-  }
-  return traces.filter((trace) => trace.x.length);
-}
-
-function markTraces(marks: Mark[]): Plain[] {
-  const traces = new Map<string, Plain>();
-  const small = marks.length > 800 ? 5 : 7;
-  // A cross in a box needs room to be seen.
-  const sizes = [small, small + 1, 8];
-  for (const { i, at, others } of marks) {
-    const outcome = calls.outcome[i];
-    const key = `${outcome} ${kind(i)}`;
-    let trace = traces.get(key);
-    if (!trace) {
-      const marker = {
-        symbol: SYMBOLS[kind(i)][outcome],
-        size: sizes[outcome],
-        color: `--op-${data.outcomes[outcome]}`,
-        line: { width: [0, 1, 1.6][outcome] },
-      };
-      const hovertemplate = "%{text}<extra></extra>";
-      trace = { type: "scatter", mode: "markers", x: [], y: [], text: [], hovertemplate, marker };
-      traces.set(key, trace);
-    }
-    trace["x"].push(at);
-    trace["y"].push(rowOf(i));
-    trace["text"].push(told(i, others));
-  }
-  // What went well lies below what did not.
-  return [...traces.entries()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, trace]) => trace);
-}
-
-/** A ring around each witness, and its name above. */
-export function witnesses(): More {
-  const trace: Plain = {
-    type: "scatter",
-    mode: "markers",
-    x: [],
-    y: [],
-    hovertext: [],
-    hovertemplate: "%{hovertext}<extra></extra>",
-    marker: { symbol: "circle-open", size: 16, color: "--witness", line: { width: 2.5 } },
-  };
-  const names: Plain[] = [];
-  calls.index.forEach((index, i) => {
-    const number = data.witness[index];
-    if (!number) return;
-    const [x, y] = [isOpen(i) ? startOf(i) : endOf(i), rowOf(i)];
-    trace["x"].push(x);
-    trace["y"].push(y);
-    trace["hovertext"].push(`<b>Witness ${number}</b><br>${told(i, 0)}`);
-    names.push({
-      x,
-      y,
-      text: `<b>W${number}</b>`,
-      ax: 0,
-      ay: -26,
-      arrowcolor: "--witness",
-      arrowhead: 0,
-      arrowwidth: 1.5,
-      standoff: 8,
-      bgcolor: "--bg",
-      bordercolor: "--witness",
-      borderpad: 2,
-      font: { color: "--witness", size: 12 },
-    });
-  });
-  return { traces: trace["x"].length ? [trace] : [], names };
 }

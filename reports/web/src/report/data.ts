@@ -7,30 +7,55 @@ export interface Calls {
   end: number[];
   process: number[];
   f: number[];
+  key: number[];
   outcome: number[];
   node: number[];
   text: string[];
   fs: string[];
-  nodes: string[];
+  keys: string[];
+  nodes: (string | null)[];
   lanes: number;
 }
 
-// A trace or a layout of Plotly: plain data, in which colours are names of CSS variables.
-export interface Plain {
-  [name: string]: any;
+/** From, until (seconds), row, look, what is written on it, what is said of it. */
+export type Bar = [number, number, number, string, string, string];
+/** At, row, text, whether it stands on the left of that moment. */
+export type Note = [number, number, string, boolean];
+/** From, until, name. */
+export type Band = [number, number, string];
+
+export interface Rows {
+  labels: string[];
+  bars: Bar[];
+  rules: number[];
+  notes: Note[];
+  lane: number;
 }
 
-export interface Figure {
-  data: Plain[];
-  layout: Plain;
+export interface Latency {
+  f: string;
+  p50: (number | null)[];
+  p99: (number | null)[];
+  points_s: number[];
+  points_ms: number[];
 }
+
+export interface Series {
+  bin_s: number;
+  middles_s: number[];
+  rates: Record<string, number[]>;
+  latencies: Latency[];
+}
+
+/** Name, times, tasks behind, what is said of each. */
+export type Line = [string, number[], number[], string[]];
 
 export interface Data {
   end: number;
-  bin: number;
-  timeline: Figure & { firstLane: number };
-  series: Figure | null;
-  lag: Figure | null;
+  bands: Band[];
+  timeline: Rows;
+  series: Series | null;
+  lag: { lines: Line[]; states: Rows } | null;
   calls: Calls;
   outcomes: string[];
   witness: Record<string, number>;

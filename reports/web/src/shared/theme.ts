@@ -44,14 +44,27 @@ export function onColours(changed: () => void): void {
   addEventListener("delphic-theme", changed);
 }
 
+const found = new Map<string, string>();
+let probe: HTMLElement | undefined;
+
 /** The colour that a CSS variable stands for now: variables here may depend on the scheme. */
 export function colour(name: string): string {
-  probe ??= document.body.appendChild(document.createElement("i"));
-  probe.hidden = true;
-  probe.style.color = `var(${name})`;
-  return getComputedStyle(probe).color;
+  let now = found.get(name);
+  if (now === undefined) {
+    probe ??= document.body.appendChild(document.createElement("i"));
+    probe.hidden = true;
+    probe.style.color = `var(${name})`;
+    now = getComputedStyle(probe).color;
+    found.set(name, now);
+  }
+  return now;
 }
-let probe: HTMLElement | undefined;
+
+/** Colours are looked up anew: they are about to be others. */
+export function forgetColours(): void {
+  found.clear();
+}
+onColours(forgetColours);
 
 export function following(theme: Theme): Theme {
   return NEXT[theme];
