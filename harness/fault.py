@@ -36,6 +36,8 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     by_s: float | None = None
     rate_bytes_s: float | None = None
     share: float | None = None
+    spare_bytes: int | None = None
+    every_s: float | None = None
     packets: PacketFaults | None = None
     messages: MessageFaults | None = None
     rule: Rule | None = None
@@ -54,7 +56,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 _EXTENT = (
-    *("when", "keeps", "of", "by_s", "rate_bytes_s", "share"),
+    *("when", "keeps", "of", "by_s", "rate_bytes_s", "share", "spare_bytes", "every_s"),
     *("packets", "messages", "rule", "disk", "clock"),
 )
 """For which state it waited, and how much of it."""

@@ -6,6 +6,7 @@ from .op import OBSERVER, OpType
 from .recorder import Recorder
 from .sides import MASTER, side_of
 from .system import Connection, Status
+from .targets.crashes import CRASHED
 from .targets.target import Cluster, ProcessState
 
 _POLL_S = 0.03
@@ -20,9 +21,9 @@ class Observer:
         self.changed = asyncio.Event()
         """Set when a leader or a term is another; whoever waits for it clears it."""
         self.died: list[tuple[str, str]] = []
-        """Members that ended by themselves, and how; not those that are excused."""
+        """Members that ended by themselves, and how; not those that are excused, or had to."""
         self.excused: set[str] = set()
-        """Members whose disk a fault makes fail: that they end is what they should do."""
+        """Members whom a fault denies what they need: that they end is what they should do."""
         self._cluster = cluster
         self._recorder = recorder
         self._key = key
@@ -97,9 +98,10 @@ class Observer:
     def note_deaths(self) -> None:
         """Take in who has ended by itself since the last look."""
         for alias, how in self._cluster.deaths():
-            if alias not in self.excused:
+            if alias not in self.excused and how != CRASHED:
                 self.died.append((alias, how))
             self.forget(alias)
+            self._recorded.pop(alias, None)
             self._recorder.add(OBSERVER, OpType.INFO, "died", node=alias, error=how)
 
     def _lives(self, alias: str) -> bool:

@@ -9,7 +9,8 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000}
 
 _DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
-_RATE = r"(\d+(?:\.\d+)?)(B|kB|MB)/s"
+_SIZE = r"(\d+(?:\.\d+)?)(B|kB|MB)"
+_RATE = f"{_SIZE}/s"
 
 
 def seconds(text: object) -> float:
@@ -26,6 +27,15 @@ def bytes_per_second(text: object) -> float:
     if found is None or float(found[1]) == 0:
         raise ValueError(f"must be a rate like 500B/s, 64kB/s or 2MB/s, not {text!r}")
     return float(found[1]) * _BYTES[found[2]]
+
+
+def size(text: object) -> int:
+    """Read how many bytes. Raises ValueError with a sentence that shows the right form."""
+    found = re.fullmatch(_SIZE, text) if isinstance(text, str) else None
+    count = 0 if found is None else round(float(found[1]) * _BYTES[found[2]])
+    if not count:
+        raise ValueError(f"must be a size like 500B, 64kB or 2MB, not {text!r}")
+    return count
 
 
 def spell(duration_s: float) -> str:
@@ -48,3 +58,10 @@ Rate = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_RATE}$", "examples": ["64kB/s"]}),
 ]
 """Bytes a second, written with a unit."""
+
+Size = Annotated[
+    int,
+    BeforeValidator(size),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SIZE}$", "examples": ["64kB"]}),
+]
+"""Bytes, written with a unit."""

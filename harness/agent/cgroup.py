@@ -5,8 +5,10 @@ run's folder.
 """
 
 import contextlib
+import errno
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +21,13 @@ _PERIOD_US = 100_000
 _V1 = {"cpu": "cpu.cfs_quota_us", "memory": "memory.limit_in_bytes"}
 _V2 = {"cpu": "cpu.max", "memory": "memory.max"}
 UNLIMITED = None
+
+_SWAP_V1, _SWAP_V2 = "memory.swappiness", "memory.swap.max"
+"""Nobody gets memory back by swapping: what is not there is not there."""
+
+_TRIES, _TRY_S = 10, 0.02
+"""What may be taken from a process has to be written to its disk first."""
+
 _NO_LIMIT = 1 << 60
 """Version 1 has no other word for any amount of memory."""
 
@@ -59,6 +68,9 @@ class Group:
         run.log.add("cgroup", controller=controller, name=self._path.name)
         try:
             self._path.mkdir(exist_ok=True)
+            swap = self._path / (_SWAP_V2 if self._version == 2 else _SWAP_V1)
+            if controller == "memory" and swap.exists():
+                swap.write_text("0")
         except OSError as error:
             raise Refused(f"{self._path}: {error.strerror}") from error
 
@@ -76,15 +88,38 @@ class Group:
             return None, count
         return int(value) / (_PERIOD_US if self._controller == "cpu" else 1), count
 
+    def used(self) -> int:
+        """Of memory: the bytes that cannot be taken back, as copies of files can."""
+        stat = self._counts("memory.stat")
+        current = "memory.current" if self._version == 2 else "memory.usage_in_bytes"
+        total = int((self._path / current).read_text())
+        return max(0, total - stat["inactive_file"] - stat["active_file"])
+
+    def killed(self) -> int:
+        """How many of its processes the kernel has killed for want of memory."""
+        events = "memory.events" if self._version == 2 else "memory.oom_control"
+        return self._counts(events).get("oom_kill", 0)
+
+    def _counts(self, file: str) -> dict[str, int]:
+        lines = (line.split() for line in (self._path / file).read_text().splitlines())
+        return {word: int(number) for word, number in lines}
+
     def limit(self, limit: float | None) -> None:
-        """So many processors, or bytes; None for no limit."""
+        """So many processors, or bytes; None for no limit. Raises Refused."""
         value, period = "max" if self._version == 2 else "-1", ""
         if self._controller == "cpu":
             period = f" {_PERIOD_US}" if self._version == 2 else ""
             limit = None if limit is None else limit * _PERIOD_US
         if limit is not None:
             value = str(round(limit))
-        (self._path / self._file).write_text(value + period)
+        for left in reversed(range(_TRIES)):
+            try:
+                (self._path / self._file).write_text(value + period)
+                return
+            except OSError as error:
+                if error.errno != errno.EBUSY or not left:
+                    raise Refused(f"{self._path.name}: {error.strerror}") from error
+            time.sleep(_TRY_S)
 
     @property
     def _file(self) -> str:

@@ -29,12 +29,21 @@ class Pressure:
         self._run = run
         self._groups: dict[tuple[str, str], Group] = {}
         self._busy: list[asyncio.subprocess.Process] = []
-        self._limits: Mapping[tuple[str, str], float] = {}
         run.endings.append(lambda: self._compute(0))
         run.starts.append(self._started)
 
     def verbs(self) -> Mapping[str, Any]:
-        return {"pressure": self.pressure, "limits": self.limits}
+        return {
+            "pressure": self.pressure,
+            "limits": self.limits,
+            "memory-make": self.make,
+            "memory": self.memory,
+        }
+
+    async def make(self, name: str) -> None:
+        """Let all memory count that a process takes which is yet to be started."""
+        if ("memory", name) not in self._groups:
+            self._groups["memory", name] = Group(self._run, "memory", name)
 
     async def pressure(
         self, cpu: Limits | None = None, memory: Limits | None = None, busy: int = 0
@@ -42,8 +51,8 @@ class Pressure:
         """Make it so, the whole value at once: by process, so many processors, so many bytes.
 
         `busy`: so many processes that do nothing but compute. A process that needs more memory than
-        it may have is killed by the kernel; what it has already counts for nothing. One that is
-        started anew is limited, too.
+        it may have is killed by the kernel. What it has already counts for nothing, unless
+        there was a `memory-make` before it began. One that is started anew is limited, too.
         """
         if not 0 <= busy <= _BUSY_MAX:
             raise Refused(f"busy is from 0 to {_BUSY_MAX}")
@@ -57,7 +66,6 @@ class Pressure:
             self._groups[key].limit(cgroup.UNLIMITED)
         for (what, name), limit in wanted.items():
             self._limit(what, name, limit)
-        self._limits = wanted
         await self._compute(busy)
 
     async def limits(self) -> list[dict[str, object]]:
@@ -67,6 +75,20 @@ class Pressure:
             limit, count = group.seen()
             if limit is not None:
                 found.append({"name": name, "what": what, "limit": limit, "processes": count})
+        return found
+
+    async def memory(self) -> dict[str, dict[str, object]]:
+        """What processes have that count, what they may have, and how often one was too much."""
+        found: dict[str, dict[str, object]] = {}
+        for (what, name), group in sorted(self._groups.items()):
+            if what == "memory":
+                limit, count = group.seen()
+                found[name] = {
+                    "limit": None if limit is None else int(limit),
+                    "used": group.used(),
+                    "processes": count,
+                    "killed": group.killed(),
+                }
         return found
 
     def _limit(self, what: str, name: str, limit: float) -> None:
@@ -81,9 +103,9 @@ class Pressure:
             group.take(session(processes[name].pid))
 
     def _started(self, name: str, pid: int) -> None:
-        for what, limited in self._limits:
+        for (_, limited), group in self._groups.items():
             if limited == name:
-                self._groups[what, name].take([pid])
+                group.take([pid])
 
     async def _compute(self, count: int) -> None:
         while len(self._busy) > count:

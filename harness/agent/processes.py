@@ -18,9 +18,6 @@ from .undo import What
 
 _SIGNALS = {name: signals.Signals[f"SIG{name}"] for name in ("KILL", "STOP", "CONT", "TERM")}
 
-_AGAIN_S = 0.05
-"""How soon a crashed process is started again, so that one that cannot live costs little."""
-
 _STOPPED = ("T", "t")
 
 
@@ -32,8 +29,6 @@ class Daemon:
     identity: Identity
     handle: int | None
     """Its pid for certain, until it has been waited for."""
-    spec: Mapping[str, Any]
-    """How it was started, to be started again."""
     gone: asyncio.Event = field(default_factory=asyncio.Event)
     resume: asyncio.TimerHandle | None = None
     """Ends its pause, if that has a lease of its own."""
@@ -45,7 +40,6 @@ class Processes:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._daemons: dict[str, Daemon] = {}
-        self._crashing: dict[str, float] = {}
         self._noted = False
 
     def verbs(self) -> Mapping[str, Any]:
@@ -53,7 +47,6 @@ class Processes:
             "spawn": self.spawn,
             "signal": self.signal,
             "state": self.state,
-            "crashes": self.crashes,
         }
 
     async def spawn(
@@ -74,23 +67,6 @@ class Processes:
         spec = {"words": words, "env": env or {}, "cwd": cwd, "log": log, "user": user}
         who = self._start(name, spec)
         return {"pid": who.pid, "start": who.start}
-
-    async def crashes(self, name: str, every_s: float | None) -> None:
-        """From now on kill it so long after each start, and start it anew; None: no longer.
-
-        Each time it is news: an event "ended", then "began" with the new pid.
-        """
-        daemon = self._daemon(name)
-        self._crashing.pop(name, None)
-        if every_s is None:
-            return
-        if not every_s >= _AGAIN_S:
-            raise Refused(f"{name}: every_s is at least {_AGAIN_S:g}")
-        self._crashing[name] = every_s
-        if daemon.handle is None:
-            self._again(name)
-        else:
-            self._crash_later(name)
 
     async def signal(
         self, name: str, signal: str, lease_s: float | None = None
@@ -143,31 +119,6 @@ class Processes:
         daemon.gone.set()
         self._run.say({"event": "ended", "name": name, "pid": daemon.identity.pid, "code": code})
 
-        if name in self._crashing:
-            asyncio.get_running_loop().call_later(_AGAIN_S, self._again, name)
-
-    def _again(self, name: str) -> None:
-        daemon = self._daemons[name]
-        if name not in self._crashing or daemon.handle is not None:
-            return
-        try:
-            who = self._start(name, daemon.spec)
-        except Refused as refused:
-            del self._crashing[name]
-            self._run.say({"event": "failed", "what": name, "why": str(refused)})
-            return
-        self._run.say({"event": "began", "name": name, "pid": who.pid, "start": who.start})
-        self._crash_later(name)
-
-    def _crash_later(self, name: str) -> None:
-        daemon, every_s = self._daemons[name], self._crashing[name]
-
-        def crash() -> None:
-            if self._crashing.get(name) == every_s:
-                self._send(daemon, signals.SIGKILL)
-
-        asyncio.get_running_loop().call_later(every_s, crash)
-
     def _start(self, name: str, spec: Mapping[str, Any]) -> Identity:
         self._note()
         output = _open(spec["log"])
@@ -190,7 +141,7 @@ class Processes:
         # It may be dead already; then it is a zombie until we wait for it, and its pid its own.
         who = identity(process.pid) or Identity(process.pid, 0)
         self._record(name, who)
-        self._daemons[name] = Daemon(process, who, handle, spec)
+        self._daemons[name] = Daemon(process, who, handle)
         asyncio.get_running_loop().add_reader(handle, self._ended, name)
         for begun in self._run.starts:
             begun(name, who.pid)

@@ -118,7 +118,7 @@ def _poll(call: Call) -> Read | None:
     return Read(call, start, limit, rows, call.invoke.index, completion.index)
 
 
-_ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip")
+_ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip", "crash-loop")
 
 
 def _restarts(history: History) -> dict[str | None, list[int]]:

@@ -12,7 +12,7 @@ UNDOES: dict[str, frozenset[str]] = {
     "release": frozenset({"hold"}),
     "restart": frozenset({"kill", "power-cut", "pause"}),
     "resume": frozenset({"pause"}),
-    "mend": frozenset({"disk", "read-only", "throttle"}),
+    "mend": frozenset({"disk", "read-only", "throttle", "memory", "crash-loop"}),
     "set-clock": frozenset({"clock"}),
 }
 """Which faults each repairing act takes back. A process that is started is not stopped any more."""

@@ -254,7 +254,10 @@ def _wish(fault: Fault, nodes: tuple[str, ...] = (), match: Match | None = None)
 
 
 def _failing(aim: Aim) -> set[str]:
-    return {alias for alias, disk in aim.disks.items() if disk.fails} | set(aim.read_only)
+    return {alias for alias, disk in aim.disks.items() if disk.fails} | {
+        *aim.read_only,
+        *aim.spares,
+    }
 
 
 def _spelled(target: Any) -> str:

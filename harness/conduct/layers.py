@@ -19,15 +19,17 @@ from ..targets.faults import (
     UNHARMED,
     merged_clocks,
     merged_disks,
+    merged_least,
     merged_messages,
     merged_packets,
-    merged_shares,
 )
 from ..targets.links import as_wanted, merged
 from ..targets.rules import merged_rules
 from ..targets.target import (
     ClockCluster,
     Cluster,
+    CrampedCluster,
+    CrashingCluster,
     DiskCluster,
     LockedCluster,
     MessageCluster,
@@ -117,6 +119,30 @@ async def _make_shares(cluster: Cluster, wanted: Part, nodes: Collection[str]) -
     return {alias: seen.get(alias) for alias in nodes}, as_wanted
 
 
+async def _make_spares(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, CrampedCluster)
+    await cluster.set_spares(wanted)
+    found = await cluster.memory()
+    seen = {alias: found[alias] for alias in nodes if alias in found}
+    # Whom the kernel has killed meanwhile has met its limit.
+    limited = {a for a, s in seen.items() if s.limit is not None and (s.processes or s.killed)}
+    unlimited = {a for a, s in seen.items() if s.limit is None}
+    as_wanted = all(alias in (limited if alias in wanted else unlimited) for alias in nodes)
+    return spelled(seen), as_wanted
+
+
+async def _make_crashes(cluster: Cluster, wanted: Part, nodes: Collection[str]) -> Made:
+    assert isinstance(cluster, CrashingCluster)
+    await cluster.set_crashes(wanted)
+    found = cluster.crash_states()
+    seen = {alias: found[alias] for alias in nodes if alias in found}
+    as_wanted = all(
+        alias in seen and seen[alias].count > 0 and seen[alias].every_s == wanted.get(alias)
+        for alias in nodes
+    )
+    return spelled(seen), as_wanted
+
+
 def _merged_read_only(parts: Iterable[Part]) -> Part:
     """By member the folder that is meant; of two different ones, all."""
     found: dict[str, str | None] = {}
@@ -155,7 +181,9 @@ LAYERS = (
     RULES,
     Layer("disks", "mend", False, lambda aim: aim.disks, merged_disks, _make_disks),
     Layer("read-only", "mend", False, lambda aim: aim.read_only, *_READ_ONLY),
-    Layer("shares", "mend", False, lambda aim: aim.shares, merged_shares, _make_shares),
+    Layer("shares", "mend", False, lambda aim: aim.shares, merged_least, _make_shares),
+    Layer("memory", "mend", False, lambda aim: aim.spares, merged_least, _make_spares),
+    Layer("crashes", "mend", False, lambda aim: aim.crashes, merged_least, _make_crashes),
     Layer("clocks", "set-clock", False, lambda aim: aim.clocks, merged_clocks, _make_clocks),
 )
 """All of them, in the order in which the end of a run undoes them."""

@@ -1,6 +1,8 @@
 """Every kind of fault by its key in YAML. To add one: its file, then its name here."""
 
+from .crashes import CRASH_LOOP
 from .host import BIT_FLIP, CLOCK, DISK, LOSE_TASK_DATA, READ_ONLY
+from .memory import MEMORY
 from .messages import MESSAGES, RESET
 from .network import DELAY, RATE
 from .packets import PACKETS
@@ -15,7 +17,7 @@ NEMESES = {
     for nemesis in (
         *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, PACKETS, MESSAGES, RESET),
         *(HOLD, RELEASE, DROP),
-        *(KILL, POWER_CUT, RESTART, PAUSE, RESUME, THROTTLE),
+        *(KILL, POWER_CUT, RESTART, PAUSE, RESUME, CRASH_LOOP, THROTTLE, MEMORY),
         *(DISK, READ_ONLY, BIT_FLIP, LOSE_TASK_DATA, CLOCK),
         STAGE,
     )

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter
 
 from ..fault import Fault
 from ..selector import Selector, View
-from ..targets.faults import Clocks, Disks, Messages, Packets, Shares
+from ..targets.faults import Clocks, Crashes, Disks, Messages, Packets, Shares, Spares
 from ..targets.links import HEALED, Links, Pair
 from ..targets.rules import Rules
 from ..targets.target import Capability, ProcessState
@@ -29,7 +29,8 @@ class Aim:
     `clocks` are what it adds to their state while it lasts; of a process fault, `process` is what
     the nodes are to become, `loses` says whether they may lose what was not synced, and
     `keeps_nothing` that they do. `read_only` are those that may not write their files, each with
-    the folder, or None for all. `shares` is what they get of a processor. `resets`, `flips` and
+    the folder, or None for all. `shares` is what they get of a processor, `spares`
+    of memory; `crashes` how often they are killed and started anew. `resets`, `flips` and
     `forgets` are over at once; of `flips_of`, a folder, a bit turns.
     """
 
@@ -45,6 +46,8 @@ class Aim:
     clocks: Clocks = field(default_factory=dict)
     read_only: Mapping[str, str | None] = field(default_factory=dict)
     shares: Shares = field(default_factory=dict)
+    spares: Spares = field(default_factory=dict)
+    crashes: Crashes = field(default_factory=dict)
     resets: frozenset[Pair] = frozenset()
     flips: bool = False
     flips_of: str | None = None

@@ -31,6 +31,7 @@ _DONE = {
     "power-cut": "{nodes} {loses} power",
     "restart": "{nodes} {is_are} started again",
     "pause": "{nodes} {is_are} paused",
+    "crash-loop": "{nodes} {crashes} again and again",
     "resume": "{nodes} {goes} on",
     "delay": "links become slow ({asked})",
     "rate": "links become narrow ({asked})",
@@ -118,6 +119,7 @@ def _what(act: Act) -> str:
         sends="send" if several else "sends",
         loses="lose" if several else "loses",
         goes="go" if several else "goes",
+        crashes="crash" if several else "crashes",
         asked=_asked(act),
     )
 

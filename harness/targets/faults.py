@@ -114,6 +114,35 @@ Shares = Mapping[str, float]
 
 SHARE_MIN = 0.01
 
+Spares = Mapping[str, int]
+"""How many bytes of memory more than it has each member gets that does not get what it wants."""
+
+Crashes = Mapping[str, float]
+"""How many seconds after each start a member is killed that is to crash again and again."""
+
+
+class MemoryState(msgspec.Struct, frozen=True):
+    """A member's memory as its host's kernel counts it, in bytes; `limit` is None without one.
+
+    `used` cannot be taken from it. `processes`: of how many that is true. `killed`: how often the
+    kernel has killed it for want of memory.
+    """
+
+    limit: int | None
+    used: int
+    processes: int
+    killed: int
+
+
+class CrashState(msgspec.Struct, frozen=True):
+    """How long the lives of a member last that is killed again and again, and how many it had.
+
+    `every_s` is None when that is over, or has never been.
+    """
+
+    every_s: float | None
+    count: int
+
 
 def merged_messages(parts: Iterable[Messages]) -> Messages:
     """All of them at once: of two chances the higher one counts, delays add up."""
@@ -174,10 +203,10 @@ def merged_clocks(parts: Iterable[Clocks]) -> Clocks:
     return {alias: state for alias, state in sorted(found.items()) if state != TRUE}
 
 
-def merged_shares(parts: Iterable[Shares]) -> Shares:
+def merged_least(parts: Iterable[Mapping[str, float]]) -> dict[str, float]:
     """All of them at once: the lowest counts."""
     found: dict[str, float] = {}
     for part in parts:
-        for alias, share in part.items():
-            found[alias] = min(share, found.get(alias, share))
+        for alias, least in part.items():
+            found[alias] = min(least, found.get(alias, least))
     return dict(sorted(found.items()))

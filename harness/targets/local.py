@@ -14,6 +14,8 @@ from ..rundir import RunDir
 from ..system import Connection, Place, Setup, Site, System
 from ..together import together
 from . import permissions
+from .crashes import CRASHED, CrashLoops
+from .faults import Crashes, CrashState
 from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon
@@ -43,6 +45,7 @@ class LocalCluster:
         self._proxy: LinkProxy | None = None
         self._locked: set[str] = set()
         self._feed = Feed(setup.members, self._trace, self._is_alive)
+        self._loops = CrashLoops(self._kill, self._start)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -61,10 +64,12 @@ class LocalCluster:
         await self._proxy.ready()
 
     async def down(self) -> None:
+        looped = await asyncio.gather(self._loops.close(), return_exceptions=True)
         stops = [daemon.stop() for daemon in self._daemons.values()]
         if self._proxy is not None:
             stops.append(self._proxy.down())
-        failed = [e for e in await asyncio.gather(*stops, return_exceptions=True) if e is not None]
+        ended = await asyncio.gather(*stops, return_exceptions=True)
+        failed = [error for error in (*looped, *ended) if error is not None]
         for reserved in self._reserved:
             reserved.close()
         for alias in sorted(self._locked):
@@ -80,7 +85,15 @@ class LocalCluster:
         assert self._proxy is not None
         return await self._proxy.probe(links)
 
+    async def set_crashes(self, crashes: Crashes) -> None:
+        for alias in await self._loops.set(crashes):
+            await self._answers(alias)
+
+    def crash_states(self) -> Mapping[str, CrashState]:
+        return self._loops.states()
+
     async def set_process(self, alias: str, state: ProcessState) -> None:
+        await self._loops.end(alias)
         daemon = self._daemons[alias]
         before = daemon.state()
         match state:
@@ -116,11 +129,12 @@ class LocalCluster:
     def deaths(self) -> list[tuple[str, str]]:
         if self._proxy is not None:
             self._proxy.check()
-        return [
+        found = [
             (alias, how)
             for alias, daemon in self._daemons.items()
             if (how := daemon.death()) is not None
         ]
+        return [*found, *self._loops.deaths()]
 
     def states(self) -> Sequence[Snapshot]:
         return self._feed.advance()
@@ -130,6 +144,16 @@ class LocalCluster:
 
     def roam(self, name: str) -> Connection:
         return self._system.roam(self._setup, list(self._sites.values()), name)
+
+    async def _kill(self, alias: str) -> str:
+        daemon = self._daemons[alias]
+        if daemon.state() is ProcessState.DEAD:
+            return daemon.death() or ""
+        await daemon.kill()
+        return CRASHED
+
+    async def _start(self, alias: str) -> None:
+        await self._daemons[alias].start(is_subject=True)
 
     def _trace(self, alias: str, start: int) -> bytes | None:
         """What a member's trace holds from a byte on."""
@@ -194,7 +218,10 @@ class Local:
     """The target `local`."""
 
     name = "local"
-    reasons: Mapping[Capability, str] = {}
+    reasons: Mapping[Capability, str] = {
+        capability: "members are limited by control groups, on hosts: --on lab"
+        for capability in (Capability.CPU, Capability.MEMORY)
+    }
     inventory_digest: str | None = None
     capabilities = frozenset(
         {

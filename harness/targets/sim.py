@@ -15,7 +15,8 @@ from ..rundir import RunDir
 from ..simulate.rules import RuleBook
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
-from .faults import TRUE, ClockState, DiskState, Messages
+from .crashes import CRASHED, CrashLoops
+from .faults import TRUE, ClockState, Crashes, CrashState, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
 from .ready import answers
 from .rules import Rules
@@ -59,6 +60,7 @@ class SimCluster:
         self._members: dict[str, Member] = {}
         self._clocks: dict[str, ClockState] = {}
         self._seen: dict[str, MemberState] = {}
+        self._loops = CrashLoops(self._kill, self._start)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class SimCluster:
                 )
 
     async def down(self) -> None:
+        await self._loops.close()
         self.world.end()
         # The dead are unwound before anything else runs.
         await asyncio.sleep(0)
@@ -121,6 +124,8 @@ class SimCluster:
     async def cut_power(
         self, aliases: Sequence[str], *, keeps_nothing: bool = False
     ) -> Mapping[str, int]:
+        for alias in aliases:
+            await self._loops.end(alias)
         self.world.cut_power(aliases, keeps_nothing=keeps_nothing)
         return {}
 
@@ -179,7 +184,15 @@ class SimCluster:
             return asked  # as it was asked for: seconds from nanoseconds would be rounded anew
         return ClockState(clock.offset_ns / 1e9, clock.rate)
 
+    async def set_crashes(self, crashes: Crashes) -> None:
+        for alias in await self._loops.set(crashes):
+            await self._answers(alias)
+
+    def crash_states(self) -> Mapping[str, CrashState]:
+        return self._loops.states()
+
     async def set_process(self, alias: str, state: ProcessState) -> None:
+        await self._loops.end(alias)
         before = self.process_state(alias)
         match state:
             case ProcessState.DEAD:
@@ -199,7 +212,7 @@ class SimCluster:
         return ProcessState.PAUSED if host.process.is_paused else ProcessState.RUNNING
 
     def deaths(self) -> list[tuple[str, str]]:
-        found = list(self.world.deaths)
+        found = [*self.world.deaths, *self._loops.deaths()]
         self.world.deaths.clear()
         return found
 
@@ -234,6 +247,15 @@ class SimCluster:
 
     def roam(self, name: str) -> Connection:
         return self._system.roam(self._setup, list(self._sites.values()), name, self._runtime)
+
+    async def _kill(self, alias: str) -> str:
+        if not self.world.hosts[alias].is_up:
+            return ""
+        self.world.kill(alias)
+        return CRASHED
+
+    async def _start(self, alias: str) -> None:
+        self._boot(alias)
 
     def _boot(self, alias: str) -> None:
         self._members.pop(alias, None)
@@ -276,6 +298,7 @@ class Sim:
     reasons: Mapping[Capability, str] = {
         Capability.PACKETS: "its connections carry messages, which `messages` harms",
         Capability.CPU: "its members take no time to compute",
+        Capability.MEMORY: "its members share the memory of one process",
     }
     capabilities = frozenset(Capability) - reasons.keys()
     inventory_digest: str | None = None

@@ -8,7 +8,18 @@ from ..conduct.triggers import Snapshot
 from ..leases import Lease
 from ..rundir import RunDir
 from ..system import Connection, Setup, System
-from .faults import ClockState, DiskState, Messages, PacketProbe, Packets, Shares
+from .faults import (
+    ClockState,
+    Crashes,
+    CrashState,
+    DiskState,
+    MemoryState,
+    Messages,
+    PacketProbe,
+    Packets,
+    Shares,
+    Spares,
+)
 from .links import Links, Pair, Probes
 from .rules import Rules
 
@@ -23,6 +34,7 @@ class Capability(StrEnum):
     KILL = "kill"
     PAUSE = "pause"
     CPU = "cpu"
+    MEMORY = "memory"
     POWER_CUT = "power-cut"
     NAME_LOSS = "name-loss"
     MESSAGE_ORDER = "message-order"
@@ -136,6 +148,36 @@ class ThrottledCluster(Cluster, Protocol):
 
     async def shares(self) -> Shares:
         """What holds for living members now, as their hosts' kernels say."""
+
+
+@runtime_checkable
+class CrampedCluster(Cluster, Protocol):
+    """A group whose members can be given little memory."""
+
+    async def set_spares(self, spares: Spares) -> None:
+        """Let members have so much more memory than they have now: the whole value, at once.
+
+        The limit stays where it is until it is taken away, over restarts, too.
+        """
+
+    async def memory(self) -> Mapping[str, MemoryState]:
+        """What members have and may have, as their hosts' kernels say."""
+
+
+@runtime_checkable
+class CrashingCluster(Cluster, Protocol):
+    """A group whose members can be made to crash again and again."""
+
+    async def set_crashes(self, crashes: Crashes) -> None:
+        """Kill these members, and again so long after each start: the whole value, at once.
+
+        Each is started anew at once. Returns when each that is new in it has crashed once, and each
+        that is not in it any more answers, or has ended by itself. Whatever else is done to the
+        process of such a member ends that for it.
+        """
+
+    def crash_states(self) -> Mapping[str, CrashState]:
+        """What is true of members that crash again and again, or did."""
 
 
 @runtime_checkable

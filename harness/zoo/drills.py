@@ -85,6 +85,7 @@ DRILLS = (
     Drill("pause", "resume", ("n1",), seen={"processes.n1": "paused"}),
     Drill("disk", "mend", ("n2",), seen={"disks.n2.slow": 20.0}),
     Drill("read-only", "mend", ("n1",), seen={"read-only.n1": True}),
+    Drill("crash-loop", "mend", ("n2",), seen={"crashes.n2.every_s": 0.2}),
     Drill("clock", "set-clock", ("n3",), seen={"clocks.n3.offset_s": 5.0}),
     Drill("drop", "heal", ("n1",), _pairs("n1>n2"), silent=_pairs("n1>n2")),
     Drill("hold", "heal", ("n2",), _pairs("n2>n3"), silent=_pairs("n2>n3")),
@@ -106,7 +107,7 @@ DRILLS_OF_TASK_DATA = (
 )
 """In the order in which they begin; the second one falls into the first."""
 
-LIVES = {"n1": 1, "n2": 2, "n3": 2}
+LIVES = {"n1": 1, "n2": 4, "n3": 2}
 """In which life each member is at the end, by its own trace: who was ended has another."""
 
 UNDER_WAY_NS = 20_000_000
@@ -243,6 +244,7 @@ def _deaf() -> Iterator[None]:
         "set_messages",
         "set_disk",
         "set_clock",
+        "set_crashes",
         "set_process",
         "cut_power",
     )

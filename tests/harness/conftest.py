@@ -12,16 +12,21 @@ from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Connection, Setup, Status, System
+from delphic.harness.targets.crashes import CRASHED
 from delphic.harness.targets.faults import (
     SOUND,
     TRUE,
     ClockState,
+    Crashes,
+    CrashState,
     DiskState,
+    MemoryState,
     Messages,
     PacketFaults,
     PacketProbe,
     Packets,
     Shares,
+    Spares,
 )
 from delphic.harness.targets.links import OPEN, Links, Pair, Probes, pairs, payload
 from delphic.harness.targets.registry import REAL_TARGETS, TARGETS
@@ -83,6 +88,8 @@ class MemoryCluster:
         self.task_data = dict.fromkeys(self.members, 3)
         self.locked: set[str] = set()
         self.found_shares: Shares = {}
+        self.found_spares: Spares = {}
+        self.found_crashes: dict[str, CrashState] = {}
         self.rows: list[int] = []
         self.leader: str | None = None
         self.term = 0
@@ -160,6 +167,31 @@ class MemoryCluster:
 
     async def shares(self) -> Shares:
         return self.found_shares
+
+    async def set_spares(self, spares: Spares) -> None:
+        if "spares" not in self.deaf_to:
+            self.found_spares = dict(spares)
+            for alias in sorted(spares):
+                self.processes[alias] = ProcessState.DEAD
+                self.ended.append((alias, "signal 9"))
+            self._elect()
+
+    async def memory(self) -> dict[str, MemoryState]:
+        found = self.found_spares
+        return {
+            alias: MemoryState(100 + found[alias] if alias in found else None, 100, 1, 0)
+            for alias in self.members
+        }
+
+    async def set_crashes(self, crashes: Crashes) -> None:
+        if "crashes" not in self.deaf_to:
+            ended = {a: CrashState(None, s.count + 2) for a, s in self.found_crashes.items()}
+            begun = {alias: CrashState(every_s, 1) for alias, every_s in crashes.items()}
+            self.found_crashes = ended | begun
+            self.ended += [(alias, CRASHED) for alias in begun]
+
+    def crash_states(self) -> dict[str, CrashState]:
+        return self.found_crashes
 
     async def set_messages(self, messages: Messages) -> None:
         if "messages" not in self.deaf_to:

@@ -15,6 +15,8 @@ from net_hosts import SUBNET4, SUBNET6
 
 LEASE_S = 1.5
 
+GOING_ON: list[asyncio.Task[None]] = []
+
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 LINKS = [
@@ -49,13 +51,29 @@ async def memory(agent: Agent) -> None:
     await agent.call("pressure", memory={"n1": 1 << 30})
 
 
+async def cramped(agent: Agent) -> None:
+    """A process whose group was there before it, and which has hardly anything left."""
+    await agent.call("memory-make", name="n1")
+    await nothing(agent)
+    used = (await agent.call("memory"))["n1"]["used"]
+    await agent.call("pressure", memory={"n1": used + (1 << 20)})
+
+
 async def busy(agent: Agent) -> None:
     await agent.call("pressure", busy=1)
 
 
 async def crashes(agent: Agent) -> None:
+    """It goes on until whoever does it is killed, too."""
     await nothing(agent)
-    await agent.call("crashes", name="n1", every_s=0.1)
+
+    async def go_on() -> None:
+        while True:
+            await agent.call("signal", name="n1", signal="KILL")
+            await nothing(agent)
+            await asyncio.sleep(0.1)
+
+    GOING_ON.append(asyncio.get_running_loop().create_task(go_on()))
 
 
 async def disk(agent: Agent) -> None:
@@ -102,6 +120,7 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "damage": links(reorder=0.5, duplicate=0.5, corrupt=0.5),
     "cpu": cpu,
     "memory": memory,
+    "cramped": cramped,
     "busy": busy,
     "crashes": crashes,
     "disk": disk,

@@ -20,8 +20,8 @@ HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 TIMES = "at, after, then, when"
 KINDS = (
     "partition, one-way, heal, delay, rate, packets, messages, reset, hold, release, drop, "
-    "kill, power-cut, restart, pause, resume, throttle, disk, read-only, bit-flip, lose-task-data, "
-    "clock, stage, random"
+    "kill, power-cut, restart, pause, resume, crash-loop, throttle, memory, disk, read-only, "
+    "bit-flip, lose-task-data, clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
 
@@ -152,7 +152,7 @@ def fault(text: str) -> str:
         (
             f"{HEAD}requires: [powercut]\n",
             "my.yaml:4: requires[0]: unknown capability 'powercut'; did you mean 'power-cut'? "
-            "(known: cut, delay, rate, packets, kill, pause, cpu, power-cut, name-loss, "
+            "(known: cut, delay, rate, packets, kill, pause, cpu, memory, power-cut, name-loss, "
             "message-order, reset, disk, clock, files, permissions)",
         ),
     ],
@@ -327,7 +327,7 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
             "{random: {from: [kil], every: 2s, for: 1s, until: 9s}}",
             "faults[0].random.from[0]: unknown fault 'kil'; did you mean 'kill'? "
             "(known: partition, one-way, delay, rate, messages, reset, "
-            "kill, power-cut, pause, disk, bit-flip, clock)",
+            "kill, power-cut, pause, crash-loop, disk, bit-flip, clock)",
         ),
         (
             "{random: {from: [kill: n9], every: 2s, for: 1s, until: 9s}}",

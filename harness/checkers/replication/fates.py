@@ -138,14 +138,17 @@ def _flag(found: Story, txn: Txn) -> Switch | None:
     return Switch(flag.first, others)
 
 
+_UNTIL = {"read-only": "restart", "memory": "restart", "crash-loop": "mend"}
+"""What may end members at any time, and up to which act they may have died by it."""
+
+
 def fallen(acts: Sequence[Act]) -> Iterator[Act]:
-    """Who could not write its files and had to be started again: it died at some time between."""
-    for at, locked in enumerate(acts):
-        if locked.f != "read-only":
-            continue
+    """Who was denied what it needs and had to be started again, or crashed again and again."""
+    for at, fault in enumerate(acts):
+        until = _UNTIL.get(fault.f)
         for act in acts[at + 1 :]:
-            if act.f == "restart" and set(act.nodes) & set(locked.nodes):
-                yield Act(locked.asked, act.receipt)
+            if act.f == until and set(act.nodes) & set(fault.nodes):
+                yield Act(fault.asked, act.receipt)
 
 
 def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:

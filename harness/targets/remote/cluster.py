@@ -14,15 +14,27 @@ from ...leases import Lease
 from ...rundir import RunDir
 from ...system import Connection, Place, Setup, Site, System
 from ...together import together
-from ..faults import ClockState, DiskState, PacketProbe, Packets, Shares
+from ..crashes import CRASHED, CrashLoops
+from ..faults import (
+    ClockState,
+    Crashes,
+    CrashState,
+    DiskState,
+    MemoryState,
+    PacketProbe,
+    Packets,
+    Shares,
+    Spares,
+)
 from ..links import Links, Pair, Probes
 from ..ready import answers
 from ..target import Capability, ProcessState
 from . import disks, locks
 from .daemons import RemoteDaemon
-from .fleet import Fleet, Station, all_of
+from .fleet import Fleet, Station, all_of, failures
 from .home import bring_home
 from .placement import placed, resolved
+from .pressure import Pressure
 from .tails import Tails
 from .wires import Wires
 
@@ -79,6 +91,8 @@ class RemoteCluster:
         self._began = datetime.now(UTC)
         self._needs: frozenset[Capability] = frozenset()
         self._conditions = disks.Conditions()
+        self._pressure = Pressure(self._daemons)
+        self._loops = CrashLoops(self._kill, self._start)
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -103,7 +117,9 @@ class RemoteCluster:
     async def down(self) -> None:
         """Raises one WorldError for all that went wrong; what could be brought home has been."""
         await self._tails.close()
+        looped = await asyncio.gather(self._loops.close(), return_exceptions=True)
         _, errors = await self.fleet.each(self._stop_all)
+        errors += failures(looped)
         errors += await bring_home(self.fleet, self._daemons, self._sites, self._run, self._began)
         errors += await self.fleet.down()
         failed = all_of(errors)
@@ -131,21 +147,26 @@ class RemoteCluster:
         return await self._wires.reset(pairs)
 
     async def set_shares(self, shares: Shares) -> None:
-        async def tell(station: Station) -> None:
-            here = {a: s for a, s in shares.items() if self._daemons[a].station is station}
-            await station.agent.call("pressure", cpu=here)
-
-        await together(*(tell(station) for station in self.fleet.stations.values()))
+        await self._pressure.set_shares(shares)
 
     async def shares(self) -> Shares:
-        found = {}
-        for station in self.fleet.stations.values():
-            for limit in await station.agent.call("limits"):
-                if limit["what"] == "cpu" and limit["processes"]:
-                    found[limit["name"]] = limit["limit"]
-        return found
+        return await self._pressure.shares()
+
+    async def set_spares(self, spares: Spares) -> None:
+        await self._pressure.set_spares(spares)
+
+    async def memory(self) -> Mapping[str, MemoryState]:
+        return await self._pressure.memory()
+
+    async def set_crashes(self, crashes: Crashes) -> None:
+        over = await self._loops.set(crashes)
+        await asyncio.gather(*(self._answers(alias) for alias in over))
+
+    def crash_states(self) -> Mapping[str, CrashState]:
+        return self._loops.states()
 
     async def set_process(self, alias: str, state: ProcessState) -> None:
+        await self._loops.end(alias)
         daemon = self._daemons[alias]
         before = self.process_state(alias)
         match state:
@@ -163,6 +184,8 @@ class RemoteCluster:
     async def cut_power(
         self, aliases: Sequence[str], *, keeps_nothing: bool = False
     ) -> Mapping[str, int]:
+        for alias in aliases:
+            await self._loops.end(alias)
         return await self._conditions.cut_power([self._daemons[alias] for alias in aliases])
 
     async def set_disk(self, alias: str, state: DiskState) -> None:
@@ -212,11 +235,12 @@ class RemoteCluster:
         self._hear()
         if self._tails.lost:
             raise self._tails.lost[0]
-        return [
+        found = [
             (alias, how)
             for alias, daemon in self._daemons.items()
             if (how := daemon.death()) is not None
         ]
+        return [*found, *self._loops.deaths()]
 
     def share_our_clock(self) -> bool:
         boots = {station.agent.hello["boot"] for station in self.fleet.stations.values()}
@@ -242,6 +266,16 @@ class RemoteCluster:
                     raise station.failed(said)
             if not station.agent.alive:
                 raise station.lost()
+
+    async def _kill(self, alias: str) -> str:
+        daemon = self._daemons[alias]
+        if self.process_state(alias) is ProcessState.DEAD:
+            return daemon.death() or ""
+        await daemon.kill()
+        return CRASHED
+
+    async def _start(self, alias: str) -> None:
+        await self._daemons[alias].start()
 
     def _trace(self, alias: str, start: int) -> bytes:
         return self._tails.read(alias, start)
@@ -274,6 +308,7 @@ class RemoteCluster:
             await daemon.station.host.put(text.encode(), f"{daemon.home}/{name}")
         folders = self._system.bulk(Path(daemon.home))
         await self._conditions.furnish(daemon, folders, self._needs)
+        await self._pressure.furnish(daemon, self._needs)
         await daemon.start()
         if not await self._answers(alias):
             if self.process_state(alias) is ProcessState.DEAD:

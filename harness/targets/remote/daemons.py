@@ -35,6 +35,8 @@ class RemoteDaemon:
         self.pid = 0
         self._ended_by_us = True
         self._death: str | None = None
+        self._last = 0, 0
+        """Which process the agent said last that it had ended, and its exit code."""
 
     @property
     def _is_root(self) -> bool:
@@ -54,7 +56,6 @@ class RemoteDaemon:
         assert self._state is ProcessState.DEAD
         entry = self.station.entry
         user = entry.user if self.station.is_sudo else None
-        self._ended_by_us = False
         said = await self.station.agent.call(
             "spawn",
             name=self.alias,
@@ -64,7 +65,10 @@ class RemoteDaemon:
             log=self.log,
             user=user,
         )
-        self.pid, self._state = said["pid"], ProcessState.RUNNING
+        # Until now news could only be of the process before.
+        self.pid, self._state, self._ended_by_us = said["pid"], ProcessState.RUNNING, False
+        pid, code = self._last
+        self.ended(pid, code)
 
     async def kill(self) -> None:
         """SIGKILL, and wait until it is gone, with all that it started."""
@@ -97,7 +101,8 @@ class RemoteDaemon:
 
     def ended(self, pid: int, code: int) -> None:
         """The agent says that a process of this name has ended."""
-        if pid != self.pid:
+        self._last = pid, code
+        if pid != self.pid or self._state is ProcessState.DEAD:
             return
         self._state = ProcessState.DEAD
         if not self._ended_by_us:

@@ -22,6 +22,7 @@ NEEDS: Mapping[Capability, tuple[str, ...]] = {
     Capability.PACKETS: ("loss", "shape"),
     Capability.RESET: ("reset",),
     Capability.CPU: ("cpu-pressure",),
+    Capability.MEMORY: ("memory-pressure",),
     Capability.PERMISSIONS: ("permissions",),
     Capability.POWER_CUT: ("disk",),
     Capability.DISK: ("disk", "shim"),

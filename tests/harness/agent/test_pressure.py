@@ -26,6 +26,9 @@ time.sleep(600)
 """
 
 
+GROWS = EATS.replace("range(64)", "range(640)")
+
+
 def used_s(pid: int) -> float:
     """Seconds of processor time since its start."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -74,6 +77,34 @@ def test_a_process_that_wants_more_memory_than_it_may_have_is_killed(on_hosts: A
         await agent.call("pressure", memory={"n1": 24 << 20})
         event = await asyncio.wait_for(agent.events.get(), 30)
         assert (event["name"], event["code"]) == ("n1", -9)
+
+    on_hosts(test, count=1)
+
+
+def test_what_counts_from_the_start_is_seen_and_too_much_of_it_is_killed(on_hosts: Any) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        await agent.call("memory-make", name="n1")
+        await agent.call("spawn", name="n1", words=[sys.executable, "-c", GROWS])
+        before = (await agent.call("memory"))["n1"]
+        assert (before["limit"], before["processes"], before["killed"]) == (None, 1, 0)
+
+        await asyncio.sleep(0.5)  # What it takes before there is any limit.
+        used = (await agent.call("memory"))["n1"]["used"]
+        assert used > 8 << 20
+        limit = used + (4 << 20)
+        await agent.call("pressure", memory={"n1": limit})
+        event = await asyncio.wait_for(agent.events.get(), 30)
+        assert (event["name"], event["code"]) == ("n1", -9)
+        after = (await agent.call("memory"))["n1"]
+        assert after["limit"] == limit // 4096 * 4096
+        assert (after["processes"], after["killed"]) == (0, 1)
+        await agent.call(
+            "spawn", name="n1", words=[sys.executable, "-c", "import time; time.sleep(9)"]
+        )
+        await agent.call("pressure")
+        again = (await agent.call("memory"))["n1"]
+        assert (again["limit"], again["processes"], again["killed"]) == (None, 1, 1)
 
     on_hosts(test, count=1)
 

@@ -118,24 +118,6 @@ def test_a_pause_with_a_lease_ends_by_itself(tmp_path: Path) -> None:
     on_this_machine(tmp_path, test)
 
 
-def test_a_crash_loop_starts_and_kills_a_process_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    async def test(agent: Agent, host: NearHost) -> None:
-        pids = [(await agent.call("spawn", name="n1", words=SLEEP))["pid"]]
-        began = asyncio.get_running_loop().time()
-        await agent.call("crashes", name="n1", every_s=0.2)
-        for _ in range(3):
-            ended, again = [await asyncio.wait_for(agent.events.get(), 10) for _ in range(2)]
-            assert (ended["event"], ended["pid"], ended["code"]) == ("ended", pids[-1], -9)
-            assert (again["event"], again["name"]) == ("began", "n1")
-            assert procfs.identity(again["pid"]) == Identity(again["pid"], again["start"])
-            pids.append(again["pid"])
-        assert asyncio.get_running_loop().time() - began >= 3 * 0.2
-        await agent.call("crashes", name="n1", every_s=None)
-        assert not await until_gone(_known(pids[-1:]), 0.5)
-
-    on_this_machine(tmp_path, test)
-
-
 @pytest.mark.parametrize(
     ("do", "arguments", "why"),
     [
@@ -146,7 +128,6 @@ def test_a_crash_loop_starts_and_kills_a_process_until_it_is_told_to_stop(tmp_pa
         ("spawn", {"name": "n1", "words": ["true"], "log": "/no/such/folder/log"}, "cannot write"),
         ("signal", {"name": "n1", "signal": "KILL"}, "nothing called n1"),
         ("signal", {"name": "n1", "signal": "HUP"}, "unknown signal"),
-        ("crashes", {"name": "n1", "every_s": 1}, "nothing called n1"),
         ("remove", {"path": "/proc/version"}, "/proc/version"),
     ],
 )

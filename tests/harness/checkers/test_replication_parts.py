@@ -179,6 +179,17 @@ def test_who_may_not_write_loses_nothing_unless_it_had_to_be_started_again() -> 
     assert lines.fates(Loss(synced=True)) == [Fate.MUST]
 
 
+def test_who_crashes_again_and_again_may_die_until_that_is_over() -> None:
+    lines = Lines()
+    lines.made()
+    lines.struck("crash-loop", "md1")
+    lines.append(1, 2)
+    lines.struck("mend", "md2")
+    assert lines.fates() == [Fate.MUST]
+    lines.struck("mend", "md1")
+    assert lines.fates() == [Fate.MAY]
+
+
 def test_task_data_taken_away_may_be_missing_even_if_it_was_synced() -> None:
     lines = Lines()
     lines.made()

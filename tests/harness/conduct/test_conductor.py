@@ -276,6 +276,8 @@ def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
         ("clocks", "clock: {node: n1, by: 1s}"),
         ("permissions", "read-only: n1"),
         ("shares", "throttle: {node: n1, to: 0.1}"),
+        ("spares", "memory: {node: n1, spare: 1MB}"),
+        ("crashes", "crash-loop: {node: n1, every: 1s}"),
         ("resets", "reset: n1"),
         ("processes", "power-cut: n1"),
     ],
@@ -384,6 +386,39 @@ def test_of_two_shares_of_a_processor_the_lower_one_holds_while_it_lasts(memory:
     seen = [op.value["observed"]["shares"] for op in scene.receipts()]
     half = dict.fromkeys(("n1", "n2", "n3"), 0.5)
     assert seen == [half, {"n1": 0.1}, {"n1": 0.5}, dict.fromkeys(half)]
+
+
+def test_whom_the_kernel_killed_for_want_of_memory_is_started_when_there_is_enough(
+    memory: Any,
+) -> None:
+    scene = Scene(
+        memory,
+        "[{at: 50ms, memory: {node: n2, spare: 1MB}, for: 200ms},"
+        " {at: 100ms, memory: {node: n2, spare: 64kB}, for: 50ms}]",
+    )
+    # The second one finds nobody: who has been killed needs no memory.
+    assert scene.told() == [
+        ("memory", ["n2"], True),
+        ("memory", [], False),
+        ("mend", ["n2"], True),
+        ("restart", ["n2"], True),
+    ]
+    limited, _, mended, _ = scene.receipts()
+    assert limited.value["observed"]["memory"]["n2"]["limit"] == 1_000_100
+    assert mended.value["observed"]["memory"]["n2"]["limit"] is None
+    assert limited.value["asked"]["spare_bytes"] == 1_000_000
+    assert scene.died == []
+
+
+def test_who_crashes_again_and_again_did_not_end_by_itself_and_its_receipts_count(
+    memory: Any,
+) -> None:
+    scene = Scene(memory, "[{at: 50ms, crash-loop: {node: n2, every: 200ms}, for: 300ms}]")
+    assert scene.told() == [("crash-loop", ["n2"], True), ("mend", ["n2"], True)]
+    first, last = (op.value["observed"]["crashes"]["n2"] for op in scene.receipts())
+    assert (first, last) == ({"every_s": 0.2, "count": 1}, {"every_s": None, "count": 3})
+    assert scene.died == []
+    assert (scene.active, scene.left) == ([], [])
 
 
 def test_packets_are_lost_until_all_of_them_arrive_again(memory: Any) -> None:

@@ -29,7 +29,7 @@ def test_written_out_chance_is_the_same_plan(seed: int) -> None:
         "faults": [
             {"random": {"from": choices, "every": "2s", "for": "1s", "until": "199s"}},
             {"at": "1s", "delay": {"links": "all", "by": "100ms"}, "as": "slow"},
-            {"random": {"from": ["kill"], "every": "7s", "for": "2s", "until": "50s"}},
+            {"random": {"from": ["pause"], "every": "7s", "for": "2s", "until": "50s"}},
             {"then": "1s", "heal": "slow"},
         ],
     }

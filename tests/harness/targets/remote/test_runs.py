@@ -9,12 +9,13 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from commands import SHORT, finish, start, until_clients_work
 from delphic.harness import leases
-from delphic.harness.agent import disk
+from delphic.harness.agent import disk, pressure
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, load
@@ -40,6 +41,16 @@ faults:
   - {at: 9s, reset: leader}
   - {at: 9200ms, throttle: {node: leader, to: 0.2}, for: 500ms}
   - {at: 10s, when: leader has an uncommitted entry, within: 2s, pause: leader, for: 500ms}
+"""
+
+PROCESSES = """\
+name: processes
+promises: [HS-2]
+workload: {name: log, clients: 4, rate: 100, op_timeout: 500ms}
+duration: 7s
+faults:
+  - {at: 500ms, memory: {node: follower, spare: 4MB}, for: 1s}
+  - {at: 2s, crash-loop: {node: leader, every: 1s}, for: 3s}
 """
 
 POWER = """\
@@ -101,11 +112,19 @@ def images(folder: Path) -> list[str]:
     return loops(f"/runs/{re.sub('[^a-zA-Z0-9]+', '_', name)}")
 
 
+def acts(run: Path) -> list[Any]:
+    ops = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+    return [op for op in ops if op["process"] == "nemesis" and op["type"] == "info"]
+
+
 def receipts(run: Path) -> list[tuple[str, bool]]:
     """What was done, in order, and whether it was seen to take hold."""
-    acts = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-    told = [op for op in acts if op["process"] == "nemesis" and op["type"] == "info"]
-    return [(op["f"], op["value"]["bit"]) for op in told]
+    return [(op["f"], op["value"]["bit"]) for op in acts(run)]
+
+
+def told(run: Path) -> list[Any]:
+    """What was observed of each act."""
+    return [op["value"]["observed"] for op in acts(run)]
 
 
 def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folder: Path) -> None:
@@ -129,6 +148,27 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     code, again, err = finish(start(folder, "check", "runs/latest"))
     assert code == 0, again + err
     assert again.splitlines()[0] == out.splitlines()[0]
+
+
+def test_members_get_little_memory_and_crash_again_and_again(
+    folder: Path, require: Require
+) -> None:
+    why = pressure.probe()["memory-pressure"]
+    require(why is None, str(why))
+    (folder / "processes.yaml").write_text(PROCESSES)
+    code, out, err = finish(start(folder, "run", "processes.yaml", "--seed", "3", "--on", "lab"))
+    assert code == 0, out + err
+    run = folder / "runs/latest"
+    assert receipts(run) == [(f, True) for f in ("memory", "mend", "crash-loop", "mend")]
+    limited, free, _, over = told(run)
+    (state,) = limited["memory"].values()
+    assert state["used"] > 10 << 20, "what it has had since its start counts"
+    assert state["limit"] - state["used"] < 6 << 20
+    assert [one["limit"] for one in free["memory"].values()] == [None]
+    ((alias, crashes),) = over["crashes"].items()
+    assert crashes["count"] >= 2
+    lives = (run / f"nodes/{alias}/log.txt").read_text().count(f"{alias} listens at ")
+    assert 2 <= lives <= crashes["count"] + 1, "some may have ended before they could listen"
 
 
 def test_hosts_of_a_file_are_as_good_and_are_left_as_they_were(

@@ -13,6 +13,7 @@ SOUND = dict.fromkeys(
         "reset",
         "permissions",
         "cpu-pressure",
+        "memory-pressure",
         "disk",
         "shim",
     )
@@ -31,7 +32,7 @@ def test_what_one_host_lacks_nobody_can_and_it_is_said_which_and_why() -> None:
     lame = SOUND | {"shape": "no queue", "cut": "nft is not installed"}
     found, reasons = able([("h1", SOUND), ("h2", lame), ("h3", SOUND | {"shape": "no root"})])
     fine = {Capability.RATE, Capability.RESET, Capability.PERMISSIONS, Capability.CPU}
-    fine |= {Capability.POWER_CUT, Capability.DISK, Capability.CLOCK}
+    fine |= {Capability.MEMORY, Capability.POWER_CUT, Capability.DISK, Capability.CLOCK}
     assert found == ALWAYS | fine
     assert reasons == {
         Capability.DELAY: "h2: no queue; h3: no root",
