@@ -15,12 +15,13 @@ from .errors import ExitCode, UsageError
 from .judgement import plan_of, recheck
 from .judging.command import Page, check_command
 from .lifecycle import Finished, Order, Report, execute
-from .plan import Plan, plan
+from .plan import Plan, Switches, plan
 from .progress import progress
 from .rundir import RunDir
 from .scenario import Scenario, load, schema
 from .selector import closest
 from .simulate import cli as simulator
+from .simulate.cli import STOP_ON_VIOLATION
 from .simulate.keep import execute_simulated
 from .targets.find import find
 from .targets.sim import SIM
@@ -61,6 +62,7 @@ def _run(report: Report) -> click.Command:
         is_flag=True,
         help="Stop at the first step that is not the model's; target sim only.",
     )
+    @STOP_ON_VIOLATION
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
     @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
@@ -72,6 +74,7 @@ def _run(report: Report) -> click.Command:
         target: str,
         crash: tuple[CrashPoint, ...],
         lockstep: bool,
+        stop_on_violation: bool,
         out: Path,
         keep: bool,
         quiet: bool,
@@ -84,7 +87,8 @@ def _run(report: Report) -> click.Command:
         text, file = shipped.text_of(scenario)
         loaded = load(text, file)
         with find(target, loaded.cluster.aliases) as where:
-            planned = _planned(loaded, scenario, seed, where, crash, lockstep=lockstep)
+            switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
+            planned = _planned(loaded, scenario, seed, where, crash, switches)
             show = progress(quiet=quiet)
             for sentence in leases.heal():
                 click.echo(sentence, err=True)
@@ -117,9 +121,8 @@ def _planned(
     name: str,
     seed: int | None,
     where: Target,
-    crash: tuple[CrashPoint, ...] = (),
-    *,
-    lockstep: bool = False,
+    crash: tuple[CrashPoint, ...],
+    switches: Switches,
 ) -> Plan:
     """The plan, once everything that it needs is known to be there. Raises UsageError."""
     target = where.name
@@ -128,19 +131,20 @@ def _planned(
     if chosen is None:
         chosen = random.SystemRandom().randint(0, _SEED_MAX)
     _check_crashes(crash, scenario, target)
-    if lockstep and target != SIM.name:
+    if switches.lockstep and target != SIM.name:
         raise UsageError(f"--lockstep: only target {SIM.name} can do it, not {target}")
+    switches.check(scenario)
     on = [] if target == "local" else ["--on", target]
     crashes = [word for point in crash for word in ("--crash", str(point))]
     words = ["delphic", "run", name, "--seed", str(chosen), *on, *crashes]
-    command = shlex.join([*words, *(["--lockstep"] if lockstep else [])])
+    command = shlex.join([*words, *switches.words()])
     return plan(
         scenario,
         seed=chosen,
         target=target,
         command=command,
         crash=crash,
-        lockstep=lockstep,
+        switches=switches,
         inventory=where.inventory_digest,
     )
 

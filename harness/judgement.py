@@ -1,6 +1,6 @@
 """What came of a run: its files checked, one verdict, one exit code, one sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,6 +8,7 @@ import msgspec
 from . import journal
 from .check import check, overall, statistics
 from .checkers.liveness import LIVENESS
+from .checkers.online.watch import Sighting
 from .environment import provenance
 from .errors import ExitCode, HistoryError, UsageError, WorldError
 from .evidence import Evidence
@@ -24,6 +25,7 @@ INTERRUPTED = "interrupted"
 DIED = "nodes"
 WORLD = "world"
 SEAL = "seal"
+ONLINE = "online"
 
 NOT_SEEN = "was expected to break, and was not seen to"
 """Part of the sentence about a run that did not show a seeded bug."""
@@ -35,7 +37,9 @@ _CUT_SHORT = frozenset({INTERRUPTED, WORLD, SEAL})
 class Ending(msgspec.Struct, frozen=True):
     """How a run ended, beyond what its history says.
 
-    `zero_ns`: what members' clocks said when the history began; None if nobody knows.
+    `zero_ns`: what members' clocks said when the history began; None if nobody knows. `seen`: what
+    ended it early, where checks were made while it went on; `watch_crash`: the traceback of one of
+    those.
     """
 
     started: str
@@ -44,6 +48,8 @@ class Ending(msgspec.Struct, frozen=True):
     died: tuple[tuple[str, str], ...] = ()
     error: str | None = None
     zero_ns: int | None = None
+    seen: Sighting | None = None
+    watch_crash: str | None = None
 
 
 def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
@@ -62,7 +68,7 @@ def decide(evidence: Evidence, plan: Plan, ending: Ending, *, sealed: bool) -> R
     if _CUT_SHORT.intersection(verdict.checker for verdict in beyond):
         names = tuple(name for name in names if name != LIVENESS.name)
     verdicts = check(evidence, names) if evidence.history.ops else []
-    return conclude(plan, [*beyond, *verdicts], ending)
+    return conclude(plan, [*beyond, *verdicts, *_while_it_went_on(ending, verdicts)], ending)
 
 
 def evidence_of(run: RunDir, plan: Plan, zero_ns: int | None = None) -> Evidence:
@@ -116,6 +122,36 @@ def _beyond_the_history(ending: Ending, *, sealed: bool) -> list[Verdict]:
             )
         )
     return found
+
+
+def _while_it_went_on(ending: Ending, verdicts: Sequence[Verdict]) -> Iterator[Verdict]:
+    """What was seen during the run, held against what the checkers found in all of it."""
+    if ending.watch_crash is not None:
+        sentence = (
+            "A check that was made while the run went on crashed: a bug of Delphic, not of the "
+            "system; please report it with the run's directory."
+        )
+        details = {"traceback": ending.watch_crash}
+        yield Verdict(ONLINE, Validity.HARNESS_ERROR, sentence, details=details)
+    seen = ending.seen
+    if seen is None:
+        return
+    said = next((v.validity for v in verdicts if v.checker == seen.checker), None)
+    when = f"{seen.time_ns / 1e9:.3f} s"
+    flaw = seen.flaw
+    facts = {"checker": seen.checker, "index": seen.index, "time_s": seen.time_ns / 1e9}
+    if said is Validity.FAIL:
+        sentence = (
+            f"First seen at {when}, at op {seen.index}, where the run was stopped: {flaw.sentence}"
+        )
+        yield Verdict(ONLINE, said, sentence, flaw.promises, flaw.witness, facts)
+        return
+    sentence = (
+        f"DELPHIC CONTRADICTS ITSELF: at {when} it was seen that {seen.checker} fails "
+        f"({flaw.sentence.rstrip('.')}), but {seen.checker} says {said or 'nothing'} in the end. "
+        "Please report this with the run's directory."
+    )
+    yield Verdict(ONLINE, Validity.HARNESS_ERROR, sentence, (), flaw.witness, facts)
 
 
 def _inconclusive(name: str, sentence: str) -> Verdict:

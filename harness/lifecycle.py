@@ -22,6 +22,7 @@ from typing import BinaryIO
 import msgspec
 import uvloop
 
+from .checkers.online import watched
 from .environment import environment
 from .errors import DelphicError, HistoryError, WorldError
 from .journal import SEALED, Journal, digest
@@ -38,6 +39,7 @@ from .targets.registry import REAL_TARGETS
 from .targets.target import Capability, Cluster, FurnishedCluster, RealTarget, RemoteClocks
 from .together import first
 from .verdict import RunVerdict, Validity
+from .workloads import WORKLOADS
 
 Report = Callable[[Path], object]
 """Writes the reports of a run directory."""
@@ -91,7 +93,7 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     cluster = target.cluster(plan.setup, SYSTEMS[plan.system], run, lease)
     if isinstance(cluster, FurnishedCluster):
         cluster.furnish(_needed(plan))
-    show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
+    announce(plan, run, show)
     left: DelphicError | None = None
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
@@ -108,6 +110,14 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     if verdict.validity is Validity.PASS and not order.keep:
         drop_bulk(plan, run)
     return Finished(run, verdict, world or left, failure)
+
+
+def announce(plan: Plan, run: RunDir, show: Progress) -> None:
+    """Say what begins."""
+    show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
+    if plan.stop_on_violation:
+        names = watched(WORKLOADS[plan.workload["name"]].checkers)
+        show.say(f"checked while it goes on: {', '.join(names)}")
 
 
 def _needed(plan: Plan) -> frozenset[Capability]:
@@ -155,6 +165,8 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
                 died=tuple(running.live.observer.died),
                 error=None if stop.is_set() and world is None else why,
                 zero_ns=start_ns if _share_our_clock(life.cluster) else None,
+                seen=running.listener.first,
+                watch_crash=running.listener.crash,
             )
             _seal(life, stream, recorder, ending)
     return ending, world

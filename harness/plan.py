@@ -1,6 +1,7 @@
 """All that is decided about a run before anything starts: pure data, from a seed."""
 
 import random
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -9,7 +10,7 @@ from .crash import CrashPoint
 from .errors import UsageError
 from .evidence import Limits
 from .fault import Fault
-from .scenario import Scenario
+from .scenario import Scenario, never_stopped
 from .schedule import draw, ordered
 from .system import Option, Setup, SideSetup
 from .systems import SYSTEMS
@@ -77,6 +78,8 @@ class Plan(msgspec.Struct, frozen=True):
     """What the configuration says about what is right, for checkers."""
     inventory: str | None = None
     """Where members live on hosts of a file: the SHA-256 of its text, which holds no secrets."""
+    stop_on_violation: bool = False
+    """Whether checks are made while the run goes on, and what one sees ends its main phase."""
 
     @property
     def load(self) -> Load:
@@ -89,6 +92,28 @@ class Plan(msgspec.Struct, frozen=True):
         return Setup(self.members, self.config, self.node_config, self.bugs, self.trace, self.sides)
 
 
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What the command, and not the scenario alone, says about what ends a run early."""
+
+    lockstep: bool = False
+    stop_on_violation: bool = False
+
+    def words(self) -> list[str]:
+        """The options of a command that says the same."""
+        options = {"--lockstep": self.lockstep, "--stop-on-violation": self.stop_on_violation}
+        return [option for option, is_on in options.items() if is_on]
+
+    def check(self, scenario: Scenario) -> None:
+        """Raises UsageError where there would be nothing to stop at."""
+        never = never_stopped(scenario) if self.stop_on_violation else None
+        if never is not None:
+            raise UsageError(f"--stop-on-violation: {never}")
+
+
+NO_SWITCHES = Switches()
+
+
 def plan(
     scenario: Scenario,
     *,
@@ -96,7 +121,7 @@ def plan(
     target: str,
     command: str,
     crash: tuple[CrashPoint, ...] = (),
-    lockstep: bool = False,
+    switches: Switches = NO_SWITCHES,
     inventory: str | None = None,
 ) -> Plan:
     """Decide everything that chance decides before a run; `command` is what repeats it."""
@@ -127,11 +152,12 @@ def plan(
         requires=tuple(sorted(capability.value for capability in scenario.needs())),
         command=command,
         crash=crash,
-        lockstep=lockstep,
+        lockstep=switches.lockstep,
         minimum=scenario.minimum,
         sides=setup.sides,
         facts=SYSTEMS[scenario.cluster.system].facts(setup),
         inventory=inventory,
+        stop_on_violation=switches.stop_on_violation or scenario.stop_on_violation,
     )
 
 

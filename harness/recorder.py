@@ -24,6 +24,11 @@ class Recorder:
         self._encoder = msgspec.json.Encoder()
         self._buffer = bytearray()
         self._next = 0
+        self._listener: Callable[[Op], None] | None = None
+
+    def listen(self, listener: Callable[[Op], None]) -> None:
+        """Let somebody hear of every op, once it is recorded."""
+        self._listener = listener
 
     @property
     def next_index(self) -> int:
@@ -48,6 +53,8 @@ class Recorder:
             self.counts[kind] += 1
         self._encoder.encode_into(op, self._buffer, -1)
         self._buffer += b"\n"
+        if self._listener is not None:
+            self._listener(op)
         return op
 
     def flush(self) -> None:

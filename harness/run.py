@@ -4,6 +4,8 @@ import asyncio
 import random
 from dataclasses import dataclass, field
 
+from .checkers.online import WATCHES, watched
+from .checkers.online.listener import Listener
 from .conduct.conductor import Conductor
 from .errors import WorldError
 from .generator import Pace
@@ -74,6 +76,17 @@ class Run:
             else []
         )
         self._proof = _Proof(self._workload.proof)
+        self._enough = asyncio.Event()
+        names = watched(self._workload.checkers) if plan.stop_on_violation else []
+        self.listener = Listener([WATCHES[name]() for name in names], self._stop_early)
+        """Who judges while the run goes on, where somebody does."""
+        if names:
+            recorder.listen(self.listener.hear)
+
+    def _stop_early(self) -> None:
+        """End the main phase, whatever of it is left."""
+        self._enough.set()
+        self.live.observer.changed.set()
 
     async def run(self, stop: asyncio.Event) -> None:
         """All phases; `stop` cuts them short, but never the healing. Raises WorldError."""
@@ -131,7 +144,7 @@ class Run:
         self._phase("main")
         async with asyncio.TaskGroup() as group:
             clients = [group.create_task(self._client(worker)) for worker in self._workers]
-            await self.live.conductor.conduct(self._plan.duration_s, stop)
+            await self.live.conductor.conduct(self._plan.duration_s, stop, self._enough)
             self._phase("heal")
             await self.live.conductor.heal()
             self._phase("quiesce")

@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from .checkers.online import watched
 from .cluster_part import ClusterPart, unknown_names
 from .complaints import Complaint, as_error, complaints
 from .document import Document, Path, parse
@@ -127,6 +128,9 @@ class Scenario(Part):
     requires: list[Requirement] = Field(
         default_factory=list, description="What the target must be able to do besides the faults."
     )
+    stop_on_violation: bool = Field(
+        default=False, description="Check while the run goes on, and end it at what is wrong."
+    )
 
     @property
     def steps(self) -> list[StepPart]:
@@ -206,6 +210,9 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
     if scenario.minimum and not cluster.trace:
         yield ("minimum",), "minimum: counts what traces tell: `cluster.trace` is off"
     yield from _of_another_system(scenario)
+    never = never_stopped(scenario) if scenario.stop_on_violation else None
+    if never is not None:
+        yield ("stop_on_violation",), f"stop_on_violation: {never}"
     words = [*members, "leader", *(fault.name for _, fault in scenario.fixed() if fault.name)]
     for path, sentence in scenario.workload.problems(words, scenario.duration):
         yield ("workload", *path), f"{spell_path(('workload', *path))}: {sentence}"
@@ -219,6 +226,18 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
+
+
+def never_stopped(scenario: Scenario) -> str | None:
+    """Why nothing that is seen while it goes on could stop a run of this scenario, if so."""
+    name = scenario.workload.named
+    if watched(WORKLOADS[name].checkers):
+        return None
+    others = [one.name for one in WORKLOADS.values() if watched(one.checkers)]
+    return (
+        f"no check of `{name}` can be made while a run goes on; of these some can: "
+        f"{', '.join(others)}"
+    )
 
 
 def _of_another_system(scenario: Scenario) -> Iterator[Complaint]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ..evidence import Evidence
-from ..op import OBSERVER
+from ..op import OBSERVER, Op
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .liveness import is_leading
@@ -29,10 +29,7 @@ def judge(evidence: Evidence) -> Verdict:
     for seen in _leaderships(evidence):
         other = first.setdefault(seen.term, seen)
         if other.member != seen.member:
-            sentence = (
-                f"Two leaders in term {seen.term}: {other.member} ({other.source}) and "
-                f"{seen.member} ({seen.source})."
-            )
+            sentence = two_in_one_term(other, seen)
             witness = tuple(s.index for s in (other, seen) if s.index is not None)
             details = {"term": seen.term, "members": [other.member, seen.member]}
             return Verdict(NAME, Validity.FAIL, sentence, PROMISES, witness, details)
@@ -44,13 +41,29 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=details)
 
 
+def two_in_one_term(one: Leadership, other: Leadership) -> str:
+    """What is wrong with them, in a sentence."""
+    return (
+        f"Two leaders in term {one.term}: {one.member} ({one.source}) and "
+        f"{other.member} ({other.source})."
+    )
+
+
+def leadership(op: Op) -> Leadership | None:
+    """That a member led, if it is what the observer saw."""
+    if op.process != OBSERVER or op.f != "role" or op.node is None or not is_leading(op.value):
+        return None
+    term = op.value.get("term")
+    if type(term) is not int:
+        return None
+    return Leadership(op.node, term, op.index, f"observed at {op.time_ns / 1e9:.3f} s")
+
+
 def _leaderships(evidence: Evidence) -> Iterator[Leadership]:
     for op in evidence.history.of(OBSERVER):
-        if op.f == "role" and op.node is not None and is_leading(op.value):
-            term = op.value.get("term")
-            if type(term) is int:
-                source = f"observed at {op.time_ns / 1e9:.3f} s"
-                yield Leadership(op.node, term, op.index, source)
+        seen = leadership(op)
+        if seen is not None:
+            yield seen
     for member in sorted(evidence.traces):
         for number, record in enumerate(evidence.traces[member].records, start=1):
             if record.post.role == "leader":

@@ -37,7 +37,7 @@ def judge(evidence: Evidence) -> Verdict:
     calls = evidence.history.calls()
     sent = [call for call in calls if call.invoke.f == "append"]
     seen = [c for c in calls if c.invoke.f in ("read", "poll") and c.outcome is OpType.OK]
-    problem = _malformed(sent, seen)
+    problem = next(filter(None, map(malformed, (*sent, *seen))), None)
     if problem is not None:
         return undecided(NAME, f"The history cannot be judged: {problem}.")
     times = Counter(row for call in sent for row in call.invoke.value)
@@ -56,19 +56,20 @@ def judge(evidence: Evidence) -> Verdict:
     return failure(NAME, wrong, PROMISES, CHECKED, details)
 
 
-def _malformed(sent: list[Call], seen: list[Call]) -> str | None:
-    for call in sent:
-        rows = call.invoke.value
-        if not isinstance(rows, list) or not rows or set(map(type, rows)) != {int}:
+def malformed(call: Call) -> str | None:
+    """What no client could have recorded about an append, or about a look that was answered."""
+    f, asked = call.invoke.f, call.invoke.value
+    if f == "append":
+        if not isinstance(asked, list) or not asked or set(map(type, asked)) != {int}:
             return f"op {call.invoke.index} (append): the value must be a list of row ids"
         if call.outcome is OpType.OK:
             answer = _rows(call)
             if not isinstance(answer, list) or [type(part) for part in answer] != [int, int]:
                 return f"op {call.invoke.index} (append): the answer must be [offset, new rows]"
-    for call in seen:
-        asked, rows = call.invoke.value, _rows(call)
-        if not isinstance(asked, list) or len(asked) != 2 or not isinstance(rows, list):
-            return f"op {call.invoke.index} ({call.invoke.f}): asks [from, max], finds row ids"
+        return None
+    is_look = isinstance(asked, list) and len(asked) == 2
+    if call.outcome is OpType.OK and not (is_look and isinstance(_rows(call), list)):
+        return f"op {call.invoke.index} ({f}): asks [from, max], finds row ids"
     return None
 
 
@@ -78,69 +79,92 @@ def _rows(call: Call) -> Any:
 
 
 def _wrong(history: History, sent: list[Call], seen: list[Call]) -> Iterator[Wrong]:
-    table: list[int | None] = []
-    source: dict[int, Call] = {}
-    possible = {
-        row for call in sent if call.outcome is not OpType.FAIL for row in call.invoke.value
-    }
+    table = Table()
+    for call in sent:
+        if call.outcome is not OpType.FAIL:
+            table.send(call)
     for call in seen:
+        yield from table.look(call)
+    if table.is_torn:
+        return
+    for call in sent:
+        yield from table.misplaced(call)
+    yield from _lost(history, sent, seen)
+
+
+class Table:
+    """What is known to stand where, and who saw it."""
+
+    def __init__(self) -> None:
+        self._rows: list[int | None] = []
+        self._source: dict[int, Call] = {}
+        self._place: dict[int, int] = {}
+        self._sent: dict[int, int] = {}
+        self.is_torn = False
+        """Two looks disagree: from then on nothing more is learned."""
+
+    def send(self, call: Call) -> None:
+        """Rows that may stand somewhere from now on; calls come in order."""
+        for row in call.invoke.value:
+            self._sent.setdefault(row, call.invoke.index)
+
+    def look(self, call: Call) -> Iterator[Wrong]:
+        """What an answered read or poll shows."""
         start, rows = call.invoke.value[0], _rows(call)
-        table += [None] * (start + len(rows) - len(table))
+        end = start + len(rows)
+        if self.is_torn or self._rows[start:end] == rows:
+            return
+        self._rows += [None] * (end - len(self._rows))
         for offset, row in enumerate(rows, start=start):
-            known = table[offset]
+            known = self._rows[offset]
             if known is None:
-                table[offset] = row
-                source[offset] = call
-                if row not in possible:
-                    yield Wrong("phantom", f"{_look(call)} row {row}, which nobody sent.", (call,))
+                yield from self._found(call, offset, row)
             elif known != row:
-                other = source[offset]
+                other = self._source[offset]
                 yield Wrong(
                     "disagreement",
                     f"{_look(call)} row {row} at offset {offset}, where {_look(other, low=True)} "
                     f"row {known}.",
                     (other, call),
                 )
+                self.is_torn = True
                 return
-    yield from _twice(table, source)
-    yield from _misplaced(sent, table, source)
-    yield from _lost(history, sent, seen)
 
-
-def _twice(table: list[int | None], source: dict[int, Call]) -> Iterator[Wrong]:
-    last: dict[int, int] = {}
-    for offset, row in enumerate(table):
-        if row is None:
-            continue
-        before = last.get(row)
-        if before is not None:
+    def _found(self, call: Call, offset: int, row: int) -> Iterator[Wrong]:
+        """A row where nobody had looked yet."""
+        self._rows[offset] = row
+        self._source[offset] = call
+        sent = self._sent.get(row)
+        if sent is None:
+            yield Wrong("phantom", f"{_look(call)} row {row}, which nobody sent.", (call,))
+        elif sent > identity(call):
+            sentence = f"{_look(call)} row {row}, which nobody had sent yet."
+            yield Wrong("phantom", sentence, (call,))
+        before = self._place.setdefault(row, offset)
+        if before != offset:
             sentence = (
-                f"{_look(source[offset])} row {row} at offset {offset}, and "
-                f"{_look(source[before], low=True)} it at offset {before}: it is stored twice."
+                f"{_look(call)} row {row} at offset {offset}, and "
+                f"{_look(self._source[before], low=True)} it at offset {before}: it is stored "
+                "twice."
             )
-            yield Wrong("duplicate", sentence, (source[before], source[offset]))
-        last[row] = offset
+            yield Wrong("duplicate", sentence, (self._source[before], call))
 
-
-def _misplaced(
-    sent: list[Call], table: list[int | None], source: dict[int, Call]
-) -> Iterator[Wrong]:
-    """New rows stand together, in order, where the answer says."""
-    for call in sent:
+    def misplaced(self, call: Call) -> Iterator[Wrong]:
+        """New rows stand together, in order, where the answer says."""
         if call.outcome is not OpType.OK:
-            continue
+            return
         start, count = _rows(call)
-        found = table[start : start + count] if start >= 0 else []
+        found = self._rows[start : start + count] if start >= 0 else []
         places = [call.invoke.value.index(row) for row in found if row in call.invoke.value]
         known = [row for row in found if row is not None]
         if len(places) < len(known) or places != sorted(places):
-            at = next(o for o in range(start, start + count) if o in source)
+            at = next(o for o in range(start, start + count) if o in self._source)
             sentence = (
                 f"Append #{identity(call)} of rows {rows_text(call.invoke.value)} was told by "
                 f"{node_of(call)} that {plural(count, 'row')} of it stand at offset {start}, but "
                 f"there is {rows_text(known)}."
             )
-            yield Wrong("misplaced", sentence, (call, source[at]))
+            yield Wrong("misplaced", sentence, (call, self._source[at]))
 
 
 def _lost(history: History, sent: list[Call], seen: list[Call]) -> Iterator[Wrong]:

@@ -71,10 +71,10 @@ def judge(evidence: Evidence) -> Verdict:
         polls = polled.get(view.key, [])
         reads = sorted([*view.reads, *polls], key=lambda read: read.ret)
         placement = place(msgspec.structs.replace(view, reads=reads))
-        anomalies += [_told(anomaly) for anomaly in placement.anomalies]
+        anomalies += [told(anomaly) for anomaly in placement.anomalies]
         if not placement.anomalies:
             anomalies += _out_of_time(polls, placement)
-            anomalies += _in_parts(polls, placement)
+            anomalies += in_parts(polls, placement)
         anomalies += _taken_back(polls, restarts)
         anomalies += _lost(evidence, view, polls)
     details: dict[str, Any] = {"polls": count}
@@ -99,14 +99,15 @@ def _polls(history: History) -> dict[Any, list[Read]] | str:
     found: dict[Any, list[Read]] = {}
     for call in history.calls():
         if call.invoke.f == POLL and call.outcome is OpType.OK:
-            poll = _poll(call)
+            poll = poll_of(call)
             if poll is None:
                 return f"op {call.invoke.index} ({POLL}): asks [from, max] and finds row ids"
             found.setdefault(call.invoke.key, []).append(poll)
     return found
 
 
-def _poll(call: Call) -> Read | None:
+def poll_of(call: Call) -> Read | None:
+    """The answered poll of a call; nothing where no client could have recorded it."""
     asked, completion = call.invoke.value, call.completion
     assert completion is not None
     rows = completion.value
@@ -118,14 +119,14 @@ def _poll(call: Call) -> Read | None:
     return Read(call, start, limit, rows, call.invoke.index, completion.index)
 
 
-_ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip", "crash-loop")
+ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip", "crash-loop")
 
 
 def _restarts(history: History) -> dict[str | None, list[int]]:
     """Ops at which a member may have lost its memory; under None those that name nobody."""
     found: dict[str | None, list[int]] = {None: []}
     for act in acts(history):
-        if act.f not in _ENDING:
+        if act.f not in ENDING:
             continue
         ends = [act.asked.index, *([] if act.receipt is None else [act.receipt.index])]
         nodes: list[str | None] = [*act.nodes] or [None]
@@ -137,7 +138,8 @@ def _restarts(history: History) -> dict[str | None, list[int]]:
     return {node: sorted(indices) for node, indices in found.items()}
 
 
-def _told(anomaly: Any) -> Anomaly:
+def told(anomaly: Any) -> Anomaly:
+    """As what a poll has shown."""
     kind = _RENAMED.get(anomaly.kind, anomaly.kind)
     return Anomaly(kind, anomaly.sentence, anomaly.operations)
 
@@ -157,7 +159,7 @@ def _out_of_time(polls: list[Read], placement: Placement) -> list[Anomaly]:
     return found
 
 
-def _in_parts(polls: list[Read], placement: Placement) -> list[Anomaly]:
+def in_parts(polls: list[Read], placement: Placement) -> list[Anomaly]:
     """Polls that end inside a batch although they asked for more rows."""
     found = []
     for poll in polls:
@@ -173,6 +175,21 @@ def _in_parts(polls: list[Read], placement: Placement) -> list[Anomaly]:
     return found
 
 
+def is_shorter(poll: Read, before: Read) -> bool:
+    """Whether a poll shows that less is there than one before it had shown."""
+    return not poll.is_full_page and poll.end < before.end
+
+
+def taken_back(before: Read, poll: Read) -> Anomaly:
+    """What a member had shown a client, and then did not."""
+    sentence = (
+        f"{_capital(read_text(poll))} showed no row from offset {poll.end} on, although "
+        f"this member had shown its client offset {before.end - 1} in {read_text(before)}, "
+        "and was not restarted since."
+    )
+    return Anomaly("taken-back", sentence, (before, poll))
+
+
 def _taken_back(polls: list[Read], restarts: dict[str | None, list[int]]) -> list[Anomaly]:
     """Polls by a client of a member that has shown it more before, and was not restarted since."""
     longest: dict[tuple[Any, str], Read] = {}
@@ -182,13 +199,8 @@ def _taken_back(polls: list[Read], restarts: dict[str | None, list[int]]) -> lis
         before = longest.get(session)
         if before is not None and _restarted(restarts, session[1], before.inv, poll.ret):
             before = None
-        if before is not None and not poll.is_full_page and poll.end < before.end:
-            sentence = (
-                f"{_capital(read_text(poll))} showed no row from offset {poll.end} on, although "
-                f"this member had shown its client offset {before.end - 1} in {read_text(before)}, "
-                "and was not restarted since."
-            )
-            found.append(Anomaly("taken-back", sentence, (before, poll)))
+        if before is not None and is_shorter(poll, before):
+            found.append(taken_back(before, poll))
         if before is None:
             longest.pop(session, None)
         if poll.rows and (before is None or poll.end > before.end):

@@ -27,6 +27,7 @@ NAME = "subscriptions"
 PROMISES = ("HS-8", "HS-12", "HS-13", "HS-14", "HS-24")
 OPERATIONS = ("subscribe", "receive", "disconnect", "crash", "drain")
 LATEST, STORED = -1, -2
+OTHER_ROW, NOT_YET = "where the table has row", "which nobody had appended yet"
 
 
 class Flaw(msgspec.Struct, frozen=True):
@@ -178,6 +179,10 @@ class Ledger:
     def _title(self) -> str:
         return f"S{self.name[1:]}"
 
+    def given(self, row: int, offset: int) -> str:
+        """How a sentence begins about a row that it should not have been given."""
+        return f"{self._title} was given row {row} at offset {offset}, "
+
 
 def judge(evidence: Evidence) -> Verdict:
     """Follow every subscriber, then compare what all were given with the table."""
@@ -265,9 +270,9 @@ def _strangers(
                 continue
             for offset, row in enumerate(handled.rows, start=handled.offset):
                 there = held.get(offset)
-                begin = f"S{ledger.name[1:]} was given row {row} at offset {offset}, "
+                begin = ledger.given(row, offset)
                 if there is not None and there[0] != row:
-                    text = f"{begin}where the table has row {there[0]}."
+                    text = f"{begin}{OTHER_ROW} {there[0]}."
                     witness = tuple(sorted((completion.index, there[1])))
                     yield Flaw(("HS-12",), text, witness)
                 elif there is None and end is not None and offset >= end:
@@ -276,6 +281,9 @@ def _strangers(
                 elif row not in view.owner:
                     text = f"{begin}which nobody appended."
                     yield Flaw(("HS-12",), text, (completion.index,))
+                elif view.owner[row].inv > completion.index:
+                    text = f"{begin}{NOT_YET}."
+                    yield Flaw(("HS-12",), text, (completion.index, view.owner[row].inv))
 
 
 def _misfits(ledgers: list[Ledger], asked: Filter) -> Iterator[Flaw]:

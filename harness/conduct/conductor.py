@@ -64,15 +64,15 @@ class Conductor:
                 found.append(f"{', '.join(nodes)} {state.value}")
         return found
 
-    async def conduct(self, duration_s: float, stop: asyncio.Event) -> None:
-        """Do what is due until the time is over or `stop` is set. Raises WorldError.
+    async def conduct(self, duration_s: float, *stops: asyncio.Event) -> None:
+        """Do what is due until the time is over or one of `stops` is set. Raises WorldError.
 
         Where acts took longer than planned, what should have begun by then is done all the same.
         """
         now_s = asyncio.get_running_loop().time
         began = now_s()
         self._schedule = FaultSchedule.of(self._faults, self._seen(0.0))
-        while not stop.is_set():
+        while not any(stop.is_set() for stop in stops):
             elapsed = now_s() - began
             ends_s = duration_s + (LATE_MAX_S if self._schedule.is_behind(duration_s) else 0.0)
             if elapsed >= ends_s:
@@ -87,7 +87,9 @@ class Conductor:
             wake = self._schedule.wake_s(elapsed)
             often_s = _WATCH_S if waiting else _LOOK_S
             await self._look(min(often_s, ends_s - elapsed, (wake or ends_s) - elapsed))
-        for step in () if stop.is_set() else self._schedule.left():
+        if any(stop.is_set() for stop in stops):
+            return
+        for step in self._schedule.left():
             await self._act(Due(step, missed="the run ended before its moment came"), duration_s)
 
     async def heal(self) -> None:

@@ -16,7 +16,7 @@ from ..conform.kinds import Exercised
 from ..conform.novelty import measured
 from ..crash import CrashPoint
 from ..errors import ExitCode
-from ..plan import Plan, plan
+from ..plan import NO_SWITCHES, Plan, Switches, plan
 from ..scenario import load
 from ..verdict import RunVerdict, Validity, Verdict
 from .execute import simulate_plan
@@ -40,7 +40,7 @@ class Job:
     text: str
     file: str
     name: str
-    lockstep: bool = False
+    switches: Switches = NO_SWITCHES
 
     def plan(self, case: "Case") -> Plan:
         """What the seed makes of it."""
@@ -50,7 +50,7 @@ class Job:
             target="sim",
             command=self.again(case),
             crash=case.crash,
-            lockstep=self.lockstep,
+            switches=self.switches,
         )
 
     def again(self, case: "Case") -> str:
@@ -58,7 +58,7 @@ class Job:
         crashes = [word for point in case.crash for word in ("--crash", str(point))]
         name = "scenario.yaml" if case.text else self.name
         words = ["delphic", "run", name, "--seed", str(case.seed), "--on", "sim", *crashes]
-        return shlex.join([*words, *(["--lockstep"] if self.lockstep else [])])
+        return shlex.join([*words, *self.switches.words()])
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +254,9 @@ def campaign(
     watch: Callable[[Campaign], None] | None = None,
 ) -> Campaign:
     """Try cases until one breaks a promise, or all of them with `keep_going`."""
-    expects_failure = load(job.text, job.file).expect.verdict == "fail" and not job.lockstep
+    expects_failure = (
+        load(job.text, job.file).expect.verdict == "fail" and not job.switches.lockstep
+    )
     found = Campaign(expects_failure)
     began = time.monotonic()
     for one in all_tried(job, cases, jobs):

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from .. import shipped
 from ..errors import ExitCode, UsageError
 from ..judgement import plan_of
 from ..lifecycle import Order, Report
+from ..plan import NO_SWITCHES, Switches
 from ..progress import Quiet
 from ..rundir import RunDir
 from ..scenario import load
@@ -32,6 +32,13 @@ SHOWN_GROUPS = 10
 
 SEEDS = range(1, 101)
 """Tried where neither the command nor the scenario says which."""
+
+
+STOP_ON_VIOLATION = click.option(
+    "--stop-on-violation",
+    is_flag=True,
+    help="Check while the run goes on, and end it at the first broken promise that is seen.",
+)
 
 
 class Seeds(click.ParamType[range]):
@@ -78,6 +85,7 @@ def _simulate(report: Report) -> click.Command:
     @click.option(
         "--lockstep", is_flag=True, help="Stop a world at the first step that is not the model's."
     )
+    @STOP_ON_VIOLATION
     @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -91,6 +99,7 @@ def _simulate(report: Report) -> click.Command:
         crash_points: bool,
         guided: bool,
         lockstep: bool,
+        stop_on_violation: bool,
         keep_going: bool,
         out: Path,
         as_json: bool,
@@ -103,7 +112,8 @@ def _simulate(report: Report) -> click.Command:
         """
         if crash_points and guided:
             raise UsageError("--crash-points tries every point there is: --guided has no say there")
-        job = replace(job_of(scenario), lockstep=lockstep)
+        switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
+        job = job_of(scenario, switches)
         chosen = _seeds_of(job) if seeds is None else seeds
         cases = [Case(seed) for seed in chosen]
         if crash_points:
@@ -127,19 +137,21 @@ def _simulate(report: Report) -> click.Command:
     return simulate
 
 
-def job_of(scenario: str) -> Job:
+def job_of(scenario: str, switches: Switches = NO_SWITCHES) -> Job:
     """The scenario, once it is known that a simulated world can do all that it asks for.
 
     Raises UsageError.
     """
     text, file = shipped.text_of(scenario)
-    missing = sorted(need.value for need in load(text, file).needs() - SIM.capabilities)
+    loaded = load(text, file)
+    missing = sorted(need.value for need in loaded.needs() - SIM.capabilities)
     if missing:
         has = ", ".join(sorted(capability.value for capability in SIM.capabilities))
         raise UsageError(
             f"{scenario} needs {', '.join(missing)}, which target sim cannot do (it can: {has})"
         )
-    return Job(text, file, scenario)
+    switches.check(loaded)
+    return Job(text, file, scenario, switches)
 
 
 def _seeds_of(job: Job) -> range:

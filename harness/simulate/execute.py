@@ -65,6 +65,8 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         interrupted=until is not None or (lockstep is not None and lockstep.is_broken),
         died=tuple(running.live.observer.died),
         zero_ns=EPOCH_NS,
+        seen=running.listener.first,
+        watch_crash=running.listener.crash,
     )
     evidence = Evidence(
         history=load(io.BytesIO(history)),

@@ -5,7 +5,7 @@ import msgspec
 from ..errors import WorldError
 from ..journal import SEALED, Journal, digest
 from ..judgement import write
-from ..lifecycle import Finished, Order, Report, drop_bulk, open_run_directory, reported
+from ..lifecycle import Finished, Order, Report, announce, drop_bulk, open_run_directory, reported
 from ..progress import Progress
 from ..verdict import Validity
 from .execute import simulate_plan
@@ -17,7 +17,7 @@ def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
     run = open_run_directory(order)
     diary = Journal(run.journal)
     diary.write("planned")
-    show.say(f"{plan.scenario}: seed {plan.seed}, target {plan.target}, {run.path}")
+    announce(plan, run, show)
     found = simulate_plan(plan)
     try:
         run.history.write_bytes(found.history)

@@ -97,17 +97,37 @@ def test_two_runs_in_one_second_have_directories_of_their_own(memory: Any, tmp_p
     assert len(runs) == 2
 
 
-def test_a_group_that_loses_rows_is_found_out(memory: Any, tmp_path: Path) -> None:
-    class Losing(Quiet):
-        async def follow(self, plan: Plan, live: Live) -> None:
-            while live.recorder.next_index < 200:  # noqa: ASYNC110 - the run has no event for this
-                await asyncio.sleep(0.001)
-            del memory.last.rows[20:40]
+class Losing(Quiet):
+    """Takes rows out of the middle of the group's log, once clients are at work."""
 
-    done = finished(tmp_path, show=Losing())
+    def __init__(self, memory: Any) -> None:
+        self._memory = memory
+
+    async def follow(self, plan: Plan, live: Live) -> None:
+        while live.recorder.next_index < 200:  # noqa: ASYNC110 - the run has no event for this
+            await asyncio.sleep(0.001)
+        del self._memory.last.rows[20:40]
+
+
+def test_a_group_that_loses_rows_is_found_out(memory: Any, tmp_path: Path) -> None:
+    done = finished(tmp_path, show=Losing(memory))
     assert done.verdict.validity is Validity.FAIL
     assert done.verdict.exit_code == ExitCode.PROMISE_BROKEN
     assert not done.verdict.as_expected
+
+
+def test_a_group_that_loses_rows_is_stopped_if_asked_for(memory: Any, tmp_path: Path) -> None:
+    text = TEXT.replace("duration: 1s", "duration: 60s") + "stop_on_violation: true\n"
+    done = finished(tmp_path, text.replace("for: 200ms", "for: 50s"), Losing(memory))
+    online = done.verdict.verdicts[-1]
+    assert (online.checker, online.validity) == ("online", Validity.FAIL)
+    assert done.verdict.exit_code == ExitCode.PROMISE_BROKEN
+    assert done.verdict.duration_s < 30
+    ops = [json.loads(line) for line in done.run.history.read_text().splitlines()]
+    assert ops[-1]["value"] == "end", "the final reads and the replicas are there"
+    assert memory.last.log[-2:] == ["links 0", "down"], "faults are undone"
+    assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
+    assert recheck(done.run).verdicts[-1].sentence == online.sentence
 
 
 def test_the_history_is_sealed_before_anything_is_taken_down(memory: Any, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ def fault(text: str) -> str:
             f"{HEAD}limit: {{}}\n",
             "my.yaml:4: limit: unknown key; did you mean 'limits'? (known: name, title, "
             "description, seed, promises, cluster, workload, duration, faults, limits, expect, "
-            "minimum, requires)",
+            "minimum, requires, stop_on_violation)",
         ),
         (
             f"{HEAD}limits: {{lead: 3s}}\n",

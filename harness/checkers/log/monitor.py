@@ -41,16 +41,16 @@ def examine(view: LogView, final: int = FOREVER) -> Opinion:
         # Keys are offsets: where offsets contradict, the sweep would find nothing but echoes.
         return Opinion([*placement.anomalies, *_overwritten(placement, final)])
     ordered = items(placement)
-    torn = [_torn(item.operation, placement) for item in ordered if item.lo > item.hi]
+    halves = [torn(item.operation, placement) for item in ordered if item.lo > item.hi]
     sound = [item for item in ordered if item.lo <= item.hi]
     swept = sweep(sound)
-    disorder = [
-        _disorder(earlier, later, placement, final)
+    disordered = [
+        disorder(earlier, later, placement, final)
         for earlier, later in swept.violations[:ANOMALIES_MAX]
     ]
     gaps = holes(placement.rows)
     if not gaps:
-        return Opinion(torn + disorder)
+        return Opinion(halves + disordered)
     spares = [
         Spare(len(item.operation.rows), (floor + 2) // 2)
         for item, floor in zip(sound, swept.floors, strict=True)
@@ -58,10 +58,10 @@ def examine(view: LogView, final: int = FOREVER) -> Opinion:
     ]
     filling = fill(gaps, spares)
     if filling.answer is Answer.NO:
-        return Opinion([*torn, *disorder, _gap(filling, len(spares), placement)])
+        return Opinion([*halves, *disordered, _gap(filling, len(spares), placement)])
     if filling.answer is Answer.UNKNOWN:
-        return Opinion(torn + disorder, _question(filling, len(spares), view))
-    return Opinion(torn + disorder)
+        return Opinion(halves + disordered, _question(filling, len(spares), view))
+    return Opinion(halves + disordered)
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -157,7 +157,8 @@ def _found(read: Read, offset: int) -> str:
     return f"row {read.rows[at]}" if at < len(read.rows) else "no row"
 
 
-def _torn(operation: Append | Read, placement: Placement) -> Anomaly:
+def torn(operation: Append | Read, placement: Placement) -> Anomaly:
+    """A read that ended inside a batch."""
     assert isinstance(operation, Read)
     append = placement.holder(operation.end - 1)
     assert append is not None
@@ -170,7 +171,7 @@ def _torn(operation: Append | Read, placement: Placement) -> Anomaly:
     return Anomaly("torn-batch", placement.view.key, sentence, (operation, append))
 
 
-def _disorder(earlier: Item, later: Item, placement: Placement, final: int) -> Anomaly:
+def disorder(earlier: Item, later: Item, placement: Placement, final: int) -> Anomaly:
     """Two operations of which the later saw, or made, a shorter log than the earlier."""
     if isinstance(later.operation, Append):
         return _late_append(earlier.operation, later.operation, placement)

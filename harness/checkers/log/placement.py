@@ -50,25 +50,48 @@ class Placement:
 def place(view: LogView) -> Placement:
     """Fill the table from all acknowledgements and all reads of one log."""
     placement = Placement(view)
-    _place_acknowledged(placement)
+    for append in sorted(placement.view.acknowledged, key=attrgetter("offset")):
+        take_acknowledged(placement, append)
     for read in view.reads:
-        if read.limit is not None and len(read.rows) > read.limit:
-            _overlong(placement, read)
-        end = read.start + len(read.rows)
-        # The common case costs one comparison of slices.
-        if placement.rows[read.start : end] != read.rows:
-            _compare(placement, read)
+        take_read(placement, read)
         if placement.is_full():
             break
     return placement
 
 
-def _place_acknowledged(placement: Placement) -> None:
-    for append in sorted(placement.view.acknowledged, key=attrgetter("offset")):
-        assert append.offset is not None
-        earlier = _put(placement, append, append.offset)
-        if earlier is not None and not placement.is_full():
-            _two_acknowledgements(placement, append, earlier)
+def take_acknowledged(placement: Placement, append: Append) -> None:
+    """Place an append where its acknowledgement says, which a read may have done already."""
+    assert append.offset is not None
+    read = placement.sightings.pop(append.inv, None)
+    if read is not None:
+        seen = placement.starts[append.inv]
+        placement.starts[append.inv] = append.offset
+        if seen != append.offset:
+            offset = max(seen, read.start)
+            _duplicate(placement, read, offset, append.rows[offset - seen], append)
+        return
+    earlier = _put(placement, append, append.offset)
+    if earlier is not None and not placement.is_full():
+        _in_the_way(placement, append, earlier)
+
+
+def take_read(placement: Placement, read: Read) -> None:
+    """Place what a read shows, and report where it contradicts what was known."""
+    if read.limit is not None and len(read.rows) > read.limit:
+        _overlong(placement, read)
+    end = read.start + len(read.rows)
+    # The common case costs one comparison of slices.
+    if placement.rows[read.start : end] != read.rows:
+        _compare(placement, read)
+
+
+def take_failed(placement: Placement, append: Append) -> None:
+    """Report an append that certainly failed, if a read had seen it."""
+    read = placement.sightings.get(append.inv)
+    if read is not None:
+        start = placement.starts[append.inv]
+        offset = max(start, read.start)
+        _aborted(placement, read, offset, append.rows[offset - start], append)
 
 
 def _put(placement: Placement, append: Append, start: int) -> Append | None:
@@ -105,14 +128,7 @@ def _compare(placement: Placement, read: Read) -> None:
                 read,
             )
         elif owner.call.outcome is OpType.FAIL:
-            _report(
-                placement,
-                "aborted-read",
-                f"{read_text(read)} returned row {row} at offset {offset}, "
-                f"although {append_text(owner)} was never to be seen",
-                read,
-                owner,
-            )
+            _aborted(placement, read, offset, row, owner)
         elif known is not None:
             _contradiction(placement, read, offset, row)
         elif owner.inv in placement.starts:
@@ -179,6 +195,17 @@ def _contradiction(placement: Placement, read: Read, offset: int, row: int) -> N
     )
 
 
+def _aborted(placement: Placement, read: Read, offset: int, row: int, owner: Append) -> None:
+    _report(
+        placement,
+        "aborted-read",
+        f"{read_text(read)} returned row {row} at offset {offset}, "
+        f"although {append_text(owner)} was never to be seen",
+        read,
+        owner,
+    )
+
+
 def _duplicate(placement: Placement, read: Read, offset: int, row: int, owner: Append) -> None:
     source = placement.source(owner)
     place = placement.starts[owner.inv] + owner.rows.index(row)
@@ -192,17 +219,18 @@ def _duplicate(placement: Placement, read: Read, offset: int, row: int, owner: A
     )
 
 
-def _two_acknowledgements(placement: Placement, later: Append, earlier: Append) -> None:
+def _in_the_way(placement: Placement, later: Append, earlier: Append) -> None:
+    """An acknowledgement of an offset that is known to be another's."""
     assert later.offset is not None
-    assert earlier.offset is not None
-    offset = max(later.offset, earlier.offset)
-    _report(
-        placement,
-        "two-rows-at-one-offset",
-        f"{append_text(earlier)} and {append_text(later)} both claim offset {offset}",
-        earlier,
-        later,
+    offset = max(later.offset, placement.starts[earlier.inv])
+    source = placement.source(earlier)
+    how = (
+        f"{append_text(earlier)} and {append_text(later)} both claim offset {offset}"
+        if isinstance(source, Append)
+        else f"{append_text(later)} claims offset {offset}, where {read_text(source)} had found "
+        f"row {placement.rows[offset]}"
     )
+    _report(placement, "two-rows-at-one-offset", how, source, later)
 
 
 def _overlong(placement: Placement, read: Read) -> None:

@@ -137,7 +137,8 @@ def _logs(history: History) -> Logs:
     return Logs(tuple(views.values()), tuple(malformed))
 
 
-def _add_append(view: LogView, call: Call) -> str | None:
+def append_of(call: Call) -> Append | str:
+    """The append of a call, or what no client of a log could have recorded about it."""
     rows = call.invoke.value
     completion = call.completion
     if not isinstance(rows, list) or not rows or set(map(type, rows)) != {int}:
@@ -149,18 +150,11 @@ def _add_append(view: LogView, call: Call) -> str | None:
         ret = completion.index
         if type(offset) is not int or offset < 0:
             return "an acknowledged append must carry the offset of its first row"
-    append = Append(call, rows, offset, call.invoke.index, ret)
-    known = len(view.owner)
-    view.owner.update(dict.fromkeys(rows, append))
-    (view.failed if call.outcome is OpType.FAIL else view.appends).append(append)
-    if offset is not None:
-        view.acknowledged.append(append)
-    if len(view.owner) != known + len(rows):
-        return "each row id may be appended once only in a run"
-    return None
+    return Append(call, rows, offset, call.invoke.index, ret)
 
 
-def _add_read(view: LogView, call: Call) -> str | None:
+def read_of(call: Call) -> Read | str | None:
+    """The read of a call, nothing if it was not answered, or what nobody could have recorded."""
     completion = call.completion
     asked = call.invoke.value
     if not isinstance(asked, list) or len(asked) != 2:
@@ -170,14 +164,37 @@ def _add_read(view: LogView, call: Call) -> str | None:
         return "a read must start at an offset of 0 or more"
     if limit is not None and (type(limit) is not int or limit < 0):
         return "a read's max must be null or a number of rows"
-    if completion is not None and (completion.error or "").startswith(PURGED):
-        stop = None if limit is None else start + limit
-        view.purged.append(Purged(start, stop, call.invoke.index, call.invoke.time_ns))
     if completion is None or completion.type is not OpType.OK:
         return None
     if not isinstance(completion.value, list) or not set(map(type, completion.value)) <= {int}:
         return "an answered read must carry a list of row ids"
-    view.reads.append(
-        Read(call, start, limit, completion.value, call.invoke.index, completion.index)
-    )
+    return Read(call, start, limit, completion.value, call.invoke.index, completion.index)
+
+
+def _add_append(view: LogView, call: Call) -> str | None:
+    append = append_of(call)
+    if isinstance(append, str):
+        return append
+    known = len(view.owner)
+    view.owner.update(dict.fromkeys(append.rows, append))
+    (view.failed if call.outcome is OpType.FAIL else view.appends).append(append)
+    if append.offset is not None:
+        view.acknowledged.append(append)
+    if len(view.owner) != known + len(append.rows):
+        return "each row id may be appended once only in a run"
+    return None
+
+
+def _add_read(view: LogView, call: Call) -> str | None:
+    read = read_of(call)
+    if isinstance(read, str):
+        return read
+    if read is not None:
+        view.reads.append(read)
+        return None
+    completion = call.completion
+    if completion is not None and (completion.error or "").startswith(PURGED):
+        start, limit = call.invoke.value
+        stop = None if limit is None else start + limit
+        view.purged.append(Purged(start, stop, call.invoke.index, call.invoke.time_ns))
     return None
