@@ -57,6 +57,11 @@ class FrontDoor(click.Group):
             "suite_command",
             "Every scenario that a place can run, for several seeds.",
         ),
+        "serve": (
+            ".reports.serve.command",
+            "serve_command",
+            "Browse, compare, watch and download runs in a browser.",
+        ),
         "suite-report": (
             ".reports.suite.command",
             "suite_report_command",

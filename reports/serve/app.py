@@ -1,0 +1,172 @@
+"""The routes: every address, and what is done for it."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from ...harness.errors import UsageError
+from ..beneath import Outside
+from ..index.facts import Facts, facts
+from ..index.index import Index
+from ..index.listing import listed
+from ..server import application, is_closing
+from ..suite import page as suite
+from ..suite.gather import gather
+from . import browse, compare, download, run
+from .frame import sorry
+from .live import Watch
+
+T = TypeVar("T")
+
+FRESH_S = 2.0
+"""For so long the index is taken for up to date."""
+
+TICK_S = 1.0
+REPORT_S = 15.0
+"""After its verdict a run's report is waited for so long."""
+
+JSON_ROWS_MAX = 1_000
+
+
+class Runs:
+    """The runs of one directory, for those who ask over HTTP."""
+
+    def __init__(self, index: Index) -> None:
+        self.index = index
+        self._fresh_until = 0.0
+
+    def fresh(self) -> Index:
+        """The index, up to date but for the last moment."""
+        if time.monotonic() > self._fresh_until:
+            self.index.refresh()
+            self._fresh_until = time.monotonic() + FRESH_S
+        return self.index
+
+    def found(self, name: str) -> Facts:
+        """A run by its name. Raises HTTPException where there is none."""
+        row = self.fresh().rows("SELECT name FROM run WHERE name = ?", (name,))
+        if not row:
+            raise HTTPException(404, "There is no such run.")
+        return facts(self.index.root, name)
+
+
+def app(index: Index, token: str | None) -> Starlette:
+    """The application about the runs of an index."""
+    runs = Runs(index)
+
+    async def listing(request: Request) -> Response:
+        asked = browse.query(request.query_params)
+        return await run_in_threadpool(lambda: browse.render(runs.fresh(), asked))
+
+    async def as_json(request: Request) -> Response:
+        asked = browse.query(request.query_params)
+        rows = await run_in_threadpool(
+            lambda: listed(runs.fresh(), asked.wanted, asked.order, asked.first, JSON_ROWS_MAX)
+        )
+        return JSONResponse([dict(row) for row in rows])
+
+    async def one(request: Request) -> Response:
+        def render() -> HTMLResponse:
+            found = runs.found(request.path_params["run"])
+            return run.render(runs.index, found)
+
+        return await run_in_threadpool(render)
+
+    async def of_run(request: Request, send: Callable[[Facts], T]) -> T:
+        def answer() -> T:
+            found = runs.found(request.path_params["run"])
+            try:
+                return send(found)
+            except Outside as error:
+                raise HTTPException(404, "The run has no such file.") from error
+
+        return await run_in_threadpool(answer)
+
+    async def report(request: Request) -> Response:
+        return await of_run(
+            request, lambda found: download.report(index.root, f"{found.name}/report.html")
+        )
+
+    async def file(request: Request) -> Response:
+        path = request.path_params["path"]
+        return await of_run(
+            request, lambda found: download.file(index.root, f"{found.name}/{path}")
+        )
+
+    async def zipped(request: Request) -> Response:
+        return await of_run(request, lambda found: download.zipped(index.root, found.name))
+
+    async def live(request: Request) -> Response:
+        found = await of_run(request, lambda found: found)
+        return StreamingResponse(
+            _watched(request, Watch(index.root, found.name)),
+            media_type="text/event-stream",
+            headers={"cache-control": "no-store"},
+        )
+
+    async def compared(request: Request) -> Response:
+        names = request.query_params.getlist("run")
+        if len(names) != 2:
+            return sorry(400, "Two runs", "Tick two runs in the list: then they can be compared.")
+
+        def render() -> HTMLResponse:
+            one, other = (runs.found(name).name for name in names)
+            try:
+                return compare.render(index.root, one, other)
+            except (compare.Unfit, UsageError) as error:
+                return sorry(409, "They cannot be compared", str(error))
+
+        return await run_in_threadpool(render)
+
+    async def all_runs(request: Request) -> Response:
+        text = await run_in_threadpool(
+            lambda: suite.render(gather(runs.fresh()), "/runs/{run}/report")
+        )
+        return HTMLResponse(text, headers={"content-security-policy": download.ALONE})
+
+    routes = [
+        Route("/", listing),
+        Route("/runs.json", as_json),
+        Route("/compare", compared),
+        Route("/suite", all_runs),
+        Route("/runs/{run}/", one),
+        Route("/runs/{run}/report", report),
+        Route("/runs/{run}/zip", zipped),
+        Route("/runs/{run}/live", live),
+        Route("/runs/{run}/files/{path:path}", file),
+    ]
+    made = application(routes, token)
+    made.add_exception_handler(HTTPException, _refused)
+    return made
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = "Not there" if error.status_code == 404 else "That cannot be done"
+    said = error.detail if error.detail != "Not Found" else "There is nothing at this address."
+    return sorry(error.status_code, title, said)
+
+
+async def _watched(request: Request, watch: Watch) -> AsyncIterator[bytes]:
+    """What the run does, about once a second, until it is over or nobody looks."""
+    left = REPORT_S / TICK_S
+    while not is_closing(request):
+        seen: dict[str, Any] = await run_in_threadpool(watch.look)
+        yield f"data: {json.dumps(seen)}\n\n".encode()
+        if seen["is_behind"]:
+            continue
+        is_judged = seen["state"] == "judged"
+        left -= is_judged
+        if seen["state"] in ("dead", "damaged") or (is_judged and (seen["has_report"] or left < 0)):
+            yield b"event: over\ndata: {}\n\n"
+            return
+        await asyncio.sleep(TICK_S)

@@ -1,0 +1,220 @@
+"""A suite says what the runs of a directory say together, and its page shows it."""
+
+import json
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+import pytest
+from click.testing import CliRunner
+from delphic.__main__ import delphic
+from delphic.harness import suite as harness_suite
+from delphic.harness.errors import UsageError
+from delphic.harness.rundir import RunDir
+from delphic.harness.verdict import Validity
+from delphic.reports.index.index import Index
+from delphic.reports.suite import zoo
+from delphic.reports.suite.command import suite_report_command
+from delphic.reports.suite.gather import Suite, gather
+from delphic.reports.suite.page import RUNS_MAX, SEEDS_MAX, render
+
+ROOT = Path(__file__).resolve().parents[3]
+
+Gathered = Callable[..., Suite]
+
+
+@pytest.fixture
+def gathered(tmp_path: Path, fleet: Any) -> Gathered:
+    """The suite of these runs, a minute apart."""
+
+    def of(*runs: Any) -> Suite:
+        root = tmp_path / "runs"
+        root.mkdir(exist_ok=True)
+        for number, run in enumerate(runs):
+            fields = {name: getattr(run, name) for name in run.__dataclass_fields__}
+            fields["started"] = run.started + timedelta(minutes=number)
+            fleet.write(root, fleet.Run(**fields))
+        index = Index(root)
+        index.refresh()
+        return gather(index)
+
+    return of
+
+
+def test_the_newest_run_of_each_seed_stands_for_it(gathered: Gathered, fleet: Any) -> None:
+    suite = gathered(
+        fleet.Run("a", 1, validity=Validity.FAIL, git="1" * 40),
+        fleet.Run("a", 1),
+        fleet.Run("a", 2, validity=Validity.UNKNOWN),
+        fleet.Run("a", 1, "lab"),
+        fleet.Run("b", 1),
+    )
+    assert suite.targets == ("lab", "sim")
+    assert [row.scenario for row in suite.matrix] == ["a", "b"]
+    lab, sim = suite.matrix[0].cells
+    assert (lab.runs, sim.runs) == (1, 3)
+    assert [(run.seed, run.kind) for run in sim.newest] == [(1, "pass"), (2, "unknown")]
+    assert (suite.runs, suite.as_expected, suite.kinds["pass"]) == (5, 3, 3)
+    assert [run.kind for run in suite.unexpected] == ["unknown", "fail"]
+
+
+def test_versions_are_compared_with_those_before(gathered: Gathered, fleet: Any) -> None:
+    old, new = "1" * 40, "2" * 40
+    suite = gathered(
+        fleet.Run("a", 1, git=old, ok_per_s=400),
+        fleet.Run("a", 2, git=old, ok_per_s=600),
+        fleet.Run("a", 1, git=new, ok_per_s=250),
+        fleet.Run("a", 2, git=new, ok_per_s=250, validity=Validity.FAIL),
+        fleet.Run("b", 1, git=new, is_dirty=True),
+    )
+    assert [batch.version for batch in suite.versions] == ["1111111", "2222222", "2222222+"]
+    trend = next(trend for trend in suite.trends if trend.scenario == "a")
+    assert [(batch.runs, batch.as_expected) for batch in trend.batches] == [(2, 2), (2, 1)]
+    assert trend.change == pytest.approx(-0.5)
+    assert trend.is_worse
+    page = render(suite)
+    assert "▼ 1 of 2" in page
+    assert "-50%" in page
+
+
+def test_promises_are_counted_by_runs_and_seeded_bugs_apart(gathered: Gathered, fleet: Any) -> None:
+    suite = gathered(
+        fleet.Run("a", 1),
+        fleet.Run("a", 2, validity=Validity.FAIL),
+        fleet.Run("a", 3, validity=Validity.UNKNOWN),
+        fleet.Run("bug", 1, validity=Validity.FAIL, expected="fail"),
+    )
+    found = {promise.id: promise for promise in suite.promises}
+    lost = found["HS-2"]
+    counts = (lost.checked, lost.kept, lost.broken, lost.broken_as_expected, lost.undecided)
+    assert counts == (4, 1, 1, 1, 1)
+    assert (found["HS-1"].kept, found["HS-1"].checkers) == (4, ("elections",))
+    assert found["HS-9"].checked == 0
+    assert "of 3 checked; 54 never were" in render(suite)
+
+
+def test_only_steps_that_no_run_made_were_never_made(gathered: Gathered, fleet: Any) -> None:
+    first, second, third = fleet.KINDS
+    suite = gathered(
+        fleet.Run("a", 1, never=[first, second]),
+        fleet.Run("a", 2, never=[first, third]),
+        fleet.Run("a", 3, never=[first]),
+    )
+    assert suite.coverage is not None
+    assert suite.coverage.never == (tuple(first),)
+    assert suite.coverage.rare == ((*third, 2), (*second, 2))
+    assert "made 2 of the 3 kinds" in render(suite)
+
+
+@pytest.mark.parametrize(
+    ("other", "is_flaky"),
+    [
+        ({}, True),
+        ({"target": "lab"}, False),
+        ({"seed": 2}, False),
+        ({"git": "b" * 40}, False),
+        ({"is_dirty": True}, False),
+        ({"validity": Validity.PASS}, False),
+    ],
+)
+def test_flaky_is_the_same_seed_and_version_with_another_verdict(
+    gathered: Gathered, fleet: Any, other: dict[str, Any], is_flaky: bool
+) -> None:
+    fields = {"scenario": "a", "seed": 1, "target": "local", "validity": Validity.FAIL} | other
+    suite = gathered(fleet.Run("a", 1, "local"), fleet.Run(**fields))
+    assert bool(suite.flaky) is is_flaky
+    assert ("Runs that disagree" in render(suite)) is is_flaky
+
+
+def test_a_simulated_world_with_two_outcomes_is_a_bug_of_ours(
+    gathered: Gathered, fleet: Any
+) -> None:
+    suite = gathered(fleet.Run("a", 1), fleet.Run("a", 1, validity=Validity.INCONCLUSIVE))
+    assert [one.is_simulated for one in suite.flaky] == [True]
+    assert "a bug of Delphic</small>" in render(suite)
+
+
+def test_of_very_many_runs_those_that_need_somebody_are_shown(
+    gathered: Gathered, fleet: Any
+) -> None:
+    seeds = SEEDS_MAX + 40
+    suite = gathered(
+        *(fleet.Run("a", seed) for seed in range(seeds)),
+        fleet.Run("a", 999, validity=Validity.FAIL),
+        *(fleet.Run("b", seed, validity=Validity.UNKNOWN) for seed in range(RUNS_MAX + 5)),
+    )
+    page = render(suite)
+    assert "seed 999: fail, not expected" in page
+    assert "41 not shown" in page
+    assert "… and 6 more" in page
+    assert page.count("<a ") < 2_000
+
+
+def test_nothing_of_a_hostile_run_is_markup(gathered: Gathered, fleet: Any) -> None:
+    evil = "</script><img src=x onerror=alert(1)>"
+    suite = gathered(
+        fleet.Run("a", 1, title=evil, sentence=evil, validity=Validity.FAIL, target=evil)
+    )
+    page = render(suite)
+    assert "<img" not in page
+    assert evil.replace("<", "&lt;").replace(">", "&gt;") in page
+
+
+def test_an_empty_directory_has_a_page(gathered: Gathered) -> None:
+    page = render(gathered())
+    assert "Every run came out as its scenario expects." not in page
+    assert "No run is there" in page
+
+
+def test_the_zoo_is_shown_as_its_file_says(gathered: Gathered, fleet: Any) -> None:
+    matrix = zoo.read(ROOT / "docs" / "zoo.json")
+    suite = gathered(fleet.Run("a", 1))
+    page = render(msgspec.structs.replace(suite, zoo=matrix))
+    caught = sum(c.outcome == "caught" for r in matrix.rows for c in r.cells)
+    assert page.count('<span class="heard">caught</span>') == caught
+    assert '"heard">a false alarm' not in page
+
+
+def test_what_is_no_zoo_is_refused(tmp_path: Path) -> None:
+    for text in ("", "{}", '{"checks": [], "rows": [{"name": 3}]}'):
+        (tmp_path / "zoo.json").write_text(text)
+        with pytest.raises(UsageError, match="no kill matrix"):
+            zoo.read(tmp_path / "zoo.json")
+    with pytest.raises(UsageError, match="no kill matrix"):
+        zoo.read(tmp_path / "none.json")
+
+
+def test_the_command_writes_a_page_that_leads_to_the_runs(tmp_path: Path, fleet: Any) -> None:
+    root = tmp_path / "my runs"
+    path = RunDir(fleet.write(root, fleet.Run("a", 1)))
+    path.report.write_text("<p>report")
+    page = tmp_path / "pages" / "suite.html"
+    page.parent.mkdir()
+    for arguments, file in (
+        ([str(root)], root / "suite.html"),
+        ([str(root), "--out", str(page)], page),
+    ):
+        told = CliRunner().invoke(suite_report_command, arguments, catch_exceptions=False)
+        assert told.output == f"report  {file}\n"
+        (link,) = set(re.findall(r'href="([^"#]+)"', file.read_text()))
+        assert (file.parent / unquote(link)).resolve() == path.report
+    as_json = CliRunner().invoke(suite_report_command, [str(root), "--json"]).output
+    assert json.loads(as_json)["matrix"][0]["scenario"] == "a"
+
+
+def test_a_suite_ends_with_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "runs"
+    arguments = ["suite", "quickstart", "--on", "sim", "--seeds", "1..2", "--out", str(out)]
+
+    async def run_all(jobs: Any, command: Any, parallel: int, say: Any) -> list[Any]:
+        out.mkdir()
+        return [harness_suite.Done(job, 0, "pass", 1.0) for job in jobs]
+
+    monkeypatch.setattr(harness_suite, "run_all", run_all)
+    told = CliRunner().invoke(delphic, arguments)
+    assert told.output.splitlines()[-2:] == ["2 of 2 runs as expected", f"report  {out}/suite.html"]
+    assert (out / "suite.html").is_file()
