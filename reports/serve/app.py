@@ -38,113 +38,110 @@ JSON_ROWS_MAX = 1_000
 
 
 class Runs:
-    """The runs of one directory, for those who ask over HTTP."""
+    """The runs of one directory, for those who ask over HTTP: an answer for every address."""
 
     def __init__(self, index: Index) -> None:
-        self.index = index
+        self._index = index
         self._fresh_until = 0.0
 
-    def fresh(self) -> Index:
-        """The index, up to date but for the last moment."""
-        if time.monotonic() > self._fresh_until:
-            self.index.refresh()
-            self._fresh_until = time.monotonic() + FRESH_S
-        return self.index
+    def routes(self) -> list[Route]:
+        return [
+            Route("/", self.listing),
+            Route("/runs.json", self.as_json),
+            Route("/compare", self.compared),
+            Route("/suite", self.suite),
+            Route("/runs/{run}/", self.one),
+            Route("/runs/{run}/report", self.report),
+            Route("/runs/{run}/zip", self.zipped),
+            Route("/runs/{run}/live", self.live),
+            Route("/runs/{run}/files/{path:path}", self.file),
+        ]
 
-    def found(self, name: str) -> Facts:
-        """A run by its name. Raises HTTPException where there is none."""
-        row = self.fresh().rows("SELECT name FROM run WHERE name = ?", (name,))
-        if not row:
-            raise HTTPException(404, "There is no such run.")
-        return facts(self.index.root, name)
-
-
-def app(index: Index, token: str | None) -> Starlette:
-    """The application about the runs of an index."""
-    runs = Runs(index)
-
-    async def listing(request: Request) -> Response:
+    async def listing(self, request: Request) -> Response:
         asked = browse.query(request.query_params)
-        return await run_in_threadpool(lambda: browse.render(runs.fresh(), asked))
+        return await run_in_threadpool(lambda: browse.render(self._fresh(), asked))
 
-    async def as_json(request: Request) -> Response:
+    async def as_json(self, request: Request) -> Response:
         asked = browse.query(request.query_params)
         rows = await run_in_threadpool(
-            lambda: listed(runs.fresh(), asked.wanted, asked.order, asked.first, JSON_ROWS_MAX)
+            lambda: listed(self._fresh(), asked.wanted, asked.order, asked.first, JSON_ROWS_MAX)
         )
         return JSONResponse([dict(row) for row in rows])
 
-    async def one(request: Request) -> Response:
-        def render() -> HTMLResponse:
-            found = runs.found(request.path_params["run"])
-            return run.render(runs.index, found)
+    async def one(self, request: Request) -> Response:
+        return await self._of_run(request, lambda found: run.render(self._index, found))
 
-        return await run_in_threadpool(render)
-
-    async def of_run(request: Request, send: Callable[[Facts], T]) -> T:
-        def answer() -> T:
-            found = runs.found(request.path_params["run"])
-            try:
-                return send(found)
-            except Outside as error:
-                raise HTTPException(404, "The run has no such file.") from error
-
-        return await run_in_threadpool(answer)
-
-    async def report(request: Request) -> Response:
-        return await of_run(
-            request, lambda found: download.report(index.root, f"{found.name}/report.html")
+    async def report(self, request: Request) -> Response:
+        return await self._of_run(
+            request, lambda found: download.report(self._index.root, f"{found.name}/report.html")
         )
 
-    async def file(request: Request) -> Response:
+    async def file(self, request: Request) -> Response:
         path = request.path_params["path"]
-        return await of_run(
-            request, lambda found: download.file(index.root, f"{found.name}/{path}")
+        return await self._of_run(
+            request, lambda found: download.file(self._index.root, f"{found.name}/{path}")
         )
 
-    async def zipped(request: Request) -> Response:
-        return await of_run(request, lambda found: download.zipped(index.root, found.name))
+    async def zipped(self, request: Request) -> Response:
+        return await self._of_run(
+            request, lambda found: download.zipped(self._index.root, found.name)
+        )
 
-    async def live(request: Request) -> Response:
-        found = await of_run(request, lambda found: found)
+    async def live(self, request: Request) -> Response:
+        watch = await self._of_run(request, lambda found: Watch(self._index.root, found.name))
+        headers = {"cache-control": "no-store"}
         return StreamingResponse(
-            _watched(request, Watch(index.root, found.name)),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-store"},
+            _watched(request, watch), media_type="text/event-stream", headers=headers
         )
 
-    async def compared(request: Request) -> Response:
+    async def compared(self, request: Request) -> Response:
         names = request.query_params.getlist("run")
         if len(names) != 2:
             return sorry(400, "Two runs", "Tick two runs in the list: then they can be compared.")
 
         def render() -> HTMLResponse:
-            one, other = (runs.found(name).name for name in names)
+            one, other = (self._found(name).name for name in names)
             try:
-                return compare.render(index.root, one, other)
+                return compare.render(self._index.root, one, other)
             except (compare.Unfit, UsageError) as error:
                 return sorry(409, "They cannot be compared", str(error))
 
         return await run_in_threadpool(render)
 
-    async def all_runs(request: Request) -> Response:
+    async def suite(self, request: Request) -> Response:
         text = await run_in_threadpool(
-            lambda: suite.render(gather(runs.fresh()), "/runs/{run}/report")
+            lambda: suite.render(gather(self._fresh()), "/runs/{run}/report")
         )
         return HTMLResponse(text, headers={"content-security-policy": download.ALONE})
 
-    routes = [
-        Route("/", listing),
-        Route("/runs.json", as_json),
-        Route("/compare", compared),
-        Route("/suite", all_runs),
-        Route("/runs/{run}/", one),
-        Route("/runs/{run}/report", report),
-        Route("/runs/{run}/zip", zipped),
-        Route("/runs/{run}/live", live),
-        Route("/runs/{run}/files/{path:path}", file),
-    ]
-    made = application(routes, token)
+    def _fresh(self) -> Index:
+        """The index, up to date but for the last moment."""
+        if time.monotonic() > self._fresh_until:
+            self._index.refresh()
+            self._fresh_until = time.monotonic() + FRESH_S
+        return self._index
+
+    def _found(self, name: str) -> Facts:
+        """A run by its name. Raises HTTPException where there is none."""
+        if not self._fresh().rows("SELECT 1 FROM run WHERE name = ?", (name,)):
+            raise HTTPException(404, "There is no such run.")
+        return facts(self._index.root, name)
+
+    async def _of_run(self, request: Request, answer: Callable[[Facts], T]) -> T:
+        """What there is to say about the run that the address names."""
+
+        def answered() -> T:
+            try:
+                return answer(self._found(request.path_params["run"]))
+            except Outside as error:
+                raise HTTPException(404, "The run has no such file.") from error
+
+        return await run_in_threadpool(answered)
+
+
+def app(index: Index, token: str | None) -> Starlette:
+    """The application about the runs of an index."""
+    made = application(Runs(index).routes(), token)
     made.add_exception_handler(HTTPException, _refused)
     return made
 
