@@ -16,6 +16,7 @@ from .faults import Act, acts, faults
 from .files import PlanFacts, RunFiles, read, sizes
 from .hosts import HostFacts
 from .members import Span, spans, terms_with_leader
+from .messages import Exchange, Moment, exchanges
 from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
 from .prose import duration_text, plural, seconds_text
@@ -74,6 +75,7 @@ class Document(msgspec.Struct, frozen=True):
     series: Series
     replication: Replication | None
     witnesses: tuple[Witness, ...]
+    exchanges: tuple[Exchange, ...]
     logs: tuple[Excerpt, ...]
     environment: dict[str, Any]
     hosts: dict[str, HostFacts]
@@ -119,6 +121,7 @@ def document(directory: Path) -> Document:
     logs = tuple(_logs(files, end))
     judged = () if files.verdict is None else files.verdict.verdicts
     findings = Findings(files.history, files.members, done, roles, logs)
+    shown = witnesses(judged, findings)
     return Document(
         name=files.run.path.resolve().name,
         plan=files.plan,
@@ -135,7 +138,8 @@ def document(directory: Path) -> Document:
         calls=laid_out,
         series=series(laid_out),
         replication=replication(files.history, sides, end),
-        witnesses=witnesses(judged, findings),
+        witnesses=shown,
+        exchanges=exchanges(_traces(files), files.zero_ns, _moments(shown, judged)),
         logs=tuple(log.edges() for log in logs),
         environment=files.environment,
         hosts=files.hosts,
@@ -257,6 +261,31 @@ def _ranges(terms: list[int]) -> str:
         else:
             parts.append([term])
     return ", ".join(f"{p[0]}–{p[-1]}" if len(p) > 1 else str(p[0]) for p in parts)
+
+
+def _traces(files: RunFiles) -> dict[str, Path]:
+    """The traces that members left."""
+    paths = {alias: files.run.node_trace(alias) for alias in files.run.node_aliases()}
+    return {alias: path for alias, path in paths.items() if path.is_file()}
+
+
+def _moments(shown: Sequence[Witness], judged: Iterable[Verdict]) -> Iterable[Moment]:
+    """Where messages are worth a look: at a divergence, and at the operations of the witness."""
+    for verdict in judged:
+        found = verdict.details.get("divergence")
+        if verdict.checker != "conformance" or not isinstance(found, dict):
+            continue
+        if isinstance(at_s := found.get("at_s"), int | float):
+            time = round(at_s * 1e6)
+            yield "The divergence", time, ((time, f"{found.get('member')} diverges"),)
+    rows = [row for witness in shown[:1] for row in witness.numbered]
+    marks: list[tuple[int, str]] = []
+    for row in rows:
+        marks.append((row.start, f"W{row.number} {row.f}"))
+        if row.end is not None:
+            marks.append((row.end, f"W{row.number} {row.outcome}"))
+    for row in rows:
+        yield f"Witness {row.number}", row.start if row.end is None else row.end, tuple(marks)
 
 
 def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:

@@ -60,18 +60,26 @@ class PlanFacts(msgspec.Struct, frozen=True):
         return count if type(count) is int and count > 0 else None
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """What a report needs of how a run ended."""
+
+    zero_ns: int | None = None
+
+
 class JournalLine(msgspec.Struct, frozen=True):
     """What a report needs of a line of journal.jsonl."""
 
     phase: str
     unix_s: float
+    ending: Ending = Ending()
 
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
     """All that a report is made of. `missing` says, a sentence each, what could not be read.
 
-    `zero` is the time of day at which the run's own time began.
+    `zero` is the time of day at which the run's own time began, `zero_ns` what the members' clocks
+    said then, where they are one clock.
     """
 
     run: RunDir
@@ -82,6 +90,7 @@ class RunFiles:
     history: History
     scenario: str
     zero: datetime | None
+    zero_ns: int | None
     missing: tuple[str, ...]
 
     @property
@@ -109,7 +118,9 @@ def read(directory: Path) -> RunFiles:
     scenario = _scenario(run.scenario, missing)
     plan = PlanFacts() if plan is None else plan
     missing += _nodes(run, plan)
-    zero = _zero(run.journal)
+    journal = list(_journal(run.journal))
+    ups = (line.unix_s for line in journal if line.phase == "up" and 0 < line.unix_s < _UNIX_S_MAX)
+    zero = next((datetime.fromtimestamp(unix_s, UTC) for unix_s in ups), None)
     if zero is None and verdict is not None:
         zero = instant(verdict.started)
     return RunFiles(
@@ -121,6 +132,7 @@ def read(directory: Path) -> RunFiles:
         history,
         scenario,
         zero,
+        next((line.ending.zero_ns for line in reversed(journal) if line.phase == "sealed"), None),
         tuple(missing),
     )
 
@@ -143,19 +155,16 @@ def _decoded(path: Path, kind: type[S], missing: list[str], so: str) -> S | None
         return None
 
 
-def _zero(journal: Path) -> datetime | None:
-    """When members were started: the journal is more exact than the verdict's whole seconds."""
-    if not journal.is_file():
-        return None
-    for line in journal.read_bytes().split(b"\n"):
+def _journal(path: Path) -> Iterator[JournalLine]:
+    """The phases of the run; where members were started it is more exact than the verdict."""
+    if not path.is_file():
+        return
+    for line in path.read_bytes().split(b"\n"):
         try:
-            entry = msgspec.json.decode(line, type=JournalLine)
+            yield msgspec.json.decode(line, type=JournalLine)
         except (msgspec.DecodeError, UnicodeDecodeError):
             # A line that a kill cut short.
-            return None
-        if entry.phase == "up" and 0 < entry.unix_s < _UNIX_S_MAX:
-            return datetime.fromtimestamp(entry.unix_s, UTC)
-    return None
+            return
 
 
 def _scenario(path: Path, missing: list[str]) -> str:

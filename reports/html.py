@@ -18,6 +18,7 @@ from .sections import (
     statistics,
     story,
 )
+from .spacetime import spacetime_section
 from .standalone import asset, head, page_header
 from .violations import witness_section
 
@@ -31,6 +32,7 @@ def render(document: Document) -> str:
         _Part(
             "divergence", "Model", "Where the model says otherwise", divergence_section(document)
         ),
+        _Part("messages", "Messages", "Messages around it", spacetime_section(document)),
         _Part("timeline", "Timeline", "Operations over time", timeline_section(document)),
         _Part("lag", "Lag", "Replication: lag and states", lag_section(document)),
         _Part("latency", "Latency", "Latency and throughput", series_section(document)),

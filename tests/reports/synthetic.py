@@ -19,6 +19,9 @@ MEMBERS = ("n1", "n2", "n3")
 STARTED = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\"><b>&amp;]]>\x07"
 
+ZERO_NS = 5_000_000_000
+"""What members' clocks say when the run begins."""
+
 Event = tuple[float, str | int, OpType, str, dict[str, Any]]
 
 
@@ -98,11 +101,14 @@ def build(
         json.dumps({"delphic": "0.1.0", "python": "3.11.7", "cpus": 2, "argv": ["delphic", "run"]})
     )
     up = {"unix_s": STARTED.timestamp(), "phase": "up"}
-    run.journal.write_text(f'{{"unix_s":1.5,"phase":"planned"}}\n{json.dumps(up)}\n')
+    sealed = up | {"phase": "sealed", "ending": {"zero_ns": ZERO_NS}}
+    lines = ({"unix_s": 1.5, "phase": "planned"}, up, sealed)
+    run.journal.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    traces = _trace_lines(duration, hostile)
     for member in MEMBERS:
         run.node(member).mkdir(parents=True)
         run.node_log(member).write_text("".join(_log_lines(chance, member, duration, hostile)))
-        run.node_trace(member).write_text('{"n":1,"event":"start","post":{"role":"follower"}}\n')
+        run.node_trace(member).write_text("".join(traces[member]))
     return made
 
 
@@ -400,3 +406,34 @@ def _log_lines(chance: random.Random, member: str, duration: float, hostile: boo
         tail = HOSTILE if hostile and chance.random() < 0.1 else ""
         yield f"{stamp}{member} INFO {chance.choice(words)}{tail}\n"
         now += chance.expovariate(4)
+
+
+def _trace_lines(duration: float, hostile: bool) -> dict[str, list[str]]:
+    """Whoever leads asks the others every tenth of a second; what they say now and then is lost."""
+    found: dict[str, list[str]] = {member: [] for member in MEMBERS}
+
+    def note(node: str, at_s: float, event: dict[str, Any], out: list[dict[str, Any]]) -> None:
+        leader = _leader(at_s, duration)
+        post = {"term": 1, "role": "leader" if node == leader else "follower", "commit": 0}
+        line = {"node": node, "inc": 1, "seq": len(found[node]), "t_ns": ZERO_NS + int(at_s * 1e9)}
+        record = line | {"group": 2, "event": event, "post": post, "out": out, "held": []}
+        found[node].append(json.dumps(record) + "\n")
+
+    kind = HOSTILE if hostile else "AppendRequest"
+    for turn in range(1, int(duration * 10)):
+        at_s = turn / 10
+        leader = _leader(at_s, duration)
+        others = [member for member in MEMBERS if member != leader]
+        fields = {"term": 1, "entries": []}
+        sent = [
+            {"uid": [leader, 1, turn * 2 + n], "dst": other, "kind": kind, "fields": fields}
+            for n, other in enumerate(others)
+        ]
+        note(leader, at_s, {"kind": "timer", "timer": "heartbeat"}, sent)
+        for n, other in enumerate(others):
+            if (turn + n) % 5:
+                message = {"kind": kind, "fields": fields}
+                uid = sent[n]["uid"]
+                event = {"kind": "received", "uid": uid, "message": message}
+                note(other, at_s + 0.002 * (n + 1), event, [])
+    return found

@@ -1,0 +1,286 @@
+"""The messages between members around a moment, out of their traces: who told whom what, and when.
+
+A trace is as long as its run; what lies around a moment is found in it by bisection.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+EVENTS_MAX = 72
+"""So many are still a picture."""
+
+MOMENTS_MAX = 4
+AROUND_US = 400_000
+MARGIN_US = 1_000_000
+"""So long before and after it is looked for where a message came from and went."""
+
+LINE_BYTES_MAX = 1 << 20
+_TIME = re.compile(rb'"t_ns":(\d{1,19})')
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One message; times in microseconds. `sent` is None where its sender's trace does not say."""
+
+    source: str
+    target: str
+    kind: str
+    text: str
+    sent: int | None
+    arrived: tuple[int, ...]
+
+    @property
+    def first(self) -> int:
+        """When it is first heard of."""
+        return min(t for t in (self.sent, *self.arrived) if t is not None)
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """A member became something else: what, in a few words, and its role and term from then on."""
+
+    node: str
+    time: int
+    role: str
+    term: int
+    text: str
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """What members said and became around a moment, all from `begin` to `end`.
+
+    `before` is what each was at the beginning; `marks` are moments to be pointed out. There was
+    more than is shown where `is_cut`.
+    """
+
+    name: str
+    begin: int
+    end: int
+    members: tuple[str, ...]
+    messages: tuple[Message, ...]
+    turns: tuple[Turn, ...]
+    before: tuple[Turn, ...]
+    marks: tuple[tuple[int, str], ...]
+    is_cut: bool
+
+
+class _Told(msgspec.Struct):
+    kind: str
+    fields: dict[str, Any] = {}
+
+
+class _Sent(_Told):
+    uid: tuple[str, int, int] = ("", 0, 0)
+    dst: str = ""
+
+
+class _Event(msgspec.Struct):
+    kind: str
+    uid: tuple[str, int, int] | None = None
+    message: _Told | None = None
+    timer: str = ""
+    released: tuple[tuple[str, int, int], ...] = ()
+
+
+class _Post(msgspec.Struct):
+    term: int
+    role: str
+    commit: int = 0
+
+
+class _Record(msgspec.Struct):
+    """What is read of a record of Raft; others have another `post`, and are passed over."""
+
+    node: str
+    t_ns: int
+    event: _Event
+    post: _Post
+    out: tuple[_Sent, ...] = ()
+    held: tuple[_Sent, ...] = ()
+
+
+_decoder = msgspec.json.Decoder(_Record)
+
+Moment = tuple[str, int, tuple[tuple[int, str], ...]]
+"""A name, a time in microseconds, and what happened when that is to be pointed out."""
+
+
+def exchanges(
+    traces: Mapping[str, Path], zero_ns: int | None, moments: Iterable[Moment]
+) -> tuple[Exchange, ...]:
+    """What was said around each moment, by these traces. Nothing without a common clock."""
+    if zero_ns is None:
+        return ()
+    found: dict[tuple[int, int], Exchange] = {}
+    for moment in islice(moments, MOMENTS_MAX):
+        one = _exchange(traces, zero_ns, moment)
+        if one is not None:
+            # Moments close to each other show the same.
+            found.setdefault((one.begin, one.end), one)
+    return tuple(found.values())
+
+
+def _exchange(traces: Mapping[str, Path], zero_ns: int, moment: Moment) -> Exchange | None:
+    name, middle, marks = moment
+    records = {
+        node: list(_records(path, zero_ns, middle - AROUND_US - MARGIN_US,
+                            middle + AROUND_US + MARGIN_US))
+        for node, path in traces.items()
+    }  # fmt: skip
+    everything = _messages(records)
+    turns = [turn for node, found in records.items() for turn in _turns(node, found)]
+    times = sorted(
+        (
+            *(t for m in everything for t in (m.sent, *m.arrived) if t is not None),
+            *(turn.time for turn in turns),
+        ),
+        key=lambda time: abs(time - middle),
+    )
+    near = [time for time in times if abs(time - middle) <= AROUND_US]
+    shown = near[:EVENTS_MAX]
+    if not shown:
+        return None
+    begin, end = min(*shown, middle), max(*shown, middle)
+    kept = [
+        m
+        for m in everything
+        if begin <= m.first <= end or any(begin <= t <= end for t in m.arrived)
+    ]
+    return Exchange(
+        name=name,
+        begin=begin,
+        end=end,
+        members=tuple(traces),
+        messages=tuple(sorted(kept, key=lambda m: m.first)),
+        turns=tuple(sorted((t for t in turns if begin <= t.time <= end), key=lambda t: t.time)),
+        before=tuple(_before(node, turns, begin) for node in traces),
+        marks=tuple(mark for mark in marks if begin <= mark[0] <= end),
+        is_cut=len(near) > len(shown),
+    )
+
+
+def _before(node: str, turns: Iterable[Turn], begin: int) -> Turn:
+    """What a member was then, by the last of its turns until then or the role it turned from."""
+    own = [turn for turn in turns if turn.node == node and turn.time < begin]
+    last = max(own, key=lambda turn: turn.time, default=Turn(node, begin, "unknown", 0, ""))
+    return msgspec.structs.replace(last, time=begin, text="")
+
+
+def _records(path: Path, zero_ns: int, begin: int, end: int) -> Iterator[tuple[int, _Record]]:
+    """The records of these microseconds, each with its own; damaged lines are passed over."""
+    for line in _lines(path, zero_ns + begin * 1000, zero_ns + end * 1000):
+        try:
+            record = _decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue
+        yield (record.t_ns - zero_ns) // 1000, record
+
+
+def _lines(path: Path, begin_ns: int, end_ns: int) -> Iterator[bytes]:
+    """The lines of a trace between two times of its clock."""
+    if not path.stat().st_size:
+        return
+    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as trace:
+        at = _offset(trace, begin_ns)
+        while at < len(trace):
+            until = trace.find(b"\n", at)
+            until = len(trace) if until < 0 else until
+            line = trace[at:until]
+            time = _TIME.search(line)
+            if time is not None and int(time.group(1)) > end_ns:
+                return
+            yield line
+            at = until + 1
+
+
+def _offset(trace: mmap, time_ns: int) -> int:
+    """Where the first line of that time or later begins."""
+    low, high = 0, len(trace)
+    while low < high:
+        middle = (low + high) // 2
+        start = trace.rfind(b"\n", low, middle) + 1 or low
+        found = _TIME.search(trace, start, min(len(trace), start + LINE_BYTES_MAX))
+        if found is None or int(found.group(1)) >= time_ns:
+            high = min(middle, start)
+        else:
+            behind = trace.find(b"\n", found.end())
+            low = len(trace) if behind < 0 else behind + 1
+    return low
+
+
+Records = Mapping[str, Sequence[tuple[int, _Record]]]
+
+
+def _messages(records: Records) -> list[Message]:
+    """Every message of which either end is told."""
+    about: dict[tuple[str, int, int], tuple[str, _Told]] = {}
+    sent: dict[tuple[str, int, int], int] = {}
+    arrived: dict[tuple[str, int, int], list[int]] = {}
+    for node, found in records.items():
+        for time, record in found:
+            for one in (*record.out, *record.held):
+                about[one.uid] = (one.dst, one)
+            for one in record.out:
+                sent[one.uid] = time
+            for uid in record.event.released:
+                sent[uid] = time
+            came, message = record.event.uid, record.event.message
+            if came is not None and message is not None:
+                about.setdefault(came, (node, message))
+                arrived.setdefault(came, []).append(time)
+    return [
+        Message(
+            source=uid[0],
+            target=target,
+            kind=told.kind,
+            text=_text(told),
+            sent=sent.get(uid),
+            arrived=tuple(sorted(arrived.get(uid, ()))),
+        )
+        for uid, (target, told) in about.items()
+        if uid in sent or uid in arrived
+    ]
+
+
+def _text(told: _Told) -> str:
+    """A message in a few words."""
+    fields = told.fields
+    pre = "pre-vote" if fields.get("pre") else "vote"
+    term = f" {fields['term']}" if type(fields.get("term")) is int else ""
+    match told.kind:
+        case "VoteRequest":
+            return f"{pre}{term}?"
+        case "VoteResponse":
+            return f"{pre}{term}: {'yes' if fields.get('granted') else 'no'}"
+        case "AppendRequest":
+            entries = fields.get("entries")
+            count = len(entries) if isinstance(entries, list) else 0
+            return f"append{term}, {count} new" if count else f"heartbeat{term}"
+        case "AppendResponse":
+            return f"append{term}: {'done' if fields.get('success') else 'refused'}"
+        case "SnapshotRequest":
+            return f"snapshot{term}"
+        case other:
+            return other
+
+
+def _turns(node: str, records: Iterable[tuple[int, _Record]]) -> Iterator[Turn]:
+    """Where a member's role, term or commit index changed, or its process began or ended."""
+    last: _Post | None = None
+    for time, record in records:
+        post, kind = record.post, record.event.kind
+        said = []
+        if kind in ("boot", "stop"):
+            said.append("starts" if kind == "boot" else "ends")
+        if last is None or (post.role, post.term) != (last.role, last.term):
+            said.append(f"{post.role}, term {post.term}")
+        if last is not None and post.commit != last.commit:
+            said.append(f"commit {post.commit}")
+        last = post
+        if said:
+            role = "dead" if kind == "stop" else post.role
+            yield Turn(node, time, role, post.term, "; ".join(said))
