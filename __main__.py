@@ -10,7 +10,12 @@ import click
 from .harness import cli
 from .harness.errors import DelphicError, ExitCode
 from .reports import judged
+from .reports.gate import alerts, markdown
+from .reports.gate.write import write as write_gate
 from .reports.write import write
+
+MADE_WITH = {"gate": (write, write_gate, alerts.github, markdown.render)}
+"""Commands that write reports, and what writes them: the harness knows no reports."""
 
 
 class FrontDoor(click.Group):
@@ -45,6 +50,11 @@ class FrontDoor(click.Group):
             ".harness.conform.suite",
             "coverage_command",
             "Which of the model's steps the scenarios make, and which none does.",
+        ),
+        "gate": (
+            ".harness.gate.command",
+            "gate_command",
+            "What CI runs: every kind of check within one budget, one exit code.",
         ),
         "up": (".harness.up.command", "up_command", "A cluster to play with, until Ctrl-C."),
         "shell": (
@@ -85,6 +95,8 @@ class FrontDoor(click.Group):
             return super().get_command(ctx, cmd_name)
         module, name, _ = self.later[cmd_name]
         command = getattr(import_module(module, __package__), name)
+        if cmd_name in MADE_WITH:
+            command = command(*MADE_WITH[cmd_name])
         assert isinstance(command, click.Command)
         return command
 

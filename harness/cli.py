@@ -1,34 +1,27 @@
 """The harness's commands: run, check, report, schema, list."""
 
 import json
-import random
-import shlex
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
-from . import leases, shipped
+from . import shipped
 from .crash import CrashPoint
 from .crash import parse as parse_crash
-from .errors import ExitCode, UsageError
+from .errors import ExitCode
 from .judgement import plan_of, recheck
 from .judging.command import Page, check_command
-from .lifecycle import Finished, Order, Report, execute
-from .plan import Plan, Switches, plan
+from .launch import Asked, launch
+from .lifecycle import Finished, Report
+from .plan import Plan, Switches
 from .progress import progress
 from .rundir import RunDir
-from .scenario import Scenario, load, schema
-from .selector import closest
+from .scenario import schema
 from .simulate import cli as simulator
 from .simulate.cli import STOP_ON_VIOLATION
-from .simulate.keep import execute_simulated
-from .targets.find import find
-from .targets.sim import SIM
-from .targets.target import RealTarget, Target
 from .verdict import RunVerdict, Validity
-
-_SEED_MAX = 999_999
 
 _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 
@@ -84,19 +77,12 @@ def _run(report: Report) -> click.Command:
         Exit code: 0 as expected, 1 a promise was broken, 2 a mistake in the command or the
         scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
         """
-        text, file = shipped.text_of(scenario)
-        loaded = load(text, file)
-        with find(target, loaded.cluster.aliases) as where:
-            switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
-            planned = _planned(loaded, scenario, seed, where, crash, switches)
-            show = progress(quiet=quiet)
-            for sentence in leases.heal():
-                click.echo(sentence, err=True)
-            if isinstance(where, RealTarget):
-                finished = execute(Order(planned, text, out, keep, where), show, report)
-            else:
-                finished = execute_simulated(Order(planned, text, out, keep), show, report)
-        _tell(finished.verdict, finished.run, planned)
+        show = progress(quiet=quiet)
+        switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
+        asked = Asked(scenario, target, seed, crash, switches)
+        warn = partial(click.echo, err=True)
+        finished = launch(asked, out, show, report, keep=keep, warn=warn)
+        _tell(finished.verdict, finished.run, plan_of(finished.run))
         context.exit(_failures(finished))
 
     return run
@@ -114,61 +100,6 @@ class CrashPoints(click.ParamType[CrashPoint]):
             return parse_crash(value)
         except ValueError as error:
             self.fail(str(error), param)
-
-
-def _planned(
-    scenario: Scenario,
-    name: str,
-    seed: int | None,
-    where: Target,
-    crash: tuple[CrashPoint, ...],
-    switches: Switches,
-) -> Plan:
-    """The plan, once everything that it needs is known to be there. Raises UsageError."""
-    target = where.name
-    _check_capabilities(scenario, where)
-    chosen = scenario.seed if seed is None else seed
-    if chosen is None:
-        chosen = random.SystemRandom().randint(0, _SEED_MAX)
-    _check_crashes(crash, scenario, target)
-    if switches.lockstep and target != SIM.name:
-        raise UsageError(f"--lockstep: only target {SIM.name} can do it, not {target}")
-    switches.check(scenario)
-    on = [] if target == "local" else ["--on", target]
-    crashes = [word for point in crash for word in ("--crash", str(point))]
-    words = ["delphic", "run", name, "--seed", str(chosen), *on, *crashes]
-    command = shlex.join([*words, *switches.words()])
-    return plan(
-        scenario,
-        seed=chosen,
-        target=target,
-        command=command,
-        crash=crash,
-        switches=switches,
-        inventory=where.inventory_digest,
-    )
-
-
-def _check_capabilities(scenario: Scenario, where: Target) -> None:
-    """Raises UsageError, which says what is missing and why."""
-    missing = sorted(scenario.needs() - where.capabilities)
-    if missing:
-        has = ", ".join(sorted(capability.value for capability in where.capabilities))
-        why = [f"{one.value}: {where.reasons[one]}" for one in missing if one in where.reasons]
-        raise UsageError(
-            f"{scenario.name} needs {', '.join(missing)}, which target {where.name} cannot do "
-            f"(it can: {has}){''.join(f'; {one}' for one in why)}"
-        )
-
-
-def _check_crashes(crash: tuple[CrashPoint, ...], scenario: Scenario, target: str) -> None:
-    """Raises UsageError where there is nobody to crash."""
-    if crash and target != SIM.name:
-        raise UsageError(f"--crash: only target {SIM.name} can do it, not {target}")
-    members = scenario.cluster.aliases
-    for point in crash:
-        if point.node not in members:
-            raise UsageError(f"--crash {point}: no such member{closest(point.node, members)}")
 
 
 def _tell(found: RunVerdict, run: RunDir, planned: Plan) -> None:

@@ -21,17 +21,17 @@ def render(document: Document) -> str:
 
 def _lines(document: Document) -> Iterator[str]:
     icon, word = ICONS[document.validity]
-    yield f"## {icon} {word}: {_plain(document.title)}"
+    yield f"## {icon} {word}: {plain(document.title)}"
     yield ""
     judged = document.verdict
-    yield _plain(judged.sentence if judged else "This run has not been judged.")
+    yield plain(judged.sentence if judged else "This run has not been judged.")
     yield ""
     if judged is not None:
         how = "as expected" if judged.as_expected else "**not as expected**"
         yield f"Expected: {judged.expected}; this is {how}."
         yield ""
     if document.verdicts:
-        yield from _table(
+        yield from table(
             ("checker", "verdict", "what it says", "promises"),
             [
                 (v.checker, v.validity.value.replace("_", " "), v.sentence, ", ".join(v.promises))
@@ -46,18 +46,18 @@ def _lines(document: Document) -> Iterator[str]:
             f"({seconds_text(act.start)}–{seconds_text(act.end)})"
             for act in faults(document.acts)
         ]
-        yield f"Faults: {_plain('; '.join(told))}."
+        yield f"Faults: {plain('; '.join(told))}."
         yield ""
     for figure in document.story:
-        note = f" ({_plain(figure.note)})" if figure.note else ""
-        yield f"- {_plain(figure.label)}: **{_plain(figure.value)}**{note}"
+        note = f" ({plain(figure.note)})" if figure.note else ""
+        yield f"- {plain(figure.label)}: **{plain(figure.value)}**{note}"
     yield ""
     for sentence in document.missing:
-        yield f"- Incomplete: {_plain(sentence)}"
+        yield f"- Incomplete: {plain(sentence)}"
     if document.missing:
         yield ""
     if document.command:
-        yield f"Repeat it: {_code(document.command)}"
+        yield f"Repeat it: {code(document.command)}"
 
 
 def _witness(witness: Witness) -> Iterator[str]:
@@ -77,24 +77,24 @@ def _witness(witness: Witness) -> Iterator[str]:
         )
         for row in witness.numbered
     ]
-    yield from _table(("op", "time", "process", "did", "came back", "outcome", "took"), rows)
+    yield from table(("op", "time", "process", "did", "came back", "outcome", "took"), rows)
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield f"| {' | '.join(heads)} |"
     yield f"|{' --- |' * len(heads)}"
     for row in rows:
-        yield f"| {' | '.join(_plain(shortened(cell, CELL_CHARACTERS_MAX)) for cell in row)} |"
+        yield f"| {' | '.join(plain(shortened(cell, CELL_CHARACTERS_MAX)) for cell in row)} |"
     yield ""
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text on one line in which nothing means anything to Markdown."""
     kept = "".join("\N{REPLACEMENT CHARACTER}" if is_forbidden(c) else c for c in text)
     return _SPECIAL.sub(r"\\\1", " ".join(kept.split()))
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
     """Verbatim text, fenced by more backticks than it holds."""
     one_line = " ".join(text.split())
     longest = max((len(run) for run in re.findall("`+", one_line)), default=0)

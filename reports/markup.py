@@ -44,7 +44,7 @@ def _markup(child: Child | Iterable[Child]) -> str:
         case Html():
             return child.text
         case str():
-            return escape(_visible(child))
+            return escape(visible(child))
         case _:
             return "".join(map(_markup, child))
 
@@ -53,10 +53,10 @@ def _attribute(key: str, value: Attribute) -> str:
     name = key.rstrip("_").replace("_", "-")
     if value is None or value is False:
         return ""
-    return f" {name}" if value is True else f' {name}="{escape(_visible(str(value)))}"'
+    return f" {name}" if value is True else f' {name}="{escape(visible(str(value)))}"'
 
 
-def _visible(text: str) -> str:
+def visible(text: str) -> str:
     """Characters that no document may hold, replaced."""
     if text.isprintable():
         return text

@@ -1,18 +1,16 @@
 """Our own format: one JSON object a line, each something that began or how it ended."""
 
 from collections.abc import Iterator, Mapping
-from inspect import cleandoc
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from ..op import OpType
+from ..schema import schema_of, schema_text
 from .edn_ops import TRANSACTION, is_transaction
 from .format import BadLine, Event, Format, Lines, Recorded
 from .joined import joined
-
-IDENTIFIER = "https://json-schema.org/draft/2020-12/schema"
 
 
 class Line(msgspec.Struct):
@@ -52,11 +50,7 @@ _TYPES = {kind.value: kind for kind in OpType}
 
 def history_schema_text() -> bytes:
     """The file docs/schemas/history.schema.json: what each line must be."""
-    made = msgspec.json.schema(Line)
-    for definition in made["$defs"].values():
-        definition["description"] = cleandoc(definition["description"])
-    schema = {"$schema": IDENTIFIER, "title": "One line of a history", **made}
-    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
+    return schema_text(schema_of(Line, "One line of a history"))
 
 
 def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:

@@ -1,7 +1,6 @@
 """A judgement as it is told: in words, as JSON, and to the page that is made of it."""
 
 from collections.abc import Mapping, Sequence
-from inspect import cleandoc
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -12,7 +11,7 @@ from ..checkers.search.second_opinion import CONTRADICTION
 from ..checkers.specs.spec import Spec
 from ..errors import ExitCode
 from ..evidence import Budget
-from ..formats.json_lines import IDENTIFIER
+from ..schema import schema_of, schema_text
 from ..verdict import Validity
 from .picture import label, layout, picture
 from .witness import Cut, cut
@@ -103,12 +102,7 @@ class Judged(msgspec.Struct, frozen=True):
 
 def judged_schema_text() -> bytes:
     """The file docs/schemas/judged.schema.json: what --json prints."""
-    made = msgspec.json.schema(Judged)
-    for definition in made["$defs"].values():
-        if "description" in definition:
-            definition["description"] = cleandoc(definition["description"])
-    schema = {"$schema": IDENTIFIER, "title": "delphic check FILE --json", **made}
-    return msgspec.json.format(msgspec.json.encode(schema, order="sorted"), indent=2) + b"\n"
+    return schema_text(schema_of(Judged, "delphic check FILE --json"))
 
 
 def lines_of(found: Judged) -> list[str]:

@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from .. import shipped
 from ..errors import ExitCode, UsageError
 from ..judgement import plan_of
+from ..launch import check_capabilities
 from ..lifecycle import Order, Report
 from ..plan import NO_SWITCHES, Switches
 from ..progress import Quiet
@@ -51,13 +52,19 @@ class Seeds(click.ParamType[range]):
     ) -> range:
         if isinstance(value, range):
             return value
-        found = re.fullmatch(r"([0-9]+)(?:\.\.([0-9]+))?", value)
-        first, last = (0, -1) if found is None else (int(found[1]), int(found[2] or 0))
-        if found is not None and found[2] is None:
-            first, last = 1, first
-        if last < first:
+        found = seeds_in(value)
+        if found is None:
             self.fail(f"{value!r} is not understood: write 1..1000, or 1000 for the same", param)
-        return range(first, last + 1)
+        return found
+
+
+def seeds_in(text: str) -> range | None:
+    """`A..B` or `N` as seeds; None where it is neither, or nothing."""
+    found = re.fullmatch(r"([0-9]+)(?:\.\.([0-9]+))?", text)
+    if found is None:
+        return None
+    first, last = (1, int(found[1])) if found[2] is None else (int(found[1]), int(found[2]))
+    return range(first, last + 1) if first <= last else None
 
 
 def commands(report: Report) -> list[click.Command]:
@@ -114,7 +121,7 @@ def _simulate(report: Report) -> click.Command:
             raise UsageError("--crash-points tries every point there is: --guided has no say there")
         switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
         job = job_of(scenario, switches)
-        chosen = _seeds_of(job) if seeds is None else seeds
+        chosen = seeds_of(job) if seeds is None else seeds
         cases = [Case(seed) for seed in chosen]
         if crash_points:
             cases = [case for seed in chosen for case in crash_cases(job, seed)]
@@ -125,7 +132,7 @@ def _simulate(report: Report) -> click.Command:
             else:
                 found = campaign(job, cases, watch=watch, **how)
         kept = {
-            group[0].case: _kept(job, group[0].case, out, report)
+            group[0].case: keep_case(job, group[0].case, out, report)
             for group in found.groups()[:SHOWN_GROUPS]
         }
         if as_json:
@@ -144,23 +151,18 @@ def job_of(scenario: str, switches: Switches = NO_SWITCHES) -> Job:
     """
     text, file = shipped.text_of(scenario)
     loaded = load(text, file)
-    missing = sorted(need.value for need in loaded.needs() - SIM.capabilities)
-    if missing:
-        has = ", ".join(sorted(capability.value for capability in SIM.capabilities))
-        raise UsageError(
-            f"{scenario} needs {', '.join(missing)}, which target sim cannot do (it can: {has})"
-        )
+    check_capabilities(loaded, SIM)
     switches.check(loaded)
     return Job(text, file, scenario, switches)
 
 
-def _seeds_of(job: Job) -> range:
+def seeds_of(job: Job) -> range:
     """Those to try if nobody says which."""
     own = load(job.text, job.file).seed
     return SEEDS if own is None else range(own, own + 1)
 
 
-def _kept(job: Job, case: Case, out: Path, report: Report) -> Path:
+def keep_case(job: Job, case: Case, out: Path, report: Report) -> Path:
     """Run a case again, into a run directory with everything."""
     order = Order(job.plan(case), case.text or job.text, out, keep=True)
     finished = execute_simulated(order, Quiet(), report)

@@ -1,0 +1,240 @@
+"""The command `delphic gate`."""
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+
+from ..errors import UsageError, WorldError
+from ..lifecycle import Report
+from ..selector import closest
+from ..units import seconds
+from . import baseline, config
+from .bugs import switched_on
+from .gate import Gate, Rules
+from .inputs import Inputs
+from .memory import Memory
+from .process import answer, perform
+from .resolve import resolve
+from .result import GateResult, Known
+from .show import summary, watcher
+from .since import affected, changed
+from .step import Step
+from .work import Doer
+
+FILE = "gate.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What writes reports: of a run, of a gate into a directory, and as annotations for GitHub."""
+
+    run: Report
+    gate: Callable[[GateResult, Path], object]
+    annotations: Callable[[GateResult], str]
+    markdown: Callable[[GateResult], str]
+
+
+class Budget(click.ParamType[float]):
+    """A duration as scenarios have it."""
+
+    name = "DURATION"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        try:
+            return value if isinstance(value, float) else seconds(value)
+        except ValueError as error:
+            self.fail(str(error), param)
+
+
+def gate_command(
+    run: Report,
+    gate: Callable[[GateResult, Path], object],
+    annotations: Callable[[GateResult], str],
+    markdown: Callable[[GateResult], str],
+) -> click.Command:
+    """The command, with all that writes reports."""
+    pages = Pages(run, gate, annotations, markdown)
+
+    @click.command("gate", epilog="Example: delphic gate --since origin/main --resume")
+    @click.argument("file", type=click.Path(path_type=Path), default=Path(FILE))
+    @click.option("--budget", type=Budget(), help="How long all steps may take, like 10m.")
+    @click.option("--jobs", type=click.IntRange(1, 64), help="Processes or threads of a step.")
+    @click.option("--since", metavar="REV", help="Only what a change since then can affect.")
+    @click.option("--resume", is_flag=True, help="Do nothing again whose inputs are the same.")
+    @click.option("--only", multiple=True, metavar="NAME", help="Only this step.")
+    @click.option("--bug", "bugs", multiple=True, help="Switch a seeded bug on, to see red.")
+    @click.option("--list", "listing", is_flag=True, help="Say what would be done, and why.")
+    @click.option("--schema", "as_schema", is_flag=True, help="Print the JSON Schema of the file.")
+    @click.option(
+        "--annotations",
+        type=click.Choice(["auto", "github", "none"]),
+        default="auto",
+        show_default=True,
+        help="Print annotations; auto: on GitHub.",
+    )
+    @click.option(
+        "--out", type=click.Path(path_type=Path), default=Path("runs/gate"), show_default=True
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @click.option("--quiet", is_flag=True, help="Say nothing but the end.")
+    @click.option("--do", "channel", type=int, hidden=True)
+    @click.pass_context
+    def command(
+        context: click.Context, /, channel: int | None, as_schema: bool, **asked: Any
+    ) -> None:
+        """Do every step of FILE within its budget, and say what came of all together.
+
+        Exit code, the first that holds: 1 a promise was broken, 5 a bug of Delphic, 4 the hosts
+        failed us, 3 inconclusive, or not done for lack of time, 2 a mistake in the command or a
+        file; else 0: as expected.
+        """
+        if channel is not None:
+            answer(channel, lambda order, tell: Doer(order, pages.run, tell).do())
+        elif as_schema:
+            click.echo(json.dumps(config.schema(), indent=2))
+        else:
+            context.exit(_Asked(pages=pages, **asked).gate())
+
+    return command
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The words of the command line."""
+
+    pages: Pages
+    file: Path
+    budget: float | None
+    jobs: int | None
+    since: str | None
+    resume: bool
+    only: tuple[str, ...]
+    bugs: tuple[str, ...]
+    listing: bool
+    annotations: str
+    out: Path
+    as_json: bool
+    quiet: bool
+
+    def gate(self) -> int:
+        """Do it; the exit code."""
+        part, document = config.load(_text(self.file), str(self.file))
+        steps = resolve(part, document)
+        known = self._known(part.baseline, [step.name for step in steps])
+        steps = self._chosen(steps)
+        steps = switched_on(steps, self.bugs, self.out)
+        inputs, base = Inputs(), self.file.resolve().parent
+        reasons: dict[str, str] | None = None
+        notes: tuple[str, ...] = ()
+        if self.since is not None:
+            found = affected(changed(self.since, base), steps, inputs, base, part.ignore)
+            reasons, notes = found.reasons, found.notes
+        rules = Rules(
+            part.name,
+            _place(self.file),
+            self.budget or part.budget,
+            self.jobs or part.jobs or len(os.sched_getaffinity(0)),
+            self.out,
+            part.flakes.retries,
+            frozenset(part.flakes.of),
+            known,
+            datetime.now(UTC).date(),
+            self.since,
+            self.bugs,
+            notes,
+        )
+        if self.listing:
+            return _list(steps, reasons, notes)
+        memory = Memory(self.out / "done", lambda step: inputs.digest(step, base), self.resume)
+        return self._do(rules, steps, reasons, memory)
+
+    def _do(
+        self, rules: Rules, steps: list[Step], reasons: dict[str, str] | None, memory: Memory
+    ) -> int:
+        watch = watcher(rules.budget_s, quiet=self.quiet or self.as_json)
+        try:
+            with _ended_by_signals():
+                gate = Gate(rules, steps, reasons, memory, perform, watch)
+                result = gate.run(lambda so_far: self.pages.gate(so_far, self.out))
+        finally:
+            watch.close()
+        if self.as_json:
+            click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+        else:
+            Console(highlight=False).print(summary(result), soft_wrap=True)
+        self._annotate(result)
+        return int(result.exit_code)
+
+    def _annotate(self, result: GateResult) -> None:
+        """What GitHub shows beside files, and on the page of the job."""
+        is_github = os.environ.get("GITHUB_ACTIONS") == "true"
+        if self.annotations == "github" or (self.annotations == "auto" and is_github):
+            click.echo(self.pages.annotations(result), nl=False, err=self.as_json)
+            page = os.environ.get("GITHUB_STEP_SUMMARY")
+            if page:
+                try:
+                    with open(page, "a", encoding="utf-8", errors="replace") as stream:
+                        stream.write(self.pages.markdown(result))
+                except OSError as error:
+                    raise WorldError(f"cannot write {page}: {error.strerror}") from error
+
+    def _chosen(self, steps: list[Step]) -> list[Step]:
+        names = [step.name for step in steps]
+        for name in self.only:
+            if name not in names:
+                raise UsageError(f"--only: there is no step {name!r}{closest(name, names)}")
+        return [step for step in steps if not self.only or step.name in self.only]
+
+    def _known(self, file: str | None, names: list[str]) -> dict[str, Known]:
+        if file is None:
+            return {}
+        path = self.file.parent / file
+        return {entry.step: entry for entry in baseline.load(_text(path), str(path), names)}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError(f"cannot read {path}: {why}") from error
+
+
+def _place(file: Path) -> str:
+    """The file as hosts of CI call it: from where they began."""
+    here, path = Path.cwd(), file.resolve()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _list(steps: Sequence[Step], reasons: dict[str, str] | None, notes: Sequence[str]) -> int:
+    for step in steps:
+        why = "" if reasons is None else reasons.get(step.name, "nothing has changed")
+        is_on = reasons is None or step.name in reasons
+        click.echo(f"{'do' if is_on else 'leave':6} {step.name:34} {why}".rstrip())
+    for note in notes:
+        click.echo(note)
+    return 0
+
+
+@contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP end a gate as Ctrl-C does: the step under way, and then with a result."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,62 @@
+"""What earlier gates have done, by everything that it depended on."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ..errors import ExitCode, WorldError
+from .result import State, StepResult
+from .step import Step
+
+FINAL = frozenset({ExitCode.AS_EXPECTED, ExitCode.PROMISE_BROKEN})
+"""What another attempt would not change; anything else is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A directory with a file for each step that was done, named by the digest of its inputs."""
+
+    path: Path
+    digest: Callable[[Step], str]
+    is_asked: bool
+    """Whether what is remembered counts (`--resume`); it is written down in any case."""
+
+    def recall(self, step: Step) -> StepResult | None:
+        """What came of the step, if nothing that it depends on has changed since."""
+        if not self.is_asked:
+            return None
+        try:
+            found = msgspec.json.decode(self._file(step).read_bytes(), type=StepResult)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        told = (*found.notes, "Done before, and nothing that it depends on has changed.")
+        return msgspec.structs.replace(
+            found, name=step.name, line=step.line, state=State.KEPT, notes=told
+        )
+
+    def keep(self, step: Step, found: StepResult) -> None:
+        """Write down what came of it. Raises WorldError."""
+        if found.state is not State.DONE or found.code not in FINAL:
+            return
+        file = self._file(step)
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = file.with_suffix(".part")
+            unfinished.write_bytes(msgspec.json.encode(found))
+            unfinished.replace(file)
+        except OSError as error:
+            raise WorldError(f"cannot write {file}: {error.strerror}") from error
+
+    def _file(self, step: Step) -> Path:
+        return self.path / f"{self.digest(step)}.json"
+
+
+def digest_of(*parts: bytes) -> str:
+    """One digest of several texts, whatever their lengths."""
+    hashed = hashlib.sha256()
+    for part in parts:
+        hashed.update(len(part).to_bytes(8, "big") + part)
+    return hashed.hexdigest()

@@ -1,0 +1,119 @@
+"""Which steps a change can affect: what git says has changed, held against what steps depend on."""
+
+import fnmatch
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UsageError
+from .inputs import Inputs
+from .step import Step
+
+SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Affected:
+    """Why each step is to be done, by its name, and what is to be told about the rest."""
+
+    reasons: dict[str, str]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Files that differ from a revision, and those that git does not know yet, below `top`."""
+
+    top: Path
+    paths: tuple[Path, ...]
+
+
+def changed(revision: str, base: Path) -> Change:
+    """What git says has changed since. Raises UsageError."""
+    top = Path(_git(base, "rev-parse", "--show-toplevel").strip()).resolve()
+    if revision.startswith("-"):
+        raise UsageError(f"--since {revision}: is no revision")
+    _git(base, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", of=revision)
+    differ = _git(top, "diff", "--name-only", "--no-renames", "-z", revision, "--", of=revision)
+    unknown = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
+    names = {name for name in (differ + unknown).split("\0") if name}
+    return Change(top, tuple(top / name for name in sorted(names)))
+
+
+def _git(where: Path, *words: str, of: str = "") -> str:
+    program = shutil.which("git")
+    if program is None:
+        raise UsageError("--since asks git, which is not installed")
+    done = subprocess.run(
+        [program, "-C", str(where), *words], capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        said = done.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
+        raise UsageError(f"--since {of or 'REV'}: {said or 'there is no such revision'}")
+    return done.stdout
+
+
+def affected(
+    change: Change, steps: Sequence[Step], inputs: Inputs, base: Path, ignore: Sequence[str]
+) -> Affected:
+    """The steps that a change of these files can affect.
+
+    What is no module of ours, no file of any step and not ignored may be anything: it affects all.
+    """
+    own = {step.name: frozenset(inputs.files(step, base)) for step in steps}
+    modules = {step.name: inputs.modules(step.work) for step in steps}
+    reasons: dict[str, list[str]] = {}
+    ignored: list[str] = []
+    strange: list[str] = []
+    for path in change.paths:
+        name = str(path.relative_to(change.top))
+        having = [step.name for step in steps if path in own[step.name]]
+        module = inputs.sources.module_of(path)
+        folder = None if module is not None else inputs.sources.folder_of(path)
+        if module is not None:
+            having += [one for one in modules if module in modules[one]]
+        elif folder is not None and path.suffix != ".py":
+            having += [one for one in modules if _has_any_of(modules[one], folder)]
+        elif not having and _is_ignored(name, ignore):
+            ignored.append(name)
+        elif not having and not _is_of_ours(path, inputs):
+            strange.append(name)
+            having = [step.name for step in steps]
+        for one in dict.fromkeys(having):
+            reasons.setdefault(one, []).append(name)
+    return Affected(
+        {name: _told(found) for name, found in reasons.items()}, tuple(_notes(ignored, strange))
+    )
+
+
+def _has_any_of(modules: frozenset[str], folder: str) -> bool:
+    return any(one == folder or one.rpartition(".")[0] == folder for one in modules)
+
+
+def _is_of_ours(path: Path, inputs: Inputs) -> bool:
+    """A scenario that ships, and that no step asks for."""
+    return path.is_relative_to(inputs.sources.root / "scenarios")
+
+
+def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
+    """`*` reaches beyond slashes, as in .gitignore's `**`."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+
+def _told(names: list[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"changed: {', '.join(names[:SHOWN])}{more}"
+
+
+def _notes(ignored: list[str], strange: list[str]) -> list[str]:
+    notes = []
+    if ignored:
+        notes.append(f"Ignored: {_told(ignored)}")
+    if strange:
+        notes.append(
+            f"Everything is done, because nobody knows what depends on it; {_told(strange)}. "
+            "(`ignore` in the gate's file names what nothing depends on.)"
+        )
+    return notes

@@ -1,0 +1,293 @@
+"""Does one step by the doors that its commands use, and says what came of it."""
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from ...model.actor import Model
+from ...model.cli import build
+from ...model.explore.explorer import explore
+from ...model.explore.limits import Limits
+from ...model.explore.limits import Progress as Explored
+from ...model.explore.result import Result
+from ...model.models import MODELS
+from ...model.summary import UNDECIDED, code, sentence
+from .. import judgement
+from ..checkers.checker import plural
+from ..conform import show
+from ..conform.binding import Conformance
+from ..conform.cli import BINDINGS
+from ..errors import DelphicError, ExitCode
+from ..judgement import ending_of, plan_of
+from ..judging.judge import Question, judge
+from ..judging.judged import lines_of
+from ..judging.partition import Partition
+from ..launch import Asked, launch
+from ..lifecycle import Report
+from ..plan import Switches
+from ..progress import Quiet
+from ..rundir import RunDir
+from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases
+from ..simulate.cli import again, keep_case
+from ..verdict import RunVerdict, Validity
+from .resolve import options_of
+from .result import Attempt, Finding
+from .step import Check, Conform, Expected, Explore, Order, Run, Simulate
+
+FINDINGS_MAX = 5
+"""Of more kinds of failures of one step only the number is told."""
+
+WITNESS_MAX = 40
+"""Lines of a witness; the run directory has all of it."""
+
+OUT_OF_TIME = "out of time"
+
+
+@dataclass(frozen=True, slots=True)
+class Doer:
+    """What every kind of step needs: its order, who writes reports, and who is told the news."""
+
+    order: Order
+    report: Report
+    tell: Callable[[str], object]
+
+    def do(self) -> Attempt:
+        """Do it. Errors are outcomes; a bug of Delphic is raised."""
+        began = time.monotonic()
+        try:
+            match self.order.work:
+                case Explore() as work:
+                    found = self._explore(work)
+                case Conform() as work:
+                    found = self._conform(work)
+                case Simulate() as work:
+                    found = self._simulate(work)
+                case Run() as work:
+                    found = self._run(work)
+                case Check() as work:
+                    found = self._check(work)
+        except DelphicError as error:
+            found = Attempt(error.exit_code, str(error))
+        return msgspec.structs.replace(found, seconds=round(time.monotonic() - began, 2))
+
+    def _explore(self, work: Explore) -> Attempt:
+        model = build(MODELS[work.model], options_of(work))
+
+        def watch(now: Explored) -> None:
+            self.tell(f"depth {now.depth}, {now.states:,} states")
+
+        result = explore(
+            model,
+            symmetry=work.symmetry,
+            workers=self.order.jobs,
+            limits=Limits(seconds=self.order.seconds),
+            watch=watch,
+        )
+        told = sentence(model, result, work.properties).split("\n")
+        got = code(result, work.properties)
+        broken = [] if got != ExitCode.PROMISE_BROKEN else [_broken(work, model, result, told)]
+        unfinished = OUT_OF_TIME if got == UNDECIDED and result.stopped_by else ""
+        plain = {"states": result.states, "transitions": result.transitions, "depth": result.depth}
+        return _hoped(
+            work.expect, Attempt(ExitCode(got), told[0], tuple(broken), (), 0.0, unfinished, plain)
+        )
+
+    def _conform(self, work: Conform) -> Attempt:
+        binding = BINDINGS[work.binding]
+        results: list[Conformance] = []
+        bounds = binding.documented if work.documented else binding.small
+        began = time.monotonic()
+        for at, bound in enumerate(bounds):
+            if time.monotonic() - began > self.order.seconds:
+                break
+            self.tell(f"bounds {at + 1} of {len(bounds)}: {bound}")
+            results.append(
+                binding.conform(bound, bugs=frozenset(work.bugs), workers=self.order.jobs)
+            )
+        findings = tuple(_diverging(work, results))
+        told = show.sentence(results)
+        got = ExitCode.PROMISE_BROKEN if findings else ExitCode.AS_EXPECTED
+        unfinished = ""
+        if len(results) < len(bounds) and not findings:
+            got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
+            told = f"{len(results)} of {len(bounds)} bounds were compared. {told}"
+        pairs = sum(result.pairs.total() for result in results)
+        return _hoped(
+            work.expect,
+            Attempt(got, told, findings[:FINDINGS_MAX], (), 0.0, unfinished, {"pairs": pairs}),
+        )
+
+    def _simulate(self, work: Simulate) -> Attempt:
+        job = Job(work.text, work.file, work.name, Switches(lockstep=work.lockstep))
+        cases = [Case(seed) for seed in range(work.first, work.last + 1)]
+        if work.crash_points:
+            cases = [point for case in cases for point in crash_cases(job, case.seed)]
+
+        def watch(now: Campaign) -> None:
+            self.tell(f"{len(now.tried):,} of {len(cases):,} worlds, {len(now.failed)} broken")
+
+        in_time = _until(time.monotonic() + self.order.seconds, cases)
+        found = campaign(job, in_time, jobs=self.order.jobs, watch=watch)
+        got = found.exit_code()
+        shown = [group[0] for group in found.groups()[:FINDINGS_MAX]]
+        kept = {one.case: keep_case(job, one.case, self._runs, self.report) for one in shown}
+        findings = tuple(_world(job, one, kept) for one in shown)
+        told, unfinished = _worlds(found), ""
+        is_short = len(found.tried) < len(cases) and not (found.failed or got is ExitCode.HARNESS)
+        if is_short:
+            got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
+            told = f"{len(found.tried):,} of {len(cases):,} worlds were tried. {told}"
+        others = [one for one in found.tried if one.validity not in (Validity.PASS, Validity.FAIL)]
+        findings += tuple(_world(job, one, kept) for one in others[:FINDINGS_MAX])
+        runs = tuple(str(path) for path in kept.values())
+        details = {"worlds": len(found.tried)}
+        return Attempt(got, told, findings, runs, 0.0, unfinished, details)
+
+    def _run(self, work: Run) -> Attempt:
+        asked = Asked(work.name, work.target, work.seed)
+        finished = launch(asked, self._runs, Quiet(), self.report, keep=True, warn=self.tell)
+        found, run = finished.verdict, finished.run.path
+        if finished.world is not None and found.exit_code == ExitCode.AS_EXPECTED:
+            return Attempt(ExitCode.WORLD, str(finished.world), (), (str(run),))
+        if finished.report_failure is not None:
+            sentence = f"The report could not be written: {finished.report_failure}"
+            return Attempt(ExitCode.HARNESS, sentence, (), (str(run),))
+        return _judged(found, run, plan_of(finished.run).command)
+
+    def _check(self, work: Check) -> Attempt:
+        path = Path(work.path)
+        if path.is_dir():
+            run = RunDir(path.resolve())
+            plan = plan_of(run)
+            return _judged(judgement.judge(run, plan, ending_of(run)), path, plan.command)
+        which = None if work.partition is None else Partition(work.partition)
+        found = judge(Question(path, work.spec, work.format, which))
+        lines = lines_of(found)
+        words = ["delphic", "check", work.path, "--spec", found.spec]
+        wrong = Finding(found.sentence, (), tuple(lines[1:WITNESS_MAX]), None, shlex.join(words))
+        findings = () if found.validity is Validity.PASS else (wrong,)
+        return _hoped(work.expect, Attempt(ExitCode(found.exit_code), found.sentence, findings))
+
+    @property
+    def _runs(self) -> Path:
+        return Path(self.order.out) / "runs"
+
+
+def _broken(work: Explore, model: Model, result: Result, told: list[str]) -> Finding:
+    names = [found.property for found in (result.violation, result.stuck) if found is not None]
+    names = names or list(result.unreached)
+    promises = [p for one in model.properties if one.name in names for p in one.promises]
+    bounds = [word for bound in work.bounds for word in ("--bound", bound)]
+    more = [*(["--network", work.network] if work.network else []),
+            *(["--mutant", work.mutant] if work.mutant else []),
+            *(["--symmetry"] if work.symmetry else [])]  # fmt: skip
+    command = shlex.join(["delphic", "explore", work.model, *bounds, *more])
+    return Finding(told[0], tuple(promises), tuple(told[1:WITNESS_MAX]), None, command)
+
+
+def _diverging(work: Conform, results: list[Conformance]) -> Iterator[Finding]:
+    bugs = [word for bug in work.bugs for word in ("--bug", bug)]
+    size = [] if work.documented else ["--small"]
+    command = shlex.join(["delphic", "conform", work.binding, *size, *bugs, "--first"])
+    for result in results:
+        for found in result.divergences:
+            count = result.diverged[found.event, found.field]
+            told = f"{found.event}: {found.field} is not the model's, in {count:,} steps"
+            yield Finding(told, (), _text(show.divergence(found, count)), None, command)
+
+
+def _text(shown: object) -> tuple[str, ...]:
+    """What a console would show, without colours."""
+    with open(os.devnull, "w") as nowhere:
+        console = Console(file=nowhere, width=100, record=True, color_system=None)
+        console.print(shown)
+        return tuple(console.export_text().splitlines()[:WITNESS_MAX])
+
+
+def _until(deadline: float, cases: list[Case]) -> Iterator[Case]:
+    """Cases as long as there is time."""
+    for case in cases:
+        if time.monotonic() > deadline:
+            return
+        yield case
+
+
+def _world(job: Job, one: Tried, kept: dict[Case, Path]) -> Finding:
+    run = kept.get(one.case)
+    promises = () if run is None else _promises(run)
+    witness = () if run is None else _witness(run)
+    told = f"{one.case}: {one.sentence}"
+    where = None if run is None else str(run)
+    return Finding(told, promises, witness, where, again(job, one.case, kept))
+
+
+def _promises(run: Path) -> tuple[str, ...]:
+    return _failed_promises(_verdict(run))
+
+
+def _witness(run: Path) -> tuple[str, ...]:
+    return witness_lines(_verdict(run), RunDir(run))
+
+
+def _verdict(run: Path) -> RunVerdict:
+    return msgspec.json.decode(RunDir(run).verdict.read_bytes(), type=RunVerdict)
+
+
+def _failed_promises(found: RunVerdict) -> tuple[str, ...]:
+    failed = (one for one in found.verdicts if one.validity is Validity.FAIL)
+    return tuple(dict.fromkeys(promise for one in failed for promise in one.promises))
+
+
+def witness_lines(found: RunVerdict, run: RunDir) -> tuple[str, ...]:
+    """The operations of the first verdict that failed, as the history has them."""
+    failed = [one for one in found.verdicts if one.validity is Validity.FAIL]
+    wanted = set(failed[0].witness) if failed else set()
+    if not wanted:
+        return ()
+    with run.history.open(encoding="utf-8", errors="replace") as lines:
+        shown = [line.rstrip("\n")[:400] for at, line in enumerate(lines) if at in wanted]
+    return tuple(shown[:WITNESS_MAX])
+
+
+def _worlds(found: Campaign) -> str:
+    told = [
+        f"{len(found.of(validity)):,} {validity.value}"
+        for validity in Validity
+        if found.of(validity)
+    ]
+    count = plural(len(found.tried), "world")
+    if found.failed:
+        return f"{count}: {', '.join(told)}. {found.failed[0].sentence}"
+    if found.expects_failure:
+        return f"{count}: {', '.join(told)}. The failure that the scenario expects was not seen."
+    return f"{count}: {', '.join(told) or 'none'}."
+
+
+def _judged(found: RunVerdict, run: Path, command: str) -> Attempt:
+    got = ExitCode(found.exit_code)
+    findings: tuple[Finding, ...] = ()
+    if found.validity is not Validity.PASS or got is not ExitCode.AS_EXPECTED:
+        witness = witness_lines(found, RunDir(run))
+        promises = _failed_promises(found)
+        findings = (Finding(found.sentence, promises, witness, str(run), command),)
+    return Attempt(got, found.sentence, findings, (str(run),))
+
+
+def _hoped(expect: Expected, found: Attempt) -> Attempt:
+    """What an outcome is worth where a failure is expected."""
+    if expect == "pass" or found.code not in (ExitCode.AS_EXPECTED, ExitCode.PROMISE_BROKEN):
+        return found
+    if found.code is ExitCode.PROMISE_BROKEN:
+        told = f"As expected: {found.sentence}"
+        return msgspec.structs.replace(found, code=ExitCode.AS_EXPECTED, sentence=told)
+    told = f"A failure was expected, and none was seen. {found.sentence}"
+    finding = Finding(told)
+    return msgspec.structs.replace(
+        found, code=ExitCode.PROMISE_BROKEN, sentence=told, findings=(finding,)
+    )

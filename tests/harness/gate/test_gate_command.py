@@ -1,0 +1,133 @@
+"""`delphic gate` as a user and a CI host have it: real steps, in processes of their own."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from delphic.__main__ import main
+
+RIGHT = """\
+{:type :invoke, :f :write, :value 1, :process 0}
+{:type :ok, :f :write, :value 1, :process 0}
+{:type :invoke, :f :read, :value nil, :process 1}
+{:type :ok, :f :read, :value 1, :process 1}
+"""
+WRONG = RIGHT.replace(":f :read, :value 1,", ":f :read, :value 2,")
+
+MINE = """\
+name: mine
+cluster: {members: 3, config: {raftElectionTick: 20}}
+workload: {name: log, clients: 4, rate: 60, read_share: 0.9}
+duration: 6s
+faults:
+  - {at: 1s, partition: leader, for: 1500ms}
+  - {at: 4s, partition: leader, for: 1500ms}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty directory, which the gate is started in, and no CI around it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
+    (tmp_path / "right.edn").write_text(RIGHT)
+    (tmp_path / "wrong.edn").write_text(WRONG)
+    (tmp_path / "mine.yaml").write_text(MINE)
+    return tmp_path
+
+
+def gate(monkeypatch: pytest.MonkeyPatch, text: str, *words: str) -> int:
+    Path("gate.yaml").write_text(text)
+    monkeypatch.setattr(sys, "argv", ["delphic", "gate", *words])
+    return main()
+
+
+@pytest.mark.slow
+def test_given_histories_are_judged_and_ci_gets_all_of_its_files(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "name: mine\nsteps:\n  - {check: [right.edn, wrong.edn], spec: register}\n"
+    page = folder / "page.md"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    assert gate(monkeypatch, text) == 1
+    told = capsys.readouterr()
+    assert told.out.startswith("broken: Something broke: check wrong.edn.")
+    assert "delphic check wrong.edn --spec register" in told.out
+    assert "::error file=gate.yaml,line=3,title=check wrong.edn%3A broken::" in told.out
+    assert "pass          check right.edn" in told.err
+    assert page.read_text().startswith("## ✕ broken: mine")
+    made = {path.name for path in (folder / "runs/gate").iterdir() if path.is_file()}
+    assert made == {"gate.json", "junit.xml", "summary.md", "gate.sarif", "gl-code-quality.json"}
+
+    assert gate(monkeypatch, text, "--resume", "--json") == 1
+    again = json.loads(capsys.readouterr().out)
+    assert [step["state"] for step in again["steps"]] == ["kept", "kept"]
+    (folder / "wrong.edn").write_text(RIGHT)
+    assert gate(monkeypatch, text, "--resume", "--json", "--annotations", "none") == 0
+    mended = json.loads(capsys.readouterr().out)
+    assert [step["state"] for step in mended["steps"]] == ["kept", "done"]
+
+
+@pytest.mark.slow
+def test_a_seeded_bug_turns_a_green_gate_red_and_the_promise_is_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "steps:\n  - {simulate: mine.yaml, seeds: 1..3}\n"
+    assert gate(monkeypatch, text, "--quiet", "--jobs", "1") == 0
+    assert capsys.readouterr().out.startswith("pass: All 1 step as expected.")
+    assert gate(monkeypatch, text, "--quiet", "--jobs", "1", "--bug", "ack-before-quorum") == 1
+    out = capsys.readouterr().out
+    assert "HS-2" in out.splitlines()[0]
+    assert " broke: simulate mine.yaml." in out.splitlines()[0]
+    (step,) = json.loads((folder / "runs/gate/gate.json").read_text())["steps"]
+    (run,) = step["attempts"][0]["runs"]
+    assert (folder / run / "report.html").is_file()
+    assert (
+        "bugs:\n    all:\n    - ack-before-quorum" in (folder / run / "scenario.yaml").read_text()
+    )
+    assert step["attempts"][0]["findings"][0]["witness"]
+    assert "mine-with-ack-before-quorum.yaml" in step["attempts"][0]["findings"][0]["again"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--bug", "stale-raed"], "no step can have 'stale-raed'; did you mean 'stale-read'?"),
+        (["--only", "simulate mine"], "there is no step 'simulate mine'; did you mean"),
+        (["--since", "HEAD"], "--since REV: not a git repository"),
+        (["--budget", "10"], "must be a duration like 250ms, 2s or 1m"),
+        (["none.yaml"], "cannot read none.yaml: No such file or directory"),
+    ],
+)
+def test_a_mistake_in_the_command_is_told_before_anything_begins(
+    words: list[str],
+    told: str,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(folder.parent))
+    assert gate(monkeypatch, "steps: [{simulate: mine.yaml}]", *words) == 2
+    assert told in capsys.readouterr().err
+    assert not (folder / "runs").exists()
+
+
+def test_what_would_be_done_can_be_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(monkeypatch, "steps: [{explore: raft}, {simulate: mine.yaml}]", "--list") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "do     explore raft",
+        "do     simulate mine.yaml",
+    ]
+
+
+def test_the_schema_for_editors_is_printed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(monkeypatch, "", "--schema") == 0
+    assert set(json.loads(capsys.readouterr().out)["properties"]) >= {"steps", "budget"}

@@ -1,0 +1,110 @@
+"""A step's process: heard, ended when its time is over, and never lost without a word."""
+
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from delphic.harness.errors import ExitCode
+from delphic.harness.gate import process
+from delphic.harness.gate.process import Interrupted, perform
+from delphic.harness.gate.result import Attempt
+from delphic.harness.gate.step import Explore, Order, Run
+
+BEGIN = """if True:
+    import json, os, signal, sys, time
+    order = json.loads(sys.stdin.read())
+    channel = os.fdopen(int(sys.argv[1]), "w", buffering=1)
+    def say(text): print(json.dumps({"type": "said", "text": text}), file=channel)
+    def end(code, sentence):
+        attempt = {"code": code, "sentence": sentence}
+        print(json.dumps({"type": "ended", "attempt": attempt}), file=channel)
+"""
+
+
+def done(code: str, folder: Path, seconds: float = 30.0) -> tuple[Attempt, list[str], str]:
+    told: list[str] = []
+    log = folder / "log.txt"
+    order = Order(Explore("raft"), seconds, 1, str(folder))
+    body = "\n".join(f"    {line}" for line in code.splitlines())
+    found = perform(order, log, told.append, (sys.executable, "-c", BEGIN + body))
+    return found, told, log.read_text()
+
+
+def test_news_are_told_and_what_it_prints_is_kept(tmp_path: Path) -> None:
+    code = 'print("noise")\nsay(order["work"]["model"])\nsay("two")\nend(1, "found")'
+    found, told, log = done(code, tmp_path)
+    assert found == Attempt(ExitCode.PROMISE_BROKEN, "found")
+    assert told == ["raft", "two"]
+    assert log == "noise\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ('sys.exit("no idea")', "exit status 1 and no answer: no idea"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL and no answer: it printed nothing"),
+        ("sys.exit(0)", "exit status 0 and no answer"),
+    ],
+)  # fmt: skip
+def test_a_process_that_dies_without_an_answer_has_a_bug(
+    code: str, told: str, tmp_path: Path
+) -> None:
+    found, _, _ = done(code, tmp_path)
+    assert found.code is ExitCode.HARNESS
+    assert told in found.sentence
+
+
+def test_who_does_not_end_in_time_is_asked_to_and_then_ended_with_all_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_S", 0.5)
+    monkeypatch.setattr(process, "UNDO_S", 0.5)
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
+    code = """\
+signal.signal(signal.SIGINT, lambda *_: say("asked"))
+child = os.fork()
+if child:
+    say(str(child))
+while True:
+    time.sleep(0.05)
+"""
+    found, told, _ = done(code, tmp_path, seconds=1.0)
+    assert (found.code, found.unfinished) == (ExitCode.INCONCLUSIVE, "out of time")
+    assert told[1:] == ["asked"]
+    stat = Path(f"/proc/{told[0]}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_an_answer_given_when_asked_to_end_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_S", 0.2)
+    code = """\
+def asked(*_):
+    end(3, "undone")
+    sys.exit(3)
+signal.signal(signal.SIGINT, asked)
+time.sleep(60)
+"""
+    found, _, _ = done(code, tmp_path, seconds=1.0)
+    assert found == Attempt(ExitCode.INCONCLUSIVE, "undone")
+
+
+def test_an_interrupt_ends_the_process_first(tmp_path: Path) -> None:
+    code = (
+        'try:\n    say("ready")\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print("ended")'
+    )
+    body = "\n".join(f"    {line}" for line in code.splitlines())
+    command = (sys.executable, "-c", BEGIN + body)
+    order, log = Order(Explore("raft"), 30.0, 1, str(tmp_path)), tmp_path / "log.txt"
+    with pytest.raises(Interrupted):
+        perform(order, log, lambda _: signal.raise_signal(signal.SIGINT), command)
+    assert (tmp_path / "log.txt").read_text() == "ended\n"
+
+
+def test_an_order_is_read_as_it_was_given() -> None:
+    work = Run("quickstart", "scenarios/quickstart.yaml", "text", "local", None, 15.0)
+    order = Order(work, 3.5, 2, "out")
+    assert msgspec.json.decode(msgspec.json.encode(order), type=Order) == order
