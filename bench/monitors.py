@@ -231,7 +231,7 @@ def cases(count: int, seed: int, names: list[str]) -> Iterator[dict[str, Any]]:
                     stream.writelines(histories.encode(op) for op in run)
                 command = [sys.executable, __file__, "--judge", str(path), "--specs", name]
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
-                yield {"violate": violate, **json.loads(done.stdout)}
+                yield {"violate": violate, "asked": count, **json.loads(done.stdout)}
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 python bench/peers/linearizability.py                     every cell, a minute each: hours
 python bench/peers/linearizability.py --seconds 10        a shorter while for each
 python bench/peers/linearizability.py --only '5 values'   the cells whose names hold that
+python bench/peers/linearizability.py --kind ambiguous    the search's; unique: the monitor's
 python bench/peers/linearizability.py --ours              without Porcupine, as where Go is missing
 
 Each judge has a process of its own, with bounded memory, and is charged with judging alone: not
@@ -161,12 +162,12 @@ def judged(method: str, seconds: float) -> None:
     decide(method, generate(Shape(3, 60, 0.2, 2, True)), 60.0)
     decide(method, generate(Shape(5, 3_000, 0.0, 3, True)), 60.0)
     operations = decoded(sys.stdin.read())
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), time.process_time()
     judgement = decide(method, operations, seconds)
-    took = time.perf_counter() - began
+    took, used = time.perf_counter() - began, time.process_time() - spent
     assert spec.monitor is not None
     verdict = "ambiguous" if judgement is None else str(judgement.validity)
-    print(json.dumps({"verdict": verdict, "seconds": round(took, 6)}))
+    print(json.dumps({"verdict": verdict, "seconds": round(took, 6), "cpu_s": round(used, 6)}))
 
 
 def decide(method: str, operations: list[Operation], seconds: float) -> Judgement | None:
@@ -181,7 +182,7 @@ def decide(method: str, operations: list[Operation], seconds: float) -> Judgemen
 
 def measured(shape: Shape, judges: list[Judge], seconds: float) -> dict[str, Any]:
     history = encoded(generate(shape)).encode()
-    told: dict[str, Any] = {"cell": shape.name, "ambiguous": shape.swaps or bool(shape.values)}
+    told: dict[str, Any] = {"cell": shape.name, "ambiguous": shape.is_ambiguous}
     for judge in judges:
         # Of unique values the monitor is for; for ambiguous ones, the search.
         if judge.name == ("monitor" if told["ambiguous"] else "search"):
@@ -224,27 +225,32 @@ def summary(results: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
         if "porcupine" in counts:
             decided = [r for r in both if r["porcupine"]["verdict"] in DECIDED]
             told[kind]["ours/porcupine"] = _mean(decided, mine, seconds)
+            told[kind]["ours/porcupine, processor"] = _mean(decided, mine, seconds, "cpu_s")
             told[kind]["ours/porcupine, undecided charged"] = _mean(both, mine, seconds)
     return told
 
 
-def _mean(results: list[dict[str, Any]], mine: str, seconds: float) -> float | None:
+def _mean(
+    results: list[dict[str, Any]], mine: str, seconds: float, what: str = "seconds"
+) -> float | None:
     if not results:
         return None
     logs = [
-        math.log(_charged(r[mine], seconds) / _charged(r["porcupine"], seconds)) for r in results
+        math.log(_charged(r[mine], seconds, what) / _charged(r["porcupine"], seconds, what))
+        for r in results
     ]
     return round(math.exp(sum(logs) / len(logs)), 4)
 
 
-def _charged(told: dict[str, Any], seconds: float) -> float:
-    return max(SLOWEST, told["seconds"]) if told["verdict"] in DECIDED else seconds
+def _charged(told: dict[str, Any], seconds: float, what: str) -> float:
+    return max(SLOWEST, told[what]) if told["verdict"] in DECIDED else seconds
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--only", action="append", help="a part of a cell's name")
+    parser.add_argument("--kind", choices=("ambiguous", "unique"))
     parser.add_argument("--ours", action="store_true", help="without Porcupine")
     parser.add_argument("--judge", choices=("search", "monitor"), help=argparse.SUPPRESS)
     asked = parser.parse_args()
@@ -252,6 +258,8 @@ def main() -> int:
         judged(asked.judge, asked.seconds)
         return 0
     chosen = [s for s in cells() if all(part in s.name for part in asked.only or [])]
+    if asked.kind:
+        chosen = [s for s in chosen if s.is_ambiguous is (asked.kind == "ambiguous")]
     judges = [ours("search"), ours("monitor")]
     told: dict[str, Any] = {"seconds": asked.seconds, "memory_gib": MEMORY_GIB}
     with ExitStack() as stack:

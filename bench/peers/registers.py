@@ -28,6 +28,11 @@ class Shape:
     violation: bool = False
 
     @property
+    def is_ambiguous(self) -> bool:
+        """Whether one cannot tell who wrote what was read."""
+        return self.swaps or bool(self.values)
+
+    @property
     def name(self) -> str:
         values = f"{self.values} values" if self.values else "unique values"
         parts = [f"{self.clients} clients", f"{self.operations:,} operations", values]

@@ -55,7 +55,10 @@ def test_histories_keep_all_clients_busy(bench: ModuleType) -> None:
 
 
 def result(name: str, **judges: tuple[str, float]) -> dict[str, Any]:
-    told = {judge: {"verdict": v, "seconds": s} for judge, (v, s) in judges.items()}
+    told = {
+        judge: {"verdict": v, "seconds": s, "cpu_s": 2 * s if judge == "porcupine" else s}
+        for judge, (v, s) in judges.items()
+    }
     return {"cell": name, "ambiguous": True, **told}
 
 
@@ -78,6 +81,7 @@ def test_the_mean_is_of_cells_that_porcupine_decided_and_of_all_as_a_bound(
     told = bench.summary(results, 60.0)["ambiguous"]
     assert told["decided"] == {"search": 3, "porcupine": 2}
     assert told["ours/porcupine"] == 2.0
+    assert told["ours/porcupine, processor"] == 1.0
     assert told["ours/porcupine, undecided charged"] == pytest.approx((4 * 0.01) ** (1 / 3), 1e-3)
     assert told["slowest_s"] == 0.6
 

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -63,8 +64,21 @@ func main() {
 			Input: input{f, a, b}, Call: call, Output: output{known == 1, value}, Return: end,
 		})
 	}
-	began := time.Now()
+	began, spent := time.Now(), processor()
 	verdict := porcupine.CheckOperationsTimeout(register, history, time.Duration(seconds*1e9))
-	told := map[string]interface{}{"verdict": verdict, "seconds": time.Since(began).Seconds()}
+	told := map[string]interface{}{
+		"verdict": verdict,
+		"seconds": time.Since(began).Seconds(),
+		"cpu_s":   (processor() - spent).Seconds(),
+	}
 	json.NewEncoder(os.Stdout).Encode(told)
+}
+
+// What this process has used of the processor, its garbage collector included.
+func processor() time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		panic(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

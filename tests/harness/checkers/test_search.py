@@ -13,12 +13,12 @@ from delphic.harness.history import History, validated
 from delphic.harness.op import Op, OpType
 from delphic.harness.verdict import Validity, Verdict
 
-BENCH = Path(__file__).resolve().parents[3] / "bench" / "checkers.py"
+BENCH = Path(__file__).resolve().parents[3] / "bench" / "logs.py"
 
 
 @cache
 def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bench_checkers", BENCH)
+    spec = importlib.util.spec_from_file_location("bench_logs", BENCH)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
