@@ -1,26 +1,21 @@
 """The one door to the figures of checking: which bars it says were met, missed or not measured."""
 
-import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "checkers.py"
+BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 
 @pytest.fixture
-def bench() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("checkers_bench", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load("checkers")
 
 
 def monitors(**changed: Any) -> dict[str, Any]:
@@ -74,7 +69,7 @@ def test_every_part_has_a_program_that_takes_its_words(bench: ModuleType) -> Non
     for part, (name, *words) in bench.PROGRAMS.items():
         assert bench.QUICK.keys() <= bench.PROGRAMS.keys()
         asked = [*words, *bench.QUICK.get(part, ()), "--help"]
-        done = subprocess.run([sys.executable, SCRIPT.parent / name, *asked], capture_output=True)
+        done = subprocess.run([sys.executable, BENCH / name, *asked], capture_output=True)
         assert done.returncode == 0, done.stderr
 
 

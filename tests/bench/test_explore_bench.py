@@ -1,25 +1,15 @@
 """The explorer's benchmark: what it makes of its measurements, and one measurement in small."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "explore.py"
-
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("explore_bench", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "explore_bench", module)
-    spec.loader.exec_module(module)
-    return module
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load("explore")
 
 
 def case(workers: int, rate: float, size: float) -> dict[str, Any]:

@@ -1,30 +1,20 @@
 """The comparison with Porcupine: its histories, and what it concludes, without running it."""
 
-import importlib.util
 import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import pytest
 from delphic.harness.verdict import Validity
 
-PEERS = Path(__file__).resolve().parents[2] / "bench" / "peers"
+PARTS = ("bounds", "tools", "registers", "linearizability")
+"""Each imports those before it."""
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script and what it imports, under names that are gone after the test."""
-    made = None
-    for name in ("bounds", "tools", "registers", "linearizability"):
-        spec = importlib.util.spec_from_file_location(name, PEERS / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        made = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, made)
-        spec.loader.exec_module(made)
-    assert made is not None
-    return made
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load(*(f"peers/{name}" for name in PARTS))
 
 
 def test_valid_histories_are_linearizable_and_violated_ones_are_not(bench: ModuleType) -> None:

@@ -1,25 +1,16 @@
 """The monitors' benchmark: what it has judged is right, or wrong in one place."""
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 from delphic.harness import history as histories
 
-SCRIPT = Path(__file__).resolve().parents[2] / "bench" / "monitors.py"
-
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("monitors_bench", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "monitors_bench", module)
-    spec.loader.exec_module(module)
-    return module
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load("monitors")
 
 
 @pytest.mark.slow

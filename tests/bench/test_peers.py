@@ -1,7 +1,7 @@
 """The comparison with other checkers: what it concludes, without running any of them."""
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,25 +11,14 @@ import pytest
 PEERS = Path(__file__).resolve().parents[2] / "bench" / "peers"
 
 
-def loaded(name: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """A script's module, under a name that is gone after the test."""
-    spec = importlib.util.spec_from_file_location(name, PEERS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, name, module)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def bounds(load: Callable[..., ModuleType]) -> ModuleType:
+    return load("peers/bounds")
 
 
 @pytest.fixture
-def bounds(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return loaded("bounds", monkeypatch)
-
-
-@pytest.fixture
-def tools(bounds: ModuleType, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return loaded("tools", monkeypatch)
+def tools(bounds: ModuleType, load: Callable[..., ModuleType]) -> ModuleType:
+    return load("peers/tools")
 
 
 def result(name: str, states: int, **tools: dict[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The comparison over recorded histories: what is expected of them, and a disagreement."""
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-PEERS = Path(__file__).resolve().parents[2] / "bench" / "peers"
+PARTS = ("bounds", "tools", "registers", "linearizability", "recorded")
+"""Each imports those before it."""
 
 TESTS = """
 func TestJepsen000(t *testing.T) { checkJepsen(t, 0, false) }
@@ -30,18 +30,8 @@ TEXT = """\
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script and what it imports, under names that are gone after the test."""
-    made = None
-    for name in ("bounds", "tools", "registers", "linearizability", "recorded"):
-        spec = importlib.util.spec_from_file_location(name, PEERS / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        made = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, made)
-        spec.loader.exec_module(made)
-    assert made is not None
-    return made
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load(*(f"peers/{name}" for name in PARTS))
 
 
 def test_histories_are_judged_and_held_against_what_is_expected(

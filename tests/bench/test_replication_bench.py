@@ -1,7 +1,6 @@
 """The benchmark of replication: what it makes of its measurements, and one measurement in small."""
 
-import importlib.util
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -9,21 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-BENCH = Path(__file__).resolve().parents[2] / "bench"
 PARTS = ("processes", "pair", "throughput", "turns", "rows", "replication")
 """Each imports those before it."""
 
 
 @pytest.fixture
-def bench(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    for name in PARTS:
-        spec = importlib.util.spec_from_file_location(name, BENCH / f"{name}.py")
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        monkeypatch.setitem(sys.modules, name, module)
-        spec.loader.exec_module(module)
-    return module
+def bench(load: Callable[..., ModuleType]) -> ModuleType:
+    return load(*PARTS)
 
 
 def turn(bench: ModuleType, seconds: float, batches: int, cpu_s: float = 0.6) -> Any:
