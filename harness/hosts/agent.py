@@ -37,7 +37,7 @@ async def _brought(host: Host, verb: str) -> tuple[tuple[str, ...], bool]:
     path = f"{entry.directory}/agent/{program().name}"
     await host.put(program().content, path)
     words = (entry.python, path, verb, "--state", f"{entry.directory}/agent")
-    return words, entry.sudo and entry.user != "root"
+    return words, entry.is_sudo
 
 
 class Agent:

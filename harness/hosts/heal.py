@@ -1,28 +1,73 @@
-"""Undoes on many hosts what runs left there whose harness is gone."""
+"""Undoes on many hosts what runs left there whose harness is gone, and sees to their files."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import WorldError
 from . import agent
 from .connection import Host
 from .inventory import Entry, Inventory
+from .left import Left, left, path, remove
 
 Healed = tuple[str, list[str], bool]
 """A host's name, a sentence about each thing that was undone or not, and whether all is undone."""
 
 
-async def heal_all(inventory: Inventory) -> list[Healed]:
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of the files of runs that are over: kept, unless it says otherwise."""
+
+    home: Callable[[str, str], Path] | None = None
+    """Where the part of a run is to be brought, before it is removed."""
+    purge: bool = False
+    """Whether they are removed as they are."""
+
+
+async def heal_all(inventory: Inventory, fate: Fate) -> list[Healed]:
     """Heal all hosts side by side; one that cannot be reached hinders no other."""
-    return list(await asyncio.gather(*(_heal(entry) for entry in inventory.hosts)))
+    return list(await asyncio.gather(*(_heal(entry, fate) for entry in inventory.hosts)))
 
 
-async def _heal(entry: Entry) -> Healed:
+async def _heal(entry: Entry, fate: Fate) -> Healed:
+    said: list[str] = []
     try:
         host = await Host.open(entry)
         try:
-            said, whole = await agent.heal(host)
+            undone, whole = await agent.heal(host)
+            said += undone
+            for one in await left(host):
+                if not one.is_served:
+                    said.append(await _settle(host, one, fate))
         finally:
             host.close()
     except WorldError as error:
-        return entry.name, [f"{error.message} {error.detail}".strip()], False
+        return entry.name, [*said, f"{error.message} {error.detail}".strip()], False
     return entry.name, said, whole
+
+
+async def _settle(host: Host, one: Left, fate: Fate) -> str:
+    """What becomes of a run's files, in a sentence."""
+    what = f"The files of run {one.name} ({_size(one.bytes)}, begun {_age(one.age_s)} ago)"
+    if one.may_begin:
+        return f"{what} are left alone: it may just be beginning."
+    if fate.home is not None:
+        places = {part: fate.home(one.name, part) for part in one.parts}
+        for part, place in places.items():
+            remote = f"{path(host, one.name)}/{part}"
+            await host.get(remote, place, sudo=host.entry.is_sudo)
+        await remove(host, one.name)
+        return f"{what} have come home: {', '.join(map(str, places.values())) or 'none'}."
+    if fate.purge:
+        await remove(host, one.name)
+        return f"{what} are removed."
+    return f"{what} are still there: --home RUNS brings them home, --purge removes them."
+
+
+def _size(count: int) -> str:
+    return f"{count / (1 << 20):.1f} MiB"
+
+
+def _age(seconds: float) -> str:
+    return f"{seconds / 3600:.0f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"

@@ -65,6 +65,11 @@ class Entry:
         return (self.address, *self.addresses)
 
     @property
+    def is_sudo(self) -> bool:
+        """Whether root is somebody else than who logs in, and may be become."""
+        return self.sudo and self.user != "root"
+
+    @property
     def cache_directory(self) -> str:
         """Where programs are kept from run to run."""
         return self.cache or f"{self.directory}/cache"

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from ...errors import DelphicError, WorldError
-from ...hosts import marker
+from ...hosts import left, marker
 from ...hosts.agent import Agent
 from ...hosts.connection import Host
 from ...hosts.inventory import Entry, Inventory
@@ -17,12 +17,6 @@ from ...together import together
 from .deploy import Berth, Deployed, deploy
 
 T = TypeVar("T")
-
-RUNS = "runs"
-"""The folder of a host's directory in which each run has one."""
-
-_KEPT_MINUTES = 24 * 60
-"""What a killed harness left on a host is removed by the next run after so long."""
 
 _CLOCK_LOOKS = 5
 
@@ -48,6 +42,8 @@ class Station:
     cannot: Mapping[str, str | None]
     """What its agent cannot do, and why."""
     is_gone: bool = False
+    is_kept: bool = False
+    """Whether something there has not come home, so that it is not to be removed."""
 
     @property
     def entry(self) -> Entry:
@@ -60,7 +56,7 @@ class Station:
     @property
     def is_sudo(self) -> bool:
         """Whether the agent there is somebody else than nodes."""
-        return self.entry.sudo and self.entry.user != "root"
+        return self.entry.is_sudo
 
     def lost(self) -> WorldError:
         """The error about a host whose agent is gone."""
@@ -111,8 +107,8 @@ class Fleet:
 
     async def down(self) -> list[DelphicError]:
         """Have everything undone on every host; what went wrong with it."""
-        left = [self._leave(station) for station in self.stations.values()]
-        found = await asyncio.gather(*left, return_exceptions=True)
+        leaving = [self._leave(station) for station in self.stations.values()]
+        found = await asyncio.gather(*leaving, return_exceptions=True)
         self.stations = {}
         for host in self._hosts.values():
             host.close()
@@ -121,7 +117,7 @@ class Fleet:
 
     def folder(self, name: str) -> str:
         """This run's folder on a host."""
-        return f"{self._inventory.entry(name).directory}/{RUNS}/{self.run}"
+        return left.path(self._hosts[name], self.run)
 
     async def each(
         self, act: Callable[[Station], Coroutine[Any, Any, T]]
@@ -149,7 +145,8 @@ class Fleet:
 
     async def _serve(self, name: str, deployed: Deployed) -> None:
         host = self._hosts[name]
-        await host.must("sh", "-c", _FOLDERS, "sh", self.folder(name), again=True)
+        await left.remove_old(host)
+        await host.must("mkdir", "-p", "--", self.folder(name), again=True)
         agent = await Agent.start(host, self.run, self._inventory.lease_s)
         self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0), {})
         station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
@@ -161,21 +158,15 @@ class Fleet:
                 return
             if station.agent.alive:
                 await station.agent.bye()
-            folder = self.folder(station.name)
-            await station.host.must("rm", "-rf", "--", folder, sudo=station.is_sudo, again=True)
+            if not station.is_kept:
+                await left.remove(station.host, self.run)
         finally:
             await station.agent.abandon()
 
     def _berth(self, host: Host) -> Berth:
         entry = host.entry
         cache = f"{entry.cache_directory}/nodes"
-        return Berth(host, entry.python, cache, entry.sudo and entry.user != "root")
-
-
-_FOLDERS = f"""
-mkdir -p -- "$1" && find "${{1%/*}}" -mindepth 1 -maxdepth 1 -mmin +{_KEPT_MINUTES} \
-    -exec chmod -R u+w -- {{}} + -exec rm -rf -- {{}} +
-"""
+        return Berth(host, entry.python, cache, entry.is_sudo)
 
 
 def failures(found: Any) -> list[DelphicError]:

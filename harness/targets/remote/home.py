@@ -51,7 +51,9 @@ async def bring_home(
         by_host[daemon.station.name].append(daemon)
 
     async def homes(station: Station) -> None:
+        station.is_kept = True
         await together(*(_home(daemon, run) for daemon in by_host[station.name]))
+        station.is_kept = False
 
     async def facts(station: Station) -> HostFacts:
         return await _facts(station, [sites[one.alias] for one in by_host[station.name]])

@@ -1,0 +1,113 @@
+"""What runs keep on a host, and what of it is left when nobody serves the run any more.
+
+Each run has a folder there, with what its members wrote: logs, traces, data. It goes when all of it
+has come home; what a killed harness left is evidence, and stays until it is brought home, until
+somebody says that it may go, or until a run a day later.
+"""
+
+from pathlib import PurePosixPath
+
+import msgspec
+
+from .connection import Host
+
+RUNS = "runs"
+"""The folder of a host's directory in which each run has one."""
+
+KEPT_S = 24 * 3600.0
+"""What nobody asked for is removed by the next run after so long."""
+
+_BEGINS_S = 60.0
+"""A run makes its folder before its agent is there to say that it is served."""
+
+_LOOK_S = 60.0
+
+_LOOK = """
+import json, os, sys, time
+from pathlib import Path
+
+served = []
+for file in Path(sys.argv[1], "agent", "runs").glob("*/agent.json"):
+    try:
+        served.append(json.loads(file.read_text())["run"])
+    except FileNotFoundError:
+        continue
+found = []
+for folder in sorted(Path(sys.argv[1], sys.argv[2]).glob("*/")):
+    try:
+        at = folder.stat().st_mtime
+        parts = sorted(os.listdir(folder))
+    except FileNotFoundError:
+        continue
+    size = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            try:
+                size += os.lstat(os.path.join(path, name)).st_blocks * 512
+            except FileNotFoundError:
+                continue
+    is_served = any(run.startswith(f"{folder.name} on ") for run in served)
+    one = {"name": folder.name, "age_s": time.time() - at, "bytes": size, "parts": parts}
+    found.append({**one, "is_served": is_served})
+print(json.dumps(found))
+"""
+"""Standard library: the host's own Python runs it."""
+
+
+class Left(msgspec.Struct, frozen=True):
+    """A run's folder on a host. `parts`: what is in it, a member's home each."""
+
+    name: str
+    age_s: float
+    """Since the run began."""
+    bytes: int
+    parts: tuple[str, ...]
+    is_served: bool
+    """Whether it goes on, or is not undone yet."""
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether its agent may just be on its way."""
+        return self.age_s < _BEGINS_S
+
+    @property
+    def is_over(self) -> bool:
+        return not self.is_served and not self.may_begin
+
+
+async def left(host: Host) -> list[Left]:
+    """All runs that have a folder there. Raises WorldError."""
+    entry = host.entry
+    words = (entry.python, "-c", _LOOK, entry.directory, RUNS)
+    ran = await host.must(*words, sudo=host.entry.is_sudo, again=True, timeout_s=_LOOK_S)
+    try:
+        found = msgspec.json.decode(ran.out, type=list[Left])
+    except msgspec.DecodeError as error:
+        raise host.error("says something else than which runs it keeps", ran.said) from error
+    for name in (name for one in found for name in (one.name, *one.parts)):
+        # What a host says becomes names of files here.
+        if name in ("", ".", "..") or "\0" in name or PurePosixPath(name).name != name:
+            raise host.error(f"has a run or a member of an impossible name: {name!r}")
+    return found
+
+
+async def remove(host: Host, name: str) -> None:
+    """Remove a run's folder; that it is gone already is no failure. Raises WorldError."""
+    words = ("sh", "-c", _REMOVE, "sh", path(host, name))
+    await host.must(*words, sudo=host.entry.is_sudo, again=True, timeout_s=_LOOK_S)
+
+
+async def remove_old(host: Host) -> None:
+    """Remove what has been left for so long that nobody will ask for it. Raises WorldError."""
+    for one in await left(host):
+        if one.is_over and one.age_s > KEPT_S:
+            await remove(host, one.name)
+
+
+def path(host: Host, name: str) -> str:
+    """A run's folder on a host."""
+    return f"{host.entry.directory}/{RUNS}/{name}"
+
+
+_REMOVE = '[ ! -d "$1" ] || { chmod -R u+w -- "$1"; rm -rf -- "$1"; }'
+"""A killed run may have left files that nobody may write."""

@@ -1,0 +1,157 @@
+"""What runs left on hosts: seen, kept, brought home, removed; never what is still in use."""
+
+import asyncio
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from delphic.harness.errors import WorldError
+from delphic.harness.heal import heal_command
+from delphic.harness.hosts import left
+from delphic.harness.hosts.connection import Host
+
+NASTY = "it's a $(touch pwned)\n`touch pwned` -rf *"
+RUN = "20260101T000000Z-short-1"
+HOUR_S = 3600.0
+
+Sshd = Any
+"""The server of conftest.py."""
+
+
+@pytest.fixture(autouse=True)
+def clean(sshd: Sshd) -> Iterator[None]:
+    """The server is that of all tests of a file."""
+    yield
+    shutil.rmtree(sshd.entry.directory, ignore_errors=True)
+
+
+def run_left(sshd: Sshd, name: str, age_s: float) -> Path:
+    """A run's folder as a killed harness leaves it."""
+    folder = sshd.folder / "data" / "runs" / name
+    (folder / "n1" / "log").mkdir(parents=True)
+    (folder / "n1" / "log.txt").write_text("n1 INFO it began\n")
+    (folder / "n1" / "log" / "locked").write_bytes(bytes(10_000))
+    (folder / "n1" / "log").chmod(0o555)
+    os.utime(folder, (time.time() - age_s,) * 2)
+    return folder
+
+
+def served(sshd: Sshd, name: str) -> None:
+    folder = sshd.folder / "data" / "agent" / "runs" / "some"
+    folder.mkdir(parents=True)
+    place = {"run": f"{name} on a", "agent": [os.getpid(), 0], "place": ["other", "", "", ""]}
+    (folder / "agent.json").write_text(json.dumps(place))
+
+
+def look(sshd: Sshd) -> dict[str, left.Left]:
+    async def ask() -> list[left.Left]:
+        host = await Host.open(sshd.entry)
+        try:
+            return await left.left(host)
+        finally:
+            host.close()
+
+    return {one.name: one for one in asyncio.run(ask())}
+
+
+def heal(sshd: Sshd, *words: str) -> Result:
+    file = sshd.folder / "hosts.yaml"
+    entry = sshd.entry
+    file.write_text(
+        f"hosts:\n- name: a\n  address: {entry.address}\n  port: {sshd.port}\n"
+        f"  user: {entry.user}\n  key: {entry.keys[0]}\n  directory: {entry.directory}\n"
+        f"  host_key: {' '.join(sshd.host_key.split()[:2])}\n"
+    )
+    return CliRunner().invoke(heal_command, [str(file), *words])
+
+
+def test_what_is_left_is_told_from_what_goes_on_and_what_begins(sshd: Sshd) -> None:
+    for name, age_s in (("over", HOUR_S), ("served", HOUR_S), ("young", 1.0), (NASTY, HOUR_S)):
+        run_left(sshd, name, age_s)
+    served(sshd, "served")
+    found = look(sshd)
+    assert {name for name, one in found.items() if one.is_over} == {"over", NASTY}
+    assert (found["served"].is_served, found["young"].may_begin) == (True, True)
+    assert found["over"].parts == ("n1",)
+    assert found["over"].bytes >= 10_000
+    assert HOUR_S <= found["over"].age_s < HOUR_S + 60
+
+
+def test_files_of_a_dead_run_stay_until_somebody_says_that_they_may_go(sshd: Sshd) -> None:
+    over = run_left(sshd, "over", 2 * HOUR_S)
+    nasty = run_left(sshd, NASTY, HOUR_S)
+    young, on = run_left(sshd, "young", 1.0), run_left(sshd, "on", HOUR_S)
+    served(sshd, "on")
+    told = heal(sshd)
+    assert told.exit_code == 0, told.output
+    assert (
+        "a: The files of run over (0.0 MiB, begun 2 h ago) are still there: --home" in told.output
+    )
+    assert "run young (0.0 MiB, begun 0 min ago) are left alone" in told.output
+    assert "The files of run on" not in told.output
+    assert all(folder.is_dir() for folder in (over, nasty, young, on))
+
+    purged = heal(sshd, "--purge")
+    assert purged.exit_code == 0, purged.output
+    assert "The files of run over (0.0 MiB, begun 2 h ago) are removed." in purged.output
+    assert [folder.is_dir() for folder in (over, nasty, young, on)] == [False, False, True, True]
+    assert list(sshd.folder.rglob("pwned")) == []
+
+
+def test_files_of_a_dead_run_come_home_to_where_the_run_has_them(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    over = run_left(sshd, f"{RUN}-1234abcd", HOUR_S)
+    runs = tmp_path / "runs"
+    said = heal(sshd, "--home", str(runs))
+    assert said.exit_code == 0, said.output
+    assert f"have come home: {runs / RUN / 'nodes' / 'n1'}." in said.output
+    assert (runs / RUN / "nodes/n1/log.txt").read_text() == "n1 INFO it began\n"
+    assert (runs / RUN / "nodes/n1/log/locked").stat().st_size == 10_000
+    assert not over.exists()
+
+
+def test_what_is_at_home_already_is_not_written_over_and_nothing_is_removed(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    over = run_left(sshd, f"{RUN}-1234abcd", HOUR_S)
+    mine = tmp_path / "runs" / RUN / "nodes" / "n1" / "log.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    said = heal(sshd, "--home", str(tmp_path / "runs"))
+    assert said.exit_code == 4, said.output
+    assert "is there already" in said.output
+    assert mine.read_text() == "mine"
+    assert over.is_dir()
+
+
+def test_the_next_run_removes_what_has_been_left_for_a_day(sshd: Sshd) -> None:
+    old, fresh = run_left(sshd, "old", 25 * HOUR_S), run_left(sshd, "fresh", 23 * HOUR_S)
+    long = run_left(sshd, "long", 50 * HOUR_S)
+    served(sshd, "long")
+
+    async def remove() -> None:
+        host = await Host.open(sshd.entry)
+        try:
+            await left.remove_old(host)
+        finally:
+            host.close()
+
+    asyncio.run(remove())
+    assert [folder.is_dir() for folder in (old, fresh, long)] == [False, True, True]
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", ""])
+def test_a_host_that_names_a_path_for_a_run_is_not_believed(
+    sshd: Sshd, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = {"name": name, "age_s": 1e6, "bytes": 1, "parts": [], "is_served": False}
+    monkeypatch.setattr(left, "_LOOK", f"print({json.dumps([one])!r})")
+    with pytest.raises(WorldError, match="impossible name"):
+        look(sshd)
