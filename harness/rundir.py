@@ -71,7 +71,7 @@ class RunDir:
 
     @property
     def merged_log(self) -> Path:
-        """What members on hosts said, in the order of the harness's clock."""
+        """What members on hosts said and what was done to them, in the order of our clock."""
         return self.path / "nodes.txt"
 
     def node_log(self, alias: str) -> Path:

@@ -3,6 +3,9 @@
 import asyncio
 import contextlib
 import json
+import time
+from collections import deque
+from collections.abc import Mapping
 from typing import Any, Self
 
 from ..errors import WorldError
@@ -16,6 +19,17 @@ _HEAL_S = 60.0
 _LAST_WORDS_S = 2.0
 _BEATS_A_LEASE = 3
 _LINE_BYTES_MAX = 1 << 26
+
+_QUIET = frozenset(
+    (
+        *("beat", "hello", "capabilities", "read", "list", "counters", "limits", "state"),
+        *("listen", "probe", "heard"),
+    )
+)
+"""What only asks changes nothing, and is not told of."""
+
+_DIARY_MAX, _TOLD_MAX = 100_000, 300
+"""Lines, and letters of one."""
 
 
 async def heal(host: Host) -> tuple[list[str], bool]:
@@ -49,6 +63,9 @@ class Agent:
         """What it said of itself when it began."""
         self.events: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         """What it said without being asked: {"event": "ended", "name", "pid", "code"}."""
+        self.diary: deque[tuple[float, str]] = deque(maxlen=_DIARY_MAX)
+        """What it was asked to do, what came of it, and what it said by itself: at which time of
+        our clock (seconds since 1970), and a line."""
         self._channel = channel
         self._lease_s = lease_s
         self._waiting: dict[int, asyncio.Future[Any]] = {}
@@ -91,6 +108,16 @@ class Agent:
 
     async def call(self, do: str, *, timeout_s: float = 30.0, **arguments: object) -> Any:
         """Ask for one thing and wait for the answer. Raises WorldError if it is refused."""
+        asked_s = time.time()
+        try:
+            answer = await self._call(do, timeout_s, arguments)
+        except WorldError as error:
+            self._note(do, asked_s, arguments, f"refused: {error.message}")
+            raise
+        self._note(do, asked_s, arguments, json.dumps(answer))
+        return answer
+
+    async def _call(self, do: str, timeout_s: float, arguments: Mapping[str, object]) -> Any:
         if self._lost is not None:
             raise self._error(f"cannot {do}: {self._lost}")
         self._number += 1
@@ -124,6 +151,15 @@ class Agent:
         self._gone("the agent has been left")
         self._channel.close()
 
+    def _note(self, do: str, asked_s: float, arguments: Mapping[str, object], came: str) -> None:
+        if do in _QUIET:
+            return
+        # The environment of a process may hold what is nobody's business.
+        told = {name: value for name, value in arguments.items() if name != "env"}
+        after_ms = 1000 * (time.time() - asked_s)
+        what = f"{do} {json.dumps(told, default=str)}"[:_TOLD_MAX]
+        self.diary.append((asked_s, f"{what} ({after_ms:.0f} ms): {came}"[: 2 * _TOLD_MAX]))
+
     async def _listen(self) -> None:
         held = b""
         while part := await self._channel.receive():
@@ -141,6 +177,8 @@ class Agent:
 
     def _hear(self, said: dict[str, Any]) -> None:
         if "event" in said:
+            if said["event"] != "ready":
+                self.diary.append((time.time(), json.dumps(said)[:_TOLD_MAX]))
             self.events.put_nowait(said)
             return
         answer = self._waiting.get(said["id"])

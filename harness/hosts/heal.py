@@ -50,8 +50,6 @@ async def _heal(entry: Entry, fate: Fate) -> Healed:
 async def _settle(host: Host, one: Left, fate: Fate) -> str:
     """What becomes of a run's files, in a sentence."""
     what = f"The files of run {one.name} ({_size(one.bytes)}, begun {_age(one.age_s)} ago)"
-    if one.may_begin:
-        return f"{what} are left alone: it may just be beginning."
     if fate.home is not None:
         places = {part: fate.home(one.name, part) for part in one.parts}
         for part, place in places.items():

@@ -17,15 +17,14 @@ RUNS = "runs"
 KEPT_S = 24 * 3600.0
 """What nobody asked for is removed by the next run after so long."""
 
-_BEGINS_S = 60.0
-"""A run makes its folder before its agent is there to say that it is served."""
-
 _LOOK_S = 60.0
 
 _LOOK = """
 import json, os, sys, time
 from pathlib import Path
 
+# A run's agent is there before its folder, so that folders are looked at first.
+folders = sorted(path for path in Path(sys.argv[1], sys.argv[2]).glob("*") if path.is_dir())
 served = []
 for file in Path(sys.argv[1], "agent", "runs").glob("*/agent.json"):
     try:
@@ -33,7 +32,7 @@ for file in Path(sys.argv[1], "agent", "runs").glob("*/agent.json"):
     except FileNotFoundError:
         continue
 found = []
-for folder in sorted(Path(sys.argv[1], sys.argv[2]).glob("*/")):
+for folder in folders:
     try:
         at = folder.stat().st_mtime
         parts = sorted(os.listdir(folder))
@@ -65,15 +64,6 @@ class Left(msgspec.Struct, frozen=True):
     is_served: bool
     """Whether it goes on, or is not undone yet."""
 
-    @property
-    def may_begin(self) -> bool:
-        """Whether its agent may just be on its way."""
-        return self.age_s < _BEGINS_S
-
-    @property
-    def is_over(self) -> bool:
-        return not self.is_served and not self.may_begin
-
 
 async def left(host: Host) -> list[Left]:
     """All runs that have a folder there. Raises WorldError."""
@@ -100,7 +90,7 @@ async def remove(host: Host, name: str) -> None:
 async def remove_old(host: Host) -> None:
     """Remove what has been left for so long that nobody will ask for it. Raises WorldError."""
     for one in await left(host):
-        if one.is_over and one.age_s > KEPT_S:
+        if not one.is_served and one.age_s > KEPT_S:
             await remove(host, one.name)
 
 

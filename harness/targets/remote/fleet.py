@@ -146,9 +146,10 @@ class Fleet:
     async def _serve(self, name: str, deployed: Deployed) -> None:
         host = self._hosts[name]
         await left.remove_old(host)
-        await host.must("mkdir", "-p", "--", self.folder(name), again=True)
         agent = await Agent.start(host, self.run, self._inventory.lease_s)
         self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0), {})
+        # Who finds a folder that no agent serves takes the run for dead.
+        await host.must("mkdir", "-p", "--", self.folder(name), again=True)
         station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
         station.clock = await station.look_at_clock()
 

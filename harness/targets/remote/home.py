@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 
 from ...errors import DelphicError, WorldError
+from ...journal import entries
 from ...rundir import RunDir
 from ...system import Site
 from ...together import together
+from . import story
 from .daemons import RemoteDaemon
 from .fleet import Clock, Fleet, Station
 from .merge import merged
@@ -45,7 +47,7 @@ async def bring_home(
     run: RunDir,
     began: datetime,
 ) -> list[DelphicError]:
-    """Homes of members, facts about hosts, and one log of all; what could not be had."""
+    """Homes of members, facts about hosts, and one log of all that happened; what is missing."""
     by_host: dict[str, list[RemoteDaemon]] = defaultdict(list)
     for daemon in daemons.values():
         by_host[daemon.station.name].append(daemon)
@@ -71,7 +73,7 @@ async def bring_home(
         if known:
             said = {"schema": SCHEMA, "hosts": known}
             run.hosts.write_bytes(msgspec.json.format(msgspec.json.encode(said), indent=2) + b"\n")
-        _merge(run, ahead_s, began)
+        _merge(run, ahead_s, _diaries(fleet), began)
     except OSError as error:
         errors.append(WorldError(f"cannot write {error.filename}: {error.strerror}"))
     return errors
@@ -97,10 +99,25 @@ async def _facts(station: Station, sites: list[Site]) -> HostFacts:
     )
 
 
-def _merge(run: RunDir, ahead_s: Mapping[str, float], began: datetime) -> None:
+def _diaries(fleet: Fleet) -> dict[str, str]:
+    """What each host's agent was told and said, by the clock that is ours."""
+    return {
+        name: story.told(station.agent.diary, f"{name} agent")
+        for name, station in fleet.stations.items()
+    }
+
+
+def _merge(
+    run: RunDir, ahead_s: Mapping[str, float], diaries: Mapping[str, str], began: datetime
+) -> None:
     logs = {alias: _text(run.node_log(alias)) for alias in run.node_aliases()}
     if not logs:
         return
+    # A member may be called as a host is.
+    logs |= {f"agent of {name}": diary for name, diary in diaries.items()}
+    zeroes = [entry["unix_s"] for entry in entries(run.journal) if entry["phase"] == "up"]
+    if zeroes:
+        logs["nemesis"] = story.faults(run.history, zeroes[0])
     began_s = began.hour * 3600 + began.minute * 60 + began.second + began.microsecond / 1e6
     with run.merged_log.open("w") as file:
         file.writelines(f"{line}\n" for line in merged(logs, ahead_s, began_s))

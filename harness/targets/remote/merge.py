@@ -1,4 +1,4 @@
-"""One log of all members, in the order of the harness's clock. Pure."""
+"""One log of all that happened, in the order of the harness's clock. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping

@@ -71,13 +71,12 @@ def heal(sshd: Sshd, *words: str) -> Result:
     return CliRunner().invoke(heal_command, [str(file), *words])
 
 
-def test_what_is_left_is_told_from_what_goes_on_and_what_begins(sshd: Sshd) -> None:
-    for name, age_s in (("over", HOUR_S), ("served", HOUR_S), ("young", 1.0), (NASTY, HOUR_S)):
-        run_left(sshd, name, age_s)
+def test_what_is_left_is_told_from_what_goes_on(sshd: Sshd) -> None:
+    for name in ("over", "served", NASTY):
+        run_left(sshd, name, HOUR_S)
     served(sshd, "served")
     found = look(sshd)
-    assert {name for name, one in found.items() if one.is_over} == {"over", NASTY}
-    assert (found["served"].is_served, found["young"].may_begin) == (True, True)
+    assert {name for name, one in found.items() if not one.is_served} == {"over", NASTY}
     assert found["over"].parts == ("n1",)
     assert found["over"].bytes >= 10_000
     assert HOUR_S <= found["over"].age_s < HOUR_S + 60
@@ -86,21 +85,20 @@ def test_what_is_left_is_told_from_what_goes_on_and_what_begins(sshd: Sshd) -> N
 def test_files_of_a_dead_run_stay_until_somebody_says_that_they_may_go(sshd: Sshd) -> None:
     over = run_left(sshd, "over", 2 * HOUR_S)
     nasty = run_left(sshd, NASTY, HOUR_S)
-    young, on = run_left(sshd, "young", 1.0), run_left(sshd, "on", HOUR_S)
+    on = run_left(sshd, "on", HOUR_S)
     served(sshd, "on")
     told = heal(sshd)
     assert told.exit_code == 0, told.output
     assert (
         "a: The files of run over (0.0 MiB, begun 2 h ago) are still there: --home" in told.output
     )
-    assert "run young (0.0 MiB, begun 0 min ago) are left alone" in told.output
     assert "The files of run on" not in told.output
-    assert all(folder.is_dir() for folder in (over, nasty, young, on))
+    assert all(folder.is_dir() for folder in (over, nasty, on))
 
     purged = heal(sshd, "--purge")
     assert purged.exit_code == 0, purged.output
     assert "The files of run over (0.0 MiB, begun 2 h ago) are removed." in purged.output
-    assert [folder.is_dir() for folder in (over, nasty, young, on)] == [False, False, True, True]
+    assert [folder.is_dir() for folder in (over, nasty, on)] == [False, False, True]
     assert list(sshd.folder.rglob("pwned")) == []
 
 

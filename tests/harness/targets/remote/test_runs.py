@@ -143,6 +143,11 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     assert all(abs(host["clock_after"]["ahead_s"]) < 1 for host in hosts.values())
     told = (run / "nodes.txt").read_text()
     assert all(f" {alias} INFO {alias} listens at " in told for alias in ("n1", "n2", "n3"))
+    killed = [line for line in told.splitlines() if " nemesis INFO kill of " in line]
+    assert len(killed) == 1
+    assert re.search(r'h\d agent signal {"name": "n\d", "signal": "KILL"} \(\d+ ms\): ', told)
+    stamps = [line[:12] for line in told.splitlines() if line[2:3] == ":"]
+    assert stamps == sorted(stamps) or stamps[-1] < stamps[0], "midnight"
     assert (run / "nodes/n1/trace.jsonl").stat().st_size > 10_000
 
     code, again, err = finish(start(folder, "check", "runs/latest"))
@@ -294,6 +299,15 @@ def test_a_harness_that_is_killed_leaves_hosts_that_heal_themselves(
         code, out, _ = finish(start(folder, "heal"))
         assert code == 0
         assert "What it recorded can still be checked" in out
+        heal = ("heal", made.inventory.file)
+        code, out, _ = finish(start(folder, *heal))
+        assert out.count("are still there: --home RUNS brings them home") == 3
+        code, out, err = finish(start(folder, *heal, "--home", "runs"))
+        assert code == 0, out + err
+        nodes = folder / "runs/latest/nodes"
+        assert all((nodes / alias / "trace.jsonl").is_file() for alias in ("n1", "n2", "n3"))
+        code, out, _ = finish(start(folder, *heal))
+        assert [line.split(": ")[1] for line in out.splitlines()] == ["Nothing was left."] * 3
     finally:
         lab.down(made)
 
