@@ -18,7 +18,8 @@ import msgspec
 from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
 from .columns import Columns, columns
 from .conclusion import Wrong, conclude
-from .prose import began_text, operation_text, value_text
+from .log_prose import diverged, future_read, phantom, shrunk
+from .prose import operation_text, value_text
 from .sweep import UNBOUNDED, Items, items, sweep
 
 ANOMALIES = {
@@ -93,9 +94,9 @@ def _read(c: Columns, log: Keyed) -> Wrong | None:
     log.longest = longest = max(reads, key=lambda read: len(read.result))
     for read in reads:
         if not rows.keys() >= set(read.result):
-            return _phantom(read, next(row for row in read.result if row not in rows))
+            return phantom(read, next(row for row in read.result if row not in rows))
         if longest.result[: len(read.result)] != read.result:
-            return _diverged(read, longest)
+            return diverged(read, longest, "row")
     log.places = {row[0]: place for place, row in enumerate(longest.result, start=1)}
     log.winners = {row[0]: rows[row] for row in longest.result}
     if len(log.places) < len(longest.result):
@@ -189,24 +190,6 @@ def _placed(c: Columns, logs: Sequence[Keyed], sound: list[int]) -> Items:
     return items(at, lo, hi)
 
 
-def _phantom(read: Operation, row: Any) -> Wrong:
-    sentence = (
-        f"{operation_text(read)} returned {value_text(row)}, which nobody appended, or whose "
-        "append certainly failed."
-    )
-    return Wrong(read.key, "phantom", sentence, (read,))
-
-
-def _diverged(read: Operation, longest: Operation) -> Wrong:
-    pairs = enumerate(zip(read.result, longest.result, strict=False), start=1)
-    place, (one, other) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
-    sentence = (
-        f"{operation_text(read)} returned {value_text(one)} as row {place}, but "
-        f"{operation_text(longest)} returned {value_text(other)} there."
-    )
-    return Wrong(read.key, "diverged", sentence, (read, longest))
-
-
 def _duplicate(read: Operation) -> Wrong:
     name, _ = Counter(row[0] for row in read.result).most_common(1)[0]
     rows = [row for row in read.result if row[0] == name]
@@ -222,11 +205,7 @@ def _disorder(c: Columns, log: Keyed, first: int, second: int) -> Wrong:
     earlier, later = c.operations[first], c.operations[second]
     if later.f != "append":
         if earlier.f != "append":
-            sentence = (
-                f"{operation_text(later)} found {len(later.result):,} rows, although before it "
-                f"began {operation_text(earlier)} had found {len(earlier.result):,}."
-            )
-            return Wrong(later.key, "stale-read", sentence, (earlier, later))
+            return shrunk(earlier, later, "row")
         kind = "stale-read" if earlier.argument[0] in log.places else "lost"
         ever = "" if kind == "stale-read" else ", and nobody ever did"
         sentence = (
@@ -235,11 +214,7 @@ def _disorder(c: Columns, log: Keyed, first: int, second: int) -> Wrong:
         )
         return Wrong(later.key, kind, sentence, (earlier, later))
     if earlier.f != "append":
-        sentence = (
-            f"{operation_text(earlier)} returned {value_text(later.argument)}, which "
-            f"{operation_text(later)} only began to append {began_text(later)}."
-        )
-        return Wrong(later.key, "future-read", sentence, (earlier, later))
+        return future_read(earlier, later)
     assert log.longest is not None
     shown = (earlier, later, log.longest)
     if earlier.argument[0] == later.argument[0]:

@@ -16,7 +16,8 @@ import msgspec
 from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
 from .columns import Columns, columns
 from .conclusion import Wrong, conclude
-from .prose import began_text, operation_text, value_text
+from .log_prose import diverged, future_read, phantom, shrunk
+from .prose import operation_text, value_text
 from .sweep import Items, items, sweep
 
 ANOMALIES = {
@@ -111,25 +112,12 @@ def _phantom(reads: list[Operation], unknown: set[Any]) -> Wrong | None:
     if not unknown:
         return None
     read = next(read for read in reads if not unknown.isdisjoint(read.result))
-    element = next(element for element in read.result if element in unknown)
-    sentence = (
-        f"{operation_text(read)} returned {value_text(element)}, which nobody appended, or whose "
-        f"append certainly failed."
-    )
-    return Wrong(read.key, "phantom", sentence, (read,))
+    return phantom(read, next(element for element in read.result if element in unknown))
 
 
 def _diverged(reads: list[Operation], longest: Operation) -> Wrong | None:
     read = next((read for read in reads if not _is_prefix(read, longest.result)), None)
-    if read is None:
-        return None
-    pairs = enumerate(zip(read.result, longest.result, strict=False), start=1)
-    place, (one, other) = next(pair for pair in pairs if pair[1][0] != pair[1][1])
-    sentence = (
-        f"{operation_text(read)} returned {value_text(one)} as element {place}, but "
-        f"{operation_text(longest)} returned {value_text(other)} there."
-    )
-    return Wrong(read.key, "diverged", sentence, (read, longest))
+    return None if read is None else diverged(read, longest, "element")
 
 
 def _duplicate(read: Operation) -> Wrong:
@@ -147,11 +135,7 @@ def disorder(c: Columns, logs: Logs, first: int, second: int) -> Wrong:
     places = logs.places.get(key, {})
     if later.f != "append":
         if earlier.f != "append":
-            sentence = (
-                f"{operation_text(later)} found {len(later.result):,} elements, although before it "
-                f"began {operation_text(earlier)} had found {len(earlier.result):,}."
-            )
-            return Wrong(later.key, "stale-read", sentence, (earlier, later))
+            return shrunk(earlier, later, "element")
         kind = "stale-read" if earlier.argument in places else "lost"
         ever = "" if kind == "stale-read" else ", and nobody ever did"
         sentence = (
@@ -160,11 +144,7 @@ def disorder(c: Columns, logs: Logs, first: int, second: int) -> Wrong:
         )
         return Wrong(later.key, kind, sentence, (earlier, later))
     if earlier.f != "append":
-        sentence = (
-            f"{operation_text(earlier)} returned {value_text(later.argument)}, which "
-            f"{operation_text(later)} only began to append {began_text(later)}."
-        )
-        return Wrong(later.key, "future-read", sentence, (earlier, later))
+        return future_read(earlier, later)
     longest = logs.longest[key]
     behind = "behind it" if earlier.argument in places else "not at all"
     sentence = (

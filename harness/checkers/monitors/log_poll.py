@@ -22,8 +22,9 @@ import numpy as np
 from ..operations import Ambiguous, Judgement, Operation
 from .columns import Columns, Ints, columns
 from .conclusion import Wrong, conclude
+from .log_prose import future_read
 from .log_table import TWICE, Table, is_offset, polls_of, source, tables
-from .prose import began_text, operation_text, value_text
+from .prose import operation_text, value_text
 from .sweep import UNBOUNDED, Items, ceilings, floors, sweep
 
 __all__ = ["ANOMALIES", "is_offset", "judge"]
@@ -191,11 +192,7 @@ def _late_append(c: Columns, table: Table, earlier: Operation, append: Operation
     if earlier.f != "append":
         start = earlier.argument[0]
         if start <= offset < start + len(earlier.result):
-            sentence = (
-                f"{operation_text(earlier)} returned {value_text(append.argument)}, which "
-                f"{operation_text(append)} only began to append {began_text(append)}."
-            )
-            return Wrong(append.key, "future-read", sentence, (earlier, append))
+            return future_read(earlier, append)
         reached = f"found the log {start + len(earlier.result):,} long"
     else:
         reached = f"been put at offset {table.offsets[earlier.argument]:,}"

@@ -1,5 +1,6 @@
 """Counters: what was added is summed up; the value at first is 0."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..monitors import bitmask, counter
@@ -25,12 +26,13 @@ def is_amount(argument: Any) -> bool:
     return argument is None or (isinstance(argument, int) and not isinstance(argument, bool))
 
 
-_READ = Shape("read", "nothing", "the sum")
-
 COUNTER = Spec(
     name="counter",
     about="A counter that is incremented by one.",
-    operations=(Shape("add", "1, or nothing", "nothing, or anything", asks=is_amount), _READ),
+    operations=(
+        Shape("add", "1, or nothing", "nothing, or anything", asks=is_amount),
+        Shape("read", "nothing", "the sum"),
+    ),
     initial=initial,
     step=step,
     monitor=counter.judge,
@@ -38,13 +40,14 @@ COUNTER = Spec(
     reads=frozenset({"read"}),
 )
 
-BITMASK_COUNTER = Spec(
+BITMASK_COUNTER = replace(
+    COUNTER,
     name="bitmask-counter",
     about="A counter whose amounts are distinct powers of two, so that a value tells which.",
-    operations=(Shape("add", "the amount", "nothing, or anything", asks=is_amount), _READ),
-    initial=initial,
-    step=step,
+    operations=(
+        Shape("add", "the amount", "nothing, or anything", asks=is_amount),
+        *COUNTER.operations[1:],
+    ),
     monitor=bitmask.judge,
     anomalies=bitmask.ANOMALIES,
-    reads=frozenset({"read"}),
 )

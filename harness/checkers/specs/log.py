@@ -1,5 +1,6 @@
 """Append-only logs: read whole, by offsets, or from followers that lag behind."""
 
+from dataclasses import replace
 from typing import Any
 
 from ..monitors import log, log_poll, prefix
@@ -51,15 +52,12 @@ LOG = Spec(
     reads=frozenset({"read"}),
 )
 
-PREFIX = Spec(
+PREFIX = replace(
+    LOG,
     name="prefix",
     about="A log that followers read behind: each process sees one log grow.",
-    operations=LOG.operations,
-    initial=initial,
-    step=step,
     monitor=prefix.judge,
     anomalies=prefix.ANOMALIES,
-    reads=frozenset({"read"}),
     order="program",
 )
 
@@ -89,14 +87,10 @@ LOG_POLL = Spec(
     reads=frozenset({"poll", "read"}),
 )
 
-PREFIX_POLL = Spec(
+PREFIX_POLL = replace(
+    LOG_POLL,
     name="prefix-poll",
     about="A log that followers read behind in slices: each process sees one log grow.",
-    operations=LOG_POLL.operations,
-    initial=initial,
-    step=step_by_offset,
     monitor=log_poll.judge_followers,
-    anomalies=log_poll.ANOMALIES,
-    reads=LOG_POLL.reads,
     order="program",
 )

@@ -58,15 +58,12 @@ REGISTER = Spec(
     reads=frozenset({"read"}),
 )
 
-CAS_REGISTER = Spec(
+CAS_REGISTER = replace(
+    REGISTER,
     name="cas-register",
     about="A register with compare-and-set.",
     operations=(WRITE, READ, CAS),
-    initial=initial,
-    step=step,
-    monitor=register.judge,
     anomalies=register.ANOMALIES,
-    reads=frozenset({"read"}),
 )
 
 

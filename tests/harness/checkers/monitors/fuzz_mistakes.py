@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 from delphic.harness.checkers.monitors import (
+    bitmask,
     counter,
     element_set,
     grow_set,
@@ -26,7 +27,7 @@ from delphic.harness.checkers.monitors.columns import BEFORE, Columns, Flags, In
 from delphic.harness.checkers.monitors.conclusion import Wrong
 from delphic.harness.checkers.monitors.register_values import Values
 from delphic.harness.checkers.monitors.sweep import UNBOUNDED, Items
-from delphic.harness.checkers.operations import Operation
+from delphic.harness.checkers.operations import Ambiguous, Judgement, Operation
 
 Mistake = tuple[str, Any, str, Callable[..., Any]]
 """A specification, and the function of its monitor that is replaced."""
@@ -273,6 +274,30 @@ def processes_are_alone_with_a_key(operations: Any, groups: Any = None) -> Colum
     return COLUMNS(operations, None if groups is None else range(len(operations)))
 
 
+def the_last_is_the_greatest(key: Ints, value: Ints) -> Ints:
+    return value
+
+
+def nobody_came_before(key: Ints, value: Ints, absent: int) -> Ints:
+    return np.full_like(value, absent)
+
+
+def the_greatest_amount_is_not_seen(value: int) -> list[int]:
+    return list(BITS(value))[:-1]
+
+
+def every_amount_is_a_bit(amount: Any) -> bool:
+    return True
+
+
+def what_is_ambiguous_is_right(
+    operations: Any, wrong: Any, ambiguous: Any, **told: Any
+) -> Judgement | Ambiguous:
+    return CONCLUDE(operations, [w for w in wrong if w.key not in ambiguous], {}, **told)
+
+
+BITS = bitmask.bits
+CONCLUDE = register.conclude
 BEST = element_set._best
 AFTER = element_set.Case.after
 WITHIN = session._within
@@ -297,6 +322,8 @@ MISTAKES: list[Mistake] = [
     ("register", register, "clashes", overlaps_are_fine),
     ("register", register, "_zones", the_initial_value_may_come_back),
     ("register", register_values, "_happened", open_writes_never_happened),
+    ("register", register, "conclude", what_is_ambiguous_is_right),
+    ("register", zones, "before", nobody_came_before),
     ("cas-register", register, "_running", chains_have_no_order),
     ("cas-register", register_values, "_happened", open_swaps_count_only_if_read),
     ("cas-register", register, "_chains", every_swap_is_its_own_chain),
@@ -307,6 +334,7 @@ MISTAKES: list[Mistake] = [
     ("log", log, "placed", reads_stand_before_their_last_element),
     ("log", log, "_diverged", nothing),
     ("log", log, "_duplicate", nothing),
+    ("log-poll", sweep, "running_max", the_last_is_the_greatest),
     ("log-poll", log_poll, "sweep", real_time_does_not_matter),
     ("log-poll", log_table, "seen", full_pages_show_the_end),
     ("log-poll", log_table, "seen", empty_polls_bound_nothing),
@@ -318,6 +346,8 @@ MISTAKES: list[Mistake] = [
     ("set", grow_set, "sweep", the_first_to_add_is_any),
     ("set", grow_set, "_placed", unseen_adds_never_happened),
     ("set", grow_set, "_placed", only_the_first_add_counts),
+    ("bitmask-counter", bitmask, "bits", the_greatest_amount_is_not_seen),
+    ("bitmask-counter", bitmask, "_is_bit", every_amount_is_a_bit),
     ("bitmask-counter", grow_set, "sweep", real_time_does_not_matter),
     ("bitmask-counter", grow_set, "_placed", unseen_adds_never_happened),
     ("queue", queue, "_overtaken", values_may_overtake),

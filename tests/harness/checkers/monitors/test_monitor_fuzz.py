@@ -10,10 +10,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from delphic.harness.checkers import monitors
 from delphic.harness.checkers.operations import (
     UNKNOWN,
     Ambiguous,
@@ -148,3 +150,12 @@ def test_a_mistake_in_the_monitor_is_found(
 
 def test_there_is_a_mistake_for_every_monitor() -> None:
     assert {name for name, *_ in MISTAKES} == set(KINDS)
+
+
+def test_there_is_a_mistake_in_every_file_that_decides_anything() -> None:
+    found = {path.stem for path in Path(monitors.__path__[0]).glob("*.py")}
+    words = {name for name in found if name.endswith("prose")}
+    mistaken = {module.__name__.split(".")[-1] for _, module, _, _ in MISTAKES} | {
+        getattr(module, function).__module__.split(".")[-1] for _, module, function, _ in MISTAKES
+    }
+    assert found - words - {"__init__"} <= mistaken
