@@ -28,7 +28,7 @@ class NearEntry:
     name: str = "near"
     port: int = 22
     user: str = "root"
-    sudo: bool = False
+    is_sudo: bool = False
     python: str = sys.executable
 
 
