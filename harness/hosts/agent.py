@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import time
+import uuid
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Self
@@ -30,6 +31,20 @@ _QUIET = frozenset(
 
 _DIARY_MAX, _TOLD_MAX = 100_000, 300
 """Lines, and letters of one."""
+
+
+_UNIT = """
+unit=$1
+shift
+scope="systemd-run --scope --quiet --collect --no-ask-password"
+if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
+    timeout 10 $scope -- true < /dev/null > /dev/null 2>&1; then
+    exec $scope --unit="$unit" --description="Delphic on this host" -- "$@"
+fi
+exec "$@"
+"""
+"""Where there is systemd, a run is a unit of its own: whatever ends the session that began it, as
+logind may when a connection breaks, does not end those who then have to undo everything."""
 
 
 async def heal(host: Host) -> tuple[list[str], bool]:
@@ -81,7 +96,8 @@ class Agent:
         # Several entries of an inventory may be one machine, or see one disk.
         label = f"{run} on {entry.name}"
         more = ("--run", label, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port))
-        channel = await host.channel(*words, *more, sudo=sudo)
+        unit = ("sh", "-c", _UNIT, "sh", f"delphic-{uuid.uuid4().hex}")
+        channel = await host.channel(*unit, *words, *more, sudo=sudo)
         agent = cls(entry.name, channel, lease_s)
         loop = asyncio.get_running_loop()
         agent._tasks.append(loop.create_task(agent._listen()))
