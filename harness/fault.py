@@ -38,6 +38,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     share: float | None = None
     spare_bytes: int | None = None
     every_s: float | None = None
+    tail_bytes: int | None = None
     packets: PacketFaults | None = None
     messages: MessageFaults | None = None
     rule: Rule | None = None
@@ -57,6 +58,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
 
 _EXTENT = (
     *("when", "keeps", "of", "by_s", "rate_bytes_s", "share", "spare_bytes", "every_s"),
+    "tail_bytes",
     *("packets", "messages", "rule", "disk", "clock"),
 )
 """For which state it waited, and how much of it."""

@@ -89,7 +89,9 @@ def _bad_target(
 
 
 _UNDOES = {
-    "restart": frozenset({"kill", "power-cut", "disk", "read-only", "bit-flip", "memory"}),
+    "restart": frozenset(
+        {"kill", "power-cut", "disk", "read-only", "bit-flip", "cut-tail", "memory"}
+    ),
     "resume": frozenset({"pause"}),
 }
 """What may have happened to members that a step brings back: a disk may end a member too."""

@@ -25,7 +25,7 @@ BY_LINK = frozenset({"heal", "release"})
 STAGE = "stage"
 """An act that does nothing: it says that a state was reached."""
 
-MOMENTARY = frozenset({"reset", "bit-flip", "lose-task-data"})
+MOMENTARY = frozenset({"reset", "bit-flip", "cut-tail", "lose-task-data"})
 """Faults that are over as soon as they are done."""
 
 DEAD, PAUSED = "dead", "paused"

@@ -32,7 +32,9 @@ _SHUTDOWN, _NO_LOG_FLUSH = 0x8004587D, 2
 
 _MAKE = ("mkfs.ext4", "-q", "-F", "-m", "0")
 _MAKE_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-_MOUNT = ("mount", "-n", "-t", "ext4", "-o", "loop,noinit_itable,nosuid,nodev")
+_MOUNT = ("mount", "-n", "-t", "ext4", "-o", "loop,noinit_itable,nosuid,nodev,errors=remount-ro")
+_ABORT = ("mount", "-n", "-o", "remount,abort")
+"""As if the file system had found an error in itself: who has files open is no hindrance."""
 
 _BUSY_TRIES, _BUSY_S = 40, 0.05
 """What has just been killed may hold its files a little longer."""
@@ -42,6 +44,8 @@ _FULL_BYTES = 1 << 16
 
 _PROBE_BYTES = 8 << 20
 
+_ALONE = "none in user space (FUSE) stands in for it"
+
 
 @dataclass(slots=True)
 class _Disk:
@@ -50,6 +54,7 @@ class _Disk:
     folders: Mapping[str, Path]
     """Folders of the image by name, and where each is seen."""
     is_full: bool = False
+    is_read_only: bool = False
 
     @property
     def filler(self) -> Path:
@@ -64,7 +69,12 @@ class Disks:
         self._disks: dict[str, _Disk] = {}
 
     def verbs(self) -> Mapping[str, Any]:
-        return {"disk-make": self.make, "disk-cut": self.cut, "disk-fill": self.fill}
+        return {
+            "disk-make": self.make,
+            "disk-cut": self.cut,
+            "disk-fill": self.fill,
+            "disk-lock": self.lock,
+        }
 
     async def make(self, name: str, folders: list[str], user: str | None = None) -> None:
         """Give it a disk of its own, on which these folders are, empty and the user's."""
@@ -100,13 +110,10 @@ class Disks:
             fcntl.ioctl(handle, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
         finally:
             os.close(handle)
-        for path in (*reversed(list(disk.folders.values())), disk.root):
-            await _unmount(path)
-        await tool.run(*_MOUNT, str(disk.image), str(disk.root))
-        for number, seen in disk.folders.items():
-            await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
+        await _mount_anew(disk)
         # Whether the filler outlived the cut is chance.
         await self.fill(name, full=disk.is_full)
+        await self.lock(name, read_only=disk.is_read_only)
         after = await asyncio.to_thread(_sums, disk)
         lost = {path: _lost(sums, after.get(path, {})) for path, sums in before.items()}
         return {"bytes": sum(lost.values()), "files": sum(map(bool, lost.values()))}
@@ -114,6 +121,8 @@ class Disks:
     async def fill(self, name: str, full: bool) -> dict[str, object]:
         """Fill it up, or give what was taken back; how many bytes are free, and if it is full."""
         disk = self._disk(name)
+        if not _is_writable(disk):
+            raise Refused(f"the disk of {name} is read-only")
         disk.filler.unlink(missing_ok=True)
         if full:
             await asyncio.to_thread(_fill, disk)
@@ -121,6 +130,19 @@ class Disks:
         seen = os.statvfs(disk.root)
         free = seen.f_bavail * seen.f_frsize
         return {"free": free, "full": free < _FULL_BYTES}
+
+    async def lock(self, name: str, read_only: bool) -> bool:
+        """Let nothing be written any more, wherever it is open; or mount it anew, to be written.
+
+        Before that whoever used it must have ended. Returns whether it is read-only.
+        """
+        disk = self._disk(name)
+        if read_only and _is_writable(disk):
+            await tool.run(*_ABORT, str(disk.root))
+        elif not read_only and not _is_writable(disk):
+            await _mount_anew(disk)
+        disk.is_read_only = read_only
+        return not _is_writable(disk)
 
     def _disk(self, name: str) -> _Disk:
         if name not in self._disks:
@@ -132,6 +154,26 @@ async def _make_image(image: Path, size: int) -> None:
     with image.open("wb") as file:
         file.truncate(size)
     await tool.run(*_MAKE, "-E", _MAKE_OPTIONS, str(image))
+
+
+async def _mount_anew(disk: _Disk) -> None:
+    """What the kernel has not written is gone; the journal says what it has."""
+    for path in (*reversed(list(disk.folders.values())), disk.root):
+        await _unmount(path)
+    await tool.run(*_MOUNT, str(disk.image), str(disk.root))
+    for number, seen in disk.folders.items():
+        await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
+
+
+def _is_writable(disk: _Disk) -> bool:
+    """Whether a file can be opened there to be written; the flags of a mount do not always say."""
+    trial = disk.root / "trial"
+    try:
+        os.close(os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        return error.errno != errno.EROFS
+    trial.unlink()
+    return True
 
 
 async def _unmount(path: Path) -> None:
@@ -203,7 +245,9 @@ def probe(folder: Path) -> str | None:
     """Why no disks can be made here; None where they can."""
     lacking = tool.missing("mkfs.ext4", "mount", "umount", "unshare")
     if lacking is not None or os.geteuid() != 0:
-        return lacking or "only root mounts file systems: log in as root, or say sudo: true"
+        return (
+            lacking or f"only root mounts file systems: log in as root, or say sudo: true; {_ALONE}"
+        )
     image = folder / "probe-image"
     try:
         with image.open("wb") as file:
@@ -212,7 +256,9 @@ def probe(folder: Path) -> str | None:
         # What is mounted in a namespace of its own goes with the last process there.
         tool.run_now("unshare", "--mount", "sh", "-c", _TRY, "sh", str(image), str(folder), *_MOUNT)
     except tool.FAILURES as error:
-        return f"a file system in a file cannot be used: {tool.said(error).splitlines()[-1]}"
+        return (
+            f"a file system in a file cannot be used: {tool.said(error).splitlines()[-1]}; {_ALONE}"
+        )
     finally:
         image.unlink(missing_ok=True)
     return None

@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import os
+import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from .run import Refused, Run
 
 _PIECE_BYTES_MAX = 1 << 20
+
+_TAIL_BYTES_MAX = 4096
 
 
 class Files:
@@ -26,6 +29,7 @@ class Files:
             "write": self.write,
             "remove": self.remove,
             "flip": self.flip,
+            "cut-tail": cut_tail,
         }
 
     def read(self, path: str, offset: int = 0, limit: int = _PIECE_BYTES_MAX) -> dict[str, object]:
@@ -75,8 +79,7 @@ class Files:
 
         Whoever writes there must not run.
         """
-        paths = [path for folder in folders for path in sorted(Path(folder).rglob("*"))]
-        sizes = {p: p.stat().st_size for p in paths if p.is_file() and not p.is_symlink()}
+        sizes = _sizes(folders)
         bits = 8 * sum(sizes.values())
         left = min(int(bits * at), bits - 1)
         for path, size in sizes.items():
@@ -93,6 +96,35 @@ class Files:
                 os.fsync(file.fileno())
             return {"path": str(path), "byte": byte}
         return None
+
+
+def cut_tail(
+    folders: Sequence[str], at: float, size: int | None = None
+) -> dict[str, object] | None:
+    """Cut a file in these folders, the one with the byte `at` from 0 to 1 of all; None if nothing.
+
+    So many bytes of its end are gone for good, or without `size` as many as chance says. Whoever
+    writes there must not run.
+    """
+    sizes = _sizes(folders)
+    left = int(sum(sizes.values()) * at)
+    for path, was in sizes.items():
+        if left >= was:
+            left -= was
+            continue
+        gone = size or random.randint(1, min(was, _TAIL_BYTES_MAX))
+        with _said(str(path)), path.open("r+b") as file:
+            file.truncate(max(0, was - gone))
+            os.fsync(file.fileno())
+            return {"path": str(path), "was": was, "left": os.fstat(file.fileno()).st_size}
+    return None
+
+
+def _sizes(folders: Sequence[str]) -> dict[Path, int]:
+    """Every file in these folders that holds anything."""
+    paths = [path for folder in folders for path in sorted(Path(folder).rglob("*"))]
+    sizes = {p: p.stat().st_size for p in paths if p.is_file() and not p.is_symlink()}
+    return {path: size for path, size in sizes.items() if size}
 
 
 @contextlib.contextmanager

@@ -119,7 +119,10 @@ def poll_of(call: Call) -> Read | None:
     return Read(call, start, limit, rows, call.invoke.index, completion.index)
 
 
-ENDING = ("kill", "restart", "power-cut", "disk", "read-only", "mend", "bit-flip", "crash-loop")
+ENDING = (
+    *("kill", "restart", "power-cut", "crash-loop", "disk", "read-only", "mend", "bit-flip"),
+    "cut-tail",
+)
 
 
 def _restarts(history: History) -> dict[str | None, list[int]]:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from ..observer import Observer
 from ..op import NEMESIS, OpType
 from ..recorder import Recorder
@@ -118,6 +120,18 @@ class Acts:
         flipped = {alias: await cluster.flip(alias, of) for alias in wish.nodes}
         places = {alias: None if at is None else list(at) for alias, at in flipped.items()}
         self._tell(wish, {"flipped": places}, None not in places.values())
+
+    async def cut_tail(self, wish: Wish, of: str | None, size: int | None) -> None:
+        """Cut the end off one file of each of these members, perhaps in the folder `of`."""
+        self._ask(wish)
+        cluster = self._cluster
+        assert isinstance(cluster, FileCluster)
+        cut = {alias: await cluster.cut_tail(alias, of, size) for alias in wish.nodes}
+        seen = {
+            alias: None if one is None else msgspec.to_builtins(one) for alias, one in cut.items()
+        }
+        bit = all(one is not None and one.left < one.was for one in cut.values())
+        self._tell(wish, {"cut": seen}, bit)
 
     async def lose_task_data(self, wish: Wish) -> None:
         """Remove what each of these members keeps for slaves."""

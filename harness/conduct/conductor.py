@@ -138,7 +138,9 @@ class Conductor:
         elif aim.forgets:
             await self._acts.lose_task_data(wish)
         elif aim.flips:
-            await self._acts.flip(wish, aim.flips_of)
+            await self._acts.flip(wish, aim.of)
+        elif aim.cuts_tail:
+            await self._acts.cut_tail(wish, aim.of, aim.tail_bytes)
         else:
             await self._add_parts(step, wish, aim)
 

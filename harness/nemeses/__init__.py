@@ -10,6 +10,7 @@ from .partition import HEAL, ONE_WAY, PARTITION
 from .process import KILL, PAUSE, POWER_CUT, RESTART, RESUME
 from .rules import DROP, HOLD, RELEASE
 from .stage import STAGE
+from .tail import CUT_TAIL
 from .throttle import THROTTLE
 
 NEMESES = {
@@ -18,7 +19,7 @@ NEMESES = {
         *(PARTITION, ONE_WAY, HEAL, DELAY, RATE, PACKETS, MESSAGES, RESET),
         *(HOLD, RELEASE, DROP),
         *(KILL, POWER_CUT, RESTART, PAUSE, RESUME, CRASH_LOOP, THROTTLE, MEMORY),
-        *(DISK, READ_ONLY, BIT_FLIP, LOSE_TASK_DATA, CLOCK),
+        *(DISK, READ_ONLY, BIT_FLIP, CUT_TAIL, LOSE_TASK_DATA, CLOCK),
         STAGE,
     )
 }

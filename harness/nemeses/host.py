@@ -34,7 +34,7 @@ class Disk(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     node: Members
-    state: Literal["full", "slow", "failing-sync", "failing-write"] = Field(alias="is")
+    state: Literal["full", "slow", "failing-sync", "failing-write", "read-only"] = Field(alias="is")
     factor: Annotated[float, Field(gt=1, le=10_000)] | None = Field(
         default=None, description=f"How many times as slow; {SLOW:g} where nothing is said."
     )
@@ -52,6 +52,7 @@ def _plan_disk(value: Disk) -> Planned:
         slow=(value.factor or SLOW) if value.state == "slow" else 1.0,
         fail_sync=value.state == "failing-sync",
         fail_write=value.state == "failing-write",
+        read_only=value.state == "read-only",
     )
     return {"target": value.node, "disk": state}
 
@@ -167,13 +168,14 @@ def _aim_read_only(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> A
 
 
 def _aim_flip(fault: Fault, view: View, _: Mapping[str, ProcessState]) -> Aim:
-    return Aim(resolve(parse(fault.target), view), flips=True, flips_of=fault.of)
+    return Aim(resolve(parse(fault.target), view), flips=True, of=fault.of)
 
 
 DISK = Nemesis(
     kind="disk",
     f="disk",
-    about="Disks are full, slow, or fail; members that end by it are started again after `for`.",
+    about="Disks are full, slow, read-only, or fail; members that end by it are started again "
+    "after `for`.",
     value=Disk,
     plan=_plan_disk,
     selectors=_selectors,

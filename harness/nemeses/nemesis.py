@@ -30,8 +30,9 @@ class Aim:
     the nodes are to become, `loses` says whether they may lose what was not synced, and
     `keeps_nothing` that they do. `read_only` are those that may not write their files, each with
     the folder, or None for all. `shares` is what they get of a processor, `spares`
-    of memory; `crashes` how often they are killed and started anew. `resets`, `flips` and
-    `forgets` are over at once; of `flips_of`, a folder, a bit turns.
+    of memory; `crashes` how often they are killed and started anew. `resets`, `flips`,
+    `cuts_tail` (by `tail_bytes`, if it is said) and `forgets` are over at once; `of` is the folder
+    in which a bit turns or a file is cut.
     """
 
     nodes: tuple[str, ...]
@@ -50,7 +51,9 @@ class Aim:
     crashes: Crashes = field(default_factory=dict)
     resets: frozenset[Pair] = frozenset()
     flips: bool = False
-    flips_of: str | None = None
+    cuts_tail: bool = False
+    tail_bytes: int | None = None
+    of: str | None = None
     forgets: bool = False
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-from ..targets.faults import DiskState
+from ..targets.faults import TAIL_BYTES_MAX, CutFile, DiskState
 from .inode import Inode
 from .pending import Pending
 from .process import Process
@@ -104,6 +104,18 @@ class SimDisk:
         (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
         return path, self._files[path].flip(chance)
 
+    def cut_tail(self, chance: Random, folders: list[str], size: int | None) -> CutFile | None:
+        """Take the end of a file in these folders, wherever it is kept; None if there is none."""
+        starts = tuple(f"{folder}/" for folder in folders)
+        full = sorted(p for p, i in self._files.items() if p.startswith(starts) and i.now)
+        if not full:
+            return None
+        (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
+        was = len(self._files[path].now)
+        left = max(0, was - (size or chance.randint(1, min(was, TAIL_BYTES_MAX))))
+        self._files[path].end_at(left)
+        return CutFile(path, was, left)
+
     def clear(self, folder: str) -> int:
         """Somebody removes all files below a folder, for good; how many there were."""
         gone = [path for path in self._files if path.startswith(f"{folder}/")]
@@ -145,6 +157,7 @@ class SimDisk:
         namings = self._namings[folder]
         count = namings.count
         self._pass_time()
+        self.check_writable()
         if self.state.fail_sync:
             raise _error(errno.EIO)
         self._settle(namings.take(count))
@@ -153,6 +166,7 @@ class SimDisk:
         """Make a file's content last, as it is when it begins. Raises OSError."""
         count = inode.count
         self._pass_time()
+        self.check_writable()
         if self.state.fail_sync:
             inode.forget(count)
             raise _error(errno.EIO)
@@ -160,6 +174,8 @@ class SimDisk:
 
     def refusal(self) -> OSError | None:
         """What whoever writes is told where nothing can be written."""
+        if self.state.read_only:
+            return _error(errno.EROFS)
         if self.state.fail_write:
             return _error(errno.EIO)
         return _error(errno.ENOSPC) if self.state.full else None
@@ -176,8 +192,14 @@ class SimDisk:
 
     def check_permission(self, path: str) -> None:
         """Raises OSError where nobody may write."""
+        self.check_writable()
         if self.is_locked(path):
             raise _error(errno.EACCES, path)
+
+    def check_writable(self) -> None:
+        """Raises OSError where the file system is read-only, even for who has a file open."""
+        if self.state.read_only:
+            raise _error(errno.EROFS)
 
     def _pass_time(self) -> None:
         if self.block is not None:
@@ -208,7 +230,7 @@ class DiskHandle:
         if inode is None:
             inode = Inode()
             self._process.effect("open", path, partial(self._create, path, inode))
-        elif self._disk.is_locked(path):
+        elif self._disk.is_locked(path) or self._disk.state.read_only:
             self._process.effect("open", path, partial(self._disk.check_permission, path))
         return FileHandle(self._disk, self._process, path, inode)
 
@@ -278,7 +300,7 @@ class FileHandle:
         self._process.effect("rewrite", self._path, partial(self._rewrite, at, bytes(data)))
 
     def truncate(self, size: int) -> None:
-        self._process.effect("truncate", self._path, partial(self._inode.cut, size))
+        self._process.effect("truncate", self._path, partial(self._cut, size))
 
     def sync(self) -> None:
         self._process.effect("sync", self._path, partial(self._disk.sync, self._inode))
@@ -296,6 +318,10 @@ class FileHandle:
         if data and chance.random() < PARTLY_TAKEN:
             self._inode.append(data[: chance.randrange(len(data))])
         raise error
+
+    def _cut(self, size: int) -> None:
+        self._disk.check_writable()
+        self._inode.cut(size)
 
     def _rewrite(self, at: int, data: bytes) -> None:
         self._disk.check_permission(self._path)

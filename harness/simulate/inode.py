@@ -102,6 +102,12 @@ class Inode:
             self.durable[at] ^= bit
         return at
 
+    def end_at(self, size: int) -> None:
+        """Lose what stands behind, wherever it is kept: no write is left that would bring it."""
+        del self.now[size:], self.durable[size:]
+        writes = self._writes.items
+        writes[:] = [_ended(write, size) for write in writes]
+
 
 def apply(data: bytearray, write: Write) -> None:
     """Do one write; a gap before it reads as zeros."""
@@ -119,6 +125,12 @@ def _flipped(write: Write, at: int, bit: int) -> Write:
     data = bytearray(write.data)
     data[at - write.at] ^= bit
     return Put(write.at, bytes(data))
+
+
+def _ended(write: Write, size: int) -> Write:
+    if isinstance(write, Cut):
+        return write
+    return Put(min(write.at, size), write.data[: max(0, size - write.at)])
 
 
 def _a_beginning(data: bytearray, writes: list[Write], chance: Random) -> None:

@@ -83,11 +83,12 @@ class DiskState(msgspec.Struct, frozen=True):
     slow: float = 1.0
     fail_sync: bool = False
     fail_write: bool = False
+    read_only: bool = False
 
     @property
     def fails(self) -> bool:
         """Whether it does not do what it is asked for, so that a member may well end."""
-        return self.full or self.fail_sync or self.fail_write
+        return self.full or self.fail_sync or self.fail_write or self.read_only
 
 
 SOUND = DiskState()
@@ -119,6 +120,18 @@ Spares = Mapping[str, int]
 
 Crashes = Mapping[str, float]
 """How many seconds after each start a member is killed that is to crash again and again."""
+
+
+TAIL_BYTES_MAX = 4096
+"""How much of a file's end is cut off at most, where nobody says how much."""
+
+
+class CutFile(msgspec.Struct, frozen=True):
+    """A file whose end was cut off: how long it was before, and is since."""
+
+    path: str
+    was: int
+    left: int
 
 
 class MemoryState(msgspec.Struct, frozen=True):
@@ -189,6 +202,7 @@ def merged_disks(parts: Iterable[Disks]) -> Disks:
                 slow=max(known.slow, state.slow),
                 fail_sync=known.fail_sync or state.fail_sync,
                 fail_write=known.fail_write or state.fail_write,
+                read_only=known.read_only or state.read_only,
             )
     return {alias: state for alias, state in sorted(found.items()) if state != SOUND}
 

@@ -1,11 +1,15 @@
 """Members as processes on this machine, every link between them through a proxy."""
 
 import asyncio
+import random
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
+from ..agent import files
 from ..conduct.feed import Feed
 from ..conduct.triggers import Snapshot
 from ..errors import WorldError
@@ -15,7 +19,7 @@ from ..system import Connection, Place, Setup, Site, System
 from ..together import together
 from . import permissions
 from .crashes import CRASHED, CrashLoops
-from .faults import Crashes, CrashState
+from .faults import Crashes, CrashState, CutFile
 from .links import Links, Probes
 from .orders import LOOPBACK
 from .processes import Daemon
@@ -115,6 +119,18 @@ class LocalCluster:
         for file in files:
             file.unlink()
         return len(files)
+
+    async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        folders = [str(folder) for folder in self._files(alias, of)]
+        was_running = self.process_state(alias) is ProcessState.RUNNING
+        if was_running:
+            await self.set_process(alias, ProcessState.PAUSED)
+        try:
+            said = files.cut_tail(folders, random.random(), size)
+        finally:
+            if was_running:
+                await self.set_process(alias, ProcessState.RUNNING)
+        return None if said is None else msgspec.convert(said, CutFile)
 
     async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
         (permissions.unlock if writable else permissions.lock)(self._files(alias, of))

@@ -16,7 +16,7 @@ from ..simulate.rules import RuleBook
 from ..simulate.world import World
 from ..system import Connection, Member, Setup, Site, System
 from .crashes import CRASHED, CrashLoops
-from .faults import TRUE, ClockState, Crashes, CrashState, DiskState, Messages
+from .faults import TRUE, ClockState, Crashes, CrashState, CutFile, DiskState, Messages
 from .links import Links, Pair, Probes, pairs
 from .ready import answers
 from .rules import Rules
@@ -145,6 +145,9 @@ class SimCluster:
         return self.world.net.reset(pairs)
 
     async def set_disk(self, alias: str, state: DiskState) -> None:
+        if self.disk_state(alias).read_only and not state.read_only:
+            # A file system is only made writable again by mounting it anew, without its users.
+            await self.cut_power([alias])
         self.world.hosts[alias].disk.set(state)
 
     def disk_state(self, alias: str) -> DiskState:
@@ -152,12 +155,14 @@ class SimCluster:
 
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         chance = self.world.loop.main.chance
-        folders = self._system.bulk(HOME)
-        meant = [f for f in folders if of in (None, f.name)]
-        if not meant:
+        folders = self._folders(of)
+        if not folders:
             return None
-        folder = chance.choice(meant)
-        return self.world.hosts[alias].disk.flip(chance, str(folder))
+        return self.world.hosts[alias].disk.flip(chance, chance.choice(folders))
+
+    async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        chance = self.world.loop.main.chance
+        return self.world.hosts[alias].disk.cut_tail(chance, self._folders(of), size)
 
     async def lose_task_data(self, alias: str) -> int:
         disk = self.world.hosts[alias].disk

@@ -12,6 +12,7 @@ from .faults import (
     ClockState,
     Crashes,
     CrashState,
+    CutFile,
     DiskState,
     MemoryState,
     Messages,
@@ -123,6 +124,12 @@ class FileCluster(Cluster, Protocol):
 
     async def lose_task_data(self, alias: str) -> int:
         """Remove what a member keeps for slaves; how many files that were."""
+
+    async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        """Cut so many bytes off the end of a file, in the folder `of` if it is said.
+
+        Without `size` chance says how many. Gives the file, or None if the member stores none.
+        """
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ from delphic.harness.targets.faults import (
     ClockState,
     Crashes,
     CrashState,
+    CutFile,
     DiskState,
     MemoryState,
     Messages,
@@ -231,6 +232,10 @@ class MemoryCluster:
 
     async def lose_task_data(self, alias: str) -> int:
         return self.task_data.pop(alias, 0)
+
+    async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        was = self.stored[alias]
+        return CutFile(f"/{of or 'log'}/file", was, max(0, was - (size or 1))) if was else None
 
     async def set_writable(self, alias: str, writable: bool, of: str | None = None) -> None:
         if "permissions" not in self.deaf_to:

@@ -85,6 +85,13 @@ async def disk(agent: Agent) -> None:
     await agent.call("disk-fill", name="n1", full=True)
 
 
+async def read_only(agent: Agent) -> None:
+    """A file is open there that was to be written."""
+    await disk(agent)
+    await agent.call("disk-fill", name="n1", full=False)
+    await agent.call("disk-lock", name="n1", read_only=True)
+
+
 async def power(agent: Agent) -> None:
     """One after another."""
     await agent.call("disk-make", name="n1", folders=[f"{sys.argv[1]}/home/data"])
@@ -125,6 +132,7 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "crashes": crashes,
     "disk": disk,
     "power": power,
+    "read-only": read_only,
     "shim": shim,
     "everything": everything,
 }

@@ -30,6 +30,7 @@ class Scene:
         deaf: str = "",
         uncommitted: int = 0,
         held: dict[str, int] | None = None,
+        stored: int | None = None,
     ) -> None:
         text = f"{HEAD}cluster: {{members: {members}}}\nfaults: {faults}\n"
         self._plan = plan(load_scenario(text, "my.yaml"), seed=3, target="memory", command="")
@@ -37,6 +38,8 @@ class Scene:
         self.cluster.deaf_to = {deaf}
         self.cluster.uncommitted = uncommitted
         self.cluster.held = dict(held or {})
+        if stored is not None:
+            self.cluster.stored = dict.fromkeys(self.cluster.members, stored)
         self._stream = io.BytesIO()
         self._recorder = Recorder(self._stream, lambda: 0)
         asyncio.run(self._conduct())

@@ -21,7 +21,7 @@ TIMES = "at, after, then, when"
 KINDS = (
     "partition, one-way, heal, delay, rate, packets, messages, reset, hold, release, drop, "
     "kill, power-cut, restart, pause, resume, crash-loop, throttle, memory, disk, read-only, "
-    "bit-flip, lose-task-data, clock, stage, random"
+    "bit-flip, cut-tail, lose-task-data, clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
 
@@ -301,7 +301,7 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
         (
             "{at: 2s, disk: {node: n1, is: ful}}",
             "faults[0].disk.is: unknown value 'ful'; did you mean 'full'? "
-            "(known: full, slow, failing-sync, failing-write)",
+            "(known: full, slow, failing-sync, failing-write, read-only)",
         ),
         (
             "{at: 2s, disk: {node: n1, is: full, factor: 2}}",

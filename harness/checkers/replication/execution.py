@@ -14,7 +14,7 @@ from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import Act
 from ..wrong import Wrong, failure
-from .fates import fallen
+from .fates import DAMAGING, fallen
 from .story import Metrics, Poll, Story, Task, ends, story, told
 
 NAME = "replication-execution"
@@ -247,7 +247,7 @@ def _too_early(found: Story, side: str, polls: list[Poll], evidence: Evidence) -
 
 def _data_lost(found: Story, polls: list[Poll], evidence: Evidence) -> Iterator[Wrong]:
     """Task data is there as long as its task, unless a crash came before it was on disk."""
-    removing = ("lose-task-data", "bit-flip", "disk")
+    removing = (*DAMAGING, "disk")
     fatal = removing if evidence.facts.get("synced") else (*removing, "kill", "power-cut")
     acts = [act for act in found.acts if act.f in fatal]
     acts += [] if evidence.facts.get("synced") else fallen(found.acts)

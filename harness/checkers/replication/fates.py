@@ -46,7 +46,8 @@ class Loss(msgspec.Struct, frozen=True):
     """How long after its acknowledgement a transaction's data may still be on its way to disk."""
 
 
-_DEADLY = ("kill", "power-cut", "disk", "bit-flip", "lose-task-data")
+DAMAGING = ("lose-task-data", "bit-flip", "cut-tail")
+_DEADLY = ("kill", "power-cut", "disk", *DAMAGING)
 
 
 def by_clients(found: Story, slave: str, loss: Loss) -> dict[int, Bounds]:
@@ -156,7 +157,7 @@ def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:
     if not txn.is_write:
         return False
     if loss.synced:
-        return any(act.f in ("lose-task-data", "bit-flip") for act in deaths)
+        return any(act.f in DAMAGING for act in deaths)
     done = txn.call.completion or txn.call.invoke
     node = done.node or txn.call.invoke.node
     for act in deaths:
@@ -164,7 +165,7 @@ def _may_be_lost(txn: Txn, deaths: list[Act], loss: Loss) -> bool:
         late = act.asked.time_ns > done.time_ns + loss.window_ns
         if (node in act.nodes or not act.nodes) and over.index > txn.begin and not late:
             return True
-        if act.f in ("lose-task-data", "bit-flip"):
+        if act.f in DAMAGING:
             return True
     return False
 

@@ -19,6 +19,7 @@ from ..faults import (
     ClockState,
     Crashes,
     CrashState,
+    CutFile,
     DiskState,
     MemoryState,
     PacketProbe,
@@ -196,6 +197,10 @@ class RemoteCluster:
 
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         return await disks.flip(self._daemons[alias], self._files(self._daemons[alias], of))
+
+    async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        daemon = self._daemons[alias]
+        return await disks.cut_tail(daemon, self._files(daemon, of), size)
 
     async def set_clock(self, alias: str, state: ClockState) -> None:
         await self._conditions.set_clock(self._daemons[alias], state)

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...together import together
-from ..faults import SOUND, TRUE, ClockState, DiskState
+from ..faults import SOUND, TRUE, ClockState, CutFile, DiskState
 from ..target import Capability, ProcessState
 from . import shim
 from .daemons import RemoteDaemon
@@ -31,6 +31,9 @@ class Conditions:
     def __init__(self) -> None:
         self._disks: dict[str, DiskState] = {}
         self._clocks: dict[str, ClockState] = {}
+        self._full: dict[str, bool] = {}
+        self._read_only: set[str] = set()
+        """Whose disk has been made so that it must be mounted anew."""
 
     async def furnish(
         self, daemon: RemoteDaemon, folders: Sequence[Path], needs: frozenset[Capability]
@@ -68,6 +71,12 @@ class Conditions:
 
     async def set_disk(self, daemon: RemoteDaemon, state: DiskState) -> None:
         """A disk with the shim in front of it; as whoever reads it now finds it."""
+        alias = daemon.alias
+        if alias in self._read_only and not state.read_only:
+            if daemon.state is not ProcessState.DEAD:
+                await daemon.kill()  # It is mounted anew, and nobody may have it open.
+            await _ask(daemon, "disk-lock", read_only=False)
+            self._read_only.discard(alias)
         said = await _ask(
             daemon,
             "shim-disk",
@@ -75,11 +84,15 @@ class Conditions:
             fail_sync=state.fail_sync,
             fail_write=state.fail_write,
         )
-        filled = await _ask(daemon, "disk-fill", full=state.full)
+        if alias not in self._read_only:
+            self._full[alias] = (await _ask(daemon, "disk-fill", full=state.full))["full"]
+        if state.read_only:
+            self._read_only.add(alias)
+        read_only = state.read_only and await _ask(daemon, "disk-lock", read_only=True)
         # One that does not run meets it when it does.
         is_met = daemon.state is ProcessState.DEAD or said["pid"] == daemon.pid
-        seen = msgspec.structs.replace(state, full=filled["full"])
-        self._disks[daemon.alias] = seen if is_met else SOUND
+        seen = msgspec.structs.replace(state, full=self._full[alias], read_only=read_only)
+        self._disks[alias] = seen if is_met else SOUND
 
     def disk_state(self, alias: str) -> DiskState:
         return self._disks.get(alias, SOUND)
@@ -117,19 +130,34 @@ _SOON_S = 3.0
 
 async def flip(daemon: RemoteDaemon, folders: Sequence[Path]) -> tuple[str, int] | None:
     """Turn one bit of a file in these folders; the member does not run meanwhile."""
+    said = await _while_it_waits(daemon, "flip", folders)
+    return None if said is None else (said["path"], said["byte"])
+
+
+async def cut_tail(
+    daemon: RemoteDaemon, folders: Sequence[Path], size: int | None
+) -> CutFile | None:
+    """Cut the end off a file in these folders; the member does not run meanwhile."""
+    said = await _while_it_waits(daemon, "cut-tail", folders, size=size)
+    return None if said is None else CutFile(**said)
+
+
+async def _while_it_waits(
+    daemon: RemoteDaemon, do: str, folders: Sequence[Path], **more: Any
+) -> dict[str, Any] | None:
+    """What comes of doing that somewhere in these folders."""
     was_running = daemon.state is ProcessState.RUNNING
     if was_running:
         await daemon.pause()
     try:
-        said = await _ask(daemon, "flip", folders=[str(f) for f in folders], at=random.random())
+        said: dict[str, Any] | None = await daemon.station.agent.call(
+            do, folders=[str(folder) for folder in folders], at=random.random(), **more
+        )
     finally:
         if was_running:
             await daemon.resume()
-    return None if said is None else (said["path"], said["byte"])
+    return said
 
 
 async def _ask(daemon: RemoteDaemon, do: str, *, timeout_s: float = 30.0, **more: Any) -> Any:
-    agent = daemon.station.agent
-    if do == "flip":
-        return await agent.call(do, timeout_s=timeout_s, **more)
-    return await agent.call(do, timeout_s=timeout_s, name=daemon.alias, **more)
+    return await daemon.station.agent.call(do, timeout_s=timeout_s, name=daemon.alias, **more)

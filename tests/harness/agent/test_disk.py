@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from delphic.harness.agent import disk
 from delphic.harness.errors import WorldError
 from near_host import loops, until
 
@@ -93,9 +94,80 @@ def test_a_full_disk_takes_nothing_more_over_a_power_cut_until_it_is_given_back(
     on_hosts(test, count=1)
 
 
+# It says what comes of writing to a file that it opened when it began, once there is one more line.
+HOLDER = """
+import os, sys, time
+one = os.open(sys.argv[1] + "/log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+os.write(one, b"a" * 4096)
+os.fsync(one)
+os.write(one, b"b" * 5000)
+open(sys.argv[1] + "/../begun", "w").close()
+while not os.path.exists(sys.argv[1] + "/../go"):
+    time.sleep(0.01)
+for act in (lambda: os.write(one, b"c"), lambda: os.fsync(one), lambda: open("new", "w")):
+    try:
+        print(act(), flush=True)
+    except OSError as error:
+        print(error.strerror, flush=True)
+time.sleep(600)
+"""
+
+
+def test_nothing_is_written_to_a_read_only_disk_not_even_what_is_open_until_it_is_mounted_anew(
+    on_hosts: Any, tmp_path: Path, require: Require
+) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        await able(agent, require)
+        data, said = tmp_path / "home" / "data", tmp_path / "said"
+        await agent.call("disk-make", name="n1", folders=[str(data)])
+        words = [sys.executable, "-c", HOLDER, str(data)]
+        await agent.call("spawn", name="n1", words=words, cwd=str(data), log=str(said))
+        assert await until((tmp_path / "home" / "begun").exists)
+        assert await agent.call("disk-lock", name="n1", read_only=True) is True
+        assert await agent.call("disk-lock", name="n1", read_only=True) is True
+        (tmp_path / "home" / "go").touch()
+        assert await until(lambda: said.read_text().count("\n") == 3)
+        assert said.read_text() == "Read-only file system\n" * 3
+        with pytest.raises(WorldError, match="the disk of n1 is read-only"):
+            await agent.call("disk-fill", name="n1", full=True)
+        await agent.call("signal", name="n1", signal="KILL")
+        assert await agent.call("disk-cut", name="n1") == {"bytes": 5000, "files": 1}
+        log = {"path": "log", "size": 4096}
+        assert await agent.call("list", path=str(data)) == [log]
+        with pytest.raises(WorldError, match="Read-only file system"):
+            await agent.call("write", path=str(data / "new"), data="")
+        assert await agent.call("disk-lock", name="n1", read_only=False) is False
+        await agent.call("write", path=str(data / "new"), data="")
+        assert await agent.call("list", path=str(data)) == [log, {"path": "new", "size": 0}]
+
+    on_hosts(test, count=1)
+    assert loops(str(tmp_path)) == []
+
+
 def test_what_has_no_disk_of_its_own_can_lose_none(on_hosts: Any) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         with pytest.raises(WorldError, match="n1 has no disk of its own here"):
             await hosts[0].agent.call("disk-cut", name="n1")
 
     on_hosts(test, count=1)
+
+
+def test_where_no_disk_can_be_made_it_is_said_that_nothing_stands_in_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("mkfs.ext4", "mount", "umount", "unshare"):
+        tool = tools / name
+        tool.write_text("#!/bin/sh\necho no loop device >&2\nexit 1\n")
+        tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    stand_in = "none in user space (FUSE) stands in for it"
+    why = f"a file system in a file cannot be used: no loop device; {stand_in}"
+    assert disk.probe(tmp_path) == why
+    monkeypatch.setattr("os.geteuid", lambda: 4242)
+    found = disk.probe(tmp_path) or ""
+    assert found.startswith("only root mounts file systems")
+    assert found.endswith(stand_in)

@@ -143,6 +143,27 @@ def test_what_cannot_be_done_is_refused_with_the_reason(
     on_this_machine(tmp_path, test)
 
 
+def test_the_end_of_a_file_is_cut_off_wherever_chance_points(tmp_path: Path) -> None:
+    async def test(agent: Agent, host: NearHost) -> None:
+        folder = tmp_path / "data"
+        folder.mkdir()
+        folders = [str(folder), str(tmp_path / "missing")]
+        (folder / "empty").touch()
+        assert await agent.call("cut-tail", folders=folders, at=0.5) is None
+        (folder / "a").write_bytes(b"a" * 100)
+        (folder / "b").write_bytes(b"b" * 300)
+        cut = await agent.call("cut-tail", folders=folders, at=0.2, size=30)
+        assert cut == {"path": str(folder / "a"), "was": 100, "left": 70}
+        cut = await agent.call("cut-tail", folders=folders, at=0.9)
+        assert (cut["path"], cut["was"]) == (str(folder / "b"), 300)
+        assert 0 <= cut["left"] < 300
+        assert (folder / "b").read_bytes() == b"b" * cut["left"]
+        cut = await agent.call("cut-tail", folders=folders, at=0.0, size=9999)
+        assert (cut["left"], (folder / "a").stat().st_size) == (0, 0)
+
+    on_this_machine(tmp_path, test)
+
+
 def test_files_are_written_listed_read_in_pieces_and_removed(tmp_path: Path) -> None:
     folder = tmp_path / "a folder\n'$(x)"
     content = bytes(range(256))

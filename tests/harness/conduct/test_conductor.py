@@ -262,6 +262,24 @@ def test_momentary_faults_are_not_undone(memory: Any) -> None:
     assert (scene.active, scene.left) == ([], [])
 
 
+def test_a_cut_tail_leaves_a_receipt_that_says_how_long_the_file_was_and_is(memory: Any) -> None:
+    scene = Scene(
+        memory, "[{at: 50ms, cut-tail: {node: n2, of: data, by: 9B}}, {at: 90ms, cut-tail: n3}]"
+    )
+    assert scene.told() == [("cut-tail", ["n2"], True), ("cut-tail", ["n3"], True)]
+    first, second = (op.value for op in scene.receipts())
+    assert first["observed"] == {"cut": {"n2": {"path": "/data/file", "was": 64, "left": 55}}}
+    assert first["asked"] == {"kind": "cut-tail", "target": "n2", "of": "data", "tail_bytes": 9}
+    assert second["observed"]["cut"]["n3"]["left"] == 63
+    assert (scene.active, scene.left) == ([], [])
+
+
+def test_where_nothing_is_stored_no_tail_was_cut(memory: Any) -> None:
+    scene = Scene(memory, "[{at: 50ms, cut-tail: n2}]", stored=0)
+    assert scene.receipts()[0].value["observed"] == {"cut": {"n2": None}}
+    assert scene.told() == [("cut-tail", ["n2"], False)]
+
+
 def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
     scene = Scene(memory, "[{at: 50ms, lose-task-data: n2}, {at: 100ms, lose-task-data: n2}]")
     assert scene.told() == [("lose-task-data", ["n2"], True), ("lose-task-data", ["n2"], False)]

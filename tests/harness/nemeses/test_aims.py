@@ -145,6 +145,7 @@ def test_a_reset_breaks_every_connection_of_a_member_or_those_of_some_links() ->
         ({"is": "slow", "factor": 3}, DiskState(slow=3)),
         ({"is": "failing-sync"}, DiskState(fail_sync=True)),
         ({"is": "failing-write"}, DiskState(fail_write=True)),
+        ({"is": "read-only"}, DiskState(read_only=True)),
     ],
 )
 def test_a_disk_is_as_asked_for_even_of_a_member_that_is_down(
@@ -170,9 +171,19 @@ def test_a_power_cut_ends_members_and_loses_what_they_had_not_synced() -> None:
 
 def test_a_bit_is_turned_on_the_members_named() -> None:
     found = aim("bit-flip", "followers")
-    assert (found.nodes, found.flips, found.flips_of) == (("n2", "n3", "n4", "n5"), True, None)
+    assert (found.nodes, found.flips, found.of) == (("n2", "n3", "n4", "n5"), True, None)
     found = aim("bit-flip", {"node": "n2", "of": "log"})
-    assert (found.nodes, found.flips, found.flips_of) == (("n2",), True, "log")
+    assert (found.nodes, found.flips, found.of) == (("n2",), True, "log")
+
+
+def test_the_end_of_a_file_is_cut_off_on_the_members_named() -> None:
+    found = aim("cut-tail", "followers", n2=DEAD)
+    assert (found.nodes, found.cuts_tail) == (("n2", "n3", "n4", "n5"), True)
+    assert (found.of, found.tail_bytes) == (None, None)
+    found = aim("cut-tail", {"node": "n2", "of": "log", "by": "1kB"})
+    assert (found.nodes, found.of, found.tail_bytes) == (("n2",), "log", 1000)
+    with pytest.raises(ValidationError):
+        NEMESES["cut-tail"].planned({"node": "n2", "by": "0B"})
 
 
 def test_the_members_named_may_not_write_their_files() -> None:

@@ -172,7 +172,11 @@ def test_jobs_take_turns_and_as_long_as_the_disk_is_slow() -> None:
 
 @pytest.mark.parametrize(
     ("state", "number"),
-    [(DiskState(full=True), errno.ENOSPC), (DiskState(fail_write=True), errno.EIO)],
+    [
+        (DiskState(full=True), errno.ENOSPC),
+        (DiskState(fail_write=True), errno.EIO),
+        (DiskState(read_only=True), errno.EROFS),
+    ],
 )
 def test_a_disk_that_takes_nothing_says_so(state: DiskState, number: int) -> None:
     disk, process = host()

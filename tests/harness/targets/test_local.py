@@ -19,9 +19,12 @@ from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Answer, Place, Setup, Site, Status
 from delphic.harness.targets import permissions
+from delphic.harness.targets.crashes import CRASHED
+from delphic.harness.targets.faults import CrashState, CutFile
 from delphic.harness.targets.links import HEALED, as_wanted, cut, isolate
 from delphic.harness.targets.local import LOCAL, LocalCluster
 from delphic.harness.targets.target import ProcessState
+from near_host import until
 
 pytestmark = pytest.mark.slow
 
@@ -200,6 +203,46 @@ def test_a_paused_member_is_silent_until_it_is_resumed(tmp_path: Path) -> None:
         assert await greeted(cluster, "n2") is None
         await cluster.set_process("n2", ProcessState.RUNNING)
         assert await greeted(cluster, "n2") == "n2"
+
+    check(tmp_path, scene)
+
+
+def test_a_member_crashes_again_and_again_until_something_else_is_done_to_it(
+    tmp_path: Path,
+) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        await cluster.set_crashes({"n2": 0.2})
+        assert cluster.crash_states()["n2"].every_s == 0.2
+        assert await until(lambda: cluster.crash_states()["n2"].count >= 2)
+        told = cluster.deaths()
+        assert told == [("n2", CRASHED)] * cluster.crash_states()["n2"].count
+        await cluster.set_crashes({})
+        assert await greeted(cluster, "n2") == "n2"
+        await cluster.set_crashes({"n2": 60.0})
+        await cluster.set_process("n2", ProcessState.DEAD)
+        assert cluster.crash_states()["n2"] == CrashState(None, 1)
+        assert cluster.process_state("n2") is ProcessState.DEAD
+        await cluster.set_crashes({"n1": 0.1})
+
+    check(tmp_path, scene)
+
+
+def test_the_end_of_a_file_is_cut_off_while_its_member_waits(tmp_path: Path) -> None:
+    async def scene(cluster: LocalCluster) -> None:
+        await cluster.up()
+        home = RunDir(tmp_path).node("n2")
+        assert await cluster.cut_tail("n2", None, None) is None
+        (home / "data").mkdir(exist_ok=True)
+        file = home / "data/file"
+        file.write_bytes(bytes(100))
+        assert await cluster.cut_tail("n2", "log", 1) is None
+        assert await cluster.cut_tail("n2", "data", 30) == CutFile(str(file), 100, 70)
+        assert file.stat().st_size == 70
+        assert await greeted(cluster, "n2") == "n2"
+        cut = await cluster.cut_tail("n2", None, None)
+        assert cut is not None
+        assert cut.left == file.stat().st_size < 70
 
     check(tmp_path, scene)
 

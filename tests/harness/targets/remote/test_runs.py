@@ -67,15 +67,19 @@ DISKS = """\
 name: disks
 promises: [HS-2]
 workload: {name: log, clients: 4, rate: 60, op_timeout: 500ms}
-duration: 14s
+duration: 17s
 faults:
   - {at: 500ms, disk: {node: leader, is: slow, factor: 5}, for: 1s}
   - {at: 2s, disk: {node: n1, is: full}, for: 1s}
   - {at: 4s, disk: {node: n2, is: failing-sync}, for: 1s}
   - {at: 6s, disk: {node: n3, is: failing-write}, for: 1s}
-  - {at: 8s, clock: {node: leader, by: 5s}, for: 1s}
+  - {at: 8s, clock: {node: n2, by: 5s}, for: 1s}
   - {at: 10s, clock: {node: n1, drift: 1.5}, for: 1s}
-  - {at: 12s, bit-flip: {node: n2, of: log}}
+  - {at: 12s, disk: {node: n3, is: read-only}, for: 1s}
+  - {at: 14s, kill: n1}
+  - {then: 0s, cut-tail: {node: n1, of: data, by: 50B}}
+  - {then: 0s, restart: n1}
+  - {at: 16s, bit-flip: {node: n2, of: log}}
 """
 
 NASTY = "it's a $(touch pwned) `touch pwned`; -rf * \\ directory"
@@ -356,13 +360,15 @@ def test_disks_fail_and_clocks_lie_and_members_read_it(
     assert [f for f, _ in done if f != "restart"] == [
         *["disk", "mend"] * 4,
         *["clock", "set-clock"] * 2,
-        "bit-flip",
+        *("disk", "mend", "kill", "cut-tail", "bit-flip"),
     ]
     assert all(bit for _, bit in done)
     history = (run / "history.jsonl").read_text().splitlines()
     ops = [op for line in history if (op := json.loads(line))["type"] == "info"]
     (flip,) = [op["value"]["observed"]["flipped"]["n2"] for op in ops if op.get("f") == "bit-flip"]
     assert "/n2/log/" in flip[0]
+    (cut,) = [op["value"]["observed"]["cut"]["n1"] for op in ops if op.get("f") == "cut-tail"]
+    assert (cut["was"] - cut["left"], "/n1/data/" in cut["path"]) == (50, True)
     assert images(folder) == []
 
 

@@ -1,0 +1,59 @@
+"""What becomes of a member when the end of its log is gone: who notices, and where nobody can."""
+
+import io
+
+import pytest
+from delphic.harness.checkers.conformance import CONFORMANCE
+from delphic.harness.history import load as load_history
+from delphic.harness.op import NEMESIS, OBSERVER, OpType
+from delphic.harness.plan import plan
+from delphic.harness.scenario import load
+from delphic.harness.simulate.execute import Simulated, simulate_plan
+from delphic.harness.verdict import Validity
+
+HEAD = """\
+name: tail
+promises: [HS-2]
+cluster: {config: {raftElectionTick: 10}}
+workload: {name: log, clients: 2, rate: 60, batch: {min: 2, max: 6}, op_timeout: 300ms}
+duration: 2s
+limits: {leader: 2s, first_ack: 2s, replicas: 2s}
+"""
+
+CUT = "{at: 800ms, cut-tail: {node: n2, of: log, by: 60B}}"
+KILL = "{at: %s, kill: n2}"
+
+
+def played(*faults: str) -> Simulated:
+    text = HEAD + "faults: [" + ", ".join((*faults, "{at: 1200ms, restart: n2}")) + "]\n"
+    return simulate_plan(plan(load(text, "tail.yaml"), seed=1, target="sim", command=""))
+
+
+def test_who_wrote_behind_a_cut_does_not_start_again() -> None:
+    found = played(CUT, KILL % "1100ms")
+    history = load_history(io.BytesIO(found.history))
+    died = [op.error or "" for op in history.of(OBSERVER) if op.f == "died" and op.node == "n2"]
+    assert died
+    assert all("corrupt at byte" in how for how in died)
+    assert found.verdict.validity is not Validity.PASS
+
+
+def test_a_cut_off_end_of_a_log_that_nobody_writes_is_noticed_by_the_model_alone() -> None:
+    found = played(KILL % "700ms", CUT)
+    history = load_history(io.BytesIO(found.history))
+    acts = [op for op in history.of(NEMESIS) if op.type is OpType.INFO]
+    (receipt,) = [op.value for op in acts if op.f == "cut-tail"]
+    cut = receipt["observed"]["cut"]["n2"]
+    assert receipt["bit"] is True
+    assert (cut["was"] - cut["left"], "/log/" in cut["path"]) == (60, True)
+    assert [op.value["bit"] for op in acts if op.f == "restart"] == [True]
+    (told,) = [one for one in found.verdict.verdicts if one.checker == CONFORMANCE.name]
+    assert told.validity is Validity.FAIL
+    assert "the disk holds what the process before cannot have left" in told.sentence
+    assert told.details
+
+
+@pytest.mark.parametrize("of", ["log", "data"])
+def test_the_same_seed_cuts_the_same_file_at_the_same_byte(of: str) -> None:
+    step = CUT.replace("of: log", f"of: {of}").replace(", by: 60B", "")
+    assert played(KILL % "700ms", step).history == played(KILL % "700ms", step).history
