@@ -357,11 +357,14 @@ def test_disks_fail_and_clocks_lie_and_members_read_it(
     assert code == 0, out + err
     run = folder / "runs/latest"
     done = receipts(run)
-    assert [f for f, _ in done if f != "restart"] == [
-        *["disk", "mend"] * 4,
-        *["clock", "set-clock"] * 2,
-        *("disk", "mend", "kill", "cut-tail", "bit-flip"),
-    ]
+    # On a slow machine some begin before others are undone.
+    assert sorted(f for f, _ in done if f != "restart") == sorted(
+        [
+            *["disk", "mend"] * 5,
+            *["clock", "set-clock"] * 2,
+            *("kill", "cut-tail", "bit-flip"),
+        ]
+    )
     assert all(bit for _, bit in done)
     history = (run / "history.jsonl").read_text().splitlines()
     ops = [op for line in history if (op := json.loads(line))["type"] == "info"]
