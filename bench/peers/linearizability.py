@@ -220,12 +220,13 @@ def summary(results: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
             if all(name in r for r in both)
         }
         told[kind] = {"cells": len(both), "decided": counts}
-        times = [r[mine]["seconds"] for r in both if r[mine]["verdict"] in DECIDED]
-        told[kind]["slowest_s"] = max(times, default=None)
+        decided = [r[mine] for r in both if r[mine]["verdict"] in DECIDED]
+        for name, what in (("slowest_s", "seconds"), ("slowest_cpu_s", "cpu_s")):
+            told[kind][name] = max((judged[what] for judged in decided), default=None)
         if "porcupine" in counts:
-            decided = [r for r in both if r["porcupine"]["verdict"] in DECIDED]
-            told[kind]["ours/porcupine"] = _mean(decided, mine, seconds)
-            told[kind]["ours/porcupine, processor"] = _mean(decided, mine, seconds, "cpu_s")
+            common = [r for r in both if r["porcupine"]["verdict"] in DECIDED]
+            told[kind]["ours/porcupine"] = _mean(common, mine, seconds)
+            told[kind]["ours/porcupine, processor"] = _mean(common, mine, seconds, "cpu_s")
             told[kind]["ours/porcupine, undecided charged"] = _mean(both, mine, seconds)
     return told
 

@@ -24,7 +24,9 @@ def monitors(**changed: Any) -> dict[str, Any]:
 
 
 def grid(part: str, kind: str, **summary: Any) -> dict[str, Any]:
-    return {part: {"summary": {kind: {"cells": 4, "slowest_s": 0.2, **summary}}}}
+    return {
+        part: {"summary": {kind: {"cells": 4, "slowest_s": 0.2, "slowest_cpu_s": 0.1, **summary}}}
+    }
 
 
 def registers(decided: int = 4, **summary: Any) -> dict[str, Any]:
