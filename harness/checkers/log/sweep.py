@@ -1,10 +1,9 @@
 """Can operations with bounds on the log's length be put in order? Exact, near-linear.
 
 Every operation gets an interval [lo, hi] of keys: an append that ends at offset e has the key
-2e - 1, and a read that finds the log n rows long has the key 2n. A log only grows, so the
-operations are linearizable iff keys can be chosen that never decrease from an operation to one
-that began after it had returned: sorted by (key, invocation) they are a linearization, for those
-with equal keys commute (appends never share one). The least keys do, if any do.
+2e - 1, and a read that finds the log n rows long has the key 2n. Why keys that never decrease in
+time are enough is told in `monitors/sweep.py`, which judges many keys at once. Here each operation
+needs its floor, for the appends that nobody saw, and each that fails the one that it contradicts.
 """
 
 from collections.abc import Sequence

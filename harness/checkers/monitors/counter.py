@@ -19,8 +19,9 @@ from ..checker import plural
 from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
 from .columns import Columns, columns
 from .conclusion import Wrong, conclude
+from .jobs import Job, jobs
 from .prose import operation_text, value_text
-from .sweep import ceilings, floors, items, sweep
+from .sweep import items, sweep
 
 ANOMALIES = {
     "impossible-value": "A value was read that no number of increments is.",
@@ -33,15 +34,6 @@ COUNTING = frozenset({"overcount", "undercount"})
 """Anomalies that say how many increments there were: no few operations alone show them."""
 
 NOT_ONE = "an amount is not one: which increments a sum holds, nobody can tell"
-
-
-class Job(msgspec.Struct, frozen=True, order=True):
-    """An increment with the slots that real time leaves it: lo … hi."""
-
-    hi: int
-    inv: int
-    lo: int
-    at: int
 
 
 class Counter(msgspec.Struct):
@@ -69,9 +61,9 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
                 wrong.setdefault(key, _impossible(operation))
     groups = [sorted({operations[at].result for at in counter.reads}) for counter in counters]
     slots = _slots(c, counters, groups, wrong)
-    for key, jobs in enumerate(slots):
+    for key, counter in enumerate(counters):
         if key not in wrong and c.keys[key] not in ambiguous:
-            found = _filled(c, counters[key], groups[key], jobs)
+            found = _filled(c, counter, groups[key], slots.get(key, []))
             if found is not None:
                 wrong[key] = found
     return conclude(operations, list(wrong.values()), ambiguous, keys=len(c.keys))
@@ -79,8 +71,8 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
 
 def _slots(
     c: Columns, counters: list[Counter], groups: list[list[int]], wrong: dict[int, Wrong]
-) -> list[list[Job]]:
-    """The increments of each key with their slots; what real time forbids of reads is noted."""
+) -> dict[int, list[Job]]:
+    """The increments of each key, each between two groups; what reads contradict is noted."""
     at: list[int] = []
     place: list[int] = []
     for counter, values in zip(counters, groups, strict=True):
@@ -92,24 +84,19 @@ def _slots(
         key = int(c.key[second])
         wrong.setdefault(key, _went_back(c.operations[first], c.operations[second]))
     adds = np.array([add for counter in counters for add in counter.adds], np.int64)
-    lo = np.maximum(floors(c, reads, adds), 0) + 1
-    hi = ceilings(c, reads, adds)
-    found: list[list[Job]] = [[] for _ in counters]
-    for add, low, high in zip(adds.tolist(), lo.tolist(), hi.tolist(), strict=True):
-        found[c.key[add]].append(Job(high, int(c.inv[add]), low, add))
-    return found
+    return jobs(c, c, reads, adds)
 
 
-def _filled(c: Columns, counter: Counter, values: list[int], jobs: list[Job]) -> Wrong | None:
+def _filled(c: Columns, counter: Counter, values: list[int], mine: list[Job]) -> Wrong | None:
     """Fill the slots of one counter in order; what cannot be done is the answer."""
-    for job in jobs:
-        if job.lo > job.hi:
+    for job in mine:
+        if job.lo >= job.hi:
             return _lost(c, counter, job)
-    waiting = sorted(jobs, key=lambda job: job.lo, reverse=True)
+    waiting = sorted(mine, key=lambda job: job.lo, reverse=True)
     ready: list[Job] = []
     before = 0
     for slot, value in enumerate(values, start=1):
-        while waiting and waiting[-1].lo <= slot:
+        while waiting and waiting[-1].lo < slot:
             heapq.heappush(ready, waiting.pop())
         if len(ready) < value - before:
             return _overcount(c, counter, value, before + len(ready))

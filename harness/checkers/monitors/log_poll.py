@@ -16,16 +16,16 @@ import heapq
 from collections.abc import Iterable, Sequence
 from itertools import chain, repeat
 
-import msgspec
 import numpy as np
 
 from ..operations import Ambiguous, Judgement, Operation
 from .columns import Columns, Ints, columns
 from .conclusion import Wrong, conclude
+from .jobs import Job, jobs
 from .log_prose import future_read
 from .log_table import TWICE, Table, is_offset, polls_of, source, tables
 from .prose import operation_text, value_text
-from .sweep import UNBOUNDED, Items, ceilings, floors, sweep
+from .sweep import UNBOUNDED, Items, sweep
 
 __all__ = ["ANOMALIES", "is_offset", "judge"]
 
@@ -44,15 +44,6 @@ ANOMALIES = {
 }
 COUNTING = frozenset({"gap", "unplaced", "impossible-offset"})
 """Anomalies that say that something is missing: no few operations alone show them."""
-
-
-class Job(msgspec.Struct, frozen=True, order=True):
-    """An append without a known offset: by when it must have a place, and from where on it may."""
-
-    hi: int
-    inv: int
-    lo: int
-    at: int
 
 
 def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
@@ -79,10 +70,10 @@ def judge_in(c: Columns, order: Columns) -> Judgement | Ambiguous:
         if key not in broken:
             broken.add(key)
             wrong.append(_disorder(c, found[c.key[second]], first, second))
-    jobs = _jobs(c, order, known, floating)
+    waiting = jobs(c, order, known, floating)
     for which, table in enumerate(found):
         if c.keys[which] not in broken:
-            fault = _matched(c, order, table, jobs.get(which, []))
+            fault = _matched(c, order, table, waiting.get(which, []))
             wrong += [] if fault is None else [fault]
     return conclude(c.operations, wrong, ambiguous, keys=len(c.keys))
 
@@ -105,19 +96,9 @@ def _joined(parts: Iterable[Iterable[int]]) -> Ints:
     return np.fromiter(chain.from_iterable(parts), np.int64)
 
 
-def _jobs(c: Columns, order: Columns, known: Items, floating: Ints) -> dict[int, list[Job]]:
-    """The floating appends of each key with the places that real time leaves them."""
-    lo = floors(order, known, floating).tolist()
-    hi = ceilings(order, known, floating).tolist()
-    found: dict[int, list[Job]] = {}
-    for at, low, high in zip(floating.tolist(), lo, hi, strict=True):
-        found.setdefault(int(c.key[at]), []).append(Job(high, int(c.inv[at]), low, at))
-    return found
-
-
-def _matched(c: Columns, order: Columns, table: Table, jobs: list[Job]) -> Wrong | None:
+def _matched(c: Columns, order: Columns, table: Table, mine: list[Job]) -> Wrong | None:
     """Put one append into each hole, and those that were acknowledged at the latest in time."""
-    waiting = sorted(jobs, key=lambda job: job.lo, reverse=True)
+    waiting = sorted(mine, key=lambda job: job.lo, reverse=True)
     ready: list[Job] = []
     for offset in table.holes:
         place = 2 * offset + 1

@@ -10,6 +10,7 @@ from delphic.harness.checkers.monitors import (
     counter,
     element_set,
     grow_set,
+    jobs,
     keyed_log,
     log,
     log_poll,
@@ -25,6 +26,7 @@ from delphic.harness.checkers.monitors import (
 )
 from delphic.harness.checkers.monitors.columns import BEFORE, Columns, Flags, Ints
 from delphic.harness.checkers.monitors.conclusion import Wrong
+from delphic.harness.checkers.monitors.jobs import Job
 from delphic.harness.checkers.monitors.register_values import Values
 from delphic.harness.checkers.monitors.sweep import UNBOUNDED, Items
 from delphic.harness.checkers.operations import Ambiguous, Judgement, Operation
@@ -176,25 +178,25 @@ def values_leave_when_the_dequeue_returns(c: Columns, queues: queue.Queues) -> q
 
 
 def increments_fit_anywhere(
-    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+    c: Columns, found: counter.Counter, values: list[int], mine: list[Job]
 ) -> Wrong | None:
-    wide = [msgspec.structs.replace(job, lo=1, hi=UNBOUNDED) for job in jobs]
+    wide = [msgspec.structs.replace(job, lo=0, hi=UNBOUNDED) for job in mine]
     return FILLED(c, found, values, wide)
 
 
 def increments_may_stand_in_no_slot(
-    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+    c: Columns, found: counter.Counter, values: list[int], mine: list[Job]
 ) -> Wrong | None:
-    return FILLED(c, found, values, [job for job in jobs if job.lo <= job.hi])
+    return FILLED(c, found, values, [job for job in mine if job.lo < job.hi])
 
 
 def the_last_in_time_are_counted_first(
-    c: Columns, found: counter.Counter, values: list[int], jobs: list[counter.Job]
+    c: Columns, found: counter.Counter, values: list[int], mine: list[Job]
 ) -> Wrong | None:
     """Every increment has until the latest deadline of all."""
-    late = max((job.hi for job in jobs if job.hi < UNBOUNDED), default=UNBOUNDED)
+    late = max((job.hi for job in mine if job.hi < UNBOUNDED), default=UNBOUNDED)
     return FILLED(
-        c, found, values, [msgspec.structs.replace(job, hi=max(job.hi, late)) for job in jobs]
+        c, found, values, [msgspec.structs.replace(job, hi=max(job.hi, late)) for job in mine]
     )
 
 
@@ -339,8 +341,8 @@ MISTAKES: list[Mistake] = [
     ("log-poll", log_table, "seen", full_pages_show_the_end),
     ("log-poll", log_table, "seen", empty_polls_bound_nothing),
     ("log-poll", log_poll, "_matched", nothing),
-    ("log-poll", log_poll, "floors", holes_take_any_append),
-    ("log-poll", log_poll, "ceilings", appends_have_for_ever),
+    ("log-poll", jobs, "floors", holes_take_any_append),
+    ("log-poll", jobs, "ceilings", appends_have_for_ever),
     ("log-poll", log_table, "_duplicate", nothing),
     ("set", grow_set, "sweep", real_time_does_not_matter),
     ("set", grow_set, "sweep", the_first_to_add_is_any),
@@ -378,7 +380,7 @@ MISTAKES: list[Mistake] = [
     ("prefix-poll", log_poll, "sweep", real_time_does_not_matter),
     ("prefix-poll", log_poll, "columns", processes_wait_for_each_other),
     ("prefix-poll", log_poll, "columns", processes_are_alone_with_a_key),
-    ("prefix-poll", log_poll, "ceilings", appends_have_for_ever),
+    ("prefix-poll", jobs, "ceilings", appends_have_for_ever),
     ("prefix", prefix, "sweep", real_time_does_not_matter),
     ("prefix", prefix, "columns", processes_wait_for_each_other),
     ("prefix", prefix, "columns", processes_are_alone_with_a_key),
