@@ -214,16 +214,14 @@ def _hoped_to_fail(
             sentence = f"{', '.join(broken)} broke, as the scenario expects: {verdict.sentence}"
             return True, ExitCode.AS_EXPECTED, sentence
     wanted = " or ".join(hoped)
-    if failed:
-        broken = sorted({promise for verdict in failed for promise in verdict.promises})
-        what = f"{', '.join(broken)} broke" if broken else "Something else broke"
-        sentence = f"{what}, not {wanted} as expected: {failed[0].sentence}"
+    if broken := sorted({promise for verdict in failed for promise in verdict.promises}):
+        sentence = f"{', '.join(broken)} broke, not {wanted} as expected: {failed[0].sentence}"
         return False, ExitCode.PROMISE_BROKEN, sentence
     told = _sentence(validity, verdicts)
     sentence = f"{wanted} {NOT_SEEN} ({validity.value}). {told}"
     if validity is Validity.HARNESS_ERROR:
         return False, ExitCode.HARNESS, sentence
-    if any(verdict.checker in _CUT_SHORT for verdict in verdicts):
+    if not failed and any(verdict.checker in _CUT_SHORT for verdict in verdicts):
         return False, ExitCode.INCONCLUSIVE, sentence
     return False, ExitCode.PROMISE_BROKEN, sentence
 

@@ -9,6 +9,7 @@ from delphic.harness.errors import ExitCode, HistoryError, UsageError
 from delphic.harness.journal import SEALED, Journal, digest, entries, seal_of
 from delphic.harness.judgement import (
     INTERRUPTED,
+    NOT_SEEN,
     Ending,
     conclude,
     ending_of,
@@ -82,6 +83,13 @@ def test_a_failure_that_was_hoped_for_in_vain_is_exit_code_1_and_says_which() ->
     assert found.sentence.startswith(
         "HS-1 or HS-2 was expected to break, and was not seen to (pass)."
     )
+
+
+def test_a_bug_that_shows_in_traces_alone_has_broken_no_promise_that_was_hoped_for() -> None:
+    """So that several runs may decide together: in another one it may break a promise."""
+    found = conclude(planned("fail", "HS-1"), [verdict(Validity.FAIL)], ENDED)
+    assert (found.exit_code, found.as_expected) == (ExitCode.PROMISE_BROKEN, False)
+    assert found.sentence == f"HS-1 {NOT_SEEN} (fail). It is fail."
 
 
 def test_an_interrupted_run_cannot_be_blamed_for_what_it_did_not_see() -> None:
