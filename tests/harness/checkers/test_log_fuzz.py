@@ -206,7 +206,7 @@ MUTANTS: list[tuple[Any, str, Callable[..., Any]]] = [
     (placement, "_overlong", nothing),
     (placement, "_duplicate", nothing),
     (placement, "_contradiction", nothing),
-    (placement, "_two_acknowledgements", nothing),
+    (placement, "_in_the_way", nothing),
 ]
 
 
