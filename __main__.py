@@ -25,7 +25,11 @@ class FrontDoor(click.Group):
     """
 
     later: ClassVar[dict[str, tuple[str, str, str]]] = {
-        "explore": (".model.cli", "explore_command", "Explore every reachable state of a model."),
+        "explore": (
+            ".harness.explorer.command",
+            "explore_command",
+            "Explore every reachable state of a model.",
+        ),
         "shrink": (
             ".harness.shrink.command",
             "shrink_command",

@@ -25,7 +25,7 @@ def judge(evidence: Evidence) -> Verdict:
     if not traces:
         # Nobody was asked for a trace, so that the verdict names no promise.
         return Verdict(NAME, Validity.PASS, "Members wrote no traces, as they were told.")
-    members = _raft_members(evidence.members)
+    members = raft_members(evidence.members)
     missing = [member for member in members if not traces[member].lines]
     if missing:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
@@ -47,7 +47,7 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
 
 
-def _raft_members(members: Sequence[str]) -> tuple[str, ...]:
+def raft_members(members: Sequence[str]) -> tuple[str, ...]:
     """Those who have a Raft log: of several clusters their controllers."""
     clusters = sides(members)
     if MASTER not in clusters:

@@ -317,8 +317,8 @@ def test_the_switch_overrules_the_system_until_it_is_back(opened: Pages) -> None
         assert (page.evaluate(ground) == "rgb(19, 22, 27)") is (said[-1][1] == LIGHT_TEXT)
     assert said == [
         ("Colours: light. Switch to dark.", DARK_TEXT),
-        ("Colours: dark. Switch to as the system.", LIGHT_TEXT),
-        ("Colours: as the system. Switch to light.", DARK_TEXT),
+        ("Colours: dark. Switch to auto, as the system.", LIGHT_TEXT),
+        ("Colours: auto, as the system. Switch to light.", DARK_TEXT),
     ]
 
 

@@ -60,12 +60,12 @@ def _divergence(
         "cause": None if rejected.record is None else event_text(rejected.record),
         "promises": list(rejected.promises),
         "would_break": list(rejected.properties),
-        "states": _side_by_side(rejected),
+        "states": side_by_side(rejected),
         "around": [_line(r, place, zero_ns) for r in _around(rejected, traces)],
     }
 
 
-def _side_by_side(rejected: Rejected) -> list[list[str]]:
+def side_by_side(rejected: Rejected) -> list[list[str]]:
     """Rows of: what, last agreed, in the model, in the implementation."""
     names = dict.fromkeys([*rejected.model, *rejected.found, *rejected.before])
     return [

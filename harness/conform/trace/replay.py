@@ -20,7 +20,7 @@ from ...traces import (
     VoteRequest,
     VoteResponse,
 )
-from ..raft.refine import Diverged, Refiner
+from ..raft.refine import Diverged, Explained, Refiner
 from ..raft.terms import log_of, log_of_runs
 from .coverage import Counting
 from .explain import step_rejected
@@ -62,6 +62,8 @@ class Replay:
         self.last: Record | None = None
         self.is_stopped = False
         self.steps = 0
+        self.explained: Explained | None = None
+        """The model's steps for the last step that it explains."""
         self.began_ns = 0
         self._commit = 0
         self._tokens: set[int] = set()
@@ -172,6 +174,7 @@ class Replay:
             explained = self.refiner.step(did)
         except Diverged as diverged:
             raise step_rejected(record, did, diverged, self.words) from None
+        self.explained = explained
         self._counting.add(before, explained)
         entries = record.persist.entries
         if entries:

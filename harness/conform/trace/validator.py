@@ -145,6 +145,10 @@ class Validator:
         except Rejected as rejected:
             self._reject(rejected)
 
+    def replay(self, record: Record) -> Replay | None:
+        """The member that a record is of, as its group knows it; None if it is no member of it."""
+        return self._group(record).replays.get(record.node)
+
     def torn(self, node: str, line: Torn) -> None:
         """A line that is no record: all that a kill may leave, at the end of what it killed."""
         file = self._files.get(node)

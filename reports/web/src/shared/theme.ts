@@ -4,7 +4,7 @@ export type Theme = "auto" | "light" | "dark";
 
 const KEY = "delphic-theme";
 const NEXT: Record<Theme, Theme> = { auto: "light", light: "dark", dark: "auto" };
-const NAMES: Record<Theme, string> = { auto: "as the system", light: "light", dark: "dark" };
+const NAMES: Record<Theme, string> = { auto: "auto, as the system", light: "light", dark: "dark" };
 const SIGNS: Record<Theme, string> = { auto: "◐", light: "☀", dark: "☾" };
 
 /** What was chosen; pages that may keep nothing always begin as the system has it. */

@@ -1,0 +1,133 @@
+"""The paths of the model that a real run's traces make: a step for each line of a trace."""
+
+import threading
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from ..checkers.conformance import raft_members
+from ..conform.trace.validator import Validated, Validator
+from ..errors import UsageError
+from ..judgement import ending_of, evidence_of, plan_of
+from ..rundir import RunDir
+from ..sides import side_of
+from ..traces import Persisted, Received, Record, Torn, Trace, Uid
+from .atlas import NoSuchState
+from .path import PathAbout, RunPath
+
+
+class RunAbout(msgspec.Struct, frozen=True):
+    """The run, and its paths."""
+
+    run: str
+    scenario: str
+    sentence: str
+    paths: tuple[PathAbout, ...]
+
+
+class RunPaths:
+    """The paths of one run, one a Raft group; read when somebody asks."""
+
+    def __init__(self, run: RunDir) -> None:
+        """Raises UsageError where there is no run, or one without traces."""
+        self.run = run
+        self._plan = plan_of(run)
+        self._evidence = evidence_of(run, self._plan, ending_of(run).zero_ns)
+        self._members = raft_members(self._evidence.members)
+        self._lock = threading.Lock()
+        self._read: tuple[Validated, tuple[RunPath, ...]] | None = None
+        traced = any(run.node_trace(member).is_file() for member in self._members)
+        if not (self._evidence.traces and traced):
+            raise UsageError(f"{run.path} has no traces: there is no path to show (docs/traces.md)")
+
+    def about(self) -> RunAbout:
+        validated, paths = self._paths()
+        found = len(validated.rejected)
+        sentence = (
+            f"All {validated.steps:,} steps of {len(validated.members)} members are the model's."
+            if not found
+            else f"{found} of {validated.records:,} lines are not the model's; the first: "
+            f"{validated.rejected[0]}."
+        )
+        if validated.undecided:
+            sentence += f" Undecided: {validated.undecided[0].reason}."
+        about = tuple(path.about() for path in paths)
+        return RunAbout(str(self.run.path), self._plan.scenario, sentence, about)
+
+    def path(self, number: int) -> "RunPath":
+        """Raises NoSuchState."""
+        paths = self._paths()[1]
+        if number >= len(paths):
+            raise NoSuchState(f"There is no path {number}: the run makes {len(paths)}.")
+        return paths[number]
+
+    def _paths(self) -> tuple[Validated, "tuple[RunPath, ...]"]:
+        with self._lock:
+            if self._read is None:
+                traces = {m: self._evidence.traces[m] for m in self._members}
+                self._read = paths_of(self._members, traces, self._evidence.zero_ns)
+            return self._read
+
+
+def paths_of(
+    members: Sequence[str], traces: dict[str, Trace], zero_ns: int | None
+) -> tuple[Validated, "tuple[RunPath, ...]"]:
+    """Replay whole traces in the model, and keep the states on the way."""
+    validator = Validator(members)
+    for trace in traces.values():
+        for record in trace.records:
+            validator.add(record)
+    paths: dict[tuple[str | None, int], RunPath] = {}
+    for line in in_order(traces):
+        if not isinstance(line, Record):
+            validator.torn(*line)
+            continue
+        replay = validator.replay(line)
+        if replay is not None:
+            replay.explained = None
+        validator.check(line)
+        if replay is None:
+            continue
+        key = (side_of(line.node), line.group)
+        if key not in paths:
+            paths[key] = RunPath(len(paths), key, replay.words, zero_ns)
+        explained = replay.explained
+        events = () if explained is None else tuple(event for event, _ in explained.steps)
+        paths[key].add(line, events, None if replay.is_stopped else replay.refiner.state)
+    validated = validator.finish()
+    for path in paths.values():
+        path.part(validated.rejected)
+    return validated, tuple(paths.values())
+
+
+def in_order(traces: dict[str, Trace]) -> Iterable[Record | tuple[str, Torn]]:
+    """Lines by the clocks, but none that receives before the one that sends: clocks may be wrong.
+
+    So the steps are in an order in which the model can make them.
+    """
+    left = {node: list(reversed(trace.lines)) for node, trace in sorted(traces.items())}
+    waiting = {uid for trace in traces.values() for r in trace.records for uid in _sends(r)}
+    while any(left.values()):
+        heads = [(node, lines[-1]) for node, lines in left.items() if lines]
+        torn = next(((node, line) for node, line in heads if isinstance(line, Torn)), None)
+        if torn is not None:
+            left[torn[0]].pop()
+            yield torn
+            continue
+        records = [(node, line) for node, line in heads if isinstance(line, Record)]
+        free = [one for one in records if not _waits(one[1], waiting)] or records
+        node, record = min(free, key=lambda one: (one[1].t_ns, one[0]))
+        left[node].pop()
+        waiting.difference_update(_sends(record))
+        yield record
+
+
+def _sends(record: Record) -> Iterable[Uid | None]:
+    """What leaves with a step: what it sends at once, and what a sync releases."""
+    yield from (message.uid for message in record.out)
+    if isinstance(record.event, Persisted):
+        yield from record.event.released
+
+
+def _waits(record: Record, waiting: set[Uid | None]) -> bool:
+    return isinstance(record.event, Received) and record.event.uid in waiting
