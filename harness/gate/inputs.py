@@ -17,7 +17,8 @@ from .sources import PACKAGE, Module, Sources
 from .step import Check, Conform, Explore, Run, Simulate, Step, Work
 
 _GATE = ("harness.gate.work", "harness.gate.step", "harness.gate.resolve")
-_REGISTRIES = ("model.models", "model.cli", "harness.conform.cli")
+_MODELS = "model.models"
+_REGISTRIES = (_MODELS, "model.cli", "harness.conform.cli")
 
 _EXPLORER = ("model.explore.explorer", "model.summary", "model.only", "model.actor")
 _COMPARER = ("harness.conform.binding", "harness.conform.show")
@@ -43,8 +44,9 @@ class Inputs:
             case Explore(mutant=None):
                 roots = [*_EXPLORER, *_model(work)]
             case Explore():
-                # Its mutant may be made of anything that the registry knows.
-                roots, beside = [*_EXPLORER, *_REGISTRIES], [*_GATE]
+                # Its mutant may be made of anything that the registry of models knows.
+                roots = [*_EXPLORER, _MODELS]
+                beside.remove(_MODELS)
             case Conform():
                 roots = [*_COMPARER, _ours(type(BINDINGS[work.binding]).__module__)]
             case Simulate():

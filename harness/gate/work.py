@@ -33,6 +33,7 @@ from ..lifecycle import Report
 from ..plan import Switches
 from ..progress import Quiet
 from ..rundir import RunDir
+from ..shown import LINES_MAX, broken_promises, verdict_of, witness_lines
 from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases
 from ..simulate.cli import again, keep_case
 from ..verdict import RunVerdict, Validity
@@ -42,9 +43,6 @@ from .step import Check, Conform, Expected, Explore, Order, Run, Simulate
 
 FINDINGS_MAX = 5
 """Of more kinds of failures of one step only the number is told."""
-
-WITNESS_MAX = 40
-"""Lines of a witness; the run directory has all of it."""
 
 OUT_OF_TIME = "out of time"
 
@@ -170,7 +168,7 @@ class Doer:
         found = judge(Question(path, work.spec, work.format, which))
         lines = lines_of(found)
         words = ["delphic", "check", work.path, "--spec", found.spec]
-        wrong = Finding(found.sentence, (), tuple(lines[1:WITNESS_MAX]), None, shlex.join(words))
+        wrong = Finding(found.sentence, (), tuple(lines[1:LINES_MAX]), None, shlex.join(words))
         findings = () if found.validity is Validity.PASS else (wrong,)
         return _hoped(work.expect, Attempt(ExitCode(found.exit_code), found.sentence, findings))
 
@@ -188,7 +186,7 @@ def _broken(work: Explore, model: Model, result: Result, told: list[str]) -> Fin
             *(["--mutant", work.mutant] if work.mutant else []),
             *(["--symmetry"] if work.symmetry else [])]  # fmt: skip
     command = shlex.join(["delphic", "explore", work.model, *bounds, *more])
-    return Finding(told[0], tuple(promises), tuple(told[1:WITNESS_MAX]), None, command)
+    return Finding(told[0], tuple(promises), tuple(told[1:LINES_MAX]), None, command)
 
 
 def _diverging(work: Conform, results: list[Conformance]) -> Iterator[Finding]:
@@ -207,7 +205,7 @@ def _text(shown: object) -> tuple[str, ...]:
     with open(os.devnull, "w") as nowhere:
         console = Console(file=nowhere, width=100, record=True, color_system=None)
         console.print(shown)
-        return tuple(console.export_text().splitlines()[:WITNESS_MAX])
+        return tuple(console.export_text().splitlines()[:LINES_MAX])
 
 
 def _until(deadline: float, cases: list[Case]) -> Iterator[Case]:
@@ -220,39 +218,14 @@ def _until(deadline: float, cases: list[Case]) -> Iterator[Case]:
 
 def _world(job: Job, one: Tried, kept: dict[Case, Path]) -> Finding:
     run = kept.get(one.case)
-    promises = () if run is None else _promises(run)
-    witness = () if run is None else _witness(run)
+    promises: tuple[str, ...] = ()
+    witness: tuple[str, ...] = ()
+    if run is not None:
+        found = verdict_of(run)
+        promises, witness = broken_promises(found), witness_lines(found, RunDir(run))
     told = f"{one.case}: {one.sentence}"
     where = None if run is None else str(run)
     return Finding(told, promises, witness, where, again(job, one.case, kept))
-
-
-def _promises(run: Path) -> tuple[str, ...]:
-    return _failed_promises(_verdict(run))
-
-
-def _witness(run: Path) -> tuple[str, ...]:
-    return witness_lines(_verdict(run), RunDir(run))
-
-
-def _verdict(run: Path) -> RunVerdict:
-    return msgspec.json.decode(RunDir(run).verdict.read_bytes(), type=RunVerdict)
-
-
-def _failed_promises(found: RunVerdict) -> tuple[str, ...]:
-    failed = (one for one in found.verdicts if one.validity is Validity.FAIL)
-    return tuple(dict.fromkeys(promise for one in failed for promise in one.promises))
-
-
-def witness_lines(found: RunVerdict, run: RunDir) -> tuple[str, ...]:
-    """The operations of the first verdict that failed, as the history has them."""
-    failed = [one for one in found.verdicts if one.validity is Validity.FAIL]
-    wanted = set(failed[0].witness) if failed else set()
-    if not wanted:
-        return ()
-    with run.history.open(encoding="utf-8", errors="replace") as lines:
-        shown = [line.rstrip("\n")[:400] for at, line in enumerate(lines) if at in wanted]
-    return tuple(shown[:WITNESS_MAX])
 
 
 def _worlds(found: Campaign) -> str:
@@ -274,7 +247,7 @@ def _judged(found: RunVerdict, run: Path, command: str) -> Attempt:
     findings: tuple[Finding, ...] = ()
     if found.validity is not Validity.PASS or got is not ExitCode.AS_EXPECTED:
         witness = witness_lines(found, RunDir(run))
-        promises = _failed_promises(found)
+        promises = broken_promises(found)
         findings = (Finding(found.sentence, promises, witness, str(run), command),)
     return Attempt(got, found.sentence, findings, (str(run),))
 

@@ -1,0 +1,237 @@
+"""What a change can affect: by imports, by files that steps name, and by nothing less."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+import pytest
+from delphic.harness.errors import UsageError
+from delphic.harness.gate import config
+from delphic.harness.gate.inputs import Inputs
+from delphic.harness.gate.resolve import resolve
+from delphic.harness.gate.result import Attempt
+from delphic.harness.gate.since import Affected, Change, affected, changed
+from delphic.harness.gate.sources import ROOT, Sources
+from delphic.harness.gate.step import Explore, Order, Step, Work
+from delphic.harness.gate.work import Doer
+
+GATE = """\
+ignore: ["*.md", "docs/*"]
+steps:
+  - {explore: [raft, replication]}
+  - {explore: storage, mutant: fsync-too-late, name: mutant}
+  - {conform: [raft, subscription]}
+  - {simulate: [chaos, replicate-stops], seeds: 1..1}
+  - {run: quickstart, watch: ["extra/*.txt"]}
+  - {check: given.edn, spec: register}
+"""
+GIVEN = """\
+{:type :invoke, :f :write, :value 1, :process 0}
+{:type :ok, :f :write, :value 1, :process 0}
+"""
+EXPLORE, CONFORM = {"explore raft"}, {"conform raft"}
+SCENARIOS = {"simulate chaos", "simulate replicate-stops", "run quickstart"}
+
+
+@pytest.fixture(scope="module")
+def inputs() -> Inputs:
+    """Of this package; it is read once."""
+    return Inputs()
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a gate and what it names."""
+    folder = tmp_path_factory.mktemp("gate").resolve()
+    (folder / "given.edn").write_text(GIVEN)
+    (folder / "extra").mkdir()
+    (folder / "extra/more.txt").write_text("")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def steps(base: Path) -> list[Step]:
+    mutant = "mutant: fsync-too-late"
+    storage = next(iter(_mutants("storage")))
+    gate, document = config.load(
+        GATE.replace(mutant, f"mutant: {storage}").replace("given.edn", str(base / "given.edn")),
+        str(base / "gate.yaml"),
+    )
+    return resolve(gate, document)
+
+
+def _mutants(model: str) -> list[str]:
+    from delphic.model.models import MODELS
+
+    return list(MODELS[model].mutants)
+
+
+def of(paths: list[Path], steps: list[Step], inputs: Inputs, top: Path) -> Affected:
+    return affected(Change(top, tuple(paths)), steps, inputs, top, ["*.md", "docs/*"])
+
+
+def names(path: str, steps: list[Step], inputs: Inputs) -> set[str]:
+    return set(of([ROOT / path], steps, inputs, ROOT).reasons)
+
+
+ALL_OF_RAFT = CONFORM | SCENARIOS
+
+
+@pytest.mark.parametrize(
+    ("path", "selected"),
+    [
+        ("impl/raft/core.py", ALL_OF_RAFT),
+        ("model/raft_rules.py", {"explore raft", "mutant", *ALL_OF_RAFT}),
+        (
+            "model/explore/liveness.py",
+            {
+                "explore raft",
+                "explore replication",
+                "mutant",
+                "conform raft",
+                "conform subscription",
+            },
+        ),
+        ("model/storage_rules.py", {"mutant"}),
+        ("harness/zoo/page.py", set()),
+        ("harness/targets/proxy.py", {"run quickstart"}),
+        ("harness/simulate/campaign.py", {"simulate chaos", "simulate replicate-stops"}),
+        ("scenarios/chaos.yaml", {"simulate chaos"}),
+        ("scenarios/polls.yaml", set()),
+        ("harness/conform/subscription/bind.py", {"conform subscription"}),
+        ("README.md", set()),
+        ("docs/ci.md", set()),
+    ],
+)
+def test_a_change_selects_what_imports_it(
+    path: str, selected: set[str], steps: list[Step], inputs: Inputs
+) -> None:
+    assert (ROOT / path).is_file()
+    found = {name for name in names(path, steps, inputs) if not name.startswith("check")}
+    if path == "harness/simulate/campaign.py":
+        found -= {"run quickstart"}
+    assert found == selected
+
+
+def test_what_nobody_knows_selects_everything_and_is_told(
+    steps: list[Step], inputs: Inputs
+) -> None:
+    found = of([ROOT / "pyproject.toml"], steps, inputs, ROOT)
+    assert set(found.reasons) == {step.name for step in steps}
+    assert "nobody knows what depends on it; changed: pyproject.toml" in found.notes[0]
+    removed = of([ROOT / "impl/raft/gone.py"], steps, inputs, ROOT)
+    assert len(removed.reasons) == len(steps)
+
+
+def test_documentation_selects_nothing_and_that_is_told(steps: list[Step], inputs: Inputs) -> None:
+    found = of([ROOT / "README.md", ROOT / "docs/ci.md"], steps, inputs, ROOT)
+    assert found == Affected({}, ("Ignored: changed: README.md, docs/ci.md",))
+
+
+def test_data_beside_modules_counts_for_those_who_import_them(
+    steps: list[Step], inputs: Inputs
+) -> None:
+    assert "run quickstart" in names("harness/targets/remote/shim.c", steps, inputs)
+    assert "explore raft" not in names("harness/targets/remote/shim.c", steps, inputs)
+
+
+def test_files_that_steps_name_count_for_them_alone(
+    steps: list[Step], inputs: Inputs, base: Path
+) -> None:
+    found = of([base / "given.edn", base / "extra/more.txt"], steps, inputs, base)
+    assert set(found.reasons) == {f"check {base / 'given.edn'}", "run quickstart"}
+    assert found.reasons["run quickstart"] == "changed: extra/more.txt"
+
+
+def test_a_digest_changes_with_every_input_and_with_nothing_else(
+    steps: list[Step], inputs: Inputs, base: Path
+) -> None:
+    by_name = {step.name: step for step in steps}
+    before = {name: inputs.digest(step, base) for name, step in by_name.items()}
+    assert len(set(before.values())) == len(steps)
+    (base / "given.edn").write_text(GIVEN * 2)
+    (base / "other.edn").write_text(GIVEN)
+    try:
+        after = {name: Inputs(inputs.sources).digest(step, base) for name, step in by_name.items()}
+    finally:
+        (base / "given.edn").write_text(GIVEN)
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {f"check {base / 'given.edn'}"}
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ["-c", "user.name=n", "-c", "user.email=e@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
+
+
+def test_git_tells_what_was_changed_added_moved_and_removed(tmp_path: Path) -> None:
+    for name in ("kept", "changed", "moved", "removed"):
+        (tmp_path / name).write_text(f"{name}\n" * 9)
+    (tmp_path / ".gitignore").write_text("out\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "first")
+    (tmp_path / "changed").write_text("other")
+    (tmp_path / "moved").rename(tmp_path / "to")
+    (tmp_path / "removed").unlink()
+    (tmp_path / "näme with space").write_text("")
+    (tmp_path / "out").write_text("")
+    found = changed("HEAD", tmp_path)
+    assert [path.name for path in found.paths] == [
+        "changed", "moved", "näme with space", "removed", "to",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("revision", ["nowhere", "--output=x", ""])
+def test_a_revision_that_is_none_is_refused(revision: str, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    with pytest.raises(UsageError, match="--since"):
+        changed(revision, tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".git"]
+
+
+class Executed:
+    """Which of our modules' functions are called."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._by_file = {str(path): module for module, path in sources.files.items()}
+        self.modules: set[str] = set()
+
+    def __call__(self, frame: FrameType, event: str, argument: object) -> None:
+        code = frame.f_code
+        if event == "call" and code.co_name != "<module>":
+            module = self._by_file.get(os.path.realpath(code.co_filename))
+            if module is not None:
+                self.modules.add(module)
+
+
+def executed(work: Work, inputs: Inputs, folder: Path) -> set[str]:
+    """Modules in which something is done, when a step is done in this process."""
+    doer = Doer(Order(work, 600.0, 1, str(folder)), lambda run: None, lambda text: None)
+    seen = Executed(inputs.sources)
+    before = sys.getprofile()
+    sys.setprofile(seen)
+    try:
+        found: Attempt = doer.do()
+    finally:
+        sys.setprofile(before)
+    assert found.code == 0, found
+    return seen.modules
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["explore", "simulate", "check"])
+def test_nothing_that_a_step_does_is_missing_from_what_it_depends_on(
+    name: str, steps: list[Step], inputs: Inputs, base: Path, tmp_path: Path
+) -> None:
+    found = {step.name: step for step in steps}
+    works = {
+        "explore": Explore("storage", ("records=1",)),
+        "simulate": found["simulate chaos"].work,
+        "check": found[f"check {base / 'given.edn'}"].work,
+    }
+    work = works[name]
+    missing = executed(work, inputs, tmp_path) - inputs.modules(work)
+    assert {one for one in missing if not one.startswith("harness.gate")} == set()
