@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench web lab nightly lock clean
+.PHONY: demo test lint format gate bench web lab nightly lock clean
 
 demo: $(VENV)/ready
 	$(BIN)/delphic run quickstart
@@ -20,6 +20,10 @@ lint: $(VENV)/ready build/link/delphic
 format: $(VENV)/ready
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# What CI may run: gate.yaml. GATE is options, as in: make gate GATE="--resume --since origin/main"
+gate: $(VENV)/ready
+	$(BIN)/delphic gate $(GATE)
 
 bench: $(VENV)/ready
 	$(BIN)/python bench/throughput.py
