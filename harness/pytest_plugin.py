@@ -57,8 +57,9 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A marked test function gets its run whether it names the fixture or not."""
     for item in items:
-        is_marked = isinstance(item, pytest.Function) and item.get_closest_marker(MARKER)
-        if is_marked and FIXTURE not in item.fixturenames:
+        if not isinstance(item, pytest.Function) or item.get_closest_marker(MARKER) is None:
+            continue
+        if FIXTURE not in item.fixturenames:
             item.fixturenames.insert(0, FIXTURE)
 
 
