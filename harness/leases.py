@@ -6,23 +6,19 @@ kill. Whoever finds a lease whose harness is gone ends what is left, and says so
 """
 
 import os
-import select
-import signal
 import uuid
 from pathlib import Path
 
 import msgspec
 
-from . import procfs
+from .agent import proc
+from .agent.proc import Identity
 from .errors import WorldError
-from .procfs import Identity
 
 LEASE_VARIABLE = "DELPHIC_LEASE"
 """The environment variable that marks every process of a run."""
 
 HARNESS = "harness"
-
-_END_TIMEOUT_S = 5.0
 
 
 class Child(msgspec.Struct, frozen=True):
@@ -54,11 +50,9 @@ class Lease:
     """One live run's claim on its processes. Write it before, and release it after them."""
 
     def __init__(self, run: Path, who: str = HARNESS) -> None:
-        me = procfs.identity(os.getpid())
-        assert me is not None
         self.name = uuid.uuid4().hex
         self._path = state_directory() / f"{self.name}.json"
-        self._record = Record(str(run.resolve()), procfs.boot_id(), me, who=who)
+        self._record = Record(str(run.resolve()), proc.boot_id(), proc.me(), who=who)
         self._write()
 
     @property
@@ -68,7 +62,7 @@ class Lease:
 
     def add(self, what: str, pid: int) -> None:
         """Note a child, right after its start."""
-        process = procfs.identity(pid)
+        process = proc.identity(pid)
         if process is not None:
             self._change((*self._record.children, Child(what, process)))
 
@@ -112,8 +106,8 @@ def heal() -> list[str]:
             raise WorldError(
                 f"cannot read {path}: {error}; remove it if it is not yours"
             ) from error
-        same_boot = record.boot == procfs.boot_id()
-        if same_boot and procfs.alive(record.harness):
+        same_boot = record.boot == proc.boot_id()
+        if same_boot and proc.alive(record.harness):
             continue
         ended = _end_all(record, path.stem) if same_boot else []
         path.unlink(missing_ok=True)
@@ -127,24 +121,13 @@ def heal() -> list[str]:
 
 def _end_all(record: Record, name: str) -> list[str]:
     known = {child.process: child.what for child in record.children}
-    for process in procfs.with_environment(f"{LEASE_VARIABLE}={name}"):
+    for process in proc.marked(f"{LEASE_VARIABLE}={name}"):
         known.setdefault(process, "a process that it had just started")
     return [f"{what} (pid {p.pid})" for p, what in known.items() if _end(p)]
 
 
 def _end(process: Identity) -> bool:
-    """SIGKILL that very process, stopped or not; whether it was there to be ended."""
     try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return False
-    try:
-        # The handle now stands for one process for ever: checking after opening leaves no gap.
-        if not procfs.alive(process):
-            return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        if not select.select([handle], [], [], _END_TIMEOUT_S)[0]:
-            raise WorldError(f"pid {process.pid} does not die of SIGKILL")
-        return True
-    finally:
-        os.close(handle)
+        return proc.end(process)
+    except OSError as error:
+        raise WorldError(str(error)) from error

@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ _PROC = Path("/proc")
 _DIES_S = 5.0
 
 
-class Identity(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Identity:
     """A process for certain: pids are used again, but not with the same start in the same boot."""
 
     pid: int
@@ -32,6 +34,11 @@ class Place(NamedTuple):
     network: str
 
 
+def boot_id() -> str:
+    """Another one after every boot of the machine."""
+    return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
 def here() -> Place:
     """The place of this process."""
     try:
@@ -40,7 +47,7 @@ def here() -> Place:
         machine = ""
     return Place(
         f"{os.uname().nodename} {machine}",
-        (_PROC / "sys/kernel/random/boot_id").read_text().strip(),
+        boot_id(),
         os.readlink(_PROC / "self/ns/pid"),
         os.readlink(_PROC / "self/ns/net"),
     )
@@ -68,6 +75,14 @@ def letter(pid: int) -> str | None:
     """The kernel's letter (R, S, D, T, …); None if there is no such process, or only a zombie."""
     fields = _fields(pid)
     return None if fields is None or fields[0] == "Z" else fields[0]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that this one started and that have not been waited for."""
+    try:
+        return [int(child) for child in (_PROC / f"{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def marked(mark: str) -> list[Identity]:

@@ -8,7 +8,7 @@ import pwd
 import signal as signals
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ class Processes:
     def _record(self, name: str, who: Identity) -> None:
         """For `undo`, where the mark in its environment cannot be read."""
         path = _pids(self._run.folder) / f"{who.pid}.json"
-        path.write_text(json.dumps({"name": name, "process": who}))
+        path.write_text(json.dumps({"name": name, "process": astuple(who)}))
 
 
 def recorded(folder: Path) -> dict[str, Identity]:

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import astuple
 from pathlib import Path
 
 from .proc import Identity, Place, alive, here
@@ -79,7 +80,7 @@ class Owner:
 
     def write(self, name: str, agent: Identity) -> None:
         whole = self._path.with_suffix(".new")
-        whole.write_text(json.dumps({"run": name, "agent": agent, "place": here()}))
+        whole.write_text(json.dumps({"run": name, "agent": astuple(agent), "place": here()}))
         whole.replace(self._path)
 
     def read(self) -> tuple[str, Identity, Place]:

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..agent.proc import boot_id
 from ..errors import WorldError
-from ..procfs import boot_id
 from ..together import together
 from . import marker
 from .agent import Agent

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from .. import procfs
+from ..agent import proc
+from ..agent.proc import Identity
 from ..errors import WorldError
 from ..leases import state_directory
-from ..procfs import Identity
 
 MARK = "DELPHIC_LAB"
 """The environment variable that every host's first process carries: the laboratory's folder."""
@@ -124,6 +124,6 @@ def create(
     except OSError as error:
         raise WorldError(f"cannot make {path}: {error.strerror}") from error
     folder = Folder(path)
-    record = Record(number, procfs.boot_id(), owner, rootless=rootless, inside=inside)
+    record = Record(number, proc.boot_id(), owner, rootless=rootless, inside=inside)
     folder.write(record)
     return folder

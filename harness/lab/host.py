@@ -11,9 +11,9 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
-from .. import procfs
+from ..agent import proc
+from ..agent.proc import Identity
 from ..errors import WorldError
-from ..procfs import Identity
 from .folder import MARK
 
 PLACE = "/run/delphic-lab"
@@ -171,10 +171,10 @@ def end(process: Identity) -> None:
         return
     try:
         # The handle now stands for one process for ever: checking after opening leaves no gap.
-        if not procfs.alive(process):
+        if not proc.alive(process):
             _reap(process.pid)
             return
-        children = procfs.children(process.pid)
+        children = proc.children(process.pid)
         handles = [h for h in (_handle(child) for child in children) if h is not None]
         signal.pidfd_send_signal(handle, signal.SIGKILL)
         for waited in (handle, *handles):

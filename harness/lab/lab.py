@@ -18,10 +18,10 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from .. import procfs
+from ..agent import proc
+from ..agent.proc import Identity
 from ..errors import UsageError, WorldError
 from ..hosts.inventory import Inventory, load
-from ..procfs import Identity
 from . import host, kernel, rootless
 from .folder import MARK, Folder, HostRecord, Record, cache_directory, create, folders
 
@@ -75,7 +75,7 @@ def up(count: int = 3, *, addresses: int = 1, sudo: bool = False, keep: bool = F
     if missing := hindrance():
         raise WorldError(missing)
     heal()
-    folder = _claim(None if keep else procfs.identity(os.getpid()))
+    folder = _claim(None if keep else proc.identity(os.getpid()))
     try:
         return _fill(folder, count, addresses, sudo=sudo)
     except BaseException:
@@ -98,12 +98,12 @@ def status() -> list[Status]:
         record = folder.read()
         if record is None:
             continue
-        same_boot = record.boot == procfs.boot_id()
+        same_boot = record.boot == proc.boot_id()
         hosts = tuple(
             (
                 h.name,
                 h.addresses[0],
-                same_boot and h.process is not None and procfs.alive(h.process),
+                same_boot and h.process is not None and proc.alive(h.process),
             )
             for h in record.hosts
         )
@@ -115,11 +115,11 @@ def status() -> list[Status]:
 def remove(folder: Folder) -> None:
     """Hosts, bridge, files, in this order, whoever uses it; what is gone already is no failure."""
     record = folder.read()
-    if record is not None and record.boot == procfs.boot_id():
+    if record is not None and record.boot == proc.boot_id():
         for at in record.hosts:
             if at.process is not None:
                 host.end(at.process)
-        for process in procfs.with_environment(folder.mark):
+        for process in proc.marked(folder.mark):
             host.end(process)
         if record.inside is not None:
             host.end(record.inside)
@@ -175,16 +175,16 @@ def _is_in_use(folder: Folder) -> bool:
 
 def _is_stale(record: Record) -> bool:
     """Whether its owner is gone, or its network, or the machine has been restarted."""
-    if record.boot != procfs.boot_id():
+    if record.boot != proc.boot_id():
         return True
     needed = (record.owner, record.inside)
-    return any(process is not None and not procfs.alive(process) for process in needed)
+    return any(process is not None and not proc.alive(process) for process in needed)
 
 
 def _holder() -> Identity | None:
     """Who keeps the namespaces that this process is in; None if they go with it."""
     pid = os.environ.get(rootless.HOLDER) if rootless.is_inside() else None
-    return None if pid is None else procfs.identity(int(pid))
+    return None if pid is None else proc.identity(int(pid))
 
 
 def _claim(owner: Identity | None) -> Folder:
@@ -229,7 +229,7 @@ def _fill(folder: Folder, count: int, addresses: int, *, sudo: bool) -> Lab:
             one.wait(b"plug")
         pids = [one.pid for one in starting]
         kept = tuple(
-            msgspec.structs.replace(at, process=procfs.identity(pid))
+            msgspec.structs.replace(at, process=proc.identity(pid))
             for at, pid in zip(hosts, pids, strict=True)
         )
         folder.write(msgspec.structs.replace(record, hosts=kept))
@@ -327,7 +327,7 @@ def _forgotten(name: str, owner: str) -> str:
     folder = Folder(Path(owner))
     if folder.path.exists():
         return ""
-    for process in procfs.with_environment(f"{MARK}={owner}"):
+    for process in proc.marked(f"{MARK}={owner}"):
         host.end(process)
     kernel.disconnect(name)
     return f"The laboratory of {owner}, whose files are gone, is gone, too."

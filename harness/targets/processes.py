@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from .. import procfs
+from ..agent import proc
 from ..errors import WorldError
 from ..leases import Lease
 from . import permissions
@@ -43,7 +43,7 @@ class Daemon:
         self._lease = lease
         self._pass_fds = pass_fds
         self._process: asyncio.subprocess.Process | None = None
-        self._identity: procfs.Identity | None = None
+        self._identity: proc.Identity | None = None
         self._ended_by_us = True
 
     async def start(self, *, is_subject: bool = False) -> None:
@@ -69,7 +69,7 @@ class Daemon:
                 f"cannot start {self._command[0]}: {error.strerror}", node=self.what
             ) from error
         self._ended_by_us = False
-        self._identity = procfs.identity(self._process.pid)
+        self._identity = proc.identity(self._process.pid)
         self._lease.add(self.what, self._process.pid)
 
     @property
@@ -83,7 +83,7 @@ class Daemon:
         """What the kernel says of it."""
         if self._process is None or self._process.returncode is not None:
             return ProcessState.DEAD
-        letter = procfs.state(self._process.pid)
+        letter = proc.letter(self._process.pid)
         if letter is None:
             return ProcessState.DEAD
         return ProcessState.PAUSED if letter in "Tt" else ProcessState.RUNNING
@@ -130,7 +130,7 @@ class Daemon:
 
     def _signal(self, number: signal.Signals) -> None:
         """To that very process and all that it started; to nobody if it is gone."""
-        if self._identity is None or not procfs.alive(self._identity):
+        if self._identity is None or not proc.alive(self._identity):
             return
         self._ended_by_us = self._ended_by_us or number in (signal.SIGKILL, signal.SIGTERM)
         with suppress(ProcessLookupError):

@@ -5,7 +5,7 @@ import socket
 import time
 from pathlib import Path
 
-from ...harness import procfs
+from ...harness.agent import proc
 from ...harness.rundir import RunDir
 from .facts import Facts, State
 
@@ -47,7 +47,7 @@ def _written(path: Path) -> float:
 
 def _is_there(root: Path, found: Facts) -> bool:
     """Whether the process that began the run lives: one with its pid that is older than the run."""
-    process = procfs.identity(found.environment.pid)
+    process = proc.identity(found.environment.pid)
     if process is None:
         return False
     ticks = os.sysconf("SC_CLK_TCK")

@@ -11,11 +11,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from delphic.harness import procfs
+from delphic.harness.agent import proc
+from delphic.harness.agent.proc import Identity
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent
 from delphic.harness.hosts.connection import Ran
-from delphic.harness.procfs import Identity
 
 _ENDS_S = 20.0
 
@@ -150,7 +150,7 @@ async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:
 
 async def until_gone(identities: list[Identity], within_s: float) -> bool:
     """Whether all of these processes ended in time."""
-    return await until(lambda: not any(map(procfs.alive, identities)), within_s)
+    return await until(lambda: not any(map(proc.alive, identities)), within_s)
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +160,7 @@ async def watched(*agents: Agent) -> AsyncIterator[None]:
         identity
         for agent in agents
         for pid in (agent.hello["pid"], agent.hello["guardian"])
-        if (identity := procfs.identity(pid)) is not None
+        if (identity := proc.identity(pid)) is not None
     ]
     try:
         yield
@@ -169,6 +169,6 @@ async def watched(*agents: Agent) -> AsyncIterator[None]:
             await agent.abandon()
         ended = await until_gone(found, _ENDS_S)
         for identity in found:
-            if procfs.alive(identity):
+            if proc.alive(identity):
                 os.kill(identity.pid, signal.SIGKILL)
     assert ended

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from commands import SHORT, finish, start, until_clients_work
-from delphic.harness import leases, procfs
+from delphic.harness import leases
+from delphic.harness.agent import proc
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -25,7 +26,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def members_alive(folder: Path) -> list[int]:
     """Processes that carry the mark of the one lease there is."""
     (lease,) = (folder / "state").glob("*.json")
-    return [p.pid for p in procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.stem}")]
+    return [p.pid for p in proc.marked(f"{leases.LEASE_VARIABLE}={lease.stem}")]
 
 
 def test_a_short_scenario_passes_and_says_where_its_report_is(folder: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_killed_run_is_healed_and_what_it_recorded_can_be_checked(folder: Path
     assert finish(process)[0] == -signal.SIGKILL
     (said,) = leases.heal()
     assert "is gone: ended" in said
-    assert [procfs.state(pid) for pid in alive] == [None] * len(alive)
+    assert [proc.letter(pid) for pid in alive] == [None] * len(alive)
     code, out, err = finish(start(folder, "check", "runs/latest"))
     assert code == 3, out + err
     assert "The history was never sealed" in out

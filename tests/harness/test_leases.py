@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from delphic.harness import leases, procfs
+from delphic.harness import leases
+from delphic.harness.agent import proc
+from delphic.harness.agent.proc import Identity
 from delphic.harness.errors import WorldError
 from delphic.harness.leases import LEASE_VARIABLE, Child, Lease, Record
-from delphic.harness.procfs import Identity
 
 HARNESS = textwrap.dedent("""
     import os, pathlib, subprocess, sys, time
@@ -53,7 +54,7 @@ def record(folder: Path, harness: Identity, *children: Identity, boot: str = "")
     path = folder / "abc.json"
     path.parent.mkdir(exist_ok=True)
     told = tuple(Child(f"n{number}", child) for number, child in enumerate(children, start=1))
-    text = Record("/runs/x", boot or procfs.boot_id(), harness, told)
+    text = Record("/runs/x", boot or proc.boot_id(), harness, told)
     path.write_bytes(msgspec.json.encode(text))
     return path
 
@@ -72,13 +73,13 @@ def test_a_killed_harness_is_cleaned_up_after_and_it_is_said(tmp_path: Path) -> 
     os.kill(harness.pid, signal.SIGKILL)
     harness.wait()
     harness.stdout.close()
-    assert all(procfs.state(pid) for pid in pids)
+    assert all(proc.letter(pid) for pid in pids)
     (said,) = leases.heal()
     assert f"(pid {harness.pid}) is gone" in said
     assert f"n1 (pid {pids[0]}), n3 (pid {pids[2]})" in said
     assert f"a process that it had just started (pid {pids[1]})" in said
     assert f"delphic check {tmp_path / 'run'}" in said
-    assert [procfs.state(pid) for pid in pids] == [None, None, None]
+    assert [proc.letter(pid) for pid in pids] == [None, None, None]
     assert leases.heal() == []
 
 
@@ -87,7 +88,7 @@ def test_a_live_harness_is_left_alone(state: Path) -> None:
     with sleeper() as process:
         lease.add("n1", process.pid)
         assert leases.heal() == []
-        assert procfs.state(process.pid) is not None
+        assert proc.letter(process.pid) is not None
         lease.remove(process.pid)
     lease.release()
     assert list(state.iterdir()) == []
@@ -98,17 +99,17 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(state: Path) -> None:
         path = record(state, GONE, Identity(process.pid, start=1))
         (said,) = leases.heal()
         assert "nothing of it was running any more" in said
-        assert procfs.state(process.pid) is not None
+        assert proc.letter(process.pid) is not None
     assert not path.exists()
 
 
 def test_a_lease_from_before_a_reboot_is_only_removed(state: Path) -> None:
     with sleeper() as process:
-        alive = procfs.identity(process.pid)
+        alive = proc.identity(process.pid)
         assert alive is not None
         path = record(state, GONE, alive, boot="another")
         assert len(leases.heal()) == 1
-        assert procfs.alive(alive)
+        assert proc.alive(alive)
     assert not path.exists()
 
 

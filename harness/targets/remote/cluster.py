@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ... import procfs
+from ...agent import proc
 from ...conduct.feed import Feed
 from ...conduct.triggers import Snapshot
 from ...hosts.inventory import Inventory
@@ -249,7 +249,7 @@ class RemoteCluster:
 
     def share_our_clock(self) -> bool:
         boots = {station.agent.hello["boot"] for station in self.fleet.stations.values()}
-        return boots <= {procfs.boot_id()} and Capability.CLOCK not in self._needs
+        return boots <= {proc.boot_id()} and Capability.CLOCK not in self._needs
 
     def states(self) -> Sequence[Snapshot]:
         return self._feed.advance()

@@ -15,9 +15,9 @@ from typing import Any
 
 import doomed
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
+from delphic.harness.agent.proc import Identity
 from delphic.harness.hosts.agent import heal
-from delphic.harness.procfs import Identity
 from doomed import FAULTS, LEASE_S
 from near_host import NearHost, loops, until
 from net_hosts import Net, nets
@@ -50,8 +50,8 @@ class Broken:
         """Everything that lives in the namespace, and what carries a mark of the run."""
         words = ["ip", "netns", "pids", self.net.name]
         listed = subprocess.run(words, capture_output=True, text=True, check=True).stdout.split()
-        inside = [found for pid in listed if (found := procfs.identity(int(pid))) is not None]
-        return inside + [each for mark in self.marks for each in procfs.with_environment(mark)]
+        inside = [found for pid in listed if (found := proc.identity(int(pid))) is not None]
+        return inside + [each for mark in self.marks for each in proc.marked(mark)]
 
     def tables(self) -> str:
         words = [*self.net.enter, "nft", "list", "ruleset"]
@@ -122,7 +122,7 @@ def test_a_host_is_sound_again_whenever_the_agent_is_killed(tmp_path: Path, seed
             host.marks = host.host.marks
             host.kill("pid")
             assert await until(host.sound, HEALS_S)
-            assert procfs.state(host.harness.pid) is not None
+            assert proc.letter(host.harness.pid) is not None
 
     asyncio.run(go())
 

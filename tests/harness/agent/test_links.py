@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
 from delphic.harness.agent.ruleset import counts, link, ruleset
 from delphic.harness.agent.run import Refused
 from delphic.harness.errors import WorldError
@@ -231,7 +231,7 @@ def test_only_the_last_whole_value_counts_and_a_wrong_one_changes_nothing(on_hos
             with pytest.raises(WorldError):
                 await other.agent.call("links", links=wrong)
         assert await unheard(hosts) == {(one.net.address, other.net.address)}
-        assert procfs.identity(other.agent.hello["pid"]) is not None
+        assert proc.identity(other.agent.hello["pid"]) is not None
 
     on_hosts(test)
 

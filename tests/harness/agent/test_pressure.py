@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
 from near_host import until
 
@@ -113,13 +113,13 @@ def test_busy_processes_are_as_many_as_asked_for_and_none_afterwards(on_hosts: A
     async def test(hosts: Sequence[Any]) -> None:
         host = hosts[0]
         await host.agent.call("pressure", busy=2)
-        busy = [found for mark in host.host.marks for found in procfs.with_environment(mark)]
+        busy = [found for mark in host.host.marks for found in proc.marked(mark)]
         assert len(busy) == 2
         assert await until(lambda: all(used_s(each.pid) > 0.05 for each in busy), 30)
         await host.agent.call("pressure", busy=1)
-        assert sum(map(procfs.alive, busy)) == 1
+        assert sum(map(proc.alive, busy)) == 1
         await host.agent.bye()
-        assert not any(map(procfs.alive, busy))
+        assert not any(map(proc.alive, busy))
 
     on_hosts(test, count=1)
 

@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import procfs
 from delphic.harness.agent import proc, undo
+from delphic.harness.agent.proc import Identity
 from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.agent import Agent, heal
 from delphic.harness.hosts.program import program
-from delphic.harness.procfs import Identity
 from near_host import NearHost, until, until_gone, watched
 
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
@@ -76,11 +75,11 @@ def test_a_process_is_started_paused_resumed_killed_and_each_is_seen(tmp_path: P
 
     async def test(agent: Agent, host: NearHost) -> None:
         began = await agent.call("spawn", name="n1", words=SLEEP, log=str(log))
-        assert procfs.identity(began["pid"]) == Identity(began["pid"], began["start"])
+        assert proc.identity(began["pid"]) == Identity(began["pid"], began["start"])
         assert await heard(log) == ["up"]
         assert (await agent.call("state", name="n1"))["state"] == "running"
         await agent.call("signal", name="n1", signal="STOP")
-        assert await until(lambda: procfs.state(began["pid"]) == "T")
+        assert await until(lambda: proc.letter(began["pid"]) == "T")
         assert (await agent.call("state", name="n1"))["state"] == "paused"
         await agent.call("signal", name="n1", signal="CONT")
         assert (await agent.call("state"))["n1"]["state"] == "running"
@@ -90,7 +89,7 @@ def test_a_process_is_started_paused_resumed_killed_and_each_is_seen(tmp_path: P
         again = await agent.call("spawn", name="n1", words=SLEEP, log=str(log))
         assert again["pid"] != began["pid"]
         await agent.bye()
-        assert procfs.identity(again["pid"]) is None
+        assert proc.identity(again["pid"]) is None
 
     assert on_this_machine(tmp_path, test).runs == []
 
@@ -112,8 +111,8 @@ def test_a_pause_with_a_lease_ends_by_itself(tmp_path: Path) -> None:
     async def test(agent: Agent, host: NearHost) -> None:
         began = await agent.call("spawn", name="n1", words=SLEEP)
         await agent.call("signal", name="n1", signal="STOP", lease_s=0.3)
-        assert await until(lambda: procfs.state(began["pid"]) == "T")
-        assert await until(lambda: procfs.state(began["pid"]) in ("S", "R"))
+        assert await until(lambda: proc.letter(began["pid"]) == "T")
+        assert await until(lambda: proc.letter(began["pid"]) in ("S", "R"))
 
     on_this_machine(tmp_path, test)
 
@@ -205,7 +204,7 @@ async def broken(agent: Agent, tmp_path: Path) -> list[Identity]:
         lines = await heard(log, 2 if name == "n3" else 1)
         pids += [int(line) for line in lines if line.isdigit() and int(line)]
     await agent.call("signal", name="n2", signal="STOP")
-    found = [procfs.identity(pid) for pid in pids]
+    found = [proc.identity(pid) for pid in pids]
     assert len(found) == 4
     return [identity for identity in found if identity is not None]
 
@@ -223,7 +222,7 @@ def test_everything_ends_when_the_harness_hangs_up(tmp_path: Path) -> None:
 def test_everything_ends_when_the_agent_is_killed(tmp_path: Path) -> None:
     async def test(agent: Agent, host: NearHost) -> None:
         processes = await broken(agent, tmp_path)
-        guardian = procfs.identity(agent.hello["guardian"])
+        guardian = proc.identity(agent.hello["guardian"])
         assert guardian is not None
         os.kill(agent.hello["pid"], signal.SIGKILL)
         assert await until_gone([*processes, guardian], 2.0)
@@ -265,14 +264,14 @@ def test_heal_undoes_what_agent_and_guardian_left_and_leaves_living_runs_alone(
             os.kill(dying.hello["guardian"], signal.SIGKILL)
             os.kill(dying.hello["pid"], signal.SIGKILL)
             await host.channels[1].process.wait()
-            assert all(procfs.alive(each) for each in left)
+            assert all(proc.alive(each) for each in left)
             sentences, is_sound = await heal(host)
             assert is_sound
             assert len(sentences) == 2
             assert any("left alone" in each for each in sentences)
             assert any("everything is undone" in each for each in sentences)
             assert await until_gone(left, 0.0)
-            assert procfs.identity(kept["pid"]) == Identity(kept["pid"], kept["start"])
+            assert proc.identity(kept["pid"]) == Identity(kept["pid"], kept["start"])
             await living.bye()
             assert await heal(host) == ([], True)
 
@@ -302,14 +301,14 @@ def test_everything_ends_when_the_harness_behaves_oddly(tmp_path: Path, how: str
             await channel.send(json.dumps(spawn).encode() + b"\n")
             assert await until(lambda: len(host.marks) == 1)
             (mark,) = host.marks
-            assert await until(lambda: len(procfs.with_environment(mark)) == 1)
+            assert await until(lambda: len(proc.marked(mark)) == 1)
             read = {"id": 1, "do": "read", "path": str(large)}
             odd = json.dumps(read) if how == "reads nothing" else "nonsense"
             with contextlib.suppress(WorldError):
                 for _ in range(60):
                     await channel.send(odd.encode() + b"\n")
             assert await until(lambda: host.runs == [], 20)
-            assert procfs.with_environment(mark) == []
+            assert proc.marked(mark) == []
             while await channel.receive():
                 pass
 
@@ -396,6 +395,6 @@ def _own(agent: Agent) -> list[Identity]:
 
 
 def _known(pids: list[int]) -> list[Identity]:
-    found = [procfs.identity(pid) for pid in pids]
+    found = [proc.identity(pid) for pid in pids]
     assert None not in found
     return [identity for identity in found if identity is not None]

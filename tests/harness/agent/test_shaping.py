@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
 from delphic.harness.hosts.reach import Heard, Way, reach
 from near_host import until
 from net_hosts import connected
@@ -176,9 +176,7 @@ def test_a_narrow_link_passes_exactly_as_much_as_it_may(on_hosts: Any) -> None:
 def test_nothing_waits_when_the_shaper_is_killed_and_the_harness_hears_of_it(on_hosts: Any) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         await shaped(hosts, delay_s=5.0)
-        (shaper,) = [
-            found for mark in hosts[1].host.marks for found in procfs.with_environment(mark)
-        ]
+        (shaper,) = [found for mark in hosts[1].host.marks for found in proc.marked(mark)]
         os.kill(shaper.pid, signal.SIGKILL)
         event = await asyncio.wait_for(hosts[1].agent.events.get(), 10)
         assert (event["event"], event["what"]) == ("failed", "shaper")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
 from delphic.harness.hosts.agent import Agent
 from near_host import NearHost
 
@@ -82,7 +82,7 @@ def way(
             time.sleep(0.1)
             inside = tuple(
                 word
-                for child in procfs.children(first.pid)
+                for child in proc.children(first.pid)
                 for word in ("nsenter", "--target", str(child), "--all", "--")
             )
         yield inside

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from delphic.harness import procfs
+from delphic.harness.agent import proc
 from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.hosts.connection import Host
 from delphic.harness.lab import host as one_host
@@ -247,7 +247,7 @@ def test_the_record_says_which_processes_are_the_hosts(labs: Path) -> None:
     made = lab.up(3)
     record = made.folder.read()
     assert record is not None
-    assert all(h.process is not None and procfs.alive(h.process) for h in record.hosts)
+    assert all(h.process is not None and proc.alive(h.process) for h in record.hosts)
     one_host.end(record.hosts[0].process)
     assert [on for _, _, on in lab.status()[0].hosts] == [False, True, True]
 

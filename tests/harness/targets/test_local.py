@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 import uvloop
-from delphic.harness import leases, procfs
+from delphic.harness import leases
+from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
 from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
@@ -127,7 +128,7 @@ def check(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(play())
-    assert procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.name}") == []
+    assert proc.marked(f"{leases.LEASE_VARIABLE}={lease.name}") == []
     lease.release()
 
 

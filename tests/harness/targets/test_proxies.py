@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from delphic.harness import leases, procfs
+from delphic.harness import leases
+from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
 from delphic.harness.leases import Lease
 from delphic.harness.system import Site
@@ -129,7 +130,7 @@ def test_a_proxy_that_is_gone_is_told_with_its_log(tmp_path: Path) -> None:
     async def run() -> None:
         async with carried(tmp_path) as proxy:
             (lease,) = leases.state_directory().glob("*.json")
-            (process,) = procfs.with_environment(f"{leases.LEASE_VARIABLE}={lease.stem}")
+            (process,) = proc.marked(f"{leases.LEASE_VARIABLE}={lease.stem}")
             os.kill(process.pid, signal.SIGKILL)
             with pytest.raises(WorldError, match="link proxy: does not answer"):
                 await proxy.set(HEALED)

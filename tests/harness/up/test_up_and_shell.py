@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import leases, procfs
-from delphic.harness.procfs import Identity
+from delphic.harness import leases
+from delphic.harness.agent import proc
+from delphic.harness.agent.proc import Identity
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -40,7 +41,7 @@ class Up:
         self.state: dict[str, Any] = json.loads(process.stdout.readline())
         self.sites = self.state["shell"].split()[-1]
         pids = [node["pid"] for node in self.state["nodes"]]
-        self.nodes = [one for pid in pids if (one := procfs.identity(pid)) is not None]
+        self.nodes = [one for pid in pids if (one := proc.identity(pid)) is not None]
         assert len(self.nodes) == len(pids)
 
     def node(self, alias: str) -> Identity:
@@ -111,7 +112,7 @@ def test_a_cluster_is_played_with_loses_its_leader_goes_on_and_ends(tmp_path: Pa
         assert lost == [leader]
 
         assert cluster.ends(signal.SIGINT) == 0
-        assert not any(procfs.alive(node) for node in cluster.nodes)
+        assert not any(proc.alive(node) for node in cluster.nodes)
 
 
 def test_nodes_that_die_are_started_again_if_wanted(tmp_path: Path) -> None:
@@ -120,22 +121,22 @@ def test_nodes_that_die_are_started_again_if_wanted(tmp_path: Path) -> None:
         os.kill(before.pid, signal.SIGKILL)
         cluster.hears("n2 died (signal 9)")
         line = cluster.hears("n2 is started again (pid ")
-        after = procfs.identity(int(line.rpartition(" ")[2].rstrip(")\n")))
+        after = proc.identity(int(line.rpartition(" ")[2].rstrip(")\n")))
         assert after is not None
         assert after != before
         cluster.hears("n2 INFO group 2: recovered")
         assert cluster.ends(signal.SIGTERM) == 0
-        assert not any(procfs.alive(node) for node in (*cluster.nodes, after))
+        assert not any(proc.alive(node) for node in (*cluster.nodes, after))
 
 
 def test_what_a_killed_up_leaves_running_is_ended_by_whoever_comes_next(tmp_path: Path) -> None:
     with up("--new", str(tmp_path / "c")) as cluster:
         assert cluster.ends(signal.SIGKILL) == -signal.SIGKILL
-        assert all(procfs.alive(node) for node in cluster.nodes)
+        assert all(proc.alive(node) for node in cluster.nodes)
         (sentence,) = leases.heal()
         assert sentence.startswith(f"The cluster of {tmp_path / 'c'} (pid {cluster.process.pid})")
         assert "delphic check" not in sentence
-        assert not any(procfs.alive(node) for node in cluster.nodes)
+        assert not any(proc.alive(node) for node in cluster.nodes)
 
 
 def test_calls_that_fail_and_mistakes_have_their_exit_codes(tmp_path: Path) -> None:
