@@ -38,7 +38,7 @@ def _divergence_of_core(verdict: Verdict, found: Mapping[str, Any]) -> Html:
         f"{found.get('core')} of {found.get('member')}"
     )
     differs = (
-        el("span", str(found.get("what")), class_="mark"),
+        el("span", "≠ ", str(found.get("what")), class_="mark"),
         el("strong", _spelled(found.get("model"))),
         el("strong", _spelled(found.get("found")), class_="unwanted"),
     )
@@ -78,7 +78,7 @@ def _states(found: Mapping[str, Any]) -> Html | None:
         return None
     rows.sort(key=lambda row: not _differs(row))
     caption = f"Step {found.get('step')} of incarnation {found.get('incarnation')} of "
-    caption += f"{found.get('member')}, which {found.get('cause') or 'came by no event'}"
+    caption += f"{found.get('member')}, which {found.get('cause') or 'came by no event'}; ≠ differs"
     return table(caption, _HEADS, [_cells(row) for row in rows], class_="stack sides")
 
 
@@ -91,7 +91,7 @@ def _cells(row: Sequence[str]) -> list[Child]:
     if not _differs(row):
         return [name, before, model, implementation]
     return [
-        el("span", name, class_="mark"),
+        el("span", "≠ ", name, class_="mark"),
         before,
         el("strong", model),
         el("strong", implementation, class_="unwanted"),

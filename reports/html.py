@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .banner import banner
 from .coverage import coverage
 from .divergence import divergence_section
 from .document import Document
@@ -10,7 +11,6 @@ from .lag import lag_section
 from .markup import Child, Html, el
 from .plots import plotted, series_section, timeline_section
 from .sections import (
-    banner,
     checkers,
     fault_section,
     logs,
@@ -39,7 +39,7 @@ def render(document: Document) -> str:
         _Part("checkers", "Checks", "What was checked", checkers(document)),
         _Part("faults", "Faults", "Faults and their receipts", fault_section(document)),
         _Part("statistics", "Statistics", "Statistics", statistics(document)),
-        _Part("coverage", "Model", "Steps of the model", coverage(document)),
+        _Part("coverage", "Coverage", "Steps of the model", coverage(document)),
         _Part("logs", "Logs", "Logs of the members", logs(document)),
         _Part("hosts", "Hosts", "Where the members lived", hosts_section(document.hosts)),
         _Part("provenance", "Provenance", "Where this comes from", provenance(document)),

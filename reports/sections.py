@@ -1,103 +1,13 @@
 """The parts of the page, each from a document: markup or, where there is nothing to say, None."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ..harness.verdict import Verdict
-from .document import BROKEN, KEPT, Document
+from .document import Document
 from .faults import Act
 from .markup import Child, Html, el
 from .prose import ICONS, duration_text, plural, seconds_text
 from .tables import excerpt, facts, reachability, states, table
-
-_STATES = {KEPT: ("✓", "kept"), BROKEN: ("✕", "broken")}
-
-
-def banner(document: Document) -> Html:
-    """Verdict, sentence, promises, what was expected, and how to run it again."""
-    validity = document.validity
-    icon, word = ICONS[validity]
-    judged = document.verdict
-    sentence = judged.sentence if judged else "This run has not been judged: it left no verdict."
-    name = "none" if validity is None else validity.value
-    link = (
-        el("a", "Show the operations that prove it", href="#witness")
-        if document.witnesses
-        else None
-    )
-    return el(
-        "div",
-        el(
-            "div",
-            el("p", el("span", icon, class_="icon", aria_hidden="true"), word, class_="word"),
-            _expectation(document),
-            class_=f"verdict {name}",
-        ),
-        el("h1", document.title),
-        el("p", " · ".join(_particulars(document)), class_="meta"),
-        el("p", sentence, class_="sentence"),
-        el("p", link) if link else None,
-        _promises(document),
-        _command(document.command),
-        _missing(document),
-    )
-
-
-def _particulars(document: Document) -> Iterator[str]:
-    """Which run this is."""
-    yield document.plan.scenario or document.name
-    if document.seed is not None:
-        yield f"seed {document.seed}"
-    judged = document.verdict
-    target = document.plan.target or (judged.target if judged else "")
-    if target:
-        yield f"on {target}"
-    if judged is not None:
-        yield judged.started
-        yield f"{judged.duration_s:,.1f} s"
-
-
-def _expectation(document: Document) -> Html | None:
-    if document.verdict is None:
-        return None
-    expected = document.verdict.expected
-    if document.verdict.as_expected:
-        return el("p", f"as expected ({expected})", class_="expected")
-    return el("p", f"expected: {expected}", class_="expected not")
-
-
-def _promises(document: Document) -> Html | None:
-    if not document.promises:
-        return None
-    items = []
-    for promise in document.promises:
-        icon, word = _STATES.get(promise.state, ("?", "undecided"))
-        items.append(
-            el(
-                "li",
-                el("span", f"{icon} {word}", class_=f"state {promise.state}"),
-                el("span", el("strong", promise.id), " ", promise.text),
-            )
-        )
-    return el("ul", items, class_="promises", aria_label="Promises")
-
-
-def _command(command: str) -> Html | None:
-    if not command:
-        return None
-    return el(
-        "p",
-        el("span", "Repeat it: "),
-        el("code", command, id="command"),
-        el("button", "Copy", type="button", data_copy="command"),
-        class_="command",
-    )
-
-
-def _missing(document: Document) -> Html | None:
-    if not document.missing:
-        return None
-    items = [el("li", sentence) for sentence in document.missing]
-    return el("div", el("strong", "Incomplete:"), el("ul", items), class_="missing", role="note")
 
 
 def story(document: Document) -> Html:
