@@ -16,7 +16,7 @@ OF_CORES = "replication-conformance"
 
 VALUE_CHARACTERS_MAX = 400
 
-_HEADS = ("", "last agreed", "then, in the model", "then, in the implementation")
+_HEADS = ("field", "last agreed", "then, in the model", "then, in the implementation")
 _AROUND = ("when", "member", "step", "was given", "was then")
 
 
@@ -45,7 +45,7 @@ def _divergence_of_core(verdict: Verdict, found: Mapping[str, Any]) -> Html:
     return el(
         "article",
         el("p", verdict.sentence, class_="sentence"),
-        table(caption, ("", "in the model", "in the implementation"), [differs]),
+        table(caption, ("what", "in the model", "in the implementation"), [differs]),
         el("p", "It was given: ", el("code", _spelled(found.get("event")))),
         class_="violation",
     )

@@ -16,6 +16,7 @@ from .faults import Act, acts, faults
 from .files import PlanFacts, RunFiles, read, sizes
 from .hosts import HostFacts
 from .members import Span, spans, terms_with_leader
+from .merged import Merged, merged
 from .messages import Exchange, Moment, exchanges
 from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
@@ -77,6 +78,7 @@ class Document(msgspec.Struct, frozen=True):
     witnesses: tuple[Witness, ...]
     exchanges: tuple[Exchange, ...]
     logs: tuple[Excerpt, ...]
+    merged: Merged
     environment: dict[str, Any]
     hosts: dict[str, HostFacts]
     scenario: str
@@ -141,6 +143,7 @@ def document(directory: Path) -> Document:
         witnesses=shown,
         exchanges=exchanges(_traces(files), files.zero_ns, _moments(shown, judged)),
         logs=tuple(log.edges() for log in logs),
+        merged=merged(logs, files.hosts, _worth_a_look(shown, done)),
         environment=files.environment,
         hosts=files.hosts,
         scenario=files.scenario,
@@ -286,6 +289,15 @@ def _moments(shown: Sequence[Witness], judged: Iterable[Verdict]) -> Iterable[Mo
             marks.append((row.end, f"W{row.number} {row.outcome}"))
     for row in rows:
         yield f"Witness {row.number}", row.start if row.end is None else row.end, tuple(marks)
+
+
+def _worth_a_look(shown: Iterable[Witness], done: Iterable[Act]) -> Iterable[int]:
+    """The times of witnesses and of faults."""
+    for witness in shown:
+        for row in witness.numbered:
+            yield from (time for time in (row.start, row.end) if time is not None)
+    for act in done:
+        yield from (time for time in (act.start, act.end) if time is not None)
 
 
 def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:

@@ -6,6 +6,7 @@ from ..harness.verdict import Verdict
 from .document import Document
 from .faults import Act
 from .markup import Child, Html, el
+from .merged import merged_section
 from .prose import ICONS, duration_text, plural, seconds_text
 from .tables import excerpt, facts, reachability, states, table
 
@@ -62,7 +63,7 @@ def fault_section(document: Document) -> Html:
         longest = None if effect is None or effect.longest is None else effect.longest.length
         rows.append(
             [
-                _fault_name(act),
+                _fault_name(act) or "–",
                 act.kind,
                 act.target or "–",
                 ", ".join(act.nodes) or "–",
@@ -130,8 +131,10 @@ def statistics(document: Document) -> Html | None:
 
 
 def logs(document: Document) -> Html | None:
-    """Both ends of each member's log."""
-    return el("div", [excerpt(log) for log in document.logs]) if document.logs else None
+    """All members' logs as one, and both ends of each."""
+    if not document.logs:
+        return None
+    return el("div", merged_section(document.merged), [excerpt(log) for log in document.logs])
 
 
 def provenance(document: Document) -> Html:

@@ -92,9 +92,9 @@ def _matrix(caption: str, group: Mapping[str, Mapping[str, Any]]) -> Html:
     names = list(dict.fromkeys(name for values in flat.values() for name in values))
     if len(names) < len(flat):
         rows = [(key, *(value_cell(values.get(n)) for n in names)) for key, values in flat.items()]
-        return table(caption, ("", *map(_words, names)), rows, class_="grid")
+        return table(caption, ("name", *map(_words, names)), rows, class_="grid")
     rows = [(_words(n), *(value_cell(values.get(n)) for values in flat.values())) for n in names]
-    return table(caption, ("", *flat), rows, class_="grid")
+    return table(caption, ("what", *flat), rows, class_="grid")
 
 
 def _flat(values: Mapping[str, Any], depth: int = 1) -> Iterable[tuple[str, Any]]:

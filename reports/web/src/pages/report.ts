@@ -2,6 +2,7 @@
 import { fitAll } from "../report/chart";
 import { filter } from "../report/calls";
 import { element } from "../report/data";
+import { askedOfLogs } from "../report/logs";
 import { drawLag, drawSeries } from "../report/series";
 import { asked, drawTimeline, filtered, followAddress } from "../report/timeline";
 import { move, showAround } from "../report/view";
@@ -59,6 +60,7 @@ document.addEventListener("input", (event) => {
   const { target } = event;
   if (!(target instanceof HTMLSelectElement || target instanceof HTMLInputElement)) return;
   if (target.dataset["filter"]) asked(target);
+  if (target.dataset["log"]) askedOfLogs();
 });
 addEventListener("beforeprint", () => printed(true));
 addEventListener("afterprint", () => printed(false));
