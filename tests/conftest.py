@@ -2,11 +2,14 @@
 
 import importlib.util
 import os
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -32,3 +35,37 @@ def require() -> Callable[[object, str], None]:
             pytest.skip(otherwise)
 
     return demand
+
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+AXE = ROOT / "reports" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def browser(require: Callable[[object, str], None]) -> Iterator[Browser]:
+    """Debian's Chromium, one for all tests of a file."""
+    require(Path(CHROMIUM).exists(), "Debian's Chromium is not installed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def barriers(require: Callable[[object, str], None]) -> Callable[[Page], list[str]]:
+    """What axe finds on a page that keeps somebody out: what is serious, and worse."""
+    require(AXE.is_file(), "axe-core is missing: make reports/web/node_modules/ready")
+    text = AXE.read_text()
+
+    def found(page: Page) -> list[str]:
+        # Evaluated, not added as a script: pages let no script in that is not theirs.
+        page.evaluate(text)
+        result: dict[str, Any] = page.evaluate("axe.run({ resultTypes: ['violations'] })")
+        return [
+            f"{one['id']}: {node['target']} {node['failureSummary']}"
+            for one in result["violations"]
+            if one["impact"] in ("serious", "critical")
+            for node in one["nodes"]
+        ]
+
+    return found

@@ -1,7 +1,5 @@
 """The page in a real browser: it draws, leads, fits a phone, and loads nothing."""
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,29 +7,15 @@ from typing import Any
 import pytest
 from delphic.reports import html
 from delphic.reports.document import Document, document
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.slow]
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 DARK_TEXT = "rgb(26, 30, 36)"
 LIGHT_TEXT = "rgb(231, 234, 238)"
 
 Documents = Callable[[str], Document]
 Pages = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not Path(CHROMIUM).exists():
-        reason = "Debian's Chromium is not installed: apt-get install chromium"
-        if os.environ.get("DELPHIC_REQUIRE_ALL"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -425,7 +409,7 @@ def test_every_operation_has_an_address(opened: Pages, documents: Documents) -> 
     calls = documents("pass").calls
     at = len(calls) // 2
     page.evaluate(f"location.hash = '#op-{calls.end_index[at]}'")
-    page.wait_for_function("document.getElementById('timeline-detail').textContent !== ''")
+    page.wait_for_selector("#timeline-detail a")
     begin, end = shown_range(page)
     assert begin <= calls.start[at] / 1e6 <= end
     assert end - begin < (whole[1] - whole[0]) / 2
@@ -435,3 +419,63 @@ def test_every_operation_has_an_address(opened: Pages, documents: Documents) -> 
     assert in_view(page, "#timeline-plot")
     page.evaluate("location.hash = '#op-999999999'")
     assert shown_range(page) == [begin, end]
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "scheme"), [("fail", 1280, "light"), ("slaves", 390, "dark")]
+)
+def test_nobody_is_kept_out(
+    opened: Pages, barriers: Callable[[Page], list[str]], kind: str, width: int, scheme: Any
+) -> None:
+    page = opened(kind, width=width)
+    page.emulate_media(color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
+    assert barriers(page) == []
+
+
+def test_the_log_of_all_members_can_be_searched(opened: Pages) -> None:
+    page = opened("fail")
+    lines = page.locator("#merged li")
+    count = page.locator("#log-count")
+    everything = count.inner_text()
+    assert lines.filter(visible=True).count() == lines.count() > 20
+    page.get_by_label("Member", exact=True).select_option("n2")
+    of_n2 = page.locator("#merged li:not([hidden])")
+    assert 0 < of_n2.count() < lines.count()
+    assert set(of_n2.evaluate_all("found => found.map(one => one.dataset.node)")) == {"n2"}
+    assert count.inner_text() == f"{of_n2.count()} of these {everything}"
+    page.get_by_label("Text", exact=True).fill("no such words")
+    assert of_n2.count() == 0
+    page.get_by_label("Text", exact=True).fill("")
+    page.get_by_label("Member", exact=True).select_option("all")
+    assert count.inner_text() == everything
+
+
+def test_the_way_through_the_page_needs_no_mouse(opened: Pages) -> None:
+    page = opened("fail")
+    skip = page.get_by_role("link", name="Skip to the verdict")
+    skip.focus()
+    assert in_view(page, ".skip")
+    reached: list[str] = []
+    while "timeline-plot" not in reached and len(reached) < 80:
+        page.keyboard.press("Tab")
+        reached.append(
+            page.locator(":focus").evaluate(
+                "one => one.id || one.getAttribute('aria-label') || one.textContent"
+            )
+        )
+    assert reached[0] == "Verdict"
+    wanted = ["Show the operations that prove it", "Picture of messages: Witness 1", "filter-node"]
+    assert [place for place in (*wanted, "timeline-plot") if place not in reached] == []
+
+
+def test_pictures_of_messages_fit_or_scroll_by_themselves(opened: Pages) -> None:
+    page = opened("fail", width=390)
+    picture = page.locator("#messages .spacetime").first
+    assert picture.evaluate("one => one.getBoundingClientRect().width") > 390
+    region = page.locator("#messages [role=region]").first
+    region.evaluate("one => { one.onscroll = () => { one.dataset.scrolled = one.scrollLeft; }; }")
+    region.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#messages [data-scrolled]")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
