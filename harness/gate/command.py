@@ -101,7 +101,7 @@ def gate_command(
         file; else 0: as expected.
         """
         if channel is not None:
-            answer(channel, lambda order, tell: Doer(order, pages.run, tell).do())
+            answer(channel, lambda order, tell, found: Doer(order, pages.run, tell, found).do())
         elif as_schema:
             click.echo(json.dumps(config.schema(), indent=2))
         else:
@@ -139,7 +139,8 @@ class _Asked:
         reasons: dict[str, str] | None = None
         notes: tuple[str, ...] = ()
         if self.since is not None:
-            found = affected(changed(self.since, base), steps, inputs, base, part.ignore)
+            change = changed(self.since, base, but=self.out.resolve())
+            found = affected(change, steps, inputs, base, part.ignore)
             reasons, notes = found.reasons, found.notes
         rules = Rules(
             part.name,

@@ -160,8 +160,9 @@ class Gate:
         left = self._left()
         seconds = left if step.budget_s is None else min(left, step.budget_s)
         order = Order(step.work, max(LEAST_S, seconds), self.rules.jobs, str(self.rules.out))
-        name = "".join(c if c.isalnum() or c in "-." else "-" for c in step.name)
-        log = self.rules.out / "logs" / f"{name}{f'-{number + 1}' if number else ''}.txt"
+        words = "".join(c if c.isalnum() or c in "-." else "-" for c in step.name)[:80]
+        name = f"{self.steps.index(step) + 1:02}-{words}{f'-{number + 1}' if number else ''}.txt"
+        log = self.rules.out / "logs" / name
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
             return self.perform(order, log, self.watch.news)

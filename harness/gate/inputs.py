@@ -13,6 +13,7 @@ from ...model import models
 from ...model.models import MODELS
 from ..conform.cli import BINDINGS
 from .memory import digest_of
+from .resolve import matching
 from .sources import PACKAGE, Module, Sources
 from .step import Check, Conform, Explore, Run, Simulate, Step, Work
 
@@ -60,7 +61,7 @@ class Inputs:
     def files(self, step: Step, base: Path) -> Iterator[Path]:
         """Files of the step's own: its scenario, its hosts, its history, what it watches."""
         for pattern in step.watch:
-            yield from sorted(path.resolve() for path in base.glob(pattern) if path.is_file())
+            yield from (path.resolve() for path in matching(base, pattern) if path.is_file())
         work = step.work
         if isinstance(work, Simulate | Run) and Path(work.name).suffix:
             yield Path(work.name).resolve()

@@ -33,7 +33,7 @@ class Said(msgspec.Struct, frozen=True, tag="said"):
 
 
 class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """What came of it."""
+    """What came of it; of several the last one counts."""
 
     attempt: Attempt
 
@@ -158,7 +158,11 @@ class _Doing:
         leases.heal()
 
 
-def answer(channel: int, do: Callable[[Order, Callable[[str], object]], Attempt]) -> None:
+Do = Callable[[Order, Callable[[str], object], Callable[[Attempt], object]], Attempt]
+"""Does a step, telling its news, and what it has found before it is done with it."""
+
+
+def answer(channel: int, do: Do) -> None:
     """The other side: read the order, do it, tell what came of it."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     with os.fdopen(channel, "wb", buffering=0) as stream:
@@ -166,4 +170,5 @@ def answer(channel: int, do: Callable[[Order, Callable[[str], object]], Attempt]
         def tell(message: Said | Ended) -> None:
             stream.write(msgspec.json.encode(message) + b"\n")
 
-        tell(Ended(do(order, lambda text: tell(Said(text)))))
+        found = do(order, lambda text: tell(Said(text)), lambda so_far: tell(Ended(so_far)))
+        tell(Ended(found))

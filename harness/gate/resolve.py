@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from .config import (
 from .step import Check, Conform, Explore, Run, Simulate, Step, Work
 
 Place = tuple[str | int, ...]
+
+RUNS_MAX = 100
+"""Runs of one step."""
 
 
 class Unknown(Exception):
@@ -158,7 +162,11 @@ def _runs(name: str, part: RunPart, base: Path) -> Iterator[tuple[str, Run]]:
         known = closest(target, [*TARGETS, "lab"])
         raise Unknown(f"target: there is no target {target!r}{known}, and it is no file *.yaml")
     first, last = part.seeds or (None, None)
-    seeds = [first] if first is None or last is None else list(range(first, last + 1))
+    seeds = (
+        [first] if first is None or last is None else list(range(first, last + 1)[: RUNS_MAX + 1])
+    )
+    if len(seeds) > RUNS_MAX:
+        raise Unknown(f"seeds: a step makes {RUNS_MAX} runs at most; worlds are for more")
     for seed in seeds:
         what = found.name if len(seeds) == 1 else f"{found.name}, seed {seed}"
         yield (
@@ -172,8 +180,8 @@ def _checks(pattern: str, part: CheckPart, base: Path) -> Iterator[tuple[str, Ch
     if spec is not None:
         spec = str(base / spec) if ".py:" in spec else spec
         spec_of(spec)
-    paths = sorted(base.glob(pattern)) if any(c in pattern for c in "*?[") else [base / pattern]
-    if not paths or not paths[0].exists():
+    paths = matching(base, pattern)
+    if not paths:
         raise Unknown(f"there is no file {base / pattern}")
     for path in paths:
         if path.is_dir() and (spec or part.format or part.partition):
@@ -181,6 +189,12 @@ def _checks(pattern: str, part: CheckPart, base: Path) -> Iterator[tuple[str, Ch
         if path.is_file() and spec is None:
             raise Unknown(f"{path}: `spec` is missing: delphic check --specs lists them")
         yield str(path), Check(str(path), spec, part.format, part.partition, part.expect)
+
+
+def matching(base: Path, pattern: str) -> list[Path]:
+    """What there is of this name, or of names like it, in order."""
+    path = base / pattern
+    return [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))
 
 
 @dataclass(frozen=True, slots=True)

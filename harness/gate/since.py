@@ -30,8 +30,8 @@ class Change:
     paths: tuple[Path, ...]
 
 
-def changed(revision: str, base: Path) -> Change:
-    """What git says has changed since. Raises UsageError."""
+def changed(revision: str, base: Path, but: Path | None = None) -> Change:
+    """What git says has changed since, but for what lies in one folder. Raises UsageError."""
     top = Path(_git(base, "rev-parse", "--show-toplevel").strip()).resolve()
     if revision.startswith("-"):
         raise UsageError(f"--since {revision}: is no revision")
@@ -39,7 +39,8 @@ def changed(revision: str, base: Path) -> Change:
     differ = _git(top, "diff", "--name-only", "--no-renames", "-z", revision, "--", of=revision)
     unknown = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
     names = {name for name in (differ + unknown).split("\0") if name}
-    return Change(top, tuple(top / name for name in sorted(names)))
+    paths = (top / name for name in sorted(names))
+    return Change(top, tuple(p for p in paths if but is None or not p.is_relative_to(but)))
 
 
 def _git(where: Path, *words: str, of: str = "") -> str:

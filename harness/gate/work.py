@@ -3,7 +3,7 @@
 import os
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,11 +49,16 @@ OUT_OF_TIME = "out of time"
 
 @dataclass(frozen=True, slots=True)
 class Doer:
-    """What every kind of step needs: its order, who writes reports, and who is told the news."""
+    """What every kind of step needs: its order, who writes reports, and who is told the news.
+
+    `found` is told what was found before all that there is to say about it is known: whoever is
+    ended for lack of time loses nothing that broke.
+    """
 
     order: Order
     report: Report
     tell: Callable[[str], object]
+    found: Callable[[Attempt], object] = lambda _: None
 
     def do(self) -> Attempt:
         """Do it. Errors are outcomes; a bug of Delphic is raised."""
@@ -108,6 +113,8 @@ class Doer:
             results.append(
                 binding.conform(bound, bugs=frozenset(work.bugs), workers=self.order.jobs)
             )
+            if not results[-1].conforms:
+                self._found(work.expect, show.sentence(results), _diverging(work, results))
         findings = tuple(_diverging(work, results))
         told = show.sentence(results)
         got = ExitCode.PROMISE_BROKEN if findings else ExitCode.AS_EXPECTED
@@ -123,12 +130,17 @@ class Doer:
 
     def _simulate(self, work: Simulate) -> Attempt:
         job = Job(work.text, work.file, work.name, Switches(lockstep=work.lockstep))
-        cases = [Case(seed) for seed in range(work.first, work.last + 1)]
+        seeds = range(work.first, work.last + 1)
+        cases: Iterable[Case] = (Case(seed) for seed in seeds)
+        count = len(seeds)
         if work.crash_points:
-            cases = [point for case in cases for point in crash_cases(job, case.seed)]
+            cases = [point for seed in seeds for point in crash_cases(job, seed)]
+            count = len(cases)
 
         def watch(now: Campaign) -> None:
-            self.tell(f"{len(now.tried):,} of {len(cases):,} worlds, {len(now.failed)} broken")
+            self.tell(f"{len(now.tried):,} of {count:,} worlds, {len(now.failed)} broken")
+            if now.failed and not now.expects_failure:
+                self._found("pass", _worlds(now), (_world(job, now.failed[0], {}),))
 
         in_time = _until(time.monotonic() + self.order.seconds, cases)
         found = campaign(job, in_time, jobs=self.order.jobs, watch=watch)
@@ -137,10 +149,10 @@ class Doer:
         kept = {one.case: keep_case(job, one.case, self._runs, self.report) for one in shown}
         findings = tuple(_world(job, one, kept) for one in shown)
         told, unfinished = _worlds(found), ""
-        is_short = len(found.tried) < len(cases) and not (found.failed or got is ExitCode.HARNESS)
+        is_short = len(found.tried) < count and not (found.failed or got is ExitCode.HARNESS)
         if is_short:
             got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
-            told = f"{len(found.tried):,} of {len(cases):,} worlds were tried. {told}"
+            told = f"{len(found.tried):,} of {count:,} worlds were tried. {told}"
         others = [one for one in found.tried if one.validity not in (Validity.PASS, Validity.FAIL)]
         findings += tuple(_world(job, one, kept) for one in others[:FINDINGS_MAX])
         runs = tuple(str(path) for path in kept.values())
@@ -171,6 +183,10 @@ class Doer:
         wrong = Finding(found.sentence, (), tuple(lines[1:LINES_MAX]), None, shlex.join(words))
         findings = () if found.validity is Validity.PASS else (wrong,)
         return _hoped(work.expect, Attempt(ExitCode(found.exit_code), found.sentence, findings))
+
+    def _found(self, expect: Expected, told: str, findings: Iterable[Finding]) -> None:
+        broken = Attempt(ExitCode.PROMISE_BROKEN, told, tuple(findings)[:FINDINGS_MAX])
+        self.found(_hoped(expect, broken))
 
     @property
     def _runs(self) -> Path:
@@ -208,7 +224,7 @@ def _text(shown: object) -> tuple[str, ...]:
         return tuple(console.export_text().splitlines()[:LINES_MAX])
 
 
-def _until(deadline: float, cases: list[Case]) -> Iterator[Case]:
+def _until(deadline: float, cases: Iterable[Case]) -> Iterator[Case]:
     """Cases as long as there is time."""
     for case in cases:
         if time.monotonic() > deadline:

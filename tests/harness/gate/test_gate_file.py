@@ -77,6 +77,8 @@ steps:
         ("{run: trace-figure-8}", "needs message-order, which target local cannot do"),
         ("{run: quickstart, target: lokal}", "there is no target 'lokal'; did you mean 'local'?"),
         ("{run: quickstart, target: none.yaml}", "target: there is no file none.yaml"),
+        ("{run: quickstart, seeds: 1..1000000000}", "a step makes 100 runs at most"),
+        ("{check: /nowhere/*.edn, spec: register}", "there is no file /nowhere/*.edn"),
         ("{check: none.edn, spec: register}", "there is no file none.edn"),
         ("{check: none.edn, spec: regster}", "there is no specification 'regster'"),
         ("{check: a.edn, format: edm}", "steps[0].format: unknown format 'edm'; did you mean"),

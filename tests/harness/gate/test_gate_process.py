@@ -92,6 +92,16 @@ time.sleep(60)
     assert found == Attempt(ExitCode.INCONCLUSIVE, "undone")
 
 
+def test_what_was_found_before_its_time_was_over_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "GRACE_S", 0.2)
+    found, _, _ = done('end(1, "found")\ntime.sleep(60)', tmp_path, seconds=1.0)
+    assert found == Attempt(ExitCode.PROMISE_BROKEN, "found")
+    found, _, _ = done('end(1, "so far")\nend(1, "all of it")', tmp_path)
+    assert found.sentence == "all of it"
+
+
 def test_an_interrupt_ends_the_process_first(tmp_path: Path) -> None:
     code = (
         'try:\n    say("ready")\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print("ended")'

@@ -185,6 +185,10 @@ def test_git_tells_what_was_changed_added_moved_and_removed(tmp_path: Path) -> N
     assert [path.name for path in found.paths] == [
         "changed", "moved", "näme with space", "removed", "to",
     ]  # fmt: skip
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results/gate.json").write_text("")
+    assert tmp_path / "results/gate.json" in changed("HEAD", tmp_path).paths
+    assert changed("HEAD", tmp_path, but=tmp_path / "results") == found
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x", ""])
