@@ -38,14 +38,15 @@ for folder in folders:
         parts = sorted(os.listdir(folder))
     except FileNotFoundError:
         continue
+    is_served = any(run.startswith(f"{folder.name} on ") for run in served)
     size = 0
-    for path, _, names in os.walk(folder):
+    # What grows is not worth the time.
+    for path, _, names in () if is_served else os.walk(folder):
         for name in names:
             try:
                 size += os.lstat(os.path.join(path, name)).st_blocks * 512
             except FileNotFoundError:
                 continue
-    is_served = any(run.startswith(f"{folder.name} on ") for run in served)
     one = {"name": folder.name, "age_s": time.time() - at, "bytes": size, "parts": parts}
     found.append({**one, "is_served": is_served})
 print(json.dumps(found))
@@ -60,6 +61,7 @@ class Left(msgspec.Struct, frozen=True):
     age_s: float
     """Since the run began."""
     bytes: int
+    """On the disk; 0 for one that is served."""
     parts: tuple[str, ...]
     is_served: bool
     """Whether it goes on, or is not undone yet."""
