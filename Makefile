@@ -30,6 +30,7 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/streaming.py
 	$(BIN)/python bench/replication.py
 	$(BIN)/python bench/harness.py
+	$(BIN)/python bench/explorer.py
 	$(BIN)/python bench/checkers.py --quick
 	$(BIN)/python bench/simulate.py
 	$(BIN)/python bench/lab.py

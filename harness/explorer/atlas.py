@@ -104,8 +104,8 @@ class Atlas:
             here = self.step(here, index, number)
         if check and check != self.check(here):
             raise NoSuchState(
-                "This address is of another model than this one: of other bounds, of another "
-                "mutant or of another version."
+                "This address is of another model than this one: of other bounds or properties, of "
+                "another mutant or of another version."
             )
         here.was_opened = True
         self.seen.add(here.state)

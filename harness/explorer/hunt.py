@@ -18,6 +18,9 @@ SECONDS = 60.0
 MEMORY = 2 << 30
 """What a search may take where nobody said otherwise."""
 
+NOTED = ("  never reached", "  never fired", "  eventually")
+"""What an exploration adds to its verdict; what was reached has links of its own."""
+
 
 class Late(msgspec.Struct, frozen=True):
     """A step after the end of faults: it has no address, for it is no step of the model as it is
@@ -47,7 +50,10 @@ class Found(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """How far it is: `status` is idle, running, done, given up or failed."""
+    """How far it is: `status` is idle, running, done, given up or failed.
+
+    `notes`: what was never reached, what never fired, what is eventually so.
+    """
 
     status: str = "idle"
     limits: str = ""
@@ -55,6 +61,7 @@ class Told(msgspec.Struct, frozen=True):
     depth: int = 0
     seconds: float = 0.0
     sentence: str = ""
+    notes: tuple[str, ...] = ()
     statistics: str = ""
     found: tuple[Found, ...] = ()
 
@@ -161,6 +168,7 @@ class Hunt:
             result.depth,
             result.statistics["seconds"],
             lines[0],
+            tuple(line.strip() for line in lines[1:-1] if line.startswith(NOTED)),
             lines[-1],
             tuple(found),
         )

@@ -71,7 +71,7 @@ def _own(model: Model, event: Any) -> str:
         case Offer(peer):
             return f"sends {model.actor_name(peer)} its snapshot"
         case Fsync(writes):
-            return "has its oldest write on disk" + ("" if writes == 1 else f", of {writes}")
+            return f"has its {'oldest write' if writes == 1 else f'{writes} oldest writes'} on disk"
         case Compact(at):
             return f"drops its log up to entry {at}: a checkpoint holds that"
         case Crash(found):

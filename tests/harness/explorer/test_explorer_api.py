@@ -111,8 +111,19 @@ def test_what_gets_stuck_is_told_behind_the_end_of_faults(assemble: Assemble) ->
     stuck = next(one for one in told.found if one.kind == "stuck")
     assert stuck.property == "the group converges"
     assert told.sentence.startswith(f"STUCK: {stuck.property}")
+    assert any(note.startswith("eventually: the group converges: not") for note in told.notes)
     numbers = [late.number for late in (*stuck.then, *stuck.again)]
     assert numbers == list(range(stuck.steps + 1, stuck.steps + 1 + len(numbers)))
+
+
+def test_what_was_never_reached_is_named(assemble: Assemble) -> None:
+    api = assemble("raft", "--bound", "members=2", "--max-depth", "1")
+    assert "at most" in api._hunt.told().limits
+    api._hunt.begin()
+    api._hunt.join(120)
+    told = api._hunt.told()
+    assert told.sentence.startswith("UNDECIDED: stopped by the limit of 1 levels")
+    assert "never reached: a leader is elected" in told.notes
 
 
 def test_a_hunt_can_be_given_up_and_begun_again(assemble: Assemble) -> None:

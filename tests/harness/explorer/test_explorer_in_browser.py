@@ -158,7 +158,9 @@ def test_a_link_opens_on_a_fresh_server_of_the_same_model_only(
     expect(other.get_by_role("alert")).to_contain_text("of another model")
 
 
-def test_the_counterexample_is_found_and_stepped_through(opened: Open) -> None:
+def test_the_counterexample_is_found_and_stepped_through(
+    opened: Open, require: Callable[[object, str], None]
+) -> None:
     page = opened("mutant")
     page.get_by_role("button", name="Find a counterexample").click()
     expect(page.locator(".verdict")).to_have_text(
@@ -177,6 +179,7 @@ def test_the_counterexample_is_found_and_stepped_through(opened: Open) -> None:
     expect(page.locator(".trail li")).to_have_count(4)
     page.reload()
     expect(page.locator(".trail li")).to_have_count(4)
+    assert findings(page, require) == []
 
 
 def test_the_keyboard_is_enough(opened: Open) -> None:

@@ -55,6 +55,7 @@ export function Hunt({ about }: { about: About }): JSX.Element {
           <p class="alarm">The search failed: the terminal says why.</p>
         )}
       </div>
+      {over && told.notes.map((note) => <p key={note}>{note}</p>)}
       {over && <p class="quiet">{told.statistics}</p>}
       {told && told.found.length > 0 && (
         <ul class="found">

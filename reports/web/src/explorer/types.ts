@@ -106,6 +106,7 @@ export interface Told {
   depth: number;
   seconds: number;
   sentence: string;
+  notes: string[];
   statistics: string;
   found: Found[];
 }
