@@ -1,6 +1,6 @@
 """One step of a gate, ready to be done: what to do, and what its doer is told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -91,6 +91,7 @@ class Step:
     work: Work
     budget_s: float | None = None
     watch: tuple[str, ...] = ()
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def kind(self) -> str:

@@ -32,7 +32,7 @@ def render(index: Index, found: Facts) -> HTMLResponse:
         el("p", badge(kind, verdict.as_expected if verdict else None), class_="kind"),
         el("h1", title),
         el("p", " · ".join(_particulars(found)), class_="meta"),
-        el("p", verdict.sentence if verdict else _unjudged(kind, found), class_="sentence"),
+        el("p", verdict.sentence if verdict else _unjudged(kind, root, found), class_="sentence"),
         _links(index, found),
         _live(found) if verdict is None and kind != State.DAMAGED else None,
         _checks(found) if verdict else None,
@@ -57,14 +57,14 @@ def _particulars(found: Facts) -> list[str]:
     return said
 
 
-def _unjudged(kind: str, found: Facts) -> str:
+def _unjudged(kind: str, root: Path, found: Facts) -> str:
     match kind:
         case State.DAMAGED:
             return f"{' '.join(found.problems)} What can be read is below."
         case State.DEAD:
             return (
                 "Its harness is gone, and left no verdict. What it recorded can still be judged: "
-                f"delphic check {found.name}"
+                f"delphic check {root / found.name}"
             )
         case State.SILENT:
             return "It has no verdict, and has written nothing for a while; it ran on another host."

@@ -87,8 +87,10 @@ def test_filters_orders_and_pages(root: Path, fleet: Any) -> None:
     assert names(index, order=Order("started", is_falling=False)) == newest[::-1]
     rows = listed(index, Filter(), Order("seed", is_falling=False), 0, 1000)
     assert [row["seed"] for row in rows] == sorted(row["seed"] for row in rows)
-    worst = listed(index, Filter(), Order("verdict"), 0, len(bugs))
-    assert {row["kind"] for row in worst} == {"fail"}
+    worst = [row["name"] for row in listed(index, Filter(), Order("verdict"), 0, len(unexpected))]
+    assert sorted(worst) == sorted(unexpected)
+    best = listed(index, Filter(), Order("verdict", is_falling=False), 0, 180)
+    assert {row["kind"] for row in best} == {"pass"}
     pages = [
         row["name"] for at in (0, 100, 200) for row in listed(index, Filter(), Order(), at, 100)
     ]
