@@ -65,7 +65,7 @@ def bars(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
         ("ambiguous", "ambiguous", of_ambiguous),
     ):
         summary = found.get(part, {}).get("summary", {}).get(kind)
-        if summary and summary["cells"]:
+        if summary:
             told[part] = judged(summary)
     return told
 
@@ -97,7 +97,7 @@ def of_ambiguous(summary: dict[str, Any]) -> dict[str, Any]:
         "reached": {"ours/porcupine": ratio, "decided": counts["search"]},
     }
     if ratio is None:
-        return {**told, "met": None, "why": "no cell that Porcupine decided"}
+        return {**told, "met": None, "why": "Porcupine is absent, or decided nothing"}
     return {**told, "met": ratio <= RATIO and counts["search"] >= counts["porcupine"]}
 
 

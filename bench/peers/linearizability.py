@@ -214,6 +214,8 @@ def summary(results: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for kind, mine in (("ambiguous", "search"), ("unique", "monitor")):
         both = [r for r in results if r["ambiguous"] == (kind == "ambiguous") and mine in r]
+        if not both:
+            continue
         counts = {
             name: sum(r[name]["verdict"] in DECIDED for r in both)
             for name in (mine, "porcupine")
