@@ -5,17 +5,16 @@ rows, and none may find another row between its rows. Each read is judged by its
 where other reads found the same batch.
 """
 
-from collections import Counter
 from typing import Any
-
-import msgspec
 
 from ..evidence import Evidence
 from ..op import OpType
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
-from .log.prose import append_text, identity, read_text, summary, table_text
+from .log.prose import append_text, read_text, summary, table_text
 from .log.view import Append, LogView, Read, logs, malformed
+from .log.violation import Violation
+from .wrong import failure, first_of
 
 NAME = "batches"
 PROMISES: dict[str, tuple[str, ...]] = {
@@ -29,18 +28,6 @@ PROMISES: dict[str, tuple[str, ...]] = {
 
 CHECKED = ("HS-4", "HS-5", "HS-6", "HS-11")
 DAMAGES_MAX = 100
-
-
-class Damage(msgspec.Struct, frozen=True):
-    """What is wrong with one batch, and the operations that show it."""
-
-    kind: str
-    sentence: str
-    operations: tuple[Append | Read, ...]
-
-    @property
-    def witness(self) -> tuple[int, ...]:
-        return tuple(sorted({identity(operation.call) for operation in self.operations}))
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -60,22 +47,18 @@ def judge(evidence: Evidence) -> Verdict:
         )
         sentence = f"{sentence} and all others, {plural(rows, 'row')} read show none in parts."
         return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
-    first = min(damages, key=lambda damage: (damage.witness[-1], damage.witness))
-    broken = {promise for damage in damages for promise in PROMISES[damage.kind]}
-    details["kinds"] = dict(Counter(damage.kind for damage in damages))
-    details["operations"] = [summary(operation) for operation in first.operations]
-    promises = tuple(promise for promise in CHECKED if promise in broken)
-    return Verdict(NAME, Validity.FAIL, first.sentence, promises, first.witness, details)
+    details["operations"] = [summary(operation) for operation in first_of(damages).operations]
+    return failure(NAME, damages, PROMISES, CHECKED, details)
 
 
-def _damages(view: LogView) -> list[Damage]:
+def _damages(view: LogView) -> list[Violation]:
     places = {
         row: (append, at)
         for append in {id(a): a for a in view.owner.values()}.values()
         for at, row in enumerate(append.rows)
     }
     starts: dict[int, tuple[int, Read]] = {}
-    found: list[Damage] = []
+    found: list[Violation] = []
     for read in view.reads:
         damage = _in_one(view, read, places) or _elsewhere(view, read, places, starts)
         if damage is not None:
@@ -85,7 +68,7 @@ def _damages(view: LogView) -> list[Damage]:
     return found
 
 
-def _in_one(view: LogView, read: Read, places: dict[int, tuple[Append, int]]) -> Damage | None:
+def _in_one(view: LogView, read: Read, places: dict[int, tuple[Append, int]]) -> Violation | None:
     """The first thing that is wrong within one read."""
     before: tuple[Append, int] | None = None
     for offset, row in enumerate(read.rows, start=read.start):
@@ -112,7 +95,7 @@ def _in_one(view: LogView, read: Read, places: dict[int, tuple[Append, int]]) ->
 
 def _unfinished(
     view: LogView, read: Read, before: tuple[Append, int] | None, offset: int
-) -> Damage | None:
+) -> Violation | None:
     """The batch that ends at the offset, if rows of it are left."""
     if before is None or before[1] == len(before[0].rows) - 1:
         return None
@@ -127,7 +110,7 @@ def _elsewhere(
     read: Read,
     places: dict[int, tuple[Append, int]],
     starts: dict[int, tuple[int, Read]],
-) -> Damage | None:
+) -> Violation | None:
     """A batch that an acknowledgement, or an earlier read, has at another offset."""
     for offset, row in enumerate(read.rows, start=read.start):
         append, at = places[row]
@@ -141,10 +124,10 @@ def _elsewhere(
     return None
 
 
-def _damage(kind: str, view: LogView, read: Read, text: str, *others: Append | Read) -> Damage:
+def _damage(kind: str, view: LogView, read: Read, text: str, *others: Append | Read) -> Violation:
     told = read_text(read)
     sentence = f"{told[0].upper()}{told[1:]} {text}{table_text(view.key)}."
-    return Damage(kind, sentence, (*others, read))
+    return Violation(kind, sentence, (*others, read))
 
 
 BATCHES = Checker(

@@ -7,7 +7,6 @@ shows every acknowledged row.
 """
 
 from bisect import bisect_left
-from collections import Counter
 from typing import Any
 
 import msgspec
@@ -19,10 +18,12 @@ from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .log.anomaly import PROMISES as OF_LOGS
 from .log.placement import Placement, place
-from .log.prose import append_text, identity, read_text, seconds, summary
-from .log.view import Append, LogView, Read, logs, malformed
+from .log.prose import append_text, read_text, seconds, summary
+from .log.view import LogView, Read, logs, malformed
+from .log.violation import Violation
 from .replicas import answered, last_of_each, replica_ops
 from .timeline import acts, phase
+from .wrong import failure, first_of
 
 NAME = "log-poll"
 POLL = "poll"
@@ -38,19 +39,6 @@ PROMISES: dict[str, tuple[str, ...]] = {
 
 CHECKED = ("HS-2", "HS-4", "HS-5", "HS-6", "HS-11", "HS-12", "HS-20")
 _RENAMED = {"two-rows-at-one-offset": "divergence"}
-_SHOWN_MAX = 10
-
-
-class Anomaly(msgspec.Struct, frozen=True):
-    """One violation with the operations that show it."""
-
-    kind: str
-    sentence: str
-    operations: tuple[Append | Read, ...]
-
-    @property
-    def witness(self) -> tuple[int, ...]:
-        return tuple(sorted({identity(operation.call) for operation in self.operations}))
 
 
 def judge(evidence: Evidence) -> Verdict:
@@ -66,7 +54,7 @@ def judge(evidence: Evidence) -> Verdict:
     if not any(poll.rows for polls in polled.values() for poll in polls):
         return undecided(NAME, "No poll found a row.", Validity.INCONCLUSIVE)
     restarts = _restarts(history)
-    anomalies: list[Anomaly] = []
+    anomalies: list[Violation] = []
     for view in found.views:
         polls = polled.get(view.key, [])
         reads = sorted([*view.reads, *polls], key=lambda read: read.ret)
@@ -79,7 +67,8 @@ def judge(evidence: Evidence) -> Verdict:
         anomalies += _lost(evidence, view, polls)
     details: dict[str, Any] = {"polls": count}
     if anomalies:
-        return _failure(anomalies, details)
+        details["operations"] = [summary(each) for each in first_of(anomalies).operations]
+        return failure(NAME, anomalies, PROMISES, CHECKED, details)
     members = len({node_of(poll) for polls in polled.values() for poll in polls})
     sentence = (
         f"{plural(count, 'poll')} at {plural(members, 'member')} show one log: no row at two "
@@ -141,13 +130,13 @@ def _restarts(history: History) -> dict[str | None, list[int]]:
     return {node: sorted(indices) for node, indices in found.items()}
 
 
-def told(anomaly: Any) -> Anomaly:
+def told(anomaly: Any) -> Violation:
     """As what a poll has shown."""
     kind = _RENAMED.get(anomaly.kind, anomaly.kind)
-    return Anomaly(kind, anomaly.sentence, anomaly.operations)
+    return Violation(kind, anomaly.sentence, anomaly.operations)
 
 
-def _out_of_time(polls: list[Read], placement: Placement) -> list[Anomaly]:
+def _out_of_time(polls: list[Read], placement: Placement) -> list[Violation]:
     """Polls that show a row whose append had not begun."""
     found = []
     for poll in polls:
@@ -158,11 +147,11 @@ def _out_of_time(polls: list[Read], placement: Placement) -> list[Anomaly]:
                 f"{_capital(read_text(poll))} showed row {late} before {append_text(append)} began "
                 f"at {seconds(append.call.invoke)}."
             )
-            found.append(Anomaly("future-read", sentence, (poll, append)))
+            found.append(Violation("future-read", sentence, (poll, append)))
     return found
 
 
-def in_parts(polls: list[Read], placement: Placement) -> list[Anomaly]:
+def in_parts(polls: list[Read], placement: Placement) -> list[Violation]:
     """Polls that end inside a batch although they asked for more rows."""
     found = []
     for poll in polls:
@@ -174,7 +163,7 @@ def in_parts(polls: list[Read], placement: Placement) -> list[Anomaly]:
             f"{_capital(read_text(poll))} ended at offset {poll.end}, inside the batch of "
             f"{append_text(append)}."
         )
-        found.append(Anomaly("torn-batch", sentence, (poll, append)))
+        found.append(Violation("torn-batch", sentence, (poll, append)))
     return found
 
 
@@ -183,17 +172,17 @@ def is_shorter(poll: Read, before: Read) -> bool:
     return not poll.is_full_page and poll.end < before.end
 
 
-def taken_back(before: Read, poll: Read) -> Anomaly:
+def taken_back(before: Read, poll: Read) -> Violation:
     """What a member had shown a client, and then did not."""
     sentence = (
         f"{_capital(read_text(poll))} showed no row from offset {poll.end} on, although "
         f"this member had shown its client offset {before.end - 1} in {read_text(before)}, "
         "and was not restarted since."
     )
-    return Anomaly("taken-back", sentence, (before, poll))
+    return Violation("taken-back", sentence, (before, poll))
 
 
-def _taken_back(polls: list[Read], restarts: dict[str | None, list[int]]) -> list[Anomaly]:
+def _taken_back(polls: list[Read], restarts: dict[str | None, list[int]]) -> list[Violation]:
     """Polls by a client of a member that has shown it more before, and was not restarted since."""
     longest: dict[tuple[Any, str], Read] = {}
     found = []
@@ -219,7 +208,7 @@ def _restarted(restarts: dict[str | None, list[int]], node: str, since: int, unt
     return False
 
 
-def _lost(evidence: Evidence, view: LogView, polls: list[Read]) -> list[Anomaly]:
+def _lost(evidence: Evidence, view: LogView, polls: list[Read]) -> list[Violation]:
     """Acknowledged rows that a member does not show once all said that they hold the same."""
     compared = last_of_each([op for op in replica_ops(evidence.history) if op.key == view.key])
     said = [answered(op) for op in compared.values()]
@@ -242,27 +231,9 @@ def _lost(evidence: Evidence, view: LogView, polls: list[Read]) -> list[Anomaly]
                     f"{_capital(append_text(append))} is lost at {node_of(poll)}: the final "
                     f"{read_text(poll)} does not show it."
                 )
-                found.append(Anomaly("lost", sentence, (append, poll)))
+                found.append(Violation("lost", sentence, (append, poll)))
                 break
     return found
-
-
-def _failure(anomalies: list[Anomaly], details: dict[str, Any]) -> Verdict:
-    first = min(anomalies, key=lambda anomaly: (anomaly.witness[-1], anomaly.witness))
-    broken = {promise for anomaly in anomalies for promise in PROMISES[anomaly.kind]}
-    return Verdict(
-        checker=NAME,
-        validity=Validity.FAIL,
-        sentence=first.sentence,
-        promises=tuple(promise for promise in CHECKED if promise in broken),
-        witness=first.witness,
-        details={
-            **details,
-            "kinds": dict(Counter(anomaly.kind for anomaly in anomalies)),
-            "sentences": [anomaly.sentence for anomaly in anomalies[:_SHOWN_MAX]],
-            "operations": [summary(operation) for operation in first.operations],
-        },
-    )
 
 
 def _capital(text: str) -> str:

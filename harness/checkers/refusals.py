@@ -16,6 +16,7 @@ from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .log.prose import append_text, identity, node_of, read_text, seconds
 from .log.view import logs, malformed
+from .wrong import failure
 
 NAME = "refusals"
 PROMISES = {
@@ -85,11 +86,7 @@ def judge(evidence: Evidence) -> Verdict:
             "nothing refused was written."
         )
         return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
-    first = min(wrong, key=lambda one: (one.witness[-1], one.witness))
-    details["kinds"] = dict(Counter(one.kind for one in wrong))
-    broken = {promise for one in wrong for promise in PROMISES[one.kind]}
-    promises = tuple(promise for promise in CHECKED if promise in broken)
-    return Verdict(NAME, Validity.FAIL, first.sentence, promises, first.witness, details)
+    return failure(NAME, wrong, PROMISES, CHECKED, details)
 
 
 def _is_refusal(call: Call) -> bool:

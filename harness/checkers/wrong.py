@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -25,9 +25,30 @@ class Wrong(msgspec.Struct, frozen=True):
         return tuple(sorted({identity(call) for call in self.calls}))
 
 
+class Shown(Protocol):
+    """Anything wrong of some kind that ops of a history show: their indices, in order of time."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def sentence(self) -> str: ...
+
+    @property
+    def witness(self) -> tuple[int, ...]: ...
+
+
+S = TypeVar("S", bound=Shown)
+
+
+def first_of(wrong: Sequence[S]) -> S:
+    """The one that was certain earliest: no op after its witness is needed to see it."""
+    return min(wrong, key=lambda one: (one.witness[-1], one.witness))
+
+
 def failure(
     name: str,
-    wrong: Sequence[Wrong],
+    wrong: Sequence[Shown],
     promises: Mapping[str, Sequence[str]],
     checked: Sequence[str],
     details: Mapping[str, Any],
@@ -36,7 +57,7 @@ def failure(
 
     `promises`: which ones each kind breaks.
     """
-    first = min(wrong, key=lambda one: (one.witness[-1], one.witness))
+    first = first_of(wrong)
     broken = {promise for one in wrong for promise in promises[one.kind]}
     found = {
         **details,

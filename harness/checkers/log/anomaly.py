@@ -53,11 +53,6 @@ class Anomaly(msgspec.Struct, frozen=True):
         }
 
 
-def first_of(anomalies: Sequence[Anomaly]) -> Anomaly:
-    """The one that was certain earliest: no operation after its witness is needed to see it."""
-    return min(anomalies, key=lambda anomaly: (anomaly.witness[-1], anomaly.witness))
-
-
 def broken(anomalies: Sequence[Anomaly]) -> tuple[str, ...]:
     """All promises that they break, in order of their numbers."""
     promises = {promise for anomaly in anomalies for promise in PROMISES[anomaly.kind]}

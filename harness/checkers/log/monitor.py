@@ -14,7 +14,8 @@ from ...evidence import Evidence
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import context, phase
-from .anomaly import Anomaly, broken, first_of
+from ..wrong import first_of
+from .anomaly import Anomaly, broken
 from .filling import Answer, Filling, Spare, fill, holes
 from .loss import gone_in
 from .placement import ANOMALIES_MAX, Placement, place

@@ -6,12 +6,12 @@ from ...history import Call
 from ...op import NEMESIS, OBSERVER, Op, OpType
 from ..log.placement import take_read
 from ..log.view import Read
+from ..log.violation import Violation
 from ..log_poll import (
     ENDING,
     NAME,
     POLL,
     PROMISES,
-    Anomaly,
     in_parts,
     is_shorter,
     node_of,
@@ -49,7 +49,7 @@ class PollWatch:
         found = self._heard(call)
         return None if found is None else Flaw(found.sentence, PROMISES[found.kind], found.witness)
 
-    def _heard(self, call: Call) -> Anomaly | None:
+    def _heard(self, call: Call) -> Violation | None:
         key = call.invoke.key
         table = self._tables.get(key)
         if table is None:
@@ -67,7 +67,7 @@ class PollWatch:
             return None
         return next(iter(in_parts([poll], table.placement)), None) or self._less(key, poll)
 
-    def _less(self, key: Any, poll: Read) -> Anomaly | None:
+    def _less(self, key: Any, poll: Read) -> Violation | None:
         session = key, poll.call.invoke.process, node_of(poll)
         before = self._longest.get(session)
         if before is not None and before.inv <= self._restarted:
