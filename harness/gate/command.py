@@ -14,7 +14,7 @@ import click
 import msgspec
 from rich.console import Console
 
-from ..errors import UsageError, WorldError
+from ..errors import ExitCode, UsageError, WorldError
 from ..lifecycle import Report
 from ..selector import closest
 from ..units import seconds
@@ -157,7 +157,8 @@ class _Asked:
             notes,
         )
         if self.listing:
-            return _list(steps, reasons, notes)
+            _listed(steps, reasons, notes, as_json=self.as_json)
+            return ExitCode.AS_EXPECTED
         memory = Memory(self.out / "done", lambda step: inputs.digest(step, base), self.resume)
         return self._do(rules, steps, reasons, memory)
 
@@ -219,14 +220,26 @@ def _place(file: Path) -> str:
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
-def _list(steps: Sequence[Step], reasons: dict[str, str] | None, notes: Sequence[str]) -> int:
-    for step in steps:
-        why = "" if reasons is None else reasons.get(step.name, "nothing has changed")
-        is_on = reasons is None or step.name in reasons
-        click.echo(f"{'do' if is_on else 'leave':6} {step.name:34} {why}".rstrip())
+def _listed(
+    steps: Sequence[Step], reasons: dict[str, str] | None, notes: Sequence[str], *, as_json: bool
+) -> None:
+    """Say what would be done, and why."""
+    told = [
+        {
+            "step": step.name,
+            "kind": step.kind,
+            "do": reasons is None or step.name in reasons,
+            "why": "" if reasons is None else reasons.get(step.name, "nothing has changed"),
+        }
+        for step in steps
+    ]
+    if as_json:
+        click.echo(json.dumps({"steps": told, "notes": list(notes)}, indent=2))
+        return
+    for one in told:
+        click.echo(f"{'do' if one['do'] else 'leave':6} {one['step']:34} {one['why']}".rstrip())
     for note in notes:
         click.echo(note)
-    return 0
 
 
 @contextmanager

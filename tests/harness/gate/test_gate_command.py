@@ -126,6 +126,16 @@ def test_what_would_be_done_can_be_asked_for(
     ]
 
 
+def test_what_would_be_done_is_told_to_programs_too(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert gate(monkeypatch, "steps: [{explore: raft}]", "--list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "steps": [{"step": "explore raft", "kind": "explore", "do": True, "why": ""}],
+        "notes": [],
+    }
+
+
 def test_the_schema_for_editors_is_printed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
