@@ -84,7 +84,7 @@ def perform(
     seconds = round(time.monotonic() - began, 2)
     found = doing.attempt
     if found is not None:
-        return found
+        return msgspec.structs.replace(found, seconds=seconds)
     if not in_time:
         told = f"It was ended after {seconds:.0f} s."
         return Attempt(ExitCode.INCONCLUSIVE, told, seconds=seconds, unfinished="out of time")

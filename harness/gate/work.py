@@ -62,22 +62,20 @@ class Doer:
 
     def do(self) -> Attempt:
         """Do it. Errors are outcomes; a bug of Delphic is raised."""
-        began = time.monotonic()
         try:
             match self.order.work:
                 case Explore() as work:
-                    found = self._explore(work)
+                    return self._explore(work)
                 case Conform() as work:
-                    found = self._conform(work)
+                    return self._conform(work)
                 case Simulate() as work:
-                    found = self._simulate(work)
+                    return self._simulate(work)
                 case Run() as work:
-                    found = self._run(work)
+                    return self._run(work)
                 case Check() as work:
-                    found = self._check(work)
+                    return self._check(work)
         except DelphicError as error:
-            found = Attempt(error.exit_code, str(error))
-        return msgspec.structs.replace(found, seconds=round(time.monotonic() - began, 2))
+            return Attempt(error.exit_code, str(error))
 
     def _explore(self, work: Explore) -> Attempt:
         model = build(MODELS[work.model], options_of(work))
@@ -156,7 +154,8 @@ class Doer:
         others = [one for one in found.tried if one.validity not in (Validity.PASS, Validity.FAIL)]
         findings += tuple(_world(job, one, kept) for one in others[:FINDINGS_MAX])
         runs = tuple(str(path) for path in kept.values())
-        details = {"worlds": len(found.tried)}
+        cpu_s = round(sum(one.cpu_s for one in found.tried), 2)
+        details = {"worlds": len(found.tried), "cpu_s": cpu_s}
         return Attempt(got, told, findings, runs, 0.0, unfinished, details)
 
     def _run(self, work: Run) -> Attempt:
