@@ -75,7 +75,8 @@ class _Part(NamedTuple):
 
 def _section(part: _Part) -> Html:
     hidden = "heard" if part.anchor == "verdict" else None
-    heading = el("h2", part.title, id=f"{part.anchor}-title", class_=hidden)
+    link = el("a", "#", href=f"#{part.anchor}", class_="anchor", aria_label=f"Link to {part.title}")
+    heading = el("h2", part.title, " ", link, id=f"{part.anchor}-title", class_=hidden)
     return el(
         "section",
         heading,

@@ -45,7 +45,13 @@ def merged(
         for member in host.members
     }
     found = [
-        MergedLine(line.time - ahead_us.get(log.node, 0), log.node, line.number, line.text)
+        MergedLine(
+            line.time - ahead_us.get(log.node, 0),
+            log.node,
+            line.number,
+            # Members of ours begin with their own name, too.
+            line.text.removeprefix(f"{log.node} "),
+        )
         for log in logs
         for line in log.lines
         if line.time is not None

@@ -115,6 +115,8 @@ def test_sections_come_in_the_order_in_which_people_ask(pages: Callable[[str], P
     assert sections == ["verdict", "story", "witness", "messages", "timeline", "latency",
                         "checkers", "faults", "statistics", "logs", "provenance"]  # fmt: skip
     assert "witness" not in [a["id"] for a in pages("pass").all("section")]
+    links = [a["href"] for a in pages("fail").all("a") if a.get("class") == "anchor"]
+    assert links == [f"#{section}" for section in sections]
 
 
 def test_the_banner_says_verdict_sentence_promises_and_command(

@@ -150,6 +150,10 @@ def test_a_phone_need_not_scroll_sideways(opened: Pages, kind: str) -> None:
     assert page.evaluate(width) <= 390
     page.emulate_media(color_scheme="dark")
     assert page.evaluate(width) <= 390
+    page.set_viewport_size({"width": 320, "height": 600})
+    settle(page)
+    assert page.evaluate(width) <= 320
+    page.set_viewport_size({"width": 390, "height": 844})
 
 
 def test_touching_a_plot_scrolls_the_page_and_swiping_moves_time(opened: Pages) -> None:

@@ -41,10 +41,11 @@ def test_bundles_are_fresh(
     kept = {
         path.name: path.read_bytes()
         for path in (REPORTS / "assets").iterdir()
-        if path.suffix == ".js" or path.name in bundled
+        if path.suffix in (".js", ".txt") or path.name in bundled
     }
     assert made.keys() == kept.keys()
-    assert made.keys() >= {"plots.css", "report.js", "theme.js"}
+    assert made.keys() >= {"licences.txt", "plots.css", "report.js", "theme.js"}
+    assert b"Leon Sorokin" in made["licences.txt"]
     assert [name for name in made if made[name] != kept[name]] == [], "stale: run make web"
 
 

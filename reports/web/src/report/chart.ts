@@ -1,4 +1,5 @@
 // One plot over the time that all show: an axis, faults behind it, and hands to move it with.
+/*! With uPlot, copyright (c) 2022 Leon Sorokin, MIT licence: github.com/leeoniya/uPlot */
 import uPlot from "uplot";
 import { colour, onColours } from "../shared/theme";
 import { data } from "./data";
