@@ -54,6 +54,7 @@ nightly: test lab
 	DELPHIC_FUZZ_HISTORIES=550000 DELPHIC_FUZZ_SEED=$$(date +%Y%m%d) $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 tests/harness/checkers/test_any_search.py -k brute_force
 	DELPHIC_FUZZ_HISTORIES=20000 DELPHIC_FUZZ_SEED=$$(date +%Y%m%d) $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 tests/harness/checkers/monitors/test_two_opinions.py -k brute_force
 	$(BIN)/python bench/leaks.py
+	DELPHIC_FUZZ_HISTORIES=100000 DELPHIC_FUZZ_SEED=$$(date +%Y%m%d) $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 tests/harness/checkers/transactions -k brute_force
 	$(BIN)/python bench/explore.py --large
 	$(BIN)/python bench/campaign.py --seeds 100
 	$(BIN)/delphic simulate handful --seeds 1 --crash-points --keep-going

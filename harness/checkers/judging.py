@@ -48,7 +48,7 @@ def check(
         if wrong is not None:
             raise Misfit(place, operation, wrong)
     found = judged(asked, chosen, budget or GENEROUS)
-    return compared(asked, chosen, found) if second_opinion else found
+    return compared(without_failures(asked), chosen, found) if second_opinion else found
 
 
 def judged(asked: Sequence[Operation], spec: Spec, budget: Budget) -> Judgement:
@@ -57,7 +57,9 @@ def judged(asked: Sequence[Operation], spec: Spec, budget: Budget) -> Judgement:
         return Judgement(
             Validity.INCONCLUSIVE, "No operation was answered: there is nothing to order."
         )
-    opinion = None if spec.monitor is None else spec.monitor(asked)
+    happened = without_failures(asked)
+    seen = asked if spec.sees_failures else happened
+    opinion = None if spec.monitor is None else spec.monitor(seen)
     if isinstance(opinion, Judgement):
         return opinion
     if spec.order != "real-time":
@@ -65,8 +67,15 @@ def judged(asked: Sequence[Operation], spec: Spec, budget: Budget) -> Judgement:
         sentence = f"Undecided: no judge of {spec.order} order can tell{reason}."
         return Judgement(Validity.UNKNOWN, sentence)
     if opinion is None:
-        return search(asked, spec, budget)
-    return _searched(asked, spec, opinion, budget)
+        return search(happened, spec, budget)
+    return _searched(happened, spec, opinion, budget)
+
+
+def without_failures(asked: Sequence[Operation]) -> Sequence[Operation]:
+    """Those that happened or may have."""
+    if not any(operation.failed for operation in asked):
+        return asked
+    return [operation for operation in asked if not operation.failed]
 
 
 def _searched(

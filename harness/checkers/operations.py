@@ -1,9 +1,9 @@
 """Operations of any history, and what a judge of them answers.
 
 Positions, not times, decide order: `a` precedes `b` iff `a.returned < b.invoked`. Times are for
-people. A definite failure never happened, so it is no operation; an operation that was never
-answered, or of which nobody knows what became, may take effect at any moment after it began, or
-never.
+people. A definite failure never happened, so it is no operation (but a transaction's is kept: what
+it wrote may have been seen); an operation that was never answered, or of which nobody knows what
+became, may take effect at any moment after it began, or never.
 
 Judges take the plain sequence of operations. Those that must be fast make columns of it
 (`monitors/columns.py`), which costs less than a second for a million operations (measured), so
@@ -37,6 +37,9 @@ class Unknown:
 UNKNOWN: Final = Unknown()
 """The result of an operation that was not answered; compare with `is` (it survives pickling)."""
 
+TRANSACTION: Final = "txn"
+"""The f of transactions."""
+
 FOREVER: Final = 1 << 62
 """The position at which an operation returns that never does."""
 
@@ -58,11 +61,13 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     invoked_ns: int = 0
     returned_ns: int | None = None
     node: str | None = None
+    failed: bool = False
+    """Whether it is known that it never happened; only specifications that ask for such see any."""
 
     @property
     def is_open(self) -> bool:
         """Whether nobody knows what became of it."""
-        return self.returned is None
+        return self.returned is None and not self.failed
 
     @property
     def end(self) -> int:
@@ -71,7 +76,10 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
 
 
 def operations(history: History) -> list[Operation]:
-    """The clients' operations in order of invocation, without those that certainly failed."""
+    """The clients' operations in order of invocation.
+
+    Of those that certainly failed there are transactions only.
+    """
     # History.calls would do, but costs twice as much for a million operations (measured).
     found: list[Operation | None] = []
     open_ops: dict[int | str, tuple[int, Op]] = {}
@@ -98,15 +106,15 @@ def operations(history: History) -> list[Operation]:
                 op.time_ns,
                 op.node or invoke.node,
             )
-        elif kind is OpType.INFO:
-            found[place] = _open(invoke, op.node)
+        elif kind is OpType.INFO or invoke.f == TRANSACTION:
+            found[place] = _open(invoke, op.node, failed=kind is OpType.FAIL)
     for place, invoke in open_ops.values():
         found[place] = _open(invoke, None)
     return [operation for operation in found if operation is not None]
 
 
-def _open(invoke: Op, node: str | None) -> Operation:
-    """An operation of which nobody knows what became."""
+def _open(invoke: Op, node: str | None, *, failed: bool = False) -> Operation:
+    """An operation of which nobody knows what became, or that failed."""
     return Operation(
         process=invoke.process,
         f=invoke.f,
@@ -117,6 +125,7 @@ def _open(invoke: Op, node: str | None) -> Operation:
         returned=None,
         invoked_ns=invoke.time_ns,
         node=node or invoke.node,
+        failed=failed,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ..checkers.operations import UNKNOWN, Operation, hashable
+from ..checkers.operations import TRANSACTION, UNKNOWN, Operation, hashable
 from ..op import OpType
 from .edn import DIGITS_PLAIN
 from .format import BadLine, Event, Format, Lines, Recorded
@@ -155,13 +155,14 @@ def _operations(rows: Iterator[_Row]) -> Recorded:
         if outcome not in ("ok", "fail", "info"):
             raise BadLine(row.line, f"the outcome {outcome!r} is none of {_OUTCOMES}")
         began = row.whole("invoked")
+        is_answered = outcome == "ok"
         ended = row.whole("returned") if row.text("returned") and outcome != "info" else None
         if ended is not None and ended < began:
             raise BadLine(row.line, f"it returned at {ended}, before it was invoked at {began}")
         if outcome == "fail":
             recorded.failed += 1
-        else:
-            kept.append((row, began, ended))
+        if is_answered or outcome == "info" or row.text("f") == TRANSACTION:
+            kept.append((row, began, ended if is_answered else None))
     moments = sorted(
         (time, is_end, at)
         for at, (_, began, ended) in enumerate(kept)
@@ -194,6 +195,7 @@ def _operation(row: _Row, ended: int | None, invoked: int, returned: int | None)
         row.whole("invoked"),
         ended,
         row.text("node") or None,
+        row.text("outcome") == "fail",
     )
 
 

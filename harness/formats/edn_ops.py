@@ -7,6 +7,7 @@ micro-operations, `[:append 1 2]` or `[:r 1 nil]`; Elle's need not say that they
 from collections.abc import Mapping
 from typing import Any
 
+from ..checkers.operations import TRANSACTION
 from ..op import OpType
 from .edn import forms
 from .format import BadLine, Event, Format, Lines, Recorded
@@ -14,7 +15,6 @@ from .joined import joined
 
 _TYPES = {f":{kind.value}": kind for kind in OpType}
 _KNOWN = ", ".join(_TYPES)
-TRANSACTION = "txn"
 MICROS = frozenset({":append", ":r", ":w", "append", "r", "w"})
 """What a transaction does, as keywords and as JSON's text."""
 

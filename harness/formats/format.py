@@ -40,8 +40,8 @@ class Recorded(msgspec.Struct):
     """A history as it was read.
 
     `lines` says on which line the operation was invoked that has this place in `operations`.
-    `failed` operations certainly did not happen; `others` are events of no client, and lines that
-    are none.
+    `failed` operations certainly did not happen, of which the transactions are among `operations`;
+    `others` are events of no client, and lines that are none.
     """
 
     operations: list[Operation]

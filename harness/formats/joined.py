@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from sys import intern
 from typing import Any
 
-from ..checkers.operations import UNKNOWN, Operation, hashable
+from ..checkers.operations import TRANSACTION, UNKNOWN, Operation, hashable
 from ..op import HARNESS, NEMESIS, OBSERVER, OpType
 from .format import BadLine, Event, Recorded
 
@@ -12,7 +12,7 @@ NOT_CLIENTS = frozenset({NEMESIS, OBSERVER, HARNESS})
 
 
 def joined(events: Iterable[Event]) -> Recorded:
-    """The clients' operations in order of invocation, without those that certainly failed.
+    """The clients' operations in order of invocation; of those that failed transactions only.
 
     Positions are the file's own indices where it has them, and else count events from 0 on.
     Raises BadLine where events are not a history.
@@ -54,10 +54,11 @@ def joined(events: Iterable[Event]) -> Recorded:
             )
         if event.type is OpType.FAIL:
             recorded.failed += 1
-        elif event.type is OpType.OK:
+        if event.type is OpType.OK:
             found[place] = _operation(invoke, invoked, event, position)
-        else:
-            found[place] = _operation(invoke, invoked, None, None)
+        elif event.type is not OpType.FAIL or invoke.f == TRANSACTION:
+            failed = event.type is OpType.FAIL
+            found[place] = _operation(invoke, invoked, None, None, failed=failed)
     for place, invoked, invoke in open_ops.values():
         found[place] = _operation(invoke, invoked, None, None)
     for operation, line in zip(found, lines, strict=True):
@@ -79,7 +80,12 @@ def _next(event: Event, last: int, *, is_indexed: bool) -> int:
 
 
 def _operation(
-    invoke: Event, invoked: int, completion: Event | None, returned: int | None
+    invoke: Event,
+    invoked: int,
+    completion: Event | None,
+    returned: int | None,
+    *,
+    failed: bool = False,
 ) -> Operation:
     result: Any = UNKNOWN if completion is None else hashable(completion.value)
     node = (completion.node if completion is not None else None) or invoke.node
@@ -95,4 +101,5 @@ def _operation(
         invoke.time_ns,
         None if completion is None else completion.time_ns,
         None if node is None else intern(node),
+        failed,
     )

@@ -6,9 +6,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from ..checkers.operations import TRANSACTION
 from ..op import OpType
 from ..schema import schema_of, schema_text
-from .edn_ops import TRANSACTION, is_transaction
+from .edn_ops import is_transaction
 from .format import BadLine, Event, Format, Lines, Recorded
 from .joined import joined
 

@@ -32,6 +32,7 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
     @click.command("check")
     @click.argument("path", metavar="RUN|FILE", type=click.Path(path_type=Path), required=False)
     @click.option("--spec", metavar="NAME|FILE.py:NAME", help="What it is a history of.")
+    @click.option("--model", metavar="NAME", help="Of transactions: which model they must keep to.")
     @click.option("--specs", is_flag=True, help="List the specifications that there are.")
     @click.option(
         "--partition",
@@ -60,6 +61,7 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
         context: click.Context,
         path: Path | None,
         spec: str | None,
+        model: str | None,
         specs: bool,
         partition: str | None,
         form: str | None,
@@ -81,12 +83,13 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
         if path is None:
             raise UsageError("what is to be checked? delphic check RUN, or FILE --spec NAME")
         if path.is_dir():
-            _refuse_options(path, spec or form or report, as_json=as_json)
+            _refuse_options(path, spec or form or report or model, as_json=as_json)
             context.exit(check_run(path))
         _refuse_a_runs(path)
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
-        found = judge(Question(path, spec, form, which, _mapping(columns), budget, second_opinion))
+        names = _mapping(columns)
+        found = judge(Question(path, spec, form, which, names, budget, second_opinion, model))
         click.echo(_json(found) if as_json else "\n".join(_lines(found)))
         if report is not None:
             _write(report, page(_plain(found)))
@@ -128,6 +131,8 @@ def _list() -> None:
         click.echo(f"{spec.name:16} {spec.about}")
         for shape in spec.operations:
             click.echo(f"{'':16}   {shape.f}({shape.argument}) → {shape.result}")
+        if spec.models:
+            click.echo(f"{'':16}   --model {'|'.join(spec.models)}")
 
 
 def _plain(found: Judged) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..formats.read import Source, read
 from .judged import Judged, judged
-from .own import spec_of
+from .own import promising, spec_of
 from .partition import Partition, is_by_first, partitioned
 
 
@@ -27,11 +27,14 @@ class Question(msgspec.Struct, frozen=True):
     columns: Mapping[str, str] = {}
     budget: Budget | None = None
     second_opinion: bool = False
+    model: str | None = None
 
 
 def judge(question: Question) -> Judged:
     """Read, judge, and cut out what shows it. Raises UsageError, with file and line where known."""
     spec = None if question.spec is None else spec_of(question.spec)
+    if spec is not None and question.model is not None:
+        spec = promising(spec, question.model)
     began = time.perf_counter()
     source = read(question.file, question.format, question.columns)
     if spec is None:
@@ -71,7 +74,9 @@ def _notes(source: Source) -> list[str]:
         notes.append(f"{plural(source.recorded.others, 'line')} not of a client left out")
     if source.recorded.failed:
         noun = plural(source.recorded.failed, "operation")
-        notes.append(f"{noun} certainly failed and left out")
+        kept = sum(operation.failed for operation in source.operations)
+        left = "and left out" if not kept else "and may not be seen by others"
+        notes.append(f"{noun} certainly failed {left}")
     return notes
 
 

@@ -8,8 +8,22 @@ from typing import Any
 
 from ..checkers.judging import named
 from ..checkers.operations import by_key
+from ..checkers.specs import SPECS
 from ..checkers.specs.spec import Spec
 from ..errors import UsageError
+
+
+def promising(spec: Spec, model: str) -> Spec:
+    """The specification with this model for its promise. Raises UsageError where it has no such."""
+    if model in spec.models:
+        assert spec.promising is not None
+        return spec.promising(model)
+    if not spec.models:
+        having = [one.name for one in SPECS.values() if one.models]
+        raise UsageError(f"--model is for transactions ({', '.join(having)}), not for {spec.name}")
+    raise UsageError(
+        f"no history can be said to keep to {model!r}; to these it can: {', '.join(spec.models)}"
+    )
 
 
 def spec_of(name: str) -> Spec:

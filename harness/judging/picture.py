@@ -34,7 +34,10 @@ def picture(operations: Sequence[Operation]) -> list[str]:
 def layout(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
     """From which column to which each operation reaches, by the position of its invocation."""
     columns = _columns(operations)
-    ends = [*columns.values(), *(columns[o.invoked] + _room(o) for o in operations if o.is_open)]
+    ends = [
+        *columns.values(),
+        *(columns[o.invoked] + _room(o) for o in operations if o.returned is None),
+    ]
     edge = max(ends, default=0) + 2
     return {
         o.invoked: (columns[o.invoked], edge if o.returned is None else columns[o.returned])
@@ -48,7 +51,7 @@ def label(operation: Operation) -> str:
     if operation.argument is not None:
         words.append(value_text(operation.argument))
     if operation.result is UNKNOWN:
-        words.append("→ ?")
+        words.append("→ failed" if operation.failed else "→ ?")
     elif operation.result is None and operation.f in ASKING:
         words.append("→ nothing")
     elif operation.result is not None and operation.result != operation.argument:
@@ -58,7 +61,7 @@ def label(operation: Operation) -> str:
 
 
 def _bar(operation: Operation, width: int) -> str:
-    right = "…" if operation.returned is None else "┤"
+    right = "…" if operation.is_open else "┤"
     return "├ " + f"{label(operation)} ".ljust(width - 2, "─") + right
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import msgspec
 
 from ..checkers.judging import judged
-from ..checkers.operations import UNKNOWN, Finding, Operation
+from ..checkers.operations import Finding, Operation
+from ..checkers.search.cuts import forgotten
 from ..checkers.specs.spec import Spec
 from ..evidence import Budget
 from ..verdict import Validity
@@ -63,7 +64,7 @@ class _Search:
     def is_wrong(self, kept: set[int]) -> bool:
         """Whether these are wrong whatever the others did."""
         known = [
-            o if o.invoked in kept else _forgotten(o)
+            o if o.invoked in kept else forgotten(o)
             for o in self._own
             if o.invoked in kept or o.f not in self._spec.reads
         ]
@@ -88,7 +89,3 @@ class _Search:
 
 def _object(operation: Operation, spec: Spec) -> object:
     return None if spec.partition is None else spec.partition(operation)
-
-
-def _forgotten(operation: Operation) -> Operation:
-    return msgspec.structs.replace(operation, result=UNKNOWN, returned=None, returned_ns=None)

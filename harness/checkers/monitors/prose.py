@@ -32,7 +32,8 @@ def operation_text(operation: Operation) -> str:
 def answer_text(operation: Operation) -> str:
     """The operation with its answer: `read #5 … returned 7`."""
     if operation.result is UNKNOWN:
-        return f"{operation_text(operation)} was never answered"
+        fate = "certainly failed" if operation.failed else "was never answered"
+        return f"{operation_text(operation)} {fate}"
     return f"{operation_text(operation)} returned {value_text(operation.result)}"
 
 
@@ -59,13 +60,12 @@ def began_text(operation: Operation) -> str:
 
 
 def _interval(operation: Operation) -> str:
+    fate = "certainly failed" if operation.failed else "never answered"
     if not _is_timed(operation):
-        if operation.returned is None:
-            return "(never answered)"
-        return f"(answered at #{operation.returned})"
+        return f"({fate})" if operation.returned is None else f"(answered at #{operation.returned})"
     start = _seconds(operation.invoked_ns)
     if operation.returned is None or operation.returned_ns is None:
-        return f"(begun at {start}, never answered)"
+        return f"(begun at {start}, {fate})"
     return f"from {start} to {_seconds(operation.returned_ns)}"
 
 

@@ -24,7 +24,9 @@ def unended(operation: Operation) -> Operation:
 
 def forgotten(operation: Operation) -> Operation:
     """The operation with its answer forgotten: it may have happened since it began, or never."""
-    return msgspec.structs.replace(operation, result=UNKNOWN, returned=None, returned_ns=None)
+    return msgspec.structs.replace(
+        operation, result=UNKNOWN, returned=None, returned_ns=None, failed=False
+    )
 
 
 def doubtful(operation: Operation) -> Operation:

@@ -48,7 +48,8 @@ class Spec:
 
     Objects with different `partition` are independent of each other (None: there is one object).
     Operations of `reads` never change the state. `anomalies` are what the monitor names, and what
-    each means.
+    each means. `sees_failures`: the monitor is given what certainly failed, too. `promising` is the
+    specification with less asked of it, for each of the `models` that can be judged.
     """
 
     name: str
@@ -61,6 +62,9 @@ class Spec:
     reads: frozenset[str] = frozenset()
     anomalies: Mapping[str, str] = field(default_factory=dict)
     order: Order = "real-time"
+    sees_failures: bool = False
+    models: tuple[str, ...] = ()
+    promising: Callable[[str], "Spec"] | None = None
 
     def misfit(self, operation: Operation) -> str | None:
         """Why an operation is none of this object's, in words; None where it is one.

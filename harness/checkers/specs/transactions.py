@@ -1,10 +1,13 @@
 """Transactions on many objects, each at one moment: lists that are appended to, and registers."""
 
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from ..operations import UNKNOWN
 from ..transactions import list_append, models, rw_register
-from .spec import Shape, Spec, is_list
+from .spec import Monitor, Shape, Spec, is_list
 
 State = frozenset[tuple[Any, Any]]
 """Pairs of a key and what it holds; a key that was never written is not there."""
@@ -53,7 +56,16 @@ def is_transaction(argument: Any) -> bool:
 _ASKED = "a list of [kind, key, value]; the value of a read is null"
 _ANSWERED = "the same with what reads found"
 
-LIST_APPEND = Spec(
+
+def promising(spec: Spec, monitor: Callable[[str], Monitor], model: str) -> Spec:
+    """The specification with a weaker model for its promise, which no search by `step` decides."""
+    if model == models.STRICTEST:
+        return spec
+    about = f"{spec.about.partition(';')[0]}; {model}."
+    return replace(spec, monitor=monitor(model), about=about, order="serial")
+
+
+LIST_APPEND: Spec = Spec(
     name="list-append",
     about="Transactions that append to lists and read them; strictly serializable.",
     operations=(
@@ -64,9 +76,14 @@ LIST_APPEND = Spec(
     monitor=list_append.judge,
     partition=None,
     anomalies=models.ANOMALIES,
+    sees_failures=True,
+    models=models.TARGETS,
+    promising=lambda model: promising(
+        LIST_APPEND, lambda chosen: partial(list_append.judge, model=chosen), model
+    ),
 )
 
-RW_REGISTER = Spec(
+RW_REGISTER: Spec = Spec(
     name="rw-register",
     about="Transactions that write and read registers; strictly serializable.",
     operations=(Shape("txn", f"{_ASKED}; kinds: w, r", _ANSWERED, is_transaction, is_transaction),),
@@ -75,4 +92,9 @@ RW_REGISTER = Spec(
     monitor=rw_register.judge_by(step, initial()),
     partition=None,
     anomalies=models.ANOMALIES,
+    sees_failures=True,
+    models=models.TARGETS,
+    promising=lambda model: promising(
+        RW_REGISTER, lambda chosen: rw_register.judge_by(step, initial(), chosen), model
+    ),
 )

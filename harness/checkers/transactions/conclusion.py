@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -10,13 +11,14 @@ from ...verdict import Validity
 from ..checker import plural
 from ..monitors.prose import value_text
 from ..operations import Finding, Judgement, Operation
-from .graph import PROCESS, RW, TIME, WR, WW, Edge, Graph
-from .models import ruled_out
+from .graph import ORDERS, PROCESS, RW, WR, WW, Edge, Graph
+from .models import STRICTEST, forbidden_by, ruled_out
 from .observed import name
 
-_LEVELS = (("", 0), ("-process", PROCESS), ("-realtime", PROCESS | TIME))
 _CLASSES = (("G0", WW, WW), ("G1c", WR, WW | WR), ("G-single", RW, WW | WR))
+_APART = ("G-nonadjacent", RW, WW | WR | RW)
 _SKEW = ("G2-item", RW, WW | WR | RW)
+_COVERED = {"G-nonadjacent": ("G-single",), "G2-item": ("G-single", "G-nonadjacent")}
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -26,27 +28,37 @@ class Words(msgspec.Struct, frozen=True):
     written: str
 
 
+def against(findings: Sequence[Finding], model: str) -> list[Finding]:
+    """Those that the model does not allow."""
+    return [finding for finding in findings if finding.anomaly in forbidden_by(model)]
+
+
 def concluded(
-    operations: Sequence[Operation], keys: int, edges: int, findings: Sequence[Finding]
+    operations: Sequence[Operation], keys: int, edges: int, findings: Sequence[Finding], model: str
 ) -> Judgement:
-    """The answer; right where nothing was found."""
-    statistics = _statistics(operations, keys, edges, findings)
-    if not findings:
-        return _right(statistics)
+    """The answer; right where nothing was found that the model does not allow."""
+    statistics = {**_statistics(operations, keys, edges, findings), "model": model}
+    wrong = against(findings, model)
+    if not wrong:
+        return _right(statistics, model)
     models = ", ".join(statistics["not"])
-    sentence = f"{findings[0].sentence} So it is not {models}."
-    return Judgement(
-        Validity.FAIL, sentence, tuple(findings), method="cycles", statistics=statistics
-    )
+    sentence = f"{wrong[0].sentence} So it is not {models}."
+    ordered = (*wrong, *(finding for finding in findings if finding not in wrong))
+    return Judgement(Validity.FAIL, sentence, ordered, method="cycles", statistics=statistics)
 
 
-def _right(statistics: dict[str, Any]) -> Judgement:
+def _right(statistics: dict[str, Any], model: str) -> Judgement:
     answered = statistics["answered"]
     if not answered:
         sentence = "No operation was answered: there is nothing to order."
         return Judgement(Validity.INCONCLUSIVE, sentence, method="cycles", statistics=statistics)
     noun = plural(answered, "answered transaction")
-    sentence = f"{noun} fit one serial order that agrees with real time: strictly serializable."
+    if model == STRICTEST:
+        sentence = f"{noun} fit one serial order that agrees with real time: strictly serializable."
+    else:
+        sentence = f"{noun} show nothing that {model} forbids."
+    if statistics["not"]:
+        sentence += f" (They do show what {', '.join(statistics['not'])} forbids.)"
     return Judgement(Validity.PASS, sentence, method="cycles", statistics=statistics)
 
 
@@ -55,7 +67,7 @@ def _statistics(
 ) -> dict[str, Any]:
     weakest, stronger = ruled_out(finding.anomaly for finding in findings)
     return {
-        "operations": len(operations),
+        "operations": sum(not operation.failed for operation in operations),
         "answered": sum(operation.returned is not None for operation in operations),
         "keys": keys,
         "dependencies": edges,
@@ -68,20 +80,37 @@ def _statistics(
 def cycles(
     operations: Sequence[Operation], graph_of: Callable[[int], Graph], words: Words
 ) -> Iterator[Finding]:
-    """One cycle of each kind; a kind that needs no clock is not told again with one."""
+    """One cycle of each kind; a kind that needs no clock is not told again with one.
+
+    Nor is one where a kind was told that rules out all the same.
+    """
     told: set[str] = set()
-    for suffix, order in _LEVELS:
+    for suffix, order in ORDERS.items():
         graph = graph_of(order)
-        for kind, first, rest in (*_CLASSES, _SKEW):
-            if kind in told or (kind == "G2-item" and "G-single" in told):
+        for kind, first, rest in (*_CLASSES, _APART, _SKEW):
+            if kind in told or told.intersection(_COVERED.get(kind, ())):
                 continue
-            cycle = graph.cycle(first, rest | order)
+            cycle = graph.apart(order) if kind == _APART[0] else graph.cycle(first, rest | order)
             if cycle:
-                # Where there were too many edges to try, the skew found may be a simple one.
-                reads = sum(edge.kind == RW for edge in cycle)
-                kind = "G-single" if kind == "G2-item" and reads == 1 else kind
-                told.add(kind)
-                yield _finding(operations, words, cycle, f"{kind}{suffix}")
+                kind = _kind(cycle, kind)
+                if kind not in told:
+                    told.add(kind)
+                    yield _finding(operations, words, cycle, f"{kind}{suffix}")
+
+
+def _kind(cycle: Sequence[Edge], kind: str) -> str:
+    """What was looked for, or what it turned out to be.
+
+    Where there were too many edges to try, a skew that was found may be a simple one. And what
+    would be so in a serial order says nothing about models that ask for none.
+    """
+    if any(edge.is_guess for edge in cycle):
+        return "no-order"
+    reads = sum(edge.kind == RW for edge in cycle)
+    if kind in (_APART[0], _SKEW[0]) and reads == 1:
+        return "G-single"
+    neighbours = any(one.kind == other.kind == RW for one, other in pairwise([*cycle, cycle[0]]))
+    return _APART[0] if kind == _SKEW[0] and not neighbours else kind
 
 
 def _finding(

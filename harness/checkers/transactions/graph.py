@@ -7,7 +7,7 @@ last moment before it began leads to it. So its edges are as many as there are t
 import heapq
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,8 @@ RW: Final = 4
 PROCESS: Final = 8
 TIME: Final = 16
 DEPENDENCIES: Final = WW | WR | RW
+ORDERS: Final = {"": 0, "-process": PROCESS, "-realtime": PROCESS | TIME}
+"""What is counted beside dependencies, by the suffix of an anomaly that needs it."""
 
 STARTS_MAX = 5_000
 """Ways around are looked for from so many edges of a kind."""
@@ -41,6 +43,8 @@ class Edge(msgspec.Struct, frozen=True):
     first: Any = None
     second: Any = None
     shown_by: int | None = None
+    is_guess: bool = False
+    """Whether it is so in every serial order, but not by what was read alone."""
 
 
 class Graph:
@@ -59,14 +63,8 @@ class Graph:
 
     def _parts(self, kinds: int) -> "np.ndarray[Any, Any]":
         """For each node its strongly connected component."""
-        chosen = [edge for edge in self._edges if edge.kind & kinds]
-        source = np.fromiter((edge.source for edge in chosen), np.int64, len(chosen))
-        target = np.fromiter((edge.target for edge in chosen), np.int64, len(chosen))
-        ones = np.ones(len(chosen), np.int8)
-        matrix = coo_array((ones, (source, target)), shape=(self._nodes, self._nodes))
-        found: np.ndarray[Any, Any]
-        _, found = connected_components(matrix, directed=True, connection="strong")
-        return found
+        chosen = [(edge.source, edge.target) for edge in self._edges if edge.kind & kinds]
+        return _components(chosen, self._nodes)
 
     def cycle(self, first: int, rest: int) -> list[Edge]:
         """A short cycle of one edge of kind `first` and then edges of kinds `rest`, or nothing."""
@@ -86,6 +84,68 @@ class Graph:
                 break
         return best
 
+    def apart(self, order: int) -> list[Edge]:
+        """A short cycle in which no two reads that missed a write are neighbours, or nothing.
+
+        It may meet a transaction twice, which changes nothing: snapshot isolation forbids it.
+        """
+        inside = self._apart(WW | WR | order)
+        best: list[Edge] = []
+        for edge in inside[:SHORTEST_OF]:
+            way = self._way_apart(edge, WW | WR | order)
+            if way is not None and (not best or len(way) + 1 < len(best)):
+                best = [edge, *way]
+        return best
+
+    def tangled(self, groups: Iterable[Sequence[int]], order: int) -> bool:
+        """Whether two transactions of one group lie on one cycle, of whatever edges."""
+        parts = self._parts(DEPENDENCIES | order)
+        return any(len({parts[at] for at in group}) < len(group) for group in groups)
+
+    def _apart(self, kinds: int) -> list[Edge]:
+        """Reads that missed a write and lie on such cycles.
+
+        A node twice: with what came before it a read that missed a write, or anything else.
+        """
+        if not self._edges:
+            return []
+        steps: list[tuple[int, int]] = []
+        reads: list[tuple[int, int, Edge]] = []
+        for edge in self._edges:
+            source, target = edge.source, edge.target
+            if edge.kind == RW:
+                reads.append((source, target + self._nodes, edge))
+            elif edge.kind & kinds:
+                steps += ((source, target), (source + self._nodes, target))
+        parts = _components([*steps, *((a, b) for a, b, _ in reads)], 2 * self._nodes)
+        return [edge for a, b, edge in reads if parts[a] == parts[b]]
+
+    def _way_apart(self, first: Edge, kinds: int) -> list[Edge] | None:
+        """The shortest way back to where a read began, with the last step another than a read."""
+        start, goal = (first.target, True), (first.source, False)
+        came: dict[tuple[int, bool], tuple[tuple[int, bool], Edge] | None] = {start: None}
+        ahead = deque([start])
+        while ahead and goal not in came:
+            place = node, is_after_read = ahead.popleft()
+            for edge in self._of.get(node, ()):
+                is_read = edge.kind == RW
+                following = edge.target, is_read
+                allowed = not is_after_read if is_read else edge.kind & kinds
+                if allowed and following not in came:
+                    came[following] = place, edge
+                    if edge.target >= self._count:
+                        ahead.appendleft(following)
+                    else:
+                        ahead.append(following)
+        if goal not in came:
+            return None
+        backwards = []
+        step = came[goal]
+        while step is not None:
+            backwards.append(step[1])
+            step = came[step[0]]
+        return _joined(backwards, self._count)
+
     def _way(self, start: int, goal: int, kinds: int) -> list[Edge] | None:
         """The shortest way; moments between two transactions count as one edge."""
         came: dict[int, Edge | None] = {start: None}
@@ -102,6 +162,15 @@ class Graph:
                     else:
                         ahead.append(edge.target)
         return None
+
+
+def _components(steps: Sequence[tuple[int, int]], nodes: int) -> "np.ndarray[Any, Any]":
+    """For each node its strongly connected component."""
+    ends = np.array(steps, np.int64).reshape(-1, 2)
+    matrix = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), (nodes, nodes))
+    found: np.ndarray[Any, Any]
+    _, found = connected_components(matrix, directed=True, connection="strong")
+    return found
 
 
 def _back(came: dict[int, Edge | None], goal: int) -> Iterator[Edge]:

@@ -14,16 +14,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..operations import Ambiguous, Finding, Judgement, Operation
-from .conclusion import Words, concluded, cycles
-from .graph import Graph
+from .conclusion import Words, against, concluded, cycles
+from .graph import ORDERS, Graph
+from .models import STRICTEST, level
 from .observed import Transaction, unfolded
 from .versions import Versions
 
+UNREAD = "nobody read in which order two transactions appended to one list that lie on one cycle"
+DISORDER = "the reads of one list show no one order of its elements"
 TWICE = "an element was appended to one list twice, and read: nobody can tell whose it was"
 
 
-def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
-    """Decide whether the transactions are strictly serializable, and name what they are not."""
+def judge(operations: Sequence[Operation], model: str = STRICTEST) -> Judgement | Ambiguous:
+    """Decide whether the transactions keep to a model, and name what they are not."""
     transactions: list[Transaction] = []
     findings: list[Finding] = []
     for operation in operations:
@@ -46,10 +49,14 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
     edges = [edge for versions in usable for edge in versions.edges(happened)]
     graph = Graph(operations, edges)
     findings += cycles(operations, lambda _: graph, Words("appended", "appended"))
-    told = concluded(operations, len(keys), len(edges), findings)
-    if not findings and len(clear) < len(keys):
-        return Ambiguous(TWICE, tuple(dict.fromkeys(one.key for one in operations)))
-    return told
+    if not against(findings, model):
+        unread = [[at for at, _ in versions.unread(happened)] for versions in usable]
+        reason = TWICE if len(clear) < len(keys) else DISORDER if len(usable) < len(keys) else ""
+        if findings and not reason and graph.tangled(unread, ORDERS[level(model)]):
+            reason = UNREAD
+        if reason:
+            return Ambiguous(reason, tuple(dict.fromkeys(one.key for one in operations)))
+    return concluded(operations, len(keys), len(edges), findings, model)
 
 
 def _keys(transactions: Sequence[Transaction]) -> dict[Any, Versions]:

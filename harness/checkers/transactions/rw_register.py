@@ -1,22 +1,25 @@
 """Transactions that write and read registers: is there a serial order, in real time?
 
-A read tells who wrote what it found, but not what that replaced. So orders of versions are inferred
-until nothing new follows: nothing comes before what was there at first, and no write lies between
-another and a read of that. A cycle of what must be is proof that there is no serial order. Without
-one, an order that agrees with all that was inferred is tried; if it explains all reads, that is
-proof, too. Else nobody can tell but the search (in general this is NP-complete).
+A read tells who wrote what it found, but not what that replaced. Known is what nobody who forbids
+circles of reads and writes allows otherwise: nothing comes before what was there at first, and who
+wrote on what it had read came later. Cycles of that have the names of the literature. For a serial
+order more is inferred, until nothing new follows: no write lies between another and a read of that.
+A cycle that needs it (`no-order`) is proof that there is no serial order, and says nothing about
+weaker models. Without any, an order that agrees with all that was inferred is tried; if it explains
+all reads, that is proof, too. Else nobody can tell but the search (in general this is NP-complete).
 
 Ambiguous: a value that was written to a register twice and read, or None written.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ..monitors.prose import value_text
 from ..operations import UNKNOWN, Ambiguous, Finding, Judgement, Operation
-from .conclusion import Words, concluded, cycles
-from .graph import DEPENDENCIES, PROCESS, RW, TIME, WR, WW, Edge, in_order, reached
+from .conclusion import Words, against, concluded, cycles
+from .graph import DEPENDENCIES, ORDERS, RW, WR, WW, Edge, in_order, reached
 from .graph import Graph as Dependencies
+from .models import STRICTEST, level, ruled_out
 from .observed import name
 
 TWICE = "a value was written to one register twice, or it was None: nobody can tell whose it was"
@@ -34,12 +37,17 @@ class Registers:
         self.operations = operations
         self.findings: list[Finding] = []
         self.writer: dict[tuple[Any, Any], int] = {}
+        self.aborted: dict[tuple[Any, Any], int] = {}
         self.last: list[dict[Any, Any]] = []
         self.readers: dict[tuple[Any, Any], list[int]] = {}
         self.is_ambiguous = False
         twice: set[tuple[Any, Any]] = set()
         for at, operation in enumerate(operations):
             self.last.append({})
+            if operation.failed:
+                written = ((key, value) for kind, key, value in operation.argument if kind == "w")
+                self.aborted.update(dict.fromkeys(written, at))
+                continue
             for kind, key, value in operation.argument:
                 if kind == "w":
                     self.last[at][key] = value
@@ -79,7 +87,11 @@ class Registers:
             writer = self.writer.get((key, value))
             told = f"read {value_text(value)} at key {key!r}"
             for at in readers:
-                if value is not None and writer is None:
+                failed = self.aborted.get((key, value))
+                if value is not None and writer is None and failed is not None:
+                    text = f"{told}, which {name(self.operations[failed])} had written"
+                    self._wrong("G1a", text, at, failed)
+                elif value is not None and writer is None:
                     self._wrong("G1a", f"{told}, which nobody wrote who may have committed", at)
                 elif writer == at:
                     self._wrong("internal", f"{told} before it wrote that", at)
@@ -129,13 +141,15 @@ class Registers:
                     if at == other:
                         continue
                     if after[writer] >> other & 1 and not after[at] >> other & 1:
-                        yield Edge(at, other, RW, key, theirs)
+                        yield Edge(at, other, RW, key, theirs, is_guess=True)
                     if after[other] >> at & 1 and not after[other] >> writer & 1:
-                        yield Edge(other, writer, WW, key, theirs, value, at)
+                        yield Edge(other, writer, WW, key, theirs, value, at, is_guess=True)
 
 
-def judge_by(step: Step, initial: Any) -> Callable[[Sequence[Operation]], Judgement | Ambiguous]:
-    """A judge of registers; `step` is what an order is tried with."""
+def judge_by(
+    step: Step, initial: Any, model: str = STRICTEST
+) -> Callable[[Sequence[Operation]], Judgement | Ambiguous]:
+    """A judge of registers by a model; `step` is what an order is tried with."""
 
     def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
         found = Registers(operations)
@@ -148,22 +162,52 @@ def judge_by(step: Step, initial: Any) -> Callable[[Sequence[Operation]], Judgem
         for at in sorted(happened):
             for key in found.last[at]:
                 writers.setdefault(key, []).append(at)
-        edges = list(found.edges(writers))
+        known = list(found.edges(writers))
+        edges = list(known)
 
-        def graph_of(order: int) -> Dependencies:
+        def inferred(order: int) -> Dependencies:
             _infer(found, writers, edges, DEPENDENCIES | order)
             return Dependencies(operations, edges)
 
-        findings = [
-            *found.findings,
-            *cycles(operations, graph_of, Words("wrote", "written")),
-        ]
-        if not findings and not _explains(operations, edges, happened, step, initial):
+        graph, words = Dependencies(operations, known), Words("wrote", "written")
+        findings = [*found.findings, *cycles(operations, lambda _: graph, words)]
+        findings += _beyond(findings, cycles(operations, inferred, words))
+        if not against(findings, model) and not _is_kept(
+            found, edges, happened, (step, initial), model
+        ):
             return Ambiguous(HARD, ambiguous)
         keys = len({key for key, _ in (*found.writer, *found.readers)})
-        return concluded(operations, keys, len(edges), findings)
+        return concluded(operations, keys, len(edges), findings, model)
 
     return judge
+
+
+def _beyond(known: Sequence[Finding], inferred: Iterable[Finding]) -> Iterator[Finding]:
+    """Of what was inferred that which rules out more than is known to be ruled out."""
+    told = {finding.anomaly for finding in known}
+    weakest, stronger = ruled_out(told)
+    for finding in inferred:
+        models, _ = ruled_out([finding.anomaly])
+        if finding.anomaly not in told and not {*weakest, *stronger}.issuperset(models):
+            yield finding
+
+
+def _is_kept(
+    found: Registers,
+    edges: Sequence[Edge],
+    happened: set[int],
+    machine: tuple[Step, Any],
+    model: str,
+) -> bool:
+    """Whether it is certain that the model is kept to, where nothing was found against it.
+
+    The two weakest are: an order of versions that agrees with who read whose writes is all that
+    they need. The others are if there is a serial order, for that is more.
+    """
+    if model in ("read-uncommitted", "read-committed"):
+        return True
+    kinds = DEPENDENCIES | ORDERS[level(model)]
+    return _explains(found.operations, edges, happened, machine, kinds)
 
 
 def _infer(found: Registers, writers: dict[Any, list[int]], edges: list[Edge], kinds: int) -> None:
@@ -180,12 +224,13 @@ def _explains(
     operations: Sequence[Operation],
     edges: Sequence[Edge],
     happened: set[int],
-    step: Step,
-    state: Any,
+    machine: tuple[Step, Any],
+    kinds: int,
 ) -> bool:
-    """Whether one order that agrees with all edges makes every answer right."""
+    """Whether one order that agrees with all edges of these kinds makes every answer right."""
+    step, state = machine
     held = dict(state)
-    order = in_order(operations, edges, DEPENDENCIES | PROCESS | TIME)
+    order = in_order(operations, edges, kinds)
     if len(order) < 2 * len(operations):
         return False
     for at in order:

@@ -16,6 +16,7 @@ class Versions:
     def __init__(self, key: Any, transactions: Sequence[Transaction]) -> None:
         self.key = key
         self._of = transactions
+        self._aborted: dict[Any, int] = {}
         self.reads: list[tuple[int, List]] = []
         self.appenders: list[int] = []
         self.writer: dict[Any, int] = {}
@@ -24,6 +25,9 @@ class Versions:
         self._reader: int | None = None
 
     def wrote(self, at: int) -> None:
+        if self._of[at].operation.failed:
+            self._aborted.update(dict.fromkeys(self._of[at].appends[self.key], at))
+            return
         self.appenders.append(at)
         for element in self._of[at].appends[self.key]:
             if element in self.writer:
@@ -61,9 +65,7 @@ class Versions:
         for at, found in self.reads:
             unwritten = next((element for element in found if element not in self.writer), None)
             if unwritten is not None:
-                told = f"found {value_text(unwritten)} at key {self.key!r}, which no transaction"
-                sentence = f"{self._name(at)} {told} appended that may have committed."
-                yield self._finding("G1a", sentence, at)
+                yield self._aborted_read(at, unwritten)
             writer = self.writer.get(found[-1]) if found else None
             if writer is None or writer == at:
                 continue
@@ -75,6 +77,33 @@ class Versions:
                 )
                 yield self._finding("G1b", told, at, writer)
         yield from self._scrambled()
+        yield from self._dirty_update()
+
+    def _aborted_read(self, at: int, element: Any) -> Finding:
+        told = f"{self._name(at)} found {value_text(element)} at key {self.key!r}, which "
+        failed = self._aborted.get(element)
+        if failed is None:
+            sentence = f"{told}no transaction appended that may have committed."
+            return self._finding("G1a", sentence, at)
+        return self._finding("G1a", f"{told}{self._name(failed)} had appended.", at, failed)
+
+    def _dirty_update(self) -> Iterator[Finding]:
+        """A transaction that committed behind an element of one that failed."""
+        failed: tuple[int, Any] | None = None
+        for element in self.longest:
+            writer = self.writer.get(element)
+            if writer is None and failed is None and element in self._aborted:
+                failed = self._aborted[element], element
+            if writer is None or failed is None or self._of[writer].operation.is_open:
+                continue
+            assert self._reader is not None
+            told = (
+                f"{self._name(writer)} appended {value_text(element)} to key {self.key!r} behind "
+                f"{value_text(failed[1])}, which {self._name(failed[0])} had appended: so "
+                f"{self._name(self._reader)} found them."
+            )
+            yield self._finding("dirty-update", told, writer, failed[0], self._reader)
+            return
 
     def _scrambled(self) -> Iterator[Finding]:
         """Transactions of whose own elements a later one came first."""
@@ -113,18 +142,23 @@ class Versions:
         """Who must have committed, for somebody saw it."""
         return (self.writer[element] for element in self.longest if element in self.writer)
 
+    def unread(self, happened: frozenset[int]) -> list[tuple[int, Any]]:
+        """Who appended what nobody read; in which order, nobody knows."""
+        shown = set(self.longest)
+        found: list[tuple[int, Any]] = []
+        for at in self.appenders:
+            left = [e for e in self._of[at].appends[self.key] if e not in shown]
+            if left and at in happened:
+                found.append((at, left[0]))
+        return found
+
     def edges(self, happened: frozenset[int]) -> Iterator[Edge]:
         """Write after write, read of a write, and write after a read that missed it."""
         known = [(self.writer[e], e) for e in self.longest if e in self.writer]
         for (one, x), (other, y) in pairwise(known):
             if one != other:
                 yield Edge(one, other, WW, self.key, x, y, self._reader)
-        shown = set(self.longest)
-        unread: list[tuple[int, Any]] = []
-        for at in self.appenders:
-            left = [e for e in self._of[at].appends[self.key] if e not in shown]
-            if left and at in happened:
-                unread.append((at, left[0]))
+        unread = self.unread(happened)
         for at, element in unread:
             if known and known[-1][0] != at:
                 yield Edge(known[-1][0], at, WW, self.key, known[-1][1], element, self._reader)

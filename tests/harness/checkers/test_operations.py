@@ -32,6 +32,15 @@ def test_an_answer_is_joined_to_its_invocation() -> None:
     assert found[0].end == 1
 
 
+def test_a_transaction_that_failed_is_kept_and_said_to_have() -> None:
+    asked = [["append", "x", 1]]
+    (found,) = history((0, INVOKE, "txn", asked), (0, FAIL, "txn", None))
+    assert (found.failed, found.is_open, found.returned, found.result) == (
+        True, False, None, UNKNOWN,
+    )  # fmt: skip
+    assert found.argument == (("append", "x", 1),)
+
+
 def test_a_definite_failure_is_no_operation() -> None:
     assert history((0, INVOKE, "write", 1), (0, FAIL, "write", 1)) == []
 

@@ -38,6 +38,19 @@ class Register:
 '''
 
 
+ABORTED = """\
+{:type :invoke, :value [[:append x 1]], :process 0}
+{:type :fail, :value [[:append x 1]], :process 0}
+{:type :invoke, :value [[:r x nil]], :process 1}
+{:type :ok, :value [[:r x [1]]], :process 1}
+"""
+ABORTED_TABLE = """\
+process,f,argument,result,invoked,returned,outcome
+0,txn,"[[""append"",""x"",1]]",,0,1,fail
+1,txn,"[[""r"",""x"",null]]","[[""r"",""x"",[1]]]",2,3,ok
+"""
+
+
 def run(*words: str | Path) -> Result:
     def never(run: Path) -> None:
         raise AssertionError("no report is written")
@@ -64,6 +77,33 @@ def test_a_right_history_passes(tmp_path: Path) -> None:
     assert result.output.startswith("pass: All 3 answered operations fit one order")
     assert "read as edn, which its first lines look like" in result.output
     assert "4 operations, 1 never answered" in result.output
+
+
+@pytest.mark.parametrize(("text", "name"), [(ABORTED, "h.edn"), (ABORTED_TABLE, "h.csv")])
+def test_a_transaction_that_failed_is_not_to_be_seen(tmp_path: Path, text: str, name: str) -> None:
+    file = written(tmp_path, text, name)
+    result = run(file, "--spec", "list-append")
+    assert result.exit_code == 1, result.output
+    assert "G1a: Aborted read" in result.output
+    assert "certainly failed) had appended. So it is not read-committed." in result.output
+    assert "txn [['append', 'x', 1]] → failed" in result.output.replace('"', "'")
+    assert "1 operation certainly failed and may not be seen by others" in result.output
+    assert "1 operations, 0 never answered" not in result.output
+    weak = run(file, "--spec", "list-append", "--model", "read-uncommitted")
+    assert weak.exit_code == 0, weak.output
+    assert "(They do show what read-committed forbids.)" in weak.output
+    fine = run(written(tmp_path, text.replace("[1]", "[]"), name), "--spec", "list-append")
+    assert fine.exit_code == 0, fine.output
+
+
+def test_a_model_that_cannot_be_asked_for_is_refused(tmp_path: Path) -> None:
+    file = written(tmp_path, ABORTED)
+    said = refused(file, "--spec", "list-append", "--model", "eventual")
+    assert "no history can be said to keep to 'eventual'; to these it can: read-unc" in said
+    assert "--model is for transactions" in refused(
+        written(tmp_path, RIGHT), "--spec", "register", "--model", "serializable"
+    )
+    assert "--model read-uncommitted|read-committed|" in run("--specs").output
 
 
 def test_a_wrong_one_fails_with_the_operations_that_show_it(tmp_path: Path) -> None:

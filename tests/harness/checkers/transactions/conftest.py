@@ -1,6 +1,6 @@
-"""Lets the tests of transactions import what the tests of monitors share."""
+"""Lets the tests of transactions import what they share, and what the tests of monitors share."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "monitors"))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[1] / "monitors")]
