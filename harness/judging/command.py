@@ -26,6 +26,17 @@ Page = Callable[[dict[str, Any]], str]
 """What makes a page of a judgement in plain data."""
 
 
+_PARTITION = click.option(
+    "--partition",
+    type=click.Choice([one.value for one in Partition]),
+    help="What tells objects apart: their key (the default), the first part of values that are "
+    "[key, value], or nothing.",
+)
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice([*FORMATS]), help="If its content does not tell."
+)
+
+
 def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command:
     """The command; `check_run` judges a run directory, and returns the exit code."""
 
@@ -34,15 +45,8 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
     @click.option("--spec", metavar="NAME|FILE.py:NAME", help="What it is a history of.")
     @click.option("--model", metavar="NAME", help="Of transactions: which model they must keep to.")
     @click.option("--specs", is_flag=True, help="List the specifications that there are.")
-    @click.option(
-        "--partition",
-        type=click.Choice([one.value for one in Partition]),
-        help="What tells objects apart: their key (the default), the first part of values that "
-        "are [key, value], or nothing.",
-    )
-    @click.option(
-        "--format", "form", type=click.Choice([*FORMATS]), help="If its content does not tell."
-    )
+    @_PARTITION
+    @_FORMAT
     @click.option(
         "--columns",
         metavar="OURS=THEIRS,…",
