@@ -235,8 +235,19 @@ class Local:
 
     name = "local"
     reasons: Mapping[Capability, str] = {
-        capability: "members are limited by control groups, on hosts: --on lab"
-        for capability in (Capability.CPU, Capability.MEMORY)
+        **dict.fromkeys(
+            (Capability.CPU, Capability.MEMORY),
+            "members are limited by control groups, on hosts: --on lab",
+        ),
+        **dict.fromkeys(
+            (Capability.POWER_CUT, Capability.DISK, Capability.CLOCK, Capability.RESET),
+            "done to members on hosts, --on lab, and in simulated worlds, --on sim",
+        ),
+        **dict.fromkeys(
+            (Capability.MESSAGE_ORDER, Capability.NAME_LOSS),
+            "done in simulated worlds alone: --on sim",
+        ),
+        Capability.PACKETS: "between hosts alone packets can be got at: --on lab",
     }
     inventory_digest: str | None = None
     capabilities = frozenset(

@@ -47,7 +47,8 @@ class Said:
         (
             ["run", "bug-ack-before-fsync"],
             "power-cut, which target local cannot do "
-            "(it can: cut, delay, files, kill, pause, permissions, rate)",
+            "(it can: cut, delay, files, kill, pause, permissions, rate); "
+            "disk: done to members on hosts, --on lab, and in simulated worlds, --on sim",
         ),
         (["check", "."], "is no run directory: it has no plan.json"),
     ],

@@ -10,7 +10,7 @@ from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Crashed, Process
 from delphic.harness.simulate.worker import SimWorker
-from delphic.harness.targets.faults import DiskState
+from delphic.harness.targets.faults import CutFile, DiskState
 
 FOLDER = "/node"
 PATH = f"{FOLDER}/log"
@@ -260,3 +260,75 @@ def test_that_a_file_was_cut_survives_a_failed_sync_and_the_next_one_covers_it()
         return disk
 
     assert left(make) == {b"abc\0\0i"}
+
+
+def test_a_read_only_disk_refuses_even_who_has_a_file_open_and_shows_what_is_there() -> None:
+    disk, process = host()
+    handle = disk.handle(process)
+    file = handle.open(PATH)
+    file.append(b"ab")
+    file.sync()
+    file.append(b"cd")
+    disk.set(DiskState(read_only=True))
+    attempts: list[Callable[[], object]] = [
+        lambda: file.append(b"e"),
+        lambda: file.rewrite(0, b"x"),
+        lambda: file.truncate(1),
+        file.sync,
+        lambda: handle.sync_folder(FOLDER),
+        lambda: handle.open(PATH),
+        lambda: handle.open(f"{FOLDER}/new"),
+        lambda: handle.rename(PATH, f"{FOLDER}/old"),
+        lambda: handle.remove(PATH),
+        lambda: handle.make_folder(f"{FOLDER}/folder"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(OSError, match="Read-only") as raised:
+            attempt()
+        assert raised.value.errno == errno.EROFS
+    assert (disk.tree(), handle.read(PATH)) == ({PATH: b"abcd"}, b"abcd")
+    disk.power_cut(Random(1))
+    assert disk.content(PATH).startswith(b"ab")
+    disk.set(DiskState())
+    handle.open(PATH).append(b"e")
+
+
+def test_a_tail_that_was_cut_off_is_gone_for_good_whatever_was_still_to_be_written() -> None:
+    def cut() -> SimDisk:
+        disk, process = host()
+        file = disk.handle(process).open(PATH)
+        file.append(b"abcd")
+        file.sync()
+        file.append(b"efgh")
+        file.append(b"ijkl")
+        found = disk.cut_tail(Random(1), [FOLDER], 6)
+        assert found == CutFile(PATH, 12, 6)
+        assert disk.tree() == {PATH: b"abcdef"}
+        return disk
+
+    kept = left(cut)
+    assert {b"abcd", b"abcde", b"abcdef"} <= kept
+    assert all(data is not None and len(data) <= 6 for data in kept)
+    assert all(data is not None and data.startswith(b"abcd") for data in kept)
+
+
+def test_chance_says_which_file_is_cut_and_by_how_much_where_nobody_does() -> None:
+    disk, _ = host()
+    assert disk.cut_tail(Random(1), [FOLDER], None) is None
+    disk.write_file(f"{FOLDER}/a", bytes(10))
+    disk.write_file(f"{FOLDER}/b", bytes(90))
+    assert disk.cut_tail(Random(1), ["/elsewhere"], None) is None
+    cuts = {disk_cut(seed) for seed in range(50)}
+    assert {path for path, _ in cuts} == {f"{FOLDER}/a", f"{FOLDER}/b"}
+    assert len(cuts) > 20
+    assert all(gone >= 1 for _, gone in cuts)
+
+
+def disk_cut(seed: int) -> tuple[str, int]:
+    disk, _ = host()
+    disk.write_file(f"{FOLDER}/a", bytes(10))
+    disk.write_file(f"{FOLDER}/b", bytes(90))
+    found = disk.cut_tail(Random(seed), [FOLDER], None)
+    assert found is not None
+    assert len(disk.tree()[found.path]) == found.left
+    return found.path, found.was - found.left

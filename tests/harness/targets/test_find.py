@@ -7,6 +7,7 @@ from delphic.harness.errors import UsageError
 from delphic.harness.targets.find import find
 from delphic.harness.targets.local import LOCAL
 from delphic.harness.targets.sim import SIM
+from delphic.harness.targets.target import Capability, Target
 
 MEMBERS = ("n1", "n2", "n3")
 
@@ -38,3 +39,11 @@ def test_too_few_addresses_are_told_before_any_host_is_asked(tmp_path: Path) -> 
     said = "3 members need an address each, and the hosts have 1"
     with pytest.raises(UsageError, match=said), find(str(file), MEMBERS):
         pass
+
+
+@pytest.mark.parametrize("target", [LOCAL, SIM])
+def test_a_target_says_of_everything_that_it_cannot_do_why_or_where_it_can_be_done(
+    target: Target,
+) -> None:
+    assert target.reasons.keys() == set(Capability) - target.capabilities
+    assert all(target.reasons.values())
