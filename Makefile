@@ -35,6 +35,7 @@ bench: $(VENV)/ready
 	$(BIN)/python bench/simulate.py
 	$(BIN)/python bench/lab.py
 	$(BIN)/python bench/deploy.py --cold
+	$(BIN)/python bench/runs.py
 
 # The scripts of all pages, out of reports/web; only who changes them needs Node.
 web: reports/web/node_modules/ready

@@ -11,6 +11,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Opening a pipe that nobody writes would wait for ever; what it is, is seen after opening.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
+CONTENT_MAX = 64_000_000
+"""Bytes of a file that is read as a whole; verdicts and plans have thousands."""
+
 
 class Outside(Exception):
     """There is no such file in the directory, whatever there may be outside."""
@@ -53,12 +56,13 @@ def _open(name: str, flags: int, at: int | None = None) -> int:
 
 
 def content(root: Path, name: str) -> bytes | None:
-    """All of a file below the root; None where there is none."""
+    """All of a file below the root; None where there is none, or one that is too long."""
     try:
         with opened(root, name) as stream:
-            return stream.read()
+            data = stream.read(CONTENT_MAX + 1)
     except (Outside, OSError):
         return None
+    return data if len(data) <= CONTENT_MAX else None
 
 
 @dataclass(frozen=True, slots=True)

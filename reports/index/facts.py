@@ -132,6 +132,10 @@ def facts(root: Path, name: str) -> Facts:
 def _decoded(root: Path, name: str, kind: type[T], problems: list[str]) -> T | None:
     data = content(root, name)
     if data is None:
+        if (root / name).is_file() and not (root / name).is_symlink():
+            problems.append(
+                f"{name.rpartition('/')[2]} cannot be read: it is too long, or not ours."
+            )
         return None
     try:
         return msgspec.json.decode(data, type=kind)

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from ...harness.errors import UsageError
+from ...harness.errors import UsageError, WorldError
 from ...harness.rundir import RunDir
 from ...harness.verdict import Validity
 from .facts import Facts, State, facts
@@ -57,9 +57,14 @@ class Index:
     """The runs of one directory. One thread at a time is let in."""
 
     def __init__(self, root: Path, file: Path | None = None) -> None:
-        """Open the index of a directory, by default in the user's cache. Raises UsageError."""
+        """Open the index of a directory, by default in the user's cache.
+
+        Raises UsageError where there is none, WorldError where it cannot be read.
+        """
         if not root.is_dir():
             raise UsageError(f"{root} is no directory of runs")
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise WorldError(f"{root} cannot be read")
         self.root = root.resolve()
         self._lock = RLock()
         self._file = file or _cached(self.root)
@@ -179,15 +184,19 @@ def _cached(root: Path) -> Path | None:
 
 def _stamps(root: Path) -> Iterator[tuple[str, str]]:
     """Every run directory, and what changes whenever one of its files that matter does."""
-    with os.scandir(root) as found:
-        for entry in found:
-            name = entry.name
-            # A name that is no text could be in no link, and `latest` is another's second name.
-            if not name.isprintable() or not entry.is_dir(follow_symlinks=False):
-                continue
-            stamp = _stamp(RunDir(root / name))
-            if stamp is not None:
-                yield name, stamp
+    try:
+        found = list(os.scandir(root))
+    except OSError:
+        # Gone while it was being looked at: then there is no run.
+        found = []
+    for entry in found:
+        name = entry.name
+        # A name that is no text could be in no link, and `latest` is another's second name.
+        if not name.isprintable() or not entry.is_dir(follow_symlinks=False):
+            continue
+        stamp = _stamp(RunDir(root / name))
+        if stamp is not None:
+            yield name, stamp
 
 
 def _stamp(run: RunDir) -> str | None:

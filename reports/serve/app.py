@@ -34,7 +34,7 @@ TICK_S = 1.0
 REPORT_S = 15.0
 """After its verdict a run's report is waited for so long."""
 
-JSON_ROWS_MAX = 1_000
+JSON_ROWS = 1_000
 
 
 class Runs:
@@ -63,8 +63,9 @@ class Runs:
 
     async def as_json(self, request: Request) -> Response:
         asked = browse.query(request.query_params)
+        first = (asked.number - 1) * JSON_ROWS
         rows = await run_in_threadpool(
-            lambda: listed(self._fresh(), asked.wanted, asked.order, asked.first, JSON_ROWS_MAX)
+            lambda: listed(self._fresh(), asked.wanted, asked.order, first, JSON_ROWS)
         )
         return JSONResponse([dict(row) for row in rows])
 

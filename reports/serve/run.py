@@ -19,6 +19,7 @@ from ..tables import table
 from .frame import page, run_path, section
 
 TEXT_MAX = 100_000
+FILES_MAX = 1_000
 
 
 def render(index: Index, found: Facts) -> HTMLResponse:
@@ -134,10 +135,11 @@ def _files(root: Path, name: str) -> Html:
     found: list[Entry] = list(entries(root, name))
     rows: list[list[Child]] = [
         [el("a", entry.name, href=run_path(name, f"files/{quote(entry.name)}")), _size(entry.size)]
-        for entry in found
+        for entry in found[:FILES_MAX]
     ]
     whole = sum(entry.size for entry in found)
-    caption = f"{plural(len(found), 'file')}, {_size(whole)}"
+    left = f"; the first {FILES_MAX:,} of them" if len(found) > FILES_MAX else ""
+    caption = f"{plural(len(found), 'file')}, {_size(whole)}{left}"
     return section("files", "Files", table(caption, ("file", "size"), rows, class_="facts files"))
 
 

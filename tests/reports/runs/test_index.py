@@ -14,6 +14,7 @@ import pytest
 from delphic.harness.errors import UsageError
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
+from delphic.reports import beneath
 from delphic.reports.index.index import Index
 from delphic.reports.index.listing import UNEXPECTED, Filter, Order, choices, count, listed
 from hypothesis import HealthCheck, given, settings
@@ -156,6 +157,27 @@ def test_a_damaged_database_is_made_again(
 def test_no_directory_is_no_directory_of_runs(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no directory of runs"):
         Index(tmp_path / "none")
+
+
+def test_a_directory_that_goes_away_holds_no_runs(root: Path, fleet: Any, tmp_path: Path) -> None:
+    fleet.write(root, fleet.Run("a", 1))
+    index = Index(root)
+    index.refresh()
+    root.rename(tmp_path / "elsewhere")
+    assert index.refresh() == 1
+    assert names(index) == []
+
+
+def test_a_file_that_is_too_long_is_named(
+    root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(beneath, "CONTENT_MAX", 1_000)
+    path = RunDir(fleet.write(root, fleet.Run("long", 1)))
+    path.verdict.write_bytes(path.verdict.read_bytes() + b" " * 1_000)
+    index = Index(root)
+    index.refresh()
+    (row,) = listed(index, Filter(text="too long"), Order(), 0, 9)
+    assert row["kind"] == "damaged"
 
 
 def test_what_is_no_run_is_no_run(root: Path, fleet: Any, tmp_path: Path) -> None:

@@ -71,6 +71,10 @@ def test_the_list_is_filtered_sorted_and_turned_as_the_address_says(
         "q=%00%FF",
     ):
         assert client.get(f"/?{odd}").status_code == 200
+    names = [row["name"] for row in client.get("/runs.json?sort=started").json()]
+    assert len(names) == 130
+    assert names == sorted(names)
+    assert client.get("/runs.json?page=2").json() == []
     rows = client.get("/runs.json?verdict=fail").json()
     assert rows
     assert {row["kind"] for row in rows} == {"fail"}

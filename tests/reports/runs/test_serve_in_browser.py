@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -45,11 +46,10 @@ def root(tmp_path_factory: pytest.TempPathFactory, build: Callable[..., Any], fl
     return folder
 
 
-@pytest.fixture(scope="module")
-def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Where they are served, from a thread of this process."""
-    index = Index(root, tmp_path_factory.mktemp("index") / "index.sqlite3")
-    config = uvicorn.Config(app(index, None), port=0, log_level="error", access_log=False)
+@contextmanager
+def listening(index: Index, token: str | None = None) -> Iterator[str]:
+    """Where the runs are served, from a thread of this process."""
+    config = uvicorn.Config(app(index, token), port=0, log_level="error", access_log=False)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run)
     thread.start()
@@ -58,6 +58,12 @@ def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def address(root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with listening(Index(root, tmp_path_factory.mktemp("index") / "index.sqlite3")) as place:
+        yield place
 
 
 @pytest.fixture
@@ -168,6 +174,25 @@ def test_a_report_is_at_home_here(opened: Open, barriers: Callable[[Page], list[
     page.get_by_role("link", name="Show the operations that prove it").click()
     assert page.url.endswith("#witness")
     assert page.evaluate("origin") == "null"
+    page.get_by_role("button", name="Copy").first.click()
+    page.wait_for_timeout(200)
+
+
+def test_with_a_token_pages_without_an_origin_lead_on(
+    browser: Browser, root: Path, tmp_path: Path
+) -> None:
+    token = "0123456789abcdef-token"
+    with listening(Index(root, tmp_path / "index.sqlite3"), token) as place:
+        context = browser.new_context()
+        page = context.new_page()
+        refused = page.goto(f"{place}/suite")
+        assert refused is not None
+        assert refused.status == 401
+        page.goto(f"{place}/suite?token={token}")
+        assert page.url == f"{place}/suite"
+        page.locator("#matrix a.mark").first.click()
+        page.wait_for_selector("html[data-ready]")
+        context.close()
 
 
 def test_a_run_comes_as_a_zip(opened: Open) -> None:
