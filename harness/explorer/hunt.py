@@ -210,7 +210,7 @@ def _limits_text(limits: Limits) -> str:
         )
         if amount is not None
     ]
-    return "at most " + ", ".join(told)
+    return f"at most {', '.join(told)}" if told else "without limits"
 
 
 def limits_of(

@@ -166,6 +166,7 @@ def _flat(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     fields = named_fields(value)
     if not fields or (name and "__str__" in vars(type(value))):
         yield name, value
+        return
     for field, item in fields:
         yield from _flat(item, f"{name}.{field}" if name else field)
 

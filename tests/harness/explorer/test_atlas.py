@@ -218,6 +218,15 @@ def test_a_state_tells_what_changed_and_what_would() -> None:
     assert [(one.number, one.who) for one in after.path] == [(1, "member 0")]
 
 
+def test_a_record_with_words_of_its_own_is_one_field() -> None:
+    entry = MODELS["storage"]
+    found = Atlas(entry.build(entry.bounds, None), "x")
+    names = [field.name for field in here(found, found.open("0")).actors[0].fields]
+    assert "log" in names
+    assert [name for name in names if "." in name] == []
+    assert len(names) == len(set(names))
+
+
 def test_what_is_reached_once_stays_reached_on_the_path() -> None:
     found = atlas()
     reached = next(

@@ -36,9 +36,9 @@ function Card({ part }: { part: Part }): JSX.Element {
 }
 
 /** Names and values; a value that is new is marked, and says what it was. */
-export function Fields({ fields }: { fields: Field[] }): JSX.Element {
+export function Fields({ fields, inline = false }: FieldsProps): JSX.Element {
   return (
-    <dl class="fields">
+    <dl class={inline ? "bounds" : "fields"}>
       {fields.map((field) => {
         const changed = field.was !== undefined && field.was !== null;
         return (
@@ -62,6 +62,11 @@ export function Fields({ fields }: { fields: Field[] }): JSX.Element {
       })}
     </dl>
   );
+}
+
+interface FieldsProps {
+  fields: Field[];
+  inline?: boolean;
 }
 
 interface MessagesProps {

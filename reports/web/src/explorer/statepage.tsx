@@ -78,7 +78,7 @@ export function StatePage({ about, address, trail, say }: StateProps): JSX.Eleme
           {here.budgets.length > 0 && (
             <section aria-labelledby="budgets-title">
               <h2 id="budgets-title">Faults and other budgets left</h2>
-              <Fields fields={here.budgets} />
+              <Fields fields={here.budgets} inline />
             </section>
           )}
           {here.observers.length > 0 && (
