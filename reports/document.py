@@ -82,6 +82,7 @@ class Document(msgspec.Struct, frozen=True):
     environment: dict[str, Any]
     hosts: dict[str, HostFacts]
     scenario: str
+    shrunk: str
     files: tuple[tuple[str, int], ...]
 
     @property
@@ -147,6 +148,7 @@ def document(directory: Path) -> Document:
         environment=files.environment,
         hosts=files.hosts,
         scenario=files.scenario,
+        shrunk=files.shrunk,
         files=tuple(sizes(files.run)),
     )
 

@@ -89,6 +89,7 @@ class RunFiles:
     hosts: dict[str, HostFacts]
     history: History
     scenario: str
+    shrunk: str
     zero: datetime | None
     zero_ns: int | None
     missing: tuple[str, ...]
@@ -131,6 +132,7 @@ def read(directory: Path) -> RunFiles:
         hosts.hosts,
         history,
         scenario,
+        _text(run.shrunk),
         zero,
         next((line.ending.zero_ns for line in reversed(journal) if line.phase == "sealed"), None),
         tuple(missing),
@@ -171,7 +173,12 @@ def _scenario(path: Path, missing: list[str]) -> str:
     if not path.is_file():
         missing.append(f"{path.name} is missing: the scenario's text is unknown.")
         return ""
-    return path.read_text(encoding="utf-8", errors="replace")
+    return _text(path)
+
+
+def _text(path: Path) -> str:
+    """What the file says; nothing where there is none."""
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _nodes(run: RunDir, plan: PlanFacts) -> Iterator[str]:

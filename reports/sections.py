@@ -171,7 +171,13 @@ def provenance(document: Document) -> Html:
     return el(
         "div",
         el("div", tables, class_="tables"),
-        _scenario(document),
+        _scenario("scenario", "The scenario as it was written", document.scenario, "Scenario"),
+        _scenario(
+            "shrunk",
+            "The smallest scenario that breaks the same, as delphic shrink found it",
+            document.shrunk,
+            "Smallest scenario",
+        ),
         _files(document),
         _again(document),
     )
@@ -185,11 +191,17 @@ def _files(document: Document) -> Html | None:
     return el("details", el("summary", f"The run's {plural(len(sizes), 'file')}"), content)
 
 
-def _scenario(document: Document) -> Html | None:
-    if not document.scenario:
+def _scenario(name: str, title: str, text: str, label: str) -> Html | None:
+    """A scenario to read and to copy."""
+    if not text:
         return None
-    text = el("pre", document.scenario, tabindex=0, aria_label="Scenario")
-    return el("details", el("summary", "The scenario as it was written"), text, open=True)
+    return el(
+        "details",
+        el("summary", title),
+        el("button", "Copy", type="button", data_copy=name, aria_label=f"Copy: {label}"),
+        el("pre", text, id=name, tabindex=0, aria_label=label),
+        open=True,
+    )
 
 
 def _again(document: Document) -> Html | None:

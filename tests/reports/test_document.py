@@ -12,6 +12,7 @@ from delphic.harness.op import Op, OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
 from delphic.reports.document import Document, document
+from delphic.reports.html import render
 
 Documents = Callable[[str], Document]
 Copied = Callable[[str], Path]
@@ -185,3 +186,12 @@ def test_inconclusive_is_told(documents: Documents) -> None:
     found = documents("inconclusive")
     assert found.validity is Validity.INCONCLUSIVE
     assert "undecided" in {promise.state for promise in found.promises}
+
+
+def test_the_smallest_scenario_is_told_where_there_is_one(copied: Copied) -> None:
+    path = copied("small")
+    assert document(path).shrunk == ""
+    RunDir(path).shrunk.write_bytes(b"name: <b>small\n\xff")
+    text = render(document(path))
+    assert "name: &lt;b&gt;small" in text
+    assert "The smallest scenario" in text

@@ -320,12 +320,16 @@ def test_printing_is_light_and_shows_everything(opened: Pages) -> None:
     assert ink(page) == LIGHT_TEXT
 
 
-def test_the_command_can_be_copied(opened: Pages) -> None:
+def test_the_command_and_the_scenario_can_be_copied(opened: Pages, documents: Documents) -> None:
     page = opened("pass")
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name="Copy").click()
+    page.get_by_role("button", name="Copy", exact=True).click()
     page.wait_for_selector("button:text('Copied')")
     assert page.evaluate("navigator.clipboard.readText()") == "delphic run quickstart --seed 7"
+    page.get_by_role("button", name="Copy: Scenario").click()
+    page.wait_for_selector("button[data-copy=scenario]:text('Copied')")
+    scenario = documents("pass").scenario
+    assert page.evaluate("navigator.clipboard.readText()") == scenario != ""
 
 
 def test_a_hostile_run_owns_nothing(opened: Pages, hostile_text: str) -> None:
