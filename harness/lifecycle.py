@@ -146,7 +146,8 @@ def _judged(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
 
 async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     """Up, run, seal. What is up afterwards is the caller's to take down."""
-    started, start_ns = datetime.now(UTC).strftime(TIME_FORMAT), time.monotonic_ns()
+    zero_s, start_ns = time.time(), time.monotonic_ns()
+    started = datetime.fromtimestamp(zero_s, UTC).strftime(TIME_FORMAT)
     stop = asyncio.Event()
     with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life.show):
         recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
@@ -154,7 +155,7 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
         world: DelphicError | None = None
         why: str | None = "a bug of Delphic ended it"
         try:
-            life.diary.write("up")
+            life.diary.write("up", zero_unix_s=zero_s)
             world = await _up_and_run(life, running, stop)
             why = None if world is None else str(world).split("\n")[0]
         finally:

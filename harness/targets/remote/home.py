@@ -115,9 +115,10 @@ def _merge(
         return
     # A member may be called as a host is.
     logs |= {f"agent of {name}": diary for name, diary in diaries.items()}
-    zeroes = [entry["unix_s"] for entry in entries(run.journal) if entry["phase"] == "up"]
+    zeroes = [entry["zero_unix_s"] for entry in entries(run.journal) if entry["phase"] == "up"]
     if zeroes:
-        logs["nemesis"] = story.faults(run.history, zeroes[0])
+        # Of lines of the same millisecond those come first: what is asked for is then done.
+        logs[""] = story.faults(run.history, zeroes[0])
     began_s = began.hour * 3600 + began.minute * 60 + began.second + began.microsecond / 1e6
     with run.merged_log.open("w") as file:
         file.writelines(f"{line}\n" for line in merged(logs, ahead_s, began_s))

@@ -42,7 +42,8 @@ def _acts(history: Path) -> Iterator[Op]:
 
 def _sentence(op: Op) -> str:
     if op.process == HARNESS:
-        return f"INFO {op.f} {op.value}"
+        whose = "" if op.node is None else f" of {op.node}"
+        return f"INFO {op.f}{whose} {op.value}"
     receipt = op.value if isinstance(op.value, dict) else {}
     if op.type is OpType.INVOKE:
         return f"INFO asks for {op.f}: {json.dumps(receipt)}"

@@ -149,7 +149,10 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     assert all(f" {alias} INFO {alias} listens at " in told for alias in ("n1", "n2", "n3"))
     killed = [line for line in told.splitlines() if " nemesis INFO kill of " in line]
     assert len(killed) == 1
-    assert re.search(r'h\d agent signal {"name": "n\d", "signal": "KILL"} \(\d+ ms\): ', told)
+    asked = told.index(" nemesis INFO asks for kill: ")
+    signalled = re.search(r'h\d agent signal {"name": "n\d", "signal": "KILL"} \(\d+ ms\)', told)
+    assert signalled is not None, told
+    assert asked < signalled.start() < told.index(killed[0])
     stamps = [line[:12] for line in told.splitlines() if line[2:3] == ":"]
     assert stamps == sorted(stamps) or stamps[-1] < stamps[0], "midnight"
     assert (run / "nodes/n1/trace.jsonl").stat().st_size > 10_000
