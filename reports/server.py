@@ -188,7 +188,9 @@ def _listener(address: str, port: int) -> socket.socket:
         family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[:2], family=family)
     except OSError as error:
-        raise WorldError(f"cannot listen on {address}:{port}: {error.strerror}") from error
+        # Python adds in brackets what is said here anyway.
+        why = (error.strerror or str(error)).partition(" (")[0]
+        raise WorldError(f"cannot listen on {address}:{port}: {why}") from error
 
 
 class _Headers:

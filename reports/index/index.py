@@ -21,7 +21,7 @@ VERSION = 2
 """Of the tables below: another one's database is made anew."""
 
 _TABLES = """
-CREATE TABLE run(
+CREATE TABLE IF NOT EXISTS run(
     name TEXT PRIMARY KEY, stamp TEXT NOT NULL, kind TEXT NOT NULL, is_judged INTEGER NOT NULL,
     severity INTEGER NOT NULL, scenario TEXT NOT NULL, title TEXT NOT NULL, seed INTEGER,
     target TEXT NOT NULL, expected TEXT, as_expected INTEGER, sentence TEXT NOT NULL,
@@ -30,9 +30,9 @@ CREATE TABLE run(
     phase TEXT NOT NULL, wrote REAL, has_report INTEGER NOT NULL, bugs TEXT NOT NULL,
     coverage TEXT, text TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX by_start ON run(started);
-CREATE INDEX by_scenario ON run(scenario, started);
-CREATE TABLE verdict(
+CREATE INDEX IF NOT EXISTS by_start ON run(started);
+CREATE INDEX IF NOT EXISTS by_scenario ON run(scenario, started);
+CREATE TABLE IF NOT EXISTS verdict(
     run TEXT NOT NULL REFERENCES run(name) ON DELETE CASCADE, position INTEGER NOT NULL,
     checker TEXT NOT NULL, validity TEXT NOT NULL, sentence TEXT NOT NULL, promises TEXT NOT NULL,
     PRIMARY KEY (run, position)
@@ -163,7 +163,10 @@ def _connected(file: Path | None) -> sqlite3.Connection:
         database.execute("PRAGMA synchronous = OFF")
         (version,) = database.execute("PRAGMA user_version").fetchone()
         if version == 0:
-            database.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;")
+            # Whoever comes at the same moment waits, and finds everything there.
+            database.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {VERSION}; COMMIT;"
+            )
         elif version != VERSION:
             raise sqlite3.DatabaseError("of another version")
     except sqlite3.DatabaseError:

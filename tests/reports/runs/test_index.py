@@ -6,6 +6,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,21 @@ def test_a_damaged_database_is_made_again(
     again = Index(root, file)
     again.refresh()
     assert everything(again) == expected
+
+
+def test_several_may_make_one_index_at_once(root: Path, fleet: Any, tmp_path: Path) -> None:
+    for run in fleet.drawn(40):
+        fleet.write(root, run)
+
+    def made(_: int) -> int:
+        index = Index(root, tmp_path / "index.sqlite3")
+        index.refresh()
+        return count(index, Filter())
+
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(made, range(6))) == [40] * 6
+    index = Index(root, tmp_path / "index.sqlite3")
+    assert index.refresh() == 0
 
 
 def test_no_directory_is_no_directory_of_runs(tmp_path: Path) -> None:
