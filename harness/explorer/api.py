@@ -85,9 +85,7 @@ class Api:
 
     def search(self, request: Request) -> Any:
         """Visited states, or steps of the run, whose words match."""
-        query = request.query_params.get("q", "")
-        if len(query) > QUERY_MAX:
-            raise UsageError(f"A search has at most {QUERY_MAX} characters.")
+        query = _query(request)
         with self._lock:
             return search(self._atlas, query)
 
@@ -103,12 +101,8 @@ class Api:
 
     def run_steps(self, request: Request) -> Any:
         """Some steps of a path in a line each: from one on, or those whose words match."""
-        params = request.query_params
-        query = params.get("q", "")
-        if len(query) > QUERY_MAX:
-            raise UsageError(f"A search has at most {QUERY_MAX} characters.")
         path = self._paths().path(request.path_params["path"])
-        return path.lines(_number(params.get("from", "0")), query)
+        return path.lines(_number(request.query_params.get("from", "0")), _query(request))
 
     def run_step(self, request: Request) -> Any:
         """The model's state after one step of a path."""
@@ -123,6 +117,13 @@ class Api:
 
 def _nothing(request: Request) -> Any:
     raise NoSuchState("There is nothing at this address.")
+
+
+def _query(request: Request) -> str:
+    query = request.query_params.get("q", "")
+    if len(query) > QUERY_MAX:
+        raise UsageError(f"A search has at most {QUERY_MAX} characters.")
+    return query
 
 
 def _number(text: str) -> int:

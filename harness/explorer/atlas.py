@@ -23,7 +23,7 @@ START = "start"
 STEPS_MAX = 1_000
 """Of an address: longer ones are no longer links."""
 
-PLACES_MAX = 50_000
+PLACES_MAX = 20_000
 """Places that are remembered; beyond that all are forgotten, and worked out when asked for."""
 
 _ADDRESS = re.compile(rf"(?:{START}|(\d{{1,5}}(?:\.\d{{1,5}})*))(?:~([0-9a-f]{{8}}))?", re.ASCII)

@@ -1,14 +1,13 @@
 """The search for a counterexample behind the page: one at a time, and it can be given up."""
 
 import threading
-from dataclasses import replace
 
 import msgspec
 
 from ...model.actor import Model
 from ...model.explore.explorer import explore
 from ...model.explore.limits import Limits, Progress
-from ...model.explore.result import Eventually, Result
+from ...model.explore.result import Eventually, Path, Result
 from ...model.explore.show import rows
 from ...model.explore.show_stuck import calm
 from ...model.summary import sentence
@@ -120,7 +119,7 @@ class Hunt:
             self._thread.join(timeout)
 
     def _run(self) -> None:
-        told = replace_told(self.told(), status="failed")
+        told = msgspec.structs.replace(self.told(), status="failed")
         try:
             result = explore(
                 self._atlas.model,
@@ -133,9 +132,11 @@ class Hunt:
             with self._lock:
                 told = self._end(result)
         except GivenUp:
-            told = replace_told(self.told(), status="given up", sentence="Given up.")
+            told = msgspec.structs.replace(self.told(), status="given up", sentence="Given up.")
         except MemoryError:
-            told = replace_told(told, sentence="There was not enough memory; see --max-memory.")
+            told = msgspec.structs.replace(
+                told, sentence="There was not enough memory; see --max-memory."
+            )
         finally:
             with self._guard:
                 self._told = told
@@ -144,7 +145,7 @@ class Hunt:
         if self._stop.is_set():
             raise GivenUp
         with self._guard:
-            self._told = replace_told(
+            self._told = msgspec.structs.replace(
                 self._told, states=now.states, depth=now.depth, seconds=now.seconds
             )
 
@@ -179,24 +180,20 @@ class Hunt:
         place = self._atlas.along(stuck.prefix)
         quiet = calm(model)
         then = len(stuck.prefix) + 1
-        again = then + len(stuck.stem)
         return Found(
             "stuck",
             one.property,
             f"While {one.phase}: {stuck.reason}.",
             self._atlas.link(place),
             len(stuck.prefix),
-            tuple(
-                Late(r.number, r.actor, r.event, r.changes) for r in rows(quiet, stuck.stem, then)
-            ),
-            tuple(
-                Late(r.number, r.actor, r.event, r.changes) for r in rows(quiet, stuck.cycle, again)
-            ),
+            _late(quiet, stuck.stem, then),
+            _late(quiet, stuck.cycle, then + len(stuck.stem)),
         )
 
 
-def replace_told(told: Told, **changed: object) -> Told:
-    return msgspec.structs.replace(told, **changed)
+def _late(model: Model, path: Path, first: int) -> tuple[Late, ...]:
+    found = rows(model, path, first)
+    return tuple(Late(row.number, row.actor, row.event, row.changes) for row in found)
 
 
 def _limits_text(limits: Limits) -> str:
@@ -218,4 +215,4 @@ def limits_of(
 ) -> Limits:
     """The user's limits; where there are none, those that a page can wait for."""
     memory = memory_mib << 20 if memory_mib else MEMORY
-    return replace(Limits(states, depth, memory), seconds=seconds or SECONDS)
+    return Limits(states, depth, memory, seconds or SECONDS)

@@ -8,7 +8,7 @@ import msgspec
 from ..checkers.conformance import raft_members
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
-from ..judgement import ending_of, evidence_of, plan_of
+from ..judgement import ending_of, plan_of, trace_of
 from ..rundir import RunDir
 from ..sides import side_of
 from ..traces import Persisted, Received, Record, Torn, Trace, Uid
@@ -31,13 +31,13 @@ class RunPaths:
     def __init__(self, run: RunDir) -> None:
         """Raises UsageError where there is no run, or one without traces."""
         self.run = run
-        self._plan = plan_of(run)
-        self._evidence = evidence_of(run, self._plan, ending_of(run).zero_ns)
-        self._members = raft_members(self._evidence.members)
+        plan = plan_of(run)
+        self._scenario = plan.scenario
+        self._members = raft_members(plan.members)
+        self._zero_ns = ending_of(run).zero_ns
         self._lock = threading.Lock()
         self._read: tuple[Validated, tuple[RunPath, ...]] | None = None
-        traced = any(run.node_trace(member).is_file() for member in self._members)
-        if not (self._evidence.traces and traced):
+        if not any(run.node_trace(member).is_file() for member in self._members):
             raise UsageError(f"{run.path} has no traces: there is no path to show (docs/traces.md)")
 
     def about(self) -> RunAbout:
@@ -52,7 +52,7 @@ class RunPaths:
         if validated.undecided:
             sentence += f" Undecided: {validated.undecided[0].reason}."
         about = tuple(path.about() for path in paths)
-        return RunAbout(str(self.run.path), self._plan.scenario, sentence, about)
+        return RunAbout(str(self.run.path), self._scenario, sentence, about)
 
     def path(self, number: int) -> "RunPath":
         """Raises NoSuchState."""
@@ -64,8 +64,8 @@ class RunPaths:
     def _paths(self) -> tuple[Validated, "tuple[RunPath, ...]"]:
         with self._lock:
             if self._read is None:
-                traces = {m: self._evidence.traces[m] for m in self._members}
-                self._read = paths_of(self._members, traces, self._evidence.zero_ns)
+                traces = {member: trace_of(self.run, member) for member in self._members}
+                self._read = paths_of(self._members, traces, self._zero_ns)
             return self._read
 
 

@@ -126,6 +126,24 @@ def test_what_was_never_reached_is_named(assemble: Assemble) -> None:
     assert "never reached: a leader is elected" in told.notes
 
 
+def test_a_hunt_without_memory_says_so_and_may_be_tried_again(
+    assemble: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: object, **options: object) -> None:
+        raise MemoryError
+
+    api = assemble(*SMALL)
+    with monkeypatch.context() as patched:
+        patched.setattr("delphic.harness.explorer.hunt.explore", full)
+        api._hunt.begin()
+        api._hunt.join(120)
+    assert api._hunt.told().status == "failed"
+    assert "--max-memory" in api._hunt.told().sentence
+    api._hunt.begin()
+    api._hunt.join(120)
+    assert api._hunt.told().status == "done"
+
+
 def test_a_hunt_can_be_given_up_and_begun_again(assemble: Assemble) -> None:
     api = assemble("raft", "--bound", "entries=2", "--bound", "crashes=1")
     own = client(api)
