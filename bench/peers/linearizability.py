@@ -106,14 +106,15 @@ class Judge:
 
     def judge(self, history: bytes, seconds: float) -> dict[str, Any]:
         """What it printed, and its peak of memory; or how it ended."""
-        with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered:
+        temporary = tempfile.TemporaryFile
+        with temporary() as asked, temporary() as answered, temporary() as complained:
             asked.write(history)
             asked.seek(0)
             child = subprocess.Popen(
                 [*self.argv, str(seconds)],
                 stdin=asked,
                 stdout=answered,
-                stderr=subprocess.DEVNULL,
+                stderr=complained,
                 preexec_fn=_bounded,
             )
             deadline = time.monotonic() + seconds + GRACE_S
@@ -127,9 +128,13 @@ class Judge:
             child.returncode = os.waitstatus_to_exitcode(status)
             answered.seek(0)
             said = answered.read()
+            complained.seek(0)
+            words = complained.read().decode(errors="replace").strip().splitlines()
         told = {"peak_mib": used.ru_maxrss >> 10, "process_s": round(used.ru_utime, 3)}
         if child.returncode:
-            return {**told, "verdict": f"ended with {child.returncode}: out of memory or time"}
+            # Python tells why at the end, Go at the beginning.
+            why = " … ".join(dict.fromkeys((*words[:1], *words[-1:])))
+            return {**told, "verdict": f"ended with {child.returncode}: {why or 'without a word'}"}
         return {**told, **json.loads(said)}
 
 
