@@ -26,6 +26,9 @@ LEAST_S = 1.0
 RUN_BESIDES_S = 3.0
 """What a run takes besides its own duration, at the least: to come up, and to be judged."""
 
+NAMES_MAX = 5
+"""Of more steps than these a sentence tells the number."""
+
 _RETRIABLE = {
     "inconclusive": ExitCode.INCONCLUSIVE,
     "hosts": ExitCode.WORLD,
@@ -215,11 +218,9 @@ def _sentence(done: Sequence[StepResult], code: ExitCode, count: int) -> str:
         told = _counted(done)
         return f"All {plural(count, 'step')} as expected{told}."
     names = [one.name for one in done if one.code is code]
-    told = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+    told = _few(names)
     if code is ExitCode.PROMISE_BROKEN:
-        promises = promises_of(done)
-        what = f"{', '.join(promises)} broke" if promises else "Something broke"
-        return f"{what}: {told}."
+        return _broken(done)
     if code is ExitCode.INCONCLUSIVE:
         if not names:
             return f"{len(done)} of {plural(count, 'step')} so far, as expected."
@@ -232,6 +233,21 @@ def _sentence(done: Sequence[StepResult], code: ExitCode, count: int) -> str:
         ExitCode.USAGE: "Something is asked for that is not possible",
     }[code]
     return f"{what}: {told}."
+
+
+def _broken(done: Sequence[StepResult]) -> str:
+    """The promises that broke with the steps that name them, then what else is red."""
+    red = [one for one in done if one.code is ExitCode.PROMISE_BROKEN]
+    named = [one.name for one in red if promises_of([one])]
+    others = [one.name for one in red if one.name not in named]
+    promises = ", ".join(promises_of(red))
+    told = [f"{promises} broke: {_few(named)}."] if named else []
+    return " ".join(told + ([f"Not as it should be: {_few(others)}."] if others else []))
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMES_MAX} more" if len(names) > NAMES_MAX else ""
+    return ", ".join(names[:NAMES_MAX]) + more
 
 
 def _counted(done: Sequence[StepResult]) -> str:

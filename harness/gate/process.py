@@ -76,7 +76,10 @@ def perform(
         if not in_time:
             doing.end()
     except KeyboardInterrupt:
-        doing.end()
+        try:
+            doing.end()
+        except KeyboardInterrupt:
+            doing.kill()
         raise Interrupted from None
     finally:
         os.close(hear)
@@ -150,8 +153,11 @@ class _Doing:
         """Ask it to end; if it does not, end it and all that it started."""
         with suppress(ProcessLookupError):
             self._process.send_signal(signal.SIGINT)
-        if self.listen(time.monotonic() + UNDO_S):
-            return
+        if not self.listen(time.monotonic() + UNDO_S):
+            self.kill()
+
+    def kill(self) -> None:
+        """End it and all that it started, at once; what a run did is undone by its lease."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -3,6 +3,7 @@
 import os
 import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -208,11 +209,11 @@ def _diverging(work: Conform, results: list[Conformance]) -> Iterator[Finding]:
     bugs = [word for bug in work.bugs for word in ("--bug", bug)]
     size = [] if work.documented else ["--small"]
     command = shlex.join(["delphic", "conform", work.binding, *size, *bugs, "--first"])
-    for result in results:
-        for found in result.divergences:
-            count = result.diverged[found.event, found.field]
-            told = f"{found.event}: {found.field} is not the model's, in {count:,} steps"
-            yield Finding(told, (), _text(show.divergence(found, count)), None, command)
+    counts: Counter[tuple[str, str]] = sum((one.diverged for one in results), Counter())
+    first = {(one.event, one.field): one for r in reversed(results) for one in r.divergences}
+    for kind, found in first.items():
+        told = f"{found.event}: {found.field} is not the model's, in {plural(counts[kind], 'step')}"
+        yield Finding(told, (), _text(show.divergence(found, counts[kind])), None, command)
 
 
 def _text(shown: object) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ def test_given_histories_are_judged_and_ci_gets_all_of_its_files(
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
     assert gate(monkeypatch, text) == 1
     told = capsys.readouterr()
-    assert told.out.startswith("broken: Something broke: check wrong.edn.")
+    assert told.out.startswith("broken: Not as it should be: check wrong.edn.")
     assert "delphic check wrong.edn --spec register" in told.out
     assert "::error file=gate.yaml,line=3,title=check wrong.edn%3A broken::" in told.out
     assert "pass          check right.edn" in told.err

@@ -95,8 +95,11 @@ def test_the_worst_step_decides(attempts: list[Attempt], code: int, tmp_path: Pa
 
 
 def test_the_promise_that_broke_is_in_the_sentence(tmp_path: Path) -> None:
-    found = play(tmp_path, [step("worlds"), step("more")], BROKEN, GOOD)
-    assert found.sentence == "HS-4 broke: worlds."
+    differs = Attempt(ExitCode.PROMISE_BROKEN, "It differs.", (Finding("Differs."),))
+    steps = [step("worlds"), step("more"), step("steps")]
+    found = play(tmp_path, steps, BROKEN, GOOD, differs)
+    assert found.sentence == "HS-4 broke: worlds. Not as it should be: steps."
+    assert play(tmp_path, steps[:1], differs).sentence == "Not as it should be: worlds."
 
 
 def test_what_no_time_is_left_for_is_not_done_and_never_green(tmp_path: Path) -> None:

@@ -1,0 +1,74 @@
+"""What a step finds, told as a gate tells it: by the doors that commands use."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from delphic.harness.errors import ExitCode
+from delphic.harness.gate.result import Attempt
+from delphic.harness.gate.step import Conform, Explore, Order, Simulate, Work
+from delphic.harness.gate.work import Doer
+
+SCENARIO = """\
+name: small
+cluster: {bugs: {all: [ack-before-quorum]}}
+workload: {name: log, clients: 6, rate: 200}
+duration: 6s
+faults:
+  - {at: 1s, partition: leader, for: 2s}
+"""
+
+
+def done(work: Work, folder: Path, seconds: float = 600.0) -> tuple[Attempt, list[Attempt]]:
+    """What came of it, and what was found on the way."""
+    early: list[Attempt] = []
+    order = Order(work, seconds, 1, str(folder))
+    return Doer(order, lambda run: None, lambda text: None, early.append).do(), early
+
+
+@pytest.mark.slow
+def test_what_diverges_is_told_once_a_kind_with_what_shows_it(tmp_path: Path) -> None:
+    work = Conform("keyed", bugs=("pending-keys-unknown",))
+    found, early = done(work, tmp_path)
+    assert found.code is ExitCode.PROMISE_BROKEN
+    assert early[0].code is ExitCode.PROMISE_BROKEN
+    told = [finding.sentence for finding in found.findings]
+    assert len({sentence.partition(" is not")[0] for sentence in told}) == len(told)
+    assert any(sentence.startswith("send: rows to log is not the model's") for sentence in told)
+    assert "pending-keys-unknown" in found.findings[0].again
+    assert any("model" in line for line in found.findings[0].witness)
+
+
+@pytest.mark.slow
+def test_a_model_with_a_mistake_names_the_promise_and_the_path(tmp_path: Path) -> None:
+    work = Explore("keyed", mutant="retries-forgotten")
+    found, _ = done(work, tmp_path)
+    assert found.code is ExitCode.PROMISE_BROKEN
+    assert found.promises == ("HS-16",)
+    assert found.findings[0].witness
+    assert found.findings[0].again == "delphic explore keyed --mutant retries-forgotten"
+    hoped, _ = done(msgspec.structs.replace(work, expect="fail"), tmp_path)
+    assert hoped.code is ExitCode.AS_EXPECTED
+    assert hoped.sentence.startswith("As expected: BROKEN")
+    right, _ = done(Explore("keyed", ("changes=0", "batches=1"), expect="fail"), tmp_path)
+    assert right.code is ExitCode.PROMISE_BROKEN
+    assert right.sentence.startswith("A failure was expected, and none was seen.")
+
+
+@pytest.mark.slow
+def test_worlds_that_there_is_no_time_for_are_counted_and_not_green(tmp_path: Path) -> None:
+    sound = SCENARIO.replace("cluster: {bugs: {all: [ack-before-quorum]}}\n", "")
+    work = Simulate("small", "small.yaml", sound, 1, 10**12)
+    found, _ = done(work, tmp_path, seconds=0.1)
+    assert (found.code, found.unfinished) == (ExitCode.INCONCLUSIVE, "out of time")
+    assert "of 1,000,000,000,000 worlds were tried" in found.sentence
+    assert found.details["cpu_s"] > 0
+
+
+@pytest.mark.slow
+def test_a_world_that_breaks_is_told_at_once_and_kept(tmp_path: Path) -> None:
+    found, early = done(Simulate("small", "small.yaml", SCENARIO, 1, 3), tmp_path)
+    assert [one.code for one in (found, *early)] == [ExitCode.PROMISE_BROKEN] * 2
+    assert "HS-2" in found.promises
+    assert found.findings[0].run is not None
+    assert (Path(found.findings[0].run) / "verdict.json").is_file()
