@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from . import shipped
-from .errors import ExitCode, UsageError
+from .errors import DelphicError, ExitCode, UsageError
 from .judgement import NOT_SEEN
 from .simulate.cli import Seeds
 from .targets.find import LAB, find
@@ -179,8 +179,15 @@ def _summarize(found: Sequence[Done]) -> None:
 
 
 def _report(context: click.Context, out: Path) -> None:
-    """The page about all runs there, by the command that writes it, if the front door has one."""
+    """The page about all runs there, by the command that writes it, if the front door has one.
+
+    One that fails is said, not raised: it never costs what the runs found.
+    """
     doors = context.parent.command if context.parent else None
     report = doors.get_command(context, "suite-report") if isinstance(doors, click.Group) else None
-    if report is not None and out.is_dir():
+    if report is None or not out.is_dir():
+        return
+    try:
         context.invoke(report, directory=out)
+    except DelphicError as error:
+        click.echo(f"The suite report could not be written: {error}", err=True)

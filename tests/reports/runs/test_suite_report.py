@@ -206,15 +206,23 @@ def test_the_command_writes_a_page_that_leads_to_the_runs(tmp_path: Path, fleet:
     assert json.loads(as_json)["matrix"][0]["scenario"] == "a"
 
 
-def test_a_suite_ends_with_its_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("is_possible", [True, False])
+def test_a_suite_ends_with_its_report_and_never_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_possible: bool
+) -> None:
     out = tmp_path / "runs"
     arguments = ["suite", "quickstart", "--on", "sim", "--seeds", "1..2", "--out", str(out)]
 
     async def run_all(jobs: Any, command: Any, parallel: int, say: Any) -> list[Any]:
         out.mkdir()
-        return [harness_suite.Done(job, 0, "pass", 1.0) for job in jobs]
+        if not is_possible:
+            (out / "suite.html").mkdir()
+        return [harness_suite.Done(job, 3, "inconclusive", 1.0) for job in jobs]
 
     monkeypatch.setattr(harness_suite, "run_all", run_all)
     told = CliRunner().invoke(delphic, arguments)
-    assert told.output.splitlines()[-2:] == ["2 of 2 runs as expected", f"report  {out}/suite.html"]
-    assert (out / "suite.html").is_file()
+    assert told.exit_code == 3
+    *_, last = told.output.splitlines()
+    written = f"report  {out}/suite.html"
+    failed = f"The suite report could not be written: cannot write {out}/suite.html: Is a directory"
+    assert last == (written if is_possible else failed)
