@@ -94,7 +94,7 @@ class Disks:
             if user is not None and os.geteuid() == 0:
                 os.chown(disk.root / number, *numbers(user))
             await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
-        await tool.run("sync", "--file-system", str(disk.root))
+        await _sync(disk)
         self._disks[name] = disk
 
     async def cut(self, name: str) -> dict[str, int]:
@@ -134,10 +134,13 @@ class Disks:
     async def lock(self, name: str, read_only: bool) -> bool:
         """Let nothing be written any more, wherever it is open; or mount it anew, to be written.
 
-        Before that whoever used it must have ended. Returns whether it is read-only.
+        For the first whoever uses it must be stopped, for the second have ended: a sync that is
+        under way while the journal is given up may be called a success. Returns whether it is
+        read-only.
         """
         disk = self._disk(name)
         if read_only and _is_writable(disk):
+            await _sync(disk)
             await tool.run(*_ABORT, str(disk.root))
         elif not read_only and not _is_writable(disk):
             await _mount_anew(disk)
@@ -154,6 +157,10 @@ async def _make_image(image: Path, size: int) -> None:
     with image.open("wb") as file:
         file.truncate(size)
     await tool.run(*_MAKE, "-E", _MAKE_OPTIONS, str(image))
+
+
+async def _sync(disk: _Disk) -> None:
+    await tool.run("sync", "--file-system", str(disk.root))
 
 
 async def _mount_anew(disk: _Disk) -> None:

@@ -43,8 +43,8 @@ def _selectors(target: Raw) -> list[Selector]:
 
 def _aim(fault: Fault, view: View, states: Mapping[str, ProcessState]) -> Aim:
     assert fault.every_s is not None
-    up = has(states, ProcessState.RUNNING, ProcessState.PAUSED)
-    nodes = resolve(parse(fault.target), view, up)
+    # Whom a pause stops stays stopped until something takes the pause back.
+    nodes = resolve(parse(fault.target), view, has(states, ProcessState.RUNNING))
     return Aim(nodes, crashes=dict.fromkeys(nodes, fault.every_s))
 
 

@@ -190,15 +190,19 @@ class RemoteCluster:
         return await self._conditions.cut_power([self._daemons[alias] for alias in aliases])
 
     async def set_disk(self, alias: str, state: DiskState) -> None:
+        if self.disk_state(alias).read_only != state.read_only:
+            await self._loops.end(alias)  # It has to wait for that, or to be dead.
         await self._conditions.set_disk(self._daemons[alias], state)
 
     def disk_state(self, alias: str) -> DiskState:
         return self._conditions.disk_state(alias)
 
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
+        await self._loops.end(alias)
         return await disks.flip(self._daemons[alias], self._files(self._daemons[alias], of))
 
     async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
+        await self._loops.end(alias)
         daemon = self._daemons[alias]
         return await disks.cut_tail(daemon, self._files(daemon, of), size)
 

@@ -1,7 +1,8 @@
 """Disks and clocks of members on hosts: their own, where a scenario breaks them."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ class Conditions:
         alias = daemon.alias
         if alias in self._read_only and not state.read_only:
             if daemon.state is not ProcessState.DEAD:
-                await daemon.kill()  # It is mounted anew, and nobody may have it open.
+                await daemon.kill()
             await _ask(daemon, "disk-lock", read_only=False)
             self._read_only.discard(alias)
         said = await _ask(
@@ -88,7 +89,10 @@ class Conditions:
             self._full[alias] = (await _ask(daemon, "disk-fill", full=state.full))["full"]
         if state.read_only:
             self._read_only.add(alias)
-        read_only = state.read_only and await _ask(daemon, "disk-lock", read_only=True)
+        read_only = False
+        if state.read_only:
+            async with _waiting(daemon):
+                read_only = await _ask(daemon, "disk-lock", read_only=True)
         # One that does not run meets it when it does.
         is_met = daemon.state is ProcessState.DEAD or said["pid"] == daemon.pid
         seen = msgspec.structs.replace(state, full=self._full[alias], read_only=read_only)
@@ -130,7 +134,7 @@ _SOON_S = 3.0
 
 async def flip(daemon: RemoteDaemon, folders: Sequence[Path]) -> tuple[str, int] | None:
     """Turn one bit of a file in these folders; the member does not run meanwhile."""
-    said = await _while_it_waits(daemon, "flip", folders)
+    said = await _damaged(daemon, "flip", folders)
     return None if said is None else (said["path"], said["byte"])
 
 
@@ -138,25 +142,32 @@ async def cut_tail(
     daemon: RemoteDaemon, folders: Sequence[Path], size: int | None
 ) -> CutFile | None:
     """Cut the end off a file in these folders; the member does not run meanwhile."""
-    said = await _while_it_waits(daemon, "cut-tail", folders, size=size)
+    said = await _damaged(daemon, "cut-tail", folders, size=size)
     return None if said is None else CutFile(**said)
 
 
-async def _while_it_waits(
+async def _damaged(
     daemon: RemoteDaemon, do: str, folders: Sequence[Path], **more: Any
 ) -> dict[str, Any] | None:
     """What comes of doing that somewhere in these folders."""
+    async with _waiting(daemon):
+        said: dict[str, Any] | None = await daemon.station.agent.call(
+            do, folders=[str(folder) for folder in folders], at=random.random(), **more
+        )
+    return said
+
+
+@asynccontextmanager
+async def _waiting(daemon: RemoteDaemon) -> AsyncIterator[None]:
+    """The member does not run meanwhile."""
     was_running = daemon.state is ProcessState.RUNNING
     if was_running:
         await daemon.pause()
     try:
-        said: dict[str, Any] | None = await daemon.station.agent.call(
-            do, folders=[str(folder) for folder in folders], at=random.random(), **more
-        )
+        yield
     finally:
         if was_running:
             await daemon.resume()
-    return said
 
 
 async def _ask(daemon: RemoteDaemon, do: str, *, timeout_s: float = 30.0, **more: Any) -> Any:

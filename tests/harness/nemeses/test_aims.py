@@ -118,7 +118,7 @@ def test_a_throttle_leaves_members_a_share_of_a_processor() -> None:
 def test_members_that_are_up_get_little_memory_or_crash_again_and_again() -> None:
     found = aim("memory", {"node": "all", "spare": "64kB"}, n2=DEAD, n5=PAUSED)
     assert found.spares == dict.fromkeys(("n1", "n3", "n4", "n5"), 64_000)
-    found = aim("crash-loop", {"node": ["n1", "n2"], "every": "250ms"}, n2=DEAD)
+    found = aim("crash-loop", {"node": ["n1", "n2", "n3"], "every": "250ms"}, n2=DEAD, n3=PAUSED)
     assert (found.nodes, found.crashes) == (("n1",), {"n1": 0.25})
     for kind, wrong in (
         ("memory", {"node": "n1", "spare": "0kB"}),
