@@ -1,7 +1,6 @@
 """Single files of a run, and all of them as a zip that is made while it is sent."""
 
 from collections.abc import Iterator
-from email.utils import formatdate
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 from urllib.parse import quote
@@ -79,7 +78,7 @@ def zipped(root: Path, run: str) -> Response:
         # A backslash parts folders elsewhere, and a name must be text everywhere.
         name = f"{run}/{entry.name}".replace("\\", "_").encode(errors="replace").decode()
         archive.add(_content(root, f"{run}/{entry.name}"), name)
-    headers = {"content-disposition": attachment(f"{run}.zip"), "date": formatdate(usegmt=True)}
+    headers = {"content-disposition": attachment(f"{run}.zip")}
     return StreamingResponse(archive, media_type="application/zip", headers=headers)
 
 

@@ -27,9 +27,10 @@ PAGE = "suite.html"
 @click.option(
     "--zoo", "matrix", type=click.Path(path_type=Path), help="A kill matrix: docs/zoo.json."
 )
+@click.option("--rebuild", is_flag=True, help="Read all run directories again, not what changed.")
 @click.option("--json", "as_json", is_flag=True, help="Print what the page would say, as JSON.")
 def suite_report_command(
-    directory: Path, out: Path | None, matrix: Path | None, *, as_json: bool
+    directory: Path, out: Path | None, matrix: Path | None, *, rebuild: bool, as_json: bool
 ) -> None:
     """Write one page about many runs: matrix, trends, promises, flaky ones.
 
@@ -41,7 +42,7 @@ def suite_report_command(
     zoo = None if matrix is None else read(matrix)
     index = Index(directory)
     try:
-        index.refresh()
+        (index.rebuild if rebuild else index.refresh)()
         found = gather(index, zoo)
     finally:
         index.close()

@@ -1,6 +1,7 @@
 """A suite says what the runs of a directory say together, and its page shows it."""
 
 import json
+import os
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -204,6 +205,23 @@ def test_the_command_writes_a_page_that_leads_to_the_runs(tmp_path: Path, fleet:
         assert (file.parent / unquote(link)).resolve() == path.report
     as_json = CliRunner().invoke(suite_report_command, [str(root), "--json"]).output
     assert json.loads(as_json)["matrix"][0]["scenario"] == "a"
+
+
+def test_all_run_directories_can_be_read_again(tmp_path: Path, fleet: Any) -> None:
+    path = RunDir(fleet.write(tmp_path / "runs", fleet.Run("a", 1)))
+
+    def kinds(*more: str) -> Any:
+        words = [str(tmp_path / "runs"), "--json", *more]
+        told = CliRunner().invoke(suite_report_command, words, catch_exceptions=False)
+        return json.loads(told.output)["kinds"]
+
+    assert kinds() == {"pass": 1}
+    # Another verdict of the same length and time: nobody could see that something changed.
+    before = path.verdict.stat()
+    path.verdict.write_bytes(path.verdict.read_bytes().replace(b'"pass"', b'"fail"'))
+    os.utime(path.verdict, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert kinds() == {"pass": 1}
+    assert kinds("--rebuild") == {"fail": 1}
 
 
 @pytest.mark.parametrize("is_possible", [True, False])
