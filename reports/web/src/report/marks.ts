@@ -1,6 +1,7 @@
 // Draws operations: a mark each or, of those that would cover one another, one.
 import uPlot from "uplot";
 import { colour } from "../shared/theme";
+import { Blit } from "./blit";
 import {
   endOf,
   firstFrom,
@@ -16,6 +17,7 @@ import { data } from "./data";
 
 /** Marks nearer to each other than this are one. */
 const PLACE = 3;
+const MANY = 3_000;
 const BAR = 3;
 
 /** How many marks the last drawing had. */
@@ -26,8 +28,9 @@ export function drawCalls(u: uPlot): void {
   u.ctx.lineWidth = BAR * devicePixelRatio;
   for (const group of groups) drawBars(u, group);
   drawn = 0;
-  const size = groups.reduce((all, group) => all + inView(u, group), 0) > 800 ? 5 : 8;
-  for (const group of groups) drawn += drawMarks(u, group, size);
+  const seen = groups.reduce((all, group) => all + inView(u, group), 0);
+  if (seen > MANY) drawn = drawMany(u, groups);
+  else for (const group of groups) drawn += drawMarks(u, group, seen > 800 ? 5 : 8);
   drawWitnesses(u);
 }
 
@@ -71,28 +74,47 @@ function drawBars(u: uPlot, group: Group): void {
   ctx.globalAlpha = 1;
 }
 
-/** Marks from the left, as one path, for thousands are many; how many there were. */
-function drawMarks(u: uPlot, group: Group, size: number): number {
+/** The marks of a group from the left, each in pixels from the plot's left; how many there were. */
+function place(u: uPlot, group: Group, put: (x: number) => void): number {
   const [from, to] = span(u);
-  const { ctx, bbox } = u;
-  const ratio = devicePixelRatio;
-  const y = Math.round(u.valToPos(group.row, "y", true));
-  const perSecond = bbox.width / (to - from);
-  const place = PLACE * ratio;
-  const half = (size / 2) * ratio;
-  const shapes = new Path2D();
-  const crosses = new Path2D();
+  const perSecond = u.bbox.width / (to - from);
+  const nearest = PLACE * devicePixelRatio;
   let [last, count] = [-1, 0];
   for (let k = firstFrom(group, from); k < group.at.length && group.at[k] <= to; k++) {
     const along = (group.at[k] - from) * perSecond;
-    const bin = Math.floor(along / place);
+    const bin = Math.floor(along / nearest);
     if (bin === last) continue;
     last = bin;
     count += 1;
-    const x = Math.round(bbox.left + along);
+    put(Math.round(along));
+  }
+  return count;
+}
+
+function drawMany(u: uPlot, groups: Group[]): number {
+  const blit = new Blit(u, 5 * devicePixelRatio);
+  let count = 0;
+  for (const group of groups) {
+    const y = Math.round(u.valToPos(group.row, "y", true) - u.bbox.top);
+    const stamp = blit.stamp(group);
+    count += place(u, group, (x) => stamp(x, y));
+  }
+  blit.show();
+  return count;
+}
+
+function drawMarks(u: uPlot, group: Group, size: number): number {
+  const { ctx, bbox } = u;
+  const ratio = devicePixelRatio;
+  const y = Math.round(u.valToPos(group.row, "y", true));
+  const half = (size / 2) * ratio;
+  const shapes = new Path2D();
+  const crosses = new Path2D();
+  const count = place(u, group, (along) => {
+    const x = bbox.left + along;
     trace(shapes, group.kind, x, y, half);
     if (group.outcome === 1) cross(crosses, x, y, half);
-  }
+  });
   ctx.strokeStyle = colour(`--op-${data.outcomes[group.outcome]}`);
   ctx.fillStyle = group.outcome === 0 ? ctx.strokeStyle : colour("--bg");
   ctx.lineWidth = (group.outcome === 2 ? 1.6 : 1.2) * ratio;
