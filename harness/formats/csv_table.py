@@ -22,6 +22,9 @@ COLUMNS = tuple(dict.fromkeys((*EVENT_COLUMNS, *OPERATION_COLUMNS)))
 CELL_MAX = 1 << 30
 """Reads of a whole log are long; Python's own bound is 131,072 characters."""
 
+RANKS = 10
+"""Moments that lie no further apart than this, on average, are places in a list and no times."""
+
 _TYPES = {kind.value: kind for kind in OpType}
 _OUTCOMES = "ok, fail, info"
 
@@ -172,8 +175,13 @@ def _operations(rows: Iterator[_Row]) -> Recorded:
     places: dict[tuple[int, bool], int] = {
         (at, is_end): position for position, (_, is_end, at) in enumerate(moments)
     }
+    # Times that are no more than places say nothing to people.
+    is_timed = bool(moments) and moments[-1][0] - moments[0][0] > RANKS * len(moments)
     found = [
-        (_operation(row, ended, places[at, False], places.get((at, True))), row.line)
+        (
+            _operation(row, ended, (places[at, False], places.get((at, True))), is_timed=is_timed),
+            row.line,
+        )
         for at, (row, _, ended) in enumerate(kept)
     ]
     found.sort(key=lambda pair: pair[0].invoked)
@@ -182,7 +190,9 @@ def _operations(rows: Iterator[_Row]) -> Recorded:
     return recorded
 
 
-def _operation(row: _Row, ended: int | None, invoked: int, returned: int | None) -> Operation:
+def _operation(
+    row: _Row, ended: int | None, places: tuple[int, int | None], *, is_timed: bool
+) -> Operation:
     return Operation(
         # Without processes every operation has its own.
         row.process() if "process" in row.cells else row.line,
@@ -190,10 +200,9 @@ def _operation(row: _Row, ended: int | None, invoked: int, returned: int | None)
         hashable(row.value("key")),
         hashable(row.value("argument")),
         UNKNOWN if ended is None else hashable(row.value("result")),
-        invoked,
-        returned,
-        row.whole("invoked"),
-        ended,
+        *places,
+        row.whole("invoked") if is_timed else 0,
+        ended if is_timed else None,
         row.text("node") or None,
         row.text("outcome") == "fail",
     )

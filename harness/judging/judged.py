@@ -129,6 +129,8 @@ def _proof(found: Cut, total: int) -> str:
         return f"These are {WITNESS_MAX} of {count:,} operations that show it together."
     if not found.is_proof:
         return "These show it, but do not prove it by themselves."
+    if found.is_simpler:
+        return "No order explains these answers, from which all that does not matter was left out."
     if count == total:
         return "No order explains these answers."
     return "No order explains these answers, whatever all other operations did."

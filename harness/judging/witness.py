@@ -23,10 +23,14 @@ PROBE = Budget(seconds=0.5, configurations=200_000, memory_mib=256)
 
 
 class Cut(msgspec.Struct, frozen=True):
-    """A few operations; `is_proof` if they are wrong whatever all others of their object did."""
+    """A few operations; `is_proof` if they are wrong whatever all others of their object did.
+
+    `is_simpler`: without parts of their values, which do not matter.
+    """
 
     operations: tuple[Operation, ...]
     is_proof: bool
+    is_simpler: bool = False
 
 
 def cut(operations: Sequence[Operation], finding: Finding, spec: Spec, budget: Budget) -> Cut:
@@ -38,6 +42,10 @@ def cut(operations: Sequence[Operation], finding: Finding, spec: Spec, budget: B
     few = tuple(operation for operation in operations if operation.invoked in shown)
     objects = {_object(operation, spec) for operation in few}
     own = [operation for operation in operations if _object(operation, spec) in objects]
+    if few and spec.simpler is not None:
+        found = _simpler(own, few[-1], spec, budget)
+        if found is not None:
+            return found
     if not few or len(own) > OPERATIONS_MAX:
         return Cut(few, is_proof=False)
     search = _Search(own, spec, budget)
@@ -50,6 +58,21 @@ def cut(operations: Sequence[Operation], finding: Finding, spec: Spec, budget: B
         kept = search.fewest(kept, sorted(kept - shown))
     kept = search.fewest(kept, sorted(kept))
     return Cut(tuple(o for o in own if o.invoked in kept), is_proof=True)
+
+
+def _simpler(own: Sequence[Operation], near: Operation, spec: Spec, budget: Budget) -> Cut | None:
+    """A simpler history that is wrong, cut down in its turn, if one is found in time."""
+    assert spec.simpler is not None
+    deadline = budget.clock() + budget.seconds
+    for operations in spec.simpler(own, near):
+        if budget.clock() > deadline:
+            return None
+        if judged(operations, spec, PROBE).validity is Validity.FAIL:
+            answered = {o.invoked for o in operations if not o.is_open}
+            kept = _Search(operations, spec, budget).fewest(answered, sorted(answered))
+            few = tuple(o for o in operations if o.invoked in kept)
+            return Cut(few, is_proof=True, is_simpler=True)
+    return None
 
 
 class _Search:

@@ -56,17 +56,19 @@ def summary(operation: Operation) -> dict[str, Any]:
 
 
 def began_text(operation: Operation) -> str:
-    return f"at {_seconds(operation.invoked_ns)}" if _is_timed(operation) else "later"
+    if not _is_timed(operation):
+        return "later"
+    return f"at {_time(operation.invoked_ns, operation.invoked_ns)}"
 
 
 def _interval(operation: Operation) -> str:
     fate = "certainly failed" if operation.failed else "never answered"
     if not _is_timed(operation):
         return f"({fate})" if operation.returned is None else f"(answered at #{operation.returned})"
-    start = _seconds(operation.invoked_ns)
-    if operation.returned is None or operation.returned_ns is None:
-        return f"(begun at {start}, {fate})"
-    return f"from {start} to {_seconds(operation.returned_ns)}"
+    end_ns = operation.returned_ns
+    if operation.returned is None or end_ns is None:
+        return f"(begun at {_time(operation.invoked_ns, operation.invoked_ns)}, {fate})"
+    return f"from {_time(operation.invoked_ns, end_ns)} to {_time(end_ns, end_ns)}"
 
 
 def _is_timed(operation: Operation) -> bool:
@@ -74,5 +76,8 @@ def _is_timed(operation: Operation) -> bool:
     return operation.invoked_ns != 0 or bool(operation.returned_ns)
 
 
-def _seconds(time_ns: int) -> str:
-    return f"{time_ns / 1e9:.3f} s"
+def _time(time_ns: int, latest_ns: int) -> str:
+    """In seconds, or, where the latest time of an operation is none to speak of, in less."""
+    if latest_ns >= 1_000_000:
+        return f"{time_ns / 1e9:.3f} s"
+    return f"{time_ns / 1e3:.3f} µs" if latest_ns >= 1_000 else f"{time_ns} ns"

@@ -1,6 +1,6 @@
 """What a sequential specification is: a state, and which answers are right in it."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -49,7 +49,9 @@ class Spec:
     Objects with different `partition` are independent of each other (None: there is one object).
     Operations of `reads` never change the state. `anomalies` are what the monitor names, and what
     each means. `sees_failures`: the monitor is given what certainly failed, too. `promising` is the
-    specification with less asked of it, for each of the `models` that can be judged.
+    specification with less asked of it, for each of the `models` that can be judged. `simpler`, for
+    what a search cannot take apart: histories of fewer operations and smaller values that are right
+    if the given one is, those about what happened near an operation first.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Spec:
     sees_failures: bool = False
     models: tuple[str, ...] = ()
     promising: Callable[[str], "Spec"] | None = None
+    simpler: Callable[[Sequence[Operation], Operation], Iterator[list[Operation]]] | None = None
 
     def misfit(self, operation: Operation) -> str | None:
         """Why an operation is none of this object's, in words; None where it is one.

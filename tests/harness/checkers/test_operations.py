@@ -3,6 +3,8 @@
 import pickle
 from typing import Any
 
+import pytest
+from delphic.harness.checkers.monitors.prose import operation_text
 from delphic.harness.checkers.operations import (
     FOREVER,
     UNKNOWN,
@@ -81,3 +83,21 @@ def test_operations_are_split_by_key() -> None:
         "b": [of("b", 0), of("b", 2)],
         "a": [of("a", 1)],
     }
+
+
+@pytest.mark.parametrize(
+    ("begun_ns", "ended_ns", "told"),
+    [
+        (120_000_000, 130_000_000, "from 0.120 s to 0.130 s"),
+        (999, 1_000_000, "from 0.000 s to 0.001 s"),
+        (999, 12_345, "from 0.999 µs to 12.345 µs"),
+        (7, 12, "from 7 ns to 12 ns"),
+        (0, 12, "from 0 ns to 12 ns"),
+        (0, 0, "(answered at #4)"),
+    ],
+)
+def test_times_are_told_in_a_unit_that_tells_them_apart(
+    begun_ns: int, ended_ns: int, told: str
+) -> None:
+    operation = Operation(1, "read", None, None, 7, 3, 4, begun_ns, ended_ns)
+    assert operation_text(operation) == f"read #3 by process 1 {told}"

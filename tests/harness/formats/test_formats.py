@@ -289,3 +289,13 @@ def test_formats_go_by_their_names_and_say_what_they_are() -> None:
 def test_the_published_schema_is_what_the_reader_reads() -> None:
     file = ROOT / "docs" / "schemas" / "history.schema.json"
     assert file.read_bytes() == history_schema_text()
+
+
+@pytest.mark.parametrize(("unit", "is_timed"), [(1, False), (1_000_000, True)])
+def test_places_in_a_table_are_no_times(tmp_path: Path, unit: int, is_timed: bool) -> None:
+    rows = "".join(f"write,{n},,{2 * n * unit},{(2 * n + 1) * unit}\n" for n in range(4))
+    file = tmp_path / "history.csv"
+    file.write_text(f"f,argument,result,invoked,returned\n{rows}")
+    last = read(file).operations[-1]
+    assert (last.invoked, last.returned) == (6, 7)
+    assert (last.invoked_ns, last.returned_ns) == ((6 * unit, 7 * unit) if is_timed else (0, None))

@@ -59,6 +59,77 @@ def test_an_anomaly_that_counts_gets_what_it_needs() -> None:
     assert [f for f, _ in few] == ["add", "add", "add", "read"]
 
 
+def texts(*asked: tuple[str, str]) -> list[Operation]:
+    """Appends and gets one by one: a get says what it finds."""
+    return one_by_one(*((f, text, None) if f != "get" else (f, None, text) for f, text in asked))
+
+
+WORDS = [f"<{number}>" for number in range(60)]
+WHOLE = "".join(WORDS)
+APPENDED = [("append", word) for word in WORDS]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "few"),
+    [
+        (WHOLE.replace("<31>", ""), [("append", "<31>"), ("get", "")]),
+        (WHOLE + "<59>", [("append", "<59>"), ("get", "<59><59>")]),
+        (
+            WHOLE.replace("<58><59>", "<59><58>"),
+            [("append", "<58>"), ("append", "<59>"), ("get", "<59><58>")],
+        ),
+        (WHOLE + "never", [("get", "never")]),
+    ],
+    ids=["hole", "twice", "order", "nobody's"],
+)
+def test_of_long_texts_only_the_words_that_matter_are_left(
+    wrong: str, few: list[tuple[str, str]]
+) -> None:
+    operations = texts(*APPENDED, ("get", WHOLE), *[("get", WHOLE)] * 3, ("get", wrong))
+    judgement = check(operations, "text")
+    found = cut(operations, judgement.findings[0], SPECS["text"], PATIENT)
+    assert (found.is_proof, found.is_simpler) == (True, True)
+    shown = [(o.f, o.argument if o.f == "append" else o.result) for o in found.operations]
+    assert len(shown) <= len(few)
+    assert shown[-1] == few[-1]
+    told = judged(operations, SPECS["text"], judgement)
+    assert "from which all that does not matter was left out" in told.proof
+
+
+def test_words_that_cannot_be_told_apart_are_left_as_they_are() -> None:
+    """`a` begins `ab`: what a text is made of is not certain."""
+    operations = texts(("append", "a"), ("append", "ab"), ("get", "aab"), ("get", "ab"))
+    judgement = check(operations, "text")
+    assert judgement.validity is Validity.FAIL
+    found = cut(operations, judgement.findings[0], SPECS["text"], PATIENT)
+    assert (found.is_proof, found.is_simpler) == (True, False)
+
+
+@pytest.mark.slow
+def test_a_simpler_history_is_right_if_the_whole_is() -> None:
+    chance = random.Random(7)
+    wrong = 0
+    for _ in range(400):
+        words = iter(["a", "b", "cc", "d", "e"])
+        state, asked = "", []
+        for _ in range(5):
+            f = chance.choice(["put", "append", "get"])
+            word = state if f == "get" else next(words)
+            state = word if f == "put" else state + word if f == "append" else state
+            asked.append((f, chance.choice(["a", "ab", "ccd", state]) if f == "get" else word))
+        operations = texts(*asked)
+        is_right = check(operations, "text").validity is not Validity.FAIL
+        simpler = SPECS["text"].simpler
+        assert simpler is not None
+        fails = [
+            check(few, "text").validity is Validity.FAIL
+            for few in simpler(operations, operations[0])
+        ]
+        assert not (is_right and any(fails))
+        wrong += any(fails)
+    assert wrong > 50
+
+
 @pytest.mark.slow
 def test_random_wrong_histories_stay_wrong_when_all_else_is_forgotten() -> None:
     chance = random.Random(5)
