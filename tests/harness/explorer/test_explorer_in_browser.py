@@ -1,6 +1,5 @@
 """The explorer in a real browser: clicked, typed, linked, narrow, and read by a screen reader."""
 
-import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,20 +10,18 @@ import pytest
 import uvicorn
 from delphic.harness.explorer.api import Api
 from delphic.reports.server import application
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.slow]
 
-ROOT = Path(__file__).resolve().parents[3]
-AXE = ROOT / "reports/web/node_modules/axe-core/axe.min.js"
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 MISSED = "the server responded with a status of 404"
 """What Chromium says of an address of nothing, whatever the page makes of it."""
 
-SERIOUS = ("serious", "critical")
+expect.set_options(timeout=30_000)  # On a machine that is busy with other tests.
 
 Assemble = Callable[..., Api]
 Open = Callable[..., Page]
+Barriers = Callable[[Page], list[str]]
 
 
 class Served:
@@ -45,15 +42,6 @@ class Served:
     def end(self) -> None:
         self._server.should_exit = True
         self._thread.join()
-
-
-@pytest.fixture(scope="module")
-def browser(require: Callable[[object, str], None]) -> Iterator[Browser]:
-    require(Path(CHROMIUM).exists(), "Debian's Chromium is not installed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")
@@ -102,19 +90,6 @@ def heading(page: Page, text: str) -> None:
     expect(page.locator("h1")).to_have_text(text)
 
 
-def findings(page: Page, require: Callable[[object, str], None]) -> list[str]:
-    """What axe finds serious."""
-    require(AXE.is_file(), "packages are missing: make reports/web/node_modules/ready")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate("axe.run()")
-    return [
-        f"{one['id']}: {node['html'][:120]}"
-        for one in found["violations"]
-        if one["impact"] in SERIOUS
-        for node in one["nodes"]
-    ]
-
-
 def test_clicking_goes_through_states_and_the_browser_goes_back(opened: Open) -> None:
     page = opened("mutant")
     heading(page, "The initial state")
@@ -158,9 +133,7 @@ def test_a_link_opens_on_a_fresh_server_of_the_same_model_only(
     expect(other.get_by_role("alert")).to_contain_text("of another model")
 
 
-def test_the_counterexample_is_found_and_stepped_through(
-    opened: Open, require: Callable[[object, str], None]
-) -> None:
+def test_the_counterexample_is_found_and_stepped_through(opened: Open, barriers: Barriers) -> None:
     page = opened("mutant")
     page.get_by_role("button", name="Find a counterexample").click()
     expect(page.locator(".verdict")).to_have_text(
@@ -179,7 +152,7 @@ def test_the_counterexample_is_found_and_stepped_through(
     expect(page.locator(".trail li")).to_have_count(4)
     page.reload()
     expect(page.locator(".trail li")).to_have_count(4)
-    assert findings(page, require) == []
+    assert barriers(page) == []
 
 
 def test_the_keyboard_is_enough(opened: Open) -> None:
@@ -263,16 +236,16 @@ def test_a_run_is_stepped_through_to_where_it_parts_from_the_model(opened: Open)
 @pytest.mark.parametrize("width", [1280, 320])
 @pytest.mark.parametrize(("name", "path"), [("mutant", "/state/0.0.0.1"), ("run", "/run/0/250")])
 def test_no_page_is_wider_than_its_screen_or_hard_to_read(
-    opened: Open, require: Callable[[object, str], None], name: str, path: str, width: int
+    opened: Open, barriers: Barriers, name: str, path: str, width: int
 ) -> None:
     page = opened(name, path, width=width)
     expect(page.locator(".part").first).to_be_visible()
     page.evaluate("document.querySelectorAll('details').forEach(e => { e.open = true; })")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert findings(page, require) == []
+    assert barriers(page) == []
     if width == 1280:
         page.emulate_media(color_scheme="dark")
-        assert findings(page, require) == []
+        assert barriers(page) == []
 
 
 def test_a_link_can_be_copied(opened: Open) -> None:
