@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from ..errors import ExitCode
+from ..promise import order
 from ..schema import schema_of, schema_text
 from ..verdict import Provenance
 
@@ -133,9 +134,9 @@ WORDS = {
 
 
 def promises_of(steps: Iterable[StepResult]) -> list[str]:
-    """Those that broke in steps that are red, each once."""
+    """Those that broke in steps that are red, each once, in the order of their numbers."""
     red = (one for one in steps if one.code is ExitCode.PROMISE_BROKEN)
-    return list(dict.fromkeys(p for one in red for a in one.attempts for p in a.promises))
+    return sorted({p for one in red for a in one.attempts for p in a.promises}, key=order)
 
 
 def result_schema_text() -> bytes:
