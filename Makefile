@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format gate bench web lab nightly lock clean
+.PHONY: demo test lint format gate bench web lab nightly lock site clean
 
 demo: $(VENV)/ready
 	$(BIN)/delphic run quickstart
@@ -63,6 +63,10 @@ nightly: test lab
 	$(BIN)/delphic aa --seeds 5
 	# In some of so many worlds a drawn fault finds nobody to hit, and they are inconclusive (3).
 	$(BIN)/delphic simulate chaos --seeds 1..10000 --keep-going || test $$? -eq 3
+
+# The documentation as a site, in build/site: open index.html, no server and no network needed.
+site: $(VENV)/ready
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build
 
 # Exact versions of everything, with hashes; run after changing pyproject.toml.
 lock: $(VENV)/ready

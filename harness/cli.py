@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from . import shipped
+from . import reference, shipped
 from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode
@@ -163,9 +163,10 @@ def _report(report: Report) -> click.Command:
 
 
 @click.command("schema")
-def _schema() -> None:
+@click.option("--markdown", is_flag=True, help="The same for people: a page with every key.")
+def _schema(markdown: bool) -> None:
     """Print the JSON Schema of scenarios, for editors."""
-    click.echo(json.dumps(schema(), indent=2))
+    click.echo(reference.page(schema()).rstrip() if markdown else json.dumps(schema(), indent=2))
 
 
 @click.command("list")
