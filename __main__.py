@@ -8,7 +8,9 @@ from typing import ClassVar
 import click
 
 from .harness import cli
+from .harness.completion import completion_command
 from .harness.errors import DelphicError, ExitCode
+from .harness.examples import with_examples
 from .reports import judged
 from .reports.gate import alerts, markdown
 from .reports.gate.write import write as write_gate
@@ -96,13 +98,14 @@ class FrontDoor(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.later:
-            return super().get_command(ctx, cmd_name)
+            found = super().get_command(ctx, cmd_name)
+            return found and with_examples(found, cmd_name)
         module, name, _ = self.later[cmd_name]
         command = getattr(import_module(module, __package__), name)
         if cmd_name in MADE_WITH:
             command = command(*MADE_WITH[cmd_name])
         assert isinstance(command, click.Command)
-        return command
+        return with_examples(command, cmd_name)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click does, but without loading what is only listed."""
@@ -118,7 +121,7 @@ def delphic() -> None:
     """Does a replicated system keep its promises?"""
 
 
-for command in cli.commands(write, judged.render):
+for command in (*cli.commands(write, judged.render), completion_command):
     delphic.add_command(command)
 
 

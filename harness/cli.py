@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from . import reference, shipped
+from .completion import Scenarios
 from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode
@@ -34,7 +35,7 @@ def commands(report: Report, page: Page) -> list[click.Command]:
 
 def _run(report: Report) -> click.Command:
     @click.command("run")
-    @click.argument("scenario", metavar="NAME|FILE")
+    @click.argument("scenario", metavar="NAME|FILE", type=Scenarios())
     @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
     @click.option(
         "--on",
@@ -58,6 +59,7 @@ def _run(report: Report) -> click.Command:
     @STOP_ON_VIOLATION
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the verdict as data, no progress.")
     @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
     @click.pass_context
     def run(
@@ -70,6 +72,7 @@ def _run(report: Report) -> click.Command:
         stop_on_violation: bool,
         out: Path,
         keep: bool,
+        as_json: bool,
         quiet: bool,
     ) -> None:
         """Run one scenario, check it, and write its report.
@@ -77,12 +80,15 @@ def _run(report: Report) -> click.Command:
         Exit code: 0 as expected, 1 a promise was broken, 2 a mistake in the command or the
         scenario, 3 inconclusive or unknown, 4 the machine failed us, 5 an error of Delphic's own.
         """
-        show = progress(quiet=quiet)
+        show = progress(quiet=quiet or as_json)
         switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
         asked = Asked(scenario, target, seed, crash, switches)
         warn = partial(click.echo, err=True)
         finished = launch(asked, out, show, report, keep=keep, warn=warn)
-        _tell(finished.verdict, finished.run, plan_of(finished.run))
+        if as_json:
+            click.echo(finished.run.verdict.read_text().rstrip())
+        else:
+            _tell(finished.verdict, finished.run, plan_of(finished.run))
         context.exit(_failures(finished))
 
     return run
@@ -170,7 +176,13 @@ def _schema(markdown: bool) -> None:
 
 
 @click.command("list")
-def _list() -> None:
+@click.option("--json", "as_json", is_flag=True, help="As data: name, title, promises.")
+def _list(as_json: bool) -> None:
     """List the scenarios that come with Delphic."""
-    for name in shipped.names():
-        click.echo(f"{name:24} {shipped.scenario(name).title}")
+    scenarios = [shipped.scenario(name) for name in shipped.names()]
+    if as_json:
+        listed = [{"name": s.name, "title": s.title, "promises": s.promises} for s in scenarios]
+        click.echo(json.dumps(listed, indent=2))
+        return
+    for scenario in scenarios:
+        click.echo(f"{scenario.name:24} {scenario.title}")

@@ -39,7 +39,7 @@ GOOD_STATES_ASKED = 5_000_000
 """States of a good phase that are followed where a property asks for it by name."""
 
 
-@click.command("explore", epilog="Example: delphic explore raft --bound terms=2 --bound entries=1")
+@click.command("explore")
 @click.argument("name", metavar="MODEL", required=False)
 @click.option("--list", "listing", is_flag=True, help="Models, their bounds, promises and mutants.")
 @click.option("--members", metavar="N", help="The same as --bound members=N.")

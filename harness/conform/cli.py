@@ -31,7 +31,7 @@ BINDINGS: dict[str, Binding] = {
 """Every binding by name. To add one: write it in a folder of its own, then one entry here."""
 
 
-@click.command("conform", epilog="Example: delphic conform raft --small")
+@click.command("conform")
 @click.argument("names", metavar="[BINDING]...", nargs=-1)
 @click.option("--list", "listing", is_flag=True, help="Bindings, bounds and intended differences.")
 @click.option("--small", is_flag=True, help="Bounds of some seconds, not of some minutes.")

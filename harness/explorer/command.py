@@ -26,7 +26,7 @@ SEARCH_ONLY = ("walks", "bitstate", "checkpoint", "resume", "as_data", "trace_ou
 """Options of the search that mean nothing to a page."""
 
 
-@click.command("explore", epilog=search_command.epilog)
+@click.command("explore")
 @click.option("--ui", is_flag=True, help="Click through the states in a browser.")
 @click.option(
     "--run",

@@ -67,7 +67,7 @@ def gate_command(
     """The command, with all that writes reports."""
     pages = Pages(run, gate, annotations, markdown)
 
-    @click.command("gate", epilog="Example: delphic gate --since origin/main --resume")
+    @click.command("gate")
     @click.argument("file", type=click.Path(path_type=Path), default=Path(FILE))
     @click.option("--budget", type=Budget(), help="How long all steps may take, like 10m.")
     @click.option("--jobs", type=click.IntRange(1, 64), help="Processes or threads of a step.")

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import shipped
+from ..completion import Scenarios
 from ..errors import ExitCode, UsageError
 from ..judgement import plan_of
 from ..launch import check_capabilities
@@ -74,7 +75,7 @@ def commands(report: Report) -> list[click.Command]:
 
 def _simulate(report: Report) -> click.Command:
     @click.command("simulate")
-    @click.argument("scenario", metavar="NAME|FILE")
+    @click.argument("scenario", metavar="NAME|FILE", type=Scenarios())
     @click.option(
         "--seeds", type=Seeds(), help="Which worlds.  [default: the scenario's own, or 1..100]"
     )

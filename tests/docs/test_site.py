@@ -10,8 +10,10 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 from delphic.__main__ import delphic
 from delphic.harness import reference
+from delphic.harness.examples import EXAMPLES
 from delphic.harness.scenario import schema
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,3 +131,14 @@ def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *words], cwd=folder, capture_output=True, text=True, timeout=240
     )
+
+
+@pytest.mark.parametrize("name", delphic.list_commands(click.Context(delphic)))
+def test_every_help_ends_with_examples_that_exist(name: str) -> None:
+    shown = CliRunner().invoke(delphic, [name, "--help"]).output
+    examples = EXAMPLES[name]
+    assert shown.rstrip().endswith("\n".join(f"    {line}" for line in examples)), shown
+    for line in examples:
+        words = shlex.split(line.split("$(")[-1].removesuffix(')"').split(" > ")[0])
+        assert words[0] == "delphic"
+        assert _refusal(words[1:]) is None, line

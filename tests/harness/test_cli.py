@@ -89,6 +89,9 @@ def test_the_list_has_every_shipped_scenario_with_its_title(
     assert found.code == ExitCode.AS_EXPECTED
     assert [line.split()[0] for line in found.out.splitlines()] == shipped.names()
     assert "A leader is cut off, killed and paused" in found.out
+    listed = json.loads(Said(capsys, "list", "--json").out)
+    assert [f"{one['name']:24} {one['title']}" for one in listed] == found.out.splitlines()
+    assert {"HS-2"} <= {promise for one in listed for promise in one["promises"]}
 
 
 def test_the_schema_is_json_schema(capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +143,17 @@ def test_an_expected_failure_that_is_not_seen_is_exit_code_1(
     found = Said(capsys, "run", "mine.yaml", "--on", "memory", "--quiet")
     assert found.code == ExitCode.PROMISE_BROKEN
     assert "HS-2 was expected to break, and was not seen to (pass)." in found.out
+
+
+@pytest.mark.slow
+def test_a_run_tells_its_verdict_as_data(
+    capsys: pytest.CaptureFixture[str], memory: Any, folder: Path
+) -> None:
+    (folder / "mine.yaml").write_text(TEXT + "expect: {verdict: fail, promises: [HS-2]}\n")
+    found = Said(capsys, "run", "mine.yaml", "--on", "memory", "--json")
+    assert found.code == ExitCode.PROMISE_BROKEN
+    assert found.err == ""
+    assert json.loads(found.out) == json.loads((folder / "runs/latest/verdict.json").read_text())
 
 
 def test_a_bug_of_delphic_is_exit_code_5_and_says_so(
