@@ -31,7 +31,8 @@ umount "$1/groups"
 exec unshare --mount --uts --ipc --pid --net --cgroup --fork --kill-child=KILL sh -c "$3"
 """
 
-# The machine's own switches are not for it to set, and its own units not for it to start.
+# The machine's own switches are not for it to set, its own units not for it to start, and its /tmp,
+# which a system that starts may empty by rule, not for it to empty.
 INSIDE = """
 set -eu
 mount --make-rprivate /
@@ -39,6 +40,7 @@ mount -t proc proc /proc
 mount --bind /proc/sys /proc/sys
 mount -o remount,ro,bind /proc/sys
 mount -t tmpfs -o mode=755 tmpfs /run
+for rules in /usr/lib/tmpfiles.d /etc/tmpfiles.d; do mount -t tmpfs tmpfs "$rules"; done
 mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
 mkdir -p /run/lock /run/systemd/system /sys/fs/cgroup/systemd
 mount -t cgroup -o none,name=systemd none /sys/fs/cgroup/systemd ||
