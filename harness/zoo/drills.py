@@ -110,6 +110,9 @@ DRILLS_OF_TASK_DATA = (
 LIVES = {"n1": 1, "n2": 4, "n3": 2}
 """In which life each member is at the end, by its own trace: who was ended has another."""
 
+SEED = 3
+"""Of a world in which n1 leads when its messages are lost, and again when they are dropped."""
+
 UNDER_WAY_NS = 20_000_000
 """What was under way when a fault began may still arrive."""
 
@@ -169,7 +172,7 @@ def _removed() -> Iterator[Noticed | None]:
 
 
 def _played(scenario: str) -> Simulated:
-    return simulate_plan(job_of(scenario).plan(Case(1)))
+    return simulate_plan(job_of(scenario).plan(Case(SEED)))
 
 
 def _history(found: Simulated) -> History:

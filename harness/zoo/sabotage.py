@@ -211,7 +211,7 @@ async def retries(
     return await made(self, *asked, follow=follow) if unknown else answer
 
 
-async def looks_away(_: conductor.Conductor, duration_s: float, __: asyncio.Event) -> None:
+async def looks_away(_: conductor.Conductor, duration_s: float, *__: Any) -> None:
     """A conductor that lets the time pass."""
     await asyncio.sleep(duration_s)
 
