@@ -7,26 +7,19 @@ happens: what else the machine does is in both.
 """
 
 import argparse
-import importlib.util
 import json
 import shutil
 import statistics
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from delphic.harness.verdict import Validity
 from delphic.reports import html, junit, markdown
 from delphic.reports.document import document
+from made import generator, timed
 from playwright.sync_api import sync_playwright
 
-T = TypeVar("T")
-
-SYNTHETIC = Path(__file__).resolve().parent.parent / "tests" / "reports" / "synthetic.py"
-REPEATS = 3
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
 MOVES = 60
 
@@ -48,27 +41,6 @@ FRAMES = """async ({ moves, keys }) => {
     return taken;
 }"""
 """Milliseconds a frame: one in which the plots are asked to move, and the one that shows it."""
-
-
-def synthetic() -> Any:
-    """The generator of run directories: tests are no package."""
-    spec = importlib.util.spec_from_file_location("reports_synthetic", SYNTHETIC)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def timed(make: Callable[[], T]) -> tuple[T, float]:
-    """The result and the best of a few times, in seconds of this process's own."""
-    best = float("inf")
-    for _ in range(REPEATS):
-        began = time.process_time()
-        result = make()
-        best = min(best, time.process_time() - began)
-    return result, round(best, 3)
 
 
 def in_browser(report: Path) -> dict[str, Any]:
@@ -112,7 +84,7 @@ def frames(taken: list[float]) -> dict[str, float]:
 
 def measured(path: Path, ops: int, validity: Validity, *, browse: bool) -> dict[str, Any]:
     """One run directory of about so many ops, reported on."""
-    made = synthetic().build(path, ops=ops, clients=16, validity=validity)
+    made = generator("synthetic").build(path, ops=ops, clients=16, validity=validity)
     found, document_s = timed(lambda: document(path))
     page, html_s = timed(lambda: html.render(found))
     _, others_s = timed(lambda: junit.render(found) + markdown.render(found))

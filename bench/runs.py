@@ -5,52 +5,23 @@ usual size, without histories (tests/reports/runs/fleet.py).
 """
 
 import argparse
-import importlib.util
 import json
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from delphic.reports.index.index import Index
 from delphic.reports.index.listing import Filter, Order
 from delphic.reports.serve.browse import Query, render
 from delphic.reports.suite import page
 from delphic.reports.suite.gather import gather
-
-T = TypeVar("T")
-
-FLEET = Path(__file__).resolve().parent.parent / "tests" / "reports" / "runs" / "fleet.py"
-REPEATS = 3
-
-
-def fleet() -> Any:
-    """The generator of runs: tests are no package."""
-    spec = importlib.util.spec_from_file_location("reports_fleet", FLEET)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def timed(do: Callable[[], T], repeats: int = REPEATS) -> tuple[T, float]:
-    """The result and the best of a few times, in seconds of this process's own."""
-    best = float("inf")
-    for _ in range(repeats):
-        began = time.process_time()
-        result = do()
-        best = min(best, time.process_time() - began)
-    return result, round(best, 4)
+from made import REPORTS, generator, timed
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:
     """One directory with so many runs."""
     root = folder / "runs"
-    made = fleet()
+    made = generator("fleet", REPORTS / "runs")
     for run in made.drawn(count):
         made.write(root, run)
     index = Index(root, folder / "index.sqlite3")

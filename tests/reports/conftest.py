@@ -1,12 +1,10 @@
 """Run directories to report on: made once, read by many tests."""
 
-import importlib.util
 import json
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -17,21 +15,9 @@ from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
 from delphic.reports.document import Document, document
 
-HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(Path(__file__).parent))
 
-
-def _synthetic() -> ModuleType:
-    """The generator beside this file: tests here are modules without a package."""
-    spec = importlib.util.spec_from_file_location("reports_synthetic", HERE / "synthetic.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SYNTHETIC = _synthetic()
+import synthetic
 
 KINDS: dict[str, dict[str, Any]] = {
     "pass": {"ops": 2_000},
@@ -61,13 +47,13 @@ Documents = Callable[[str], Document]
 @pytest.fixture(scope="session")
 def hostile_text() -> str:
     """What a hostile run puts everywhere."""
-    return SYNTHETIC.HOSTILE
+    return synthetic.HOSTILE
 
 
 @pytest.fixture(scope="session")
 def build() -> Callable[..., Any]:
     """Makes a run directory of one's own."""
-    return SYNTHETIC.build
+    return synthetic.build
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +63,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Runs:
 
     def run(kind: str) -> Any:
         if kind not in made:
-            made[kind] = SYNTHETIC.build(tmp_path_factory.mktemp(kind) / "run", **KINDS[kind])
+            made[kind] = synthetic.build(tmp_path_factory.mktemp(kind) / "run", **KINDS[kind])
             if kind == "slaves":
                 _replicate(made[kind].path)
         return made[kind]
