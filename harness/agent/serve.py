@@ -18,11 +18,12 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
+from . import tool
 from .guardian import Guardian
 from .parts import PARTS, UNDO, Verb
 from .proc import here, me
 from .run import MARK, Refused, Run, plain
-from .undo import Owner, UndoLog, finish, in_use
+from .undo import Owner, UndoLog, finish, hold_tools, in_use
 
 PROTOCOL = 1
 
@@ -52,7 +53,8 @@ def serve(state: Path, name: str, lease_s: float, spare_port: int | None) -> int
         sys.stderr.write(refused + "\n")
         return 1
     guardian = Guardian(folder, lease_s, UNDO, me())
-    ended = asyncio.run(_Server(folder, name, lease_s, spare_port, guardian).serve())
+    with tool.holding(hold_tools(folder)):
+        ended = asyncio.run(_Server(folder, name, lease_s, spare_port, guardian).serve())
     failed = finish(folder, UNDO)
     guardian.bye()
     with contextlib.suppress(OSError):  # Nobody may be listening any more.

@@ -5,6 +5,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 
 from .run import Refused
 
@@ -15,6 +16,9 @@ _HINT_S = 0.5
 _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 
 
+_held: list[int] = []
+"""What these programs inherit, for as long as they run. One process serves one run."""
+
 FAILURES = (OSError, subprocess.SubprocessError)
 """What `run_now` raises."""
 
@@ -22,6 +26,17 @@ FAILURES = (OSError, subprocess.SubprocessError)
 def said(error: BaseException) -> str:
     """What a failed program complained of."""
     return str(getattr(error, "stderr", None) or error).strip()
+
+
+@contextlib.contextmanager
+def holding(handle: int) -> Iterator[None]:
+    """Let programs that are started meanwhile inherit it."""
+    _held.append(handle)
+    try:
+        yield
+    finally:
+        _held.remove(handle)
+        os.close(handle)
 
 
 def widen_path() -> None:
@@ -42,6 +57,7 @@ async def run(*words: str, text: str = "") -> str:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        pass_fds=_held,
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(text.encode()), _TIMEOUT_S)
@@ -68,5 +84,11 @@ async def end(process: asyncio.subprocess.Process) -> None:
 def run_now(*words: str, text: str = "") -> str:
     """As `run`, while nothing else is to happen. Raises OSError or SubprocessError."""
     return subprocess.run(
-        words, input=text, capture_output=True, text=True, timeout=_TIMEOUT_S, check=True
+        words,
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=_TIMEOUT_S,
+        check=True,
+        pass_fds=_held,
     ).stdout

@@ -1,7 +1,8 @@
 """What is to be undone, on disk before it is done; undone last in, first out, as often as need be.
 
 A run's folder holds `agent.json` (who serves it, and where that means something), `undo/` with one
-file an entry, and `lock`, held by whoever undoes: the agent, its guardian or `heal`.
+file an entry, `lock`, held by whoever undoes: the agent, its guardian or `heal`; and `tools`, held
+by every program that does something to the host for the agent, and outlives it if it is killed.
 """
 
 import fcntl
@@ -24,6 +25,9 @@ Kinds = Mapping[str, Callable[[What], None]]
 
 _PASSES, _PAUSE_S = 4, 0.2
 """An entry that cannot be undone yet (a busy mount) is tried again."""
+
+_TOOLS_S, _LOOK_S = 10.0, 0.01
+"""How long programs that were started before are waited for; how often they are looked for."""
 
 
 class UndoLog:
@@ -89,6 +93,28 @@ class Owner:
         return said["run"], Identity(*said["agent"]), Place(*said["place"])
 
 
+def hold_tools(run: Path) -> int:
+    """A handle that tools of this run inherit: nothing is undone while anybody has it open."""
+    handle = os.open(run / "tools", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+def _tools_have_ended(run: Path) -> bool:
+    """Wait for them: what a tool does after it has been undone would stay."""
+    handle = os.open(run / "tools", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    give_up = time.monotonic() + _TOOLS_S
+    try:
+        while time.monotonic() < give_up:
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            time.sleep(_LOOK_S)
+        return False
+    finally:
+        os.close(handle)
+
+
 @contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Wait until nobody else undoes this run."""
@@ -106,7 +132,10 @@ def finish(run: Path, kinds: Kinds) -> list[str]:
         with locked(run):
             if not (run / "agent.json").exists():
                 return []  # Whoever held the lock has finished it.
+            ended = _tools_have_ended(run)
             failed = UndoLog(run).undo(kinds)
+            if not ended:
+                failed.append(f"a program that the agent started has not ended in {_TOOLS_S:g} s")
             if not failed:
                 shutil.rmtree(run)
                 _remove_if_empty(run.parent)

@@ -68,7 +68,8 @@ class Broken:
 
 
 @asynccontextmanager
-async def broken(tmp_path: Path, fault: str) -> AsyncIterator[Broken]:
+async def broken(tmp_path: Path, fault: str, path: str = "") -> AsyncIterator[Broken]:
+    """Its programs are looked for in `path` first."""
     with nets(1) as (net,):
         harness = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -78,6 +79,7 @@ async def broken(tmp_path: Path, fault: str) -> AsyncIterator[Broken]:
             fault,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
         )
         made = Broken(net, tmp_path, harness)
         try:
@@ -123,6 +125,37 @@ def test_a_host_is_sound_again_whenever_the_agent_is_killed(tmp_path: Path, seed
             host.kill("pid")
             assert await until(host.sound, HEALS_S)
             assert proc.letter(host.harness.pid) is not None
+
+    asyncio.run(go())
+
+
+def slow_once(folder: Path, program: str) -> tuple[str, Callable[[str], bool]]:
+    """A folder with one that is slow the first time, and whether that has begun or ended."""
+    real, bin_ = shutil.which(program), folder / "bin"
+    bin_.mkdir()
+    text = f"""#!/bin/sh
+        test -e {bin_}/begun && exec {real} "$@"
+        : > {bin_}/begun
+        sleep 0.5
+        {real} "$@"
+        : > {bin_}/ended
+    """
+    (bin_ / program).write_text(text)
+    (bin_ / program).chmod(0o755)
+    return str(bin_), lambda what: (bin_ / what).exists()
+
+
+def test_what_a_program_does_after_its_agent_was_killed_is_undone(tmp_path: Path) -> None:
+    """It was started before; what it does when all has been undone would stay for ever."""
+    path, has = slow_once(tmp_path, "nft")
+
+    async def go() -> None:
+        async with broken(tmp_path, "cut", path) as host:
+            assert await until(lambda: has("begun"))
+            host.marks = host.host.marks
+            host.kill("pid")
+            assert await until(lambda: has("ended"), HEALS_S)
+            assert await until(host.sound, HEALS_S)
 
     asyncio.run(go())
 

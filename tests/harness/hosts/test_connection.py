@@ -1,6 +1,7 @@
 """Commands and channels on a real sshd: what they give back, and what happens when it goes away."""
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Coroutine
@@ -284,9 +285,11 @@ def test_a_host_behind_another_is_reached_by_the_users_proxy_command(sshd: Sshd)
     proxy = f"{jump} -W 127.0.0.1:{sshd.port} {sshd.entry.user}@127.0.0.1"
 
     def proxies() -> int:
-        listed = [Path(f"/proc/{pid}/cmdline") for pid in os.listdir("/proc") if pid.isdigit()]
-        texts = [path.read_bytes() for path in listed if path.exists()]
-        return sum(f"{sshd.folder}/jump".encode() in text for text in texts)
+        found = 0
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+                found += f"{sshd.folder}/jump".encode() in (process / "cmdline").read_bytes()
+        return found
 
     async def work() -> str:
         host = await Host.open(sshd.but(proxy=proxy))
