@@ -20,6 +20,7 @@ class Listener:
         self._open: dict[ProcessId, Op] = {}
         self.first: Sighting | None = None
         self.crash: str | None = None
+        """A traceback for each watch that crashed."""
 
     def hear(self, op: Op) -> None:
         """The next op."""
@@ -30,7 +31,7 @@ class Listener:
             try:
                 flaw = watch.hear(op, call)
             except Exception:
-                self.crash = traceback.format_exc()
+                self.crash = f"{self.crash or ''}{traceback.format_exc()}"
                 self._watches = [other for other in self._watches if other is not watch]
                 continue
             if flaw is not None:

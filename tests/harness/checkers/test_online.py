@@ -176,18 +176,20 @@ def test_an_append_is_seen_where_it_cannot_have_come_any_more(
 
 def test_a_watch_that_crashes_is_told_of_and_costs_nobody_else_anything() -> None:
     class Broken:
-        name = "broken"
+        def __init__(self, name: str) -> None:
+            self.name = name
 
         def hear(self, op: Op, call: object) -> Flaw | None:
-            raise KeyError("x")
+            raise KeyError(self.name)
 
     heard: list[int] = []
-    listener = Listener([Broken(), WATCHES["elections"]()], lambda: heard.append(1))
+    listener = Listener([Broken("x"), Broken("y"), WATCHES["elections"]()], lambda: heard.append(1))
     for number, node in enumerate(("n1", "n2", "n2")):
         value = {"role": "leader", "term": 4, "leader": "n1"}
         listener.hear(Op(number, number, "observer", OpType.INFO, "role", value=value, node=node))
     assert listener.crash is not None
     assert "KeyError: 'x'" in listener.crash
+    assert "KeyError: 'y'" in listener.crash
     assert listener.first is not None
     assert listener.first.index == 1
     assert heard == [1], "the alarm is raised once"
