@@ -8,7 +8,7 @@ demo: $(VENV)/ready
 	$(BIN)/delphic run quickstart
 
 test: lint
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python tests/suite.py
 
 # mypy needs the folder of the checkout to be an identifier: it looks through a link called delphic.
 lint: $(VENV)/ready build/link/delphic
