@@ -129,7 +129,6 @@ def serve(app: Starlette, address: str, port: int, *, open_browser: bool = False
     assert token is not None or is_loopback(address)
     listener = _listener(address, port)
     place = url(address, listener.getsockname()[1], token)
-    click.echo(f"serving {place} (Ctrl-C ends it)")
     config = uvicorn.Config(
         app,
         log_level="error",
@@ -139,12 +138,15 @@ def serve(app: Starlette, address: str, port: int, *, open_browser: bool = False
         ws="none",
         timeout_graceful_shutdown=_GRACE_S,
     )
-    # It raises again what ended it; that is then no reason to end otherwise than well.
-    before = {number: signal.signal(number, _noted) for number in _ENDS}
+    server = _Server(config, app)
+    # Who knows the address may end it at once. And it raises again what ended it, when it has: that
+    # is then no reason to end otherwise than well.
+    before = {number: signal.signal(number, server.handle_exit) for number in _ENDS}
     try:
+        click.echo(f"serving {place} (Ctrl-C ends it)")
         if open_browser:
             webbrowser.open(place)
-        _Server(config, app).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -152,10 +154,6 @@ def serve(app: Starlette, address: str, port: int, *, open_browser: bool = False
 
 
 _ENDS = (signal.SIGINT, signal.SIGTERM)
-
-
-def _noted(number: int, frame: FrameType | None) -> None:
-    return
 
 
 class _Server(uvicorn.Server):

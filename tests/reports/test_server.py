@@ -52,6 +52,15 @@ ENDLESS = """if True:
 """
 
 
+IMPATIENT = """if True:
+    import os, sys
+    from delphic.reports import server
+
+    server.click.echo = lambda text: os.kill(os.getpid(), int(sys.argv[1]))
+    server.serve(server.application([], None), "127.0.0.1", 0)
+"""
+
+
 class Served:
     """A server in a process of its own."""
 
@@ -242,3 +251,10 @@ def test_a_signal_ends_it_well_and_every_stream_with_it(free_server: Served, num
     assert last == "bye"
     said, _ = free_server.process.communicate(timeout=20)
     assert (free_server.process.returncode, said) == (0, b"")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_well_as_soon_as_its_address_is_known(number: int) -> None:
+    words = [sys.executable, "-c", IMPATIENT, str(int(number))]
+    ended = subprocess.run(words, capture_output=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
