@@ -1,18 +1,21 @@
 """What the harness costs: operations a second at full speed, time to the first operation.
 
-Also what it costs to check while a run goes on: how many operations are made with and without, in
-turns, and how much of the processor's time each op takes of those that are heard.
+Also what it costs to check while a run goes on, with and without in turns: operations a second, and
+the processor's time for each, of harness and members together, from which other work on the machine
+takes little; and how much of it hearing one op takes.
 
 Prints one JSON object. Needs no arguments: python bench/harness.py
 """
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from delphic.harness.checkers.online import WATCHES
@@ -34,8 +37,10 @@ duration: 10s
 """
 
 
-ROUNDS = 2
-"""How often each is measured, with and without checks, in turns."""
+ROUNDS = 4
+"""How often each is measured, with and without checks, in turns: who is first changes."""
+
+WAYS = {"alone": (), "checked": ("--stop-on-violation",)}
 
 
 def run(scenario: str, folder: Path, *options: str) -> tuple[Path, float]:
@@ -80,6 +85,18 @@ def throughput(directory: Path) -> dict[str, Any]:
     }
 
 
+def cpu_s() -> float:
+    """What processes of ours that have ended took, with their own."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def per_operation(found: dict[str, Any], used_s: float) -> dict[str, Any]:
+    """With the whole run's time of the processor, its start and verdict among it."""
+    operations = found["ops_ok_per_s"] * found["seconds"]
+    return found | {"cpu_us_per_op": round(used_s / operations * 1e6)}
+
+
 def hearing(directory: Path) -> float:
     """Microseconds of the processor's time that hearing one op of a history takes."""
     with (directory / "history.jsonl").open("rb") as stream:
@@ -97,17 +114,16 @@ def main() -> None:
         folder = Path(name)
         scenario = folder / "full-speed.yaml"
         scenario.write_text(FULL_SPEED)
-        alone, checked = [], []
-        for _ in range(ROUNDS):
-            directory, _ = run(str(scenario), folder)
-            alone.append(throughput(directory))
-            directory, _ = run(str(scenario), folder, "--stop-on-violation")
-            checked.append(throughput(directory))
-        found = alone[0]
-        rates = [sum(one["ops_ok_per_s"] for one in ones) for ones in (alone, checked)]
-        found["checked_ops_ok_per_s"] = [one["ops_ok_per_s"] for one in checked]
-        found["alone_ops_ok_per_s"] = [one["ops_ok_per_s"] for one in alone]
-        found["checked_to_alone"] = round(rates[1] / rates[0], 3)
+        made: dict[str, list[dict[str, Any]]] = {way: [] for way in WAYS}
+        for turn in range(ROUNDS):
+            for way in sorted(WAYS, reverse=turn % 2 == 1):
+                before = cpu_s()
+                directory, _ = run(str(scenario), folder, *WAYS[way])
+                made[way].append(per_operation(throughput(directory), cpu_s() - before))
+        found: dict[str, Any] = dict(made)
+        for key in ("ops_ok_per_s", "cpu_us_per_op"):
+            alone, checked = (median(one[key] for one in made[way]) for way in WAYS)
+            found[f"{key}, checked to alone"] = round(checked / alone, 3)
         found["hearing_us_per_op"] = hearing(directory)
         directory, called = run("quickstart", folder)
         found["quickstart_first_operation_s"] = first_operation_s(directory, called)
