@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from .clocks import Clocks
 from .history import History
 from .traces import Trace
 
@@ -34,9 +35,9 @@ class Evidence(msgspec.Struct, frozen=True):
     """One run's findings: who took part, what was allowed, what was observed.
 
     `traces` maps every member to what it traced (docs/traces.md); empty if none was asked to.
-    `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json. `zero_ns`
-    is what members' clocks said when the history began; None if nobody knows. `facts` are what the
-    configuration says about what is right, as the system puts it.
+    `planned_faults` and `minimum` are the plan's `faults` and `minimum` as in plan.json. `clocks`
+    say when it was what traces tell. `facts` are what the configuration says about what is right,
+    as the system puts it.
     """
 
     history: History
@@ -46,5 +47,5 @@ class Evidence(msgspec.Struct, frozen=True):
     planned_faults: tuple[dict[str, Any], ...] = ()
     minimum: dict[str, int] = {}
     budget: Budget = Budget()
-    zero_ns: int | None = None
+    clocks: Clocks = Clocks()
     facts: Mapping[str, Any] = {}

@@ -9,6 +9,7 @@ from . import journal
 from .check import check, overall, statistics
 from .checkers.liveness import LIVENESS
 from .checkers.online.watch import Sighting
+from .clocks import clocks_of
 from .environment import provenance
 from .errors import ExitCode, HistoryError, UsageError, WorldError
 from .evidence import Evidence
@@ -37,7 +38,8 @@ _CUT_SHORT = frozenset({INTERRUPTED, WORLD, SEAL})
 class Ending(msgspec.Struct, frozen=True):
     """How a run ended, beyond what its history says.
 
-    `zero_ns`: what members' clocks said when the history began; None if nobody knows. `seen`: what
+    `zero_ns`: what members' steady clocks said when the history began; `hosts_zero_ns`: what ours
+    said, where they ran by those of their hosts (`clocks.py`); None if nobody knows. `seen`: what
     ended it early, where checks were made while it went on; `watch_crash`: the traceback of one of
     those.
     """
@@ -48,6 +50,7 @@ class Ending(msgspec.Struct, frozen=True):
     died: tuple[tuple[str, str], ...] = ()
     error: str | None = None
     zero_ns: int | None = None
+    hosts_zero_ns: int | None = None
     seen: Sighting | None = None
     watch_crash: str | None = None
 
@@ -57,7 +60,7 @@ def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
 
     A run that was cut short proves nothing about recovery, so that liveness is not asked then.
     """
-    evidence = evidence_of(run, plan, ending.zero_ns)
+    evidence = evidence_of(run, plan)
     return decide(evidence, plan, ending, sealed=journal.seal_of(run.journal) is not None)
 
 
@@ -71,7 +74,7 @@ def decide(evidence: Evidence, plan: Plan, ending: Ending, *, sealed: bool) -> R
     return conclude(plan, [*beyond, *verdicts, *_while_it_went_on(ending, verdicts)], ending)
 
 
-def evidence_of(run: RunDir, plan: Plan, zero_ns: int | None = None) -> Evidence:
+def evidence_of(run: RunDir, plan: Plan) -> Evidence:
     """All that the checkers may look at. Raises UsageError."""
     seal = journal.seal_of(run.journal)
     if seal is not None and seal != journal.digest(run.history):
@@ -91,7 +94,7 @@ def evidence_of(run: RunDir, plan: Plan, zero_ns: int | None = None) -> Evidence
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
         facts=plan.facts,
-        zero_ns=zero_ns,
+        clocks=clocks_of(run),
     )
 
 

@@ -36,7 +36,14 @@ from .run import Run
 from .rundir import RunDir
 from .systems import SYSTEMS
 from .targets.registry import REAL_TARGETS
-from .targets.target import Capability, Cluster, FurnishedCluster, RealTarget, RemoteClocks
+from .targets.target import (
+    Capability,
+    Cluster,
+    FurnishedCluster,
+    RealTarget,
+    RemoteClocks,
+    TraceClock,
+)
 from .together import first
 from .verdict import RunVerdict, Validity
 from .workloads import WORKLOADS
@@ -159,13 +166,15 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
             world = await _up_and_run(life, running, stop)
             why = None if world is None else str(world).split("\n")[0]
         finally:
+            clock = _trace_clock(life.cluster)
             ending = Ending(
                 started=started,
                 duration_s=round(recorder.now_ns() / 1e9, 3),
                 interrupted=stop.is_set(),
                 died=tuple(running.live.observer.died),
                 error=None if stop.is_set() and world is None else why,
-                zero_ns=start_ns if _share_our_clock(life.cluster) else None,
+                zero_ns=start_ns if clock is TraceClock.OURS else None,
+                hosts_zero_ns=start_ns if clock is TraceClock.HOSTS else None,
                 seen=running.listener.first,
                 watch_crash=running.listener.crash,
             )
@@ -173,8 +182,8 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     return ending, world
 
 
-def _share_our_clock(cluster: Cluster) -> bool:
-    return not isinstance(cluster, RemoteClocks) or cluster.share_our_clock()
+def _trace_clock(cluster: Cluster) -> TraceClock:
+    return cluster.traces_by() if isinstance(cluster, RemoteClocks) else TraceClock.OURS
 
 
 async def _up_and_run(life: _Life, running: Run, stop: asyncio.Event) -> DelphicError | None:

@@ -142,7 +142,7 @@ def document(directory: Path) -> Document:
         series=series(laid_out),
         replication=replication(files.history, sides, end),
         witnesses=shown,
-        exchanges=exchanges(_traces(files), files.zero_ns, _moments(shown, judged)),
+        exchanges=exchanges(_traces(files), files.clocks, _moments(shown, judged)),
         logs=tuple(log.edges() for log in logs),
         merged=merged(logs, files.hosts, _worth_a_look(shown, done)),
         environment=files.environment,

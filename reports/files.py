@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ..harness.clocks import Clocks, clocks_of
 from ..harness.errors import HistoryError, UsageError
 from ..harness.history import History, validated
 from ..harness.op import Op
@@ -60,26 +61,19 @@ class PlanFacts(msgspec.Struct, frozen=True):
         return count if type(count) is int and count > 0 else None
 
 
-class Ending(msgspec.Struct, frozen=True):
-    """What a report needs of how a run ended."""
-
-    zero_ns: int | None = None
-
-
 class JournalLine(msgspec.Struct, frozen=True):
     """What a report needs of a line of journal.jsonl."""
 
     phase: str
     unix_s: float
-    ending: Ending = Ending()
 
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
     """All that a report is made of. `missing` says, a sentence each, what could not be read.
 
-    `zero` is the time of day at which the run's own time began, `zero_ns` what the members' clocks
-    said then, where they are one clock.
+    `zero` is the time of day at which the run's own time began, `clocks` say when it was what
+    traces tell.
     """
 
     run: RunDir
@@ -91,7 +85,7 @@ class RunFiles:
     scenario: str
     shrunk: str
     zero: datetime | None
-    zero_ns: int | None
+    clocks: Clocks
     missing: tuple[str, ...]
 
     @property
@@ -119,7 +113,7 @@ def read(directory: Path) -> RunFiles:
     scenario = _scenario(run.scenario, missing)
     plan = PlanFacts() if plan is None else plan
     missing += _nodes(run, plan)
-    journal = list(_journal(run.journal))
+    journal = _journal(run.journal)
     ups = (line.unix_s for line in journal if line.phase == "up" and 0 < line.unix_s < _UNIX_S_MAX)
     zero = next((datetime.fromtimestamp(unix_s, UTC) for unix_s in ups), None)
     if zero is None and verdict is not None:
@@ -134,7 +128,7 @@ def read(directory: Path) -> RunFiles:
         scenario,
         _text(run.shrunk),
         zero,
-        next((line.ending.zero_ns for line in reversed(journal) if line.phase == "sealed"), None),
+        clocks_of(run),
         tuple(missing),
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from ..harness.clocks import Clocks, Course
+
 EVENTS_MAX = 72
 """So many are still a picture."""
 
@@ -25,7 +27,8 @@ _TIME = re.compile(rb'"t_ns":(\d{1,19})')
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One message; times in microseconds. `sent` is None where its sender's trace does not say."""
+    """One message; times in microseconds. `sent` is None where its sender's trace does not say;
+    of a target that left no trace nobody knows whether it arrived."""
 
     source: str
     target: str
@@ -33,6 +36,12 @@ class Message(msgspec.Struct, frozen=True):
     text: str
     sent: int | None
     arrived: tuple[int, ...]
+    is_target_traced: bool = True
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it arrived nowhere, as far as was looked."""
+        return self.is_target_traced and not self.arrived
 
     @property
     def first(self) -> int:
@@ -54,7 +63,7 @@ class Exchange(msgspec.Struct, frozen=True):
     """What members said and became around a moment, all from `begin` to `end`.
 
     `before` is what each was at the beginning; `marks` are moments to be pointed out. There was
-    more than is shown where `is_cut`.
+    more than is shown where `is_cut`. Members' clocks were brought together give or take `within`.
     """
 
     name: str
@@ -66,6 +75,7 @@ class Exchange(msgspec.Struct, frozen=True):
     before: tuple[Turn, ...]
     marks: tuple[tuple[int, str], ...]
     is_cut: bool
+    within: int = 0
 
 
 class _Told(msgspec.Struct):
@@ -110,27 +120,23 @@ Moment = tuple[str, int, tuple[tuple[int, str], ...]]
 
 
 def exchanges(
-    traces: Mapping[str, Path], zero_ns: int | None, moments: Iterable[Moment]
+    traces: Mapping[str, Path], clocks: Clocks, moments: Iterable[Moment]
 ) -> tuple[Exchange, ...]:
-    """What was said around each moment, by these traces. Nothing without a common clock."""
-    if zero_ns is None:
-        return ()
+    """What was said around each moment, by the traces of members whose clocks are known."""
+    timed = [(node, path, course) for node, path in traces.items() if (course := clocks.of(node))]
     found: dict[tuple[int, int], Exchange] = {}
     for moment in islice(moments, MOMENTS_MAX):
-        one = _exchange(traces, zero_ns, moment)
+        one = _exchange(timed, moment)
         if one is not None:
             # Moments close to each other show the same.
             found.setdefault((one.begin, one.end), one)
     return tuple(found.values())
 
 
-def _exchange(traces: Mapping[str, Path], zero_ns: int, moment: Moment) -> Exchange | None:
+def _exchange(timed: Sequence[tuple[str, Path, Course]], moment: Moment) -> Exchange | None:
     name, middle, marks = moment
-    records = {
-        node: list(_records(path, zero_ns, middle - AROUND_US - MARGIN_US,
-                            middle + AROUND_US + MARGIN_US))
-        for node, path in traces.items()
-    }  # fmt: skip
+    begin, end = middle - AROUND_US - MARGIN_US, middle + AROUND_US + MARGIN_US
+    records = {node: list(_records(path, course, begin, end)) for node, path, course in timed}
     everything = _messages(records)
     turns = [turn for node, found in records.items() for turn in _turns(node, found)]
     times = sorted(
@@ -154,12 +160,13 @@ def _exchange(traces: Mapping[str, Path], zero_ns: int, moment: Moment) -> Excha
         name=name,
         begin=begin,
         end=end,
-        members=tuple(traces),
+        members=tuple(records),
         messages=tuple(sorted(kept, key=lambda m: m.first)),
         turns=tuple(sorted((t for t in turns if begin <= t.time <= end), key=lambda t: t.time)),
-        before=tuple(_before(node, turns, begin) for node in traces),
+        before=tuple(_before(node, turns, begin) for node in records),
         marks=tuple(mark for mark in marks if begin <= mark[0] <= end),
         is_cut=len(near) > len(shown),
+        within=max(course.within_ns for _, _, course in timed) // 1000,
     )
 
 
@@ -170,14 +177,14 @@ def _before(node: str, turns: Iterable[Turn], begin: int) -> Turn:
     return msgspec.structs.replace(last, time=begin, text="")
 
 
-def _records(path: Path, zero_ns: int, begin: int, end: int) -> Iterator[tuple[int, _Record]]:
+def _records(path: Path, course: Course, begin: int, end: int) -> Iterator[tuple[int, _Record]]:
     """The records of these microseconds, each with its own; damaged lines are passed over."""
-    for line in _lines(path, zero_ns + begin * 1000, zero_ns + end * 1000):
+    for line in _lines(path, course.told_ns(begin * 1000), course.told_ns(end * 1000)):
         try:
             record = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
-        yield (record.t_ns - zero_ns) // 1000, record
+        yield course.at_ns(record.t_ns) // 1000, record
 
 
 def _lines(path: Path, begin_ns: int, end_ns: int) -> Iterator[bytes]:
@@ -240,6 +247,7 @@ def _messages(records: Records) -> list[Message]:
             text=_text(told),
             sent=sent.get(uid),
             arrived=tuple(sorted(arrived.get(uid, ()))),
+            is_target_traced=target in records,
         )
         for uid, (target, told) in about.items()
         if uid in sent or uid in arrived

@@ -56,7 +56,7 @@ def _extent(one: Exchange) -> str:
 
 
 def _figure(one: Exchange, document: Document) -> Html:
-    lost = sum(not m.arrived for m in one.messages)
+    lost = sum(m.is_lost for m in one.messages)
     label = (
         f"Messages between {', '.join(one.members)}, {_extent(one)}. "
         f"{plural(lost, 'message')} did not arrive. The table below says the same."
@@ -67,9 +67,20 @@ def _figure(one: Exchange, document: Document) -> Html:
            aria_label=f"Picture of messages: {one.name}"),
         el("figcaption", "Time runs down, a line is a member in the colour of its role, an arrow a "
            "message; dashed ones ending in ✕ arrived nowhere within a second. Dotted lines are "
-           "operations of clients, by the harness's clock."),
+           "operations of clients, by the harness's clock.", _apart(one)),
         el("details", el("summary", "The same as a table"), _table(one)),
     )  # fmt: skip
+
+
+def _apart(one: Exchange) -> str:
+    """How far times of different members may be apart that seem to be one."""
+    if not one.within:
+        return ""
+    return (
+        " Members' hosts have clocks of their own, which were compared with the harness's before "
+        f"and after the run: times are right give or take {duration_text(one.within)}, and an "
+        "arrow that points up arrived within that."
+    )
 
 
 class _Scale:
@@ -210,10 +221,10 @@ def _turn(turn: Turn, x: float, scale: _Scale) -> Html:
 
 def spoken(message: Message) -> str:
     """A message in a sentence."""
-    end = "did not arrive within a second"
+    end = "did not arrive within a second" if message.is_lost else "arrived nobody knows when"
     if message.arrived:
         end = f"arrived at {_exact(message.arrived[0])}"
-        if message.sent is not None:
+        if message.sent is not None and message.arrived[0] >= message.sent:
             end += f", after {duration_text(message.arrived[0] - message.sent)}"
     again = f", {len(message.arrived)} times" if len(message.arrived) > 1 else ""
     when = "at an unknown time" if message.sent is None else f"at {_exact(message.sent)}"
@@ -229,8 +240,10 @@ def _table(one: Exchange) -> Html:
     heads = ("time", "who", "what", "then")
     rows: list[tuple[int, list[Child]]] = []
     for message in one.messages:
-        took = "never" if not message.arrived else _exact(message.arrived[0])
         again = f" and {len(message.arrived) - 1} more" if len(message.arrived) > 1 else ""
+        took = "never" if message.is_lost else "nobody knows when"
+        if message.arrived:
+            took = _exact(message.arrived[0])
         who = f"{message.source} → {message.target}"
         what = f"{message.kind}: {message.text}"
         sent = "unknown" if message.sent is None else _exact(message.sent)

@@ -206,6 +206,7 @@ class _Server:
             "python": sys.version.split()[0],
             "root": os.geteuid() == 0,
             "time_ns": time.time_ns(),
+            "steady_ns": time.monotonic_ns(),
             "verbs": sorted([*self._verbs, "bye"]),
         }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from ..clocks import Clocks
 from ..conform.trace.details import at_s, details
 from ..conform.trace.finding import Place
 from ..conform.trace.validator import Validated, validate
@@ -32,7 +33,7 @@ def judge(evidence: Evidence) -> Verdict:
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
     traces = {member: traces[member] for member in members}
     validated = validate(members, traces)
-    found = details(validated, traces, evidence.zero_ns)
+    found = details(validated, traces, evidence.clocks)
     if validated.rejected:
         return _failure(validated, found, evidence)
     if validated.undecided:
@@ -57,21 +58,21 @@ def raft_members(members: Sequence[str]) -> tuple[str, ...]:
 
 def _failure(validated: Validated, found: dict[str, Any], evidence: Evidence) -> Verdict:
     first = validated.rejected[0]
-    moment = at_s(first.place, evidence.zero_ns)
+    moment = at_s(first.place, evidence.clocks)
     when = "" if moment is None else f" ({moment:.3f} s)"
     sentence = f"At {first.place}{when} the model says otherwise: {first.reason}."
     broken = next((one for one in validated.rejected if one.promises), None)
     if broken is not None and broken is not first:
         sentence += f" So {', '.join(broken.promises)} broke: {broken.reason}."
-    witness = _under_way(evidence.history, first.place, evidence.zero_ns)
+    witness = _under_way(evidence.history, first.place, evidence.clocks)
     return Verdict(NAME, Validity.FAIL, sentence, validated.promises, witness, found)
 
 
-def _under_way(history: History, place: Place, zero_ns: int | None) -> tuple[int, ...]:
+def _under_way(history: History, place: Place, clocks: Clocks) -> tuple[int, ...]:
     """Clients' operations at that moment; those of the member itself first."""
-    if zero_ns is None:
+    time_ns = clocks.at_ns(place.node, place.t_ns)
+    if time_ns is None:
         return ()
-    time_ns = place.t_ns - zero_ns
     open_ = [
         call.invoke
         for call in history.calls()

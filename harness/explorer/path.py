@@ -12,6 +12,7 @@ from ...model.explore.naive import verdicts_on_state
 from ...model.explore.world import Move
 from ...model.raft_built import built_group
 from ...model.raft_types import Member, Options
+from ..clocks import Clocks
 from ..conform.trace.details import at_s, event_text, side_by_side
 from ..conform.trace.finding import Place, Rejected
 from ..conform.trace.words import Words
@@ -97,13 +98,13 @@ class RunPath:
     """The steps of one group, and the model's states between them."""
 
     def __init__(
-        self, number: int, key: tuple[str | None, int], words: Words, zero_ns: int | None
+        self, number: int, key: tuple[str | None, int], words: Words, clocks: Clocks
     ) -> None:
         self.number = number
         side, group = key
         self.name = f"group {group}" if side is None else f"group {group} of {side}"
         self._words = words
-        self._zero_ns = zero_ns
+        self._clocks = clocks
         self._records: list[Record] = []
         self._events: list[tuple[object, ...]] = []
         self._states: list[Member | None] = []
@@ -155,7 +156,7 @@ class RunPath:
         marks = self._partings.get(number, ())
         mark = next(("breaks a promise" if p.promises else "not the model's" for p in marks), "")
         return Line(
-            number, record.node, event_text(record), at_s(Place.of(record), self._zero_ns), mark
+            number, record.node, event_text(record), at_s(Place.of(record), self._clocks), mark
         )
 
     # One step.

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from ..checkers.conformance import raft_members
+from ..clocks import Clocks, clocks_of
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
-from ..judgement import ending_of, plan_of, trace_of
+from ..judgement import plan_of, trace_of
 from ..rundir import RunDir
 from ..sides import side_of
 from ..traces import Persisted, Received, Record, Torn, Trace, Uid
@@ -34,7 +35,7 @@ class RunPaths:
         plan = plan_of(run)
         self._scenario = plan.scenario
         self._members = raft_members(plan.members)
-        self._zero_ns = ending_of(run).zero_ns
+        self._clocks = clocks_of(run)
         self._lock = threading.Lock()
         self._read: tuple[Validated, tuple[RunPath, ...]] | None = None
         if not any(run.node_trace(member).is_file() for member in self._members):
@@ -65,12 +66,12 @@ class RunPaths:
         with self._lock:
             if self._read is None:
                 traces = {member: trace_of(self.run, member) for member in self._members}
-                self._read = paths_of(self._members, traces, self._zero_ns)
+                self._read = paths_of(self._members, traces, self._clocks)
             return self._read
 
 
 def paths_of(
-    members: Sequence[str], traces: dict[str, Trace], zero_ns: int | None
+    members: Sequence[str], traces: dict[str, Trace], clocks: Clocks
 ) -> tuple[Validated, "tuple[RunPath, ...]"]:
     """Replay whole traces in the model, and keep the states on the way."""
     validator = Validator(members)
@@ -90,7 +91,7 @@ def paths_of(
             continue
         key = (side_of(line.node), line.group)
         if key not in paths:
-            paths[key] = RunPath(len(paths), key, replay.words, zero_ns)
+            paths[key] = RunPath(len(paths), key, replay.words, clocks)
         explained = replay.explained
         events = () if explained is None else tuple(event for event, _ in explained.steps)
         paths[key].add(line, events, None if replay.is_stopped else replay.refiner.state)

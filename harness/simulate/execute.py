@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ..clocks import shared
 from ..evidence import Evidence
 from ..history import load
 from ..judgement import Ending, decide
@@ -76,7 +77,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         planned_faults=tuple(msgspec.to_builtins(fault) for fault in plan.faults),
         minimum=plan.minimum,
         facts=plan.facts,
-        zero_ns=ending.zero_ns,
+        clocks=shared(EPOCH_NS),
     )
     verdict = decide(evidence, plan, ending, sealed=True)
     return Simulated(cluster, verdict, ending, history, traces, cluster.effects(), states)

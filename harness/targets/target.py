@@ -110,12 +110,20 @@ class FurnishedCluster(Cluster, Protocol):
         """Say what will be done to it, before `up`."""
 
 
+class TraceClock(StrEnum):
+    """Whose clock it is that members' traces tell times by: one that faults set is nobody's."""
+
+    OURS = "ours"
+    HOSTS = "hosts"
+    SET = "set"
+
+
 @runtime_checkable
 class RemoteClocks(Cluster, Protocol):
     """A group whose members may run by clocks that are not ours."""
 
-    def share_our_clock(self) -> bool:
-        """Whether a time that a member's trace tells is one of this machine's own."""
+    def traces_by(self) -> TraceClock:
+        """Whose clock tells the times in members' traces."""
 
 
 @runtime_checkable

@@ -18,6 +18,7 @@ from delphic.harness.progress import Quiet
 from delphic.harness.run import Live
 from delphic.harness.rundir import RunDir
 from delphic.harness.scenario import load
+from delphic.harness.targets.target import TraceClock
 from delphic.harness.verdict import Validity
 
 pytestmark = pytest.mark.slow
@@ -234,11 +235,12 @@ def test_bulk_is_dropped_after_a_pass_unless_it_is_to_be_kept(memory: Any, tmp_p
     assert (run.node("n1") / "data").exists()
 
 
-@pytest.mark.parametrize("ours", [True, False])
-def test_times_of_traces_count_only_where_they_are_told_by_our_clock(
-    tmp_path: Path, memory: Any, monkeypatch: pytest.MonkeyPatch, ours: bool
+@pytest.mark.parametrize("clock", TraceClock)
+def test_the_journal_says_by_whose_clock_traces_tell_times(
+    tmp_path: Path, memory: Any, monkeypatch: pytest.MonkeyPatch, clock: TraceClock
 ) -> None:
-    monkeypatch.setattr(memory.kind, "share_our_clock", lambda _: ours, raising=False)
+    monkeypatch.setattr(memory.kind, "traces_by", lambda _: clock, raising=False)
     found = finished(tmp_path / "runs")
     (sealed,) = [line for line in entries(found.run.journal) if line["phase"] == "sealed"]
-    assert (sealed["ending"]["zero_ns"] is not None) is ours
+    said = [sealed["ending"][name] is not None for name in ("zero_ns", "hosts_zero_ns")]
+    assert said == [clock is TraceClock.OURS, clock is TraceClock.HOSTS]

@@ -1,17 +1,22 @@
 """Messages around a moment: who told whom what, found in long traces, lost ones and all."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.reports.document import Document
+from delphic.harness.clocks import Clocks, Course, shared
+from delphic.harness.rundir import RunDir
+from delphic.reports.document import Document, document
 from delphic.reports.messages import EVENTS_MAX, Exchange, exchanges
 from delphic.reports.spacetime import spacetime_section, spoken
 
 Documents = Callable[[str], Document]
 ZERO_NS = 7_000_000_000
+RECORDED_NS = 5_000_000_000
+"""The zero of the run that is made once for all."""
 
 
 class Traces:
@@ -32,7 +37,7 @@ class Traces:
             stream.write(text)
 
     def around(self, ms: float) -> Exchange:
-        (found,) = exchanges(self.paths, ZERO_NS, [("it", round(ms * 1000), ())])
+        (found,) = exchanges(self.paths, shared(ZERO_NS), [("it", round(ms * 1000), ())])
         return found
 
 
@@ -124,15 +129,82 @@ def test_without_a_common_clock_or_anything_near_there_is_nothing(traces: Traces
     traces.note("n1", 100, TIMER, out=[message(1)])
     traces.paths["n2"] = traces.folder / "empty"
     traces.paths["n2"].touch()
-    assert exchanges(traces.paths, None, [("it", 100_000, ())]) == ()
-    assert exchanges(traces.paths, ZERO_NS, [("it", 90_000_000, ())]) == ()
-    assert exchanges({}, ZERO_NS, [("it", 100_000, ())]) == ()
+    assert exchanges(traces.paths, Clocks(), [("it", 100_000, ())]) == ()
+    assert exchanges(traces.paths, shared(ZERO_NS), [("it", 90_000_000, ())]) == ()
+    assert exchanges({}, shared(ZERO_NS), [("it", 100_000, ())]) == ()
+
+
+def test_a_message_whose_target_left_no_trace_may_have_arrived(traces: Traces) -> None:
+    traces.note("n1", 100, TIMER, out=[message(1, "n9")])
+    (found,) = traces.around(100).messages
+    assert not found.is_lost
+    assert "arrived nobody knows when" in spoken(found)
+
+
+def test_an_arrival_that_two_clocks_put_before_its_sending_took_no_time(traces: Traces) -> None:
+    traces.note("n1", 100, TIMER, out=[message(1)])
+    traces.note("n2", 99, received(1))
+    (found,) = traces.around(100).messages
+    assert spoken(found).endswith("arrived at 0.0990 s")
+
+
+def test_who_has_a_clock_that_nobody_knows_is_in_no_picture(traces: Traces) -> None:
+    traces.note("n1", 100, TIMER, out=[message(1)])
+    traces.note("n2", 103, received(1))
+    known = Clocks(own={"n1": Course(ZERO_NS, 1.0, 2_000)})
+    (found,) = exchanges(traces.paths, known, [("it", 100_000, ())])
+    assert (found.members, found.within) == (("n1",), 2)
+
+
+def on_hosts(run: RunDir) -> None:
+    """The same run, had each member lived on a host of its own with a clock of its own."""
+    zero, began, ended = 10**12, 10**12 - 10**9, 10**12 + 10**11
+    hosts = {}
+    for number, member in enumerate(run.node_aliases(), start=1):
+        ahead, rate = number * 10**15, 1 + number / 20_000
+
+        def theirs(ours: int, ahead: int = ahead, rate: float = rate) -> int:
+            return ahead + round((ours - zero) * rate)
+
+        def moved(found: re.Match[str], theirs: Callable[[int], int] = theirs) -> str:
+            return f'"t_ns": {theirs(int(found.group(1)) - RECORDED_NS + zero)}'
+
+        trace = run.node_trace(member)
+        trace.write_text(re.sub(r'"t_ns": ?(\d+)', moved, trace.read_text()))
+        looks = {
+            f"steady_{name}": {"ours_ns": at, "theirs_ns": theirs(at), "within_ns": 300_000}
+            for name, at in (("before", began), ("after", ended))
+        }
+        hosts[f"h{number}"] = {"members": {member: f"10.0.0.{number}:1"}, **looks}
+    run.hosts.write_text(json.dumps({"hosts": hosts}))
+    journal = run.journal.read_text()
+    assert str(RECORDED_NS) in journal
+    run.journal.write_text(journal.replace(f'"zero_ns": {RECORDED_NS}', f'"hosts_zero_ns": {zero}'))
+
+
+def test_hosts_with_clocks_of_their_own_are_drawn_on_one_scale(
+    documents: Documents, copied: Callable[[str], Path]
+) -> None:
+    expected = documents("fail").exchanges
+    run = RunDir(copied("fail"))
+    on_hosts(run)
+    found = document(run.path)
+    assert len(found.exchanges) == len(expected) > 0
+    for one, other in zip(found.exchanges, expected, strict=True):
+        assert one.within == 300
+        assert [m.text for m in one.messages] == [m.text for m in other.messages]
+        for mine, its in zip(one.messages, other.messages, strict=True):
+            assert mine.first == pytest.approx(its.first, abs=2)
+    section = spacetime_section(found)
+    assert section is not None
+    assert "give or take 0.3 ms" in section.text
+    assert "give or take" not in str(spacetime_section(documents("fail")))
 
 
 def test_moments_that_show_the_same_are_one(traces: Traces) -> None:
     traces.note("n1", 100, TIMER, out=[message(1)])
     moments = [("it", 100_000, ()), ("again", 100_000, ())]
-    assert [one.name for one in exchanges(traces.paths, ZERO_NS, moments)] == ["it"]
+    assert [one.name for one in exchanges(traces.paths, shared(ZERO_NS), moments)] == ["it"]
 
 
 def test_the_picture_has_an_arrow_for_each_message_and_the_table_a_row(

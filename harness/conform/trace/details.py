@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ....model.raft_types import Role
+from ...clocks import Clocks
 from ...traces import Boot, Compacted, Persisted, Proposed, Reads, Received, Record, Timer, Trace
 from .finding import Place, Rejected
 from .validator import Validated
@@ -18,9 +19,7 @@ AROUND_PEERS = 2
 OTHERS_MAX = 8
 
 
-def details(
-    validated: Validated, traces: Mapping[str, Trace], zero_ns: int | None
-) -> dict[str, Any]:
+def details(validated: Validated, traces: Mapping[str, Trace], clocks: Clocks) -> dict[str, Any]:
     """JSON for a verdict: counts, coverage, and the first divergence if there is one."""
     found: dict[str, Any] = {
         "records": validated.records,
@@ -34,26 +33,25 @@ def details(
         found["undecided"] = [f"{u.place}: {u.reason}" for u in validated.undecided]
     if validated.rejected:
         first, *others = validated.rejected
-        found["divergence"] = _divergence(first, traces, zero_ns)
+        found["divergence"] = _divergence(first, traces, clocks)
         found["others"] = [_brief(other) for other in others[:OTHERS_MAX]]
     return found
 
 
-def at_s(place: Place, zero_ns: int | None) -> float | None:
+def at_s(place: Place, clocks: Clocks) -> float | None:
     """When it was, in seconds of the history; None if nobody knows."""
-    return None if zero_ns is None else round((place.t_ns - zero_ns) / 1e9, 6)
+    at_ns = clocks.at_ns(place.node, place.t_ns)
+    return None if at_ns is None else round(at_ns / 1e9, 6)
 
 
-def _divergence(
-    rejected: Rejected, traces: Mapping[str, Trace], zero_ns: int | None
-) -> dict[str, Any]:
+def _divergence(rejected: Rejected, traces: Mapping[str, Trace], clocks: Clocks) -> dict[str, Any]:
     place = rejected.place
     return {
         "member": place.node,
         "group": place.group,
         "incarnation": place.inc,
         "step": place.seq,
-        "at_s": at_s(place, zero_ns),
+        "at_s": at_s(place, clocks),
         "rule": rejected.rule,
         "field": rejected.field,
         "reason": rejected.reason,
@@ -61,7 +59,7 @@ def _divergence(
         "promises": list(rejected.promises),
         "would_break": list(rejected.properties),
         "states": side_by_side(rejected),
-        "around": [_line(r, place, zero_ns) for r in _around(rejected, traces)],
+        "around": [_line(r, place, clocks) for r in _around(rejected, traces, clocks)],
     }
 
 
@@ -96,19 +94,25 @@ def _brief(rejected: Rejected) -> dict[str, Any]:
     }
 
 
-def _around(rejected: Rejected, traces: Mapping[str, Trace]) -> Iterable[Record]:
-    """The member's records around the step, and the last of the others before it, by the clock."""
+def _around(rejected: Rejected, traces: Mapping[str, Trace], clocks: Clocks) -> Iterable[Record]:
+    """The member's records around the step, and the last of the others before it, by the clocks."""
     place = rejected.place
+
+    def at(node: str, t_ns: int) -> int:
+        at_ns = clocks.at_ns(node, t_ns)
+        return t_ns if at_ns is None else at_ns
+
+    moment = at(place.node, place.t_ns)
     found: list[Record] = []
     for node, trace in traces.items():
         records = trace.records
         if node == place.node:
-            at = _find(records, place)
-            found += records[max(0, at - AROUND) : at + AROUND + 1]
+            number = _find(records, place)
+            found += records[max(0, number - AROUND) : number + AROUND + 1]
         else:
-            before = [r for r in records if r.t_ns <= place.t_ns]
+            before = [r for r in records if at(node, r.t_ns) <= moment]
             found += before[-AROUND_PEERS:]
-    return sorted(found, key=lambda r: (r.t_ns, r.node, r.inc, r.seq))
+    return sorted(found, key=lambda r: (at(r.node, r.t_ns), r.node, r.inc, r.seq))
 
 
 def _find(records: Sequence[Record], place: Place) -> int:
@@ -118,11 +122,11 @@ def _find(records: Sequence[Record], place: Place) -> int:
     return len(records)
 
 
-def _line(record: Record, place: Place, zero_ns: int | None) -> dict[str, Any]:
+def _line(record: Record, place: Place, clocks: Clocks) -> dict[str, Any]:
     is_it = (record.node, record.inc, record.seq) == (place.node, place.inc, place.seq)
     post = record.post
     return {
-        "at_s": at_s(Place.of(record), zero_ns),
+        "at_s": at_s(Place.of(record), clocks),
         "member": record.node,
         "step": f"{record.inc}/{record.seq}",
         "event": event_text(record),

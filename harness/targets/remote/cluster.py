@@ -29,7 +29,7 @@ from ..faults import (
 )
 from ..links import Links, Pair, Probes
 from ..ready import answers
-from ..target import Capability, ProcessState
+from ..target import Capability, ProcessState, TraceClock
 from . import disks, locks
 from .daemons import RemoteDaemon
 from .fleet import Fleet, Station, all_of, failures
@@ -251,9 +251,11 @@ class RemoteCluster:
         ]
         return [*found, *self._loops.deaths()]
 
-    def share_our_clock(self) -> bool:
+    def traces_by(self) -> TraceClock:
+        if Capability.CLOCK in self._needs:
+            return TraceClock.SET
         boots = {station.agent.hello["boot"] for station in self.fleet.stations.values()}
-        return boots <= {proc.boot_id()} and Capability.CLOCK not in self._needs
+        return TraceClock.OURS if boots <= {proc.boot_id()} else TraceClock.HOSTS
 
     def states(self) -> Sequence[Snapshot]:
         return self._feed.advance()

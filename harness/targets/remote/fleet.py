@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ...clocks import Steady
 from ...errors import DelphicError, WorldError
 from ...hosts import left, marker
 from ...hosts.agent import Agent
@@ -39,6 +40,7 @@ class Station:
     deployed: Deployed
     agent: Agent
     clock: Clock
+    steady: Steady
     cannot: Mapping[str, str | None]
     """What its agent cannot do, and why."""
     is_gone: bool = False
@@ -73,17 +75,18 @@ class Station:
         """Whether its agent cannot do this."""
         return self.cannot.get(what) is not None
 
-    async def look_at_clock(self) -> Clock:
-        """The best of a few looks: the one whose answer came soonest."""
+    async def look_at_clocks(self) -> tuple[Clock, Steady]:
+        """Its clock of the day and its steady one, by the look whose answer came soonest."""
         looks = [await self._look() for _ in range(_CLOCK_LOOKS)]
-        return min(looks, key=lambda clock: clock.within_s)
+        return min(looks, key=lambda look: look[1].within_ns)
 
-    async def _look(self) -> Clock:
-        before = time.time_ns()
+    async def _look(self) -> tuple[Clock, Steady]:
+        day_ns, before_ns = time.time_ns(), time.monotonic_ns()
         said = await self.agent.call("hello")
-        after = time.time_ns()
-        half_ns = (after - before) / 2
-        return Clock(round((said["time_ns"] - before - half_ns) / 1e9, 6), round(half_ns / 1e9, 6))
+        half_ns = (time.monotonic_ns() - before_ns) // 2
+        ahead_s = round((said["time_ns"] - day_ns - half_ns) / 1e9, 6)
+        steady = Steady(before_ns + half_ns, said["steady_ns"], half_ns)
+        return Clock(ahead_s, round(half_ns / 1e9, 6)), steady
 
 
 class Fleet:
@@ -147,11 +150,13 @@ class Fleet:
         host = self._hosts[name]
         await left.remove_old(host)
         agent = await Agent.start(host, self.run, self._inventory.lease_s)
-        self.stations[name] = station = Station(host, deployed, agent, Clock(0.0, 0.0), {})
+        self.stations[name] = station = Station(
+            host, deployed, agent, Clock(0.0, 0.0), Steady(), {}
+        )
         # Who finds a folder that no agent serves takes the run for dead.
         await host.must("mkdir", "-p", "--", self.folder(name), again=True)
         station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
-        station.clock = await station.look_at_clock()
+        station.clock, station.steady = await station.look_at_clocks()
 
     async def _leave(self, station: Station) -> None:
         try:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from ...clocks import Steady
 from ...errors import DelphicError, WorldError
 from ...journal import entries
 from ...rundir import RunDir
@@ -36,6 +37,8 @@ class HostFacts(msgspec.Struct, frozen=True):
     """What of that was not there before."""
     clock_before: Clock
     clock_after: Clock
+    steady_before: Steady
+    steady_after: Steady
     packets: list[dict[str, Any]]
     """By link, what became of them, as the host counted."""
 
@@ -85,6 +88,7 @@ async def _home(daemon: RemoteDaemon, run: RunDir) -> None:
 
 async def _facts(station: Station, sites: list[Site]) -> HostFacts:
     system = await station.host.must("uname", "-srm", again=True)
+    clock, steady = await station.look_at_clocks()
     return HostFacts(
         address=station.entry.address,
         members={site.alias: f"{site.host}:{site.port}" for site in sites},
@@ -94,7 +98,9 @@ async def _facts(station: Station, sites: list[Site]) -> HostFacts:
         environment=station.deployed.environment,
         sent=station.deployed.sent,
         clock_before=station.clock,
-        clock_after=await station.look_at_clock(),
+        clock_after=clock,
+        steady_before=station.steady,
+        steady_after=steady,
         packets=await station.agent.call("counters"),
     )
 

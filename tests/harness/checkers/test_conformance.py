@@ -6,6 +6,7 @@ from random import Random
 import msgspec
 import pytest
 from delphic.harness.check import check
+from delphic.harness.clocks import shared
 from delphic.harness.conform.trace.corrupt import changed_commit, dropped_record
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History
@@ -29,7 +30,7 @@ def records() -> dict[str, tuple[Record, ...]]:
 
 
 def judged(traces: dict[str, Trace]) -> Verdict:
-    evidence = Evidence(History(()), ("n1", "n2", "n3"), traces=traces, zero_ns=EPOCH_NS)
+    evidence = Evidence(History(()), ("n1", "n2", "n3"), traces=traces, clocks=shared(EPOCH_NS))
     return check(evidence, ["conformance"])[0]
 
 

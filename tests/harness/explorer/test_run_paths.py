@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from delphic.harness.clocks import Clocks
 from delphic.harness.errors import UsageError
 from delphic.harness.explorer.api import Api
 from delphic.harness.explorer.atlas import NoSuchState
@@ -44,8 +45,8 @@ def test_clocks_that_are_wrong_change_nothing_about_that(run: Path) -> None:
     first = sorted(traces)[0]
     later = [msgspec.structs.replace(r, t_ns=r.t_ns + 10**9) for r in traces[first].records]
     members = sorted(traces)
-    straight, (path, *_) = paths_of(members, traces, None)
-    wrong, (other, *_) = paths_of(members, {**traces, first: Trace.of(later)}, None)
+    straight, (path, *_) = paths_of(members, traces, Clocks())
+    wrong, (other, *_) = paths_of(members, {**traces, first: Trace.of(later)}, Clocks())
     assert other.about().steps == path.about().steps
     assert wrong.steps == straight.steps
     found, expected = (

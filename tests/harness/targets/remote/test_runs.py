@@ -145,6 +145,8 @@ def test_a_short_scenario_passes_on_a_laboratory_and_everything_comes_home(folde
     lost = {(one["what"]) for host in hosts.values() for one in host["packets"]}
     assert lost == {"cut"}
     assert all(abs(host["clock_after"]["ahead_s"]) < 1 for host in hosts.values())
+    looks = [host[look] for host in hosts.values() for look in ("steady_before", "steady_after")]
+    assert all(abs(look["theirs_ns"] - look["ours_ns"]) <= look["within_ns"] + 1 for look in looks)
     told = (run / "nodes.txt").read_text()
     assert all(f" {alias} INFO {alias} listens at " in told for alias in ("n1", "n2", "n3"))
     killed = [line for line in told.splitlines() if " nemesis INFO kill of " in line]
