@@ -36,6 +36,9 @@ REPORT_S = 15.0
 
 JSON_ROWS = 1_000
 
+REST = 20
+"""Of the time in which a list is looked through, so many times it is left alone."""
+
 
 class Runs:
     """The runs of one directory, for those who ask over HTTP: an answer for every address."""
@@ -47,6 +50,7 @@ class Runs:
     def routes(self) -> list[Route]:
         return [
             Route("/", self.listing),
+            Route("/live", self.live_listing),
             Route("/runs.json", self.as_json),
             Route("/compare", self.compared),
             Route("/suite", self.suite),
@@ -60,6 +64,10 @@ class Runs:
     async def listing(self, request: Request) -> Response:
         asked = browse.query(request.query_params)
         return await run_in_threadpool(lambda: browse.render(self._fresh(), asked))
+
+    async def live_listing(self, request: Request) -> Response:
+        asked = browse.query(request.query_params)
+        return _stream(_listed(request, lambda: browse.parts(self._fresh(), asked).text))
 
     async def as_json(self, request: Request) -> Response:
         asked = browse.query(request.query_params)
@@ -90,10 +98,7 @@ class Runs:
 
     async def live(self, request: Request) -> Response:
         watch = await self._of_run(request, lambda found: Watch(self._index.root, found.name))
-        headers = {"cache-control": "no-store"}
-        return StreamingResponse(
-            _watched(request, watch), media_type="text/event-stream", headers=headers
-        )
+        return _stream(_watched(request, watch))
 
     async def compared(self, request: Request) -> Response:
         names = request.query_params.getlist("run")
@@ -154,12 +159,36 @@ async def _refused(request: Request, error: Exception) -> Response:
     return sorry(error.status_code, title, said)
 
 
+def _stream(events: AsyncIterator[bytes]) -> Response:
+    """What goes on is told as it happens."""
+    headers = {"cache-control": "no-store"}
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+
+
+def _event(said: object) -> bytes:
+    return f"data: {json.dumps(said)}\n\n".encode()
+
+
+async def _listed(request: Request, render: Callable[[], str]) -> AsyncIterator[bytes]:
+    """The list as it is, and again whenever it is another, as long as somebody looks."""
+    last, due = None, 0.0
+    while not is_closing(request):
+        if (began := time.monotonic()) >= due:
+            text = await run_in_threadpool(render)
+            if text != last:
+                yield _event({"html": text})
+            last = text
+            # Very many runs are not to keep a processor busy because somebody looks at them.
+            due = time.monotonic() + REST * (time.monotonic() - began)
+        await asyncio.sleep(TICK_S)
+
+
 async def _watched(request: Request, watch: Watch) -> AsyncIterator[bytes]:
     """What the run does, about once a second, until it is over or nobody looks."""
     left = REPORT_S / TICK_S
     while not is_closing(request):
         seen: dict[str, Any] = await run_in_threadpool(watch.look)
-        yield f"data: {json.dumps(seen)}\n\n".encode()
+        yield _event(seen)
         if seen["is_behind"]:
             continue
         is_judged = seen["state"] == "judged"

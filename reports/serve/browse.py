@@ -10,7 +10,7 @@ from starlette.responses import HTMLResponse
 
 from ..index.index import Index
 from ..index.listing import ORDERS, UNEXPECTED, Choice, Filter, Order, choices, count, listed
-from ..markup import Child, Html, el
+from ..markup import Child, Html, el, joined
 from ..prose import plural, shortened
 from ..signs import badge, sign_and_word
 from ..suite.counted import day
@@ -42,7 +42,7 @@ class Query:
     def first(self) -> int:
         return (self.number - 1) * PAGE_ROWS
 
-    def address(self) -> str:
+    def address(self, path: str = "/") -> str:
         """The same as an address; what is as always is left out."""
         wanted, order = self.wanted, self.order
         said = {
@@ -54,7 +54,7 @@ class Query:
             "page": "" if self.number == 1 else str(self.number),
         }
         kept = {name: value for name, value in said.items() if value}
-        return f"/?{urlencode(kept)}" if kept else "/"
+        return f"{path}?{urlencode(kept)}" if kept else path
 
 
 def query(parameters: Mapping[str, str]) -> Query:
@@ -78,19 +78,24 @@ def _page_number(text: str) -> int:
 
 
 def render(index: Index, asked: Query) -> HTMLResponse:
-    """The page of an index that is up to date."""
+    """The page of an index that is up to date; it follows how the list changes."""
+    title = f"Runs in {index.root.name}"
+    return page(
+        title, el("h1", title), el("div", parts(index, asked), data_list=asked.address("/live"))
+    )
+
+
+def parts(index: Index, asked: Query) -> Html:
+    """What changes when a run begins or ends."""
     found = count(index, asked.wanted)
     last = max(1, -(-found // PAGE_ROWS))
     asked = replace(asked, number=min(asked.number, last))
     rows = listed(index, asked.wanted, asked.order, asked.first, PAGE_ROWS)
-    title = f"Runs in {index.root.name}"
-    return page(
-        title,
-        el("h1", title),
+    return joined(
         _filters(index, asked),
         el("p", _told(found, asked, last), role="status", class_="meta"),
-        _table(rows, asked) if rows else _nothing(index),
-        _pages(asked, last) if last > 1 else None,
+        el("div", _table(rows, asked) if rows else _nothing(index)),
+        el("div", _pages(asked, last) if last > 1 else None),
     )
 
 
@@ -221,6 +226,7 @@ def _row(row: sqlite3.Row) -> Html:
         el("th", link, title, about, scope="row", role="rowheader", data_label="run"),
         [el("td", cell, role="cell", data_label=label) for label, cell in cells],
         role="row",
+        data_run=name,
     )
 
 

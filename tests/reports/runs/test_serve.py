@@ -4,10 +4,11 @@ import asyncio
 import io
 import json
 import os
+import shutil
 import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from delphic.reports.serve.live import CHUNK, Watch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
 from starlette.testclient import TestClient
 
 SECRET = b"the secret of another directory"
@@ -88,6 +91,42 @@ def test_new_runs_are_there_without_a_restart(
     path = fleet.write(root, fleet.Run("fresh", 1))
     assert "fresh" in client.get("/").text
     assert client.get(f"/runs/{path.name}/").status_code == 200
+
+
+def test_who_looks_at_the_list_is_told_when_it_is_another(
+    root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "FRESH_S", 0.0)
+    monkeypatch.setattr(served, "TICK_S", 0.01)
+    made, runs = application(root), served.Runs(Index(root))
+
+    async def told(query: str) -> AsyncIterator[str]:
+        scope = {"type": "http", "app": made, "headers": [], "query_string": query.encode()}
+        answer = await runs.live_listing(Request(scope))
+        assert isinstance(answer, StreamingResponse)
+        assert answer.media_type == "text/event-stream"
+        async for event in answer.body_iterator:
+            yield json.loads(bytes(event).removeprefix(b"data: "))["html"]
+
+    async def look() -> None:
+        everything, some = told(""), told("target=nowhere")
+        assert "holds no runs yet" in await anext(everything)
+        path = RunDir(fleet.write(root, fleet.Run("fresh", 1)))
+        verdict = path.verdict.read_bytes()
+        assert "1 run<" in (seen := await anext(everything))
+        assert f'data-run="{path.path.name}"' in seen
+        path.verdict.unlink()
+        assert "Running" in await anext(everything)
+        path.verdict.write_bytes(verdict)
+        assert "Running" not in await anext(everything)
+        assert "No run is like that." in await anext(some)
+        shutil.rmtree(path.path)
+        assert "holds no runs yet" in await anext(everything)
+        made.state.is_closing = True
+        assert [html async for html in everything] == []
+        assert [html async for html in some] == []
+
+    asyncio.run(look())
 
 
 def test_a_run_shows_what_it_left(root: Path, fleet: Any, client: TestClient) -> None:

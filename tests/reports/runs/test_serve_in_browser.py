@@ -18,12 +18,14 @@ from delphic.harness.op import Op, OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
 from delphic.reports.index.index import Index
+from delphic.reports.serve import app as served
 from delphic.reports.serve.app import app
 from delphic.reports.suite.command import suite_report_command
 from delphic.reports.write import write
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.slow]
+expect.set_options(timeout=30_000)  # On a machine that is busy with other tests.
 
 ONE, TWO = "20260101T000000Z-quickstart-1", "20260101T000001Z-quickstart-2"
 PATHS = ("/?q=1", f"/runs/{TWO}/", f"/compare?run={ONE}&run={TWO}", "/suite", "/no-such-page")
@@ -234,6 +236,58 @@ def test_a_running_run_is_watched_to_its_verdict(opened: Open, root: Path, fleet
     page.get_by_role("link", name="Show the verdict").click()
     expect(page.locator(".kind")).to_contain_text("Pass")
     shutil.rmtree(path.path)
+
+
+def test_the_list_follows_runs_that_begin_and_end_and_disturbs_nobody(
+    opened: Open, root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served, "FRESH_S", 0.0)
+    monkeypatch.setattr(served, "REST", 0)
+    page = opened("/?scenario=quickstart")
+    ticked, field = page.get_by_label(f"Compare {ONE}"), page.get_by_label("Text")
+    ticked.check()
+    field.fill("not asked for yet")
+    page.locator("table").evaluate("table => { table.dataset.same = 'yes'; }")
+    # Small enough to be scrolled: who reads the second row goes on reading it.
+    page.set_viewport_size({"width": 390, "height": 300})
+    row = page.locator(f"tr[data-run='{ONE}']")
+    row.evaluate("row => row.scrollIntoView()")
+    before = row.bounding_box()
+    fresh = fleet.Run("quickstart", 1, started=fleet.BEGAN + timedelta(days=3))
+    path = RunDir(fleet.write(root, fresh))
+    added = page.locator("tbody tr").first
+    try:
+        verdict = path.verdict.read_bytes()
+        path.verdict.unlink()
+        expect(added).to_have_attribute("data-run", path.path.name)
+        expect(added).to_contain_text("Running")
+        expect(page.get_by_role("status").first).to_have_text("3 runs")
+        expect(page.get_by_label("Scenario").locator("option[selected]")).to_contain_text("(3)")
+        path.verdict.write_bytes(verdict)
+        expect(added).to_contain_text("Pass")
+        expect(page.locator("table")).to_have_attribute("data-same", "yes")
+        expect(field).to_have_value("not asked for yet")
+        expect(field).to_be_focused()
+        expect(ticked).to_be_checked()
+        # But for what is less than a point of the screen.
+        after = row.bounding_box()
+        assert before is not None
+        assert after is not None
+        assert after["y"] == pytest.approx(before["y"], abs=1)
+        added.get_by_role("checkbox").check()
+        expect(page.get_by_role("button", name="Compare the two")).to_be_enabled()
+        link = added.get_by_role("link").first
+        link.focus()
+        path.verdict.unlink()
+        expect(added).to_contain_text("Running")
+        expect(link).to_be_focused()
+        expect(added.get_by_role("checkbox")).to_be_checked()
+    finally:
+        shutil.rmtree(path.path)
+    expect(page.get_by_role("status").first).to_have_text("2 runs")
+    # What is ticked stays to be compared, even where it is no longer one of them.
+    expect(page.locator("tbody tr").last).to_have_attribute("data-run", path.path.name)
+    expect(page.locator("tbody tr").last.get_by_role("checkbox")).to_be_checked()
 
 
 def test_the_suite_report_finds_scenarios_and_leads_to_reports(

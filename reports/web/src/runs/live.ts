@@ -1,4 +1,5 @@
 // A run while it is being made: what the server sees in its files, about once a second.
+import { follow, say } from "./stream";
 
 interface Member {
   name: string;
@@ -48,27 +49,13 @@ export function watch(place: HTMLElement): void {
   const status = el("p", { role: "status", class: "now" });
   const shown = el("div");
   place.replaceChildren(status, shown);
-  const source = new EventSource(address);
-  let wasLost = false;
-  source.onmessage = (event: MessageEvent<string>) => {
-    const seen = JSON.parse(event.data) as Seen;
-    wasLost = false;
+  const take = (seen: Seen) => {
     say(status, summary(seen));
     shown.replaceChildren(...parts(seen));
     place.dataset["state"] = seen.state;
     if (seen.state === "judged") status.append(" ", el("a", { href: "" }, "Show the verdict"));
   };
-  source.addEventListener("over", () => source.close());
-  source.onerror = () => {
-    // It tries again by itself.
-    if (!wasLost) say(status, "The server does not answer; this is how things were.");
-    wasLost = true;
-  };
-}
-
-/** Only what is new is said: readers of the screen hear it each time. */
-function say(status: HTMLElement, text: string): void {
-  if (status.textContent !== text) status.textContent = text;
+  follow(address, take, (text) => say(status, text));
 }
 
 function summary(seen: Seen): string {
