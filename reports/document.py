@@ -21,6 +21,7 @@ from .messages import Exchange, Moment, exchanges
 from .nodelogs import Excerpt, NodeLog
 from .nodelogs import read as read_log
 from .prose import duration_text, plural, seconds_text
+from .queues import Backlog, backlogs
 from .replication import Replication, replication
 from .series import Acknowledged, Effect, Series, acknowledged, effects, series
 from .witness import Findings, Witness, witnesses
@@ -75,6 +76,7 @@ class Document(msgspec.Struct, frozen=True):
     calls: Calls
     series: Series
     replication: Replication | None
+    queues: tuple[Backlog, ...]
     witnesses: tuple[Witness, ...]
     exchanges: tuple[Exchange, ...]
     logs: tuple[Excerpt, ...]
@@ -122,6 +124,7 @@ def document(directory: Path) -> Document:
     acked = acknowledged(files.history, begin, until)
     struck = effects(done, acked, until)
     logs = tuple(_logs(files, end))
+    traces = _traces(files)
     judged = () if files.verdict is None else files.verdict.verdicts
     findings = Findings(files.history, files.members, done, roles, logs)
     shown = witnesses(judged, findings)
@@ -141,8 +144,9 @@ def document(directory: Path) -> Document:
         calls=laid_out,
         series=series(laid_out),
         replication=replication(files.history, sides, end),
+        queues=backlogs(traces, files.clocks, sides, end),
         witnesses=shown,
-        exchanges=exchanges(_traces(files), files.clocks, _moments(shown, judged)),
+        exchanges=exchanges(traces, files.clocks, _moments(shown, judged)),
         logs=tuple(log.edges() for log in logs),
         merged=merged(logs, files.hosts, _worth_a_look(shown, done)),
         environment=files.environment,

@@ -29,6 +29,11 @@ STATES = {
 """Each state's look: a colour and a hatching, for whoever sees no colours."""
 
 
+def series_look(at: int) -> str:
+    """How the line of so many-th is drawn: one of three colours, and of more also dashed."""
+    return f"series-{at % 3} dash-{at // 3 % 3}"
+
+
 class Bar(NamedTuple):
     """A stretch of time in a row; seconds. `look` is what the page's style calls it."""
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from .backlog import queues_section
 from .banner import banner
 from .coverage import coverage
 from .divergence import divergence_section
@@ -35,6 +36,7 @@ def render(document: Document) -> str:
         _Part("messages", "Messages", "Messages around it", spacetime_section(document)),
         _Part("timeline", "Timeline", "Operations over time", timeline_section(document)),
         _Part("lag", "Lag", "Replication: lag and states", lag_section(document)),
+        _Part("queues", "Queues", "What waits", queues_section(document)),
         _Part("latency", "Latency", "Latency and throughput", series_section(document)),
         _Part("checkers", "Checks", "What was checked", checkers(document)),
         _Part("faults", "Faults", "Faults and their receipts", fault_section(document)),

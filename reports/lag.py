@@ -7,7 +7,7 @@ import msgspec
 
 from ..harness.sides import MASTER
 from .document import Document
-from .figures import STATES, Rows, state_bars
+from .figures import STATES, Rows, series_look, state_bars
 from .markup import Child, Html, el
 from .prose import plural, seconds_text
 from .replication import Lag, Replication, Stretch
@@ -40,7 +40,7 @@ def lag_section(document: Document) -> Html | None:
         f"{document.end / 1e6:.1f} seconds, and the state of each side"
     )
     slaves = [
-        el("span", el("span", class_=f"swatch series-{at % 3}"), lag.side, class_="key")
+        el("span", el("span", class_=f"swatch line {series_look(at)}"), lag.side, class_="key")
         for at, lag in enumerate(found.lags)
     ]
     present = {stretch.state for stretch in found.stretches}

@@ -3,16 +3,15 @@
 A trace is as long as its run; what lies around a moment is found in it by bisection.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from ..harness.clocks import Clocks, Course
+from .tracelines import lines
 
 EVENTS_MAX = 72
 """So many are still a picture."""
@@ -21,9 +20,6 @@ MOMENTS_MAX = 4
 AROUND_US = 400_000
 MARGIN_US = 1_000_000
 """So long before and after it is looked for where a message came from and went."""
-
-LINE_BYTES_MAX = 1 << 20
-_TIME = re.compile(rb'"t_ns":(\d{1,19})')
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -179,44 +175,12 @@ def _before(node: str, turns: Iterable[Turn], begin: int) -> Turn:
 
 def _records(path: Path, course: Course, begin: int, end: int) -> Iterator[tuple[int, _Record]]:
     """The records of these microseconds, each with its own; damaged lines are passed over."""
-    for line in _lines(path, course.told_ns(begin * 1000), course.told_ns(end * 1000)):
+    for line in lines(path, course.told_ns(begin * 1000), course.told_ns(end * 1000)):
         try:
             record = _decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue
         yield course.at_ns(record.t_ns) // 1000, record
-
-
-def _lines(path: Path, begin_ns: int, end_ns: int) -> Iterator[bytes]:
-    """The lines of a trace between two times of its clock."""
-    if not path.stat().st_size:
-        return
-    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as trace:
-        at = _offset(trace, begin_ns)
-        while at < len(trace):
-            until = trace.find(b"\n", at)
-            until = len(trace) if until < 0 else until
-            line = trace[at:until]
-            time = _TIME.search(line)
-            if time is not None and int(time.group(1)) > end_ns:
-                return
-            yield line
-            at = until + 1
-
-
-def _offset(trace: mmap, time_ns: int) -> int:
-    """Where the first line of that time or later begins."""
-    low, high = 0, len(trace)
-    while low < high:
-        middle = (low + high) // 2
-        start = trace.rfind(b"\n", low, middle) + 1 or low
-        found = _TIME.search(trace, start, min(len(trace), start + LINE_BYTES_MAX))
-        if found is None or int(found.group(1)) >= time_ns:
-            high = min(middle, start)
-        else:
-            behind = trace.find(b"\n", found.end())
-            low = len(trace) if behind < 0 else behind + 1
-    return low
 
 
 Records = Mapping[str, Sequence[tuple[int, _Record]]]

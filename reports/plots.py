@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from . import figures
+from .backlog import queue_figures
 from .document import Document
 from .lag import lag_figure
 from .markup import Child, Html, el
@@ -173,6 +174,7 @@ def plotted(document: Document) -> str:
         "timeline": figures.timeline(document),
         "series": document.series if document.series.middles_s else None,
         "lag": lag_figure(document),
+        "queues": queue_figures(document),
         "calls": document.calls,
         "outcomes": ("ok", "fail", "info"),
         "witness": witness,

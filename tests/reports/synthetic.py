@@ -415,6 +415,7 @@ def _trace_lines(duration: float, hostile: bool) -> dict[str, list[str]]:
     def note(node: str, at_s: float, event: dict[str, Any], out: list[dict[str, Any]]) -> None:
         leader = _leader(at_s, duration)
         post = {"term": 1, "role": "leader" if node == leader else "follower", "commit": 0}
+        post["last"] = [int(at_s * 10) % 7, 1]
         line = {"node": node, "inc": 1, "seq": len(found[node]), "t_ns": ZERO_NS + int(at_s * 1e9)}
         record = line | {"group": 2, "event": event, "post": post, "out": out, "held": []}
         found[node].append(json.dumps(record) + "\n")

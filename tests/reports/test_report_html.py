@@ -112,7 +112,7 @@ def test_a_hostile_run_becomes_text(pages: Callable[[str], Page], hostile_text: 
 
 def test_sections_come_in_the_order_in_which_people_ask(pages: Callable[[str], Page]) -> None:
     sections = [attributes["id"] for attributes in pages("fail").all("section")]
-    assert sections == ["verdict", "story", "witness", "messages", "timeline", "latency",
+    assert sections == ["verdict", "story", "witness", "messages", "timeline", "queues", "latency",
                         "checkers", "faults", "statistics", "logs", "provenance"]  # fmt: skip
     assert "witness" not in [a["id"] for a in pages("pass").all("section")]
     links = [a["href"] for a in pages("fail").all("a") if a.get("class") == "anchor"]

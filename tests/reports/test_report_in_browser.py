@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from delphic.reports import html
 from delphic.reports.document import Document, document
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.slow]
 
@@ -376,6 +376,21 @@ def test_the_lag_of_slaves_is_drawn_and_moves_with_the_rest(opened: Pages, width
     assert shown_range(page, "lag-plot") == shown_range(page)
     page.emulate_media(color_scheme="dark")
     assert ink(page, "lag-plot") == LIGHT_TEXT
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_waits_is_drawn_and_moves_with_the_rest(opened: Pages, width: int) -> None:
+    page = opened("small", width=width)
+    plot = page.locator("#queue-plot-0")
+    plot.scroll_into_view_if_needed()
+    settle(page)
+    assert painted(page, "queue-plot-0") > 2_000
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    plot.focus()
+    page.keyboard.press("+")
+    assert shown_range(page, "queue-plot-0") == shown_range(page)
+    plot.hover(position={"x": width / 2, "y": 60})
+    expect(page.locator("body")).to_contain_text("entries waiting")
 
 
 def test_filters_leave_what_was_asked_for_and_count_it(opened: Pages, runs: Any) -> None:

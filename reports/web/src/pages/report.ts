@@ -3,7 +3,7 @@ import { fitAll } from "../report/chart";
 import { filter } from "../report/calls";
 import { element } from "../report/data";
 import { askedOfLogs } from "../report/logs";
-import { drawLag, drawSeries } from "../report/series";
+import { drawLag, drawQueues, drawSeries } from "../report/series";
 import { asked, drawTimeline, filtered, followAddress } from "../report/timeline";
 import { move, showAround } from "../report/view";
 import { forgetColours } from "../shared/theme";
@@ -73,5 +73,6 @@ if (matchMedia("(max-width: 720px)").matches) {
 drawTimeline();
 drawSeries();
 drawLag();
+drawQueues();
 followAddress();
 root.dataset["ready"] = "true";

@@ -50,12 +50,20 @@ export interface Series {
 /** Name, times, tasks behind, what is said of each. */
 export type Line = [string, number[], number[], string[]];
 
+/** Lengths of queues by name, at these times. */
+export interface Queues {
+  unit: string;
+  times: number[];
+  lines: [string, (number | null)[]][];
+}
+
 export interface Data {
   end: number;
   bands: Band[];
   timeline: Rows;
   series: Series | null;
   lag: { lines: Line[]; states: Rows } | null;
+  queues: Queues[];
   calls: Calls;
   outcomes: string[];
   witness: Record<string, number>;

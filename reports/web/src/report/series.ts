@@ -1,4 +1,4 @@
-// Latency above throughput, and the lag of slaves above the states of all sides.
+// Latency above throughput, queues, and the lag of slaves above the states of all sides.
 import uPlot from "uplot";
 import { colour } from "../shared/theme";
 import { Chart } from "./chart";
@@ -7,6 +7,7 @@ import { rowsPlan } from "./rows";
 
 const ink = (at: number) => `--series-${at % 3}`;
 const DASHES: number[][] = [[], [7, 4], [2, 3]];
+const dashes = (at: number) => DASHES[Math.floor(at / 3) % 3] ?? [];
 const hidden: uPlot.Series = { paths: () => null, points: { show: false } };
 
 function line(name: string, dash: number[]): uPlot.Series {
@@ -101,6 +102,27 @@ function drawStacks(
   });
 }
 
+export function drawQueues(): void {
+  data.queues.forEach(({ unit, times, lines }, number) => {
+    const place = document.getElementById(`queue-plot-${number}`);
+    if (!place) return;
+    const most = lines.flatMap(([, lengths]) => lengths).reduce<number>((a, b) => Math.max(a, b ?? 0), 5);
+    new Chart(place, {
+      height: 170,
+      names: number === 0,
+      scales: { y: { range: [0, most * 1.08] } },
+      axes: [{ scale: "y", label: unit, labelSize: 16, size: 42 }],
+      series: lines.map((_, at) => ({ ...line(ink(at), dashes(at)), points: { show: false }, scale: "y" })),
+      values: [times, ...lines.map(([, lengths]) => lengths)],
+      told: (u, x) => {
+        const at = u.posToIdx(x);
+        const said = lines.map(([name, lengths]) => `${name}: ${lengths[at] ?? "unknown"} ${unit}`);
+        return [`${(times[at] ?? 0).toFixed(2)} s`, ...said];
+      },
+    });
+  });
+}
+
 export function drawLag(): void {
   const [place, below] = ["lag-plot", "states-plot"].map((id) => document.getElementById(id));
   const { lag } = data;
@@ -115,7 +137,7 @@ export function drawLag(): void {
     scales: { y: { range: [0, most * 1.08] } },
     axes: [{ scale: "y", label: "tasks behind", labelSize: 16, size: 42 }],
     series: lag.lines.map((_, at) => ({
-      ...line(ink(at), DASHES[Math.floor(at / 3) % 3]),
+      ...line(ink(at), dashes(at)),
       scale: "y",
       spanGaps: true,
     })),
