@@ -51,6 +51,13 @@ class ReplicateOptions(Options):
         description="Partitions are dropped, tables are truncated, databases and tables dropped "
         "and made.",
     )
+    truncates: float = Field(
+        default=0,
+        ge=0,
+        le=1,
+        description="Share of what the owner of the databases does once they are there: it "
+        "truncates a table, and the next without a pause.",
+    )
     flags: bool = Field(default=False, description="Databases are switched off and on.")
     master_stops: bool = Field(default=False, description="The master is stopped and started.")
     slave_stops: bool = Field(default=False, description="Slaves are stopped and started.")
@@ -83,6 +90,7 @@ class ReplicateOptions(Options):
             "upserts": self.upserts,
             "deletes": self.deletes,
             "metadata": self.metadata,
+            "truncates": self.truncates,
             "flags": self.flags,
             "master_stops": self.master_stops,
             "slave_stops": self.slave_stops,

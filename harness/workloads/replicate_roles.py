@@ -127,6 +127,11 @@ def owner(
         kinds += ["truncate", "drop-partition", "remake", "anew"] * options["metadata"]
         place, kind = chance.choice(known.places), chance.choice(kinds)
         node = chance.choice(nodes)
+        # Where nothing is asked for nothing is drawn; plans of old do not know of it.
+        share = options.get("truncates", 0)
+        if share and chance.random() < share:
+            yield from sure(Step("truncate", None, place.path), nodes, chance)
+            continue
         match kind:
             case "update":
                 part = chance.randrange(place.partitions)

@@ -140,6 +140,18 @@ def test_nothing_is_done_that_no_scenario_asks_for() -> None:
     assert steps.isdisjoint({"stop", "skip", "revoke", "truncate", "drop-table"})
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_so_many_of_the_owners_steps_truncate_a_table(share: float) -> None:
+    own = played(generators(planned(truncates=share), 3, MEMBERS), 600)[0]
+    steps = [step.f for step in own]
+    then = steps[steps.index("make-table") + 2 :]
+    if share == 1.0:
+        assert set(then) == {"truncate"}
+    else:
+        assert ("truncate" in then) == (share > 0)
+        assert "flags" in then
+
+
 def test_the_same_seed_gives_the_same_steps() -> None:
     one, same, other = (
         played(generators(planned(**EVERYTHING), seed, MEMBERS), 100) for seed in (5, 5, 6)
