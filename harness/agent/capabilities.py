@@ -1,7 +1,6 @@
 """What can be done to this host, tried out where it harms nobody: in a namespace of its own.
 
-An answer is a reason why not, or nothing. Answers are kept until the host boots again or another
-agent asks: the kernel does not change meanwhile.
+An answer is a reason why not, or nothing.
 """
 
 import contextlib
@@ -9,14 +8,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from . import disk, pressure, tool
+from .kept import Lacks, kept
 from .netlink import Queue, queue_rule
-from .proc import here
 from .ruleset import MASK, link, queue_table, ruleset
 from .run import Refused, Run
 
@@ -34,26 +32,18 @@ class Capabilities:
     """What can be done to this host."""
 
     def __init__(self, run: Run) -> None:
-        self._state = run.folder.parent.parent
+        self._run = run
 
     def verbs(self) -> Mapping[str, Any]:
         return {"capabilities": self.capabilities}
 
-    def capabilities(self) -> dict[str, str | None]:
+    def capabilities(self) -> Lacks:
         """Why each kind of thing cannot be done here; None where it can."""
-        kept = self._state / f"capabilities-{here().boot}-{Path(sys.argv[0]).stem}.json"
-        with contextlib.suppress(FileNotFoundError, ValueError):
-            return dict(json.loads(kept.read_text()))
-        found = {
-            **_network(),
-            **pressure.probe(),
-            "permissions": _permissions(),
-            "disk": disk.probe(self._state),
-        }
-        whole = kept.with_suffix(f".{os.getpid()}")
-        whole.write_text(json.dumps(found))
-        whole.replace(kept)
-        return found
+        return {**kept(self._run, "capabilities", _found), "disk": disk.why_not(self._run)}
+
+
+def _found() -> Lacks:
+    return {**_network(), **pressure.probe(), "permissions": _permissions()}
 
 
 def _permissions() -> str | None:
@@ -61,10 +51,10 @@ def _permissions() -> str | None:
     return tool.missing("setpriv") if os.geteuid() == 0 else None
 
 
-def _network() -> dict[str, str | None]:
+def _network() -> Lacks:
     lacking = tool.missing("nft", "ip", "unshare") or _powers()
     if lacking is None:
-        words = ("unshare", "--net", sys.executable, str(Path(sys.argv[0]).resolve()), "try")
+        words = ("unshare", "--net", *tool.own("try"))
         try:
             ran = subprocess.run(
                 words, capture_output=True, text=True, timeout=_PROBE_S, check=True
@@ -76,9 +66,8 @@ def _network() -> dict[str, str | None]:
 
 
 def _powers() -> str | None:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("CapEff:") and int(line.split()[1], 16) >> CAP_NET_ADMIN & 1:
-            return None
+    if tool.may(CAP_NET_ADMIN):
+        return None
     return "the agent may not administer the network: log in as root, or say sudo: true"
 
 

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from .capabilities import try_all
+from .forgetful import forget
 from .parts import UNDO
 from .serve import serve
 from .shaper import shape
@@ -20,8 +21,12 @@ def main() -> None:
     serving.add_argument("--run", required=True, help="the run's name")
     serving.add_argument("--lease", type=float, required=True, help="seconds", metavar="S")
     serving.add_argument("--spare-port", type=int, help="a TCP port that no fault may close")
+    serving.add_argument("--no-loops", action="store_true", help="use no loop device")
     healing = verbs.add_parser("heal", help="undo what agents that are dead have left")
     verbs.add_parser("shape", help="hold packets back, for an agent")
+    forgetting = verbs.add_parser("forget", help="be a disk that forgets, for an agent")
+    forgetting.add_argument("--try", action="store_true", help="end when it is mounted")
+    forgetting.add_argument("place", type=Path, help="where it is mounted, and kept")
     verbs.add_parser("try", help="try what can be done to the network, in a namespace for it")
     for each in (serving, healing):
         each.add_argument("--state", type=Path, required=True, help="folder of undo logs")
@@ -29,10 +34,13 @@ def main() -> None:
     widen_path()
     if said.verb == "shape":
         return shape()
+    if said.verb == "forget":
+        return forget(said.place, is_trial=getattr(said, "try"))
     if said.verb == "try":
         return try_all()
     if said.verb == "serve":
-        sys.exit(serve(said.state.resolve(), said.run, said.lease, said.spare_port))
+        state, loops = said.state.resolve(), not said.no_loops
+        sys.exit(serve(state, said.run, said.lease, said.spare_port, has_loops=loops))
     done, failed = heal(said.state.resolve(), UNDO)
     for sentence in (*done, *failed):
         print(sentence)  # noqa: T201 - what the command is asked for

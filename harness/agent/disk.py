@@ -1,40 +1,26 @@
-"""Disks of single processes: file systems in files, which forget what was not synced, or are full.
+"""Disks of single processes: their own file systems, which forget what was not synced, or are full.
 
-A disk is a sparse image with ext4 on it, below the run's folder; its folders are mounted where the
-process looks for them. Power fails by the ioctl that ends a file system without writing anything
-more (FS_IOC_SHUTDOWN): what the kernel held back is then gone, and mounting it anew replays the
-journal, as after a real failure.
+A disk is below the run's folder; its folders are mounted where the process looks for them. Where
+there are loop devices it is a file with a file system of the kernel's, else one in user space.
 """
 
 import asyncio
 import errno
-import fcntl
 import os
 import pwd
 import re
-import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
-from . import tool
+from . import fuse, image, tool
+from .kept import kept
 from .run import Refused, Run, plain
 from .undo import What
 
-_BYTES = 1 << 30
-"""Of an image: sparse, so that it takes no more than what was written to it."""
-
 _BLOCK = 4096
-
-_SHUTDOWN, _NO_LOG_FLUSH = 0x8004587D, 2
-
-_MAKE = ("mkfs.ext4", "-q", "-F", "-m", "0")
-_MAKE_OPTIONS = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-_MOUNT = ("mount", "-n", "-t", "ext4", "-o", "loop,noinit_itable,nosuid,nodev,errors=remount-ro")
-_ABORT = ("mount", "-n", "-o", "remount,abort")
-"""As if the file system had found an error in itself: who has files open is no hindrance."""
 
 _BUSY_TRIES, _BUSY_S = 40, 0.05
 """What has just been killed may hold its files a little longer."""
@@ -42,23 +28,39 @@ _BUSY_TRIES, _BUSY_S = 40, 0.05
 _FULL_BYTES = 1 << 16
 """A disk with less than this is full: the rest is in blocks that files have already."""
 
-_PROBE_BYTES = 8 << 20
 
-_ALONE = "none in user space (FUSE) stands in for it"
+class Medium(Protocol):
+    """What a disk is made of. It is mounted at `root` in the disk's place."""
+
+    async def make(self) -> None: ...
+
+    async def mount(self) -> None:
+        """For the first time or anew, with what it has kept."""
+
+    async def let_go(self) -> None:
+        """Do what goes before it can be mounted anew, unless its power was cut."""
+
+    async def cut(self) -> None:
+        """Its power fails: nothing more reaches what it keeps."""
+
+    async def sync(self) -> None:
+        """Keep everything."""
+
+    async def fill(self, *, full: bool) -> None:
+        """Take all that is free, or give it back."""
+
+    async def lock(self) -> None:
+        """Keep everything, then let nothing be written any more until it is mounted anew."""
 
 
 @dataclass(slots=True)
 class _Disk:
-    image: Path
+    medium: Medium
     root: Path
     folders: Mapping[str, Path]
     """Folders of the image by name, and where each is seen."""
     is_full: bool = False
     is_read_only: bool = False
-
-    @property
-    def filler(self) -> Path:
-        return self.root / "filler"
 
 
 class Disks:
@@ -82,19 +84,20 @@ class Disks:
             raise Refused(f"{name} has a disk already")
         place = self._run.folder / "disks" / plain(name)
         inside = {str(number): Path(folder) for number, folder in enumerate(folders)}
-        disk = _Disk(place / "image", place / "root", inside)
+        medium = await asyncio.to_thread(_medium, self._run)
+        disk = _Disk(medium(self._run, place), place / "root", inside)
         # The last entry is undone first: what is mounted on something goes before it.
         for path in (disk.root, *inside.values()):
             self._run.log.add("disk", path=str(path))
             path.mkdir(parents=True, exist_ok=True)
-        await _make_image(disk.image, _BYTES)
-        await tool.run(*_MOUNT, str(disk.image), str(disk.root))
+        await disk.medium.make()
+        await disk.medium.mount()
         for number, seen in inside.items():
             (disk.root / number).mkdir()
             if user is not None and os.geteuid() == 0:
                 os.chown(disk.root / number, *numbers(user))
             await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
-        await _sync(disk)
+        await disk.medium.sync()
         self._disks[name] = disk
 
     async def cut(self, name: str) -> dict[str, int]:
@@ -105,13 +108,9 @@ class Disks:
         """
         disk = self._disk(name)
         before = await asyncio.to_thread(_sums, disk)
-        handle = os.open(disk.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(handle, _SHUTDOWN, struct.pack("I", _NO_LOG_FLUSH))
-        finally:
-            os.close(handle)
+        await disk.medium.cut()
         await _mount_anew(disk)
-        # Whether the filler outlived the cut is chance.
+        # Whether what filled it outlived the cut is chance.
         await self.fill(name, full=disk.is_full)
         await self.lock(name, read_only=disk.is_read_only)
         after = await asyncio.to_thread(_sums, disk)
@@ -123,9 +122,7 @@ class Disks:
         disk = self._disk(name)
         if not _is_writable(disk):
             raise Refused(f"the disk of {name} is read-only")
-        disk.filler.unlink(missing_ok=True)
-        if full:
-            await asyncio.to_thread(_fill, disk)
+        await disk.medium.fill(full=full)
         disk.is_full = full
         seen = os.statvfs(disk.root)
         free = seen.f_bavail * seen.f_frsize
@@ -140,9 +137,9 @@ class Disks:
         """
         disk = self._disk(name)
         if read_only and _is_writable(disk):
-            await _sync(disk)
-            await tool.run(*_ABORT, str(disk.root))
+            await disk.medium.lock()
         elif not read_only and not _is_writable(disk):
+            await disk.medium.let_go()
             await _mount_anew(disk)
         disk.is_read_only = read_only
         return not _is_writable(disk)
@@ -153,21 +150,11 @@ class Disks:
         return self._disks[name]
 
 
-async def _make_image(image: Path, size: int) -> None:
-    with image.open("wb") as file:
-        file.truncate(size)
-    await tool.run(*_MAKE, "-E", _MAKE_OPTIONS, str(image))
-
-
-async def _sync(disk: _Disk) -> None:
-    await tool.run("sync", "--file-system", str(disk.root))
-
-
 async def _mount_anew(disk: _Disk) -> None:
-    """What the kernel has not written is gone; the journal says what it has."""
+    """What it has not kept is gone."""
     for path in (*reversed(list(disk.folders.values())), disk.root):
         await _unmount(path)
-    await tool.run(*_MOUNT, str(disk.image), str(disk.root))
+    await disk.medium.mount()
     for number, seen in disk.folders.items():
         await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
 
@@ -230,45 +217,31 @@ def _lost(before: dict[int, tuple[int, int]], after: dict[int, tuple[int, int]])
     return lost
 
 
-def _fill(disk: _Disk) -> None:
-    handle = os.open(disk.filler, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        seen, at = os.statvfs(disk.root), 0
-        size = max(_BLOCK, seen.f_bavail * seen.f_frsize)
-        while size >= _BLOCK:
-            try:
-                os.posix_fallocate(handle, at, size)
-                at += size
-            except OSError as error:
-                if error.errno != errno.ENOSPC:
-                    raise
-                at = max(at, os.fstat(handle).st_size)
-                size //= 2
-    finally:
-        os.close(handle)
-
-
-def probe(folder: Path) -> str | None:
+def why_not(run: Run) -> str | None:
     """Why no disks can be made here; None where they can."""
-    lacking = tool.missing("mkfs.ext4", "mount", "umount", "unshare")
-    if lacking is not None or os.geteuid() != 0:
-        return (
-            lacking or f"only root mounts file systems: log in as root, or say sudo: true; {_ALONE}"
-        )
-    image = folder / "probe-image"
-    try:
-        with image.open("wb") as file:
-            file.truncate(_PROBE_BYTES)
-        tool.run_now(*_MAKE, "-E", _MAKE_OPTIONS, str(image))
-        # What is mounted in a namespace of its own goes with the last process there.
-        tool.run_now("unshare", "--mount", "sh", "-c", _TRY, "sh", str(image), str(folder), *_MOUNT)
-    except tool.FAILURES as error:
-        return (
-            f"a file system in a file cannot be used: {tool.said(error).splitlines()[-1]}; {_ALONE}"
-        )
-    finally:
-        image.unlink(missing_ok=True)
-    return None
+    reasons = []
+    for why, _ in _media(run):
+        if why is None:
+            return None
+        reasons.append(why)
+    return "; ".join(reasons)
+
+
+def _medium(run: Run) -> Callable[[Run, Path], Medium]:
+    """What disks are made of here. Raises Refused with the reasons."""
+    for why, medium in _media(run):
+        if why is None:
+            return medium
+    raise Refused(str(why_not(run)))
+
+
+def _media(run: Run) -> Iterator[tuple[str | None, Callable[[Run, Path], Medium]]]:
+    """Each, the better first, and why there is none of it."""
+    if run.has_loops:
+        yield kept(run, "image", lambda: {"image": image.probe(run.state)})["image"], image.Image
+    else:
+        yield "loop devices may not be used (loop_devices: false)", image.Image
+    yield kept(run, "fuse", lambda: {"fuse": fuse.probe(run.state)})["fuse"], fuse.Forgetting
 
 
 # A file system that has lost its power answers no question but this one.
@@ -287,5 +260,3 @@ _OCTAL = re.compile(r"\\([0-7]{3})")
 """How the kernel writes spaces and the like."""
 
 UNDO = {"disk": _undo}
-
-_TRY = 'image=$1; shift; folder=$1; shift; "$@" "$image" "$folder"'

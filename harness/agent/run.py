@@ -30,6 +30,8 @@ class Run:
     """`NAME=value` in the environment of all that is started."""
     spare_port: int | None
     """The port of the SSH daemon that our orders come through: no fault may close it."""
+    has_loops: bool
+    """Whether loop devices may be used, where there are any."""
     log: UndoLog
     say: Callable[[dict[str, object]], None]
     """Send an event."""
@@ -39,6 +41,11 @@ class Run:
     """Who is to know of each process that has been started: its name and pid."""
     endings: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     """What lets go of processes before everything is undone."""
+
+    @property
+    def state(self) -> Path:
+        """Where runs and what is kept from run to run are."""
+        return self.folder.parent.parent
 
     @property
     def table(self) -> str:

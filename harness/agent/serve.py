@@ -45,7 +45,9 @@ class Ended(Exception):
         self.request = request
 
 
-def serve(state: Path, name: str, lease_s: float, spare_port: int | None) -> int:
+def serve(
+    state: Path, name: str, lease_s: float, spare_port: int | None, *, has_loops: bool
+) -> int:
     """Serve one run until it ends; returns the exit code."""
     folder = state / "runs" / plain(name)
     refused = _claim(folder, name)
@@ -54,7 +56,8 @@ def serve(state: Path, name: str, lease_s: float, spare_port: int | None) -> int
         return 1
     guardian = Guardian(folder, lease_s, UNDO, me())
     with tool.holding(hold_tools(folder)):
-        ended = asyncio.run(_Server(folder, name, lease_s, spare_port, guardian).serve())
+        server = _Server(folder, name, lease_s, spare_port, guardian, has_loops=has_loops)
+        ended = asyncio.run(server.serve())
     failed = finish(folder, UNDO)
     guardian.bye()
     with contextlib.suppress(OSError):  # Nobody may be listening any more.
@@ -84,7 +87,14 @@ def _claim(folder: Path, name: str) -> str | None:
 
 class _Server:
     def __init__(
-        self, folder: Path, name: str, lease_s: float, spare_port: int | None, guardian: Guardian
+        self,
+        folder: Path,
+        name: str,
+        lease_s: float,
+        spare_port: int | None,
+        guardian: Guardian,
+        *,
+        has_loops: bool,
     ) -> None:
         self._lease_s = lease_s
         self._guardian = guardian
@@ -94,6 +104,7 @@ class _Server:
             lease_s=lease_s,
             mark=f"{MARK}={uuid.uuid4().hex}",
             spare_port=spare_port,
+            has_loops=has_loops,
             log=UndoLog(folder),
             say=self._say,
         )

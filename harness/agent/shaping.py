@@ -1,22 +1,16 @@
 """The agent's side of the shaper: its process, the table that sends packets there, its counts."""
 
-import asyncio
 import json
-import os
-import sys
-import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from . import tool
+from .beside import Beside
 from .netlink import queue_rule
 from .ruleset import MASK, Link, Pair, Shaping, queue_table
-from .run import MARK, Refused, Run
+from .run import Refused, Run
 from .shape import Shape
-
-_READY_S = 10.0
 
 _OPEN = Shape()
 
@@ -26,21 +20,19 @@ class Shaper:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._log = run.folder / "shaper.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Beside | None = None
         self._queue = 0
         self._numbers: dict[Pair, int] = {}
-        self._watch: asyncio.Task[None] | None = None
         run.endings.append(self._end)
 
     @property
     def began(self) -> bool:
-        """Whether it has been needed yet."""
-        return self._process is not None
+        """Whether it has been needed yet. Packets pass when it is dead, and the harness knows."""
+        return self._process is not None and not self._process.has_ended
 
     async def shape(self, links: Iterable[Link]) -> Shaping:
         """Have these links shaped from now on, and no others. Raises Refused with the reason."""
-        if self._process is None:
+        if not self.began:
             await self._begin()
         shaped = {each.pair: each.shape for each in links if each.shape != _OPEN and not each.cut}
         for pair in shaped:
@@ -50,7 +42,7 @@ class Shaper:
 
     async def counts(self) -> list[tuple[Pair, str, int]]:
         """Packets of each link by what became of them."""
-        if self._process is None:
+        if not self.began:
             return []
         counts = (await self._ask({"counts": True}))["counts"]
         return [
@@ -63,37 +55,24 @@ class Shaper:
         lacking = tool.missing("nft")
         if lacking:
             raise Refused(lacking)
-        own = f"{MARK}_SHAPER={uuid.uuid4().hex}"
-        self._run.log.add("marked", mark=own)
-        with self._log.open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *_command(),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **dict([own.split("=", 1)])},
-                start_new_session=True,
-            )
-        assert process.stdout is not None
         try:
-            first = await asyncio.wait_for(process.stdout.readline(), _READY_S)
-            if not first:
-                raise Refused(f"the kernel gives us no queue of packets: {self._complaint()}")
-            self._queue = json.loads(first)["queue"]
+            process = await Beside.begin(
+                self._run, "shaper", "shape", log=self._run.folder / "shaper.log"
+            )
+        except Refused as refused:
+            raise Refused(f"the kernel gives us no queue of packets: {refused}") from refused
+        self._queue = process.ready["queue"]
+        try:
             await self._send_packets()
-        except (TimeoutError, Refused):
-            await tool.end(process)
+        except Refused:
+            await process.end()
             raise
         self._process = process
-        self._watch = asyncio.create_task(self._ended(process))
 
     async def _end(self) -> None:
         """Let everything go; what does not end of its own is ended by the undo log."""
-        if self._process is None:
-            return
-        assert self._watch is not None
-        self._watch.cancel()
-        await tool.end(self._process)
+        if self._process is not None:
+            await self._process.end()
 
     async def _send_packets(self) -> None:
         table = f"{self._run.table}_queue"
@@ -112,25 +91,11 @@ class Shaper:
 
     async def _ask(self, request: Mapping[str, Any]) -> Any:
         """Under the lock of Links: one question at a time."""
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        answer = await process.stdout.readline()
-        if not answer:
-            raise Refused(f"the process that holds packets back has ended: {self._complaint()}")
-        return json.loads(answer)
-
-    def _complaint(self) -> str:
-        return (self._log.read_text().splitlines() or ["it says nothing"])[-1]
-
-    async def _ended(self, process: asyncio.subprocess.Process) -> None:
-        """Packets pass when it is dead: the harness must know. The next shape begins anew."""
-        code = await process.wait()
-        self._process = None
-        self._run.say({"event": "failed", "what": "shaper", "code": code})
-
-
-def _command() -> tuple[str, ...]:
-    return (sys.executable, str(Path(sys.argv[0]).resolve()), "shape")
+        assert self._process is not None
+        stdin = self._process.process.stdin
+        assert stdin is not None
+        stdin.write(json.dumps(request).encode() + b"\n")
+        try:
+            return await self._process.answer()
+        except Refused as refused:
+            raise Refused(f"the process that holds packets back has ended: {refused}") from refused

@@ -5,7 +5,9 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 from .run import Refused
 
@@ -18,6 +20,8 @@ _SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin"
 
 _held: list[int] = []
 """What these programs inherit, for as long as they run. One process serves one run."""
+
+NOT_INSTALLED = "is not installed on the host"
 
 FAILURES = (OSError, subprocess.SubprocessError)
 """What `run_now` raises."""
@@ -47,7 +51,20 @@ def widen_path() -> None:
 def missing(*programs: str) -> str | None:
     """What of these is not installed, in a sentence."""
     without = [program for program in programs if shutil.which(program) is None]
-    return f"{', '.join(without)} is not installed on the host" if without else None
+    return f"{', '.join(without)} {NOT_INSTALLED}" if without else None
+
+
+def may(power: int) -> bool:
+    """Whether this process has such a power (capabilities(7)), by its number."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("CapEff:"):
+            return bool(int(line.split()[1], 16) >> power & 1)
+    return False
+
+
+def own(*words: str) -> tuple[str, ...]:
+    """What starts the agent's own program once more."""
+    return (sys.executable, str(Path(sys.argv[0]).resolve()), *words)
 
 
 async def run(*words: str, text: str = "") -> str:

@@ -95,7 +95,8 @@ class Agent:
         words, sudo = await _brought(host, "serve")
         # Several entries of an inventory may be one machine, or see one disk.
         label = f"{run} on {entry.name}"
-        more = ("--run", label, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port))
+        loops = () if entry.loop_devices else ("--no-loops",)
+        more = ("--run", label, "--lease", f"{lease_s:g}", "--spare-port", str(entry.port), *loops)
         unit = ("sh", "-c", _UNIT, "sh", f"delphic-{uuid.uuid4().hex}")
         channel = await host.channel(*unit, *words, *more, sudo=sudo)
         agent = cls(entry.name, channel, lease_s)

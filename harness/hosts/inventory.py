@@ -58,6 +58,7 @@ class Entry:
     python: str = "python3"
     roles: tuple[str, ...] = ()
     disposable_clock: bool = False
+    loop_devices: bool = True  # Whether they may be used, where there are any.
 
     @property
     def every_address(self) -> tuple[str, ...]:
@@ -139,6 +140,7 @@ class Defaults(BaseModel):
     python: Line | None = None
     roles: list[Name] | None = None
     disposable_clock: bool | None = None
+    loop_devices: bool | None = None
 
 
 class HostPart(Defaults):
@@ -287,6 +289,7 @@ def _entry(host: HostPart, defaults: Defaults, file: Path, ssh_config: paramiko.
         python=said("python", "python3"),
         roles=tuple(said("roles", ())),
         disposable_clock=said("disposable_clock", False),
+        loop_devices=said("loop_devices", True),
     )
 
 

@@ -4,12 +4,16 @@ import hashlib
 import io
 import zipfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
 _SOURCES = Path(__file__).resolve().parent.parent / "agent"
 
 _PACKAGE = "delphic_agent"
+
+TAKEN_ALONG = ("mfusepy",)
+"""Modules of one file each, of Python alone, that the agent imports where it needs them."""
 
 # Runs on whatever a host calls python3, so it is older than the rest.
 _START = f"""import sys
@@ -32,16 +36,26 @@ class Program(NamedTuple):
 @cache
 def program() -> Program:
     """The agent's own sources, and what starts them."""
-    return built(_SOURCES)
+    return built(_SOURCES, *(_module(name) for name in TAKEN_ALONG))
 
 
-def built(sources: Path) -> Program:
-    """A zipped application of a folder of modules."""
+def _module(name: str) -> Path:
+    """Its one file. It is not imported: what it needs is on hosts, not here."""
+    found = find_spec(name)
+    assert found is not None
+    assert found.origin is not None
+    return Path(found.origin)
+
+
+def built(sources: Path, *beside: Path) -> Program:
+    """A zipped application of a folder of modules, and others beside it."""
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, "__main__.py", _START)
         for path in sorted(sources.glob("*.py")):
             _add(archive, f"{_PACKAGE}/{path.name}", path.read_text())
+        for path in beside:
+            _add(archive, path.name, path.read_text())
     content = held.getvalue()
     return Program(f"agent-{hashlib.sha256(content).hexdigest()[:16]}.pyz", content)
 

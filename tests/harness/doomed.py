@@ -98,6 +98,17 @@ async def power(agent: Agent) -> None:
     await agent.call("disk-cut", name="n1")
 
 
+async def cuts(agent: Agent) -> None:
+    """Again and again, until whoever does it is killed, too."""
+    await agent.call("disk-make", name="n1", folders=[f"{sys.argv[1]}/home/data"])
+
+    async def go_on() -> None:
+        while True:
+            await agent.call("disk-cut", name="n1")
+
+    GOING_ON.append(asyncio.get_running_loop().create_task(go_on()))
+
+
 async def shim(agent: Agent) -> None:
     """A clock that is wrong and drifts, a disk that is slow and fails to write."""
     folder = Path(sys.argv[1])
@@ -133,6 +144,10 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
     "disk": disk,
     "power": power,
     "read-only": read_only,
+    "disk-fuse": disk,
+    "power-fuse": power,
+    "read-only-fuse": read_only,
+    "cuts-fuse": cuts,
     "shim": shim,
     "everything": everything,
 }
@@ -140,8 +155,11 @@ FAULTS: dict[str, Callable[[Agent], Awaitable[None]]] = {
 
 async def main(folder: str, namespace: str, fault: str) -> None:
     """Say who serves before the fault is asked for, and that it is made when it is."""
-    host = NearHost(Path(folder), "ip", "netns", "exec", namespace)
+    enter = ("ip", "netns", "exec", namespace)
+    host = NearHost(Path(folder), *enter, loop_devices=not fault.endswith("-fuse"))
     agent = await Agent.start(host, f"doomed by {fault}", LEASE_S)
+    if not host.entry.loop_devices:
+        await agent.call("capabilities")  # What disks are made of is found out once, and kept.
     said = {key: agent.hello[key] for key in ("pid", "guardian")}
     sys.stdout.write(json.dumps(said) + "\n")
     sys.stdout.flush()

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from ctypes.util import find_library
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ class NearEntry:
     user: str = "root"
     is_sudo: bool = False
     python: str = sys.executable
+    loop_devices: bool = True
 
 
 class NearChannel:
@@ -66,8 +68,10 @@ class NearChannel:
 class NearHost:
     """Runs words as processes, all of them behind `prefix` (a namespace to enter)."""
 
-    def __init__(self, folder: Path, *prefix: str, name: str = "near") -> None:
-        self.entry = NearEntry(str(folder), name)
+    def __init__(
+        self, folder: Path, *prefix: str, name: str = "near", loop_devices: bool = True
+    ) -> None:
+        self.entry = NearEntry(str(folder), name, loop_devices=loop_devices)
         self.prefix = prefix
         self.channels: list[NearChannel] = []
 
@@ -133,6 +137,13 @@ def loops(part: str) -> list[str]:
         with contextlib.suppress(OSError):  # It has just been let go of.
             found.append(path.read_text().strip())
     return [each for each in found if part in each]
+
+
+def no_fuse() -> str | None:
+    """Why there can be no file system in user space here; None if there can."""
+    if find_library("fuse3") is None:
+        return "libfuse3 is not installed: apt-get install fuse3"
+    return None if Path("/dev/fuse").exists() else "there is no /dev/fuse: modprobe fuse"
 
 
 async def until(claim: Callable[[], bool], within_s: float = 10.0) -> bool:

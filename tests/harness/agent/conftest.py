@@ -25,13 +25,16 @@ class Netted:
 
 
 @asynccontextmanager
-async def netted(folder: Path, count: int, lease_s: float) -> AsyncIterator[list[Netted]]:
+async def netted(
+    folder: Path, count: int, lease_s: float, *, loop_devices: bool = True
+) -> AsyncIterator[list[Netted]]:
     """So many hosts with an agent each; all of it is gone afterwards."""
     with nets(count) as made:
         async with AsyncExitStack() as stack:
             hosts = []
             for net in made:
-                host = NearHost(folder / net.name, *net.enter, name=net.name)
+                near = folder / net.name
+                host = NearHost(near, *net.enter, name=net.name, loop_devices=loop_devices)
                 await stack.enter_async_context(host)
                 hosts.append(host)
             run = f"run {uuid.uuid4().hex}"
@@ -53,9 +56,11 @@ def on_hosts(tmp_path: Path, require: Callable[[object, str], None]) -> OnHosts:
         "ip and nft are not installed: apt-get install iproute2 nftables",
     )
 
-    def run(test: Test, count: int = 2, lease_s: float = 10.0) -> None:
+    def run(
+        test: Test, count: int = 2, lease_s: float = 10.0, *, loop_devices: bool = True
+    ) -> None:
         async def go() -> None:
-            async with netted(tmp_path, count, lease_s) as hosts:
+            async with netted(tmp_path, count, lease_s, loop_devices=loop_devices) as hosts:
                 await test(hosts)
 
         asyncio.run(go())

@@ -1,13 +1,16 @@
 """Disks of processes: what was not synced is lost, what was is there, and nothing of it stays."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness.agent import disk
+from delphic.harness.agent import disk, fuse, image
+from delphic.harness.agent.run import Run
+from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
 from near_host import loops, until
 
@@ -30,14 +33,17 @@ time.sleep(600)
 
 Require = Callable[[object, str], None]
 
+by_both = pytest.mark.parametrize("loop_devices", [True, False], ids=["loop", "user-space"])
+
 
 async def able(agent: Any, require: Require) -> None:
     why = (await agent.call("capabilities"))["disk"]
     require(why is None, str(why))
 
 
+@by_both
 def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
-    on_hosts: Any, tmp_path: Path, require: Require
+    on_hosts: Any, tmp_path: Path, require: Require, loop_devices: bool
 ) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         agent = hosts[0].agent
@@ -45,7 +51,7 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
         home = tmp_path / "a home"
         data = home / "data"
         await agent.call("disk-make", name="n1", folders=[str(data), str(home / "more")])
-        assert loops(str(tmp_path))
+        assert bool(loops(str(tmp_path))) is loop_devices
         await agent.call("spawn", name="n1", words=[sys.executable, "-c", WRITER, str(data)])
         assert await until((home / "begun").exists)
         await agent.call("signal", name="n1", signal="KILL")
@@ -54,12 +60,13 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
         assert listed == [{"path": "log", "size": 4096}]
         assert await agent.call("disk-cut", name="n1") == {"bytes": 0, "files": 0}
 
-    on_hosts(test, count=1)
+    on_hosts(test, count=1, loop_devices=loop_devices)
     assert loops(str(tmp_path)) == []
 
 
+@by_both
 def test_a_full_disk_takes_nothing_more_over_a_power_cut_until_it_is_given_back(
-    on_hosts: Any, tmp_path: Path, require: Require
+    on_hosts: Any, tmp_path: Path, require: Require, loop_devices: bool
 ) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         host = hosts[0]
@@ -91,7 +98,7 @@ def test_a_full_disk_takes_nothing_more_over_a_power_cut_until_it_is_given_back(
         assert empty["full"] is False
         assert await says() == ""
 
-    on_hosts(test, count=1)
+    on_hosts(test, count=1, loop_devices=loop_devices)
 
 
 # It says what comes of writing to a file that it opened when it began, once there is one more line.
@@ -113,8 +120,9 @@ time.sleep(600)
 """
 
 
+@by_both
 def test_nothing_is_written_to_a_read_only_disk_not_even_what_is_open_until_it_is_mounted_anew(
-    on_hosts: Any, tmp_path: Path, require: Require
+    on_hosts: Any, tmp_path: Path, require: Require, loop_devices: bool
 ) -> None:
     async def test(hosts: Sequence[Any]) -> None:
         agent = hosts[0].agent
@@ -144,7 +152,7 @@ def test_nothing_is_written_to_a_read_only_disk_not_even_what_is_open_until_it_i
         await agent.call("write", path=str(data / "new"), data="")
         assert await agent.call("list", path=str(data)) == [log, {"path": "new", "size": 0}]
 
-    on_hosts(test, count=1)
+    on_hosts(test, count=1, loop_devices=loop_devices)
     assert loops(str(tmp_path)) == []
 
 
@@ -156,7 +164,72 @@ def test_what_has_no_disk_of_its_own_can_lose_none(on_hosts: Any) -> None:
     on_hosts(test, count=1)
 
 
-def test_where_no_disk_can_be_made_it_is_said_that_nothing_stands_in_for_it(
+def run(folder: Path, *, has_loops: bool) -> Run:
+    """Below which nothing was found out yet."""
+    own = folder / "runs" / "one"
+    own.mkdir(parents=True)
+    log = UndoLog(own)
+    return Run("one", own, 1.0, "MARK=1", None, has_loops, log, lambda _: None)
+
+
+def lacking(monkeypatch: pytest.MonkeyPatch, loop: str | None, fuse_: str | None) -> list[str]:
+    """What is tried, in which order, where these are missing."""
+    tried = []
+    for module, why in ((image, loop), (fuse, fuse_)):
+
+        def probe(_: Path, module: Any = module, why: str | None = why) -> str | None:
+            tried.append(module.__name__.rpartition(".")[2])
+            return why
+
+        monkeypatch.setattr(module, "probe", probe)
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("has_loops", "loop", "in_user_space", "why", "tried"),
+    [
+        (True, None, None, None, ["image"]),
+        (True, "no loop", None, None, ["image", "fuse"]),
+        (True, "no loop", "no fuse", "no loop; no fuse", ["image", "fuse"]),
+        (False, None, None, None, ["fuse"]),
+        (
+            False,
+            None,
+            "no fuse",
+            "loop devices may not be used (loop_devices: false); no fuse",
+            ["fuse"],
+        ),
+    ],
+)
+def test_disks_are_files_if_they_can_be_else_in_user_space_else_both_reasons_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_loops: bool,
+    loop: str | None,
+    in_user_space: str | None,
+    why: str | None,
+    tried: list[str],
+) -> None:
+    met = lacking(monkeypatch, loop, in_user_space)
+    where = run(tmp_path, has_loops=has_loops)
+    assert disk.why_not(where) == why
+    assert met == tried
+    assert disk.why_not(where) == why
+    assert met == tried, "what was found out is kept"
+
+
+def test_what_is_not_installed_is_looked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = "libfuse3 is not installed on the host: apt-get install fuse3"
+    lacking(monkeypatch, None, missing)
+    where = run(tmp_path, has_loops=False)
+    assert str(disk.why_not(where)).endswith(missing)
+    lacking(monkeypatch, None, None)
+    assert disk.why_not(where) is None
+
+
+def test_where_a_file_is_no_disk_the_reason_is_what_the_host_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = tmp_path / "tools"
@@ -167,10 +240,25 @@ def test_where_no_disk_can_be_made_it_is_said_that_nothing_stands_in_for_it(
         tool.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
     monkeypatch.setattr("os.geteuid", lambda: 0)
-    stand_in = "none in user space (FUSE) stands in for it"
-    why = f"a file system in a file cannot be used: no loop device; {stand_in}"
-    assert disk.probe(tmp_path) == why
+    assert image.probe(tmp_path) == "a file system in a file cannot be used: no loop device"
     monkeypatch.setattr("os.geteuid", lambda: 4242)
-    found = disk.probe(tmp_path) or ""
-    assert found.startswith("only root mounts file systems")
-    assert found.endswith(stand_in)
+    assert str(image.probe(tmp_path)).startswith("only root mounts file systems")
+
+
+def test_where_a_process_is_no_disk_the_reason_is_what_the_host_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("delphic.harness.agent.tool.may", lambda _: True)
+    monkeypatch.setattr(fuse, "_DEVICE", tmp_path / "none")
+    assert "modprobe fuse" in str(fuse.probe(tmp_path))
+    monkeypatch.setattr(fuse, "_DEVICE", tmp_path)
+    words = ("sh", "-c", "echo mount failed: not permitted >&2; exit 1", "sh")
+    monkeypatch.setattr("delphic.harness.agent.tool.own", lambda *_: words)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    (tmp_path / "unshare").write_text('#!/bin/sh\nshift\nexec "$@"\n')
+    (tmp_path / "unshare").chmod(0o755)
+    said = "a file system in user space cannot be used: mount failed: not permitted"
+    assert fuse.probe(tmp_path) == said
+    assert not list(tmp_path.glob("probe-*"))
+    monkeypatch.setattr("delphic.harness.agent.tool.may", lambda _: False)
+    assert str(fuse.probe(tmp_path)).startswith("only root mounts file systems")

@@ -19,7 +19,7 @@ from delphic.harness.agent import proc
 from delphic.harness.agent.proc import Identity
 from delphic.harness.hosts.agent import heal
 from doomed import FAULTS, LEASE_S
-from near_host import NearHost, loops, until
+from near_host import NearHost, loops, no_fuse, until
 from net_hosts import Net, nets
 
 pytestmark = pytest.mark.slow
@@ -102,6 +102,7 @@ def _able(require: Callable[[object, str], None]) -> None:
 def test_a_host_is_sound_again_after_the_harness_and_its_agent_are_killed(
     tmp_path: Path, fault: str, killed: tuple[str, ...], require: Callable[[object, str], None]
 ) -> None:
+    require(not fault.endswith("-fuse") or no_fuse() is None, str(no_fuse()))
     require(fault != "shim" or shutil.which("cc"), "there is no C compiler: apt-get install gcc")
 
     async def go() -> None:
@@ -114,13 +115,23 @@ def test_a_host_is_sound_again_after_the_harness_and_its_agent_are_killed(
     asyncio.run(go())
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_a_host_is_sound_again_whenever_the_agent_is_killed(tmp_path: Path, seed: int) -> None:
+@pytest.mark.parametrize(
+    ("fault", "within_s", "seed"),
+    [*(("everything", 0.8, n) for n in range(8)), *(("cuts-fuse", 2.0, n) for n in range(4))],
+)
+def test_a_host_is_sound_again_whenever_the_agent_is_killed(
+    tmp_path: Path,
+    fault: str,
+    within_s: float,
+    seed: int,
+    require: Callable[[object, str], None],
+) -> None:
     """At any moment of a sequence of faults, for what undoes a thing stands there before it."""
+    require(not fault.endswith("-fuse") or no_fuse() is None, str(no_fuse()))
 
     async def go() -> None:
-        async with broken(tmp_path, "everything") as host:
-            await asyncio.sleep(random.Random(seed).uniform(0.0, 0.8))
+        async with broken(tmp_path, fault) as host:
+            await asyncio.sleep(random.Random(seed).uniform(0.0, within_s))
             host.marks = host.host.marks
             host.kill("pid")
             assert await until(host.sound, HEALS_S)

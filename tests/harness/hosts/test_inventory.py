@@ -52,7 +52,13 @@ def test_what_nobody_says_has_defaults(tmp_path: Path) -> None:
     (entry,) = found.hosts
     assert (entry.address, entry.port, entry.directory) == ("a", 22, DIRECTORY)
     assert (entry.keys, entry.agent, entry.sudo, entry.proxy) == ((), True, False, None)
+    assert (entry.disposable_clock, entry.loop_devices) == (False, True)
     assert found.lease_s == LEASE_S
+
+
+def test_a_host_may_keep_its_loop_devices_to_itself(tmp_path: Path) -> None:
+    text = "defaults: {loop_devices: false}\nhosts: [{name: a}, {name: b, loop_devices: true}]"
+    assert [entry.loop_devices for entry in read(tmp_path, text).hosts] == [False, True]
 
 
 def test_the_users_ssh_configuration_answers_what_the_inventory_leaves_open(
@@ -136,7 +142,7 @@ def test_the_example_of_the_page_is_an_inventory(monkeypatch: pytest.MonkeyPatch
     assert [entry.name for entry in found.hosts] == ["a", "b", "c"]
     said = {field for entry in found.hosts for field in entry_fields(entry)}
     assert said == {field.name for field in dataclasses.fields(Entry)} - {
-        *("passphrase_env", "cache", "proxy", "disposable_clock")
+        *("passphrase_env", "cache", "proxy", "disposable_clock", "loop_devices")
     }
 
 

@@ -4,12 +4,14 @@ import ast
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 from delphic.harness import hosts
-from delphic.harness.hosts.program import built, program
+from delphic.harness.hosts.program import TAKEN_ALONG, built, program
+from near_host import no_fuse
 
 SOURCES = Path(hosts.__file__).parent.parent / "agent"
 
@@ -27,7 +29,26 @@ def imported(text: str) -> set[str]:
 @pytest.mark.parametrize("path", sorted(SOURCES.glob("*.py")), ids=lambda path: path.stem)
 def test_the_agent_needs_the_standard_library_and_itself_only(path: Path) -> None:
     own = {f".{each.stem}" for each in SOURCES.glob("*.py")} | {"."}
-    assert imported(path.read_text()) - own <= set(sys.stdlib_module_names)
+    assert imported(path.read_text()) - own <= {*sys.stdlib_module_names, *TAKEN_ALONG}
+
+
+def test_what_is_taken_along_needs_python_alone(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    """Without any installed package, as on a host."""
+    require(no_fuse() is None, str(no_fuse()))
+    path = tmp_path / program().name
+    path.write_bytes(program().content)
+    code = "import sys; sys.path.insert(0, sys.argv[1])\n"
+    code += "".join(f"import {name}; print({name}.__file__)\n" for name in TAKEN_ALONG)
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code, path],
+        env={"FUSE_LIBRARY_NAME": "fuse3"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines() == [f"{path}/{name}.py" for name in TAKEN_ALONG]
 
 
 def test_the_same_sources_give_the_same_file_and_others_another(tmp_path: Path) -> None:
