@@ -193,8 +193,19 @@ class WholeLog(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
 NOTHING = Persist()
 
 
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """A peer that had `acknowledged` all entries up to that one lacks it."""
+
+    member: str
+    acknowledged: int
+    left: int
+
+
 class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
-    """One step of one member. `answered`: reads that are confirmed, token and index of each."""
+    """One step of one member. `answered`: reads that are confirmed, token and index of each.
+
+    `lost`: what a leader learned that a peer's disk has lost.
+    """
 
     node: str
     inc: int
@@ -208,6 +219,7 @@ class Record(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     persist: Persist = NOTHING
     synced: bool | None = None
     answered: tuple[tuple[int, int], ...] = ()
+    lost: Lost | None = None
     log: WholeLog | None = None
 
 

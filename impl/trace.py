@@ -20,6 +20,7 @@ from .raft.messages import AppendRequest, Entry, Message
 from .raft.ready import (
     Compacted,
     Event,
+    Lost,
     Persisted,
     Proposed,
     ReadRequested,
@@ -94,6 +95,7 @@ class _Record(msgspec.Struct, gc=False):
     persist: dict[str, Any] | UnsetType = UNSET
     synced: bool | UnsetType = UNSET
     answered: list[tuple[int, int]] | UnsetType = UNSET
+    lost: Lost | UnsetType = UNSET
     log: dict[str, Any] | UnsetType = UNSET
 
 
@@ -300,7 +302,9 @@ class GroupTrace:
         if also:
             described.update(also)
         sent, waiting = [self._sent(m) for m in out], [self._sent(m) for m in held]
-        return described, (sent, waiting, persist, not (persist or held), ready.reads or UNSET)
+        synced = not (persist or held)
+        rest = (sent, waiting, persist, synced, ready.reads or UNSET, ready.lost or UNSET)
+        return described, rest
 
     def _event(self, event: Event, uid: Uid | None) -> dict[str, Any]:
         """What happened, in the words of docs/traces.md."""
@@ -352,7 +356,7 @@ class GroupTrace:
 
 
 def _booted(members: Sequence[str], found: dict[str, Any]) -> Described:
-    return {"kind": "boot", "members": members}, (*(UNSET,) * 5, found)
+    return {"kind": "boot", "members": members}, (*(UNSET,) * 6, found)
 
 
 def _stopped() -> Described:

@@ -68,7 +68,7 @@ def _raft(bounds: Mapping[str, Any], network: Network | None) -> Model:
 
 def _built(bounds: Mapping[str, Any], network: Network | None) -> Model:
     chosen = dict(bounds)
-    around = {name: chosen.pop(name) for name in ("unsynced", "crashes")}
+    around = {name: chosen.pop(name) for name in ("unsynced", "crashes", "losses", "doubts")}
     return built_group(Options(**chosen), network=network, **around)
 
 
@@ -112,7 +112,7 @@ MODELS: dict[str, Entry] = {
         "raft-built",
         "The Raft group as it is built: group commit, pipelining; what conform compares with",
         {"members": 2, "terms": 2, "entries": 1, "batch": 2, "reads": 0}
-        | {"unsynced": 1, "crashes": 0},
+        | {"unsynced": 1, "crashes": 0, "losses": 0, "doubts": 0},
         {"members": 1, "terms": 2, "batch": 1, "unsynced": 1},
         True,
         _built,

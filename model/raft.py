@@ -20,6 +20,7 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Ask,
     Compact,
     Crash,
     Disk,
@@ -39,6 +40,7 @@ from .raft_types import (
     Role,
     Send,
     Snapshot,
+    TakeBack,
     Vote,
     VoteReply,
     last_term,
@@ -98,7 +100,7 @@ class RaftMember:
                 return self._fsync(state)
             case Own.CHECKPOINT:
                 return self._checkpoint(state)
-            case Send() | Compact() | Offer() | Fsync() | Crash():
+            case Send() | Compact() | Offer() | Fsync() | Crash() | Ask() | TakeBack():
                 return None  # Events of members as they are built.
 
     # Elections (§5.2, §9.6).

@@ -20,6 +20,7 @@ from .raft_rules import Rules
 from .raft_types import (
     Append,
     AppendReply,
+    Ask,
     Compact,
     Crash,
     Disk,
@@ -34,6 +35,7 @@ from .raft_types import (
     Role,
     Send,
     Snapshot,
+    TakeBack,
     Write,
     last_term,
     term_at,
@@ -140,6 +142,11 @@ DIFFERENCES = (
         _with(lease_in_newer_term=lambda s: False),
     ),
     Difference(
+        "lost-entries-come-again",
+        "A leader takes back what a peer had acknowledged once the peer, asked in a round of its "
+        "own, says that it lacks that (model: no disk loses what was synced).",
+    ),
+    Difference(
         "refuses-old-prevote",
         "A pre-vote for a term that is over is refused under a lease, too, so that its sender "
         "learns the term (model: silence).",
@@ -161,10 +168,14 @@ def built_rules(rules: Rules | None = None) -> Rules:
 class BuiltMember(RaftMember):
     """A member whose disk lags and whose leader sends what it likes.
 
-    `Options.sync` bounds nothing here: `unsynced` bounds the queue of writes.
+    `Options.sync` bounds nothing here: `unsynced` bounds the queue of writes. If it `loses`, a
+    crash may leave less of the log than was synced; if it `doubts`, it may take back, as a leader,
+    what others have acknowledged.
     """
 
     unsynced: int = 1
+    loses: bool = False
+    doubts: bool = False
 
     def events(self, state: Member) -> Iterator[Event]:
         yield from (own for own in Own if own not in (Own.FSYNC, Own.CHECKPOINT))
@@ -172,6 +183,11 @@ class BuiltMember(RaftMember):
             yield from (Compact(at) for at in range(state.snap + 1, state.commit + 1))
         yield from (Fsync(n + 1) for n in range(len(state.queue)))
         yield from (Crash(found) for found in dict.fromkeys(images(state)))
+        if self.loses:
+            yield from (Crash(found) for found in shorter(state.disk))
+        if self.doubts:
+            yield Ask()
+            yield from (TakeBack(peer) for peer in self._peers(state))
 
     def step(self, state: Member, event: Event) -> Step | None:
         match event:
@@ -181,7 +197,12 @@ class BuiltMember(RaftMember):
                 step = self._synced(state, writes)
             case Crash(found):
                 back = self.recover(state.me, found)
-                return Step(back, cost="crashes") if back != state else None
+                cost = "losses" if self.loses and found in shorter(state.disk) else "crashes"
+                return Step(back, cost=cost) if back != state else None
+            case Ask():
+                return self._ask(state)
+            case TakeBack(peer):
+                return self._take_back(state, peer)
             case Send(peer, prev, count):
                 return self.send(state, peer, prev, count)
             case Offer(peer):
@@ -210,6 +231,19 @@ class BuiltMember(RaftMember):
         if s.role is not Role.LEADER or peer == s.me or not s.snap:
             return None
         return Step(s, (Snapshot(s.me, peer, s.term, s.log[: s.snap]),))
+
+    def _ask(self, s: Member) -> Step | None:
+        """A round for its own sake; one at a time is asked."""
+        if s.role is not Role.LEADER or s.read is not None:
+            return None
+        return Step(s._replace(rounds=s.rounds + 1), cost="doubts")
+
+    def _take_back(self, s: Member, peer: int) -> Step | None:
+        """Whatever the reason: to know less is never wrong, for what is committed stays so."""
+        if s.role is not Role.LEADER or not s.match[peer]:
+            return None
+        match = (*s.match[:peer], 0, *s.match[peer + 1 :])
+        return Step(_normal(s._replace(match=match)), cost="doubts")
 
     def _compacted(self, s: Member, at: int) -> Step | None:
         """§7, HS-10: only what is committed, and durable as it is, leaves the log."""
@@ -300,6 +334,11 @@ def images(s: Member) -> Iterator[Disk]:
         before = after
 
 
+def shorter(disk: Disk) -> Iterator[Disk]:
+    """What a disk may hold that has lost the end of its log, and forgets nothing else."""
+    return (disk._replace(log=disk.log[:size]) for size in range(disk.snap, len(disk.log)))
+
+
 def _common(a: Disk, b: Disk) -> int:
     shorter = min(len(a.log), len(b.log))
     while a.log[:shorter] != b.log[:shorter]:
@@ -324,23 +363,32 @@ def built_group(
     *,
     unsynced: int = 1,
     crashes: int = 0,
+    losses: int = 0,
+    doubts: int = 0,
     network: Network | None = None,
     rules: Rules | None = None,
 ) -> Model:
-    """A group of members as they are built, with pre-vote and check-quorum as always there."""
+    """A group of members as they are built, with pre-vote and check-quorum as always there.
+
+    `losses`: so often a disk loses the end of its log, on which no promise of Raft's is proof;
+    `doubts`: so often a leader asks for its own sake, or takes back what it was told.
+    """
     options = replace(options, prevote=True, quorum=True, sync=True)
     rules = built_rules(rules)
     plain = raft_group(options, network=network, rules=rules)
-    member = EagerMember(options, rules, unsynced)
+    extra = tuple((name, n) for name, n in (("losses", losses), ("doubts", doubts)) if n)
+    member = EagerMember(options, rules, unsynced, loses=losses > 0, doubts=doubts > 0)
     expected = [name for name in plain.expected_events if name not in ("replicate", "heartbeat")]
+    expected += ["crash"] if crashes or losses else []
+    expected += ["ask", "take back"] if doubts else []
     return replace(
         plain,
         name="raft-built",
         actors=(member,) * options.members,
-        budgets=(("crashes", crashes), ("checkpoint", options.checkpoints)),
+        budgets=(("crashes", crashes), ("checkpoint", options.checkpoints), *extra),
         properties=tuple(p for p in plain.properties if p is not promises.CONVERGED),
         event_names=event_name,
-        expected_events=tuple([*expected, *(["crash"] if crashes else [])]),
+        expected_events=tuple(expected),
         good=(),
-        parameters=(*plain.parameters, ("unsynced", unsynced), ("crashes", crashes)),
+        parameters=(*plain.parameters, ("unsynced", unsynced), ("crashes", crashes), *extra),
     )

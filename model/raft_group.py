@@ -13,6 +13,7 @@ from .raft_types import (
     NOBODY,
     Append,
     AppendReply,
+    Ask,
     Compact,
     Crash,
     Disk,
@@ -25,6 +26,7 @@ from .raft_types import (
     Read,
     Replicate,
     Send,
+    TakeBack,
     Write,
 )
 
@@ -61,6 +63,8 @@ def rename(value: Any, permutation: Sequence[int]) -> Any:
             return Send(p[peer], prev, count)
         case Offer(peer):
             return Offer(p[peer])
+        case TakeBack(peer):
+            return TakeBack(p[peer])
         case Crash(found):
             return Crash(rename(found, p))
         case (tuple(winners), log, since):
@@ -87,8 +91,10 @@ def event_name(event: Any) -> str:
             granted = getattr(message, "granted", None)
             suffix = "" if granted is None else (" granted" if granted else " refused")
             return f"receive {type(message).__name__.lower()}{suffix}"
-        case Replicate() | Heartbeat() | Send() | Offer() | Compact() | Fsync() | Crash():
+        case Replicate() | Heartbeat() | Send() | Offer() | Compact() | Fsync() | Crash() | Ask():
             return type(event).__name__.lower()
+        case TakeBack():
+            return "take back"
     return str(event.value)
 
 

@@ -211,7 +211,21 @@ class Offer:
     peer: int
 
 
-Event = Own | Replicate | Heartbeat | Send | Compact | Offer | Fsync | Crash | Receive
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The leader begins a round that no read waits for, to tell answers to it from older ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """The leader takes nothing any more for certain of what `peer` has acknowledged."""
+
+    peer: int
+
+
+Event = (
+    Own | Replicate | Heartbeat | Send | Compact | Offer | Fsync | Crash | Ask | TakeBack | Receive
+)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from ...model.explore.world import Drop, Move, Reset
 from ...model.raft_types import (
     Append,
     AppendReply,
+    Ask,
     Compact,
     Crash,
     Fsync,
@@ -19,6 +20,7 @@ from ...model.raft_types import (
     Replicate,
     Send,
     Snapshot,
+    TakeBack,
     Vote,
     VoteReply,
 )
@@ -70,6 +72,10 @@ def _own(model: Model, event: Any) -> str:
             return f"sends {model.actor_name(peer)} {_entries(count)} behind index {prev}"
         case Offer(peer):
             return f"sends {model.actor_name(peer)} its snapshot"
+        case Ask():
+            return "asks all anew, so that answers can be told from older ones"
+        case TakeBack(peer):
+            return f"takes nothing for certain any more that {model.actor_name(peer)} acknowledged"
         case Fsync(writes):
             return f"has its {'oldest write' if writes == 1 else f'{writes} oldest writes'} on disk"
         case Compact(at):

@@ -157,6 +157,7 @@ class Core:
             assert not ready.messages
             ready.messages, self.leading.messages = self.leading.messages, []
             ready.reads, self.leading.confirmed = self.leading.confirmed, []
+            ready.lost, self.leading.lost = self.leading.lost, None
         self._keep_hard_state()
         self._assert_invariants()
         return ready

@@ -29,6 +29,7 @@ from .persister import Decision, Persister
 from .ready import (
     Compacted,
     Event,
+    Lost,
     Persisted,
     Proposed,
     ReadRequested,
@@ -87,6 +88,7 @@ class Group:
         self._is_scheduled = False
         self._is_closed = False
         self._inbox: list[tuple[Event, Uid | None]] = []
+        self._lost: dict[str, int] = {}
         self._applier = Applier(core, machine, self._debts, owner)
         self.snapshots = Snapshots(
             config.id,
@@ -168,6 +170,7 @@ class Group:
             "commit": core.commit,
             "applied": self._applier.applied,
             "last": core.log.last_index,
+            "lost": dict(self._lost),
             **self._owner.status(),
             "snapshots": self.snapshots.status(),
         }
@@ -296,6 +299,8 @@ class Group:
             self._debts.refuse_read(token, self.not_leader())
         if ready.role_changed:
             self._changed_role(was_leader=was_leader)
+        if ready.lost is not None:
+            self._noticed(ready.lost)
         return ready
 
     def _became_durable(self, batch: list[Decision]) -> None:
@@ -318,6 +323,18 @@ class Group:
         elif self._trace is not None:
             self._trace.durable(through, released)
         self._schedule()
+
+    def _noticed(self, lost: Lost) -> None:
+        """A peer's disk lost entries: it gets them again, and people should look at the disk."""
+        self._lost[lost.member] = lost.acknowledged
+        log.error(
+            "group %d: %s had acknowledged all entries up to %d and lacks that one now (it has no "
+            "more than %d): its disk has lost them; they are sent once more",
+            self.id,
+            lost.member,
+            lost.acknowledged,
+            lost.left,
+        )
 
     def _changed_role(self, *, was_leader: bool) -> None:
         core = self._core

@@ -19,12 +19,14 @@ from .log import Log
 from .messages import AppendRequest, AppendResponse, Entry, Message, SnapshotRequest
 from .progress import Progress, Window
 from .reads import Reads
+from .ready import Lost
 
 
 class Leadership:
     """A term from the view of the member that leads it.
 
-    `messages` and `confirmed` (token, index) collect what it has to say until the core takes them.
+    `messages`, `confirmed` (token, index) and `lost` collect what it has to say until the core
+    takes them.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Leadership:
         self.reads = Reads()
         self.messages: list[Message] = []
         self.confirmed: list[tuple[int, int]] = []
+        self.lost: Lost | None = None
 
     def begin(self, noop: Entry) -> None:
         """Offer the term's first entry, which the log has got, and find out where peers are."""
@@ -64,6 +67,9 @@ class Leadership:
 
     def beat(self) -> None:
         """Say that the leader lives, and again whatever may have been lost on the way."""
+        doubts = any(progress.doubt == self.reads.round for progress in self.progress.values())
+        if doubts and not self.reads.asked:
+            self.reads.skip()
         for peer, progress in self.progress.items():
             progress.beat()
             if not self._replicate(peer):
@@ -79,7 +85,11 @@ class Leadership:
         if m.success:
             assert m.match <= self._log.last_index
             advanced = progress.accepted(m.match) and self._advance()
-        elif progress.refused(m.hint):
+        elif progress.has_lost(m.hint, m.round):
+            self.lost = Lost(m.src, progress.match, m.hint)
+            progress.lost(m.hint)
+            self._ask(m.src, progress.beat_prev())
+        elif progress.refused(m.hint, self.reads.round):
             self._ask(m.src, progress.beat_prev())
         self._confirm()
         self._replicate(m.src)

@@ -31,7 +31,13 @@ class Progress:
     A peer that lacks what is no longer in the log is offered a `snapshot` (its last index, else 0);
     nothing else is sent to it then but questions.
 
-    # Invariant: match < next; match never falls in a term.
+    A refusal of what the peer has acknowledged is an old one, or the peer's disk has lost it. To
+    tell which, the leader asks once more in a later round than the one in which it began to
+    `doubt`: meanwhile it asks for nothing but what is at `match`, which no answer to that can
+    refuse unless it is lost.
+
+    # Invariant: match < next; in a term, match falls only where the peer has lost entries.
+    # Invariant: who is in doubt probes at match.
     # Invariant: the peer knows that entries up to `told` are committed, once all has arrived.
     # Invariant: in_flight holds (last index, bytes) of requests with entries, ascending.
     """
@@ -46,6 +52,7 @@ class Progress:
     idle: int = 0
     patience: int = 1
     snapshot: int = 0
+    doubt: int | None = None
 
     def has_room(self, window: Window) -> bool:
         """Whether one more request with entries may be sent now."""
@@ -77,6 +84,7 @@ class Progress:
         self.next = last + 1
         self.probing = True
         self.snapshot = last
+        self.doubt = None
         self.idle = 0
 
     def accepted(self, match: int) -> bool:
@@ -86,6 +94,7 @@ class Progress:
         """
         if self.probing and match >= self.next - 1:
             self.probing = False
+            self.doubt = None
         while self.in_flight and self.in_flight[0][0] <= match:
             self.in_flight_bytes -= self.in_flight.popleft()[1]
         if match >= self.snapshot:
@@ -98,16 +107,29 @@ class Progress:
         self.patience = 1
         return True
 
-    def refused(self, hint: int) -> bool:
+    def refused(self, hint: int, now: int) -> bool:
         """The peer lacks what came before, perhaps all after `hint`; true if `next` moved back.
 
-        A refusal that could not answer a question asked from `next` on is an old one.
+        A refusal that could not answer a question asked from `next` on is an old one. `now` is the
+        round of what is asked next.
         """
-        if self.snapshot or hint + 1 >= self.next:
+        if self.snapshot or hint + 1 >= self.next or self.doubt is not None:
             return False
         before = self.next
         self._probe_from(max(self.match, hint) + 1)
+        if hint < self.match:
+            self.doubt = now
         return self.next < before
+
+    def has_lost(self, hint: int, round: int) -> bool:
+        """Whether a refusal proves that the peer lost entries that it had acknowledged."""
+        return self.doubt is not None and hint < self.match and round > self.doubt
+
+    def lost(self, hint: int) -> None:
+        """The peer lost entries: of what it had acknowledged nothing is certain any more."""
+        assert hint < self.match
+        self.match = 0
+        self._probe_from(hint + 1)
 
     def beat(self) -> None:
         """A heartbeat is due. If answers stay away, messages were lost: ask again."""
@@ -129,5 +151,6 @@ class Progress:
         self.told = 0
         self.probing = True
         self.snapshot = 0
+        self.doubt = None
         self.in_flight.clear()
         self.in_flight_bytes = 0

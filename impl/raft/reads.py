@@ -26,6 +26,11 @@ class Reads:
         self.asked = tuple(self.waiting)
         self.waiting = []
 
+    def skip(self) -> None:
+        """Begin a round that no read waits for, to tell answers to it from older ones."""
+        assert not self.asked
+        self.round += 1
+
     def confirm(self) -> list[tuple[int, int]]:
         """The round is confirmed: its reads, each with the index that must be applied first."""
         assert self.asked

@@ -79,6 +79,17 @@ class Compacted(msgspec.Struct, frozen=True):
 Event = TimerFired | Received | Proposed | ReadRequested | Persisted | Compacted
 
 
+class Lost(msgspec.Struct, frozen=True):
+    """A peer's disk lost entries: it had `acknowledged` all up to that one, and lacks that one now.
+
+    At most those up to `left` are still there.
+    """
+
+    member: str
+    acknowledged: int
+    left: int
+
+
 class Ready(msgspec.Struct):
     """What one step asks for, in this order. The core has given it away and keeps no part of it.
 
@@ -92,6 +103,9 @@ class Ready(msgspec.Struct):
        refuse `reads_refused`. `proposed` are the first and last index that the proposals got;
        `refused`: they got none, for this member does not lead.
     4. Set and clear timers; to arm one that runs is to set it anew.
+
+    5. Tell people of a peer that has `lost` what it had acknowledged: it gets that once more, but
+       its disk is not to be trusted.
 
     `role_changed`: the role, the term or the known leader is not what it was before the step.
     """
@@ -113,6 +127,7 @@ class Ready(msgspec.Struct):
     arm: frozenset[Timer] = frozenset()
     disarm: frozenset[Timer] = frozenset()
     role_changed: bool = False
+    lost: Lost | None = None
 
     @property
     def writes(self) -> bool:

@@ -17,6 +17,7 @@ from ..raft_types import (
     Own,
     Role,
     Snapshot,
+    TakeBack,
     Vote,
     VoteReply,
     last_term,
@@ -175,11 +176,15 @@ def truncates_only_on_conflict(s: Member, event: Any, step: Step) -> bool:
 
 
 def match_never_falls(s: Member, event: Any, step: Step) -> bool:
-    """S13: within a term a leader's match indices grow, and next stays beyond them."""
+    """S13: within a term a leader's match indices grow, unless it takes one back, and next stays
+    beyond them.
+    """
     after = _after(step)
     if not (s.role is after.role is Role.LEADER and s.term == after.term):
         return True
-    grown = all(b >= a for a, b in zip(s.match, after.match, strict=True))
+    grown = isinstance(event, TakeBack) or all(
+        b >= a for a, b in zip(s.match, after.match, strict=True)
+    )
     return grown and all(
         match < nxt <= len(after.log) + 1
         for j, (match, nxt) in enumerate(zip(after.match, after.next, strict=True))

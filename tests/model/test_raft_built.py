@@ -45,6 +45,23 @@ def test_all_of_them_together_are_harmless_with_a_crash_that_tears_writes() -> N
 
 
 @pytest.mark.slow
+def test_a_leader_may_take_back_what_it_was_told_whatever_the_reason() -> None:
+    """HS-1, HS-2, HS-3: to know less is never wrong, and a round that no read waits for neither."""
+    options = Options(members=2, terms=2, entries=0, batch=2)
+    found = explore(built_group(options, doubts=2), symmetry=True, workers=2)
+    assert found.violation is None, found.violation
+    assert found.complete
+    assert found.states == 1_888_053
+
+
+def test_a_disk_that_loses_what_it_had_takes_away_what_raft_is_built_on() -> None:
+    options = Options(members=2, terms=2, entries=1, batch=2)
+    found = explore(built_group(options, losses=1), symmetry=True, workers=1)
+    assert found.violation is not None
+    assert found.violation.property == "matches-are-true"
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_breaks_it_as_it_breaks_the_plain_model(name: str) -> None:
     rules = RAFT_MUTANTS[name].change(Rules())

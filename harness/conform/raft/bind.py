@@ -14,7 +14,7 @@ from ....model.explore.limits import Limits
 from ....model.explore.pairs import Pairs, explore_pairs, walk_pairs
 from ....model.raft_built import DIFFERENCES, built_group
 from ....model.raft_group import event_name
-from ....model.raft_types import Compact, Crash, Fsync, Member, Options, Own
+from ....model.raft_types import Ask, Compact, Crash, Fsync, Member, Options, Own, TakeBack
 from ..binding import Bounds, Conformance, Difference, Divergence
 from .compare import Comparison, Found
 from .concrete import TOKEN, abstract, recovered, report
@@ -39,6 +39,10 @@ SMALL = (
         "snapshots", members=3, terms=3, entries=2, batch=2, crashes=1, checkpoints=2, unsynced=2,
         walk=30_000,
     ),
+    Bounds.of(
+        "a disk loses the end of its log",
+        members=2, terms=2, entries=1, batch=2, losses=1, doubts=2, walk=40_000,
+    ),
 )  # fmt: skip
 
 DOCUMENTED = (
@@ -61,6 +65,11 @@ DOCUMENTED = (
     Bounds.of(
         "snapshots", members=3, terms=3, entries=2, batch=2, crashes=2, checkpoints=2, unsynced=2,
         walk=400_000,
+    ),
+    Bounds.of(
+        "disks lose the ends of their logs",
+        members=3, terms=2, entries=2, batch=2, reads=1, losses=2, doubts=4, unsynced=2,
+        walk=150_000,
     ),
     Bounds.of(
         "five members", members=5, terms=4, entries=1, batch=2, reads=1, crashes=1, unsynced=2,
@@ -155,7 +164,9 @@ def reached(bounds: Bounds, workers: int) -> Pairs:
     """The model's pairs within the bounds."""
     chosen: dict[str, Any] = dict(bounds.options)
     around: dict[str, Any] = {
-        name: chosen.pop(name) for name in ("unsynced", "crashes") if name in chosen
+        name: chosen.pop(name)
+        for name in ("unsynced", "crashes", "losses", "doubts")
+        if name in chosen
     }
     model = built_group(Options(**chosen), **around)
     if bounds.walk is not None:
@@ -202,14 +213,28 @@ def _replayed(pairs: Pairs, names: Translation, me: int, path: list[object]) -> 
         assert step is not None
         if isinstance(event, Crash):
             core = recovered(event.found, names.member(me), names)
+        elif isinstance(event, Ask | TakeBack):
+            _doubt(core, event, names)
         else:
             given = _input(state, event, names)
+            for progress in core.progress.values():
+                # It has not sent all that the model's network holds: answers to that prove nothing.
+                progress.doubt = None
             if given is not None:
                 core.step(given)
         after = step.state
         assert isinstance(after, Member)
         state = after
     return core, state
+
+
+def _doubt(core: Core, event: Ask | TakeBack, names: Translation) -> None:
+    """What brings a leader to that is on no path: the model lets it happen for any reason."""
+    assert core.leading is not None
+    if isinstance(event, Ask):
+        core.leading.reads.skip()
+    else:
+        core.progress[names.member(event.peer)].lost(0)
 
 
 def _input(state: Member, event: object, names: Translation) -> core_events.Event | None:

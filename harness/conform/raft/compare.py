@@ -156,6 +156,7 @@ def did(core: Core, ready: Ready, cause: Cause, names: Translation) -> Did:
             log.last_term,
         ),
         answers,
+        None if ready.lost is None else names.number(ready.lost.member),
     )
 
 

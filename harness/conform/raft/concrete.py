@@ -31,6 +31,7 @@ class Guess(NamedTuple):
     probing: bool = True
     reads_wait: bool = False
     is_offered: bool = False
+    doubts: int | None = None
 
 
 def guesses(s: Member, names: Names) -> Iterator[Guess]:
@@ -42,6 +43,13 @@ def guesses(s: Member, names: Names) -> Iterator[Guess]:
                 yield Guess(names.member(s.me), probing, reads_wait=True)
         if any(match < s.snap for peer, match in enumerate(s.match) if peer != s.me):
             yield Guess(names.member(s.me), is_offered=True)
+        if any(s.match):
+            # Peers that seem to have lost entries, asked in this round already or not yet.
+            yield from (
+                Guess(names.member(s.me), doubts=since)
+                for since in (s.rounds - 1, s.rounds)
+                if since >= 0
+            )
         return
     others = [alias for alias in names.aliases if alias != names.member(s.me)]
     if s.role is not Role.FOLLOWER:
@@ -101,6 +109,8 @@ def _leading(core: Core, s: Member, names: Names, guess: Guess, bugs: frozenset[
         if not guess.probing and progress.next > progress.match + 1:
             progress.in_flight.append((len(s.log), 1))
             progress.in_flight_bytes = 1
+        if guess.doubts is not None and s.match[j]:
+            progress.doubt = guess.doubts
         if guess.is_offered and s.match[j] < s.snap:
             progress.offered(s.snap)
     return leading

@@ -15,6 +15,8 @@ from ....model.raft_built import BuiltMember, built_rules
 from ....model.raft_types import (
     NOBODY,
     Append,
+    AppendReply,
+    Ask,
     Compact,
     Disk,
     Event,
@@ -28,6 +30,7 @@ from ....model.raft_types import (
     Role,
     Send,
     Snapshot,
+    TakeBack,
 )
 from .terms import log_of
 
@@ -93,6 +96,7 @@ class Did(NamedTuple):
     """One step of the implementation in the model's words.
 
     `answers`: the index at which each round of reads was confirmed; None where that is not known.
+    `lost`: the peer of whom a leader has learned that its disk lost entries, if it has.
     """
 
     cause: Cause
@@ -101,6 +105,7 @@ class Did(NamedTuple):
     saved: Saved | None
     post: Post
     answers: tuple[int, ...] | None = None
+    lost: int | None = None
 
 
 class Explained(NamedTuple):
@@ -184,6 +189,7 @@ class Refiner:
             for n in range(did.cause.decisions):
                 synced += self._decisions[n]
         attempt.cause(did.cause, synced)
+        attempt.noticed(did)
         attempt.sent(did)
         attempt.confirmed(did)
         attempt.written(did)
@@ -209,6 +215,8 @@ class _Attempt:
         self.waiting: list[Message] = []
         self.answers: list[int] = []
         self.writes = 0
+        self._asks: Event = Own.READ
+        """What begins a round of this step: no read begins with a heartbeat."""
 
     def diverge(self, field: str, expected: Any, found: Any) -> None:
         raise Diverged(field, expected, found, self.before, tuple(self.steps))
@@ -226,6 +234,8 @@ class _Attempt:
             case Timer("election") if s.role is not Role.LEADER:
                 self.take(Own.LAPSE)
                 self.take(Own.TIMEOUT)
+            case Timer("heartbeat"):
+                self._asks = Ask()
             case Timer("quorum"):
                 self.take(Own.QUORUM)
             case Compacted(at):
@@ -233,6 +243,18 @@ class _Attempt:
             case Proposed(entries) if s.role is Role.LEADER:
                 for _ in range(entries):
                     self.take(Own.REQUEST)
+
+    def noticed(self, did: Did) -> None:
+        """A refusal of what the peer has acknowledged may be a reason to take that back."""
+        if did.lost is None:
+            return
+        match did.cause:
+            case Receive(AppendReply(src=did.lost, success=False, match=left)) if (
+                left < self.state.match[did.lost]
+            ):
+                self.take(TakeBack(did.lost))
+            case _:
+                self.diverge("lost", "nothing", did.lost)
 
     def take(self, event: Event) -> bool:
         """Make the model's step, if there is one here."""
@@ -286,7 +308,7 @@ class _Attempt:
         if step.sends == (m,):
             self.steps.append((send, step))
             return True
-        if m.round == self.state.rounds + 1 and self.take(Own.READ):
+        if m.round == self.state.rounds + 1 and self.take(self._asks):
             return self._is_stretch(m)
         return False
 

@@ -17,6 +17,7 @@ from ....model.raft_built import BuiltMember, images
 from ....model.raft_types import (
     Append,
     AppendReply,
+    Ask,
     Compact,
     Disk,
     Event,
@@ -358,7 +359,7 @@ class _Search:
         if step is not None and step.sends == (m,):
             return s
         if m.round == s.rounds + 1:
-            asked = actor.step(s, Own.READ)
+            asked = actor.step(s, Own.READ) or actor.step(s, Ask())
             if asked is not None:
                 return self._sending(asked.state, m)  # type: ignore[arg-type]
         return None

@@ -81,6 +81,7 @@ class Words(Names):
                 post.term, self.number(post.vote), ROLES[post.role], post.commit, *post.last
             ),
             tuple(dict.fromkeys([a[1] for a in record.answered])) if record.answered else (),
+            None if record.lost is None else self.number(record.lost.member),
         )
 
     def cause(self, record: Record, decisions: int) -> refine.Cause:

@@ -9,6 +9,7 @@ from delphic.harness.op import NEMESIS, OBSERVER, OpType
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load
 from delphic.harness.simulate.execute import Simulated, simulate_plan
+from delphic.harness.traces import Record, Trace
 from delphic.harness.verdict import Validity
 
 HEAD = """\
@@ -51,6 +52,20 @@ def test_a_cut_off_end_of_a_log_that_nobody_writes_is_noticed_by_the_model_alone
     assert told.validity is Validity.FAIL
     assert "the disk holds what the process before cannot have left" in told.sentence
     assert told.details
+
+
+def test_the_leader_notices_what_a_disk_has_lost_and_sends_it_once_more() -> None:
+    """HS-20: no election helps; the member has all rows again before the first one."""
+    found = played(KILL % "700ms", CUT)
+    verdicts = {one.checker: one for one in found.verdict.verdicts}
+    assert "in each of 1 observed term" in verdicts["elections"].sentence
+    assert verdicts["replicas"].validity is Validity.PASS
+    assert verdicts["liveness"].validity is Validity.PASS
+    told = [record for record in Trace(found.traces["n1"]).lines if isinstance(record, Record)]
+    (lost,) = [record.lost for record in told if record.lost is not None]
+    assert (lost.member, lost.left) == ("n2", lost.acknowledged - 1)
+    (status,) = (found.states["n1"] or {})["groups"].values()
+    assert status["lost"] == {"n2": lost.acknowledged}
 
 
 @pytest.mark.parametrize("of", ["log", "data"])

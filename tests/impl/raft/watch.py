@@ -18,10 +18,11 @@ class Violation(Exception):
 OUTSIDE = frozenset({"HS-1", "HS-2", "HS-4"})
 """What clients and operators could notice in the end."""
 
-INSIDE = frozenset({"S2", "S4", "S9", "S10", "S11", "S13"})
+INSIDE = frozenset({"S2", "S4", "S9", "S10", "S11", "S13", "LOSS"})
 """What must hold on the way there: one vote a term, also across crashes (S2); log matching (S4); no
 counting of older terms (S9); what is committed is on a majority of disks (S10); what is said is
-durable (S11); what a leader takes for a match is one (S13)."""
+durable (S11); what a leader takes for a match is one (S13); nobody is said to have lost what it
+has (LOSS)."""
 
 
 class Watch:
@@ -53,6 +54,9 @@ class Watch:
         for token in ready.reads_refused:
             asked = self._reads.pop(token, None) is not None
             self._check("HS-4", asked, f"read {token} is refused after its answer")
+        if ready.lost is not None:
+            alone = f"{ready.lost.member} is said to have lost entries, which no disk here does"
+            self._check("LOSS", False, alone)
         self._compares_logs(member, ready)
         if isinstance(event, Received) and isinstance(event.message, AppendResponse):
             self._compares_matches(member)

@@ -19,6 +19,7 @@ from delphic.impl.raft.leadership import Leadership
 from delphic.impl.raft.log import Log
 from delphic.impl.raft.messages import SnapshotRequest, VoteRequest, VoteResponse
 from delphic.impl.raft.poll import Poll
+from delphic.impl.raft.progress import Progress
 from delphic.impl.raft.ready import Ready
 from delphic.model.actor import Receive
 from delphic.model.raft_built import built_group
@@ -113,6 +114,11 @@ def _counts_refusals(self: Poll, m: VoteResponse) -> bool:
     return True
 
 
+def _trusts_the_hint(self: Progress, hint: int) -> None:
+    self.match = hint
+    self._probe_from(hint + 1)
+
+
 MISTAKES: list[tuple[type, str, Callable[..., Any]]] = [
     (Core, "_enter_newer_term", _lease_outlives_its_term),
     (Core, "_answer", _tells_no_round),
@@ -123,6 +129,7 @@ MISTAKES: list[tuple[type, str, Callable[..., Any]]] = [
     (Leadership, "has_quorum", _hears_nobody),
     (Leadership, "_advance", _majority_of_one_less),
     (Poll, "count", _counts_refusals),
+    (Progress, "lost", _trusts_the_hint),
 ]
 
 
