@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from . import reference, shipped
+from . import data, reference, shipped
 from .completion import Scenarios
 from .crash import CrashPoint
 from .crash import parse as parse_crash
@@ -16,7 +17,7 @@ from .judgement import plan_of, recheck
 from .judging.command import Page, check_command
 from .launch import Asked, launch
 from .lifecycle import Finished, Report
-from .plan import Plan, Switches
+from .plan import Switches
 from .progress import progress
 from .rundir import RunDir
 from .scenario import schema
@@ -59,7 +60,7 @@ def _run(report: Report) -> click.Command:
     @STOP_ON_VIOLATION
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
     @click.option("--keep", is_flag=True, help="Keep members' data even when all is well.")
-    @click.option("--json", "as_json", is_flag=True, help="Print the verdict as data, no progress.")
+    @data.AS_JSON
     @click.option("--quiet", is_flag=True, help="Say nothing but the verdict.")
     @click.pass_context
     def run(
@@ -85,11 +86,10 @@ def _run(report: Report) -> click.Command:
         asked = Asked(scenario, target, seed, crash, switches)
         warn = partial(click.echo, err=True)
         finished = launch(asked, out, show, report, keep=keep, warn=warn)
-        if as_json:
-            click.echo(finished.run.verdict.read_text().rstrip())
-        else:
-            _tell(finished.verdict, finished.run, plan_of(finished.run))
-        context.exit(_failures(finished))
+        code = _exit_code(finished)
+        _tell(finished.verdict, finished.run, code, as_json=as_json)
+        _complain(finished)
+        context.exit(code)
 
     return run
 
@@ -108,8 +108,13 @@ class CrashPoints(click.ParamType[CrashPoint]):
             self.fail(str(error), param)
 
 
-def _tell(found: RunVerdict, run: RunDir, planned: Plan) -> None:
+def _tell(found: RunVerdict, run: RunDir, code: int, *, as_json: bool) -> None:
     """What came of it: the sentence first."""
+    again = plan_of(run).command
+    if as_json:
+        beside = {"run": run.path, "report": _report_of(run), "again": again}
+        data.show({**msgspec.structs.asdict(found), **beside, "exit_code": code})
+        return
     validity = click.style(
         found.validity.value, fg=_COLOURS.get(found.validity, "yellow"), bold=True
     )
@@ -118,9 +123,13 @@ def _tell(found: RunVerdict, run: RunDir, planned: Plan) -> None:
         name = verdict.validity.value
         promises = f" [{', '.join(verdict.promises)}]" if verdict.promises else ""
         click.echo(f"  {name:13} {verdict.checker}{promises}: {verdict.sentence}")
-    if run.report.is_file():
-        click.echo(f"report  {_near(run.report)}")
-    click.echo(f"again   {planned.command}")
+    if (report := _report_of(run)) is not None:
+        click.echo(f"report  {_near(report)}")
+    click.echo(f"again   {again}")
+
+
+def _report_of(run: RunDir) -> Path | None:
+    return run.report if run.report.is_file() else None
 
 
 def _near(path: Path) -> Path:
@@ -129,28 +138,34 @@ def _near(path: Path) -> Path:
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-def _failures(finished: Finished) -> int:
-    """Say what failed besides the system; the exit code of all together."""
+def _exit_code(finished: Finished) -> ExitCode:
+    """That of the verdict; where all is as expected, that of what failed besides the system."""
     code = ExitCode(finished.verdict.exit_code)
+    if code is ExitCode.AS_EXPECTED and finished.world is not None:
+        return ExitCode.WORLD
+    if code is ExitCode.AS_EXPECTED and finished.report_failure is not None:
+        return ExitCode.HARNESS
+    return code
+
+
+def _complain(finished: Finished) -> None:
+    """Say what failed besides the system."""
     if finished.world is not None:
         click.echo(f"error: {finished.world}", err=True)
-        code = ExitCode.WORLD if code is ExitCode.AS_EXPECTED else code
     if finished.report_failure is not None:
         click.echo(f"The report could not be written:\n{finished.report_failure}", err=True)
-        code = ExitCode.HARNESS if code is ExitCode.AS_EXPECTED else code
-    return code
 
 
 _RUN = click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 
 
 def _check(report: Report, page: Page) -> click.Command:
-    def check_run(directory: Path) -> int:
+    def check_run(directory: Path, as_json: bool) -> int:
         """Check a run directory again, and write its reports again."""
         run = RunDir(directory.resolve())
         found = recheck(run)
         report(run.path)
-        _tell(found, run, plan_of(run))
+        _tell(found, run, found.exit_code, as_json=as_json)
         return found.exit_code
 
     return check_command(check_run, page)
@@ -159,10 +174,15 @@ def _check(report: Report, page: Page) -> click.Command:
 def _report(report: Report) -> click.Command:
     @click.command("report")
     @_RUN
-    def write(directory: Path) -> None:
+    @data.AS_JSON
+    def write(directory: Path, as_json: bool) -> None:
         """Write the reports of a run directory again, as it was judged."""
         run = RunDir(directory.resolve())
         report(run.path)
+        if as_json:
+            files = {"report": run.report, "junit": run.junit, "summary": run.summary}
+            data.show({"run": run.path, **files})
+            return
         click.echo(f"report  {_near(run.report)}")
 
     return write
@@ -176,13 +196,13 @@ def _schema(markdown: bool) -> None:
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="As data: name, title, promises.")
+@data.AS_JSON
 def _list(as_json: bool) -> None:
     """List the scenarios that come with Delphic."""
     scenarios = [shipped.scenario(name) for name in shipped.names()]
     if as_json:
         listed = [{"name": s.name, "title": s.title, "promises": s.promises} for s in scenarios]
-        click.echo(json.dumps(listed, indent=2))
+        data.show({"scenarios": listed})
         return
     for scenario in scenarios:
         click.echo(f"{scenario.name:24} {scenario.title}")

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
 from ..impl.bugs import ALL_BUGS
 from ..model.models import MODELS
+from . import data
 from .checkers import CHECKERS
 from .promise import PROMISES
 
@@ -27,18 +29,40 @@ promise, each with its scenario `bug-…`. *tests*: tests that name the promise.
 """
 
 
-def table(root: Path) -> str:
-    """The page as Markdown; tests are read below `root`."""
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A promise, and the names of all that checks it."""
+
+    promise: str
+    text: str
+    model: list[str]
+    checkers: list[str]
+    mistakes: list[str]
+    tests: list[str]
+
+
+def covered(root: Path) -> list[Covered]:
+    """All promises; tests are read below `root`."""
     tests = _tests(root)
-    rows = []
-    for promise, text in PROMISES.items():
-        cells = (
+    return [
+        Covered(
+            promise,
+            text,
             _model(promise),
             [c.name for c in CHECKERS.values() if promise in c.promises],
             [bug.name for bug in ALL_BUGS.values() if promise in bug.promises],
             tests.get(promise, []),
         )
-        rows.append(f"| {promise} | {text} | " + " | ".join(map(_cell, cells)) + " |")
+        for promise, text in PROMISES.items()
+    ]
+
+
+def table(root: Path) -> str:
+    """The page as Markdown; tests are read below `root`."""
+    rows = []
+    for one in covered(root):
+        cells = map(_cell, (one.model, one.checkers, one.mistakes, one.tests))
+        rows.append(f"| {one.promise} | {one.text} | " + " | ".join(cells) + " |")
     return HEAD + "\n".join(rows) + "\n"
 
 
@@ -69,6 +93,11 @@ def _tests(root: Path) -> dict[str, list[str]]:
 
 
 @click.command("promises")
-def promises_command() -> None:
+@data.AS_JSON
+def promises_command(as_json: bool) -> None:
     """Print which check covers which promise, as Markdown."""
-    click.echo(table(Path(__file__).resolve().parent.parent), nl=False)
+    root = Path(__file__).resolve().parent.parent
+    if as_json:
+        data.show({"promises": covered(root)})
+        return
+    click.echo(table(root), nl=False)

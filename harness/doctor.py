@@ -1,10 +1,13 @@
 """The command `doctor`: whether hosts can be used, and for a given scenario."""
 
 import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 
 import click
 
-from . import shipped
+from . import data, shipped
 from .errors import ExitCode, WorldError
 from .hosts import trust
 from .hosts.doctor import Examined, Grade, examine
@@ -26,9 +29,10 @@ _COLOURS = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.BAD: "red"}
     help="First show the keys of hosts that are not known yet, and pin those that you confirm.",
 )
 @click.option("--scenario", metavar="NAME|FILE", help="Check for what this one needs, too.")
+@data.AS_JSON
 @click.pass_context
 def doctor_command(
-    context: click.Context, hosts: str, trusting: bool, scenario: str | None
+    context: click.Context, hosts: str, trusting: bool, scenario: str | None, as_json: bool
 ) -> None:
     """Check that the hosts of an inventory have what runs need, and say what is missing.
 
@@ -37,18 +41,23 @@ def doctor_command(
     inventory = load(hosts)
     wanted = None if scenario is None else load_scenario(*shipped.text_of(scenario))
     if trusting:
-        _trust(inventory)
+        _trust(inventory, partial(click.echo, err=as_json), partial(click.confirm, err=as_json))
     found = asyncio.run(examine(inventory))
+    needs = None if wanted is None else _needs(wanted, inventory, found)
+    healthy = not any(one.is_bad for one in found) and (needs is None or needs.can_run)
+    code = ExitCode.AS_EXPECTED if healthy else ExitCode.WORLD
+    if as_json:
+        data.show({"hosts": [_plain(one) for one in found], "scenario": needs}, code)
+        context.exit(code)
     for one in found:
         _show(one)
-    healthy = not any(one.is_bad for one in found)
-    if wanted is not None:
-        healthy = _show_needs(wanted, inventory, found) and healthy
+    for sentence in () if needs is None else needs.said:
+        click.echo(sentence)
     click.echo("All there." if healthy else "Something is missing.")
-    context.exit(ExitCode.AS_EXPECTED if healthy else ExitCode.WORLD)
+    context.exit(code)
 
 
-def _trust(inventory: Inventory) -> None:
+def _trust(inventory: Inventory, say: Callable[[str], None], asks: Callable[[str], bool]) -> None:
     """Pin what a person confirms; a key in place of another is never pinned here."""
     for entry in inventory.hosts:
         found = trust.shown(entry)
@@ -59,12 +68,12 @@ def _trust(inventory: Inventory) -> None:
                 node=entry.name,
             )
         if found.is_known:
-            click.echo(f"{entry.name}  {found.fingerprint} is pinned already")
+            say(f"{entry.name}  {found.fingerprint} is pinned already")
             continue
         shown = f"{entry.name}  {entry.address} port {entry.port} shows the {found.key.get_name()}"
-        click.echo(f"{shown} key\n  {found.fingerprint}")
-        if click.confirm("  Is that the host's?"):
-            click.echo(f"  pinned in {trust.record(found)}")
+        say(f"{shown} key\n  {found.fingerprint}")
+        if asks("  Is that the host's?"):
+            say(f"  pinned in {trust.record(found)}")
 
 
 def _show(one: Examined) -> None:
@@ -78,20 +87,32 @@ def _show(one: Examined) -> None:
             click.echo(f"{'':19}{line}")
 
 
-def _show_needs(scenario: Scenario, inventory: Inventory, found: list[Examined]) -> bool:
-    """Whether the scenario's faults can be made on all hosts."""
+def _plain(one: Examined) -> dict[str, object]:
+    entry = one.entry
+    addresses = entry.every_address
+    return {"name": entry.name, "addresses": addresses, "findings": one.findings}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Whether the faults of a scenario can be made on all hosts, and sentences about it."""
+
+    name: str
+    can_run: bool
+    said: list[str]
+
+
+def _needs(scenario: Scenario, inventory: Inventory, found: list[Examined]) -> Needs:
+    name = scenario.name
     if any(one.lacks is None for one in found):
-        click.echo(f"{scenario.name} cannot be checked: not every host has an agent.")
-        return False
+        return Needs(name, False, [f"{name} cannot be checked: not every host has an agent."])
     try:
         can, reasons = asyncio.run(survey(inventory))
     except WorldError as error:
-        click.echo(f"{scenario.name} cannot be checked: {error}")
-        return False
-    missing = sorted(scenario.needs() - can)
-    for need in missing:
-        reason = reasons.get(Capability(need), "no host can do that")
-        click.echo(f"{scenario.name} needs {need}, which cannot be done: {reason}")
-    if not missing:
-        click.echo(f"{scenario.name} can run here.")
-    return not missing
+        return Needs(name, False, [f"{name} cannot be checked: {error}"])
+    missing = {
+        need: reasons.get(Capability(need), "no host can do that")
+        for need in sorted(scenario.needs() - can)
+    }
+    said = [f"{name} needs {need}, which cannot be done: {why}" for need, why in missing.items()]
+    return Needs(name, not missing, said or [f"{name} can run here."])

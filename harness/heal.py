@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from . import leases
+from . import data, leases
 from .errors import ExitCode, UsageError
 from .hosts.heal import Fate, heal_all
 from .hosts.inventory import load
@@ -26,8 +26,11 @@ _LEASE = re.compile("-[0-9a-f]{8}$")
     help="Bring what members of such runs wrote home, to the runs in this folder, and remove it.",
 )
 @click.option("--purge", is_flag=True, help="Remove what members of such runs wrote.")
+@data.AS_JSON
 @click.pass_context
-def heal_command(context: click.Context, hosts: str | None, home: Path | None, purge: bool) -> None:
+def heal_command(
+    context: click.Context, hosts: str | None, home: Path | None, purge: bool, as_json: bool
+) -> None:
     """End what killed harnesses left running: here, or on the hosts of an inventory.
 
     Nothing else is touched, and runs that go on are left alone. What members wrote stays on hosts
@@ -37,18 +40,31 @@ def heal_command(context: click.Context, hosts: str | None, home: Path | None, p
     if hosts is None:
         if home is not None or purge:
             raise UsageError("--home and --purge are for the hosts of an inventory: name it")
-        for sentence in [*leases.heal(), *lab.heal()] or ["Nothing was left running."]:
+        here = [*leases.heal(), *lab.heal()]
+        if as_json:
+            data.show({"healed": [_plain(None, here, whole=True)]})
+            return
+        for sentence in here or ["Nothing was left running."]:
             click.echo(sentence)
         return
     if home is not None and purge:
         raise UsageError("--home brings it home and removes it: without --purge")
     fate = Fate(None if home is None else lambda run, part: _place(home, run, part), purge)
-    whole = True
-    for name, said, is_whole in asyncio.run(heal_all(load(hosts), fate)):
-        whole = whole and is_whole
+    healed = asyncio.run(heal_all(load(hosts), fate))
+    code = ExitCode.AS_EXPECTED if all(whole for _, _, whole in healed) else ExitCode.WORLD
+    if as_json:
+        data.show(
+            {"healed": [_plain(name, said, whole=whole) for name, said, whole in healed]}, code
+        )
+        context.exit(code)
+    for name, said, _ in healed:
         for sentence in said or ["Nothing was left."]:
             click.echo(f"{name}: {sentence}")
-    context.exit(ExitCode.AS_EXPECTED if whole else ExitCode.WORLD)
+    context.exit(code)
+
+
+def _plain(host: str | None, said: list[str], *, whole: bool) -> dict[str, object]:
+    return {"host": host, "said": said, "is_whole": whole}
 
 
 def _place(runs: Path, name: str, member: str) -> Path:

@@ -5,12 +5,14 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
 
-from . import shipped
+from . import data, shipped
 from .errors import DelphicError, ExitCode, UsageError
 from .judgement import NOT_SEEN
 from .simulate.cli import Seeds
@@ -125,6 +127,7 @@ def able(names: Sequence[str], on: str) -> tuple[list[str], dict[str, str]]:
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="At a time.")
 @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
 @click.option("--but", multiple=True, metavar="NAME", help="Leave a scenario out.")
+@data.AS_JSON
 @click.pass_context
 def suite_command(
     context: click.Context,
@@ -134,6 +137,7 @@ def suite_command(
     jobs: int,
     out: Path,
     but: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Run scenarios, or all that come with Delphic, for several seeds, where it is possible.
 
@@ -142,10 +146,11 @@ def suite_command(
     """
     if jobs > 1 and target not in ("local", "sim") and not re.match(LAB, target):
         raise UsageError("--jobs: hosts of a file can carry one run at a time")
+    tell = partial(click.echo, err=as_json)
     wanted = [name for name in scenarios or shipped.names() if name not in but]
     chosen, lacking = able(wanted, target)
     for name, missing in lacking.items():
-        click.echo(f"left out  {name}: needs {missing}")
+        tell(f"left out  {name}: needs {missing}")
 
     def command(job: Job) -> list[str]:
         own = ["run", job.scenario, "--seed", str(job.seed), "--on", target]
@@ -154,20 +159,36 @@ def suite_command(
     def say(done: Done) -> None:
         how = "ok" if done.code == ExitCode.AS_EXPECTED else f"exit {done.code}"
         job = done.job
-        click.echo(f"{how:9} {job.scenario} {job.seed} ({done.seconds:.0f} s)  {done.sentence}")
+        tell(f"{how:9} {job.scenario} {job.seed} ({done.seconds:.0f} s)  {done.sentence}")
 
     planned = [Job(name, seed) for name in chosen for seed in seeds]
     found = asyncio.run(run_all(planned, command, jobs, say))
     deciding = counted(found)
-    if len(deciding) < len(found):
-        missed = len(found) - len(deciding)
+    code = worst([done.code for done in deciding])
+    with redirect_stdout(sys.stderr) if as_json else nullcontext():
+        _report(context, out)
+    if as_json:
+        runs = [_plain(done, counts=done in deciding) for done in found]
+        data.show({"target": target, "out": out, "runs": runs, "left_out": lacking}, code)
+    else:
+        _summarize(found, deciding)
+    context.exit(code)
+
+
+def _plain(done: Done, *, counts: bool) -> dict[str, object]:
+    return {
+        "scenario": done.job.scenario,
+        "seed": done.job.seed,
+        "exit_code": done.code,
+        "counts": counts,
+        "sentence": done.sentence,
+        "seconds": round(done.seconds, 3),
+    }
+
+
+def _summarize(every: Sequence[Done], found: Sequence[Done]) -> None:
+    if missed := len(every) - len(found):
         click.echo(f"{missed} runs did not show the seeded bug that other seeds did show")
-    _summarize(deciding)
-    _report(context, out)
-    context.exit(worst([done.code for done in deciding]))
-
-
-def _summarize(found: Sequence[Done]) -> None:
     failed: dict[str, list[int]] = defaultdict(list)
     for done in found:
         if done.code != ExitCode.AS_EXPECTED:

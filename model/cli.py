@@ -81,10 +81,10 @@ GOOD_STATES_ASKED = 5_000_000
 @click.option(
     "--resume", type=click.Path(file_okay=False, exists=True), help="Go on from a checkpoint."
 )
-@click.option("--json", "as_data", is_flag=True, help="The result as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as data for programs.")
 @click.option("--trace-out", type=click.Path(dir_okay=False), help="Write the path: .json or .mmd.")
 def explore_command(
-    name: str | None, listing: bool, as_data: bool, trace_out: str | None, **options: Any
+    name: str | None, listing: bool, as_json: bool, trace_out: str | None, **options: Any
 ) -> int:
     """Explore every reachable state of MODEL within its bounds.
 
@@ -93,20 +93,20 @@ def explore_command(
     was a search that may miss states (--walks, --bitstate).
     """
     if listing or name is None:
-        _list()
+        _list(as_json=as_json)
         return HOLDS
     entry = MODELS.get(name)
     if entry is None:
         _wrong(f"no model '{name}'; there are {', '.join(MODELS)}")
     model = build(entry, options)
-    quiet = as_data or not sys.stderr.isatty()
+    quiet = as_json or not sys.stderr.isatty()
     if options["walks"]:
-        return _walk(model, options, quiet=quiet, as_data=as_data, trace_out=trace_out)
-    return _search(model, options, quiet=quiet, as_data=as_data, trace_out=trace_out)
+        return _walk(model, options, quiet=quiet, as_json=as_json, trace_out=trace_out)
+    return _search(model, options, quiet=quiet, as_json=as_json, trace_out=trace_out)
 
 
 def _search(
-    model: Model, options: dict[str, Any], *, quiet: bool, as_data: bool, trace_out: str | None
+    model: Model, options: dict[str, Any], *, quiet: bool, as_json: bool, trace_out: str | None
 ) -> int:
     asked = options["properties"]
     limits = Limits(
@@ -136,8 +136,8 @@ def _search(
         )
     except WrongCheckpoint as wrong:
         _wrong(f"--resume: {wrong}")
-    if as_data:
-        click.echo(json.dumps(as_plain(model, result), indent=2))
+    if as_json:
+        _show(as_plain(model, result), code(result, asked))
     else:
         click.echo(sentence(model, result, asked))
     stuck = result.stuck
@@ -146,16 +146,22 @@ def _search(
 
 
 def _walk(
-    model: Model, options: dict[str, Any], *, quiet: bool, as_data: bool, trace_out: str | None
+    model: Model, options: dict[str, Any], *, quiet: bool, as_json: bool, trace_out: str | None
 ) -> int:
     plan = Plan(options["walks"], options["depth"], options["seed"], options["max_seconds"])
     walked = walk(model, plan, None if quiet else _walk_watcher(plan))
-    if as_data:
-        click.echo(json.dumps(walked_as_plain(model, walked), indent=2))
+    exit_code = UNDECIDED if walked.violation is None else BROKEN
+    if as_json:
+        _show(walked_as_plain(model, walked), exit_code)
     else:
         click.echo(walked_sentence(model, walked))
     _write(trace_out, model, walked.violation, None)
-    return UNDECIDED if walked.violation is None else BROKEN
+    return exit_code
+
+
+def _show(plain: dict[str, Any], exit_code: int) -> None:
+    """As all commands tell programs: one value, with the code with which the command ends."""
+    click.echo(json.dumps({"schema": 1, "exit_code": exit_code, **plain}, indent=2))
 
 
 def _write(
@@ -247,14 +253,26 @@ def _told(default: Any) -> str:
     return str(default).lower()
 
 
-def _list() -> None:
+def _list(*, as_json: bool) -> None:
+    if as_json:
+        _show({"models": [_entry(entry) for entry in MODELS.values()]}, HOLDS)
+        return
     for entry in MODELS.values():
         click.echo(f"{entry.name}: {entry.title}")
         bounds = ", ".join(f"{k}={_told(v)}" for k, v in entry.bounds.items())
         click.echo(f"  bounds   {bounds}")
-        names = [p.name for p in entry.build(entry.bounds, None).properties]
-        click.echo(f"  promises {', '.join(names)}")
+        click.echo(f"  promises {', '.join(_properties(entry))}")
         click.echo(f"  mutants  {', '.join(entry.mutants)}")
+
+
+def _properties(entry: Entry) -> list[str]:
+    return [p.name for p in entry.build(entry.bounds, None).properties]
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    bounds = {k: v.value if isinstance(v, Enum) else v for k, v in entry.bounds.items()}
+    about = {"name": entry.name, "title": entry.title, "bounds": bounds}
+    return {**about, "properties": _properties(entry), "mutants": list(entry.mutants)}
 
 
 def _walk_watcher(plan: Plan) -> Callable[[Walked], None]:

@@ -113,7 +113,6 @@ def trace(
 def as_plain(model: Model, result: Result) -> dict[str, Any]:
     """The result for a program."""
     return {
-        "schema": 1,
         "model": result.model,
         "parameters": dict(model.parameters),
         "holds": result.holds,
@@ -193,7 +192,6 @@ def walked_sentence(model: Model, walked: Walked) -> str:
 def walked_as_plain(model: Model, walked: Walked) -> dict[str, Any]:
     """What walks found, for a program."""
     return {
-        "schema": 1,
         "model": model.name,
         "parameters": dict(model.parameters),
         "plan": asdict(walked.plan),

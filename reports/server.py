@@ -33,6 +33,7 @@ from starlette.routing import BaseRoute, Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ..harness import data
 from ..harness.errors import UsageError, WorldError
 
 LOOPBACK = "127.0.0.1"
@@ -120,8 +121,15 @@ def server_options(command: Command) -> Command:
     return command
 
 
-def serve(app: Starlette, address: str, port: int, *, open_browser: bool = False) -> None:
-    """Serve until Ctrl-C or SIGTERM, after printing where, on one line.
+def serve(
+    app: Starlette,
+    address: str,
+    port: int,
+    *,
+    open_browser: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Serve until Ctrl-C or SIGTERM, after printing where, on one line, for people or programs.
 
     The app's token must suit the address (`token_for`). Raises WorldError where nobody can listen.
     """
@@ -143,7 +151,10 @@ def serve(app: Starlette, address: str, port: int, *, open_browser: bool = False
     # is then no reason to end otherwise than well.
     before = {number: signal.signal(number, server.handle_exit) for number in _ENDS}
     try:
-        click.echo(f"serving {place} (Ctrl-C ends it)")
+        if as_json:
+            data.line({"url": place})
+        else:
+            click.echo(f"serving {place} (Ctrl-C ends it)")
         if open_browser:
             webbrowser.open(place)
         server.run(sockets=[listener])

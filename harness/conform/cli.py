@@ -1,6 +1,5 @@
 """`delphic conform`: the implementation makes the model's steps, in every state."""
 
-import json
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from .. import data
 from ..errors import ExitCode
 from . import show
 from .binding import Binding, Conformance
@@ -38,7 +38,7 @@ BINDINGS: dict[str, Binding] = {
 @click.option("--bug", "bugs", multiple=True, help="Switch a seeded bug on in the implementation.")
 @click.option("--first", is_flag=True, help="End at the first divergence.")
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads; by default one a core.")
-@click.option("--json", "as_data", is_flag=True, help="The result as JSON.")
+@data.AS_JSON
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the result as JUnit XML.")
 def conform_command(
     names: tuple[str, ...],
@@ -47,7 +47,7 @@ def conform_command(
     bugs: tuple[str, ...],
     first: bool,
     workers: int | None,
-    as_data: bool,
+    as_json: bool,
     junit: str | None,
 ) -> int:
     """Put the implementation into every state that exploring the model reaches, and step it.
@@ -57,21 +57,23 @@ def conform_command(
     """
     chosen = [_binding(name) for name in names or BINDINGS]
     if listing:
-        _list(chosen)
+        _list(chosen, as_json=as_json)
         return ExitCode.AS_EXPECTED
     switched = _bugs(bugs, chosen)
     console = Console(soft_wrap=True, highlight=False)
     results: list[Conformance] = []
     for result in _conform(chosen, switched, small=small, first=first, workers=workers):
         results.append(result)
-        if not as_data:
+        if not as_json:
             if len(results) == 1 or results[-2].binding != result.binding:
                 console.print(BINDINGS[result.binding].title, markup=False)
             console.print(show.line(result), markup=False)
     if junit is not None:
         _write(junit, show.as_junit(results))
-    if as_data:
-        click.echo(json.dumps(show.as_data(results), indent=2))
+    conforms = all(result.conforms for result in results)
+    code = ExitCode.AS_EXPECTED if conforms else ExitCode.PROMISE_BROKEN
+    if as_json:
+        data.show(show.as_data(results), code)
     else:
         console.print()
         console.print(show.events(results))
@@ -80,8 +82,7 @@ def conform_command(
                 console.print(show.divergence(found, result.diverged[found.event, found.field]))
         console.print()
         console.print(show.sentence(results), markup=False)
-    conforms = all(result.conforms for result in results)
-    return ExitCode.AS_EXPECTED if conforms else ExitCode.PROMISE_BROKEN
+    return code
 
 
 def _conform(
@@ -113,7 +114,10 @@ def _bugs(names: tuple[str, ...], chosen: list[Binding]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _list(chosen: list[Binding]) -> None:
+def _list(chosen: list[Binding], *, as_json: bool) -> None:
+    if as_json:
+        data.show({"bindings": [show.binding_as_data(binding) for binding in chosen]})
+        return
     console = Console(soft_wrap=True, highlight=False)
     for binding in chosen:
         console.print(f"{binding.name}: {binding.title}", markup=False)

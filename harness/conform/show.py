@@ -10,7 +10,7 @@ from rich.text import Text
 
 from ...model.actor import Receive
 from ...model.explore.show import named_fields, plain, text
-from .binding import Conformance, Divergence
+from .binding import Binding, Conformance, Divergence
 
 SAME = "(same)"
 
@@ -101,10 +101,21 @@ def _text(value: Any) -> str:
 def as_data(results: Sequence[Conformance]) -> dict[str, Any]:
     """Everything, as JSON can hold it."""
     return {
-        "schema": 1,
         "conforms": all(result.conforms for result in results),
         "sentence": sentence(results),
         "results": [_result(result) for result in results],
+    }
+
+
+def binding_as_data(binding: Binding) -> dict[str, Any]:
+    """What can be asked of a binding."""
+    return {
+        "binding": binding.name,
+        "title": binding.title,
+        "small": [{"title": each.title, "bounds": str(each)} for each in binding.small],
+        "documented": [{"title": each.title, "bounds": str(each)} for each in binding.documented],
+        "differences": [{"name": d.name, "reason": d.reason} for d in binding.differences],
+        "bugs": sorted(binding.bugs),
     }
 
 

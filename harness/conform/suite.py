@@ -6,11 +6,12 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby, product
 from multiprocessing import get_context
+from typing import Any
 
 import click
 import msgspec
 
-from .. import shipped
+from .. import data, shipped
 from ..plan import Expectation
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
@@ -107,26 +108,64 @@ def _row(name: str, ones: Iterable[Measured]) -> Row:
     return Row(name, union, frozenset(steps))
 
 
-def page(found: Sequence[Row], seeds: int) -> str:
-    """The page as Markdown."""
+def whole_of(found: Sequence[Row]) -> Row:
+    """What all scenarios together made."""
     whole = Exercised()
-    steps = frozenset[str]().union(*(row.local_steps for row in found))
     for row in found:
         whole.counts.update(row.exercised.counts)
+    return Row("all", whole, frozenset[str]().union(*(row.local_steps for row in found)))
+
+
+def alone(row: Row, found: Sequence[Row]) -> int:
+    """How many local steps no other scenario made."""
+    others = (other.local_steps for other in found if other is not row)
+    return len(row.local_steps.difference(*others))
+
+
+def as_data(found: Sequence[Row], seeds: int) -> dict[str, Any]:
+    """The same as the page, for programs."""
+    whole = whole_of(found)
+    never = [
+        {"event": event, "branch": branch, "why": _why(event, branch)}
+        for event, branch in whole.exercised.never
+    ]
+    return {
+        "seeds": seeds,
+        "kinds": len(known().kinds),
+        "local_steps": known().local_steps,
+        "scenarios": [{**_counts(row), "alone": alone(row, found)} for row in found],
+        "all": _counts(whole),
+        "never": never,
+    }
+
+
+def _counts(row: Row) -> dict[str, Any]:
+    made = row.exercised
+    return {
+        "scenario": row.name,
+        "steps": made.counts.total(),
+        "kinds": len(made.seen),
+        "beyond": len(made.beyond),
+        "local_steps": len(row.local_steps),
+    }
+
+
+def page(found: Sequence[Row], seeds: int) -> str:
+    """The page as Markdown."""
+    whole = whole_of(found)
     lines = [HEAD.format(kinds=len(known().kinds), local=known().local_steps, seeds=seeds).rstrip()]
     for row in found:
-        others = [other for other in found if other is not row]
-        alone = row.local_steps.difference(*(other.local_steps for other in others))
-        lines.append(_line(row.name, row.exercised, len(row.local_steps), f"{len(alone):,}"))
-    lines.append(_line("**all**", whole, len(steps), ""))
+        lines.append(_line(row.name, row, f"{alone(row, found):,}"))
+    lines.append(_line("**all**", whole, ""))
     lines += ["", "## Never made", ""]
-    lines += _never(whole.never)
+    lines += _never(whole.exercised.never)
     return "\n".join(lines) + "\n"
 
 
-def _line(name: str, made: Exercised, steps: int, alone: str) -> str:
+def _line(name: str, row: Row, alone: str) -> str:
+    made = row.exercised
     cells = [f"{made.counts.total():,}", f"{len(made.seen)}", f"{len(made.beyond)}"]
-    return f"| {name} | " + " | ".join([*cells, f"{steps:,}", alone]) + " |"
+    return f"| {name} | " + " | ".join([*cells, f"{len(row.local_steps):,}", alone]) + " |"
 
 
 def _never(kinds: Sequence[Kind]) -> list[str]:
@@ -152,8 +191,14 @@ def _why(event: str, branch: str) -> str:
 @click.argument("scenarios", nargs=-1, metavar="[NAME|FILE]...")
 @click.option("--seeds", type=click.IntRange(1), default=SEEDS, show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
-def coverage_command(scenarios: tuple[str, ...], seeds: int, jobs: int | None) -> None:
+@data.AS_JSON
+def coverage_command(
+    scenarios: tuple[str, ...], seeds: int, jobs: int | None, as_json: bool
+) -> None:
     """Print which of the model's steps scenarios make, as Markdown: all of Raft groups."""
     names = scenarios or tuple(of_groups())
     found = rows(names, range(1, seeds + 1), jobs or os.cpu_count() or 1)
-    click.echo(page(found, seeds), nl=False)
+    if as_json:
+        data.show(as_data(found, seeds))
+    else:
+        click.echo(page(found, seeds), nl=False)

@@ -22,7 +22,7 @@ from .run import RunPaths
 OF_RUNS = ("raft", "raft-built")
 """Models whose members write traces."""
 
-SEARCH_ONLY = ("walks", "bitstate", "checkpoint", "resume", "as_data", "trace_out", "listing")
+SEARCH_ONLY = ("walks", "bitstate", "checkpoint", "resume", "trace_out", "listing")
 """Options of the search that mean nothing to a page."""
 
 
@@ -67,11 +67,12 @@ def _serve(
     *,
     open_browser: bool,
     name: str | None,
+    as_json: bool,
     **options: Any,
 ) -> int:
     api = assembled(name, run, options)
     app = application(api.routes(), token_for(address, token))
-    serve(app, address, port, open_browser=open_browser)
+    serve(app, address, port, open_browser=open_browser, as_json=as_json)
     return 0
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.console import Console
 
+from .. import data
 from ..errors import ExitCode, UsageError, WorldError
 from ..lifecycle import Report
 from ..selector import closest
@@ -87,7 +87,7 @@ def gate_command(
     @click.option(
         "--out", type=click.Path(path_type=Path), default=Path("runs/gate"), show_default=True
     )
-    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @data.AS_JSON
     @click.option("--quiet", is_flag=True, help="Say nothing but the end.")
     @click.option("--do", "channel", type=int, hidden=True)
     @click.pass_context
@@ -173,7 +173,7 @@ class _Asked:
         finally:
             watch.close()
         if self.as_json:
-            click.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
+            data.show(result)
         else:
             Console(highlight=False).print(summary(result), soft_wrap=True)
         self._annotate(result)
@@ -234,7 +234,7 @@ def _listed(
         for step in steps
     ]
     if as_json:
-        click.echo(json.dumps({"steps": told, "notes": list(notes)}, indent=2))
+        data.show({"steps": told, "notes": notes})
         return
     for one in told:
         click.echo(f"{'do' if one['do'] else 'leave':6} {one['step']:34} {one['why']}".rstrip())

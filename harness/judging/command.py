@@ -1,6 +1,5 @@
 """`delphic check`: a run directory, or a file with anybody's history."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,11 @@ from typing import Any
 import click
 import msgspec
 
+from .. import data
 from ..checkers.checker import plural
 from ..checkers.judging import GENEROUS
 from ..checkers.specs import SPECS
+from ..checkers.specs.spec import Spec
 from ..errors import UsageError
 from ..evidence import Budget
 from ..formats import FORMATS
@@ -37,8 +38,8 @@ _FORMAT = click.option(
 )
 
 
-def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command:
-    """The command; `check_run` judges a run directory, and returns the exit code."""
+def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.Command:
+    """The command; `check_run` judges a run directory, tells it, and returns the exit code."""
 
     @click.command("check")
     @click.argument("path", metavar="RUN|FILE", type=click.Path(path_type=Path), required=False)
@@ -59,7 +60,7 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
                   help="How many MiB a search may use.")  # fmt: skip
     @click.option("--second-opinion", is_flag=True, help="Compare monitor and search on parts.")
     @click.option("--report", type=click.Path(path_type=Path), help="Write a page about it there.")
-    @click.option("--json", "as_json", is_flag=True, help="Print all that was found as JSON.")
+    @data.AS_JSON
     @click.pass_context
     def check(
         context: click.Context,
@@ -82,19 +83,22 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
         or nothing to judge, 5 an error of Delphic's own.
         """
         if specs:
-            _list()
+            _list(as_json=as_json)
             return
         if path is None:
             raise UsageError("what is to be checked? delphic check RUN, or FILE --spec NAME")
         if path.is_dir():
-            _refuse_options(path, spec or form or report or model, as_json=as_json)
-            context.exit(check_run(path))
+            _refuse_options(path, spec or form or report or model)
+            context.exit(check_run(path, as_json))
         _refuse_a_runs(path)
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
         names = _mapping(columns)
         found = judge(Question(path, spec, form, which, names, budget, second_opinion, model))
-        click.echo(_json(found) if as_json else "\n".join(_lines(found)))
+        if as_json:
+            data.show(_plain(found))
+        else:
+            click.echo("\n".join(_lines(found)))
         if report is not None:
             _write(report, page(_plain(found)))
             click.echo(f"report  {report}", err=as_json)
@@ -103,8 +107,8 @@ def check_command(check_run: Callable[[Path], int], page: Page) -> click.Command
     return check
 
 
-def _refuse_options(path: Path, option: str | Path | None, *, as_json: bool) -> None:
-    if option or as_json:
+def _refuse_options(path: Path, option: str | Path | None) -> None:
+    if option:
         raise UsageError(
             f"{path} is a run directory, which says itself what it is: delphic check {path}"
         )
@@ -130,7 +134,10 @@ def _mapping(text: str) -> dict[str, str]:
     return found
 
 
-def _list() -> None:
+def _list(*, as_json: bool) -> None:
+    if as_json:
+        data.show({"specs": [_spec(spec) for spec in SPECS.values()]})
+        return
     for spec in SPECS.values():
         click.echo(f"{spec.name:16} {spec.about}")
         for shape in spec.operations:
@@ -139,13 +146,18 @@ def _list() -> None:
             click.echo(f"{'':16}   --model {'|'.join(spec.models)}")
 
 
+def _spec(spec: Spec) -> dict[str, Any]:
+    operations = [
+        {"f": shape.f, "argument": shape.argument, "result": shape.result}
+        for shape in spec.operations
+    ]
+    about = {"name": spec.name, "about": spec.about}
+    return {**about, "operations": operations, "models": list(spec.models)}
+
+
 def _plain(found: Judged) -> dict[str, Any]:
     told: dict[str, Any] = msgspec.to_builtins(found, enc_hook=repr, str_keys=True)
     return told
-
-
-def _json(found: Judged) -> str:
-    return json.dumps(_plain(found), indent=2)
 
 
 def _write(path: Path, text: str) -> None:

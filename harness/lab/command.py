@@ -1,14 +1,16 @@
 """The command `lab`: a laboratory to work with, until it is taken down."""
 
 import sys
+from pathlib import Path
 
 import click
 
+from .. import data
 from ..errors import UsageError
 from . import kernel
 from . import rootless as namespaces
 from .folder import folders
-from .lab import HOSTS_MAX, HOSTS_MIN, down, heal, status, up
+from .lab import HOSTS_MAX, HOSTS_MIN, Lab, Status, down, heal, status, up
 
 
 @click.group("lab")
@@ -29,7 +31,8 @@ def lab_command() -> None:
 )
 @click.option("--sudo", is_flag=True, help="Log in as somebody who is not root, but may become it.")
 @click.option("--rootless", is_flag=True, help="As anybody who is not root has to.")
-def _up(hosts: int, addresses: int, sudo: bool, rootless: bool) -> None:
+@data.AS_JSON
+def _up(hosts: int, addresses: int, sudo: bool, rootless: bool, as_json: bool) -> None:
     """Make a laboratory; it stays until `delphic lab down`, or until the machine restarts.
 
     Without root it is made in a user namespace, and only what is started by `delphic lab enter`
@@ -38,34 +41,56 @@ def _up(hosts: int, addresses: int, sudo: bool, rootless: bool) -> None:
     if not namespaces.may_here() or (rootless and not namespaces.is_inside()):
         namespaces.enter_holder(namespaces.hold(), [sys.executable, *sys.orig_argv[1:]])
     try:
-        _made(hosts, addresses, sudo=sudo)
+        _made(hosts, addresses, sudo=sudo, as_json=as_json)
     except BaseException:
         namespaces.let_go()
         raise
 
 
-def _made(hosts: int, addresses: int, *, sudo: bool) -> None:
+def _made(hosts: int, addresses: int, *, sudo: bool, as_json: bool) -> None:
     lab = up(hosts, addresses=addresses, sudo=sudo, keep=True)
+    known = lab.folder.path / "known_hosts"
+    known.write_text("".join(f"{e.address} {e.host_keys[0]}\n" for e in lab.inventory.hosts))
+    if as_json:
+        data.show(_plain(lab, known))
+        return
     first = lab.inventory.hosts[0]
     click.echo(f"{lab.name} is up: {lab.folder.inventory}")
     for entry in lab.inventory.hosts:
         click.echo(f"  {entry.name}  {' '.join(entry.every_address)}")
-    known = "".join(f"{e.address} {e.host_keys[0]}\n" for e in lab.inventory.hosts)
-    (lab.folder.path / "known_hosts").write_text(known)
     if namespaces.is_inside():
         click.echo(f"Inside: delphic lab enter delphic run quickstart --on {lab.folder.inventory}")
         return
     click.echo(
-        f"To look around: ssh -i {first.keys[0]} -o UserKnownHostsFile="
-        f"{lab.folder.path / 'known_hosts'} {first.user}@{first.address}"
+        f"To look around: ssh -i {first.keys[0]} -o UserKnownHostsFile={known} "
+        f"{first.user}@{first.address}"
     )
 
 
+def _plain(lab: Lab, known: Path) -> dict[str, object]:
+    hosts = [
+        {"name": entry.name, "user": entry.user, "addresses": entry.every_address}
+        for entry in lab.inventory.hosts
+    ]
+    return {
+        "name": lab.name,
+        "inventory": lab.folder.inventory,
+        "key": lab.inventory.hosts[0].keys[0],
+        "known_hosts": known,
+        "rootless": namespaces.is_inside(),
+        "hosts": hosts,
+    }
+
+
 @lab_command.command("down")
-def _down() -> None:
+@data.AS_JSON
+def _down(as_json: bool) -> None:
     """Remove all laboratories but those that a living run has made for itself."""
     said = heal()
     said += [f"{name} is gone." for name in down()]
+    if as_json:
+        data.show({"said": said})
+        return
     for sentence in said or ["There was no laboratory."]:
         click.echo(sentence)
 
@@ -82,9 +107,13 @@ def _enter(words: tuple[str, ...]) -> None:
 
 
 @lab_command.command("status")
-def _status() -> None:
+@data.AS_JSON
+def _status(as_json: bool) -> None:
     """Show the laboratories and which of their hosts are on."""
     found = status()
+    if as_json:
+        data.show({"labs": [_status_as_data(lab) for lab in found]})
+        return
     for lab in found:
         whose = "stays until it is taken down" if lab.owner is None else f"of pid {lab.owner}"
         whose = "nobody needs it: delphic lab down" if lab.is_stale else whose
@@ -93,3 +122,9 @@ def _status() -> None:
             click.echo(f"  {name}  {address}  {'on' if on else 'off'}")
     if not found:
         click.echo("There is no laboratory.")
+
+
+def _status_as_data(lab: Status) -> dict[str, object]:
+    hosts = [{"name": name, "address": address, "is_on": on} for name, address, on in lab.hosts]
+    about = {"name": lab.name, "inventory": lab.inventory, "hosts": hosts}
+    return {**about, "owner": lab.owner, "is_stale": lab.is_stale}

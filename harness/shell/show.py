@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ...impl.client.errors import RequestError
+from .. import data
 
 Write = Callable[[str], None]
 
@@ -76,7 +77,8 @@ def json_lines(write: Write) -> Look:
 
     def result(call: str, value: Any) -> None:
         rows = value.to_pylist() if isinstance(value, pa.Table) else value
-        write(json.dumps({"call": call, "ok": True, "value": rows}, default=_text))
+        told = {"call": call, "ok": True, "value": rows}
+        write(json.dumps(data.finite(json.dumps(told, default=_text))))
 
     def error(call: str, problem: Exception) -> None:
         told: dict[str, Any] = {"message": str(problem)}

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from .. import data
 from ..errors import WorldError
 from ..rundir import RunDir
 from ..scenario import PROMISES
@@ -44,6 +45,7 @@ _DEFAULT = Bounds()
     help="Time at most.",
 )
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True)
+@data.AS_JSON
 @click.option("--quiet", is_flag=True, help="Say nothing of the way there.")
 def shrink_command(
     directory: Path,
@@ -52,6 +54,7 @@ def shrink_command(
     most: int,
     seconds: float,
     jobs: int,
+    as_json: bool,
     quiet: bool,
 ) -> None:
     """Cut a run that broke a promise down to the smallest scenario that still breaks it.
@@ -68,13 +71,33 @@ def shrink_command(
             ask,
             bounds=bounds,
             promises=promises,
-            say=(lambda line: None) if quiet else lambda line: click.echo(line, err=True),
+            say=(lambda line: None)
+            if quiet or as_json
+            else lambda line: click.echo(line, err=True),
         )
     try:
         file.write_text(small.text, encoding="utf-8")
     except OSError as error:
         raise WorldError(f"cannot write {file}: {error.strerror}") from error
-    _tell(small, file)
+    if as_json:
+        data.show(_plain(small, run, file))
+    else:
+        _tell(small, file)
+
+
+def _plain(small: Small, run: RunDir, file: Path) -> dict[str, object]:
+    shrunk = small.shrunk
+    return {
+        "run": run.path,
+        "file": file,
+        "seed": shrunk.candidate.seed,
+        "promises": small.promises,
+        "story": small.story,
+        "size": summary(shrunk.candidate.data),
+        "trials": shrunk.trials,
+        "is_minimal": shrunk.is_minimal,
+        "again": _again(file),
+    }
 
 
 def _tell(small: Small, file: Path) -> None:
@@ -82,6 +105,10 @@ def _tell(small: Small, file: Path) -> None:
     click.echo(textwrap.fill(small.story, 100))
     why = "" if shrunk.is_minimal else "; there may be a smaller one (--trials, --seconds)"
     click.echo(f"{summary(shrunk.candidate.data)}, after {shrunk.trials} runs{why}")
+    click.echo(f"again   {_again(file)}")
+
+
+def _again(file: Path) -> str:
     here = Path.cwd()
     near = file.relative_to(here) if file.is_relative_to(here) else file
-    click.echo(f"again   delphic run {near} --on sim")
+    return f"delphic run {near} --on sim"

@@ -43,6 +43,7 @@ class Small:
     text: str
     story: str
     shrunk: Shrunk
+    promises: tuple[str, ...]
 
 
 def start_of(run: RunDir) -> Candidate:
@@ -118,7 +119,7 @@ def shrunk_scenario(
     if shrunk is None:
         return None
     text, story = written(shrunk.candidate, promises)
-    return Small(text, story, shrunk)
+    return Small(text, story, shrunk, tuple(sorted(promises, key=order)))
 
 
 def written(best: Candidate, promises: frozenset[str]) -> tuple[str, str]:

@@ -13,7 +13,7 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from .. import shipped
+from .. import data, shipped
 from ..completion import Scenarios
 from ..errors import ExitCode, UsageError
 from ..judgement import plan_of
@@ -96,7 +96,7 @@ def _simulate(report: Report) -> click.Command:
     @STOP_ON_VIOLATION
     @click.option("--keep-going", is_flag=True, help="Do not stop at a broken promise.")
     @click.option("--out", type=click.Path(path_type=Path), default=Path("runs"), show_default=True)
-    @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+    @data.AS_JSON
     @click.option("--quiet", is_flag=True, help="No progress.")
     @click.pass_context
     def simulate(
@@ -137,7 +137,7 @@ def _simulate(report: Report) -> click.Command:
             for group in found.groups()[:SHOWN_GROUPS]
         }
         if as_json:
-            click.echo(json.dumps(_plain(job, found, kept), indent=2))
+            data.show(_plain(job, found, kept), found.exit_code())
         else:
             _tell(job, found, kept)
         context.exit(found.exit_code())
@@ -278,7 +278,6 @@ def _plain(job: Job, found: Campaign, kept: dict[Case, Path]) -> dict[str, Any]:
         "virtual_s": round(sum(one.virtual_s for one in found.tried), 3),
         "operations": sum(one.operations for one in found.tried),
         "verdicts": {validity.value: len(found.of(validity)) for validity in Validity},
-        "exit_code": found.exit_code(),
         "failures": [
             {
                 "cases": [str(one.case) for one in group],
@@ -307,8 +306,11 @@ def _near(path: Path) -> Path:
 @click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--until", type=click.IntRange(0), metavar="INDEX", help="Stop after this op.")
 @click.option("--state", is_flag=True, help="Show what each member then has in memory.")
+@data.AS_JSON
 @click.pass_context
-def _replay(context: click.Context, directory: Path, until: int | None, state: bool) -> None:
+def _replay(
+    context: click.Context, directory: Path, until: int | None, state: bool, as_json: bool
+) -> None:
     """Play the schedule of a simulated run again, and compare its history.
 
     Exit code 0: the same history, as far as it was played. 1: another one, because this is another
@@ -326,20 +328,26 @@ def _replay(context: click.Context, directory: Path, until: int | None, state: b
     if until is not None and until >= lines:
         raise UsageError(f"--until {until}: the history has the ops 0 to {lines - 1}")
     found = simulate_plan(planned, until=until)
+    same = before.startswith(found.history) and (until is not None or before == found.history)
+    code = ExitCode.AS_EXPECTED if same else ExitCode.PROMISE_BROKEN
+    ops = found.history.count(b"\n")
+    other = "" if same else _first_difference(before, found.history)
+    if as_json:
+        told = {"run": run.path, "same": same, "ops": ops, "ops_recorded": lines}
+        data.show(told | {"difference": other, "states": found.states if state else None}, code)
+        context.exit(code)
     if state:
         plain = json.loads(json.dumps(found.states))
         click.echo(yaml.safe_dump(plain, sort_keys=False, default_flow_style=None), nl=False)
-    same = before.startswith(found.history) and (until is not None or before == found.history)
-    ops = found.history.count(b"\n")
     if same:
         click.echo(f"the same history: {ops:,} of {lines:,} ops", err=state)
     else:
         click.echo(
-            f"another history: {_first_difference(before, found.history)}; the run was made by "
+            f"another history: {other}; the run was made by "
             f"another version, or something in it was not decided by its seed",
             err=state,
         )
-    context.exit(ExitCode.AS_EXPECTED if same else ExitCode.PROMISE_BROKEN)
+    context.exit(code)
 
 
 def _first_difference(before: bytes, now: bytes) -> str:

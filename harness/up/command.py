@@ -1,14 +1,13 @@
 """The command `up`: a cluster from a directory, until Ctrl-C."""
 
 import asyncio
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from .. import leases
+from .. import data, leases
 from ..errors import UsageError
 from ..leases import Lease
 from .cluster import Cluster, Teller, Wishes
@@ -120,7 +119,7 @@ def _teller(directory: Directory, as_json: bool) -> Teller:
 
     def ready(pids: Mapping[str, int], leaders: Mapping[int, Leader | None]) -> None:
         if as_json:
-            click.echo(json.dumps(_state(directory, pids, leaders)))
+            data.line(_state(directory, pids, leaders))
 
     return Teller(say, say, started, ready)
 

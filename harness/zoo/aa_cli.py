@@ -1,11 +1,11 @@
 """`delphic aa`: scenarios without their faults, from the command line."""
 
-import json
 import os
 from collections.abc import Sequence
 
 import click
 
+from .. import data
 from ..errors import ExitCode
 from ..simulate.campaign import Tried
 from ..simulate.cli import Seeds
@@ -17,7 +17,7 @@ from .aa import Nulled, every, tried
 @click.argument("scenarios", metavar="[NAME|FILE]...", nargs=-1)
 @click.option("--seeds", type=Seeds(), default="1..5", show_default=True)
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
-@click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
+@data.AS_JSON
 def aa_command(
     scenarios: tuple[str, ...], seeds: range, jobs: int | None, as_json: bool
 ) -> ExitCode:
@@ -29,16 +29,17 @@ def aa_command(
     nulled = every(scenarios)
     every_case = tried(nulled, seeds, jobs or os.cpu_count() or 1)
     found = [(job, [next(every_case) for _ in seeds]) for job in nulled]
+    clean = not any(_dirty(ones) for _, ones in found)
+    code = ExitCode.AS_EXPECTED if clean else ExitCode.HARNESS
     if as_json:
-        click.echo(json.dumps([_plain(job, ones) for job, ones in found], indent=1))
+        data.show({"scenarios": [_plain(job, ones) for job, ones in found]}, code)
     else:
         for job, ones in found:
             _tell(job, ones)
         worlds = len(nulled) * len(seeds)
         dirty = sum(len(_dirty(ones)) for _, ones in found)
         click.echo(f"{worlds - dirty:,} of {worlds:,} worlds without faults were clean.")
-    clean = not any(_dirty(ones) for _, ones in found)
-    return ExitCode.AS_EXPECTED if clean else ExitCode.HARNESS
+    return code
 
 
 def _dirty(ones: Sequence[Tried]) -> list[Tried]:

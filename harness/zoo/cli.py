@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from .. import data
 from ..errors import ExitCode, UsageError
 from . import bugs as zoo
 from . import checks as hunters
@@ -36,7 +37,7 @@ BUDGET_S = 60.0
     metavar="JSON",
     help="Hunt only what is not in there; an earlier output of --json.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@data.AS_JSON
 @click.option(
     "--table",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -58,6 +59,8 @@ def zoo_command(
     Exit code 0: each was caught by some check, and none raised a false alarm. 1: one escaped. 5: a
     check caught something where no mistake was made.
     """
+    if table is not None and as_json:
+        raise UsageError("--table prints a page, of what --json printed: without --json")
     if table is not None:
         click.echo(page(measured(table)), nl=False)
         return ExitCode.AS_EXPECTED
@@ -75,7 +78,7 @@ def zoo_command(
             click.echo(line(row, titles))
     result = matrix(found, hunting, terms)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(result), indent=1).decode())
+        data.show(result, code(result))
     else:
         _explain(result)
     return code(result)

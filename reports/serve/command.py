@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ...harness import data
 from ..index.index import Index
 from ..server import serve, server_options, token_for
 from .app import app
@@ -14,8 +15,15 @@ from .app import app
     "directory", metavar="[RUNS]", type=click.Path(path_type=Path), default=Path("runs")
 )
 @server_options
+@data.AS_JSON
 def serve_command(
-    directory: Path, address: str, port: int, token: str | None, *, open_browser: bool
+    directory: Path,
+    address: str,
+    port: int,
+    token: str | None,
+    *,
+    open_browser: bool,
+    as_json: bool,
 ) -> None:
     """Browse, filter, compare, watch and download the runs of a directory.
 
@@ -30,6 +38,6 @@ def serve_command(
     index = Index(directory)
     try:
         index.refresh()
-        serve(app(index, asked), address, port, open_browser=open_browser)
+        serve(app(index, asked), address, port, open_browser=open_browser, as_json=as_json)
     finally:
         index.close()

@@ -5,8 +5,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 import click
-import msgspec
 
+from ...harness import data
 from ...harness.errors import WorldError
 from ..index.index import Index
 from .gather import gather
@@ -28,7 +28,7 @@ PAGE = "suite.html"
     "--zoo", "matrix", type=click.Path(path_type=Path), help="A kill matrix: docs/zoo.json."
 )
 @click.option("--rebuild", is_flag=True, help="Read all run directories again, not what changed.")
-@click.option("--json", "as_json", is_flag=True, help="Print what the page would say, as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="No page: print what it would say as data.")
 def suite_report_command(
     directory: Path, out: Path | None, matrix: Path | None, *, rebuild: bool, as_json: bool
 ) -> None:
@@ -47,7 +47,7 @@ def suite_report_command(
     finally:
         index.close()
     if as_json:
-        click.echo(msgspec.json.encode(found).decode())
+        data.show(found)
         return
     path = out or directory / PAGE
     runs = quote(os.path.relpath(directory, path.parent))

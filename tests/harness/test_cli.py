@@ -89,7 +89,7 @@ def test_the_list_has_every_shipped_scenario_with_its_title(
     assert found.code == ExitCode.AS_EXPECTED
     assert [line.split()[0] for line in found.out.splitlines()] == shipped.names()
     assert "A leader is cut off, killed and paused" in found.out
-    listed = json.loads(Said(capsys, "list", "--json").out)
+    listed = json.loads(Said(capsys, "list", "--json").out)["scenarios"]
     assert [f"{one['name']:24} {one['title']}" for one in listed] == found.out.splitlines()
     assert {"HS-2"} <= {promise for one in listed for promise in one["promises"]}
 
@@ -153,7 +153,13 @@ def test_a_run_tells_its_verdict_as_data(
     found = Said(capsys, "run", "mine.yaml", "--on", "memory", "--json")
     assert found.code == ExitCode.PROMISE_BROKEN
     assert found.err == ""
-    assert json.loads(found.out) == json.loads((folder / "runs/latest/verdict.json").read_text())
+    run = (folder / "runs/latest").resolve()
+    told = json.loads(found.out)
+    beside = {"run": str(run), "report": str(run / "report.html"), "again": told["again"]}
+    assert told == json.loads((run / "verdict.json").read_text()) | beside
+    assert told["again"].startswith("delphic run mine.yaml --seed ")
+    again = json.loads(Said(capsys, "check", "runs/latest", "--json").out)
+    assert again["verdicts"][0]["sentence"] == told["verdicts"][0]["sentence"]
 
 
 def test_a_bug_of_delphic_is_exit_code_5_and_says_so(

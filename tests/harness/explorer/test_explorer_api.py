@@ -158,7 +158,6 @@ def test_a_hunt_can_be_given_up_and_begun_again(assemble: Assemble) -> None:
     [
         (["--ui"], "which model? There are raft"),
         (["rafts", "--ui"], "no model 'rafts'"),
-        (["raft", "--ui", "--json"], "--json does not go with --ui"),
         (["raft", "--ui", "--walks", "5"], "--walks does not go with --ui"),
         (["raft", "--port", "99"], "--port goes with --ui"),
         (["storage", "--ui", "--run", "."], "not of storage"),

@@ -4,6 +4,7 @@ import json
 from datetime import datetime
 
 import pyarrow as pa
+import pytest
 from delphic.harness.shell.show import json_lines, on_terminal, plain
 from delphic.impl.client.errors import RequestError
 from rich.console import Console
@@ -65,6 +66,8 @@ def test_json_has_one_object_a_call_with_what_is_certain_about_an_error() -> Non
     assert json.loads(lines[0]) == {"call": "select(1)", "ok": True, "value": rows}
     error = {"name": "Timeout", "definite": False, "message": "late"}
     assert json.loads(lines[1]) == {"call": "f()", "ok": False, "error": error}
+    look.result("mean()", float("nan"))
+    assert json.loads(lines[2], parse_constant=pytest.fail)["value"] is None
 
 
 def test_a_terminal_gets_a_table_in_which_markup_is_only_text() -> None:

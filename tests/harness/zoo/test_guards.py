@@ -173,7 +173,7 @@ def test_what_is_found_where_nothing_is_wrong_is_an_error_of_delphics_own(
     found = CliRunner().invoke(aa_cli.aa_command, words, standalone_mode=False)
     assert found.return_value is ExitCode.HARNESS
     if as_json:
-        assert json.loads(found.output)[0]["dirty"][0]["sentence"] == "A row is lost."
+        assert json.loads(found.output)["scenarios"][0]["dirty"][0]["sentence"] == "A row is lost."
     else:
         assert found.output.splitlines() == [
             "handful: fail: A row is lost.",
