@@ -165,13 +165,13 @@ def suite_command(
     found = asyncio.run(run_all(planned, command, jobs, say))
     deciding = counted(found)
     code = worst([done.code for done in deciding])
+    if not as_json:
+        _summarize(found, deciding)
     with redirect_stdout(sys.stderr) if as_json else nullcontext():
         _report(context, out)
     if as_json:
         runs = [_plain(done, counts=done in deciding) for done in found]
         data.show({"target": target, "out": out, "runs": runs, "left_out": lacking}, code)
-    else:
-        _summarize(found, deciding)
     context.exit(code)
 
 

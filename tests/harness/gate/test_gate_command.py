@@ -131,6 +131,8 @@ def test_what_would_be_done_is_told_to_programs_too(
 ) -> None:
     assert gate(monkeypatch, "steps: [{explore: raft}]", "--list", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {
+        "schema": 1,
+        "exit_code": 0,
         "steps": [{"step": "explore raft", "kind": "explore", "do": True, "why": ""}],
         "notes": [],
     }

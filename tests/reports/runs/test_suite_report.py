@@ -244,3 +244,10 @@ def test_a_suite_ends_with_its_report_and_never_by_it(
     written = f"report  {out}/suite.html"
     failed = f"The suite report could not be written: cannot write {out}/suite.html: Is a directory"
     assert last == (written if is_possible else failed)
+    out.rename(tmp_path / "before")
+    told = CliRunner().invoke(delphic, [*arguments, "--json"])
+    found = json.loads(told.stdout)
+    one = {"scenario": "quickstart", "exit_code": 3, "counts": True, "sentence": "inconclusive"}
+    assert found["runs"] == [one | {"seed": seed, "seconds": 1.0} for seed in (1, 2)]
+    assert (told.exit_code, found["exit_code"]) == (3, 3)
+    assert told.stderr.splitlines()[-1] == (written if is_possible else failed)
