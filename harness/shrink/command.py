@@ -10,6 +10,7 @@ from ..errors import WorldError
 from ..rundir import RunDir
 from ..scenario import PROMISES
 from .cut import Small, cut_down
+from .failing import broken
 from .search import Bounds, summary
 from .trial import trials
 
@@ -59,6 +60,7 @@ def shrink_command(
 ) -> None:
     """Cut a run that broke a promise down to the smallest scenario that still breaks it.
 
+    Where members only differ from the model, to the smallest in which they differ in the same way.
     Faults, operations, members, clients and times go as long as the simulator still shows the
     failure, with one of several seeds. What is left runs as it is: `delphic run FILE --on sim`.
     """
@@ -91,7 +93,8 @@ def _plain(small: Small, run: RunDir, file: Path) -> dict[str, object]:
         "run": run.path,
         "file": file,
         "seed": shrunk.candidate.seed,
-        "promises": small.promises,
+        "promises": broken(small.failing),
+        "divergence": next((name for name in small.failing if name not in PROMISES), None),
         "story": small.story,
         "size": summary(shrunk.candidate.data),
         "trials": shrunk.trials,

@@ -8,12 +8,12 @@ from ..document import Document, parse
 from ..errors import UsageError
 from ..history import load
 from ..judgement import plan_of, recheck
-from ..promise import order
 from ..rundir import RunDir
 from ..scenario import read
 from ..simulate.execute import simulate_plan
 from ..targets.sim import SIM
 from ..verdict import RunVerdict, Validity
+from .failing import broken, divergence, told
 from .moments import Data
 from .search import Bounds, Candidate, Shrunk, Trials, shrink
 from .story import tell
@@ -43,7 +43,7 @@ class Small:
     text: str
     story: str
     shrunk: Shrunk
-    promises: tuple[str, ...]
+    failing: frozenset[str]
 
 
 def start_of(run: RunDir) -> Candidate:
@@ -61,27 +61,27 @@ def start_of(run: RunDir) -> Candidate:
     return Candidate(document.data, plan.seed)
 
 
-def broken_in(verdict: RunVerdict, asked: Iterable[str], hoped: Iterable[str]) -> frozenset[str]:
-    """The promises to go on breaking: those asked for, or those of the first verdict that failed.
+def failing_in(verdict: RunVerdict, asked: Iterable[str], hoped: Iterable[str]) -> frozenset[str]:
+    """What has to go on failing: what is asked for, or the promises of the first failed verdict.
 
     Of a scenario that hopes for a failure, it is the first with one of the promises that it names.
-    Raises UsageError where nothing broke, or not that.
+    Where none broke, it is how members differ from the model. Raises UsageError where nothing
+    failed, or not that.
     """
-    failed = [
-        frozenset(one.promises)
-        for one in verdict.verdicts
-        if one.validity is Validity.FAIL and one.promises
-    ]
-    if not failed:
+    failures = [one for one in verdict.verdicts if one.validity is Validity.FAIL]
+    failed = [frozenset(one.promises) for one in failures if one.promises]
+    differing = [frozenset([kind]) for one in failures for kind in divergence(one)]
+    if not failed and not differing:
         raise UsageError(f"no promise broke in this run ({verdict.validity}): nothing to shrink")
     wanted = frozenset(asked)
     if wanted:
-        broken = frozenset[str]().union(*failed)
-        if not wanted <= broken:
-            known = ", ".join(sorted(broken, key=order))
-            unbroken = ", ".join(sorted(wanted - broken, key=order))
-            raise UsageError(f"{unbroken} did not break in this run; {known} did")
+        found = frozenset[str]().union(*failed)
+        if not wanted <= found:
+            known = told(found) or "no promise"
+            raise UsageError(f"{told(wanted - found)} did not break in this run; {known} did")
         return wanted
+    if not failed:
+        return differing[0]
     hopes = frozenset(hoped)
     return next((promises & hopes for promises in failed if promises & hopes), failed[0])
 
@@ -94,56 +94,57 @@ def cut_down(
     promises: Iterable[str] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> Small:
-    """The smallest scenario that breaks what the run broke. Raises UsageError, WorldError."""
+    """The smallest scenario in which the run's failure is seen. Raises UsageError, WorldError."""
     start = start_of(run)
-    wanted = broken_in(recheck(run), promises, plan_of(run).expect.promises)
+    wanted = failing_in(recheck(run), promises, plan_of(run).expect.promises)
     small = shrunk_scenario(start, wanted, trials, bounds, say)
     if small is None:
-        told = ", ".join(sorted(wanted, key=order))
         raise UsageError(
-            f"{told} cannot be seen to break in the simulator, neither with seed {start.seed} nor "
-            f"with {bounds.seeds_at_first - 1} others"
+            f"{told(wanted)} cannot be seen to fail in the simulator, neither with seed "
+            f"{start.seed} nor with {bounds.seeds_at_first - 1} others"
         )
     return small
 
 
 def shrunk_scenario(
     start: Candidate,
-    promises: frozenset[str],
+    failing: frozenset[str],
     trials: Trials,
     bounds: Bounds,
     say: Callable[[str], None] = lambda line: None,
 ) -> Small | None:
     """The smallest scenario found, told; None if the simulator does not show the failure."""
-    shrunk = shrink(start, promises, trials, bounds, say)
+    shrunk = shrink(start, failing, trials, bounds, say)
     if shrunk is None:
         return None
-    text, story = written(shrunk.candidate, promises)
-    return Small(text, story, shrunk, tuple(sorted(promises, key=order)))
+    text, story = written(shrunk.candidate, failing)
+    return Small(text, story, shrunk, failing)
 
 
-def written(best: Candidate, promises: frozenset[str]) -> tuple[str, str]:
+def written(best: Candidate, failing: frozenset[str]) -> tuple[str, str]:
     """The YAML of a scenario as small as it gets, with the story of its own seed; and that."""
     plan = planned(best)
     again = simulate_plan(plan)
-    story = tell(plan, load(io.BytesIO(again.history)), again.verdict, promises)
-    text = write(_finished(best, promises, story))
+    story = tell(plan, load(io.BytesIO(again.history)), again.verdict, failing)
+    text = write(_finished(best, failing, story))
     _assert_the_same(text, best)
     return text, story
 
 
-def _finished(best: Candidate, promises: frozenset[str], story: str) -> Data:
+def _finished(best: Candidate, failing: frozenset[str], story: str) -> Data:
     """The scenario with all that people and `delphic run` need to know."""
-    broken = sorted(promises, key=order)
+    names = broken(failing)
     said = {
         **best.data,
         "name": best.data["name"].removesuffix("-shrunk") + "-shrunk",
         "seed": best.seed,
         "description": story,
-        "promises": broken,
-        "expect": {"verdict": "fail", "promises": broken},
+        "promises": names,
+        "expect": {"verdict": "fail", "promises": names},
     }
-    return {key: said[key] for key in _ORDER if key in said}
+    # No scenario can expect members to differ from the model: that it does is a failure.
+    without = frozenset[str]() if names else {"promises", "expect"}
+    return {key: said[key] for key in _ORDER if key in said and key not in without}
 
 
 def _assert_the_same(text: str, best: Candidate) -> None:

@@ -1,9 +1,9 @@
-"""The search for the smallest scenario that still breaks the same promises.
+"""The search for the smallest scenario in which the same still fails.
 
 Delta debugging over faults and operations, then one move after the other (`moves`), and all again
 until nothing more can go. Runs are only asked for, through `Trials`, so that the search can be
 tried without a simulator. What the system does depends on the seed and on everything else, too: a
-smaller scenario counts if one of several seeds breaks the promises, and that seed is kept with it.
+smaller scenario counts if the same fails with one of several seeds, and that seed is kept with it.
 Other times are worth less: they count if no fewer seeds show the failure than before, so that it is
 not by luck alone that it shows.
 
@@ -40,9 +40,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A verdict that says `fail`: the promises that broke, and the ops that show it."""
+    """A verdict that says `fail`: what does (`failing`), and the ops that show it."""
 
-    promises: frozenset[str]
+    names: frozenset[str]
     witness: tuple[int, ...] = ()
 
 
@@ -54,13 +54,13 @@ class Outcome:
     history: bytes = b""
 
     @property
-    def broken(self) -> frozenset[str]:
-        """All promises that broke."""
-        return frozenset[str]().union(*(failure.promises for failure in self.failures))
+    def failing(self) -> frozenset[str]:
+        """All that failed."""
+        return frozenset[str]().union(*(failure.names for failure in self.failures))
 
-    def witness(self, promises: frozenset[str]) -> tuple[int, ...]:
-        """The ops that show that the promises broke."""
-        told = (f.witness for f in self.failures if f.promises & promises)
+    def witness(self, failing: frozenset[str]) -> tuple[int, ...]:
+        """The ops that show that one of these failed."""
+        told = (f.witness for f in self.failures if f.names & failing)
         return next(told, ())
 
 
@@ -93,13 +93,13 @@ class Shrunk:
 
 def shrink(
     start: Candidate,
-    promises: frozenset[str],
+    failing: frozenset[str],
     trials: Trials,
     bounds: Bounds,
     say: Callable[[str], None] = lambda line: None,
 ) -> Shrunk | None:
-    """The smallest scenario found that breaks all of `promises`; None if not even `start` does."""
-    search = _Search(start, promises, trials, bounds, say)
+    """The smallest scenario found in which all of `failing` fail; None if not even `start` does."""
+    search = _Search(start, failing, trials, bounds, say)
     if not search.begin():
         return None
     for search.seeds in (1, bounds.seeds):
@@ -115,7 +115,7 @@ def _less(search: "_Search") -> None:
     workload = search.best.data["workload"]
     if "ops" not in workload and WORKLOADS[workload.get("name", "log")].is_scripted:
         outcome = search.outcome
-        witness = outcome.witness(search.promises)
+        witness = outcome.witness(search.failing)
         search.adopt(scripts(search.best.data, outcome.history, witness))
     # What happens surely needs fewer operations to be seen, and short runs are quick.
     search.as_long_as_it_works(surer)
@@ -174,7 +174,7 @@ class _Search:
     """The smallest so far, what was tried, and what may still be spent."""
 
     best: Candidate
-    promises: frozenset[str]
+    failing: frozenset[str]
     trials: Trials
     bounds: Bounds
     say: Callable[[str], None]
@@ -217,12 +217,12 @@ class _Search:
         pulled: deque[tuple[int, Candidate, bytes]] = deque()
         outcomes = self.trials(one for _, one, _ in self._affordable(tries, pulled))
         with closing(outcomes):
-            found = [self.promises <= outcome.broken for outcome in outcomes]
+            found = [self.failing <= outcome.failing for outcome in outcomes]
         self.spent += len(found)
         return 1 + sum(found)
 
     def adopt(self, documents: Iterable[Data]) -> int | None:
-        """Take the first smaller scenario that still breaks the promises; its place, or None."""
+        """Take the first smaller scenario in which the same fails; its place, or None."""
         return self._first(
             (place, Candidate(data, seed))
             for place, data in enumerate(documents)
@@ -242,7 +242,7 @@ class _Search:
         return size(data) < size(self.best.data)
 
     def _first(self, candidates: Iterable[tuple[int, Candidate]]) -> int | None:
-        """The first place with enough candidates that break the promises; its first is the best."""
+        """The first place with enough candidates in which it fails; its first is the best."""
         pulled: deque[tuple[int, Candidate, bytes]] = deque()
         shown: list[tuple[int, Candidate, Outcome]] = []
         outcomes = self.trials(one for _, one, _ in self._affordable(candidates, pulled))
@@ -250,7 +250,7 @@ class _Search:
             for outcome in outcomes:
                 place, candidate, key = pulled.popleft()
                 self.spent += 1
-                if not self.promises <= outcome.broken:
+                if not self.failing <= outcome.failing:
                     self._failed.add(key)
                     continue
                 shown = [one for one in shown if one[0] == place] + [(place, candidate, outcome)]

@@ -11,8 +11,9 @@ from ..checkers.timeline import Act, acts, phase
 from ..history import Call, History
 from ..op import OBSERVER, Op, OpType
 from ..plan import Plan
-from ..promise import PROMISES, order
-from ..verdict import RunVerdict, Validity, Verdict
+from ..promise import PROMISES
+from ..verdict import RunVerdict, Verdict
+from .failing import broken, failing
 from .moments import spell
 from .place import place
 
@@ -45,16 +46,12 @@ Moment = tuple[int, str]
 """The index of an op, and what happened then."""
 
 
-def tell(plan: Plan, history: History, verdict: RunVerdict, promises: frozenset[str]) -> str:
-    """The paragraph for a run in which these promises broke."""
+def tell(plan: Plan, history: History, verdict: RunVerdict, names: frozenset[str]) -> str:
+    """The paragraph for a run in which these failed."""
     begin = phase(history, "main")
     start_ns = 0 if begin is None else begin.time_ns
-    failed = [
-        one
-        for one in verdict.verdicts
-        if one.validity is Validity.FAIL and promises.intersection(one.promises)
-    ]
-    failed.sort(key=lambda one: len(promises.symmetric_difference(one.promises)))
+    failed = [one for one in verdict.verdicts if names & failing(one)]
+    failed.sort(key=lambda one: len(names.symmetric_difference(one.promises or failing(one))))
     witness = frozenset(failed[0].witness) if failed else frozenset[int]()
     moments = [
         *_leaders(history, start_ns),
@@ -62,7 +59,7 @@ def tell(plan: Plan, history: History, verdict: RunVerdict, promises: frozenset[
         *_operations(history, start_ns, witness),
     ]
     told = [sentence for _, sentence in sorted(moments)]
-    ending = _ending(failed, promises, start_ns)
+    ending = _ending(failed, names, start_ns)
     return " ".join([_opening(plan), *told, *ending, place(plan)])
 
 
@@ -200,12 +197,11 @@ def _came(invoke: Op, end: Op | None) -> str:
             return f": {end.value}"
 
 
-def _ending(failed: list[Verdict], promises: frozenset[str], start_ns: int) -> Iterator[str]:
+def _ending(failed: list[Verdict], names: frozenset[str], start_ns: int) -> Iterator[str]:
     for one in failed[:1]:
         yield f"Checker {one.checker}: {_as_told(one.sentence, start_ns)}"
-    broken = sorted(promises, key=order)
-    told = _and([f"{promise} ({PROMISES[promise].rstrip('.')})" for promise in broken])
-    yield f"That breaks {told}."
+    told = _and([f"{promise} ({PROMISES[promise].rstrip('.')})" for promise in broken(names)])
+    yield f"That breaks {told}." if told else "No promise was seen to break."
 
 
 def _as_told(sentence: str, start_ns: int) -> str:

@@ -13,6 +13,7 @@ from ..plan import Plan, plan
 from ..scenario import read
 from ..simulate.execute import simulate_plan
 from ..verdict import Validity
+from .failing import failing
 from .search import Candidate, Failure, Outcome, Trials
 
 
@@ -33,7 +34,7 @@ def outcome(candidate: Candidate) -> Outcome:
         gc.enable()
         gc.collect()
     failures = tuple(
-        Failure(frozenset(verdict.promises), verdict.witness)
+        Failure(failing(verdict), verdict.witness)
         for verdict in run.verdict.verdicts
         if verdict.validity is Validity.FAIL
     )

@@ -14,10 +14,11 @@ from delphic.harness.rundir import RunDir
 from delphic.harness.scenario import load
 from delphic.harness.shrink.command import shrink_command
 from delphic.harness.shrink.cut import Small, cut_down, shrunk_scenario
+from delphic.harness.shrink.failing import failing
 from delphic.harness.shrink.search import Bounds, Candidate, Outcome
 from delphic.harness.shrink.trial import one_by_one, outcome, trials
 from delphic.harness.simulate.keep import execute_simulated
-from delphic.harness.verdict import Validity
+from delphic.harness.verdict import Validity, Verdict
 from delphic.harness.workloads.replicate import STAFF
 
 pytestmark = pytest.mark.slow
@@ -125,7 +126,45 @@ def test_what_the_simulator_does_not_show_is_said(run: RunDir) -> None:
 def test_a_group_that_never_comes_up_breaks_no_promise() -> None:
     data = parse(TEXT, "").data
     stopped = {**data, "limits": {"leader": "0s", "first_ack": "0s"}}
-    assert outcome(Candidate(stopped, 3)).broken == frozenset()
+    assert outcome(Candidate(stopped, 3)).failing == frozenset()
+
+
+UNLIKE = """\
+name: mine
+cluster: {bugs: {all: [stale-read]}}
+workload: {name: log, clients: 2, rate: 60}
+duration: 1s
+faults:
+  - {at: 500ms, pause: follower, for: 200ms}
+"""
+
+
+def test_a_run_in_which_members_only_differ_from_the_model_is_cut_down_to_that(
+    tmp_path: Path,
+) -> None:
+    run = ran(tmp_path, UNLIKE)
+    small = cut_down(run, one_by_one, bounds=Bounds(trials=20, seconds=1e9, seeds=1))
+    assert small.failing == {"conformance: step, reads answered at"}
+    assert small.failing <= outcome(small.shrunk.candidate).failing
+    scenario = load(small.text, "small.yaml")
+    assert list(scenario.fixed()) == []
+    assert (scenario.promises, scenario.expect.verdict) == ([], "pass")
+    assert "the model says otherwise: after reads" in small.story
+    assert "No promise was seen to break." in small.story
+    with pytest.raises(UsageError, match="HS-4 did not break in this run; no promise did"):
+        cut_down(run, one_by_one, bounds=BOUNDS, promises=["HS-4"])
+
+
+def test_another_divergence_is_not_the_same_and_another_place_of_it_is() -> None:
+    def unlike(checker: str, **found: str) -> frozenset[str]:
+        return failing(Verdict(checker, Validity.FAIL, "", details={"divergence": found}))
+
+    one = unlike("replication-conformance", rule="step", what="task 7", member="c1")
+    assert one == unlike("replication-conformance", rule="step", what="task 12", member="c2")
+    assert one != unlike("replication-conformance", rule="step", what="pulls", member="c1")
+    assert one != unlike("replication-conformance", rule="recovery", what="task 7", member="c1")
+    assert one != unlike("conformance", rule="step", field="task 7", member="c1")
+    assert failing(Verdict("x", Validity.PASS, "", ("HS-1",))) == frozenset()
 
 
 SLAVES = """\
@@ -153,4 +192,4 @@ def test_a_run_with_slaves_is_cut_down_to_one_slave_and_few_members(tmp_path: Pa
     assert scenario.workload.planned()["clients"] == STAFF + 1
     assert scenario.expect.promises == ["PR-26"]
     assert "Four members, with the seeded bug last-group-waits, and five clients." in small.story
-    assert outcome(small.shrunk.candidate).broken >= {"PR-26"}
+    assert outcome(small.shrunk.candidate).failing >= {"PR-26"}
