@@ -32,6 +32,8 @@ _FULL_BYTES = 1 << 16
 class Medium(Protocol):
     """What a disk is made of. It is mounted at `root` in the disk's place."""
 
+    kind: str
+
     async def make(self) -> None: ...
 
     async def mount(self) -> None:
@@ -78,8 +80,11 @@ class Disks:
             "disk-lock": self.lock,
         }
 
-    async def make(self, name: str, folders: list[str], user: str | None = None) -> None:
-        """Give it a disk of its own, on which these folders are, empty and the user's."""
+    async def make(self, name: str, folders: list[str], user: str | None = None) -> str:
+        """Give it a disk of its own, on which these folders are, empty and the user's.
+
+        Returns what it is made of.
+        """
         if name in self._disks:
             raise Refused(f"{name} has a disk already")
         place = self._run.folder / "disks" / plain(name)
@@ -99,6 +104,7 @@ class Disks:
             await tool.run("mount", "-n", "--bind", str(disk.root / number), str(seen))
         await disk.medium.sync()
         self._disks[name] = disk
+        return disk.medium.kind
 
     async def cut(self, name: str) -> dict[str, int]:
         """Its power fails: what was not synced is lost, and it is there again without that.

@@ -22,6 +22,8 @@ _CAP_SYS_ADMIN = 21
 class Forgetting:
     """One of them, mounted at its root."""
 
+    kind = "in user space"
+
     def __init__(self, run: Run, place: Path) -> None:
         self._run = run
         self._place = place

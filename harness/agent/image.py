@@ -34,6 +34,8 @@ _PROBE_BYTES = 8 << 20
 class Image:
     """One of them, mounted at `root`."""
 
+    kind = "on a loop device"
+
     def __init__(self, _: Run, place: Path) -> None:
         self._image = place / "image"
         self._root = place / "root"

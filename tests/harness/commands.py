@@ -22,10 +22,10 @@ _WORKS_S = 120.0
 """On a machine that is busy with other tests."""
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen[str]:
-    """Begin a command there."""
+def start(folder: Path, *words: str, way: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    """Begin a command there, behind the words that lead to where it is to run."""
     return subprocess.Popen(
-        [sys.executable, "-m", "delphic", *words],
+        [*way, sys.executable, "-m", "delphic", *words],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

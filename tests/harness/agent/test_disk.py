@@ -2,13 +2,14 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness.agent import disk, fuse, image
+from delphic.harness.agent import disk, fuse, image, proc
 from delphic.harness.agent.run import Run
 from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
@@ -50,7 +51,8 @@ def test_a_power_cut_takes_what_was_not_synced_and_nothing_else(
         await able(agent, require)
         home = tmp_path / "a home"
         data = home / "data"
-        await agent.call("disk-make", name="n1", folders=[str(data), str(home / "more")])
+        made = await agent.call("disk-make", name="n1", folders=[str(data), str(home / "more")])
+        assert made == ("on a loop device" if loop_devices else "in user space")
         assert bool(loops(str(tmp_path))) is loop_devices
         await agent.call("spawn", name="n1", words=[sys.executable, "-c", WRITER, str(data)])
         assert await until((home / "begun").exists)
@@ -154,6 +156,26 @@ def test_nothing_is_written_to_a_read_only_disk_not_even_what_is_open_until_it_i
 
     on_hosts(test, count=1, loop_devices=loop_devices)
     assert loops(str(tmp_path)) == []
+
+
+def test_a_disk_whose_process_is_killed_is_told_of_and_leaves_nothing(
+    on_hosts: Any, tmp_path: Path, require: Require
+) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        await able(agent, require)
+        data = tmp_path / "home" / "data"
+        await agent.call("disk-make", name="n1", folders=[str(data)])
+        (disk_,) = [found for mark in hosts[0].host.marks for found in proc.marked(mark)]
+        os.kill(disk_.pid, signal.SIGKILL)
+        event = await asyncio.wait_for(agent.events.get(), 20)
+        assert (event["event"], event["what"]) == ("failed", "disk")
+        with pytest.raises(WorldError, match="not connected"):
+            await agent.call("write", path=str(data / "file"), data="")
+        await agent.bye()
+        assert list(data.iterdir()) == []
+
+    on_hosts(test, count=1, loop_devices=False)
 
 
 def test_what_has_no_disk_of_its_own_can_lose_none(on_hosts: Any) -> None:

@@ -19,7 +19,7 @@ from delphic.harness.agent import image, pressure
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, load
-from delphic.harness.lab import kernel, lab
+from delphic.harness.lab import kernel, lab, rootless
 from delphic.harness.lab.host import end
 from near_host import loops, no_fuse
 
@@ -382,9 +382,10 @@ def test_disks_fail_and_clocks_lie_and_members_read_it(
 
 @pytest.fixture
 def in_user_space(folder: Path, require: Require) -> Iterator[str]:
-    """A file of hosts that may use no loop devices."""
+    """A file of hosts that may use no loop devices, and where members are not root."""
     require(no_fuse() is None, str(no_fuse()))
-    made = lab.up(3)
+    require(shutil.which("sudo"), "there is no sudo: apt-get install sudo")
+    made = lab.up(3, sudo=True)
     try:
         text = yaml.safe_load(Path(made.inventory.file).read_text())
         text["defaults"]["loop_devices"] = False
@@ -394,12 +395,14 @@ def in_user_space(folder: Path, require: Require) -> Iterator[str]:
         lab.down(made)
 
 
-def test_without_loop_devices_members_lose_nothing_that_they_acknowledged(
-    folder: Path, in_user_space: str
+def test_without_root_members_lose_nothing_that_they_acknowledged(
+    folder: Path, require: Require
 ) -> None:
-    code, out, err = finish(
-        start(folder, "run", "power.yaml", "--seed", "3", "--on", in_user_space)
-    )
+    """In a laboratory of user namespaces, where no file can be mounted as a disk."""
+    why = rootless.hindrance() or no_fuse()
+    require(why is None, str(why))
+    words = ("run", "power.yaml", "--seed", "3", "--on", "lab")
+    code, out, err = finish(start(folder, *words, way=rootless.ENTER))
     assert code == 0, out + err
     cuts = [op["value"] for op in acts(folder / "runs/latest") if op["f"] == "power-cut"]
     assert [(cut["bit"], len(cut["observed"]["lost"])) for cut in cuts] == [(True, 1), (True, 3)]
