@@ -81,4 +81,4 @@ def _rows(found: Sequence[Backlog]) -> Iterator[Sequence[Child]]:
                 continue
             most, when = max(known, key=lambda point: point[0])
             longest = f"{most:,} at {seconds_text(when)}" if most else "always empty"
-            yield one.what, queue.name, longest, f"{known[-1][0]:,}"
+            yield f"{one.what}: {one.unit}", queue.name, longest, f"{known[-1][0]:,}"

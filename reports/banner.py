@@ -45,8 +45,13 @@ def _particulars(document: Document) -> Iterator[str]:
     if target:
         yield f"on {target}"
     if judged is not None:
-        yield judged.started
-        yield f"{judged.duration_s:,.1f} s"
+        length = f"{judged.duration_s:,.1f} s"
+        if target == "sim":
+            # In a world of its own it is always the same day.
+            yield f"{length} of its own time"
+        else:
+            yield judged.started
+            yield length
 
 
 def _expectation(document: Document) -> Html | None:

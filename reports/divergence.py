@@ -78,7 +78,7 @@ def _states(found: Mapping[str, Any]) -> Html | None:
         return None
     rows.sort(key=lambda row: not _differs(row))
     caption = f"Step {found.get('step')} of incarnation {found.get('incarnation')} of "
-    caption += f"{found.get('member')}, which {found.get('cause') or 'came by no event'}; ≠ differs"
+    caption += f"{found.get('member')} ({found.get('cause') or 'came by no event'}); ≠ differs"
     return table(caption, _HEADS, [_cells(row) for row in rows], class_="stack sides")
 
 

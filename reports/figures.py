@@ -83,7 +83,10 @@ def timeline(document: Document) -> Rows:
     phase_row = len(labels)
     labels += ["phase"] * bool(document.phases)
     first_member = len(labels)
-    members = list(dict.fromkeys([*document.members, *(s.node for s in document.spans)]))
+    seen = dict.fromkeys(span.node for span in document.spans)
+    # Of several clusters only controllers have a role: others are there if something happened.
+    planned = [m for m in document.members if not document.plan.sides or m in seen]
+    members = list(dict.fromkeys([*planned, *seen]))
     labels += [shortened(member, 8) for member in members]
     first_side = len(labels)
     found = document.replication

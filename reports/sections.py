@@ -1,5 +1,6 @@
 """The parts of the page, each from a document: markup or, where there is nothing to say, None."""
 
+import shlex
 from collections.abc import Sequence
 
 from ..harness.verdict import Verdict
@@ -80,7 +81,7 @@ def fault_section(document: Document) -> Html:
     receipts = [_receipt(act, document.members) for act in document.acts]
     return el(
         "div",
-        table("All acts of the nemesis, in order", heads, rows),
+        table("All acts of the nemesis, in order", heads, rows, class_="stack acts"),
         el("details", el("summary", f"The receipts of {plural(len(receipts), 'act')}"),
            el("div", receipts, class_="receipts"), open=True),
     )  # fmt: skip
@@ -167,6 +168,9 @@ def provenance(document: Document) -> Html:
     tables += facts("Planned", {name: value for name, value in planned.items() if value})
     # Numbers here are names, like a process id: not to be grouped by thousands.
     names = {k: str(v) if type(v) is int else v for k, v in document.environment.items()}
+    argv = names.get("command")
+    if isinstance(argv, list):
+        names["command"] = shlex.join(map(str, argv))
     tables += facts("Environment", names)
     return el(
         "div",

@@ -14,7 +14,7 @@ from .prose import duration_text, plural, seconds_text, shortened
 from .tables import table
 
 WIDTH = 1_080
-COLUMN_MIN, COLUMN_MAX = 140, 250
+COLUMN_MIN, COLUMN_MAX = 140, 330
 """Columns share the width of a page; many members are wider than it, and scroll."""
 
 GUTTER = 76

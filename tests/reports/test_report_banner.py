@@ -60,6 +60,17 @@ def test_a_run_that_kept_its_promises_says_so(documents: Documents) -> None:
     assert "with 3 faults on purpose" in told["When"]
 
 
+def test_the_day_of_a_simulated_world_is_no_news(documents: Documents) -> None:
+    document = documents("pass")
+    assert document.verdict is not None
+    begun = document.verdict.started
+    assert begun in banner(document).text
+    simulated = msgspec.structs.replace(document.plan, target="sim")
+    text = banner(msgspec.structs.replace(document, plan=simulated)).text
+    assert begun not in text
+    assert "s of its own time" in text
+
+
 def test_a_run_that_was_not_judged_claims_nothing(documents: Documents) -> None:
     found = msgspec.structs.replace(documents("small"), verdict=None, promises=())
     told = answers(found)

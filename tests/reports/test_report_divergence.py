@@ -44,7 +44,7 @@ def test_what_differs_comes_first_and_is_marked(document: Document) -> None:
     assert text.index("commit") < text.index("term")
     assert '<strong class="unwanted">8</strong>' in text
     assert text.count("unwanted") == 1
-    assert "Step 41 of incarnation 1 of n2, which received &lt;AppendRequest&gt; from n1" in text
+    assert "Step 41 of incarnation 1 of n2 (received &lt;AppendRequest&gt; from n1)" in text
     assert "In the model such a step breaks: commit-never-falls (HS-4)." in text
     assert '<span class="mark">–</span>' in text
 

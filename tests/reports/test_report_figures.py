@@ -9,6 +9,7 @@ import pytest
 from delphic.reports import figures
 from delphic.reports.document import Document
 from delphic.reports.faults import Act
+from delphic.reports.files import SideFacts
 from delphic.reports.standalone import asset
 
 Documents = Callable[[str], Document]
@@ -19,6 +20,16 @@ def test_the_timeline_has_a_row_for_everything(documents: Documents) -> None:
     assert rows.labels[:7] == ("F1", "F2", "F3", "phase", "n1", "n2", "n3")
     assert rows.labels[rows.lane :] == tuple(f"client {n}" for n in range(6))
     assert {bar.row for bar in rows.bars} == set(range(7))
+
+
+def test_of_several_clusters_only_who_has_a_role_has_a_row(documents: Documents) -> None:
+    document = documents("pass")
+    more = msgspec.structs.replace(document, members=(*document.members, "n9"))
+    assert "n9" in figures.timeline(more).labels
+    sides = msgspec.structs.replace(more.plan, sides=(SideFacts("m"), SideFacts("s1")))
+    labels = figures.timeline(msgspec.structs.replace(more, plan=sides)).labels
+    assert "n9" not in labels
+    assert "n3" in labels
 
 
 def test_faults_are_named_once_with_their_targets(documents: Documents) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from delphic.harness.verdict import Validity, Verdict
 from delphic.reports import html
 from delphic.reports.document import Document, document
 from playwright.sync_api import Browser, Page, expect
@@ -391,6 +393,25 @@ def test_what_waits_is_drawn_and_moves_with_the_rest(opened: Pages, width: int) 
     assert shown_range(page, "queue-plot-0") == shown_range(page)
     plot.hover(position={"x": width / 2, "y": 60})
     expect(page.locator("body")).to_contain_text("entries waiting")
+
+
+def test_on_a_phone_both_sides_of_a_divergence_have_room_for_words(
+    browser: Browser, documents: Documents, tmp_path: Path
+) -> None:
+    states = [["durable", "term 0, vote none, log empty", "term 1, vote n1", "term 0, vote none"]]
+    around = [{"at_s": 1.5, "member": "n1", "step": "1/4", "event": "a sync ended", "then": "x"}]
+    found = {"divergence": {"member": "n1", "states": states, "around": around}}
+    failed = documents("fail")
+    assert failed.verdict is not None
+    verdict = Verdict("conformance", Validity.FAIL, "It is so.", details=found)
+    judged = msgspec.structs.replace(failed.verdict, verdicts=(verdict,))
+    path = tmp_path / "report.html"
+    path.write_text(html.render(msgspec.structs.replace(failed, verdict=judged)))
+    page = browser.new_page(viewport={"width": 360, "height": 800})
+    page.goto(path.as_uri())
+    cells = "[...document.querySelectorAll('.sides td, .around td:nth-child(n + 4)')]"
+    assert page.evaluate(f"Math.min(...{cells}.map(cell => cell.offsetWidth))") > 200
+    page.close()
 
 
 def test_filters_leave_what_was_asked_for_and_count_it(opened: Pages, runs: Any) -> None:

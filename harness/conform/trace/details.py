@@ -146,12 +146,17 @@ def event_text(record: Record) -> str:
         case Received(uid=uid, message=message):
             return f"received {told(message)} from {uid[0]} ({uid[1]}/{uid[2]})"
         case Proposed(entries=entries):
-            return f"proposed {len(entries)} entries"
+            return f"proposed {_counted(len(entries), 'entry', 'entries')}"
         case Compacted(index=index):
             return f"the tables hold durably what entries did up to {index}"
         case Reads(tokens=tokens):
-            return f"{len(tokens)} reads asked for"
+            return f"{_counted(len(tokens), 'read', 'reads')} asked for"
         case Persisted(through=through, released=released):
-            return f"a sync ended, up to step {through}, {len(released)} messages released"
+            sent = _counted(len(released), "message", "messages")
+            return f"a sync ended, up to step {through}, {sent} released"
         case _:
             return "stop"
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"

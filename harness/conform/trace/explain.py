@@ -25,18 +25,21 @@ def step_rejected(record: Record, did: Did, diverged: Diverged, names: Names) ->
         [m for write in after.queue[len(before.queue) :] for m in sorted(write.replies, key=repr)],
         names,
     )
-    reason = (
-        f"{_cause(record)}: {diverged.field}: the model says "
-        f"{_text(diverged.expected, names)}, {record.node} says {_text(diverged.found, names)}"
-    )
+    found = _found(record, _implementation(before, did), names)
+    field = diverged.field
+    says, said = _text(diverged.expected, names), _text(diverged.found, names)
+    if field not in model:
+        # What is no part of a state is what differs, too: side by side with the rest.
+        model[field], found[field] = says, said
+    reason = f"{_cause(record)}: {field}: the model says {says}, {record.node} says {said}"
     return Rejected(
         Place.of(record),
         "step",
         reason,
-        field=diverged.field,
+        field=field,
         before=state_of(before, names),
         model=model,
-        found=_found(record, _implementation(before, did), names),
+        found=found,
         record=record,
         properties=broken_properties(before, did),
     )

@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 from delphic.harness.conform.trace.corrupt import CORRUPTIONS, Corruption
+from delphic.harness.conform.trace.details import side_by_side
 from delphic.harness.conform.trace.validator import Validated, Validator, coverage, validate
 from delphic.harness.plan import Plan, plan
 from delphic.harness.scenario import load
@@ -188,3 +189,7 @@ def test_a_seeded_bug_is_a_step_that_the_model_does_not_make(bug: str, promise: 
     validated = validate(sorted(traces), traces)
     assert validated.rejected
     assert promise is None or promise in validated.promises
+    first = validated.rejected[0]
+    if first.rule == "step":
+        # Whatever differs is seen side by side, be it no part of a state.
+        assert any(model != done for _, _, model, done in side_by_side(first) if model and done)
