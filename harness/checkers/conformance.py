@@ -1,5 +1,6 @@
 """Did every member do at every step what the model does?"""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,9 +13,14 @@ from ..history import History
 from ..sides import MASTER, sides
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
+from .timeline import acts
 
 NAME = "conformance"
 PROMISES = ("HS-1", "HS-2", "HS-4", "HS-5")
+
+CUT_TAIL = "cut-tail"
+SEGMENT = ".wal"
+"""How the names of files of a Raft log end."""
 
 WITNESSES_MAX = 3
 """Operations that were under way at the moment of a divergence."""
@@ -32,7 +38,7 @@ def judge(evidence: Evidence) -> Verdict:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
     traces = {member: traces[member] for member in members}
-    validated = validate(members, traces)
+    validated = validate(members, traces, _cuts(evidence.history))
     found = details(validated, traces, evidence.clocks)
     if validated.rejected:
         return _failure(validated, found, evidence)
@@ -45,7 +51,23 @@ def judge(evidence: Evidence) -> Verdict:
         f"Every step of {plural(len(members), 'member')} is one of the model: "
         f"{plural(validated.steps, 'step')} in {lives} {'life' if lives == 1 else 'lives'}."
     )
+    if validated.losses:
+        sentence += (
+            f" {plural(validated.losses, 'start')} found a log whose end a fault had cut off."
+        )
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
+
+
+def _cuts(history: History) -> Counter[str]:
+    """How often the end of each member's log was cut off: the model's disks keep what they hold."""
+    found: Counter[str] = Counter()
+    for act in acts(history):
+        if act.f == CUT_TAIL:
+            files = act.details.get("observed", {}).get("cut", {})
+            found.update(
+                alias for alias, cut in files.items() if cut and cut["path"].endswith(SEGMENT)
+            )
+    return found
 
 
 def raft_members(members: Sequence[str]) -> tuple[str, ...]:

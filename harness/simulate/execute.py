@@ -11,6 +11,7 @@ from ..clocks import shared
 from ..evidence import Evidence
 from ..history import load
 from ..judgement import Ending, decide
+from ..nemeses.tail import CUT_TAIL
 from ..op import Op
 from ..plan import Plan
 from ..recorder import Recorder
@@ -50,7 +51,8 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     """
     cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, plan.crash)
     stream, loop = io.BytesIO(), cluster.world.loop
-    lockstep = Lockstep(plan.members, loop.stop) if plan.lockstep else None
+    cuts = sum(fault.kind == CUT_TAIL.kind and fault.of in (None, "log") for fault in plan.faults)
+    lockstep = Lockstep(plan.members, loop.stop, cuts=cuts) if plan.lockstep else None
     if lockstep is not None:
         cluster.world.witness = lockstep.hear
     recorder = _Recorder(stream, cluster, until)

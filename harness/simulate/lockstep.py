@@ -10,9 +10,12 @@ from ..traces import decode, is_raft
 class Lockstep:
     """Hears every line of every trace as it is made, before what it tells can be seen."""
 
-    def __init__(self, members: Sequence[str], stop: Callable[[], None]) -> None:
-        """`stop` is called once: where the model does something else."""
-        self._validator = Validator(members)
+    def __init__(self, members: Sequence[str], stop: Callable[[], None], *, cuts: int = 0) -> None:
+        """`stop` is called once: where the model does something else.
+
+        So many `cuts` may take the end of anybody's log away.
+        """
+        self._validator = Validator(members, dict.fromkeys(members, cuts))
         self._stop = stop
         self.rejected: Rejected | None = None
 

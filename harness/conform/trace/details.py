@@ -27,6 +27,8 @@ def details(validated: Validated, traces: Mapping[str, Trace], clocks: Clocks) -
         "processes": validated.incarnations,
         "lost_ends": validated.gaps,
     }
+    if validated.losses:
+        found["cut_logs"] = validated.losses
     if validated.counted.branches:
         found["coverage"] = validated.counted.to_dict()
     if validated.undecided:

@@ -80,6 +80,12 @@ class Group:
         )
         return Bridged(was_searched=True, undecided=Undecided(_place(node, about), told))
 
+    def may_lack_the_end(self, node: str, disk: Disk) -> bool:
+        """Whether this may be the log that is known of a member, without its end."""
+        log = self.replays[node].refiner.state.log
+        size = min(len(log), len(disk.log))
+        return log[:size] == disk.log[:size]
+
     def _gap(
         self,
         replay: Replay,

@@ -1,5 +1,6 @@
 """All traces of a run against the model: the first step that cannot be, or coverage of all."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -8,7 +9,7 @@ from ...sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .coverage import Coverage
 from .finding import Place, Rejected, Undecided
-from .group import Group
+from .group import Bridged, Group
 from .replay import Replay
 from .words import Words
 
@@ -19,6 +20,7 @@ RULES = ("continuity", "provenance", "durability", "recovery", "step", "promise"
 class Validated:
     """What came of it. `rejected`: by time, the first of each rule and member; empty if all is
     explained, but for what is `undecided`. `gaps`: ends of processes that a search explained.
+    `losses`: disks that had lost the end of their log, as they might.
     """
 
     members: tuple[str, ...]
@@ -26,6 +28,7 @@ class Validated:
     steps: int
     incarnations: int
     gaps: int
+    losses: int = 0
     rejected: tuple[Rejected, ...] = ()
     undecided: tuple[Undecided, ...] = ()
     counted: Coverage = field(default_factory=Coverage)
@@ -42,9 +45,14 @@ def coverage(validated: Validated) -> Coverage:
     return validated.counted
 
 
-def validate(members: Sequence[str], traces: Mapping[str, Trace]) -> Validated:
-    """Whole traces. Nothing needs to be known of the order of records of different members."""
-    validator = Validator(members)
+def validate(
+    members: Sequence[str], traces: Mapping[str, Trace], cuts: Mapping[str, int] | None = None
+) -> Validated:
+    """Whole traces. Nothing needs to be known of the order of records of different members.
+
+    `cuts`: how often something took the end of a member's log away.
+    """
+    validator = Validator(members, cuts)
     for trace in traces.values():
         for line in trace.lines:
             if isinstance(line, Record):
@@ -81,8 +89,11 @@ class Validator:
     every message is known, then `check` all.
     """
 
-    def __init__(self, members: Sequence[str]) -> None:
+    def __init__(self, members: Sequence[str], cuts: Mapping[str, int] | None = None) -> None:
+        """`cuts`: so many starts of a member may find less of its log than was on its disk."""
         self._members = tuple(sorted(members))
+        self._cuts = Counter(cuts or {})
+        self._losses = 0
         self._files = {member: _File() for member in self._members}
         self._groups: dict[tuple[str | None, int], Group] = {}
         """By cluster, where there are several, and number: each counts its own."""
@@ -179,6 +190,7 @@ class Validator:
             steps=sum(r.steps for g in self._groups.values() for r in g.replays.values()),
             incarnations=self._incarnations,
             gaps=self._gaps,
+            losses=self._losses,
             rejected=tuple(rejected),
             undecided=tuple(self._undecided),
             counted=_together(counted),
@@ -266,10 +278,26 @@ class Validator:
 
     def _bridge(self, group: Group, node: str, record: Record | None, disk: Disk | None) -> None:
         """From a process's last record to what is known to come of it. Raises Rejected."""
-        found = group.bridge(node, record, disk)
+        found = self._bridged(group, node, record, disk)
         self._gaps += found.was_searched
         if found.undecided is not None:
             self._undecided.append(found.undecided)
+
+    def _bridged(
+        self, group: Group, node: str, record: Record | None, disk: Disk | None
+    ) -> Bridged:
+        if disk is None or not self._cuts[node] or not group.may_lack_the_end(node, disk):
+            return group.bridge(node, record, disk)
+        try:
+            found = group.bridge(node, record, disk)
+            if found.undecided is None:
+                return found
+        except Rejected:
+            pass
+        # The disk tells no more what the process before had done in the end.
+        self._cuts[node] -= 1
+        self._losses += 1
+        return group.bridge(node, record, None)
 
     def _end(self, group: Group, replay: Replay) -> None:
         """The last process of a member left no line at its end, and perhaps messages."""

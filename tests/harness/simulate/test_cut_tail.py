@@ -2,7 +2,9 @@
 
 import io
 
+import msgspec
 import pytest
+from delphic.harness.checkers import conformance
 from delphic.harness.checkers.conformance import CONFORMANCE
 from delphic.harness.history import load as load_history
 from delphic.harness.op import NEMESIS, OBSERVER, OpType
@@ -25,9 +27,10 @@ CUT = "{at: 800ms, cut-tail: {node: n2, of: log, by: 60B}}"
 KILL = "{at: %s, kill: n2}"
 
 
-def played(*faults: str) -> Simulated:
+def played(*faults: str, lockstep: bool = False) -> Simulated:
     text = HEAD + "faults: [" + ", ".join((*faults, "{at: 1200ms, restart: n2}")) + "]\n"
-    return simulate_plan(plan(load(text, "tail.yaml"), seed=1, target="sim", command=""))
+    planned = plan(load(text, "tail.yaml"), seed=1, target="sim", command="")
+    return simulate_plan(msgspec.structs.replace(planned, lockstep=lockstep))
 
 
 def test_who_wrote_behind_a_cut_does_not_start_again() -> None:
@@ -39,7 +42,7 @@ def test_who_wrote_behind_a_cut_does_not_start_again() -> None:
     assert found.verdict.validity is not Validity.PASS
 
 
-def test_a_cut_off_end_of_a_log_that_nobody_writes_is_noticed_by_the_model_alone() -> None:
+def test_a_cut_off_end_of_a_log_that_nobody_writes_is_the_faults_and_not_the_members() -> None:
     found = played(KILL % "700ms", CUT)
     history = load_history(io.BytesIO(found.history))
     acts = [op for op in history.of(NEMESIS) if op.type is OpType.INFO]
@@ -48,6 +51,19 @@ def test_a_cut_off_end_of_a_log_that_nobody_writes_is_noticed_by_the_model_alone
     assert receipt["bit"] is True
     assert (cut["was"] - cut["left"], "/log/" in cut["path"]) == (60, True)
     assert [op.value["bit"] for op in acts if op.f == "restart"] == [True]
+    (told,) = [one for one in found.verdict.verdicts if one.checker == CONFORMANCE.name]
+    assert told.validity is Validity.PASS
+    assert told.sentence.endswith("1 start found a log whose end a fault had cut off.")
+    assert (told.details or {})["cut_logs"] == 1
+    assert found.verdict.validity is Validity.PASS
+    assert not played(KILL % "700ms", CUT, lockstep=True).ending.interrupted
+
+
+def test_an_end_that_no_fault_has_cut_off_is_noticed_by_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(conformance, "CUT_TAIL", "nothing of the kind")
+    found = played(KILL % "700ms", CUT)
     (told,) = [one for one in found.verdict.verdicts if one.checker == CONFORMANCE.name]
     assert told.validity is Validity.FAIL
     assert "the disk holds what the process before cannot have left" in told.sentence
