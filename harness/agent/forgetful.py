@@ -13,6 +13,7 @@ It is mounted by mfusepy, which needs libfuse; that ends with its input.
 import errno
 import json
 import os
+import resource
 import select
 import shutil
 import stat
@@ -362,6 +363,8 @@ def forget(place: Path, *, is_trial: bool) -> None:
             return -errno.EINVAL if flags else super().rename_fuse_3(old, new, flags) or 0
 
     os.umask(0)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     kind = _Trial if is_trial else Forgetful
     disk = kind(place, lambda: mfusepy.fuse_get_context()[:2])
     disk.begin()

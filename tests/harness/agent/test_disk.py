@@ -158,6 +158,62 @@ def test_nothing_is_written_to_a_read_only_disk_not_even_what_is_open_until_it_i
     assert loops(str(tmp_path)) == []
 
 
+# One transaction after another; each is told of when it is committed, and the last never is.
+BOOK = """
+import sqlite3, sys, time
+folder, mode, synchronous = sys.argv[1:]
+book = sqlite3.connect(folder + "/book", isolation_level=None)
+book.execute("pragma journal_mode = " + mode)
+book.execute("pragma synchronous = " + synchronous)
+book.execute("create table t (n integer primary key, text blob)")
+for n in range(40):
+    book.execute("insert into t values (?, ?)", (n, bytes(3000)))
+    print(n, flush=True)
+book.execute("begin")
+book.execute("insert into t values (40, 'never')")
+time.sleep(600)
+"""
+
+READ = """
+import sqlite3, sys
+book = sqlite3.connect(sys.argv[1] + "/book")
+ask = lambda what: book.execute(what).fetchall()
+print(ask("pragma integrity_check"), ask("select n from t"), "end")
+"""
+
+
+@by_both
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_a_database_keeps_what_it_committed_over_a_power_cut_if_it_syncs(
+    on_hosts: Any, tmp_path: Path, require: Require, loop_devices: bool, mode: str
+) -> None:
+    """Somebody else's code, which renames, removes, maps and cuts files, and knows how to sync."""
+
+    async def test(hosts: Sequence[Any]) -> None:
+        agent = hosts[0].agent
+        await able(agent, require)
+        # When a kernel writes by itself is its own affair.
+        for synchronous in ("extra",) if loop_devices else ("extra", "off"):
+            data, said = tmp_path / synchronous / "data", tmp_path / synchronous / "said"
+            await agent.call("disk-make", name=synchronous, folders=[str(data)])
+            words = [sys.executable, "-c", BOOK, str(data), mode, synchronous]
+            await agent.call("spawn", name=synchronous, words=words, log=str(said))
+            assert await until(lambda said=said: "39\n" in said.read_text(), 60), said.read_text()
+            await agent.call("signal", name=synchronous, signal="KILL")
+            lost = await agent.call("disk-cut", name=synchronous)
+            if synchronous == "off":
+                assert lost["bytes"] > 40 * 3000
+                continue
+            log = tmp_path / "read"
+            await agent.call(
+                "spawn", name="r", words=[sys.executable, "-c", READ, str(data)], log=str(log)
+            )
+            assert await until(lambda log=log: log.read_text().endswith("end\n"), 60)
+            assert log.read_text() == f"[('ok',)] {[(n,) for n in range(40)]} end\n"
+
+    on_hosts(test, count=1, loop_devices=loop_devices)
+
+
 def test_a_disk_whose_process_is_killed_is_told_of_and_leaves_nothing(
     on_hosts: Any, tmp_path: Path, require: Require
 ) -> None:
