@@ -38,7 +38,7 @@ def judge(evidence: Evidence) -> Verdict:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
     traces = {member: traces[member] for member in members}
-    validated = validate(members, traces, _cuts(evidence.history))
+    validated = validate(members, traces, cut_logs(evidence.history))
     found = details(validated, traces, evidence.clocks)
     if validated.rejected:
         return _failure(validated, found, evidence)
@@ -58,7 +58,7 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
 
 
-def _cuts(history: History) -> Counter[str]:
+def cut_logs(history: History) -> Counter[str]:
     """How often the end of each member's log was cut off: the model's disks keep what they hold."""
     found: Counter[str] = Counter()
     for act in acts(history):

@@ -1,14 +1,15 @@
 """The paths of the model that a real run's traces make: a step for each line of a trace."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from ..checkers.conformance import raft_members
+from ..checkers.conformance import cut_logs, raft_members
 from ..clocks import Clocks, clocks_of
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
+from ..history import load
 from ..judgement import plan_of, trace_of
 from ..rundir import RunDir
 from ..sides import side_of
@@ -66,15 +67,27 @@ class RunPaths:
         with self._lock:
             if self._read is None:
                 traces = {member: trace_of(self.run, member) for member in self._members}
-                self._read = paths_of(self._members, traces, self._clocks)
+                self._read = paths_of(self._members, traces, self._clocks, self._cuts())
             return self._read
+
+    def _cuts(self) -> Mapping[str, int]:
+        if not self.run.history.is_file():
+            return {}
+        with self.run.history.open("rb") as stream:
+            return cut_logs(load(stream, torn_tail=True))
 
 
 def paths_of(
-    members: Sequence[str], traces: dict[str, Trace], clocks: Clocks
+    members: Sequence[str],
+    traces: dict[str, Trace],
+    clocks: Clocks,
+    cuts: Mapping[str, int] | None = None,
 ) -> tuple[Validated, "tuple[RunPath, ...]"]:
-    """Replay whole traces in the model, and keep the states on the way."""
-    validator = Validator(members)
+    """Replay whole traces in the model, and keep the states on the way.
+
+    `cuts`: how often the end of a member's log was cut off.
+    """
+    validator = Validator(members, cuts)
     for trace in traces.values():
         for record in trace.records:
             validator.add(record)

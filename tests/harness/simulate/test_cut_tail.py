@@ -6,6 +6,8 @@ import msgspec
 import pytest
 from delphic.harness.checkers import conformance
 from delphic.harness.checkers.conformance import CONFORMANCE
+from delphic.harness.clocks import Clocks
+from delphic.harness.explorer.run import paths_of
 from delphic.harness.history import load as load_history
 from delphic.harness.op import NEMESIS, OBSERVER, OpType
 from delphic.harness.plan import plan
@@ -57,6 +59,9 @@ def test_a_cut_off_end_of_a_log_that_nobody_writes_is_the_faults_and_not_the_mem
     assert (told.details or {})["cut_logs"] == 1
     assert found.verdict.validity is Validity.PASS
     assert not played(KILL % "700ms", CUT, lockstep=True).ending.interrupted
+    traces = {node: Trace(written) for node, written in found.traces.items()}
+    path, _ = paths_of(sorted(traces), traces, Clocks(), conformance.cut_logs(history))
+    assert (path.rejected, path.losses) == ((), 1), "it is shown as it was judged"
 
 
 def test_an_end_that_no_fault_has_cut_off_is_noticed_by_the_model(
