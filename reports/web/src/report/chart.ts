@@ -115,8 +115,7 @@ export class Chart {
     const ratio = devicePixelRatio;
     this.element.dataset["ink"] = colour("--text");
     ctx.save();
-    let last = -Infinity;
-    let isHigh = false;
+    const taken: number[][] = [[], []];
     ctx.font = `${11 * ratio}px system-ui, sans-serif`;
     ctx.textAlign = "center";
     for (const [start, end, name] of data.bands) {
@@ -127,10 +126,12 @@ export class Chart {
       ctx.fillRect(from, bbox.top, Math.max(ratio, to - from), bbox.height);
       if (!this.plan.names) continue;
       const middle = (from + to) / 2;
-      isHigh = middle - last < 22 * ratio && !isHigh;
-      last = middle;
+      // Two rows of names; one for which neither has room is told by the timeline.
+      const row = taken.findIndex((places) => places.every((place) => Math.abs(place - middle) >= 22 * ratio));
+      if (row < 0) continue;
+      taken[row].push(middle);
       ctx.fillStyle = colour("--muted");
-      ctx.fillText(name, middle, bbox.top - (isHigh ? 15 : 4) * ratio);
+      ctx.fillText(name, middle, bbox.top - (row > 0 ? 15 : 4) * ratio);
     }
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
