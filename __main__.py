@@ -7,8 +7,6 @@ from typing import ClassVar
 
 import click
 
-from .harness import cli
-from .harness.completion import completion_command
 from .harness.errors import DelphicError, ExitCode
 from .harness.examples import with_examples
 from .reports import judged
@@ -16,7 +14,13 @@ from .reports.gate import alerts, markdown
 from .reports.gate.write import write as write_gate
 from .reports.write import write
 
-MADE_WITH = {"gate": (write, write_gate, alerts.github, markdown.render)}
+MADE_WITH = {
+    "run": (write,),
+    "check": (write, judged.render),
+    "report": (write,),
+    "simulate": (write,),
+    "gate": (write, write_gate, alerts.github, markdown.render),
+}
 """Commands that write reports, and what writes them: the harness knows no reports."""
 
 
@@ -27,6 +31,42 @@ class FrontDoor(click.Group):
     """
 
     later: ClassVar[dict[str, tuple[str, str, str]]] = {
+        "run": (
+            ".harness.cli",
+            "run_command",
+            "Run one scenario, check it, and write its report.",
+        ),
+        "check": (
+            ".harness.cli",
+            "check_command",
+            "Judge a run directory again, or any history: is there an order that explains it?",
+        ),
+        "report": (
+            ".harness.cli",
+            "report_command",
+            "Write the reports of a run directory again, as it was judged.",
+        ),
+        "schema": (
+            ".harness.cli",
+            "schema_command",
+            "Print the JSON Schema of scenarios, for editors.",
+        ),
+        "list": (".harness.cli", "list_command", "List the scenarios that come with Delphic."),
+        "simulate": (
+            ".harness.simulate.cli",
+            "simulate_command",
+            "Run one scenario in simulated worlds, one a seed, and check each.",
+        ),
+        "replay": (
+            ".harness.simulate.cli",
+            "replay_command",
+            "Play the schedule of a simulated run again, and compare its history.",
+        ),
+        "completion": (
+            ".harness.completion",
+            "completion_command",
+            "Print what makes a shell complete commands, options and scenarios.",
+        ),
         "explore": (
             ".harness.explorer.command",
             "explore_command",
@@ -94,12 +134,11 @@ class FrontDoor(click.Group):
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *self.later})
+        return sorted(self.later)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self.later:
-            found = super().get_command(ctx, cmd_name)
-            return found and with_examples(found, cmd_name)
+            return None
         module, name, _ = self.later[cmd_name]
         command = getattr(import_module(module, __package__), name)
         if cmd_name in MADE_WITH:
@@ -109,20 +148,15 @@ class FrontDoor(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click does, but without loading what is only listed."""
-        said = {name: text for name, (_, _, text) in self.later.items()}
-        said |= {name: c.get_short_help_str(60) for name, c in self.commands.items()}
+        said = sorted((name, text) for name, (_, _, text) in self.later.items())
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(said.items()))
+            formatter.write_dl(said)
 
 
 @click.group(cls=FrontDoor, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="delphic")
 def delphic() -> None:
     """Does a replicated system keep its promises?"""
-
-
-for command in (*cli.commands(write, judged.render), completion_command):
-    delphic.add_command(command)
 
 
 def main() -> int:

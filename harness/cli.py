@@ -14,27 +14,23 @@ from .crash import CrashPoint
 from .crash import parse as parse_crash
 from .errors import ExitCode
 from .judgement import plan_of, recheck
-from .judging.command import Page, check_command
+from .judging import command as judging
+from .judging.command import Page
 from .launch import Asked, launch
 from .lifecycle import Finished, Report
 from .plan import Switches
 from .progress import progress
 from .rundir import RunDir
 from .scenario import schema
-from .simulate import cli as simulator
 from .simulate.cli import STOP_ON_VIOLATION
 from .verdict import RunVerdict, Validity
 
 _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 
 
-def commands(report: Report, page: Page) -> list[click.Command]:
-    """The commands; `report` writes the reports of a run directory, `page` one about a file."""
-    own = [_run(report), _check(report, page), _report(report), _schema, _list]
-    return [*own, *simulator.commands(report)]
+def run_command(report: Report) -> click.Command:
+    """The command; `report` writes the reports of a run directory."""
 
-
-def _run(report: Report) -> click.Command:
     @click.command("run")
     @click.argument("scenario", metavar="NAME|FILE", type=Scenarios())
     @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
@@ -159,7 +155,9 @@ def _complain(finished: Finished) -> None:
 _RUN = click.argument("directory", metavar="RUN", type=click.Path(path_type=Path))
 
 
-def _check(report: Report, page: Page) -> click.Command:
+def check_command(report: Report, page: Page) -> click.Command:
+    """The command; `report` writes the reports of a run directory, `page` one about a file."""
+
     def check_run(directory: Path, as_json: bool) -> int:
         """Check a run directory again, and write its reports again."""
         run = RunDir(directory.resolve())
@@ -168,10 +166,12 @@ def _check(report: Report, page: Page) -> click.Command:
         _tell(found, run, found.exit_code, as_json=as_json)
         return found.exit_code
 
-    return check_command(check_run, page)
+    return judging.check_command(check_run, page)
 
 
-def _report(report: Report) -> click.Command:
+def report_command(report: Report) -> click.Command:
+    """The command; `report` writes the reports of a run directory."""
+
     @click.command("report")
     @_RUN
     @data.AS_JSON
@@ -190,14 +190,14 @@ def _report(report: Report) -> click.Command:
 
 @click.command("schema")
 @click.option("--markdown", is_flag=True, help="The same for people: a page with every key.")
-def _schema(markdown: bool) -> None:
+def schema_command(markdown: bool) -> None:
     """Print the JSON Schema of scenarios, for editors."""
     click.echo(reference.page(schema()).rstrip() if markdown else json.dumps(schema(), indent=2))
 
 
 @click.command("list")
 @data.AS_JSON
-def _list(as_json: bool) -> None:
+def list_command(as_json: bool) -> None:
     """List the scenarios that come with Delphic."""
     scenarios = [shipped.scenario(name) for name in shipped.names()]
     if as_json:

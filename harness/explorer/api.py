@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.requests import Request
@@ -13,9 +13,11 @@ from starlette.routing import BaseRoute, Route
 from ..errors import UsageError
 from .atlas import Atlas, NoSuchState
 from .hunt import Hunt
-from .run import RunPaths
 from .search import QUERY_MAX, search
 from .view import here
+
+if TYPE_CHECKING:
+    from .run import RunPaths
 
 Endpoint = Callable[[Request], Response]
 
@@ -51,7 +53,7 @@ class Api:
         atlas: Atlas,
         hunt: Hunt,
         lock: threading.Lock,
-        run: RunPaths | None = None,
+        run: "RunPaths | None" = None,
     ) -> None:
         self._about = about
         self._atlas = atlas
@@ -109,7 +111,7 @@ class Api:
         path = self._paths().path(request.path_params["path"])
         return path.step(request.path_params["step"])
 
-    def _paths(self) -> RunPaths:
+    def _paths(self) -> "RunPaths":
         if self._run is None:
             raise NoSuchState("No run was given at the start: delphic explore --ui --run RUN.")
         return self._run

@@ -4,7 +4,7 @@ import shlex
 import threading
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,7 +17,9 @@ from ..rundir import RunDir
 from .api import About, Api, Mistake
 from .atlas import Atlas, identity_of, network_text
 from .hunt import Hunt, limits_of
-from .run import RunPaths
+
+if TYPE_CHECKING:
+    from .run import RunPaths
 
 OF_RUNS = ("raft", "raft-built")
 """Models whose members write traces."""
@@ -105,8 +107,15 @@ def assembled(name: str | None, run: Path | None, options: dict[str, Any]) -> Ap
         workers=options["workers"] or 1,
         seed=options["seed"],
     )
-    paths = None if run is None else RunPaths(RunDir(run))
+    paths = None if run is None else _paths_of(run)
     return Api(_about(entry, atlas, options, run), atlas, hunt, lock, paths)
+
+
+def _paths_of(run: Path) -> "RunPaths":
+    # Only who asks for a run waits for all that can read one.
+    from .run import RunPaths
+
+    return RunPaths(RunDir(run))
 
 
 def _about(entry: Entry, atlas: Atlas, options: dict[str, Any], run: Path | None) -> About:

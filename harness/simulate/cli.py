@@ -68,12 +68,9 @@ def seeds_in(text: str) -> range | None:
     return range(first, last + 1) if first <= last else None
 
 
-def commands(report: Report) -> list[click.Command]:
-    """The commands; `report` is what writes the reports of a run directory."""
-    return [_simulate(report), _replay]
+def simulate_command(report: Report) -> click.Command:
+    """The command; `report` is what writes the reports of a run directory."""
 
-
-def _simulate(report: Report) -> click.Command:
     @click.command("simulate")
     @click.argument("scenario", metavar="NAME|FILE", type=Scenarios())
     @click.option(
@@ -308,7 +305,7 @@ def _near(path: Path) -> Path:
 @click.option("--state", is_flag=True, help="Show what each member then has in memory.")
 @data.AS_JSON
 @click.pass_context
-def _replay(
+def replay_command(
     context: click.Context, directory: Path, until: int | None, state: bool, as_json: bool
 ) -> None:
     """Play the schedule of a simulated run again, and compare its history.

@@ -3,6 +3,8 @@
 import json
 import re
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from urllib.request import urlopen
@@ -176,6 +178,17 @@ def test_without_ui_it_explores_as_ever() -> None:
     result = CliRunner().invoke(explore_command, words, standalone_mode=False)
     assert json.loads(result.output)["violation"]["property"] == "one-vote-per-term"
     assert result.return_value == 1
+
+
+@pytest.mark.slow
+def test_the_page_does_not_wait_for_what_only_runs_need() -> None:
+    code = """if True:
+        import sys
+        import delphic.__main__, delphic.harness.explorer.command
+        print(*sorted({"delphic.harness.scenario", "pyarrow", "numba"} & sys.modules.keys()))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["numba"]
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from delphic.harness.cli import commands
+from delphic.harness.cli import check_command
 from delphic.harness.errors import UsageError
 from delphic.harness.judging.judged import Judged, judged_schema_text
 from delphic.reports import judged
@@ -55,7 +55,7 @@ def run(*words: str | Path) -> Result:
     def never(run: Path) -> None:
         raise AssertionError("no report is written")
 
-    check = next(command for command in commands(never, judged.render) if command.name == "check")
+    check = check_command(never, judged.render)
     return CliRunner().invoke(check, [str(word) for word in words])
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.cli import commands
+from delphic.harness.cli import check_command
 from delphic.reports import judged
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "checking-a-history.md"
@@ -20,7 +20,7 @@ def block(mark: str) -> str:
 
 
 def printed(words: list[str]) -> tuple[int, str]:
-    check = next(c for c in commands(lambda run: None, judged.render) if c.name == "check")
+    check = check_command(lambda run: None, judged.render)
     result = CliRunner().invoke(check, words)
     return result.exit_code, result.output
 

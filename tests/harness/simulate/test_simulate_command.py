@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.simulate.cli import commands
+from delphic.harness.simulate.cli import simulate_command
 
 TEXT = """\
 name: tiny
@@ -19,7 +19,7 @@ faults: [{at: 0s, partition: leader}]
 expect: {verdict: fail, promises: [HS-2]}
 """
 
-RUN = {command.name: command for command in commands(lambda path: None)}["simulate"]
+RUN = simulate_command(lambda path: None)
 
 
 def tried(folder: Path, text: str, *more: str) -> tuple[int, str]:
