@@ -25,7 +25,7 @@ _EXPLORER = ("model.explore.explorer", "model.summary", "model.only", "model.act
 _COMPARER = ("harness.conform.binding", "harness.conform.show")
 _SIMULATOR = ("harness.simulate.cli", "harness.scenario", "impl.node")
 _RUNNER = ("harness.launch", "harness.targets.proxy", "impl.node")
-_HOSTS = ("harness.agent.__main__",)
+_AGENT = "harness.agent"
 _JUDGE = ("harness.judging.judge", "harness.judgement")
 
 
@@ -53,7 +53,9 @@ class Inputs:
             case Simulate():
                 roots = [*_SIMULATOR]
             case Run():
-                roots = [*_RUNNER, *(_HOSTS if work.target != "local" else ())]
+                # What is sent to hosts is sent whole.
+                agent = self.sources.below(_AGENT) if work.target != "local" else ()
+                roots = [*_RUNNER, *agent]
             case Check():
                 roots = [*_JUDGE]
         return self.sources.closure(roots, beside)

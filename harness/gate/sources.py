@@ -69,6 +69,10 @@ class Sources:
                 left.extend(self.imports[module] - found)
         return frozenset(found)
 
+    def below(self, package: Module) -> list[Module]:
+        """A package and all that lies in it."""
+        return [one for one in self.files if one == package or one.startswith(f"{package}.")]
+
     def module_of(self, path: Path) -> Module | None:
         """The module whose source the file is, if it is one of ours."""
         return self._by_file.get(path)

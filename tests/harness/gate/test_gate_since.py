@@ -14,7 +14,7 @@ from delphic.harness.gate.resolve import resolve
 from delphic.harness.gate.result import Attempt
 from delphic.harness.gate.since import Affected, Change, affected, changed
 from delphic.harness.gate.sources import ROOT
-from delphic.harness.gate.step import Explore, Order, Simulate, Step, Work
+from delphic.harness.gate.step import Explore, Order, Run, Simulate, Step, Work
 from delphic.harness.gate.work import Doer
 from delphic.model.models import MODELS
 
@@ -242,3 +242,20 @@ def test_nothing_that_makes_a_model_is_missing_from_what_exploring_it_depends_on
         ours = {one.removeprefix("delphic.") for one in modules if one.startswith("delphic.")}
         assert len(ours) > 1
         assert ours <= inputs.modules(Explore(name)), name
+
+
+def test_a_run_on_hosts_depends_on_what_is_sent_there_and_on_no_less(
+    inputs: Inputs, base: Path
+) -> None:
+    file = "scenarios/quickstart.yaml"
+    modules = {
+        target: inputs.modules(Run("quickstart", file, "", target, 1, 15.0))
+        for target in ("local", "lab", "hosts.yaml")
+    }
+    sent = {name for name in inputs.sources.files if name.startswith("harness.agent.")}
+    assert {"harness.agent.command", "harness.agent.undo"} <= sent
+    assert sent <= modules["lab"] & modules["hosts.yaml"]
+    assert not sent <= modules["local"]
+    run = Run("quickstart", file, "", "lab", 1, 15.0)
+    digests = {inputs.digest(Step("x", 1, run, watch=(w,)), base) for w in ("", "extra/*.txt")}
+    assert len(digests) == 2
