@@ -120,9 +120,7 @@ def simulate_command(report: Report) -> click.Command:
         switches = Switches(lockstep=lockstep, stop_on_violation=stop_on_violation)
         job = job_of(scenario, switches)
         chosen = seeds_of(job) if seeds is None else seeds
-        cases = [Case(seed) for seed in chosen]
-        if crash_points:
-            cases = [case for seed in chosen for case in crash_cases(job, seed)]
+        cases = _cases(job, chosen, crash_points=crash_points)
         how: dict[str, Any] = {"jobs": jobs or os.cpu_count() or 1, "keep_going": keep_going}
         with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
             if guided:
@@ -140,6 +138,12 @@ def simulate_command(report: Report) -> click.Command:
         context.exit(found.exit_code())
 
     return simulate
+
+
+def _cases(job: Job, seeds: range, *, crash_points: bool) -> list[Case]:
+    if crash_points:
+        return [case for seed in seeds for case in crash_cases(job, seed)]
+    return [Case(seed) for seed in seeds]
 
 
 def job_of(scenario: str, switches: Switches = NO_SWITCHES) -> Job:
