@@ -12,8 +12,6 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from ..operations import Operation
 
@@ -166,6 +164,10 @@ class Graph:
 
 def _components(steps: Sequence[tuple[int, int]], nodes: int) -> "np.ndarray[Any, Any]":
     """For each node its strongly connected component."""
+    # Take long: only who judges transactions should wait for them.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     ends = np.array(steps, np.int64).reshape(-1, 2)
     matrix = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), (nodes, nodes))
     found: np.ndarray[Any, Any]

@@ -9,8 +9,10 @@ neighbouring reads that missed a write: Cerone, Gotsman, Analysing Snapshot Isol
 
 from collections.abc import Iterable
 from functools import cache
+from typing import TYPE_CHECKING
 
-import networkx as nx
+if TYPE_CHECKING:
+    import networkx as nx
 
 _SUFFIXES = {
     "": ".",
@@ -83,8 +85,11 @@ TARGETS = (
 them; of the others they are only a part."""
 
 
+@cache
 def _stronger() -> "nx.DiGraph[str]":
     """Edges lead from a model to one that allows less."""
+    import networkx as nx  # Takes long: only who judges transactions should wait for it.
+
     graph: nx.DiGraph[str] = nx.DiGraph()
     for prefix in _PREFIXES:
         nx.add_path(graph, [prefix + name for name in _CHAIN])
@@ -99,20 +104,21 @@ def _stronger() -> "nx.DiGraph[str]":
     return graph
 
 
-_STRONGER = _stronger()
-
-
 @cache
 def forbidden_by(model: str) -> frozenset[str]:
     """The anomalies that a model does not allow."""
-    weaker = {model, *nx.ancestors(_STRONGER, model)}
+    from networkx import ancestors
+
+    weaker = {model, *ancestors(_stronger(), model)}
     return frozenset(name for name, models in _RULES_OUT.items() if weaker.intersection(models))
 
 
 def ruled_out(anomalies: Iterable[str]) -> tuple[list[str], list[str]]:
     """The weakest models that do not allow all this, and all that are stronger than those."""
+    from networkx import descendants
+
     direct = {model for anomaly in anomalies for model in _RULES_OUT[anomaly]}
-    above = {model for one in direct for model in nx.descendants(_STRONGER, one)}
+    above = {model for one in direct for model in descendants(_stronger(), one)}
     return sorted(direct - above), sorted(above)
 
 
