@@ -8,6 +8,8 @@ dates: the date of the moment counts.
 """
 
 import zlib
+from bisect import bisect_right
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +26,9 @@ CALENDAR = ("0001-01-01 00:00:00", "9999-12-31 23:59:59")
 
 FEW_ROWS = 64
 """Up to so many are dealt with one by one."""
+
+SCHEMES = 64
+"""Of so many it is remembered what `_begun` makes of them: every write asks for it."""
 
 BUCKETS_MAX = 10_000
 KEY_CHARACTERS_MAX = 200
@@ -132,9 +137,10 @@ def _codes(scheme: Scheme, batch: pa.RecordBatch, column: str) -> tuple[Any, lis
     if values.type != kind:
         values = _dates(values, column)
     if scheme.kind == "HASH":
-        return _buckets(values, scheme.buckets), initial_keys(scheme)
+        return _buckets(values, scheme.buckets), _begun(scheme)[1]
     if scheme.kind == "RANGE":
-        return _ranges(values, _values(scheme), column), initial_keys(scheme)
+        borders, names = _begun(scheme)
+        return _ranges(values, borders, column), names
     encoded = values.dictionary_encode()
     keys: list[str] = pc.cast(encoded.dictionary, pa.string()).to_pylist()
     for key in keys:
@@ -176,6 +182,11 @@ def _buckets(values: Any, count: int) -> Any:
 
 
 def _ranges(values: Any, borders: Any, column: str) -> Any:
+    if len(values) <= FEW_ROWS and pa.types.is_integer(values.type):
+        known = borders.to_pylist()
+        few = [bisect_right(known, value) - 1 for value in values.to_pylist()]
+        if all(0 <= code < len(known) - 1 for code in few):
+            return pa.array(few, pa.int64())
     codes = pa.repeat(_int64(-1), len(values))
     for border in borders:
         codes = pc.add(codes, pc.cast(pc.greater_equal(values, border), pa.int64()))
@@ -184,6 +195,12 @@ def _ranges(values: Any, borders: Any, column: str) -> Any:
         first = values.filter(outside)[0].as_py()
         raise refused(f"{column} {first} lies in no range of {borders[0]} to {borders[-1]}")
     return codes
+
+
+@lru_cache(SCHEMES)
+def _begun(scheme: Scheme) -> tuple[Any, list[str]]:
+    """The values and the first keys of a scheme that was checked; not to be changed."""
+    return _values(scheme), initial_keys(scheme)
 
 
 def _values(scheme: Scheme) -> Any:
