@@ -34,8 +34,8 @@ def failing(name: str) -> tuple[Candidate, frozenset[str]] | None:
     for seed in (*own, *range(SEEDS)):
         candidate = Candidate(parse(text, file).data, seed)
         for failure in outcome(candidate).failures:
-            if failure.promises & hoped:
-                return candidate, failure.promises & hoped
+            if failure.names & hoped:
+                return candidate, failure.names & hoped
     return None
 
 
