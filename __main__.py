@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import click
 
+from .harness.commands.examples import with_examples
 from .harness.errors import DelphicError, ExitCode
-from .harness.examples import with_examples
 from .reports import judged
 from .reports.gate import alerts, markdown
 from .reports.gate.write import write as write_gate
@@ -32,26 +32,30 @@ class FrontDoor(click.Group):
 
     later: ClassVar[dict[str, tuple[str, str, str]]] = {
         "run": (
-            ".harness.cli",
+            ".harness.commands.cli",
             "run_command",
             "Run one scenario, check it, and write its report.",
         ),
         "check": (
-            ".harness.cli",
+            ".harness.commands.cli",
             "check_command",
             "Judge a run directory again, or any history: is there an order that explains it?",
         ),
         "report": (
-            ".harness.cli",
+            ".harness.commands.cli",
             "report_command",
             "Write the reports of a run directory again, as it was judged.",
         ),
         "schema": (
-            ".harness.cli",
+            ".harness.commands.cli",
             "schema_command",
             "Print the JSON Schema of scenarios, for editors.",
         ),
-        "list": (".harness.cli", "list_command", "List the scenarios that come with Delphic."),
+        "list": (
+            ".harness.commands.cli",
+            "list_command",
+            "List the scenarios that come with Delphic.",
+        ),
         "simulate": (
             ".harness.simulate.cli",
             "simulate_command",
@@ -63,7 +67,7 @@ class FrontDoor(click.Group):
             "Play the schedule of a simulated run again, and compare its history.",
         ),
         "completion": (
-            ".harness.completion",
+            ".harness.commands.completion",
             "completion_command",
             "Print what makes a shell complete commands, options and scenarios.",
         ),
@@ -109,7 +113,7 @@ class FrontDoor(click.Group):
             "Call the functions of a running cluster by their documented names.",
         ),
         "suite": (
-            ".harness.suite",
+            ".harness.commands.suite",
             "suite_command",
             "Every scenario that a place can run, for several seeds.",
         ),
@@ -124,13 +128,21 @@ class FrontDoor(click.Group):
             "Many runs on one page: matrix, trends, promises, flaky ones.",
         ),
         "doctor": (
-            ".harness.doctor",
+            ".harness.commands.doctor",
             "doctor_command",
             "Check that hosts have what runs need, and say what is missing.",
         ),
-        "heal": (".harness.heal", "heal_command", "End what killed harnesses left running."),
+        "heal": (
+            ".harness.commands.heal",
+            "heal_command",
+            "End what killed harnesses left running.",
+        ),
         "lab": (".harness.lab.command", "lab_command", "Hosts on this machine, made in a moment."),
-        "promises": (".harness.coverage", "promises_command", "Which check covers which promise."),
+        "promises": (
+            ".harness.judging.coverage",
+            "promises_command",
+            "Which check covers which promise.",
+        ),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 import yaml
-from delphic.harness import shipped
+from delphic.harness.language import shipped
 from delphic.harness.simulate.campaign import Campaign, Case, Job, Tried, try_case
 from delphic.harness.simulate.guided import guided
 

@@ -10,11 +10,11 @@ import textwrap
 import time
 from pathlib import Path
 
-from delphic.harness import shipped
-from delphic.harness.document import parse
+from delphic.harness.language import shipped
+from delphic.harness.language.document import parse
 from delphic.harness.lifecycle import Order, execute
 from delphic.harness.plan import plan
-from delphic.harness.progress import Quiet
+from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.shrink.cut import shrunk_scenario, written
 from delphic.harness.shrink.place import beyond

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from delphic.harness.verdict import Validity
-from delphic.reports import html, junit, markdown
-from delphic.reports.document import document
+from delphic.reports import junit, markdown
+from delphic.reports.page import html
+from delphic.reports.page.document import document
 from made import generator, timed
 from playwright.sync_api import sync_playwright
 

@@ -16,7 +16,7 @@ import statistics
 from dataclasses import dataclass
 from typing import Any
 
-from delphic.harness import shipped
+from delphic.harness.language import shipped
 from delphic.harness.simulate.campaign import Campaign, Case, Job, campaign
 
 TRACED, UNTRACED = "cluster:\n", "cluster:\n  trace: false\n"

@@ -21,8 +21,8 @@ import streaming
 import uvloop
 from delphic.harness.conform.trace.corrupt import CORRUPTIONS
 from delphic.harness.conform.trace.validator import validate
+from delphic.harness.language.shipped import scenario
 from delphic.harness.plan import plan
-from delphic.harness.shipped import scenario
 from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.traces import Record, Trace
 from processes import ALIASES, Processes

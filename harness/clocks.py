@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
-from .journal import SEALED, entries
 from .rundir import RunDir
+from .running.journal import SEALED, entries
 
 APART_NS = 1_000_000_000
 """Two looks nearer to each other tell nothing about how fast a clock goes."""

@@ -7,8 +7,8 @@ import random
 from dataclasses import dataclass, replace
 
 from .fault import Fault
+from .language.units import spell
 from .nemeses import NEMESES
-from .units import spell
 
 LEADER_WAIT_S = 5.0
 """How long a step that aims at the leader waits for one to be known."""

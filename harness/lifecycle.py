@@ -23,17 +23,18 @@ import msgspec
 import uvloop
 
 from .checkers.online import watched
-from .environment import environment
 from .errors import DelphicError, HistoryError, WorldError
-from .journal import SEALED, Journal, digest
-from .judgement import TIME_FORMAT, Ending, judge, write
-from .leases import Lease
+from .judging.judgement import TIME_FORMAT, Ending, judge, write
 from .nemeses import NEMESES
 from .plan import Plan, encode
-from .progress import Progress
-from .recorder import Recorder
 from .run import Run
 from .rundir import RunDir
+from .running.environment import environment
+from .running.journal import SEALED, Journal, digest
+from .running.leases import Lease
+from .running.progress import Progress
+from .running.recorder import Recorder
+from .running.together import first
 from .systems import SYSTEMS
 from .targets.registry import REAL_TARGETS
 from .targets.target import (
@@ -44,7 +45,6 @@ from .targets.target import (
     RemoteClocks,
     TraceClock,
 )
-from .together import first
 from .verdict import RunVerdict, Validity
 from .workloads import WORKLOADS
 

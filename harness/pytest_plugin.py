@@ -124,10 +124,10 @@ def _run(scenario: str, target: str, seed: int | None, item: pytest.Item) -> "Fi
     """Run it. Raises NotAsExpected, and KeyboardInterrupt where somebody ended it."""
     __tracebackhide__ = True
     from ..reports.write import write
+    from .commands.launch import Asked, launch
     from .errors import ExitCode
-    from .judgement import INTERRUPTED
-    from .launch import Asked, launch
-    from .progress import Quiet
+    from .judging.judgement import INTERRUPTED
+    from .running.progress import Quiet
 
     out = item.config.rootpath / item.config.getoption("--delphic-out")
     finished = launch(Asked(scenario, target, seed), out, Quiet(), write)
@@ -141,8 +141,8 @@ def _run(scenario: str, target: str, seed: int | None, item: pytest.Item) -> "Fi
 
 def _told(finished: "Finished") -> str:
     """The sentence, what shows it, and where all of it is."""
-    from .judgement import plan_of
-    from .shown import broken_promises, witness_lines
+    from .judging.judgement import plan_of
+    from .judging.shown import broken_promises, witness_lines
 
     found, run = finished.verdict, finished.run
     promises = f" [{', '.join(broken_promises(found))}]" if broken_promises(found) else ""

@@ -9,15 +9,15 @@ from .checkers.online.listener import Listener
 from .conduct.conductor import Conductor
 from .errors import WorldError
 from .generator import Pace
-from .observer import Observer
+from .language.units import spell
 from .op import HARNESS, Op, OpType
 from .plan import Plan
-from .recorder import Recorder
+from .running.observer import Observer
+from .running.recorder import Recorder
+from .running.together import first
+from .running.worker import Worker
 from .system import Answer, Status
 from .targets.target import Cluster
-from .together import first
-from .units import spell
-from .worker import Worker
 from .workloads import WORKLOADS
 from .workloads.workload import Generator, Step, Workload
 

@@ -13,21 +13,21 @@ from pydantic import (
 )
 
 from .checkers.online import watched
-from .cluster_part import ClusterPart, unknown_names
-from .complaints import Complaint, as_error, complaints
-from .document import Document, Path, parse
-from .document import spell as spell_path
-from .doses import DOSES
 from .errors import ScenarioError
 from .fault import Fault
+from .language.cluster_part import ClusterPart, unknown_names
+from .language.complaints import Complaint, as_error, complaints
+from .language.document import Document, Path, parse
+from .language.document import spell as spell_path
+from .language.doses import DOSES
+from .language.selector import closest
+from .language.steps import Part, RandomPart, Step, StepPart, Word
+from .language.units import Duration, spell
 from .nemeses import NEMESES
 from .schedule import choice_problems, problems
-from .selector import closest
-from .steps import Part, RandomPart, Step, StepPart, Word
 from .systems import SYSTEMS
 from .systems.replication import REPLICATION
 from .targets.target import Capability
-from .units import Duration, spell
 from .workloads import WORKLOADS, AnyOptions
 
 DURATION_MIN_S, DURATION_MAX_S = 1.0, 3600.0

@@ -6,17 +6,17 @@ from typing import Any
 
 import msgspec
 
-from .complaints import Complaint
 from .conduct.triggers import MATCHED, problem
 from .conduct.triggers import parse as parse_trigger
-from .document import Path
-from .document import spell as spell_path
 from .fault import Fault
+from .language.complaints import Complaint
+from .language.document import Path
+from .language.document import spell as spell_path
+from .language.selector import WORDS, Selector, closest, parse, unknown
+from .language.sides import words
+from .language.units import spell
 from .nemeses import NEMESES
 from .nemeses.nemesis import ENDS, HEALS, Planned
-from .selector import WORDS, Selector, closest, parse, unknown
-from .sides import words
-from .units import spell
 
 Steps = Sequence[tuple[Path, Fault]]
 """Faults in the order of the scenario, each with its place there."""

@@ -5,9 +5,9 @@ from typing import Any
 
 from ..harness.verdict import Validity
 from .markup import Child, Html, el
+from .page.tables import facts, table
 from .prose import ICONS, value_text
 from .standalone import head, page_header
-from .tables import facts, table
 
 _CHARACTER = 8
 """Pixels of a column of the picture: a character of its labels."""

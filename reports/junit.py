@@ -13,9 +13,9 @@ import msgspec
 
 from ..harness.verdict import RunVerdict, Validity, Verdict
 from . import promises
-from .document import Document
 from .markup import is_forbidden
-from .nodelogs import instant
+from .page.document import Document
+from .page.nodelogs import instant
 
 _SENTENCES_MAX = 4_000
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from .document import Document
-from .faults import faults
 from .markup import is_forbidden
+from .page.document import Document
+from .page.faults import faults
+from .page.witness import Witness
 from .prose import ICONS, duration_text, seconds_text, shortened
-from .witness import Witness
 
 CELL_CHARACTERS_MAX = 300
 

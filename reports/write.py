@@ -4,8 +4,9 @@ from pathlib import Path
 
 from ..harness.errors import WorldError
 from ..harness.rundir import RunDir
-from . import html, junit, markdown
-from .document import document
+from . import junit, markdown
+from .page import html
+from .page.document import document
 
 
 def write(run_directory: Path) -> list[Path]:

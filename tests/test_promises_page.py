@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from delphic.harness.coverage import table
+from delphic.harness.judging.coverage import table
 from delphic.harness.promise import PROMISES
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from delphic.harness import shipped
+from delphic.harness.language import shipped
 from delphic.harness.scenario import load
 from delphic.harness.zoo import bugs as zoo
 from delphic.harness.zoo.checks import CHECKS

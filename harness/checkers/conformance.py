@@ -10,7 +10,7 @@ from ..conform.trace.finding import Place
 from ..conform.trace.validator import Validated, validate
 from ..evidence import Evidence
 from ..history import History
-from ..sides import MASTER, sides
+from ..language.sides import MASTER, sides
 from ..verdict import Validity, Verdict
 from .checker import Checker, plural, undecided
 from .timeline import acts

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ..doses import DOSES
 from ..evidence import Evidence
+from ..language.doses import DOSES
 from ..verdict import Validity, Verdict
 from .checker import Checker
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import msgspec
 
-from ..observer import Observer
 from ..op import NEMESIS, OpType
-from ..recorder import Recorder
+from ..running.observer import Observer
+from ..running.recorder import Recorder
+from ..running.together import together
 from ..targets.links import Pair
 from ..targets.target import (
     Cluster,
@@ -20,7 +21,6 @@ from ..targets.target import (
     ProcessState,
     ResetCluster,
 )
-from ..together import together
 from .layers import Layer, Part, spelled
 
 _ANSWER_S = 2.0

@@ -5,13 +5,13 @@ from typing import Any
 
 from ..fault import Fault
 from ..generator import Due, FaultSchedule, Seen
+from ..language.selector import View
+from ..language.sides import meanings
 from ..nemeses import NEMESES
 from ..nemeses.nemesis import ENDS, HEALS, Aim
-from ..observer import Observer
 from ..plan import Plan
-from ..recorder import Recorder
-from ..selector import View
-from ..sides import meanings
+from ..running.observer import Observer
+from ..running.recorder import Recorder
 from ..targets.target import Cluster, ProcessState
 from .acts import Acts, Wish
 from .layers import LAYERS, LINKS, RULES, Layer, Part

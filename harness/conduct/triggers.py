@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..selector import closest
+from ..language.selector import closest
 
 MATCHED = "matched"
 """The selector for the members for which the state of a step holds."""

@@ -11,7 +11,8 @@ from typing import Any
 import click
 import msgspec
 
-from .. import data, shipped
+from .. import data
+from ..language import shipped
 from ..plan import Expectation
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of

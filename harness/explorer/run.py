@@ -10,9 +10,9 @@ from ..clocks import Clocks, clocks_of
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
 from ..history import load
-from ..judgement import plan_of, trace_of
+from ..judging.judgement import plan_of, trace_of
+from ..language.sides import side_of
 from ..rundir import RunDir
-from ..sides import side_of
 from ..traces import Persisted, Received, Record, Torn, Trace, Uid
 from .atlas import NoSuchState
 from .path import PathAbout, RunPath

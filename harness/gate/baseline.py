@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema
 
-from ..complaints import Complaint, as_error, complaints
-from ..document import parse
 from ..errors import ExitCode, ScenarioError
+from ..language.complaints import Complaint, as_error, complaints
+from ..language.document import parse
+from ..language.selector import closest
+from ..language.steps import Part
 from ..scenario import Promise
 from ..schema import IDENTIFIER
-from ..selector import closest
-from ..steps import Part
 from .result import Attempt, Known
 
 

@@ -8,10 +8,10 @@ import msgspec
 import yaml
 
 from ..conform.cli import BINDINGS
-from ..document import parse
 from ..errors import UsageError, WorldError
+from ..language.document import parse
+from ..language.selector import closest
 from ..scenario import load
-from ..selector import closest
 from ..systems import SYSTEMS
 from .step import Conform, Run, Simulate, Step
 

@@ -15,9 +15,9 @@ from rich.console import Console
 
 from .. import data
 from ..errors import ExitCode, UsageError, WorldError
+from ..language.selector import closest
+from ..language.units import seconds
 from ..lifecycle import Report
-from ..selector import closest
-from ..units import seconds
 from . import baseline, config
 from .bugs import switched_on
 from .gate import Gate, Rules

@@ -14,16 +14,16 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from ..complaints import BRANCH, Complaint, as_error, complaints
-from ..document import Document, parse
 from ..errors import ScenarioError
 from ..formats import FORMATS
 from ..judging.partition import Partition
+from ..language.complaints import BRANCH, Complaint, as_error, complaints
+from ..language.document import Document, parse
+from ..language.selector import closest
+from ..language.steps import Part, Word
+from ..language.units import Duration
 from ..schema import IDENTIFIER
-from ..selector import closest
 from ..simulate.cli import seeds_in
-from ..steps import Part, Word
-from ..units import Duration
 from .step import KINDS, Expected
 
 

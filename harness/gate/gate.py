@@ -10,10 +10,10 @@ from typing import Protocol
 import msgspec
 
 from ..checkers.checker import plural
-from ..environment import provenance
+from ..commands.suite import worst
 from ..errors import ExitCode, WorldError
-from ..judgement import TIME_FORMAT
-from ..suite import worst
+from ..judging.judgement import TIME_FORMAT
+from ..running.environment import provenance
 from .baseline import excuse
 from .memory import Memory
 from .process import Interrupted

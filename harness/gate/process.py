@@ -12,8 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from .. import leases
 from ..errors import ExitCode
+from ..running import leases
 from .result import Attempt
 from .step import Order, Run
 

@@ -10,16 +10,16 @@ import click
 
 from ...model.cli import build
 from ...model.models import MODELS
-from .. import shipped
-from ..complaints import Complaint, as_error
+from ..commands.launch import check_capabilities
 from ..conform.cli import BINDINGS
-from ..document import Document, spell
 from ..errors import ScenarioError, UsageError
 from ..judging.own import spec_of
-from ..launch import check_capabilities
+from ..language import shipped
+from ..language.complaints import Complaint, as_error
+from ..language.document import Document, spell
+from ..language.selector import closest
 from ..scenario import Scenario
 from ..scenario import load as load_scenario
-from ..selector import closest
 from ..simulate.campaign import Job
 from ..simulate.cli import seeds_of
 from ..targets.registry import TARGETS

@@ -19,22 +19,22 @@ from ...model.explore.limits import Progress as Explored
 from ...model.explore.result import Result
 from ...model.models import MODELS
 from ...model.summary import UNDECIDED, code, sentence
-from .. import judgement
 from ..checkers.checker import plural
+from ..commands.launch import Asked, launch
 from ..conform import show
 from ..conform.binding import Conformance
 from ..conform.cli import BINDINGS
 from ..errors import DelphicError, ExitCode
-from ..judgement import ending_of, plan_of
+from ..judging import judgement
 from ..judging.judge import Question, judge
 from ..judging.judged import lines_of
+from ..judging.judgement import ending_of, plan_of
 from ..judging.partition import Partition
-from ..launch import Asked, launch
+from ..judging.shown import LINES_MAX, broken_promises, verdict_of, witness_lines
 from ..lifecycle import Report
 from ..plan import Switches
-from ..progress import Quiet
 from ..rundir import RunDir
-from ..shown import LINES_MAX, broken_promises, verdict_of, witness_lines
+from ..running.progress import Quiet
 from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases
 from ..simulate.cli import again, keep_case
 from ..verdict import RunVerdict, Validity

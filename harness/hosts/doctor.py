@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from ..agent.proc import boot_id
 from ..errors import WorldError
-from ..together import together
+from ..running.together import together
 from . import marker
 from .agent import Agent
 from .connection import Host

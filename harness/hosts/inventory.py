@@ -17,11 +17,11 @@ from typing import Annotated, Any
 import paramiko
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from ..complaints import Complaint, as_error, complaints
-from ..document import Document, parse, spell
-from ..document import Path as Place
 from ..errors import ScenarioError, UsageError
-from ..units import Duration
+from ..language.complaints import Complaint, as_error, complaints
+from ..language.document import Document, parse, spell
+from ..language.document import Path as Place
+from ..language.units import Duration
 
 LEASE_S = 10.0
 """How long a fault outlives a harness that fell silent, unless the inventory says otherwise."""

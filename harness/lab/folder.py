@@ -11,7 +11,7 @@ import msgspec
 from ..agent import proc
 from ..agent.proc import Identity
 from ..errors import WorldError
-from ..leases import state_directory
+from ..running.leases import state_directory
 
 MARK = "DELPHIC_LAB"
 """The environment variable that every host's first process carries: the laboratory's folder."""

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from ..fault import Fault
-from ..selector import Raw, Selector, View, parse, resolve
+from ..language.selector import Raw, Selector, View, parse, resolve
+from ..language.units import Duration, spell
 from ..targets.target import Capability, ProcessState
-from ..units import Duration, spell
 from .nemesis import Aim, Nemesis, Planned, has
 from .process import Members
 

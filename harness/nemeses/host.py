@@ -15,10 +15,10 @@ from pydantic import (
 )
 
 from ..fault import Fault
-from ..selector import Raw, Selector, View, parse, resolve
+from ..language.selector import Raw, Selector, View, parse, resolve
+from ..language.units import seconds
 from ..targets.faults import ClockState, DiskState
 from ..targets.target import Capability, ProcessState
-from ..units import seconds
 from .nemesis import Aim, Nemesis, Planned
 from .process import Members
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from ..fault import Fault
-from ..selector import Raw, Selector, View, parse, resolve
+from ..language.selector import Raw, Selector, View, parse, resolve
+from ..language.units import Size
 from ..targets.target import Capability, ProcessState
-from ..units import Size
 from .nemesis import Aim, Nemesis, Planned, has
 from .process import Members
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from ..fault import Fault
-from ..selector import Selector, View, parse, resolve
+from ..language.selector import Selector, View, parse, resolve
+from ..language.units import Duration
 from ..targets.faults import MessageFaults
 from ..targets.links import isolate, pairs
 from ..targets.target import Capability, ProcessState
-from ..units import Duration
 from .nemesis import Aim, Nemesis, Planned
 from .network import Where, ends
 from .partition import Ends, ends_pairs, ends_selectors

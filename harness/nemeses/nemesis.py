@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ..fault import Fault
-from ..selector import Selector, View
+from ..language.selector import Selector, View
 from ..targets.faults import Clocks, Crashes, Disks, Messages, Packets, Shares, Spares
 from ..targets.links import HEALED, Links, Pair
 from ..targets.rules import Rules

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Tag
 
 from ..fault import Fault
-from ..selector import View
+from ..language.selector import View
+from ..language.units import Duration, Rate
 from ..targets.links import LinkState
 from ..targets.target import Capability, ProcessState
-from ..units import Duration, Rate
 from .nemesis import Aim, Nemesis, Planned
 from .partition import Ends, ends_pairs, ends_selectors
 

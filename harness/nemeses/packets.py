@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..fault import Fault
-from ..selector import View
+from ..language.selector import View
+from ..language.units import Duration
 from ..targets.faults import PacketFaults
 from ..targets.target import Capability, ProcessState
-from ..units import Duration
 from .nemesis import Aim, Nemesis, Planned
 from .network import Where, ends
 from .partition import ends_pairs, ends_selectors

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeGuard
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ..fault import Fault
-from ..selector import WORDS, Raw, Selector, View, closest, parse, resolve
+from ..language.selector import WORDS, Raw, Selector, View, closest, parse, resolve
 from ..targets import links
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned

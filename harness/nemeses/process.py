@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Tag, WithJsonSchema
 
 from ..fault import Fault
-from ..selector import WORDS, Raw, Selector, View, parse, resolve
+from ..language.selector import WORDS, Raw, Selector, View, parse, resolve
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned, has
 

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from ..fault import Fault
-from ..selector import View
+from ..language.selector import View
 from ..targets.rules import ANY, KINDS, Rule
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from ..conduct.triggers import MATCHED
 from ..fault import Fault
-from ..selector import View
+from ..language.selector import View
 from ..targets.target import ProcessState
 from .nemesis import Aim, Nemesis
 

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from ..fault import Fault
-from ..selector import Raw, Selector, View, parse, resolve
+from ..language.selector import Raw, Selector, View, parse, resolve
+from ..language.units import Size
 from ..targets.target import Capability, ProcessState
-from ..units import Size
 from .nemesis import Aim, Nemesis, Planned
 from .process import Members
 

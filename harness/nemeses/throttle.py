@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from ..fault import Fault
-from ..selector import Raw, Selector, View, parse, resolve
+from ..language.selector import Raw, Selector, View, parse, resolve
 from ..targets.faults import SHARE_MIN
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned

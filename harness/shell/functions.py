@@ -17,7 +17,7 @@ from ...impl.client.errors import INDETERMINATE, RequestError
 from ...impl.client.functions import Caller
 from ...impl.stream.commands import RETENTION_MINUTES
 from ..errors import UsageError
-from ..selector import closest
+from ..language.selector import closest
 from .databases import DATABASES
 from .function import Args, Function, Parameter, optional
 from .grammar import Invocation, Value

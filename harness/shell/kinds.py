@@ -8,7 +8,7 @@ import pyarrow as pa
 from ...impl.cluster.operations import OPS, Condition, Filter, Op
 from ...impl.stream.types import TYPES, name_of
 from ..errors import UsageError
-from ..selector import closest
+from ..language.selector import closest
 from .grammar import Name, Value
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from ...impl.client.errors import RequestError
 from ...impl.stream.types import TYPES
 from ..errors import DelphicError, UsageError
-from ..leases import state_directory
+from ..running.leases import state_directory
 from .functions import SAYS, SIGNATURES, Ready, understood
 from .grammar import GrammarError, Invocation, Name, parse
 from .show import Look

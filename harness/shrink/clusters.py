@@ -6,8 +6,8 @@ Whatever named somebody who is gone names the first one of the same kind.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from ..cluster_part import SidePart
-from ..sides import MASTER, words
+from ..language.cluster_part import SidePart
+from ..language.sides import MASTER, words
 from ..systems.replication import REPLICATION
 from .moments import Data
 

@@ -4,10 +4,10 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from ..document import Document, parse
 from ..errors import UsageError
 from ..history import load
-from ..judgement import plan_of, recheck
+from ..judging.judgement import plan_of, recheck
+from ..language.document import Document, parse
 from ..rundir import RunDir
 from ..scenario import read
 from ..simulate.execute import simulate_plan

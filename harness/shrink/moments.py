@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from ..units import seconds
+from ..language.units import seconds
 
 Data = dict[str, Any]
 """A scenario as its YAML says it, or a part of that."""

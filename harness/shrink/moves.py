@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import combinations
 from typing import Any
 
-from ..cluster_part import MEMBERS_MIN
+from ..language.cluster_part import MEMBERS_MIN
 from . import clusters, moments, steps
 from .moments import Data
 

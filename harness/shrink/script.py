@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ..checkers.timeline import Act, acts, phase
-from ..document import Document
 from ..history import Call, History, load
+from ..language.document import Document
 from ..nemeses import NEMESES
 from ..op import OBSERVER
 from ..scenario import read

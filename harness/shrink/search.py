@@ -20,8 +20,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from ..checkers.checker import plural
-from ..document import Document
 from ..errors import ScenarioError
+from ..language.document import Document
 from ..scenario import read
 from ..workloads import WORKLOADS
 from . import steps

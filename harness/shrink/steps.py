@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ..document import Document
 from ..fault import Fault
+from ..language.document import Document
 from ..nemeses import NEMESES
 from ..nemeses.rules import RELEASE
 from ..plan import plan

@@ -7,8 +7,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from ..document import Document
 from ..errors import WorldError
+from ..language.document import Document
 from ..plan import Plan, plan
 from ..scenario import read
 from ..simulate.execute import simulate_plan

@@ -13,15 +13,16 @@ import yaml
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from .. import data, shipped
-from ..completion import Scenarios
+from .. import data
+from ..commands.completion import Scenarios
+from ..commands.launch import check_capabilities
 from ..errors import ExitCode, UsageError
-from ..judgement import plan_of
-from ..launch import check_capabilities
+from ..judging.judgement import plan_of
+from ..language import shipped
 from ..lifecycle import Order, Report
 from ..plan import NO_SWITCHES, Switches
-from ..progress import Quiet
 from ..rundir import RunDir
+from ..running.progress import Quiet
 from ..scenario import load
 from ..targets.sim import SIM
 from ..verdict import Validity

@@ -10,12 +10,12 @@ import msgspec
 from ..clocks import shared
 from ..evidence import Evidence
 from ..history import load
-from ..judgement import Ending, decide
+from ..judging.judgement import Ending, decide
 from ..nemeses.tail import CUT_TAIL
 from ..op import Op
 from ..plan import Plan
-from ..recorder import Recorder
 from ..run import Run
+from ..running.recorder import Recorder
 from ..systems import SYSTEMS
 from ..targets.sim import SimCluster
 from ..traces import Trace

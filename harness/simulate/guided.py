@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
 
-from ..document import parse
+from ..language.document import parse
 from ..scenario import load
 from ..shrink.moments import Data
 from ..shrink.steps import written_out

@@ -3,10 +3,10 @@
 import msgspec
 
 from ..errors import WorldError
-from ..journal import SEALED, Journal, digest
-from ..judgement import write
+from ..judging.judgement import write
 from ..lifecycle import Finished, Order, Report, announce, drop_bulk, open_run_directory, reported
-from ..progress import Progress
+from ..running.journal import SEALED, Journal, digest
+from ..running.progress import Progress
 from ..verdict import Validity
 from .execute import simulate_plan
 

@@ -4,14 +4,14 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..document import Document
 from ..errors import ScenarioError
+from ..language.document import Document
+from ..language.units import spell
 from ..nemeses import NEMESES
 from ..scenario import Scenario, read
 from ..shrink import moments
 from ..shrink.moments import Data
 from ..shrink.steps import UNDOING, kind_of, without
-from ..units import spell
 
 Choice = tuple[str, Any]
 """A kind of fault, and its value in YAML."""

@@ -19,8 +19,8 @@ from ...impl.client.errors import (
 from ...impl.cluster.operations import Condition
 from ...impl.runtime import ClientRuntime
 from ...impl.stream.schema import to_bytes
+from ..language.sides import is_controller
 from ..op import OpType
-from ..sides import is_controller
 from ..system import Answer, Site, Status
 
 CATALOG = 1

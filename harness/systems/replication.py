@@ -16,7 +16,7 @@ from ...impl.config import (
 )
 from ...impl.config import load as load_config
 from ...impl.runtime import ClientRuntime, Runtime
-from ..sides import MASTER, side_of
+from ..language.sides import MASTER, side_of
 from ..system import Connection, Member, Option, Place, Setup, SideSetup, Site
 from . import node
 from .replicated import EXECUTOR_PASSWORD, ReplicatedConnection, open_node

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..selector import closest
+from ..language.selector import closest
 from .registry import TARGETS
 from .target import Target
 

@@ -13,10 +13,10 @@ from ..agent import files
 from ..conduct.feed import Feed
 from ..conduct.triggers import Snapshot
 from ..errors import WorldError
-from ..leases import Lease
 from ..rundir import RunDir
+from ..running.leases import Lease
+from ..running.together import together
 from ..system import Connection, Place, Setup, Site, System
-from ..together import together
 from . import permissions
 from .crashes import CRASHED, CrashLoops
 from .faults import Crashes, CrashState, CutFile

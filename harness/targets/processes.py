@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..agent import proc
 from ..errors import WorldError
-from ..leases import Lease
+from ..running.leases import Lease
 from . import permissions
 from .target import ProcessState
 

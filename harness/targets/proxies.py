@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..leases import Lease
+from ..running.leases import Lease
 from ..system import Site
 from .links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
 from .orders import LOOPBACK, Carry, Desired, Done, Opening

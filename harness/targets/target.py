@@ -5,8 +5,8 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from ..conduct.triggers import Snapshot
-from ..leases import Lease
 from ..rundir import RunDir
+from ..running.leases import Lease
 from ..system import Connection, Setup, System
 from .faults import (
     ClockState,

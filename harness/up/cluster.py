@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from ...impl.site import Site
 from ..errors import WorldError
-from ..leases import Lease
+from ..running.leases import Lease
+from ..running.together import together
 from ..targets.processes import Daemon
 from ..targets.target import ProcessState
-from ..together import together
 from .directory import Directory
 from .follow import Follower
 from .leaders import Leader, Leaders

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from .. import data, leases
+from .. import data
 from ..errors import UsageError
-from ..leases import Lease
+from ..running import leases
+from ..running.leases import Lease
 from .cluster import Cluster, Teller, Wishes
 from .directory import Directory, Replication, a_controller, create, of_this_host, understood
 from .leaders import Leader

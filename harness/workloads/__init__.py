@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union
 
 from pydantic import Discriminator, Tag
 
-from ..complaints import BRANCH
+from ..language.complaints import BRANCH
 from .batch import BATCH
 from .keyed import KEYED
 from .log import LOG

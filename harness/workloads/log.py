@@ -10,9 +10,9 @@ import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from ..checkers import LOG_CHECKERS
-from ..complaints import Complaint
-from ..selector import closest
-from ..units import Duration, spell
+from ..language.complaints import Complaint
+from ..language.selector import closest
+from ..language.units import Duration, spell
 from .workload import Generator, Options, Scripted, Step, Workload
 
 TABLE = "readings"

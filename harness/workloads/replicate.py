@@ -7,8 +7,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from ..checkers import REPLICATION_CHECKERS
-from ..sides import MASTER, sides
-from ..units import Duration
+from ..language.sides import MASTER, sides
+from ..language.units import Duration
 from .log import Batch
 from .replicate_roles import Known, Place, Role, operator, owner, reader, watcher, writer
 from .replicate_settle import Settling

@@ -10,7 +10,7 @@ from collections.abc import Generator as Coroutine
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..sides import MASTER, Side
+from ..language.sides import MASTER, Side
 from .workload import Step
 
 Ended = tuple[Any] | None

@@ -4,7 +4,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from ..sides import MASTER, Side
+from ..language.sides import MASTER, Side
 from .replicate_roles import Ended, Known, Script, sure, write_right
 from .workload import Step
 

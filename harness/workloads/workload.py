@@ -7,8 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Protocol
 import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
-from ..complaints import Complaint
-from ..units import Duration
+from ..language.complaints import Complaint
+from ..language.units import Duration
 
 
 def _rate(raw: object) -> object:

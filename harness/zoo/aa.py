@@ -9,7 +9,7 @@ from multiprocessing import get_context
 
 import msgspec
 
-from .. import shipped
+from ..language import shipped
 from ..plan import Expectation, Plan
 from ..simulate.campaign import Case, Job, Tried, try_case
 from ..simulate.cli import job_of

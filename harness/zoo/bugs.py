@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ...impl.bugs import ALL_BUGS
 from ...model.models import MODELS
 from ..errors import UsageError
-from ..selector import closest
+from ..language.selector import closest
 from .mutants import MUTANTS
 from .nouns import NOTHING, Bug, Family
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ..errors import UsageError
-from ..selector import closest
+from ..language.selector import closest
 from .cores import CONFORM
 from .drills import DRILL
 from .explore import EXPLORE

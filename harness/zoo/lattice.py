@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from ..judgement import Ending, conclude
+from ..judging.judgement import Ending, conclude
 from ..plan import Expectation
 from ..simulate.campaign import Campaign, Case, Tried
 from ..simulate.cli import job_of

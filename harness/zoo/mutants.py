@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from .. import history, run, worker
+from .. import history, run
 from ..checkers import CHECKERS
 from ..checkers.log import view
 from ..conduct import acts, conductor
 from ..errors import ExitCode
+from ..running import worker
 from ..simulate.clock import HostClock
 from ..simulate.disk import SimDisk
 from ..simulate.messages import Deliver

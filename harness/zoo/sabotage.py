@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from .. import history, judgement, run, worker
+from .. import history, run
 from ..checkers import CHECKERS
 from ..checkers.agreement import Agreement
 from ..checkers.checker import Checker
@@ -20,9 +20,11 @@ from ..conduct import acts, conductor
 from ..errors import ExitCode
 from ..evidence import Evidence
 from ..history import History
+from ..judging import judgement
 from ..nemeses import NEMESES
 from ..nemeses.nemesis import Aim
 from ..op import Op, OpType
+from ..running import worker
 from ..system import Answer
 from ..systems import rows
 from ..targets.links import HEALED, Links

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from .. import shipped
+from ..language import shipped
 from ..plan import plan
 from ..scenario import load
 from ..simulate.campaign import Case

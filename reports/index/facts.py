@@ -13,7 +13,7 @@ import msgspec
 from ...harness.rundir import RunDir
 from ...harness.verdict import RunVerdict, Verdict
 from ..beneath import content
-from ..files import PlanFacts
+from ..page.files import PlanFacts
 
 T = TypeVar("T")
 

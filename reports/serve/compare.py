@@ -9,14 +9,14 @@ from starlette.responses import HTMLResponse
 
 from ...harness.rundir import RunDir
 from ..beneath import Outside, content, opened
-from ..document import Document, document
-from ..faults import Act, faults
 from ..index.facts import facts
 from ..index.life import state_of
 from ..markup import Child, Html, el
+from ..page.document import Document, document
+from ..page.faults import Act, faults
+from ..page.tables import table, value_cell
 from ..prose import plural, seconds_text
 from ..signs import badge
-from ..tables import table, value_cell
 from .frame import page, run_path, section
 
 HISTORY_MAX = 200_000_000

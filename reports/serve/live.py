@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 
 from ...harness.history import History
+from ...harness.language.sides import side_of
 from ...harness.op import NEMESIS, OBSERVER, Op, OpType
 from ...harness.rundir import RunDir
-from ...harness.sides import side_of
 from ..beneath import Outside, opened
-from ..faults import acts, faults
 from ..index.facts import facts
 from ..index.life import state_of
+from ..page.faults import acts, faults
 from ..prose import op_text, shortened
 
 WINDOW_NS = 10_000_000_000

@@ -12,10 +12,10 @@ from ..index.facts import Facts, State
 from ..index.index import Index
 from ..index.life import state_of
 from ..markup import Child, Html, el
+from ..page.tables import table
 from ..prose import plural
 from ..signs import badge
 from ..suite.counted import day
-from ..tables import table
 from .frame import page, run_path, section
 
 TEXT_MAX = 100_000

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from ..markup import Child, Html, el
+from ..page.tables import table
 from ..prose import plural, shortened
-from ..tables import table
 from .gather import Batch, Coverage, Promise, Suite, Trend
 from .zoo import Cell as ZooCell
 from .zoo import Row as ZooRow

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from urllib.parse import quote
 
 from ..markup import Child, Html, el
+from ..page.tables import table
 from ..prose import plural, shortened
 from ..signs import badge, sign_and_word
 from ..standalone import asset, head, page_header
-from ..tables import table
 from .counted import coverage, day, find, promises, trends, zoo_section
 from .gather import Cell, Flaky, Promise, Row, Run, Suite
 

@@ -12,8 +12,8 @@ import click
 import pytest
 from click.testing import CliRunner
 from delphic.__main__ import delphic
-from delphic.harness import reference
-from delphic.harness.examples import EXAMPLES
+from delphic.harness.commands.examples import EXAMPLES
+from delphic.harness.language import reference
 from delphic.harness.scenario import schema
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from delphic.harness.conduct.triggers import MemberState, Snapshot
-from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
+from delphic.harness.running.leases import Lease
 from delphic.harness.system import Answer, Connection, Setup, Status, System
 from delphic.harness.targets.crashes import CRASHED
 from delphic.harness.targets.faults import (

@@ -6,10 +6,10 @@ from typing import Any
 
 from delphic.harness.conduct.conductor import Conductor
 from delphic.harness.history import load
-from delphic.harness.observer import Observer
 from delphic.harness.op import NEMESIS, Op, OpType
 from delphic.harness.plan import plan
-from delphic.harness.recorder import Recorder
+from delphic.harness.running.observer import Observer
+from delphic.harness.running.recorder import Recorder
 from delphic.harness.scenario import load as load_scenario
 
 DURATION_S = 0.85

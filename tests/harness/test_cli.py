@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from delphic.__main__ import main
-from delphic.harness import shipped
 from delphic.harness.errors import ExitCode
+from delphic.harness.language import shipped
 
 TEXT = """name: mine
 workload: {name: log, clients: 4, rate: 400}
@@ -168,7 +168,7 @@ def test_a_bug_of_delphic_is_exit_code_5_and_says_so(
     def broken() -> None:
         raise AssertionError("impossible")
 
-    monkeypatch.setattr("delphic.harness.leases.heal", broken)
+    monkeypatch.setattr("delphic.harness.running.leases.heal", broken)
     found = Said(capsys, "heal")
     assert found.code == ExitCode.HARNESS
     assert "AssertionError: impossible" in found.err
@@ -181,5 +181,5 @@ def test_an_interrupt_outside_a_run_is_exit_code_3(
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("delphic.harness.leases.heal", interrupted)
+    monkeypatch.setattr("delphic.harness.running.leases.heal", interrupted)
     assert Said(capsys, "heal").code == ExitCode.INCONCLUSIVE

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from commands import SHORT, finish, start, until_clients_work
-from delphic.harness import leases
 from delphic.harness.agent import proc
+from delphic.harness.running import leases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

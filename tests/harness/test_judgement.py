@@ -6,8 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode, HistoryError, UsageError
-from delphic.harness.journal import SEALED, Journal, digest, entries, seal_of
-from delphic.harness.judgement import (
+from delphic.harness.judging.judgement import (
     INTERRUPTED,
     NOT_SEEN,
     Ending,
@@ -19,6 +18,7 @@ from delphic.harness.judgement import (
 )
 from delphic.harness.plan import Expectation, Plan, encode, plan
 from delphic.harness.rundir import RunDir
+from delphic.harness.running.journal import SEALED, Journal, digest, entries, seal_of
 from delphic.harness.scenario import load
 from delphic.harness.traces import Torn
 from delphic.harness.traces import encode as encode_record

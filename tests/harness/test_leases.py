@@ -11,15 +11,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from delphic.harness import leases
 from delphic.harness.agent import proc
 from delphic.harness.agent.proc import Identity
 from delphic.harness.errors import WorldError
-from delphic.harness.leases import LEASE_VARIABLE, Child, Lease, Record
+from delphic.harness.running import leases
+from delphic.harness.running.leases import LEASE_VARIABLE, Child, Lease, Record
 
 HARNESS = textwrap.dedent("""
     import os, pathlib, subprocess, sys, time
-    from delphic.harness.leases import Lease
+    from delphic.harness.running.leases import Lease
     lease = Lease(pathlib.Path("run"))
     sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
     known = subprocess.Popen(sleep, env={**os.environ, **lease.environment})

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import leases
 from delphic.harness.errors import ExitCode, UsageError, WorldError
-from delphic.harness.journal import entries, seal_of
-from delphic.harness.judgement import recheck
+from delphic.harness.judging.judgement import recheck
 from delphic.harness.lifecycle import Finished, Order, execute
 from delphic.harness.plan import Plan, plan
-from delphic.harness.progress import Quiet
 from delphic.harness.run import Live
 from delphic.harness.rundir import RunDir
+from delphic.harness.running import leases
+from delphic.harness.running.journal import entries, seal_of
+from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.targets.target import TraceClock
 from delphic.harness.verdict import Validity

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from delphic.harness.history import load
-from delphic.harness.observer import Observer
 from delphic.harness.op import OBSERVER, Op
-from delphic.harness.recorder import Recorder
+from delphic.harness.running.observer import Observer
+from delphic.harness.running.recorder import Recorder
 from delphic.harness.system import Setup
 from delphic.harness.targets.target import ProcessState
 

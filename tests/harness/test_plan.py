@@ -3,8 +3,8 @@
 from itertools import pairwise
 
 import pytest
-from delphic.harness import shipped
 from delphic.harness.errors import UsageError
+from delphic.harness.language import shipped
 from delphic.harness.plan import Plan, decode, encode, plan
 from delphic.harness.scenario import load
 

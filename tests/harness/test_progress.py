@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 from delphic.harness.op import OpType
 from delphic.harness.plan import Plan, plan
-from delphic.harness.progress import Lines, Progress, Quiet, Terminal
 from delphic.harness.run import Live
+from delphic.harness.running.progress import Lines, Progress, Quiet, Terminal
 from delphic.harness.scenario import load
 from rich.console import Console
 

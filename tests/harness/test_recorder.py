@@ -8,7 +8,7 @@ import pytest
 from delphic.harness.errors import WorldError
 from delphic.harness.history import encode, load
 from delphic.harness.op import NEMESIS, OBSERVER, Op, OpType
-from delphic.harness.recorder import Recorder
+from delphic.harness.running.recorder import Recorder
 
 
 def clock() -> int:

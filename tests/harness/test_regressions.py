@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-from delphic.harness import shipped
-from delphic.harness.document import Document, parse
+from delphic.harness.language import shipped
+from delphic.harness.language.document import Document, parse
 from delphic.harness.plan import plan
 from delphic.harness.scenario import Scenario, read
 from delphic.harness.simulate.execute import simulate_plan

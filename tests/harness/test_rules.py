@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from delphic.harness.errors import ScenarioError
 from delphic.harness.fault import Fault
+from delphic.harness.language.selector import View
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load
-from delphic.harness.selector import View
 from delphic.harness.targets.rules import Rule, merged_rules
 from delphic.harness.targets.target import Capability
 from scene import Scene

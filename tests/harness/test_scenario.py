@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import shipped
 from delphic.harness.conduct.triggers import FORMS
 from delphic.harness.errors import ScenarioError, UsageError
+from delphic.harness.language import shipped
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
 from delphic.harness.workloads import WORKLOADS

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from delphic.harness.errors import ScenarioError
 from delphic.harness.history import Call
-from delphic.harness.judgement import evidence_of
+from delphic.harness.judging.judgement import evidence_of
 from delphic.harness.lifecycle import Finished, Order, execute
 from delphic.harness.op import OpType
 from delphic.harness.plan import decode, encode, plan
-from delphic.harness.progress import Quiet
+from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.verdict import Validity
 from delphic.harness.workloads import WORKLOADS

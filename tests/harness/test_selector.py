@@ -1,7 +1,7 @@
 """What a selector means at the moment of its fault."""
 
 import pytest
-from delphic.harness.selector import Raw, View, parse, resolve
+from delphic.harness.language.selector import Raw, View, parse, resolve
 
 ORDER = ("n3", "n1", "n5", "n2", "n4")
 

@@ -2,11 +2,11 @@
 
 import pytest
 from delphic.harness.errors import ScenarioError
+from delphic.harness.language.selector import View, parse, resolve
+from delphic.harness.language.sides import groups, meanings, words
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load
-from delphic.harness.selector import View, parse, resolve
-from delphic.harness.sides import groups, meanings, words
 
 MEMBERS = ("mc1", "mc2", "mc3", "md1", "s1c1", "s1d1", "s1d2", "s2c1", "s2d1")
 ORDER = tuple(reversed(MEMBERS))

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from delphic.harness import shipped, suite
-from delphic.harness.judgement import NOT_SEEN
-from delphic.harness.suite import Done, Job, able, counted, run_all, worst
+from delphic.harness.commands import suite
+from delphic.harness.commands.suite import Done, Job, able, counted, run_all, worst
+from delphic.harness.judging.judgement import NOT_SEEN
+from delphic.harness.language import shipped
 
 JOBS = [Job("one", 1), Job("one", 2), Job("two", 1)]
 

@@ -9,10 +9,10 @@ import pytest
 from delphic.harness.history import load
 from delphic.harness.op import Op, OpType
 from delphic.harness.plan import Load
-from delphic.harness.recorder import Recorder
+from delphic.harness.running.recorder import Recorder
+from delphic.harness.running.worker import Worker, follows_hints
 from delphic.harness.system import Setup
 from delphic.harness.targets.target import ProcessState
-from delphic.harness.worker import Worker, follows_hints
 from delphic.harness.workloads.workload import Step
 
 LOAD = Load(name="log", clients=4, rate=0.0, op_timeout_s=0.05, routing="mixed")

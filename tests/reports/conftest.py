@@ -13,7 +13,7 @@ from delphic.harness.history import encode
 from delphic.harness.op import Op, OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
-from delphic.reports.document import Document, document
+from delphic.reports.page.document import Document, document
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -11,8 +11,8 @@ from delphic.harness.history import History
 from delphic.harness.op import Op, OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
-from delphic.reports.document import Document, document
-from delphic.reports.html import render
+from delphic.reports.page.document import Document, document
+from delphic.reports.page.html import render
 
 Documents = Callable[[str], Document]
 Copied = Callable[[str], Path]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from delphic.harness.verdict import Validity, Verdict
 from delphic.reports import junit
-from delphic.reports.document import Document
+from delphic.reports.page.document import Document
 
 Documents = Callable[[str], Document]
 

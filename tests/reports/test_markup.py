@@ -2,8 +2,8 @@
 
 import pytest
 from delphic.reports.markup import Html, el, joined
+from delphic.reports.page.tables import facts, value_cell
 from delphic.reports.promises import order, text
-from delphic.reports.tables import facts, value_cell
 
 
 def test_text_is_escaped_and_markup_is_not() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from delphic.reports import nodelogs
-from delphic.reports.nodelogs import Clock, NodeLog, read
+from delphic.reports.page import nodelogs
+from delphic.reports.page.nodelogs import Clock, NodeLog, read
 
 ZERO = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
 MINUTE = 60_000_000

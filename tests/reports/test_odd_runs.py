@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 
 import pytest
 from delphic.harness.op import Op, OpType
-from delphic.reports import html, junit, markdown
-from delphic.reports.document import document
+from delphic.reports import junit, markdown
+from delphic.reports.page import html
+from delphic.reports.page.document import document
 
 KEYS = ("kind", "target", "nodes", "links", "observed", "bit", "role", "term", "leader")
 MORE_KEYS = ("processes", "n1->n2", "asked", "wanted", "from", "to")

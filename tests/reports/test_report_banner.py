@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 from delphic.harness.verdict import Validity
-from delphic.reports.banner import banner
-from delphic.reports.document import Document
+from delphic.reports.page.banner import banner
+from delphic.reports.page.document import Document
 
 Documents = Callable[[str], Document]
 

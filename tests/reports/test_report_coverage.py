@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
-from delphic.reports.coverage import coverage
-from delphic.reports.document import Document
-from delphic.reports.html import render
+from delphic.reports.page.coverage import coverage
+from delphic.reports.page.document import Document
+from delphic.reports.page.html import render
 
 MADE: dict[str, Any] = {
     "steps": 1200,

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.harness.verdict import Validity, Verdict
-from delphic.reports.divergence import divergence_section
-from delphic.reports.document import Document
+from delphic.reports.page.divergence import divergence_section
+from delphic.reports.page.document import Document
 
 Documents = Callable[[str], Document]
 

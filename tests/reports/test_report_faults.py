@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from delphic.harness.history import History
 from delphic.harness.op import Op, OpType
-from delphic.reports.faults import Act, acts, faults
+from delphic.reports.page.faults import Act, acts, faults
 
 CUT = {"n1->n2": None, "n2->n1": 0.001}
 

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import msgspec
 import pytest
-from delphic.reports import figures
-from delphic.reports.document import Document
-from delphic.reports.faults import Act
-from delphic.reports.files import SideFacts
+from delphic.reports.page import figures
+from delphic.reports.page.document import Document
+from delphic.reports.page.faults import Act
+from delphic.reports.page.files import SideFacts
 from delphic.reports.standalone import asset
 
 Documents = Callable[[str], Document]

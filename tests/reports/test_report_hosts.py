@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.reports import html
-from delphic.reports.document import document
-from delphic.reports.hosts import ClockFacts, HostFacts, PacketFacts, hosts_section
+from delphic.reports.page import html
+from delphic.reports.page.document import document
+from delphic.reports.page.hosts import ClockFacts, HostFacts, PacketFacts, hosts_section
 
 HOST = {
     "address": "10.0.0.1",

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from delphic.harness.verdict import Validity
-from delphic.reports import html
-from delphic.reports.document import Document, document
+from delphic.reports.page import html
+from delphic.reports.page.document import Document, document
 
 Documents = Callable[[str], Document]
 

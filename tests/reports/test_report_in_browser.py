@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.harness.verdict import Validity, Verdict
-from delphic.reports import html
-from delphic.reports.document import Document, document
+from delphic.reports.page import html
+from delphic.reports.page.document import Document, document
 from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.needs_chromium, pytest.mark.slow]

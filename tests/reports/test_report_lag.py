@@ -3,9 +3,9 @@
 import json
 from collections.abc import Callable
 
-from delphic.reports.document import Document
-from delphic.reports.html import render
-from delphic.reports.lag import lag_figure, lag_section
+from delphic.reports.page.document import Document
+from delphic.reports.page.html import render
+from delphic.reports.page.lag import lag_figure, lag_section
 
 Documents = Callable[[str], Document]
 

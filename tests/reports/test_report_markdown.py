@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 from delphic.reports import markdown
-from delphic.reports.document import Document
+from delphic.reports.page.document import Document
 
 Documents = Callable[[str], Document]
 

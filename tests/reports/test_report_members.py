@@ -4,8 +4,8 @@ from typing import Any
 
 from delphic.harness.history import History
 from delphic.harness.op import Op, OpType
-from delphic.reports.faults import acts
-from delphic.reports.members import Span, at, spans, terms_with_leader
+from delphic.reports.page.faults import acts
+from delphic.reports.page.members import Span, at, spans, terms_with_leader
 
 SECOND = 10**6
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
-from delphic.reports.document import Document
-from delphic.reports.hosts import ClockFacts, HostFacts
-from delphic.reports.merged import LINES_MAX, merged, merged_section
-from delphic.reports.nodelogs import Line, NodeLog
+from delphic.reports.page.document import Document
+from delphic.reports.page.hosts import ClockFacts, HostFacts
+from delphic.reports.page.merged import LINES_MAX, merged, merged_section
+from delphic.reports.page.nodelogs import Line, NodeLog
 
 Documents = Callable[[str], Document]
 

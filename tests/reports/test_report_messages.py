@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from delphic.harness.clocks import Clocks, Course, shared
 from delphic.harness.rundir import RunDir
-from delphic.reports.document import Document, document
-from delphic.reports.messages import EVENTS_MAX, Exchange, exchanges
-from delphic.reports.spacetime import spacetime_section, spoken
+from delphic.reports.page.document import Document, document
+from delphic.reports.page.messages import EVENTS_MAX, Exchange, exchanges
+from delphic.reports.page.spacetime import spacetime_section, spoken
 
 Documents = Callable[[str], Document]
 ZERO_NS = 7_000_000_000

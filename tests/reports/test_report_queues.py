@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from delphic.harness.clocks import Clocks, Course, shared
-from delphic.reports.backlog import queue_figures, queues_section
-from delphic.reports.document import Document, document
-from delphic.reports.queues import LOOKS, Backlog, backlogs
-from delphic.reports.tracelines import states
+from delphic.reports.page.backlog import queue_figures, queues_section
+from delphic.reports.page.document import Document, document
+from delphic.reports.page.queues import LOOKS, Backlog, backlogs
+from delphic.reports.page.tracelines import states
 
 Documents = Callable[[str], Document]
 END = LOOKS * 1_000

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from delphic.harness.history import History, validated
 from delphic.harness.op import Op, OpType
-from delphic.reports.replication import Replication, Stretch, replication
+from delphic.reports.page.replication import Replication, Stretch, replication
 
 SIDES = ("m", "s1")
 OK, FAIL, INFO = OpType.OK, OpType.FAIL, OpType.INFO

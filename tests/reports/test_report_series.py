@@ -5,9 +5,9 @@ import random
 import pytest
 from delphic.harness.history import History, validated
 from delphic.harness.op import Op, OpType
-from delphic.reports.calls import calls
-from delphic.reports.faults import Act
-from delphic.reports.series import POINTS_MAX, acknowledged, effects, series
+from delphic.reports.page.calls import calls
+from delphic.reports.page.faults import Act
+from delphic.reports.page.series import POINTS_MAX, acknowledged, effects, series
 
 SECOND = 10**6
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from delphic.harness.history import History, validated
 from delphic.harness.op import OBSERVER, Op, OpType
-from delphic.reports.calls import calls
-from delphic.reports.document import elections
-from delphic.reports.html import render
-from delphic.reports.members import spans
+from delphic.reports.page.calls import calls
+from delphic.reports.page.document import elections
+from delphic.reports.page.html import render
+from delphic.reports.page.members import spans
+from delphic.reports.page.series import acknowledged, series
 from delphic.reports.prose import asked_text, result_text
-from delphic.reports.series import acknowledged, series
 
 MS = 10**6
 

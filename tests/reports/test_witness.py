@@ -6,8 +6,8 @@ from typing import Any
 from delphic.harness.history import validated
 from delphic.harness.op import Op, OpType
 from delphic.harness.verdict import Validity, Verdict
-from delphic.reports.document import Document
-from delphic.reports.witness import Findings, Row, Witness, witnesses
+from delphic.reports.page.document import Document
+from delphic.reports.page.witness import Findings, Row, Witness, witnesses
 
 OK, INFO = OpType.OK, OpType.INFO
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from ...sides import MASTER
+from ...language.sides import MASTER
 from ..wrong import Wrong
 from .fates import Bounds, Fate
 from .row import Deed, Sight, first_unexplained

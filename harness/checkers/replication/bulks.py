@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from itertools import chain, combinations
 
-from ...sides import MASTER
+from ...language.sides import MASTER
 from ..wrong import Wrong
 from .fates import Bounds, Fate
 from .story import Count, Story, Txn, told

@@ -5,7 +5,7 @@ from typing import Any
 from ...conform.cores.finding import Unlike
 from ...conform.cores.validator import follow
 from ...evidence import Evidence
-from ...sides import sides
+from ...language.sides import sides
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 

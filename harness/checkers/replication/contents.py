@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from ...evidence import Evidence
-from ...sides import MASTER
+from ...language.sides import MASTER
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..wrong import Wrong, failure

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 from ...evidence import Evidence
+from ...language.sides import MASTER, side_of
 from ...op import OpType
-from ...sides import MASTER, side_of
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import Act

@@ -15,7 +15,7 @@ from enum import Enum
 
 import msgspec
 
-from ...sides import MASTER
+from ...language.sides import MASTER
 from ..timeline import Act
 from .story import NEVER, Poll, Story, Txn
 from .switches import Switch

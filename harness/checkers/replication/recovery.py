@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...evidence import Evidence
+from ...language.sides import MASTER, side_of
 from ...op import HARNESS, Op
-from ...sides import MASTER, side_of
 from ...verdict import Validity, Verdict
 from ..checker import Checker, plural, undecided
 from ..timeline import UNDOES, phase

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ...history import Call, History
+from ...language.sides import MASTER, side_of
 from ...op import HARNESS, OpType
-from ...sides import MASTER, side_of
 from ..log.prose import identity
 from ..timeline import Act, acts, phase
 from .switches import Setting, Switch

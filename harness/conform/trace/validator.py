@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....model.raft_types import Disk
-from ...sides import side_of
+from ...language.sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .coverage import Coverage
 from .finding import Place, Rejected, Undecided

@@ -10,10 +10,10 @@ from ...agent import proc
 from ...conduct.feed import Feed
 from ...conduct.triggers import Snapshot
 from ...hosts.inventory import Inventory
-from ...leases import Lease
 from ...rundir import RunDir
+from ...running.leases import Lease
+from ...running.together import together
 from ...system import Connection, Place, Setup, Site, System
-from ...together import together
 from ..crashes import CRASHED, CrashLoops
 from ..faults import (
     ClockState,

@@ -14,7 +14,7 @@ import msgspec
 
 from ...errors import WorldError
 from ...hosts.connection import Host
-from ...together import together
+from ...running.together import together
 from .wheel import Wheel
 from .wheelhouse import Survey, cache_directory, wheels
 

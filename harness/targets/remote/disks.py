@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from ...together import together
+from ...running.together import together
 from ..faults import SOUND, TRUE, ClockState, CutFile, DiskState
 from ..target import Capability, ProcessState
 from . import shim

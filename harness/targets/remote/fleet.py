@@ -14,7 +14,7 @@ from ...hosts import left, marker
 from ...hosts.agent import Agent
 from ...hosts.connection import Host
 from ...hosts.inventory import Entry, Inventory
-from ...together import together
+from ...running.together import together
 from .deploy import Berth, Deployed, deploy
 
 T = TypeVar("T")

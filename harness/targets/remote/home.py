@@ -10,10 +10,10 @@ import msgspec
 
 from ...clocks import Steady
 from ...errors import DelphicError, WorldError
-from ...journal import entries
 from ...rundir import RunDir
+from ...running.journal import entries
+from ...running.together import together
 from ...system import Site
-from ...together import together
 from . import story
 from .daemons import RemoteDaemon
 from .fleet import Clock, Fleet, Station

@@ -7,7 +7,7 @@ import msgspec
 
 from ...errors import UsageError, WorldError
 from ...hosts.inventory import Entry
-from ...sides import is_controller
+from ...language.sides import is_controller
 
 CONTROLLER, DATA = "controller", "data"
 """Roles of hosts. One without roles takes any member."""

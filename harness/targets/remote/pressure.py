@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ...together import together
+from ...running.together import together
 from ..faults import MemoryState, Shares, Spares
 from ..target import Capability
 from .daemons import RemoteDaemon

@@ -7,7 +7,7 @@ from ...hosts import marker
 from ...hosts.agent import Agent
 from ...hosts.connection import Host
 from ...hosts.inventory import Entry, Inventory
-from ...together import together
+from ...running.together import together
 from ..target import Capability
 from . import shim
 from .fleet import PROBE_S

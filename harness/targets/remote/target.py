@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ...hosts.inventory import Inventory
-from ...leases import Lease
 from ...rundir import RunDir
+from ...running.leases import Lease
 from ...system import Setup, System
 from ..target import Capability
 from .cluster import RemoteCluster

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...hosts.reach import Heard, Way, reach
-from ...together import together
+from ...running.together import together
 from ..faults import UNHARMED, PacketFaults, PacketProbe, Packets
 from ..links import HEALED, OPEN, Links, LinkState, Pair, Probes, pairs, payload
 from .fleet import Fleet, Station

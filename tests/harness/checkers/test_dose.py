@@ -4,15 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from delphic.harness import doses
 from delphic.harness.check import check
-from delphic.harness.doses import DOSES, Dose, Traces
 from delphic.harness.errors import ScenarioError
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import History
+from delphic.harness.language import doses
+from delphic.harness.language.doses import DOSES, Dose, Traces
+from delphic.harness.language.shipped import names, text_of
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load, schema
-from delphic.harness.shipped import names, text_of
 from delphic.harness.simulate.campaign import Case, Job, campaign
 from delphic.harness.simulate.execute import simulate_plan
 from delphic.harness.traces import Trace

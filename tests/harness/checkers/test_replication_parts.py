@@ -16,8 +16,8 @@ from delphic.harness.checkers.replication.story import NEVER, story
 from delphic.harness.checkers.replication.switches import Setting, Switch
 from delphic.harness.evidence import Evidence
 from delphic.harness.history import validated
+from delphic.harness.language.sides import side_of, sides
 from delphic.harness.op import HARNESS, NEMESIS, Op, OpType
-from delphic.harness.sides import side_of, sides
 from delphic.harness.verdict import Validity
 
 PUT = Touch(0, Deed.PUT, 7, begin=10, end=20)

@@ -9,9 +9,9 @@ import msgspec
 import pytest
 from delphic.harness.conduct.acts import Acts, Wish
 from delphic.harness.history import load
-from delphic.harness.observer import Observer
 from delphic.harness.op import NEMESIS, OpType
-from delphic.harness.recorder import Recorder
+from delphic.harness.running.observer import Observer
+from delphic.harness.running.recorder import Recorder
 from delphic.harness.system import Setup
 from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults, PacketFaults
 from delphic.harness.targets.target import ProcessState

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from delphic.harness.doctor import doctor_command
+from delphic.harness.commands.doctor import doctor_command
+from delphic.harness.commands.heal import heal_command
 from delphic.harness.errors import WorldError
-from delphic.harness.heal import heal_command
 from delphic.harness.hosts.doctor import Examined, Grade, examine
 from delphic.harness.hosts.inventory import Entry, Inventory
 from delphic.harness.hosts.marker import NAME, places

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from delphic.harness.commands.heal import heal_command
 from delphic.harness.errors import WorldError
-from delphic.harness.heal import heal_command
 from delphic.harness.hosts import left
 from delphic.harness.hosts.connection import Host
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
-from delphic.harness.cli import check_command
+from delphic.harness.commands.cli import check_command
 from delphic.harness.errors import UsageError
 from delphic.harness.judging.judged import Judged, judged_schema_text
 from delphic.reports import judged

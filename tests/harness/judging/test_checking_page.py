@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.cli import check_command
+from delphic.harness.commands.cli import check_command
 from delphic.reports import judged
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "checking-a-history.md"

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 from delphic.harness.fault import Fault
+from delphic.harness.language.selector import View
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.nemeses.nemesis import Aim
-from delphic.harness.selector import View
 from delphic.harness.targets.faults import ClockState, DiskState, MessageFaults, PacketFaults
 from delphic.harness.targets.links import CUT, LinkState, Pair, isolate, one_way
 from delphic.harness.targets.target import ProcessState

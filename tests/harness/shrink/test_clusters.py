@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from delphic.harness.document import Document
+from delphic.harness.language.document import Document
 from delphic.harness.scenario import read
 from delphic.harness.shrink.clusters import smaller_tables
 from delphic.harness.shrink.moves import MOVES, fewer_members, members, size

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.document import parse
 from delphic.harness.errors import UsageError
+from delphic.harness.language.document import parse
 from delphic.harness.lifecycle import Order
 from delphic.harness.plan import plan
-from delphic.harness.progress import Quiet
 from delphic.harness.rundir import RunDir
+from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.shrink.command import shrink_command
 from delphic.harness.shrink.cut import Small, cut_down, shrunk_scenario

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from delphic.harness.language.units import seconds
 from delphic.harness.shrink.moments import (
     cost,
     digits,
@@ -19,7 +20,6 @@ from delphic.harness.shrink.moments import (
     spans,
     spell,
 )
-from delphic.harness.units import seconds
 from hypothesis import given
 from hypothesis import strategies as st
 

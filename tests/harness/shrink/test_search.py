@@ -5,8 +5,8 @@ from itertools import islice
 from typing import Any
 
 import pytest
-from delphic.harness.document import Document
 from delphic.harness.errors import ScenarioError
+from delphic.harness.language.document import Document
 from delphic.harness.scenario import read
 from delphic.harness.shrink import steps
 from delphic.harness.shrink.moments import moments, spell

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from delphic.harness.document import Document
 from delphic.harness.fault import Fault
+from delphic.harness.language.document import Document
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.plan import plan
 from delphic.harness.scenario import read

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from delphic.harness.document import parse
+from delphic.harness.language.document import parse
 from delphic.harness.scenario import load
 from delphic.harness.shrink.text import write
 from hypothesis import given, settings

@@ -1,8 +1,8 @@
 """One bit of one member's log turns: that member stops and says where, and the others go on."""
 
 import pytest
-from delphic.harness import shipped
-from delphic.harness.document import Document, parse
+from delphic.harness.language import shipped
+from delphic.harness.language.document import Document, parse
 from delphic.harness.plan import plan
 from delphic.harness.scenario import read
 from delphic.harness.simulate.execute import simulate_plan

@@ -7,10 +7,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from delphic.__main__ import delphic
-from delphic.harness.document import parse
 from delphic.harness.errors import ExitCode
+from delphic.harness.language.document import parse
+from delphic.harness.language.shipped import text_of
 from delphic.harness.scenario import load
-from delphic.harness.shipped import text_of
 from delphic.harness.shrink.steps import kind_of, written_out
 from delphic.harness.simulate.campaign import Campaign, Case, Job, Tried, try_case
 from delphic.harness.simulate.cli import again

@@ -8,10 +8,10 @@ from functools import cache
 from typing import Any
 
 import pytest
-from delphic.harness import shipped
 from delphic.harness.checkers.timeline import Act, acts
-from delphic.harness.document import Document, parse
 from delphic.harness.history import History, load
+from delphic.harness.language import shipped
+from delphic.harness.language.document import Document, parse
 from delphic.harness.op import OpType
 from delphic.harness.plan import plan
 from delphic.harness.scenario import Scenario, read

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 import pytest
-from delphic.harness import shipped
 from delphic.harness.history import load as load_history
+from delphic.harness.language import shipped
 from delphic.harness.op import OpType
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load

@@ -1,8 +1,8 @@
 """Checkpoints all the time, under every fault: nothing is lost, whatever a log has forgotten."""
 
 import pytest
-from delphic.harness import shipped
 from delphic.harness.crash import CrashPoint
+from delphic.harness.language import shipped
 from delphic.harness.simulate.campaign import Case, Job, campaign, crash_cases
 from delphic.harness.verdict import Validity
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from delphic.__main__ import delphic
 from delphic.harness.errors import ExitCode, ScenarioError, UsageError
-from delphic.harness.judgement import recheck
+from delphic.harness.judging.judgement import recheck
 from delphic.harness.plan import Switches
 from delphic.harness.rundir import RunDir
 from delphic.harness.scenario import load

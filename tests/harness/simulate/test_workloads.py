@@ -1,7 +1,7 @@
 """Every workload in a short simulated run: sound without a seeded bug, and wrong with its own."""
 
 import pytest
-from delphic.harness import shipped
+from delphic.harness.language import shipped
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load
 from delphic.harness.simulate.execute import simulate_plan

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness.cluster_part import ClusterPart, unknown_names
+from delphic.harness.language.cluster_part import ClusterPart, unknown_names
 from delphic.harness.op import OpType
 from delphic.harness.system import Place, Setup, Site
 from delphic.harness.systems import SYSTEMS

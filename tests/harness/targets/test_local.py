@@ -12,12 +12,12 @@ from typing import Any
 import msgspec
 import pytest
 import uvloop
-from delphic.harness import leases
 from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
-from delphic.harness.leases import Lease
 from delphic.harness.op import OpType
 from delphic.harness.rundir import RunDir
+from delphic.harness.running import leases
+from delphic.harness.running.leases import Lease
 from delphic.harness.system import Answer, Place, Setup, Site, Status
 from delphic.harness.targets import permissions
 from delphic.harness.targets.crashes import CRASHED

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import uvloop
 from delphic.harness.errors import WorldError
-from delphic.harness.leases import Lease
+from delphic.harness.running.leases import Lease
 from delphic.harness.targets.processes import Daemon, tail
 from delphic.harness.targets.target import ProcessState
 

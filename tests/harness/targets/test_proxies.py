@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from delphic.harness import leases
 from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
-from delphic.harness.leases import Lease
+from delphic.harness.running import leases
+from delphic.harness.running.leases import Lease
 from delphic.harness.system import Site
 from delphic.harness.targets.links import (
     HEALED,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from delphic.harness import leases
+from delphic.harness.running import leases
 from test_up_and_shell import shell, up
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]

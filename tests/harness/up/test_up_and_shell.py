@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from delphic.harness import leases
 from delphic.harness.agent import proc
 from delphic.harness.agent.proc import Identity
+from delphic.harness.running import leases
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 

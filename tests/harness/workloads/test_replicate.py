@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from delphic.harness.checkers.replication.story import OPERATIONS
-from delphic.harness.sides import side_of
+from delphic.harness.language.sides import side_of
 from delphic.harness.workloads import WORKLOADS
 from delphic.harness.workloads.replicate import STAFF, ReplicateOptions, generators, settling
 from delphic.harness.workloads.workload import Generator, Step

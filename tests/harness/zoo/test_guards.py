@@ -4,10 +4,10 @@ import json
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness import shipped
 from delphic.harness.check import check
 from delphic.harness.checkers import CHECKERS
 from delphic.harness.errors import ExitCode, UsageError
+from delphic.harness.language import shipped
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.simulate.campaign import Case, Tried, try_case
 from delphic.harness.simulate.clock import HostClock

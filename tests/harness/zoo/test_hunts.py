@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from delphic.harness import shipped
 from delphic.harness.checkers import CHECKERS
 from delphic.harness.checkers.checker import Checker
 from delphic.harness.conform.cli import BINDINGS
 from delphic.harness.conform.replication.bind import BLIND as BLIND_TO_REPLICATION
 from delphic.harness.evidence import Evidence
+from delphic.harness.language import shipped
 from delphic.harness.verdict import Validity, Verdict
 from delphic.harness.zoo import bugs as zoo
 from delphic.harness.zoo.checks import CHECKS

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from delphic.__main__ import delphic
-from delphic.harness import suite as harness_suite
+from delphic.harness.commands import suite as harness_suite
 from delphic.harness.errors import UsageError
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity

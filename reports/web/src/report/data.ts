@@ -1,4 +1,4 @@
-// What the page was given: the JSON in #data, as reports/html.py writes it.
+// What the page was given: the JSON in #data, as reports/page/html.py writes it.
 
 export interface Calls {
   index: number[];

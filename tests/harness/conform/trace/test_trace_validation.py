@@ -9,9 +9,9 @@ import pytest
 from delphic.harness.conform.trace.corrupt import CORRUPTIONS, Corruption
 from delphic.harness.conform.trace.details import side_by_side
 from delphic.harness.conform.trace.validator import Validated, Validator, coverage, validate
+from delphic.harness.language.shipped import scenario
 from delphic.harness.plan import Plan, plan
 from delphic.harness.scenario import load
-from delphic.harness.shipped import scenario
 from delphic.harness.simulate.execute import Simulated, simulate_plan
 from delphic.harness.traces import Record, Stop, Torn, Trace
 

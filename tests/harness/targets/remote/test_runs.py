@@ -14,13 +14,13 @@ from typing import Any
 import pytest
 import yaml
 from commands import SHORT, finish, start, until_clients_work
-from delphic.harness import leases
 from delphic.harness.agent import image, pressure
 from delphic.harness.hosts import marker
 from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, load
 from delphic.harness.lab import kernel, lab, rootless
 from delphic.harness.lab.host import end
+from delphic.harness.running import leases
 from near_host import loops, no_fuse
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(280)]

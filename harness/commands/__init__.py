@@ -1,0 +1,1 @@
+"""What people type: the harness's commands, each with its options and examples."""

@@ -1,0 +1,1 @@
+"""What a run needs while it goes on: who works, watches, writes down and ends what is left."""
