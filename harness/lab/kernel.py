@@ -99,7 +99,8 @@ def disconnect(name: str) -> None:
     ports = [link["ifname"] for link in links if "ifname" in link]
     gone = [_ip("link", "delete", port) for port in (*ports, name)]
     for done in gone:
-        if "Cannot find device" not in done.stderr:
+        # Whoever was quicker, it is gone: ip says so in more than one way.
+        if done.returncode and _ip("link", "show", done.args[-1]).returncode == 0:
             _check(done)
 
 
