@@ -157,6 +157,8 @@ async def main(folder: str, namespace: str, fault: str) -> None:
     """Say who serves before the fault is asked for, and that it is made when it is."""
     enter = ("ip", "netns", "exec", namespace)
     host = NearHost(Path(folder), *enter, loop_devices=not fault.endswith("-fuse"))
+    if fault == "shim":
+        compiled(Path(folder) / "shims")  # It is kept there: no lease waits for a compiler.
     agent = await Agent.start(host, f"doomed by {fault}", LEASE_S)
     if not host.entry.loop_devices:
         await agent.call("capabilities")  # What disks are made of is found out once, and kept.

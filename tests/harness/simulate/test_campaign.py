@@ -42,7 +42,7 @@ CORRECT = Job(TINY.replace("BUG", ""), "tiny.yaml", "tiny.yaml")
 
 DIGESTS = """
 import json, sys
-from delphic.harness import shipped
+from delphic.harness.language import shipped
 from delphic.harness.simulate.campaign import Case, Job, try_case
 found = {}
 for name in sys.argv[1:]:
