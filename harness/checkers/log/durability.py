@@ -46,7 +46,7 @@ class Missing(msgspec.Struct, frozen=True):
     row: int
     found: int | None
     age_s: float | None = None
-    """How long after its acknowledgement it was kept no more, if that is what was told."""
+    """How old it was at most when it was kept no more, if that is what was told."""
 
 
 def final_log(view: LogView, since: int) -> FinalLog | None:
@@ -78,7 +78,7 @@ def judge(evidence: Evidence) -> Verdict:
     if final_phase is None:
         return undecided(NAME, "The run ended before its final reads: durability is unknown.")
     missing: list[Missing] = []
-    unread, purged = 0, list[Purged]()
+    unread, left_open, purged = 0, 0, list[Purged]()
     for view in found.views:
         final = final_log(view, final_phase.index)
         if final is None and view.acknowledged:
@@ -87,8 +87,9 @@ def judge(evidence: Evidence) -> Verdict:
         if final is not None:
             found_gone = [page for page in view.purged if page.inv > final_phase.index]
             purged += found_gone
-            unread += _look_up(view, final, found_gone, missing)
-    details = {"acknowledged": acknowledged, "lost": len(missing)}
+            left_out, at_the_edge = _look_up(view, final, found_gone, missing)
+            unread, left_open = unread + left_out, left_open + at_the_edge
+    details = {"acknowledged": acknowledged, "lost": len(missing), "left_open": left_open}
     if missing:
         return _lost(missing, details)
     if unread:
@@ -104,15 +105,23 @@ def judge(evidence: Evidence) -> Verdict:
             f"All rows of {plural(acknowledged, 'acknowledged append')} are in the final reads, at "
             f"their offsets, or older than {RETENTION_MIN_S} s and kept no more."
         )
+    if left_open:
+        sentence += (
+            f" Nobody saw {plural(left_open, 'younger append')} on a page of which the beginning "
+            "is kept no more."
+        )
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=details)
 
 
-def _look_up(view: LogView, final: FinalLog, gone: list[Purged], missing: list[Missing]) -> int:
-    """Collect the appends that are not all there; return how many no page covered.
+def _look_up(
+    view: LogView, final: FinalLog, gone: list[Purged], missing: list[Missing]
+) -> tuple[int, int]:
+    """Collect the appends that are not all there; return how many no page covered, and how many
+    young ones are on refused pages of which only the beginning is known to be `gone`.
 
-    Of what is `gone` only the old may be.
+    Of what is gone only the old may be.
     """
-    unread = 0
+    unread = left_open = 0
     for append in view.acknowledged:
         start = append.offset
         assert start is not None
@@ -125,22 +134,24 @@ def _look_up(view: LogView, final: FinalLog, gone: list[Purged], missing: list[M
         if isinstance(state, Missing):
             missing.append(state)
             continue
-        age_s = _age_s(append, start, gone)
-        if age_s is None:
+        # Rows go from the beginning on: where a refused page begins, all before is gone, too.
+        proofs = [page.time_ns for page in gone if page.start >= start]
+        end = start + len(append.rows)
+        pages = [p.time_ns for p in gone if p.start < end and (p.stop is None or start < p.stop)]
+        if proofs:
+            age_s = _age_s(append, min(proofs))
+            if age_s < RETENTION_MIN_S:
+                missing.append(Missing(view, final, append, start, append.rows[0], None, age_s))
+        elif not pages:
             unread += 1
-        elif age_s < RETENTION_MIN_S:
-            missing.append(Missing(view, final, append, start, append.rows[0], None, age_s))
-    return unread
+        elif _age_s(append, max(pages)) < RETENTION_MIN_S:
+            left_open += 1
+    return unread, left_open
 
 
-def _age_s(append: Append, start: int, gone: list[Purged]) -> float | None:
-    """How old it was when a page with a row of it was kept no more; None if none was."""
-    end = start + len(append.rows)
-    pages = [p for p in gone if p.start < end and (p.stop is None or start < p.stop)]
-    if not pages:
-        return None
-    assert append.call.completion is not None
-    return (max(page.time_ns for page in pages) - append.call.completion.time_ns) / 1e9
+def _age_s(append: Append, time_ns: int) -> float:
+    """How old its rows were then, at most."""
+    return (time_ns - append.call.invoke.time_ns) / 1e9
 
 
 def _first_missing(view: LogView, final: FinalLog, append: Append, start: int) -> Missing | None:

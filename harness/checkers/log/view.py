@@ -54,7 +54,7 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 
 
 class Purged(msgspec.Struct, frozen=True):
-    """A read that was refused, as rows from `start` on are kept no more, and when it was asked.
+    """A read that was refused, as the row at `start` is kept no more, and when that was told.
 
     What stands before `stop` it could have told; None: all.
     """
@@ -196,5 +196,5 @@ def _add_read(view: LogView, call: Call) -> str | None:
     if completion is not None and (completion.error or "").startswith(PURGED):
         start, limit = call.invoke.value
         stop = None if limit is None else start + limit
-        view.purged.append(Purged(start, stop, call.invoke.index, call.invoke.time_ns))
+        view.purged.append(Purged(start, stop, call.invoke.index, completion.time_ns))
     return None

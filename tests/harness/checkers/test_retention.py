@@ -10,24 +10,28 @@ from delphic.harness.verdict import Validity, Verdict
 GONE = "OffsetPurged: table readings keeps rows from offset 2 on, not 0"
 
 
-def judged(age_s: float, first: list[int] | str, second: list[int]) -> Verdict:
-    """Two batches; so much later each is on a final page that is read, or refused."""
+def judged(
+    age_s: float, first: list[int] | str, second: list[int], page: int = 2, later_s: float = 0
+) -> Verdict:
+    """Two batches, the other one `later_s` after the first; so much later the final pages are read,
+    or refused: `page` rows, and the rest.
+    """
     ops: list[Op] = []
 
     def add(at_s: float, kind: OpType, f: str, value: object, error: str | None = None) -> None:
         at_ns = int(at_s * 1e9) + len(ops)
         ops.append(Op(len(ops), at_ns, 0, kind, f, "readings", value, "n1", error))
 
-    for rows, offset in (([1, 2], 0), ([3, 4], 2)):
-        add(1, OpType.INVOKE, "append", rows)
-        add(1, OpType.OK, "append", offset)
+    for rows, offset, at_s in (([1, 2], 0, 1), ([3, 4], 2, 1 + later_s)):
+        add(at_s, OpType.INVOKE, "append", rows)
+        add(at_s, OpType.OK, "append", offset)
     ops.append(Op(len(ops), int((1 + age_s) * 1e9), HARNESS, OpType.INFO, "phase", None, "final"))
-    add(1 + age_s, OpType.INVOKE, "read", [0, 2])
+    add(1 + age_s, OpType.INVOKE, "read", [0, page])
     if isinstance(first, str):
-        add(1 + age_s, OpType.FAIL, "read", [0, 2], first)
+        add(1 + age_s, OpType.FAIL, "read", [0, page], first)
     else:
         add(1 + age_s, OpType.OK, "read", first)
-    add(1 + age_s, OpType.INVOKE, "read", [2, None])
+    add(1 + age_s, OpType.INVOKE, "read", [page, None])
     add(1 + age_s, OpType.OK, "read", second)
     return check(Evidence(validated(ops), ("n1", "n2", "n3")), ["durability"])[0]
 
@@ -47,6 +51,17 @@ def test_younger_rows_are_lost_if_they_are_gone() -> None:
     found = judged(59, GONE, [3, 4])
     assert (found.validity, found.promises) == (Validity.FAIL, ("HS-2",))
     assert "was kept no more after 59.0 s; no row is younger than 60 s" in found.sentence
+
+
+def test_of_a_page_that_was_refused_only_the_beginning_is_gone_for_certain() -> None:
+    found = judged(61, GONE, [], page=500, later_s=2)
+    assert found.validity is Validity.PASS
+    assert found.sentence.endswith(
+        "Nobody saw 1 younger append on a page of which the beginning is kept no more."
+    )
+    assert found.details["left_open"] == 1
+    assert judged(61, GONE, [], page=500).details["left_open"] == 0
+    assert judged(59, GONE, [], page=500).validity is Validity.FAIL
 
 
 def test_what_was_not_refused_for_its_age_must_be_there() -> None:
