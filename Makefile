@@ -68,10 +68,11 @@ nightly: test lab
 site: $(VENV)/ready
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs --quiet build
 
-# Exact versions of everything, with hashes; run after changing pyproject.toml.
+# Exact versions of everything, with hashes, for the lowest Python that pyproject.toml promises; run
+# after changing that.
 lock: $(VENV)/ready
-	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/python -m piptools compile --quiet --no-header --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --generate-hashes --strip-extras --allow-unsafe --extra dev --output-file requirements.lock pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile --quiet --no-header --python-version 3.11.0 --no-emit-index-url --generate-hashes --extra dev --output-file requirements.lock pyproject.toml
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Delphic needs Python 3.11 or newer")'
