@@ -9,10 +9,11 @@ import msgspec
 
 from .checkers import CHECKERS
 from .checkers.agreement import Agreement
-from .checkers.checker import Checker, plural
+from .checkers.checker import Checker
 from .conform.kinds import together
 from .errors import UsageError
 from .evidence import Evidence
+from .prose import plural
 from .verdict import Validity, Verdict, worst
 
 TRACEBACK_CHARACTERS_MAX = 8_000

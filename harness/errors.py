@@ -9,6 +9,7 @@ DelphicError
 A broken promise is no exception but a Verdict. A bug of Delphic is an assertion (exit code 5).
 """
 
+from collections.abc import Sequence
 from enum import IntEnum
 
 
@@ -21,6 +22,21 @@ class ExitCode(IntEnum):
     INCONCLUSIVE = 3
     WORLD = 4
     HARNESS = 5
+
+
+_SEVERE = (
+    ExitCode.PROMISE_BROKEN,
+    ExitCode.HARNESS,
+    ExitCode.WORLD,
+    ExitCode.INCONCLUSIVE,
+    ExitCode.USAGE,
+)
+
+
+def worst_code(codes: Sequence[int]) -> ExitCode:
+    """The exit code of several processes together; one that is no ExitCode is a bug of ours."""
+    told = {code if code in set(ExitCode) else ExitCode.HARNESS for code in codes}
+    return next((code for code in _SEVERE if code in told), ExitCode.AS_EXPECTED)
 
 
 class DelphicError(Exception):

@@ -124,9 +124,9 @@ def _run(scenario: str, target: str, seed: int | None, item: pytest.Item) -> "Fi
     """Run it. Raises NotAsExpected, and KeyboardInterrupt where somebody ended it."""
     __tracebackhide__ = True
     from ..reports.write import write
-    from .commands.launch import Asked, launch
     from .errors import ExitCode
     from .judging.judgement import INTERRUPTED
+    from .launch import Asked, launch
     from .running.progress import Quiet
 
     out = item.config.rootpath / item.config.getoption("--delphic-out")

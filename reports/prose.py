@@ -7,6 +7,7 @@ import msgspec
 
 from ..harness.history import Call
 from ..harness.op import Op, OpType
+from ..harness.prose import plural
 from ..harness.verdict import Validity
 
 LIST_MAX = 5
@@ -101,11 +102,6 @@ def duration_text(duration_us: int | None) -> str:
     if duration_us >= 1_000_000:
         return f"{duration_us / 1e6:,.2f} s"
     return f"{duration_us / 1e3:,.1f} ms"
-
-
-def plural(count: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _item(value: Any) -> str:

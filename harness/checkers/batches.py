@@ -9,8 +9,9 @@ from typing import Any
 
 from ..evidence import Evidence
 from ..op import OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .log.prose import append_text, read_text, summary, table_text
 from .log.view import Append, LogView, Read, logs, malformed
 from .log.violation import Violation

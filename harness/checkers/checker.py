@@ -21,11 +21,6 @@ class Checker:
     judge: Callable[[Evidence], Verdict]
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 row`, `2,000 rows`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def undecided(name: str, sentence: str, validity: Validity = Validity.UNKNOWN) -> Verdict:
     """A verdict that says why there is none."""
     return Verdict(checker=name, validity=validity, sentence=sentence)

@@ -11,8 +11,9 @@ from ..conform.trace.validator import Validated, validate
 from ..evidence import Evidence
 from ..history import History
 from ..language.sides import MASTER, sides
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .timeline import acts
 
 NAME = "conformance"

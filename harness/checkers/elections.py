@@ -6,8 +6,9 @@ import msgspec
 
 from ..evidence import Evidence
 from ..op import OBSERVER, Op
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .liveness import is_leading
 
 NAME = "elections"

@@ -4,8 +4,9 @@ from collections import Counter
 from typing import Any
 
 from ..evidence import Evidence
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural
+from .checker import Checker
 from .timeline import STAGE, UNDOES, Act, acts
 
 NAME = "faults"

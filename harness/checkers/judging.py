@@ -7,8 +7,8 @@ import msgspec
 from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..history import History
+from ..prose import plural
 from ..verdict import Validity
-from .checker import plural
 from .operations import Ambiguous, Judgement, Operation, operations
 from .search.judge import search
 from .search.second_opinion import second_opinion as compared

@@ -13,8 +13,9 @@ from typing import Any
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .log.prose import identity, node_of, rows_text, seconds
 from .timeline import phase
 from .wrong import Wrong, failure

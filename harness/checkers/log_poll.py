@@ -14,8 +14,9 @@ import msgspec
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import OBSERVER, OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .log.anomaly import PROMISES as OF_LOGS
 from .log.placement import Placement, place
 from .log.prose import append_text, read_text, seconds, summary

@@ -12,8 +12,9 @@ import msgspec
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import Op, OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural
+from .checker import Checker
 from .timeline import UNDOES, acts
 
 NAME = "quorum"

@@ -12,8 +12,9 @@ import msgspec
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import OBSERVER, Op, OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .log.prose import append_text, identity, node_of, read_text, seconds
 from .log.view import logs, malformed
 from .wrong import failure

@@ -8,8 +8,9 @@ import msgspec
 from ..evidence import Evidence
 from ..history import History
 from ..op import HARNESS, Op
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 
 NAME = "replicas"
 PROMISES = ("HS-4", "HS-20")

@@ -9,8 +9,9 @@ from typing import Any
 from ..evidence import Evidence
 from ..history import Call
 from ..op import OpType
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural
+from .checker import Checker
 
 NAME = "statistics"
 QUANTILES = {"p50": 0.50, "p90": 0.90, "p99": 0.99, "max": 1.0}

@@ -16,8 +16,9 @@ import msgspec
 from ..evidence import Evidence
 from ..history import Call, History
 from ..op import OBSERVER, OpType, ProcessId
+from ..prose import plural
 from ..verdict import Validity, Verdict
-from .checker import Checker, plural, undecided
+from .checker import Checker, undecided
 from .filtered import Filter
 from .log.durability import final_log
 from .log.view import LogView, logs

@@ -16,6 +16,7 @@ from ..judging import command as judging
 from ..judging.command import Page
 from ..judging.judgement import plan_of, recheck
 from ..language import reference, shipped
+from ..launch import Asked, launch
 from ..lifecycle import Finished, Report
 from ..plan import Switches
 from ..rundir import RunDir
@@ -24,7 +25,6 @@ from ..scenario import schema
 from ..simulate.cli import STOP_ON_VIOLATION
 from ..verdict import RunVerdict, Validity
 from .completion import Scenarios
-from .launch import Asked, launch
 
 _COLOURS = {Validity.PASS: "green", Validity.FAIL: "red"}
 

@@ -13,23 +13,11 @@ from pathlib import Path
 import click
 
 from .. import data
-from ..errors import DelphicError, ExitCode, UsageError
+from ..errors import DelphicError, ExitCode, UsageError, worst_code
 from ..judging.judgement import NOT_SEEN
 from ..language import shipped
 from ..simulate.cli import Seeds
 from ..targets.find import LAB, find
-
-_SEVERE = (
-    ExitCode.PROMISE_BROKEN,
-    ExitCode.HARNESS,
-    ExitCode.WORLD,
-    ExitCode.INCONCLUSIVE,
-    ExitCode.USAGE,
-)
-"""Of several exit codes the first of these is that of all."""
-
-_CODES = frozenset(ExitCode)
-"""A process that ends with another one, or by a signal, has a bug."""
 
 _SURVEYED = ("n1", "n2", "n3")
 
@@ -104,12 +92,6 @@ def _missed(done: Done) -> bool:
     return done.code == ExitCode.PROMISE_BROKEN and NOT_SEEN in done.sentence
 
 
-def worst(codes: Sequence[int]) -> int:
-    """The exit code of all together."""
-    told = {code if code in _CODES else int(ExitCode.HARNESS) for code in codes}
-    return next((int(code) for code in _SEVERE if code in told), int(ExitCode.AS_EXPECTED))
-
-
 def able(names: Sequence[str], on: str) -> tuple[list[str], dict[str, str]]:
     """Which of these scenarios can be run there; and of the others, what they would need."""
     with find(on, _SURVEYED) as where:
@@ -165,7 +147,7 @@ def suite_command(
     planned = [Job(name, seed) for name in chosen for seed in seeds]
     found = asyncio.run(run_all(planned, command, jobs, say))
     deciding = counted(found)
-    code = worst([done.code for done in deciding])
+    code = worst_code([done.code for done in deciding])
     if not as_json:
         _summarize(found, deciding)
     with redirect_stdout(sys.stderr) if as_json else nullcontext():

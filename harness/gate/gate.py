@@ -9,10 +9,9 @@ from typing import Protocol
 
 import msgspec
 
-from ..checkers.checker import plural
-from ..commands.suite import worst
-from ..errors import ExitCode, WorldError
+from ..errors import ExitCode, WorldError, worst_code
 from ..judging.judgement import TIME_FORMAT
+from ..prose import plural
 from ..running.environment import provenance
 from .baseline import excuse
 from .memory import Memory
@@ -184,7 +183,7 @@ class Gate:
         return msgspec.structs.replace(found, code=code, known=known, notes=notes)
 
     def _result(self, done: Sequence[StepResult], *, is_over: bool) -> GateResult:
-        code = ExitCode(worst([one.code for one in done]))
+        code = worst_code([one.code for one in done])
         if not is_over and code is ExitCode.AS_EXPECTED:
             code = ExitCode.INCONCLUSIVE
         seconds = round(time.monotonic() - self._began, 1)

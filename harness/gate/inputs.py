@@ -24,7 +24,7 @@ _REGISTRIES = (_MODELS, "model.cli", "harness.conform.cli")
 _EXPLORER = ("model.explore.explorer", "model.summary", "model.only", "model.actor")
 _COMPARER = ("harness.conform.binding", "harness.conform.show")
 _SIMULATOR = ("harness.simulate.cli", "harness.scenario", "impl.node")
-_RUNNER = ("harness.commands.launch", "harness.targets.proxy", "impl.node")
+_RUNNER = ("harness.launch", "harness.targets.proxy", "impl.node")
 _AGENT = "harness.agent"
 _JUDGE = ("harness.judging.judge", "harness.judging.judgement")
 

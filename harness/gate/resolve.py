@@ -10,7 +10,6 @@ import click
 
 from ...model.cli import build
 from ...model.models import MODELS
-from ..commands.launch import check_capabilities
 from ..conform.cli import BINDINGS
 from ..errors import ScenarioError, UsageError
 from ..judging.own import spec_of
@@ -18,6 +17,7 @@ from ..language import shipped
 from ..language.complaints import Complaint, as_error
 from ..language.document import Document, spell
 from ..language.selector import closest
+from ..launch import check_capabilities
 from ..scenario import Scenario
 from ..scenario import load as load_scenario
 from ..simulate.campaign import Job

@@ -19,8 +19,6 @@ from ...model.explore.limits import Progress as Explored
 from ...model.explore.result import Result
 from ...model.models import MODELS
 from ...model.summary import UNDECIDED, code, sentence
-from ..checkers.checker import plural
-from ..commands.launch import Asked, launch
 from ..conform import show
 from ..conform.binding import Conformance
 from ..conform.cli import BINDINGS
@@ -31,8 +29,10 @@ from ..judging.judged import lines_of
 from ..judging.judgement import ending_of, plan_of
 from ..judging.partition import Partition
 from ..judging.shown import LINES_MAX, broken_promises, verdict_of, witness_lines
+from ..launch import Asked, launch
 from ..lifecycle import Report
 from ..plan import Switches
+from ..prose import plural
 from ..rundir import RunDir
 from ..running.progress import Quiet
 from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases

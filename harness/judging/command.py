@@ -8,7 +8,6 @@ import click
 import msgspec
 
 from .. import data
-from ..checkers.checker import plural
 from ..checkers.judging import GENEROUS
 from ..checkers.specs import SPECS
 from ..checkers.specs.spec import Spec
@@ -16,6 +15,7 @@ from ..errors import UsageError
 from ..evidence import Budget
 from ..formats import FORMATS
 from ..formats.csv_table import COLUMNS
+from ..prose import plural
 from ..rundir import RunDir
 from ..verdict import Validity
 from .judge import Question, judge

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from ..checkers.checker import plural
 from ..checkers.judging import Misfit, check
 from ..checkers.specs import SPECS
 from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..formats.read import Source, read
+from ..prose import plural
 from .judged import Judged, judged
 from .own import promising, spec_of
 from .partition import Partition, is_by_first, partitioned

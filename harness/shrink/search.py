@@ -19,9 +19,9 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from ..checkers.checker import plural
 from ..errors import ScenarioError
 from ..language.document import Document
+from ..prose import plural
 from ..scenario import read
 from ..workloads import WORKLOADS
 from . import steps

@@ -15,10 +15,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import data
 from ..commands.completion import Scenarios
-from ..commands.launch import check_capabilities
 from ..errors import ExitCode, UsageError
 from ..judging.judgement import plan_of
 from ..language import shipped
+from ..launch import check_capabilities
 from ..lifecycle import Order, Report
 from ..plan import NO_SWITCHES, Switches
 from ..rundir import RunDir

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ...impl.bugs_of_replication import REPLICATION_BUGS
-from ..checkers.checker import plural
 from ..checkers.conformance import CONFORMANCE
 from ..checkers.replication.conformance import CONFORMANCE as REPLICATION_CONFORMANCE
 from ..plan import Plan
+from ..prose import plural
 from ..simulate.campaign import Case
 from ..simulate.cli import job_of
 from ..simulate.execute import simulate_plan

@@ -11,7 +11,7 @@ import zlib
 from bisect import bisect_right
 from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -137,10 +137,10 @@ def _codes(scheme: Scheme, batch: pa.RecordBatch, column: str) -> tuple[Any, lis
     if values.type != kind:
         values = _dates(values, column)
     if scheme.kind == "HASH":
-        return _buckets(values, scheme.buckets), _begun(scheme)[1]
+        return _buckets(values, scheme.buckets), _begun(scheme).keys
     if scheme.kind == "RANGE":
-        borders, names = _begun(scheme)
-        return _ranges(values, borders, column), names
+        begun = _begun(scheme)
+        return _ranges(values, begun, column), begun.keys
     encoded = values.dictionary_encode()
     keys: list[str] = pc.cast(encoded.dictionary, pa.string()).to_pylist()
     for key in keys:
@@ -181,9 +181,9 @@ def _buckets(values: Any, count: int) -> Any:
     return pc.if_else(pc.less(rest, _int64(0)), pc.add(rest, _int64(count)), rest)
 
 
-def _ranges(values: Any, borders: Any, column: str) -> Any:
+def _ranges(values: Any, begun: "_Begun", column: str) -> Any:
+    borders, known = begun.values, begun.known
     if len(values) <= FEW_ROWS and pa.types.is_integer(values.type):
-        known = borders.to_pylist()
         few = [bisect_right(known, value) - 1 for value in values.to_pylist()]
         if all(0 <= code < len(known) - 1 for code in few):
             return pa.array(few, pa.int64())
@@ -197,10 +197,19 @@ def _ranges(values: Any, borders: Any, column: str) -> Any:
     return codes
 
 
+class _Begun(NamedTuple):
+    """A scheme's values, for Arrow and for Python, and its first keys; not to be changed."""
+
+    values: Any
+    known: list[Any]
+    keys: list[str]
+
+
 @lru_cache(SCHEMES)
-def _begun(scheme: Scheme) -> tuple[Any, list[str]]:
-    """The values and the first keys of a scheme that was checked; not to be changed."""
-    return _values(scheme), initial_keys(scheme)
+def _begun(scheme: Scheme) -> _Begun:
+    """What there is to know of a scheme that was checked."""
+    values = _values(scheme)
+    return _Begun(values, values.to_pylist(), initial_keys(scheme))
 
 
 def _values(scheme: Scheme) -> Any:

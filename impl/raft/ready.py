@@ -103,7 +103,6 @@ class Ready(msgspec.Struct):
        refuse `reads_refused`. `proposed` are the first and last index that the proposals got;
        `refused`: they got none, for this member does not lead.
     4. Set and clear timers; to arm one that runs is to set it anew.
-
     5. Tell people of a peer that has `lost` what it had acknowledged: it gets that once more, but
        its disk is not to be trusted.
 

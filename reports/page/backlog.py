@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import plural, seconds_text
+from ..prose import seconds_text
 from .document import Document
 from .figures import series_look
 from .queues import LOOKS, Backlog

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import ICONS, plural, seconds_text
+from ..prose import ICONS, seconds_text
 from .document import BROKEN, KEPT, Document, Promise
 from .faults import faults
 from .witness import Row

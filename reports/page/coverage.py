@@ -5,8 +5,8 @@ from itertools import groupby
 
 import msgspec
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import plural
 from .document import Document
 from .tables import table
 

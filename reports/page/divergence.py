@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
+from ...harness.prose import plural
 from ...harness.verdict import Verdict
 from ..markup import Child, Html, el
-from ..prose import plural, shortened
+from ..prose import shortened
 from .document import Document
 from .tables import table
 

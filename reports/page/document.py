@@ -9,9 +9,10 @@ import msgspec
 from ...harness.history import History
 from ...harness.language.sides import side_of
 from ...harness.op import HARNESS, OpType
+from ...harness.prose import plural
 from ...harness.verdict import RunVerdict, Validity, Verdict, worst
 from .. import promises
-from ..prose import duration_text, plural, seconds_text
+from ..prose import duration_text, seconds_text
 from .calls import Calls, calls
 from .faults import Act, acts, faults
 from .files import PlanFacts, RunFiles, read, sizes

@@ -6,8 +6,9 @@ from typing import NamedTuple
 import msgspec
 
 from ...harness.language.sides import MASTER
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import plural, seconds_text
+from ..prose import seconds_text
 from .document import Document
 from .figures import STATES, Rows, series_look, state_bars
 from .replication import Lag, Replication, Stretch

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import plural, seconds_text
+from ..prose import seconds_text
 from .hosts import HostFacts
 from .nodelogs import NodeLog
 

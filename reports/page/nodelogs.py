@@ -8,7 +8,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from ..prose import plural, shortened
+from ...harness.prose import plural
+from ..prose import shortened
 
 BYTES_MAX = 16 << 20
 """Of a longer log, the beginning and the end, half of this each."""

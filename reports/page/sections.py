@@ -3,9 +3,10 @@
 import shlex
 from collections.abc import Sequence
 
+from ...harness.prose import plural
 from ...harness.verdict import Verdict
 from ..markup import Child, Html, el
-from ..prose import ICONS, duration_text, plural, seconds_text
+from ..prose import ICONS, duration_text, seconds_text
 from .document import Document
 from .faults import Act
 from .merged import merged_section

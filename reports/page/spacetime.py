@@ -7,8 +7,9 @@ of a second stays on the page: the times stand on the left.
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
-from ..prose import duration_text, plural, seconds_text, shortened
+from ..prose import duration_text, seconds_text, shortened
 from .document import Document
 from .messages import Exchange, Message, Turn
 from .tables import table

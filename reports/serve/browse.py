@@ -8,10 +8,11 @@ from urllib.parse import urlencode
 
 from starlette.responses import HTMLResponse
 
+from ...harness.prose import plural
 from ..index.index import Index
 from ..index.listing import ORDERS, UNEXPECTED, Choice, Filter, Order, choices, count, listed
 from ..markup import Child, Html, el, joined
-from ..prose import plural, shortened
+from ..prose import shortened
 from ..signs import badge, sign_and_word
 from ..suite.counted import day
 from .frame import page, run_path

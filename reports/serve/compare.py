@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 from starlette.responses import HTMLResponse
 
+from ...harness.prose import plural
 from ...harness.rundir import RunDir
 from ..beneath import Outside, content, opened
 from ..index.facts import facts
@@ -15,7 +16,7 @@ from ..markup import Child, Html, el
 from ..page.document import Document, document
 from ..page.faults import Act, faults
 from ..page.tables import table, value_cell
-from ..prose import plural, seconds_text
+from ..prose import seconds_text
 from ..signs import badge
 from .frame import page, run_path, section
 

@@ -7,13 +7,13 @@ from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse
 
+from ...harness.prose import plural
 from ..beneath import Entry, content, entries
 from ..index.facts import Facts, State
 from ..index.index import Index
 from ..index.life import state_of
 from ..markup import Child, Html, el
 from ..page.tables import table
-from ..prose import plural
 from ..signs import badge
 from ..suite.counted import day
 from .frame import page, run_path, section

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
 from ..page.tables import table
-from ..prose import plural, shortened
+from ..prose import shortened
 from .gather import Batch, Coverage, Promise, Suite, Trend
 from .zoo import Cell as ZooCell
 from .zoo import Row as ZooRow

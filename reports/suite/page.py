@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from ...harness.prose import plural
 from ..markup import Child, Html, el
 from ..page.tables import table
-from ..prose import plural, shortened
+from ..prose import shortened
 from ..signs import badge, sign_and_word
 from ..standalone import asset, head, page_header
 from .counted import coverage, day, find, promises, trends, zoo_section

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.commands import suite
-from delphic.harness.commands.suite import Done, Job, able, counted, run_all, worst
+from delphic.harness.commands.suite import Done, Job, able, counted, run_all
+from delphic.harness.errors import worst_code
 from delphic.harness.judging.judgement import NOT_SEEN
 from delphic.harness.language import shipped
 
@@ -62,7 +63,7 @@ def test_no_more_than_so_many_are_under_way_at_a_time(tmp_path: Path, parallel: 
     ],
 )
 def test_the_worst_code_is_that_of_all(codes: list[int], of_all: int) -> None:
-    assert worst(codes) == of_all
+    assert worst_code(codes) == of_all
 
 
 def test_a_seeded_bug_need_not_show_for_every_seed_but_for_one() -> None:

@@ -11,8 +11,9 @@ from typing import Any
 import msgspec
 
 from ...evidence import Evidence
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..timeline import context, phase
 from ..wrong import first_of
 from .anomaly import Anomaly, broken

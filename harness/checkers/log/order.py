@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from ...evidence import Evidence
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from .prose import append_text, identity, read_text, summary, table_text
 from .view import Append, LogView, Read, logs, malformed
 

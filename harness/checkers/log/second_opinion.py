@@ -3,8 +3,9 @@
 from typing import Any
 
 from ...evidence import Evidence
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from .monitor import CHECKED
 from .prose import identity, operation_text, summary, table_text
 from .search import Found, search

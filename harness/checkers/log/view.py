@@ -7,8 +7,8 @@ import msgspec
 
 from ...history import Call, History
 from ...op import OpType
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import plural
 
 FOREVER = sys.maxsize
 """The return of an operation of which nobody knows whether or when it took effect."""

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from ...prose import plural
 from ...verdict import Validity
-from ..checker import plural
 from ..operations import Ambiguous, Finding, Judgement, Operation
 from .prose import sentence_of, summary
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from ..checker import plural
+from ...prose import plural
 from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
 from .columns import Columns, columns
 from .conclusion import Wrong, conclude

@@ -5,8 +5,9 @@ from typing import Any
 from ...evidence import Evidence
 from ...history import Call
 from ...op import OpType
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..wrong import Wrong, failure
 from .story import told
 

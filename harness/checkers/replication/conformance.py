@@ -6,8 +6,9 @@ from ...conform.cores.finding import Unlike
 from ...conform.cores.validator import follow
 from ...evidence import Evidence
 from ...language.sides import sides
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 
 NAME = "replication-conformance"
 PROMISES = (

@@ -11,8 +11,9 @@ import msgspec
 
 from ...evidence import Evidence
 from ...language.sides import MASTER
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..wrong import Wrong, failure
 from .blame import PROMISES, Case, blame
 from .bulks import wrong_counts

@@ -10,8 +10,9 @@ from typing import Any
 from ...evidence import Evidence
 from ...language.sides import MASTER, side_of
 from ...op import OpType
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..timeline import Act
 from ..wrong import Wrong, failure
 from .fates import DAMAGING, fallen

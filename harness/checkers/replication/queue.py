@@ -7,8 +7,9 @@ from typing import Any
 
 from ...evidence import Evidence
 from ...op import OpType
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..wrong import Wrong, failure
 from .fates import Fate, by_switches
 from .story import Poll, Story, Task, Txn, story, told

@@ -6,8 +6,9 @@ from typing import Any
 from ...evidence import Evidence
 from ...language.sides import MASTER, side_of
 from ...op import HARNESS, Op
+from ...prose import plural
 from ...verdict import Validity, Verdict
-from ..checker import Checker, plural, undecided
+from ..checker import Checker, undecided
 from ..timeline import UNDOES, phase
 from ..wrong import Wrong, failure
 from .story import Poll, Story, Task, story, told

@@ -4,8 +4,8 @@ from collections.abc import Hashable, Sequence
 from typing import Any
 
 from ...evidence import Budget
+from ...prose import plural
 from ...verdict import Validity
-from ..checker import plural
 from ..monitors.prose import answer_text, sentence_of, summary
 from ..operations import FOREVER, Finding, Judgement, Operation
 from ..specs.spec import Spec

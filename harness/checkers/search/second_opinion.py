@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from ...evidence import Budget
+from ...prose import plural
 from ...verdict import Validity
-from ..checker import plural
 from ..monitors.prose import answer_text
 from ..operations import Finding, Judgement, Operation
 from ..specs.spec import Spec

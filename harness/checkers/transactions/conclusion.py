@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
+from ...prose import plural
 from ...verdict import Validity
-from ..checker import plural
 from ..monitors.prose import value_text
 from ..operations import Finding, Judgement, Operation
 from .graph import ORDERS, PROCESS, RW, WR, WW, Edge, Graph

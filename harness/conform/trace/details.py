@@ -5,6 +5,7 @@ from typing import Any
 
 from ....model.raft_types import Role
 from ...clocks import Clocks
+from ...prose import plural
 from ...traces import Boot, Compacted, Persisted, Proposed, Reads, Received, Record, Timer, Trace
 from .finding import Place, Rejected
 from .validator import Validated
@@ -148,17 +149,13 @@ def event_text(record: Record) -> str:
         case Received(uid=uid, message=message):
             return f"received {told(message)} from {uid[0]} ({uid[1]}/{uid[2]})"
         case Proposed(entries=entries):
-            return f"proposed {_counted(len(entries), 'entry', 'entries')}"
+            return f"proposed {plural(len(entries), 'entry', 'entries')}"
         case Compacted(index=index):
             return f"the tables hold durably what entries did up to {index}"
         case Reads(tokens=tokens):
-            return f"{_counted(len(tokens), 'read', 'reads')} asked for"
+            return f"{plural(len(tokens), 'read')} asked for"
         case Persisted(through=through, released=released):
-            sent = _counted(len(released), "message", "messages")
+            sent = plural(len(released), "message")
             return f"a sync ended, up to step {through}, {sent} released"
         case _:
             return "stop"
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}"

@@ -6,19 +6,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..crash import CrashPoint
-from ..errors import UsageError
-from ..language import shipped
-from ..language.selector import closest
-from ..lifecycle import Finished, Order, Report, execute
-from ..plan import NO_SWITCHES, Plan, Switches, plan
-from ..running import leases
-from ..running.progress import Progress
-from ..scenario import Scenario, load
-from ..simulate.keep import execute_simulated
-from ..targets.find import find
-from ..targets.sim import SIM
-from ..targets.target import RealTarget, Target
+from .crash import CrashPoint
+from .errors import UsageError
+from .language import shipped
+from .language.selector import closest
+from .lifecycle import Finished, Order, Report, execute
+from .plan import NO_SWITCHES, Plan, Switches, plan
+from .running import leases
+from .running.progress import Progress
+from .scenario import Scenario, load
+from .simulate.keep import execute_simulated
+from .targets.find import find
+from .targets.sim import SIM
+from .targets.target import RealTarget, Target
 
 SEED_MAX = 999_999
 
