@@ -1,0 +1,73 @@
+"""Campaigns: what is missing in a ledger is run, and nothing twice; what comes out is told."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import astuple
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+BENCH = Path(__file__).resolve().parents[2] / "bench"
+HANDFUL = BENCH.parent / "scenarios" / "handful.yaml"
+
+Load = Callable[..., ModuleType]
+
+
+def line(scenario: str, on: str, first: int, last: int, **verdicts: int) -> dict[str, object]:
+    seeds = {"scenario": scenario, "on": on, "first": first, "last": last}
+    return {**seeds, "commit": "c1", "verdicts": verdicts, "unexpected": []}
+
+
+def test_seeds_that_the_ledger_lacks_the_lowest_first(load: Load) -> None:
+    bench = load("campaign")
+    lines = [line("a", "sim", 1, 30), line("b", "local", 1, 50), line("b", "sim", 26, 50)]
+    found = bench.missing(["a", "b"], 55, "sim", lines)
+    assert [astuple(chunk) for chunk in found] == [
+        ("b", 1, 25),
+        ("a", 31, 50),
+        ("a", 51, 55),
+        ("b", 51, 55),
+    ]
+    assert list(bench.missing(["a"], 30, "sim", lines)) == []
+
+
+def test_the_page_sums_up_what_the_ledger_has(load: Load) -> None:
+    bench = load("campaign")
+    lines = [line("a", "sim", 1, 2, **{"pass": 2}), line("a", "local", 1, 1, unknown=1)]
+    lines.append({**line("a", "sim", 3, 4, **{"pass": 1, "inconclusive": 1}), "commit": "c2"})
+    assert "| `a` | 3 pass, 1 inconclusive | 0 pass, 1 unknown | c1, c2 |\n" in bench.page(lines)
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / "campaign.py"), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCH.parent)
+
+
+@pytest.mark.slow
+def test_a_second_campaign_runs_only_what_is_new(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.jsonl"
+    words = ("--on", "sim", "--ledger", str(ledger), "--jobs", "1", "handful")
+    assert run("--seeds", "2", *words).returncode == 0
+    assert run("--seeds", "2", *words).returncode == 0
+    done = run("--seeds", "3", *words)
+    assert json.loads(done.stdout)["sim"]["handful"]["verdicts"] == {"pass": 3}
+    kept = [json.loads(text) for text in ledger.read_text().splitlines()]
+    assert [(one["first"], one["last"]) for one in kept] == [(1, 2), (3, 3)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("on", ["sim", "local"])
+def test_a_broken_promise_is_told(on: str, tmp_path: Path) -> None:
+    text = yaml.safe_load(HANDFUL.read_text())
+    text["cluster"]["bugs"] = {"all": ["ack-before-quorum"]}
+    scenario = tmp_path / "broken.yaml"
+    scenario.write_text(yaml.safe_dump(text))
+    done = run("--on", on, "--seeds", "1", "--jobs", "1", str(scenario))
+    told = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert told[on][str(scenario)]["verdicts"] == {"fail": 1}
+    assert len(told["unexpected"]) == 1
