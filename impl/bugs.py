@@ -47,6 +47,7 @@ DROP_KEEPS_TABLE = "drop-keeps-table"
 BATCH_IN_PARTS = "batch-in-parts"
 NO_ROLLBACK = "no-rollback"
 REDO_EQUAL_LSN = "redo-equal-lsn"
+AGES_FORGOTTEN = "ages-forgotten"
 
 
 _ALL = (
@@ -297,6 +298,12 @@ _ALL = (
         "After a restart an entry is redone unless its LSN is below the data file's.",
         "S4 §4, V4",
         ("HS-9", "HS-20"),
+    ),
+    Bug(
+        AGES_FORGOTTEN,
+        "A restart forgets how old data files are, so that all are older than any retention.",
+        "C2: lavinmq#1759",
+        ("HS-2", "HS-21"),
     ),
 )
 

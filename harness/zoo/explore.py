@@ -28,6 +28,7 @@ UNKNOWN_TO_MODELS: Mapping[str, str] = {
     "cache-survives-cut": "No model has a cache beside the log.",
     "batch-leaves-gap": "In the models, entries have no size.",
     "applied-apart": "In the models, a checkpoint is one step.",
+    "ages-forgotten": "In the models, retention removes rows at any time, whatever their age.",
     "pre-vote-counted": "In the model, an answer to a pre-vote and a vote are of different types.",
     "snapshot-off-by-one": "In the models, a log and its tables are one.",
     "drop-keeps-table": "No table is dropped in any model.",

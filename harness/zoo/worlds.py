@@ -117,6 +117,7 @@ _UNSEEN = {
     "applied-apart": _TABLES,
     "no-rollback": _TABLES,
     "redo-equal-lsn": _TABLES,
+    "ages-forgotten": _TABLES,
     "checkpoint-before-sync": "When the tables' files were synced is in no trace.",
     "task-data-unchecked": "What is in files of task data is in no trace.",
     "incomplete-shown": "What data nodes show readers is in no trace.",

@@ -11,14 +11,16 @@ from .manifest import Kept
 
 MINUTE_NS = 60 * 10**9
 SECOND_NS = 10**9
+_LONG_S = 2**31
 
 
 class Ages:
     """When each finished file of a table was finished, in nanoseconds of this member's clock."""
 
-    def __init__(self, kept: Kept, now_ns: int) -> None:
+    def __init__(self, kept: Kept, now_ns: int, *, forgotten: bool = False) -> None:
+        """`forgotten`: a seeded bug, for which every file is as old as a clock can say."""
         self._finished_ns = {
-            file: now_ns - age_s * SECOND_NS
+            file: now_ns - (_LONG_S if forgotten else age_s) * SECOND_NS
             for file, age_s in enumerate(kept.ages_s, start=kept.first_file)
         }
 

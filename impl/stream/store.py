@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from ..bugs import CHECKPOINT_BEFORE_SYNC, REDO_EQUAL_LSN
+from ..bugs import AGES_FORGOTTEN, CHECKPOINT_BEFORE_SYNC, REDO_EQUAL_LSN
 from ..raft.disk import Disk
 from ..raft.terms import Position
 from ..runtime import Worker
@@ -62,6 +62,7 @@ class Store:
         self._file_bytes = file_bytes
         self._is_hasty = CHECKPOINT_BEFORE_SYNC in bugs
         self._redoes_equal = REDO_EQUAL_LSN in bugs
+        self._forgets_ages = AGES_FORGOTTEN in bugs
         self.manifest = read_manifest(disk, folder)
         """The last checkpoint; with no tables and index 0 if there was none."""
         self._dropped: list[Stored] = []
@@ -90,7 +91,7 @@ class Store:
             digest=kept.digest,
             damaged=lambda error: self.damaged(error),
         )
-        ages = Ages(kept.files, self._now_ns())
+        ages = Ages(kept.files, self._now_ns(), forgotten=self._forgets_ages)
         stored = Stored(kept.id, table, files, kept.folder, kept.schema, kept.options, ages)
         self._found.append(stored)
         return stored

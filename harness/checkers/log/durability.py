@@ -14,6 +14,9 @@ from .view import Append, LogView, Purged, Read, logs, malformed
 
 NAME = "durability"
 PROMISES = ("HS-2",)
+IN_TIME = ("HS-2", "HS-21")
+"""What is judged where rows were kept no more."""
+
 SHOWN_MAX = 10
 
 RETENTION_MIN_S = 60
@@ -111,7 +114,8 @@ def judge(evidence: Evidence) -> Verdict:
             f" Nobody saw {plural(left_open, 'younger append')} on a page of which the beginning "
             "is kept no more."
         )
-    return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=details)
+    promises = IN_TIME if purged else PROMISES
+    return Verdict(NAME, Validity.PASS, sentence, promises, details=details)
 
 
 def _look_up(
@@ -185,7 +189,7 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
         checker=NAME,
         validity=Validity.FAIL,
         sentence=sentence,
-        promises=PROMISES,
+        promises=IN_TIME if any(item.age_s is not None for item in missing) else PROMISES,
         witness=(identity(first.append.call), identity(reader.call)),
         details={
             **details,
@@ -206,6 +210,6 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
 DURABILITY = Checker(
     name=NAME,
     question="Is every acknowledged row in the final read, at its offset?",
-    promises=PROMISES,
+    promises=IN_TIME,
     judge=judge,
 )

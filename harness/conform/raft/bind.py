@@ -99,6 +99,7 @@ BLIND: dict[str, str] = {
     "failure-passed": "it is in the subscriber",
     "no-rollback": "it is in the data files (wal)",
     "redo-equal-lsn": "it is in the data files (wal)",
+    "ages-forgotten": "how long data files are kept is not the core's affair",
     "poll-uncommitted": "what members tell pollers is not the core's affair",
     "names-itself": "what members tell clients is not the core's affair",
     "retries-forgotten": "the core does not look into rows (keyed)",

@@ -43,13 +43,16 @@ def test_rows_older_than_a_minute_may_be_gone() -> None:
         "All rows of 2 acknowledged appends are in the final reads, at their offsets, or older "
         "than 60 s and kept no more."
     )
-    assert judged(61, [1, 2], [3, 4]).sentence.startswith("All 4 rows of 2 acknowledged appends")
+    assert found.promises == ("HS-2", "HS-21")
+    found = judged(61, [1, 2], [3, 4])
+    assert found.sentence.startswith("All 4 rows of 2 acknowledged appends")
+    assert found.promises == ("HS-2",)
 
 
 def test_younger_rows_are_lost_if_they_are_gone() -> None:
-    """Promise HS-2."""
+    """Promises HS-2 and HS-21."""
     found = judged(59, GONE, [3, 4])
-    assert (found.validity, found.promises) == (Validity.FAIL, ("HS-2",))
+    assert (found.validity, found.promises) == (Validity.FAIL, ("HS-2", "HS-21"))
     assert "was kept no more after 59.0 s; no row is younger than 60 s" in found.sentence
 
 

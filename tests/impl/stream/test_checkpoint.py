@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from delphic.harness.conform.wal.disk import ImageDisk
+from delphic.impl.bugs import AGES_FORGOTTEN
 from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.disk import Disk
 from delphic.impl.raft.messages import Entry, Kind
@@ -49,8 +50,15 @@ def body(ids: list[int]) -> bytes:
 class Member:
     """A log, and tables that apply it."""
 
-    def __init__(self, disk: Disk, folder: str, *, file_bytes: int = LARGE) -> None:
-        self.disk, self.folder, self.file_bytes = disk, folder, file_bytes
+    def __init__(
+        self,
+        disk: Disk,
+        folder: str,
+        *,
+        file_bytes: int = LARGE,
+        bugs: frozenset[str] = frozenset(),
+    ) -> None:
+        self.disk, self.folder, self.file_bytes, self.bugs = disk, folder, file_bytes, bugs
         self.now_ns = 0
         self.log: list[Entry] = []
         self.worker = HandWorker()
@@ -60,7 +68,11 @@ class Member:
 
     def _opened(self) -> Tables:
         return Tables(
-            self.disk, self.folder, now_ns=lambda: self.now_ns, file_bytes=self.file_bytes
+            self.disk,
+            self.folder,
+            now_ns=lambda: self.now_ns,
+            file_bytes=self.file_bytes,
+            bugs=self.bugs,
         )
 
     def take(self, kind: Kind, payload: bytes, term: int = 1) -> object:
@@ -300,6 +312,22 @@ def test_old_rows_go_with_their_files_and_say_so(tmp_path: Path) -> None:
         member.restart()
     member.append([20])
     assert member.ids(start=19) == [19, 20]
+    member.tables.close()
+
+
+def test_a_restart_that_forgets_the_ages_of_files_removes_the_young(tmp_path: Path) -> None:
+    """HS-21, seeded."""
+    bugs = frozenset({AGES_FORGOTTEN})
+    member = Member(RealDisk(), str(tmp_path), file_bytes=1500, bugs=bugs)
+    member.create(retention_minutes=10)
+    for i in range(20):
+        member.append([i])
+    member.checkpoint()
+    member.restart()
+    assert member.ids() == list(range(20))
+    member.checkpoint()
+    with pytest.raises(RequestError, match="keeps rows from offset"):
+        member.ids()
     member.tables.close()
 
 
