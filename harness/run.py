@@ -228,11 +228,16 @@ class Run:
 
     async def _final_step(self, step: Step, stop: asyncio.Event) -> None:
         """Ask until the answer comes, or the time for it is over."""
-        worker = self._workers[0]
+        worker, onward = self._workers[0], self._workload.onward
         deadline = _now() + self._plan.limits.first_ack_s
         while not stop.is_set():
             _, answer = await worker.ask(step, follow=True)
-            if answer.type is OpType.OK or answer.lasting or _now() > deadline:
+            if answer.type is OpType.OK or _now() > deadline:
+                return
+            if answer.kept_from is not None and onward is not None:
+                step = onward(step, answer.kept_from)
+                continue
+            if answer.lasting:
                 return
             await asyncio.sleep(_ASK_AGAIN_S)
 

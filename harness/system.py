@@ -66,6 +66,7 @@ class Answer(msgspec.Struct, frozen=True):
     """How a request ended. `ok`, `fail` (certainly not done) or `info` (nobody knows).
 
     `leader` is the member that a refusal points at. A `lasting` one would be the same for ever.
+    `kept_from`: the first row that is there, of a refusal because earlier ones are gone.
     """
 
     type: OpType
@@ -73,6 +74,7 @@ class Answer(msgspec.Struct, frozen=True):
     error: str | None = None
     leader: str | None = None
     lasting: bool = False
+    kept_from: int | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -175,5 +175,10 @@ def answer_to(error: RequestError) -> Answer:
         return Answer(OpType.OK)
     leader = error.site.alias if error.name == NOT_LEADER and error.site is not None else None
     kind = OpType.FAIL if error.definite else OpType.INFO
-    lasting = error.name == OFFSET_PURGED
-    return Answer(kind, error=f"{error.name}: {error.message}", leader=leader, lasting=lasting)
+    return Answer(
+        kind,
+        error=f"{error.name}: {error.message}",
+        leader=leader,
+        lasting=error.name == OFFSET_PURGED,
+        kept_from=error.kept_from,
+    )

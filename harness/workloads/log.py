@@ -26,9 +26,6 @@ _POLL_MAX = (5, 20, 100)
 _ANYWHERE_SHARE, _WHOLE_SHARE = 0.05, 0.01
 """Of the reads: those that start anywhere, and those of the whole log."""
 
-_PAGES, _PAGE_ROWS = 60, 500
-"""Of the final reads where the first rows may be kept no more; the last page has all the rest."""
-
 _WHOLE_ROWS_MAX = 5_000
 """A longer log is read whole only at the end of the run; more would measure JSON, not the log."""
 
@@ -254,15 +251,9 @@ def whole(_: dict[str, Any]) -> tuple[Step, ...]:
     return (Step("read", [0, None]),)
 
 
-def kept(options: dict[str, Any]) -> tuple[Step, ...]:
-    """All rows there are; page by page where the first ones may be kept no more."""
-    if "retention_minutes" not in options:
-        return whole(options)
-    pages = range(0, _PAGES * _PAGE_ROWS, _PAGE_ROWS)
-    return (
-        *(Step("read", [start, _PAGE_ROWS]) for start in pages),
-        Step("read", [pages.stop, None]),
-    )
+def onward(_: Step, kept_from: int) -> Step:
+    """All rows that retention has left."""
+    return Step("read", [kept_from, None])
 
 
 LOG = Workload(
@@ -274,6 +265,7 @@ LOG = Workload(
     generators=generators_of(LogGenerator),
     proof="append",
     proofs=proofs,
-    final=kept,
+    final=whole,
+    onward=onward,
     is_scripted=True,
 )

@@ -149,6 +149,9 @@ class Workload:
     follow a script."""
     final: Callable[[dict[str, Any]], tuple[Step, ...]]
     """Planned options → what is asked once everything is quiet."""
+    onward: Callable[[Step, int], Step] | None = None
+    """(final step that was refused since rows are gone, first row that is there) → what is asked
+    instead; None where no row goes."""
     everywhere: Callable[[dict[str, Any]], tuple[Step, ...]] = no_steps
     """Planned options → what every member is asked once the replicas were compared."""
     roaming: Callable[[dict[str, Any]], range] = nobody

@@ -4,6 +4,7 @@
 the call was not executed and never will be; any other error means that nobody knows.
 """
 
+import re
 from typing import Final
 
 from ..site import Site, parse_site
@@ -44,6 +45,8 @@ READ_ONLY: Final = "ReadOnly"
 
 NOT_LEADER_TAG: Final = "<NotLeader>"
 
+_KEPT_FROM = re.compile(r"keeps rows from offset (\d+) on")
+
 
 class RequestError(Exception):
     """The outcome of a call that gave no result."""
@@ -68,7 +71,19 @@ class RequestError(Exception):
         except ValueError:
             return None
 
+    @property
+    def kept_from(self) -> int | None:
+        """Of an OffsetPurged: the first row that is kept; None if it does not say."""
+        said = _KEPT_FROM.search(self.message) if self.name == OFFSET_PURGED else None
+        return int(said[1]) if said else None
+
 
 def not_leader(site: Site) -> RequestError:
     """The answer of a member that is not the leader: who is, or itself if it knows none."""
     return RequestError(NOT_LEADER, True, f"{NOT_LEADER_TAG}{site}")
+
+
+def offset_purged(table: str, kept_from: int, asked: int) -> RequestError:
+    """The answer to whoever asks for a row that retention has removed."""
+    message = f"table {table} keeps rows from offset {kept_from} on, not {asked}"
+    return RequestError(OFFSET_PURGED, True, message)

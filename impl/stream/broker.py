@@ -19,11 +19,11 @@ from ..bugs import SUBSCRIPTIONS_SURVIVE
 from ..client.errors import (
     BAD_REQUEST,
     HAS_SUBSCRIPTIONS,
-    OFFSET_PURGED,
     OVERLOADED,
     TIMEOUT,
     TOPIC_EXISTS,
     RequestError,
+    offset_purged,
 )
 from ..runtime import Alarm, Clock
 from ..wire import Ended, Rows
@@ -326,6 +326,5 @@ def _start(ask: Ask, table: StreamTable) -> int:
         message = f"an offset is a row's, {LATEST} or {EARLIEST} here, not {ask.offset}"
         raise RequestError(BAD_REQUEST, True, message)
     if ask.offset < table.disk_offset:
-        message = f"table {table.name} keeps rows from {table.disk_offset} on, not {ask.offset}"
-        raise RequestError(OFFSET_PURGED, True, message)
+        raise offset_purged(table.name, table.disk_offset, ask.offset)
     return ask.offset

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
-from ..client.errors import INDETERMINATE, OFFSET_PURGED, RequestError
+from ..client.errors import INDETERMINATE, RequestError, offset_purged
 from . import batch_bytes
 from .datafile import DataFileError, DataFiles
 from .schema import fingerprint
@@ -140,8 +140,7 @@ class StreamTable:
         if start >= end:
             return batches
         if start < self.disk_offset:
-            message = f"table {self.name} keeps rows from offset {self.disk_offset} on, not {start}"
-            raise RequestError(OFFSET_PURGED, True, message)
+            raise offset_purged(self.name, self.disk_offset, start)
         for wanted in self._pieces(start, end, bytes_max):
             piece, size = _fitting(wanted, bytes_max)
             if not piece.num_rows and not batches:

@@ -9,18 +9,13 @@ from ...prose import plural
 from ...verdict import Validity, Verdict
 from ..checker import Checker, undecided
 from ..timeline import phase
+from . import retention
 from .prose import append_text, identity, node_of, read_text, summary, table_text
-from .view import Append, LogView, Purged, Read, logs, malformed
+from .view import Append, Logs, LogView, Purged, Read, logs, malformed
 
 NAME = "durability"
 PROMISES = ("HS-2",)
-IN_TIME = ("HS-2", "HS-21")
-"""What is judged where rows were kept no more."""
-
 SHOWN_MAX = 10
-
-RETENTION_MIN_S = 60
-"""No row is younger that retention removes: it is said in minutes."""
 
 
 class FinalLog(msgspec.Struct, frozen=True):
@@ -49,8 +44,6 @@ class Missing(msgspec.Struct, frozen=True):
     offset: int
     row: int
     found: int | None
-    age_s: float | None = None
-    """How old it was at most when it was kept no more, if that is what was told."""
 
 
 def final_log(view: LogView, since: int) -> FinalLog | None:
@@ -70,10 +63,23 @@ def final_log(view: LogView, since: int) -> FinalLog | None:
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Look up every append acknowledged before the final reads in what those found."""
+    """Look up every append acknowledged before the final reads in what those found.
+
+    What was kept too short is seen whenever a client was told so.
+    """
     found = logs(evidence.history)
     if found.malformed:
         return malformed(NAME, found)
+    verdict = _in_the_end(evidence, found)
+    early = [each for view in found.views for each in retention.too_early(view)]
+    if not early:
+        return verdict
+    if verdict.validity is Validity.FAIL:
+        return msgspec.structs.replace(verdict, promises=retention.PROMISES)
+    return retention.judged(NAME, early, sum(len(view.acknowledged) for view in found.views))
+
+
+def _in_the_end(evidence: Evidence, found: Logs) -> Verdict:
     acknowledged = sum(len(view.acknowledged) for view in found.views)
     if not acknowledged:
         sentence = "No append was acknowledged: nothing could be lost."
@@ -107,14 +113,14 @@ def judge(evidence: Evidence) -> Verdict:
     if purged:
         sentence = (
             f"All rows of {plural(acknowledged, 'acknowledged append')} are in the final reads, at "
-            f"their offsets, or older than {RETENTION_MIN_S} s and kept no more."
+            f"their offsets, or older than {retention.KEPT_MIN_S} s and kept no more."
         )
     if left_open:
         sentence += (
             f" Nobody saw {plural(left_open, 'younger append')} on a page of which the beginning "
             "is kept no more."
         )
-    promises = IN_TIME if purged else PROMISES
+    promises = retention.PROMISES if purged else PROMISES
     return Verdict(NAME, Validity.PASS, sentence, promises, details=details)
 
 
@@ -124,9 +130,10 @@ def _look_up(
     """Collect the appends that are not all there; return how many no page covered, and how many
     young ones are on refused pages of which only the beginning is known to be `gone`.
 
-    Of what is gone only the old may be.
+    Whether what is gone was old enough is judged elsewhere.
     """
     unread = left_open = 0
+    kept = max((page.kept for page in gone), default=0)
     for append in view.acknowledged:
         start = append.offset
         assert start is not None
@@ -139,24 +146,15 @@ def _look_up(
         if isinstance(state, Missing):
             missing.append(state)
             continue
-        # Rows go from the beginning on: where a refused page begins, all before is gone, too.
-        proofs = [page.time_ns for page in gone if page.start >= start]
+        if start < kept:
+            continue
         end = start + len(append.rows)
         pages = [p.time_ns for p in gone if p.start < end and (p.stop is None or start < p.stop)]
-        if proofs:
-            age_s = _age_s(append, min(proofs))
-            if age_s < RETENTION_MIN_S:
-                missing.append(Missing(view, final, append, start, append.rows[0], None, age_s))
-        elif not pages:
+        if not pages:
             unread += 1
-        elif _age_s(append, max(pages)) < RETENTION_MIN_S:
+        elif retention.age_s(append, max(pages)) < retention.KEPT_MIN_S:
             left_open += 1
     return unread, left_open
-
-
-def _age_s(append: Append, time_ns: int) -> float:
-    """How old its rows were then, at most."""
-    return (time_ns - append.call.invoke.time_ns) / 1e9
 
 
 def _first_missing(view: LogView, final: FinalLog, append: Append, start: int) -> Missing | None:
@@ -179,17 +177,11 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
         f"Row {first.row} of {append_text(first.append)} is lost: the final {read_text(reader)} "
         f"returned {instead} at offset {first.offset}{table_text(first.view.key)}.{others}"
     )
-    if first.age_s is not None:
-        sentence = (
-            f"Row {first.row} of {append_text(first.append)} was kept no more after "
-            f"{first.age_s:.1f} s; no row is younger than {RETENTION_MIN_S} s that retention "
-            f"removes.{others}"
-        )
     return Verdict(
         checker=NAME,
         validity=Validity.FAIL,
         sentence=sentence,
-        promises=IN_TIME if any(item.age_s is not None for item in missing) else PROMISES,
+        promises=PROMISES,
         witness=(identity(first.append.call), identity(reader.call)),
         details={
             **details,
@@ -210,6 +202,6 @@ def _lost(missing: list[Missing], details: dict[str, Any]) -> Verdict:
 DURABILITY = Checker(
     name=NAME,
     question="Is every acknowledged row in the final read, at its offset?",
-    promises=IN_TIME,
+    promises=retention.PROMISES,
     judge=judge,
 )

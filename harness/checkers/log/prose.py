@@ -4,7 +4,7 @@ from typing import Any
 
 from ...history import Call
 from ...op import Op, OpType
-from .view import Append, Read
+from .view import Append, Purged, Read
 
 ROWS_SHOWN_MAX = 4
 
@@ -31,7 +31,7 @@ def rows_text(rows: list[int]) -> str:
     return shown if len(rows) <= ROWS_SHOWN_MAX else f"{shown}, … ({len(rows):,} rows)"
 
 
-def read_text(read: Read) -> str:
+def read_text(read: Read | Purged) -> str:
     """Which read, by whom, through which node, and its interval."""
     invoke = read.call.invoke
     end = read.call.completion or invoke
@@ -64,7 +64,7 @@ def table_text(key: Any) -> str:
     return "" if key is None else f" of table {key}"
 
 
-def summary(operation: Append | Read) -> dict[str, Any]:
+def summary(operation: Append | Read | Purged) -> dict[str, Any]:
     """An operation of a witness for the details of a verdict."""
     call = operation.call
     completion = None if call.completion is None else call.completion.index

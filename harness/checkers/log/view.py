@@ -1,12 +1,13 @@
 """A history as operations on append-only logs, one view per table."""
 
+import re
 import sys
 from typing import Any
 
 import msgspec
 
 from ...history import Call, History
-from ...op import OpType
+from ...op import Op, OpType
 from ...prose import plural
 from ...verdict import Validity, Verdict
 
@@ -15,6 +16,9 @@ FOREVER = sys.maxsize
 
 PURGED = "OffsetPurged"
 """How the refusal begins of a read from a row on that is kept no more."""
+
+_KEPT = re.compile(r"keeps rows from offset (\d+) on")
+"""Where it says which rows are."""
 
 MALFORMED_SHOWN_MAX = 10
 
@@ -56,11 +60,13 @@ class Read(msgspec.Struct, frozen=True, gc=False):
 class Purged(msgspec.Struct, frozen=True):
     """A read that was refused, as the row at `start` is kept no more, and when that was told.
 
-    What stands before `stop` it could have told; None: all.
+    No row before `kept` is. Of those from there to before `stop` nobody knows; None: of all.
     """
 
+    call: Call
     start: int
     stop: int | None
+    kept: int
     inv: int
     time_ns: int
 
@@ -194,7 +200,15 @@ def _add_read(view: LogView, call: Call) -> str | None:
         return None
     completion = call.completion
     if completion is not None and (completion.error or "").startswith(PURGED):
-        start, limit = call.invoke.value
-        stop = None if limit is None else start + limit
-        view.purged.append(Purged(start, stop, call.invoke.index, completion.time_ns))
+        view.purged.append(_purged(call, completion))
     return None
+
+
+def _purged(call: Call, refusal: Op) -> Purged:
+    start, limit = call.invoke.value
+    said = _KEPT.search(refusal.error or "")
+    if said:
+        kept = stop = max(start + 1, int(said[1]))
+    else:
+        kept, stop = start + 1, None if limit is None else start + limit
+    return Purged(call, start, stop, kept, call.invoke.index, refusal.time_ns)

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import pytest
-from delphic.harness.op import OpType
+from delphic.harness.checkers.log.view import logs
+from delphic.harness.history import validated
+from delphic.harness.op import Op, OpType
 from delphic.harness.system import Place, Setup, Site
 from delphic.harness.systems import SYSTEMS
 from delphic.harness.systems.rows import SCHEMA, answer_to, batch, body
-from delphic.impl.client.errors import RequestError, not_leader
+from delphic.impl.client.errors import RequestError, not_leader, offset_purged
 from delphic.impl.config import load
 from delphic.impl.site import Site as NodeSite
 
@@ -90,6 +92,20 @@ def test_only_definite_errors_are_failures(
     answer = answer_to(error)
     assert (answer.type, answer.leader) == (kind, leader)
     assert answer.error is None or answer.error.startswith(error.name)
+
+
+def test_a_refusal_of_what_retention_removed_says_where_rows_begin_to_harness_and_checkers() -> (
+    None
+):
+    answer = answer_to(offset_purged("readings", 120, 7))
+    assert (answer.type, answer.lasting, answer.kept_from) == (OpType.FAIL, True, 120)
+    ops = [
+        Op(0, 0, 0, OpType.INVOKE, "read", "readings", [7, None]),
+        Op(1, 1, 0, OpType.FAIL, "read", "readings", [7, None], "n1", answer.error),
+    ]
+    (view,) = logs(validated(ops)).views
+    assert [refusal.kept for refusal in view.purged] == [120]
+    assert answer_to(RequestError("OffsetPurged", True, "row 7 is gone")).kept_from is None
 
 
 @pytest.mark.parametrize("count", [1, 8, 10_000])

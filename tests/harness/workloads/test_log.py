@@ -1,6 +1,5 @@
 """What the clients of workload `log` do."""
 
-from itertools import pairwise
 from typing import Any
 
 from delphic.harness.workloads import WORKLOADS
@@ -71,12 +70,10 @@ def test_a_long_log_is_not_read_whole_again_and_again() -> None:
     assert [0, None] not in [value for _, value in steps(generator, 2_000)]
 
 
-def test_a_log_of_which_rows_may_be_gone_is_read_page_by_page() -> None:
-    assert [step.value for step in LOG.final(planned())] == [[0, None]]
-    pages = [step.value for step in LOG.final(planned(retention_minutes=1))]
-    starts = [start for start, _ in pages]
-    assert [limit for _, limit in pages[:-1]] == [b - a for a, b in pairwise(starts)]
-    assert pages[0][0] == 0
-    assert pages[-1][1] is None
+def test_a_log_of_which_rows_may_be_gone_is_read_from_where_rows_are_kept() -> None:
+    (final,) = LOG.final(planned(retention_minutes=1))
+    assert final.value == [0, None]
+    assert LOG.onward is not None
+    assert LOG.onward(final, 120) == Step("read", [120, None])
     (created,) = LOG.setup(planned(retention_minutes=1, cache_limit=1000))
     assert created.value == {"cache_limit": 1000, "retention_minutes": 1}
