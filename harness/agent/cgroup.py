@@ -1,8 +1,4 @@
-"""Control groups of either version: where they are, and one of ours for processes to be limited in.
-
-Where a host's own are not to be seen (a session in a namespace of its own), they are mounted in the
-run's folder.
-"""
+"""Control groups of either version: one of ours for processes to be limited in, and how it goes."""
 
 import contextlib
 import errno
@@ -13,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import tool
+from .groups import REST, home, mounted, mounting, share, version
 from .run import Refused, Run, plain
 from .undo import What
 
@@ -32,40 +29,21 @@ _NO_LIMIT = 1 << 60
 """Version 1 has no other word for any amount of memory."""
 
 
-def version(controller: str) -> int:
-    """Which version has it. Raises Refused if none has."""
-    for line in Path("/proc/cgroups").read_text().splitlines()[1:]:
-        name, hierarchy, _, enabled = line.split()
-        if name == controller and enabled == "1":
-            return 1 if int(hierarchy) else 2
-    raise Refused(f"the kernel has no control groups for {controller}")
-
-
-def mounted(controller: str) -> Path | None:
-    """Where this mount namespace shows the groups of a controller."""
-    wanted = version(controller)
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        before, _, after = line.partition(" - ")
-        kind, _, options = after.split(" ", 2)
-        if (wanted == 2 and kind == "cgroup2") or (
-            wanted == 1 and kind == "cgroup" and controller in options.split(",")
-        ):
-            return Path(before.split(" ")[4])
-    return None
-
-
 class Group:
-    """One group of ours below one controller's root."""
+    """One group of ours for one controller."""
 
     def __init__(self, run: Run, controller: str, name: str) -> None:
         """Make it. Raises Refused."""
         root = mounted(controller) or _mount(run, controller)
         self._version = version(controller)
         self._controller = controller
+        place = root
         if self._version == 2:
-            _delegate(root, controller)
-        self._path = root / f"{run.table}_{plain(name)}"
-        run.log.add("cgroup", controller=controller, name=self._path.name)
+            place = home(root)
+            share(place, controller)
+        self._path = place / f"{run.table}_{plain(name)}"
+        within = str(place.relative_to(root))
+        run.log.add("cgroup", controller=controller, name=self._path.name, within=within)
         try:
             self._path.mkdir(exist_ok=True)
             swap = self._path / (_SWAP_V2 if self._version == 2 else _SWAP_V1)
@@ -131,25 +109,10 @@ def _mount(run: Run, controller: str) -> Path:
     run.log.add("mount", path=str(place))
     place.mkdir(exist_ok=True)
     try:
-        tool.run_now(*_mounting(controller), str(place))
+        tool.run_now(*mounting(controller), str(place))
     except tool.FAILURES as error:
         raise Refused(f"control groups cannot be mounted: {tool.said(error)}") from error
     return place
-
-
-def _mounting(controller: str) -> tuple[str, ...]:
-    kind = ("cgroup2",) if version(controller) == 2 else ("cgroup", "-o", controller)
-    return ("mount", "-t", *kind, "none")
-
-
-def _delegate(root: Path, controller: str) -> None:
-    """Groups below the root of version 2 have a controller if the root says so."""
-    switched = root / "cgroup.subtree_control"
-    try:
-        if controller not in switched.read_text().split():
-            switched.write_text(f"+{controller}")
-    except OSError as error:
-        raise Refused(f"{switched}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
@@ -160,7 +123,7 @@ def _root(controller: str) -> Iterator[Path]:
         yield root
         return
     with tempfile.TemporaryDirectory() as folder:
-        tool.run_now(*_mounting(controller), folder)
+        tool.run_now(*mounting(controller), folder)
         try:
             yield Path(folder)
         finally:
@@ -169,12 +132,15 @@ def _root(controller: str) -> Iterator[Path]:
 
 def _leave(what: What) -> None:
     with _root(str(what["controller"])) as root:
-        group = root / str(what["name"])
+        place = root / str(what.get("within", "."))
+        group = place / str(what["name"])
         if not group.exists():
             return
+        rest = place / REST
+        to = rest if rest.exists() else place
         for pid in (group / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
-                (root / "cgroup.procs").write_text(pid)
+                (to / "cgroup.procs").write_text(pid)
         group.rmdir()
 
 

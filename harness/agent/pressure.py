@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from . import cgroup, tool
+from . import cgroup, groups, tool
 from .cgroup import Group
 from .proc import alive, session
 from .processes import recorded
@@ -129,15 +129,4 @@ class Pressure:
 
 def probe() -> dict[str, str | None]:
     """Why processors and memory cannot be limited here; None where they can."""
-    return {f"{what}-pressure": _why_not(what) for what in ("cpu", "memory")}
-
-
-def _why_not(what: str) -> str | None:
-    try:
-        cgroup.version(what)
-    except Refused as refused:
-        return str(refused)
-    place = cgroup.mounted(what)
-    if place is None:
-        return None if os.geteuid() == 0 else "control groups are mounted by root"
-    return None if os.access(place, os.W_OK) else f"{place} is not ours to write"
+    return {f"{what}-pressure": groups.why_not(what) for what in ("cpu", "memory")}

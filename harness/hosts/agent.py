@@ -36,7 +36,7 @@ _DIARY_MAX, _TOLD_MAX = 100_000, 300
 _UNIT = """
 unit=$1
 shift
-scope="systemd-run --scope --quiet --collect --no-ask-password"
+scope="systemd-run --scope --property=Delegate=yes --quiet --collect --no-ask-password"
 if [ -d /run/systemd/system ] && [ "$(id -u)" = 0 ] &&
     timeout 10 $scope -- true < /dev/null > /dev/null 2>&1; then
     exec $scope --unit="$unit" --description="Delphic on this host" -- "$@"
@@ -44,7 +44,8 @@ fi
 exec "$@"
 """
 """Where there is systemd, a run is a unit of its own: whatever ends the session that began it, as
-logind may when a connection breaks, does not end those who then have to undo everything."""
+logind may when a connection breaks, does not end those who then have to undo everything. The unit
+is delegated to us: from groups that are in none such, systemd takes controllers away."""
 
 
 async def heal(host: Host) -> tuple[list[str], bool]:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from delphic.harness.agent import proc
 from delphic.harness.hosts.agent import Agent
 from near_host import NearHost
+from systemd_lab import MOUNT
 
 pytestmark = pytest.mark.slow
 
@@ -20,15 +22,16 @@ SYSTEMD = "/lib/systemd/systemd"
 
 BOOT_S = 60.0
 
-# $1: a folder; $2: the name of a control group. systemd takes the group for the root of all.
+# $1: a folder; $2: the name of a control group; $3: what comes next; $4: MOUNT. systemd takes the
+# group for the root of all.
 AROUND = """
 set -eu
 mount --make-rprivate /
-mount -t cgroup -o none,name=systemd none "$1/groups" || mount -t cgroup2 none "$1/groups"
+$4 "$1/groups"
 mkdir "$1/groups/$2"
 echo $$ > "$1/groups/$2/cgroup.procs"
 umount "$1/groups"
-exec unshare --mount --uts --ipc --pid --net --cgroup --fork --kill-child=KILL sh -c "$3"
+exec unshare --mount --uts --ipc --pid --net --cgroup --fork --kill-child=KILL sh -c "$3" sh "$4"
 """
 
 # The machine's own switches are not for it to set, its own units not for it to start, and its /tmp,
@@ -41,10 +44,12 @@ mount --bind /proc/sys /proc/sys
 mount -o remount,ro,bind /proc/sys
 mount -t tmpfs -o mode=755 tmpfs /run
 for rules in /usr/lib/tmpfiles.d /etc/tmpfiles.d; do mount -t tmpfs tmpfs "$rules"; done
+mkdir -p /run/lock /run/systemd/system
 mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
-mkdir -p /run/lock /run/systemd/system /sys/fs/cgroup/systemd
-mount -t cgroup -o none,name=systemd none /sys/fs/cgroup/systemd ||
-    { umount /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup; }
+case $1 in
+*cgroup2*) umount /sys/fs/cgroup && $1 /sys/fs/cgroup ;;
+*) mkdir /sys/fs/cgroup/systemd && $1 /sys/fs/cgroup/systemd ;;
+esac
 printf '[Unit]\\nDefaultDependencies=no\\n' > /run/systemd/system/small.target
 container=delphic exec /lib/systemd/systemd --system --unit=small.target --log-target=null
 """
@@ -52,9 +57,17 @@ container=delphic exec /lib/systemd/systemd --system --unit=small.target --log-t
 LEAVE = """
 set -eu
 mount --make-rprivate /
-mount -t cgroup -o none,name=systemd none "$1/groups" || mount -t cgroup2 none "$1/groups"
+$3 "$1/groups"
 find "$1/groups/$2" -depth -type d -exec rmdir {} +
 """
+
+LOOK = """
+import os, sys
+for folder, _, files in os.walk("/sys/fs/cgroup"):
+    if folder.endswith(sys.argv[1]) and "cgroup.events" in files:
+        print(os.getxattr(folder, "trusted.delegate").decode())
+"""
+"""What the group of a unit in version 2, which systemd keeps beside 1, too, is marked with."""
 
 
 def systemctl(way: tuple[str, ...], *words: str) -> str:
@@ -64,16 +77,32 @@ def systemctl(way: tuple[str, ...], *words: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=[1, 2], ids=["v1", "v2"])
 def way(
-    require: Callable[[object, str], None], tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    require: Callable[[object, str], None],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[tuple[str, ...]]:
-    """Words before a command that run it where systemd is the first process."""
+    """Words before a command that run it where systemd is the first process.
+
+    By the version of control groups that it keeps its units in.
+    """
     require(os.geteuid() == 0, "systemd in a namespace takes root")
     require(Path(SYSTEMD).exists(), "there is no systemd: apt-get install systemd")
     folder, group = tmp_path_factory.mktemp("systemd"), f"delphic-test-{uuid.uuid4().hex}"
     (folder / "groups").mkdir()
-    words = ["unshare", "--mount", "sh", "-c", AROUND, "sh", str(folder), group, INSIDE]
+    words = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        AROUND,
+        "sh",
+        str(folder),
+        group,
+        INSIDE,
+        MOUNT[request.param],
+    ]
     first = subprocess.Popen(words, stdin=subprocess.DEVNULL)
     try:
         until = time.monotonic() + BOOT_S
@@ -91,7 +120,17 @@ def way(
     finally:
         first.kill()
         first.wait()
-        leave = ["unshare", "--mount", "sh", "-c", LEAVE, "sh", str(folder), group]
+        leave = [
+            "unshare",
+            "--mount",
+            "sh",
+            "-c",
+            LEAVE,
+            "sh",
+            str(folder),
+            group,
+            MOUNT[request.param],
+        ]
         for _ in range(50):
             if subprocess.run(leave, stderr=subprocess.DEVNULL, check=False).returncode == 0:
                 break
@@ -109,8 +148,9 @@ def unit_of(way: tuple[str, ...], pid: int) -> str:
     done = subprocess.run(
         [*way, "cat", f"/proc/{pid}/cgroup"], capture_output=True, text=True, check=True
     )
+    # One that is not of the version that systemd keeps its units in is at the top of the other.
     lines = [line for line in done.stdout.splitlines() if "name=systemd" in line or "0::" in line]
-    return lines[0].rpartition("/")[2]
+    return next(filter(None, (line.rpartition("/")[2] for line in lines)))
 
 
 def test_a_run_is_a_unit_and_its_processes_are_in_it(way: tuple[str, ...], tmp_path: Path) -> None:
@@ -128,6 +168,22 @@ def test_a_run_is_a_unit_and_its_processes_are_in_it(way: tuple[str, ...], tmp_p
     while units(way):
         assert time.monotonic() < until, "the unit is left"
         time.sleep(0.1)
+
+
+def test_a_unit_is_delegated(way: tuple[str, ...], tmp_path: Path) -> None:
+    """Else systemd takes controllers away from groups that it did not make itself."""
+
+    async def play() -> None:
+        async with NearHost(tmp_path, *way) as host:
+            agent = await Agent.start(host, "run", 5.0)
+            (unit,) = units(way)
+            look = (*way, sys.executable, "-c", LOOK, unit)
+            done = await asyncio.to_thread(subprocess.check_output, look, text=True)
+            assert systemctl(way, "show", "--property=Delegate", "--value", unit) == "yes"
+            assert done.split() == ["1"]
+            await agent.bye()
+
+    asyncio.run(play())
 
 
 def test_the_end_of_the_session_does_not_end_who_has_to_undo(
