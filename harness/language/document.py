@@ -12,6 +12,9 @@ Path = tuple[str | int, ...]
 
 _DEPTH_MAX = 20  # An anchor that holds itself would never end.
 
+_WORDS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:bool")
+"""Tags of keys. To YAML, the words on, off, yes and no are truths."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -71,9 +74,7 @@ def _value(
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = loader.construct_object(key_node)
-            if not isinstance(key, str):
-                raise ScenarioError(f"the key {key!r} is not a word", file=file, line=line)
+            key = _key(key_node, file)
             at = (*path, key)
             if key in found:
                 raise ScenarioError(
@@ -88,3 +89,10 @@ def _value(
         return loader.construct_object(node)
     except ValueError as error:
         raise ScenarioError(f"{spell(path)}: {error}", file=file, line=line) from error
+
+
+def _key(node: yaml.Node, file: str) -> str:
+    if node.tag in _WORDS:
+        return str(node.value)
+    said = node.value if isinstance(node, yaml.ScalarNode) else "of several parts"
+    raise ScenarioError(f"the key {said} is not a word", file=file, line=node.start_mark.line + 1)

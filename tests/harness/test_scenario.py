@@ -44,6 +44,13 @@ def fault(text: str) -> str:
         ("- a\n", "my.yaml: a scenario is a mapping with the keys name, workload, …"),
         ("a: [\n", "my.yaml:2: not YAML: expected the node content, but found '<stream end>'"),
         ("1: x\n", "my.yaml:1: the key 1 is not a word"),
+        ("a: 1\n2001-99-99: x\n", "my.yaml:2: the key 2001-99-99 is not a word"),
+        ("a: 1\n? [b, c]\n: x\n", "my.yaml:2: the key of several parts is not a word"),
+        (
+            f"{HEAD}on: lab\n",
+            "my.yaml:4: on: unknown key (known: name, title, description, seed, promises, cluster, "
+            "workload, duration, faults, limits, expect, minimum, requires, stop_on_violation)",
+        ),
         ("a: 2001-99-99\n", "my.yaml:1: a: month must be in 1..12"),
         ("a: &a [*a]\n", "my.yaml:1: nested too deeply"),
         (f"{HEAD}duration: 3s\n", "my.yaml:4: duration: said twice, first on line 3"),
