@@ -170,6 +170,8 @@ Do = Callable[[Order, Callable[[str], object], Callable[[Attempt], object]], Att
 
 def answer(channel: int, do: Do) -> None:
     """The other side: read the order, do it, tell what came of it."""
+    # A gate in the background of a script was made to ignore it, but this one comes from the gate.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     with os.fdopen(channel, "wb", buffering=0) as stream:
 

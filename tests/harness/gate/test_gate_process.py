@@ -4,6 +4,7 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -106,16 +107,34 @@ def test_what_was_found_before_its_time_was_over_is_not_lost(
     assert found.sentence == "all of it"
 
 
-def test_an_interrupt_ends_the_process_first(tmp_path: Path) -> None:
-    code = (
-        'try:\n    say("ready")\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print("ended")'
-    )
-    body = "\n".join(f"    {line}" for line in code.splitlines())
-    command = (sys.executable, "-c", BEGIN + body)
+SLEEPER = """
+import sys, time
+from delphic.harness.gate.process import answer
+def do(order, tell, found):
+    try:
+        tell("ready")
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("ended")
+        raise
+answer(int(sys.argv[1]), do)
+"""
+
+
+@pytest.mark.parametrize("inherited", [signal.default_int_handler, signal.SIG_IGN])
+def test_an_interrupt_ends_the_process_first(inherited: Any, tmp_path: Path) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
     order, log = Order(Explore("raft"), 30.0, 1, str(tmp_path)), tmp_path / "log.txt"
-    with pytest.raises(Interrupted):
-        perform(order, log, lambda _: signal.raise_signal(signal.SIGINT), command)
-    assert (tmp_path / "log.txt").read_text() == "ended\n"
+    # What a script starts in the background ignores it, and so do those that it starts.
+    before = signal.signal(signal.SIGINT, inherited)
+    try:
+        with pytest.raises(Interrupted):
+            perform(order, log, interrupt, (sys.executable, "-c", SLEEPER))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert log.read_text().startswith("ended\n")
 
 
 def test_an_order_is_read_as_it_was_given() -> None:
