@@ -2,7 +2,7 @@
 
 A line of the ledger is a range of seeds of one scenario at one place: how many gave which verdict,
 and of which commit. Ranges that a ledger has are not run again; all scenarios grow together. Usage:
-python bench/campaign.py --on sim|local [--seeds N] [--ledger FILE] [--minutes M] [--jobs N]
+python bench/campaign.py --on sim|local|lab [--seeds N] [--ledger FILE] [--minutes M] [--jobs N]
 [SCENARIO …] runs what is missing and prints the ledger's sums as JSON (without --ledger: of this
 campaign alone); --table FILE writes such a ledger as a page. Exit code 1 when something else came
 out than expected.
@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-CHUNKS = {"sim": 25, "local": 1}
+CHUNKS = {"sim": 25, "local": 1, "lab": 1}
 """Seeds of one line."""
 
 CHUNK_TIMEOUT_S = 3600
@@ -33,10 +33,13 @@ Line = dict[str, Any]
 
 PAGE = """# Campaigns on the correct build
 
-How many simulated worlds and runs of real processes each scenario has passed, and on which commits.
-Every seed draws its own faults, moments and operations. Written by `bench/campaign.py --table`; the
-ledger is `campaigns.jsonl` beside this page. An unknown or inconclusive world is one in which a
-drawn fault found nobody to hit, or a check could not be decided: no promise was broken in it.
+How many simulated worlds and runs of real processes, here and on hosts of a laboratory, each
+scenario has passed, and on which commits; a scenario that was changed begins anew. Every seed draws
+its own faults, moments and operations. An unknown or inconclusive world is one in which a drawn
+fault found nobody to hit, or a check could not be decided: no promise was broken in it.
+
+`bench/campaign.py --ledger` goes on where [the ledger](campaigns.jsonl) ends, `--table` writes this
+page.
 
 """
 
@@ -78,7 +81,7 @@ def missing(names: Sequence[str], seeds: int, on: str, lines: Sequence[Line]) ->
                 yield Chunk(name, left[0], left[-1])
 
 
-def simulated(chunk: Chunk, folder: Path) -> Line:
+def simulated(chunk: Chunk, _: str, folder: Path) -> Line:
     """The verdicts of a range of worlds."""
     seeds = f"{chunk.first}..{chunk.last}"
     words = ("simulate", chunk.scenario, "--seeds", seeds, "--keep-going", "--jobs", "1", "--json")
@@ -91,11 +94,12 @@ def simulated(chunk: Chunk, folder: Path) -> Line:
     return {"verdicts": verdicts, "cpu_s": found["cpu_s"], "unexpected": found["failures"]}
 
 
-def run(chunk: Chunk, folder: Path) -> Line:
+def run(chunk: Chunk, on: str, folder: Path) -> Line:
     """How one run of real processes ended."""
     began = time.monotonic()
-    words = ("run", chunk.scenario, "--seed", str(chunk.first), "--quiet", "--out", str(folder))
-    done = _called(*words, env={**os.environ, "DELPHIC_STATE": str(folder / "state")})
+    words = ("run", chunk.scenario, "--on", on, "--seed", str(chunk.first), "--quiet")
+    environment = {**os.environ, "DELPHIC_STATE": str(folder / "state")}
+    done = _called(*words, "--out", str(folder), env=environment)
     verdicts = [json.loads(path.read_text()) for path in folder.glob("*/verdict.json")]
     told = verdicts[0]["validity"] if verdicts else "refused"
     unexpected = [(done.stdout + done.stderr)[-500:]] if done.returncode else []
@@ -106,7 +110,7 @@ def run(chunk: Chunk, folder: Path) -> Line:
     }
 
 
-TRIED = {"sim": simulated, "local": run}
+TRIED = {"sim": simulated, "local": run, "lab": run}
 
 
 def sums(lines: Sequence[Line]) -> dict[str, Any]:
@@ -128,7 +132,10 @@ def sums(lines: Sequence[Line]) -> dict[str, Any]:
 def page(lines: Sequence[Line]) -> str:
     """The ledger for people."""
     told = sums(lines)
-    rows = ["| Scenario | Simulated worlds | Local runs | Commits |", "| --- | --: | --: | --- |"]
+    rows = [
+        "| Scenario | Simulated worlds | Local runs | Laboratory | Commits |",
+        "| --- | --: | --: | --: | --- |",
+    ]
     for name in sorted({line["scenario"] for line in lines}):
         at = [told.get(on, {}).get(name, {"verdicts": {}, "commits": []}) for on in TRIED]
         commits = sorted({commit for one in at for commit in one["commits"]})
@@ -163,7 +170,7 @@ def campaign(
             return
         folder = Path(tempfile.mkdtemp(prefix="campaign-"))
         line = {"scenario": chunk.scenario, "on": on, "first": chunk.first, "last": chunk.last}
-        line |= {"commit": commit, **TRIED[on](chunk, folder)}
+        line |= {"commit": commit, **TRIED[on](chunk, on, folder)}
         if line["unexpected"]:
             print(f"kept: {folder}", file=sys.stderr)
         else:

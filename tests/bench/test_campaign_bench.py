@@ -39,7 +39,15 @@ def test_the_page_sums_up_what_the_ledger_has(load: Load) -> None:
     bench = load("campaign")
     lines = [line("a", "sim", 1, 2, **{"pass": 2}), line("a", "local", 1, 1, unknown=1)]
     lines.append({**line("a", "sim", 3, 4, **{"pass": 1, "inconclusive": 1}), "commit": "c2"})
-    assert "| `a` | 3 pass, 1 inconclusive | 0 pass, 1 unknown | c1, c2 |\n" in bench.page(lines)
+    row = "| `a` | 3 pass, 1 inconclusive | 0 pass, 1 unknown | – | c1, c2 |\n"
+    assert row in bench.page(lines)
+
+
+def test_the_page_is_that_of_the_ledger(load: Load) -> None:
+    bench, docs = load("campaign"), BENCH.parent / "docs"
+    lines = bench.read(docs / "campaigns.jsonl")
+    assert bench.page(lines) == (docs / "campaigns.md").read_text()
+    assert {line["on"] for line in lines} <= set(bench.TRIED)
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
