@@ -24,6 +24,8 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from delphic.harness.commands.suite import able
+
 CHUNKS = {"sim": 25, "local": 1, "lab": 1}
 """Seeds of one line."""
 
@@ -53,11 +55,11 @@ class Chunk:
     last: int
 
 
-def shipped() -> list[str]:
-    """The scenarios that are no seeded bugs and no drills."""
+def shipped(on: str) -> list[str]:
+    """The scenarios that can be run there and are no seeded bugs and no drills."""
     listed = json.loads(_called("list", "--json").stdout)["scenarios"]
     names = [row["name"] for row in listed]
-    return [name for name in names if not name.startswith(("bug-", "drill"))]
+    return able([name for name in names if not name.startswith(("bug-", "drill"))], on)[0]
 
 
 def _called(*words: str, **more: Any) -> subprocess.CompletedProcess[str]:
@@ -200,7 +202,7 @@ def main() -> int:
         print(page(read(asked.table)), end="")
         return 0
     lines = read(asked.ledger)
-    chunks = list(missing(asked.scenario or shipped(), asked.seeds, asked.on, lines))
+    chunks = list(missing(asked.scenario or shipped(asked.on), asked.seeds, asked.on, lines))
     until = time.monotonic() + 60 * asked.minutes
     lines += campaign(asked.on, chunks, asked.jobs, until, asked.ledger)
     told = sums(lines)

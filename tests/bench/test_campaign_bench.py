@@ -50,6 +50,15 @@ def test_the_page_is_that_of_the_ledger(load: Load) -> None:
     assert {line["on"] for line in lines} <= set(bench.TRIED)
 
 
+def test_what_a_place_cannot_do_is_not_tried_there(load: Load) -> None:
+    bench = load("campaign")
+    everywhere, here = bench.shipped("sim"), bench.shipped("local")
+    assert "disk-full" in everywhere
+    assert "disk-full" not in here
+    assert "quickstart" in here
+    assert not [name for name in everywhere if name.startswith("bug-")]
+
+
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(BENCH / "campaign.py"), *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, cwd=BENCH.parent)
