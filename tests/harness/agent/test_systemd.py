@@ -14,11 +14,9 @@ import pytest
 from delphic.harness.agent import proc
 from delphic.harness.hosts.agent import Agent
 from near_host import NearHost
-from systemd_lab import MOUNT
+from systemd_lab import MOUNT, SYSTEMD
 
 pytestmark = pytest.mark.slow
-
-SYSTEMD = "/lib/systemd/systemd"
 
 BOOT_S = 60.0
 
@@ -88,7 +86,7 @@ def way(
     By the version of control groups that it keeps its units in.
     """
     require(os.geteuid() == 0, "systemd in a namespace takes root")
-    require(Path(SYSTEMD).exists(), "there is no systemd: apt-get install systemd")
+    require(SYSTEMD.exists(), "there is no systemd: apt-get install systemd")
     folder, group = tmp_path_factory.mktemp("systemd"), f"delphic-test-{uuid.uuid4().hex}"
     (folder / "groups").mkdir()
     words = [
