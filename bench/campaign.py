@@ -26,7 +26,7 @@ from typing import Any
 
 from delphic.harness.commands.suite import able
 
-CHUNKS = {"sim": 25, "local": 1, "lab": 1}
+CHUNKS = {"sim": 50, "local": 1, "lab": 1}
 """Seeds of one line."""
 
 CHUNK_TIMEOUT_S = 3600

@@ -27,8 +27,8 @@ def test_seeds_that_the_ledger_lacks_the_lowest_first(load: Load) -> None:
     lines = [line("a", "sim", 1, 30), line("b", "local", 1, 50), line("b", "sim", 26, 50)]
     found = bench.missing(["a", "b"], 55, "sim", lines)
     assert [astuple(chunk) for chunk in found] == [
-        ("b", 1, 25),
         ("a", 31, 50),
+        ("b", 1, 25),
         ("a", 51, 55),
         ("b", 51, 55),
     ]
