@@ -97,6 +97,7 @@ CASES = (
     Case("subscription", {"rows": 1, "purges": 1}),
     Case("subscription", {"rows": 1, "unsubscribes": 1}),
     Case("subscription", {"rows": 1, "crashes": 0, "kills": 1}),
+    Case("subscription", {"rows": 1, "crashes": 0, "drops": 1}),
     Case("subscription", {"rows": 1, "crashes": 0, "connections": 1, "subscribers": 2}),
     Case("subscription", {"rows": 1}, Bag(2)),
     Case("subscription", {"rows": 1}, Fifo(1)),

@@ -19,6 +19,7 @@ from .subscription_types import (
     State,
     StepDown,
     Subscribe,
+    has_drop,
 )
 
 
@@ -46,12 +47,17 @@ def is_dead(group: Group, s: State, net: tuple[Any, ...]) -> bool:
     )
 
 
+def is_dropping(group: Group, known: int) -> bool:
+    """Whether a leader that knows so much to be committed has a drop of the table before it."""
+    return has_drop(group.log) and known < len(group.log)
+
+
 def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: Any) -> bool:
     """Faults have ended: who leads goes on, who was deposed finds out, and nobody logs more.
 
     Members that are down stay down. A connection brings what it brings in its order, and is found
     broken where it is, and only there; of closed ones nobody hears. A subscriber's pauses between
-    two tries outlast an election.
+    two tries outlast an election and a drop.
     """
     group: Group = locals_[0]
     match event:
@@ -64,7 +70,8 @@ def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: An
         case Own.LOSE:
             return is_dead(group, locals_[node], net)
         case Own.TRY:
-            return group.leader != NOBODY
+            leads = group.leader != NOBODY
+            return leads and not is_dropping(group, group.seats[group.leader].known)
         case Own() | Publish() | Commit():
             return True
         case StepDown(member):
@@ -96,7 +103,7 @@ def subscription(options: Options, network: Network | None = None) -> Model:
         observers=tuple(promises.Ledger(options, each) for each in subscribers),
         budgets=tuple(
             (name, getattr(options, name))
-            for name in ("crashes", "kills", "purges", "failures", "unsubscribes")
+            for name in ("crashes", "kills", "purges", "failures", "unsubscribes", "drops")
         ),
         properties=promises.properties(options),
         event_names=event_name,
@@ -115,6 +122,7 @@ def _expected(options: Options) -> list[str]:
         ("kill", options.kills > 0),
         ("restart", options.kills > 0),
         ("purge", options.purges > 0),
+        ("drop", options.drops > 0),
     ]
     if options.subscribes:
         found += ["receive subscribe", "receive subscribed", "receive notleader", "lose"]

@@ -14,6 +14,7 @@ from .subscription_group import subscription
 from .subscription_rules import (
     Beyond,
     Closing,
+    Dropping,
     Failure,
     Missing,
     Offset,
@@ -196,6 +197,27 @@ SUBSCRIPTION_MUTANTS: dict[str, SubscriptionMutant] = {
             "B13, V10",
             Options(rows=1, connections=3, topic=Topic.NODE),
             "repeats-have-a-failure",
+        ),
+        SubscriptionMutant(
+            "drop-unguarded",
+            "A table is dropped whoever is subscribed to it.",
+            "S4 §2.5",
+            Options(rows=1, terms=1, crashes=0, drops=1, dropping=Dropping.UNGUARDED),
+            "dropped-is-unsubscribed",
+        ),
+        SubscriptionMutant(
+            "drop-unfenced",
+            "A subscription begins while a drop is under way.",
+            "V14",
+            Options(rows=1, terms=1, crashes=0, drops=1, dropping=Dropping.UNFENCED),
+            "dropped-is-unsubscribed",
+        ),
+        SubscriptionMutant(
+            "drop-forgotten",
+            "A new leader lets subscriptions begin before it has applied its predecessor's drop.",
+            "V14",
+            Options(rows=1, crashes=0, drops=1, dropping=Dropping.FORGOTTEN),
+            "dropped-is-unsubscribed",
         ),
         SubscriptionMutant(
             "no-throttle",

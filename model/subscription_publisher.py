@@ -2,17 +2,18 @@
 
 Raft is abstracted to what it promises: a new leader has every committed row and any number of the
 others, and may know of less than is committed. A deposed leader goes on until it steps down; what
-it still logs is never committed, and does not come back.
+it still logs is never committed, and does not come back. A drop is behind all rows of its table.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .actor import Receive, Step
-from .subscription_rules import Closing, Options, Publishing, Purged, begins
+from .subscription_rules import Closing, Dropping, Options, Publishing, Purged, begins
 from .subscription_types import (
     NOBODY,
     Commit,
+    Drop,
     Elect,
     Frame,
     Gone,
@@ -31,6 +32,8 @@ from .subscription_types import (
     Subscribed,
     Subscription,
     Write,
+    has_drop,
+    rows_of,
 )
 
 FOLLOWS = Seat(Role.FOLLOWER, 0, None, ())
@@ -58,6 +61,8 @@ class Publisher:
         for member, seat in enumerate(state.seats):
             if seat.role is Role.LEADER:
                 yield from (Write(member), Commit(member), StepDown(member))
+                if self.options.drops:
+                    yield Drop(member)
             if seat.role is Role.FOLLOWER:
                 for keep in range(state.committed, len(state.log) + 1):
                     for known in range(state.earliest, state.committed + 1):
@@ -74,6 +79,8 @@ class Publisher:
                 return self._publish(state, member, subscriber)
             case Write(member):
                 return self._write(state, member)
+            case Drop(member):
+                return self._drop(state, member)
             case Commit(member):
                 return self._commit(state, member)
             case Elect():
@@ -85,7 +92,7 @@ class Publisher:
             case Restart(member):
                 return Step(_seated(state, member, FOLLOWS))
             case Purge():
-                if state.earliest >= state.committed:
+                if state.earliest >= len(rows_of(state.log[: state.committed])):
                     return None
                 return Step(state._replace(earliest=state.earliest + 1), cost="purges")
 
@@ -93,12 +100,20 @@ class Publisher:
 
     def _write(self, s: Group, member: int) -> Step | None:
         log = log_of(s, member)
-        if len(log) >= self.options.rows:
+        if len(log) >= self.options.rows or has_drop(log):
             return None
         if member == s.leader:
             return Step(s._replace(log=(*log, s.term)))
         seat = s.seats[member]
         return Step(_seated(s, member, seat._replace(log=(*log, log[-1] if log else s.term - 1))))
+
+    def _drop(self, s: Group, member: int) -> Step | None:
+        """HS-17, V14: the newest leader refuses, or logs. Once is enough."""
+        if member != s.leader or has_drop(s.log):
+            return None
+        if s.seats[member].subscriptions and self.options.dropping is not Dropping.UNGUARDED:
+            return Step(s)
+        return Step(s._replace(log=(*s.log, -s.term)), cost="drops")
 
     def _commit(self, s: Group, member: int) -> Step | None:
         seat = s.seats[member]
@@ -152,8 +167,12 @@ class Publisher:
         if seat.role is Role.FOLLOWER:
             site = m.member if s.leader == NOBODY else s.leader
             return Step(s, (NotLeader(m.dst, m.src, m.connection, 0, site),))
+        log = log_of(s, m.member)
+        is_gone = has_drop(log) and seat.known == len(log)
+        if not is_gone and is_fenced(self.options, s, log):
+            return Step(s)  # The connection is closed; a subscriber comes back.
         start = begins(self.options, m.offset, seat.known, s.earliest)
-        if start is None:
+        if is_gone or start is None:
             return Step(s, (Gone(m.dst, m.src, m.connection, 0, m.offset),))
         new = Subscription(m.src, m.connection, 1, start)
         subscriptions = tuple(sorted((*seat.subscriptions, new)))
@@ -168,7 +187,7 @@ class Publisher:
             if self.options.purged is not Purged.SKIPPED:
                 return Step(_seated(s, member, without))
             one = one._replace(position=s.earliest)
-        log = log_of(s, member)
+        log = rows_of(log_of(s, member))
         end = len(log) if self.options.publish is Publishing.WRITTEN else seat.known
         rows = log[one.position : min(end, one.position + self.options.frame)]
         if not rows or one.mute:
@@ -183,6 +202,16 @@ def log_of(s: Group, member: int) -> Log:
     """The log of a leader, deposed or not."""
     own = s.seats[member].log
     return s.log if own is None else own
+
+
+def is_fenced(options: Options, s: Group, log: Log) -> bool:
+    """V14: whether a leader with this log lets no subscription begin until it has applied it."""
+    match options.dropping:
+        case Dropping.UNFENCED:
+            return False
+        case Dropping.FORGOTTEN:
+            return has_drop(log) and log[-1] == -s.term
+    return has_drop(log)
 
 
 def _without(seat: Seat, subscriber: int) -> Seat:

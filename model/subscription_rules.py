@@ -59,6 +59,20 @@ class Beyond(StrEnum):
     REFUSED = "refused"
 
 
+class Dropping(StrEnum):
+    """HS-17, V14: what a drop of the table asks of its subscriptions.
+
+    FENCED: there is none, and none begins until the drop is applied, whoever leads by then.
+    UNGUARDED: nothing. UNFENCED: there is none as it is logged. FORGOTTEN: as FENCED, but only the
+    leader that has logged it lets none begin.
+    """
+
+    FENCED = "fenced"
+    UNGUARDED = "unguarded"
+    UNFENCED = "unfenced"
+    FORGOTTEN = "forgotten"
+
+
 class Resume(StrEnum):
     """B8: after a break ask behind the last row received, or handled; or as at first."""
 
@@ -123,10 +137,10 @@ class Options:
 
     `connections`: of each subscriber. `frame`: rows of one at most. `batch`: rows that the handler
     waits for (`throttle`: not for ever). `kills`: of members; `crashes`: of subscribers;
-    `failures`: of the handler. `anchor`: a first subscription records where it begins. `whole`:
-    a batch is all that waits, else its first rows. `counted`: a frame is as many offsets as rows,
-    else one. `own`: frames count on the connection that they were asked for on. `ring`: a
-    subscriber that fails at one member asks another, else the first one again.
+    `failures`: of the handler; `drops`: of the table. `anchor`: a first subscription records where
+    it begins. `whole`: a batch is all that waits, else its first rows. `counted`: a frame is as
+    many offsets as rows, else one. `own`: frames count on the connection that they were asked for
+    on. `ring`: a subscriber that fails at one member asks another, else the first one again.
     """
 
     members: int = 2
@@ -141,6 +155,7 @@ class Options:
     purges: int = 0
     failures: int = 0
     unsubscribes: int = 0
+    drops: int = 0
     offset: Offset = Offset.ZERO
     persist: bool = True
     throttle: bool = True
@@ -148,6 +163,7 @@ class Options:
     closing: Closing = Closing.ALL
     purged: Purged = Purged.TOLD
     beyond: Beyond = Beyond.WAITS
+    dropping: Dropping = Dropping.FENCED
     resume: Resume = Resume.RECEIVED
     missing: Missing = Missing.ERROR
     topic: Topic = Topic.GROUP

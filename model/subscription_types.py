@@ -1,6 +1,7 @@
 """The nouns of the subscription model: a group's table, its subscribers, and what they say.
 
-A row is known by its offset and the term in which it was written; a log is the row of those terms.
+A row is known by its offset and the term in which it was written; a log is the row of those terms,
+and perhaps the table's drop behind them: minus the term in which that was logged.
 A connection is known by its number, and what is sent on it by a second one: the network may do what
 it likes, a connection brings everything in its order or nothing more (TCP).
 """
@@ -14,6 +15,16 @@ LATEST, EARLIEST = -1, -3
 """Offsets that ask for a place: behind the last row, and at the first that is left (B10)."""
 
 Log = tuple[int, ...]
+
+
+def rows_of(log: Log) -> Log:
+    """The rows, without a drop behind them."""
+    return log[:-1] if has_drop(log) else log
+
+
+def has_drop(log: Log) -> bool:
+    """Whether the table is dropped by it, as soon as that is committed."""
+    return bool(log) and log[-1] < 0
 
 
 class Role(StrEnum):
@@ -42,7 +53,7 @@ class Subscription(NamedTuple):
 
 
 class Seat(NamedTuple):
-    """One member. `known`: how many rows it knows to be committed. `log` None: as its group's."""
+    """One member. `known`: entries that it knows to be committed. `log` None: as its group's."""
 
     role: Role
     known: int
@@ -205,25 +216,35 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
-    """The newest leader learns that one more row is committed, if need be because it now is."""
+class Drop:
+    """A leader is asked to drop the table: it logs that, or refuses."""
 
     member: int
 
     def __str__(self) -> str:
-        return f"n{self.member} commits a row"
+        return f"n{self.member} is asked to drop the table"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The newest leader learns that one more entry is committed, if need be because it now is."""
+
+    member: int
+
+    def __str__(self) -> str:
+        return f"n{self.member} commits an entry"
 
 
 @dataclass(frozen=True, slots=True)
 class Elect:
-    """A new leader: it has `keep` rows, all committed ones among them, and knows `known` to be."""
+    """A new leader: of `keep` entries, all committed ones among them; it knows `known` to be."""
 
     member: int
     keep: int
     known: int
 
     def __str__(self) -> str:
-        return f"n{self.member} is elected with {self.keep} rows, knows {self.known} committed"
+        return f"n{self.member} is elected with {self.keep} entries, knows {self.known} committed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +296,7 @@ class Purge:
         return "purges its first row"
 
 
-GroupEvent = Write | Commit | Elect | StepDown | Publish | Kill | Restart | Purge
+GroupEvent = Write | Drop | Commit | Elect | StepDown | Publish | Kill | Restart | Purge
 
 
 class Own(Enum):

@@ -30,10 +30,8 @@ promise, each with its scenario `bug-…`. *tests*: tests that name the promise.
 
 IN_NO_MODEL: dict[str, str] = {
     "HS-7": "only the model of subscriptions tells anybody who leads, and that by construction.",
-    "HS-17": "a model has drops (`storage`) or subscriptions, not both. Tests have them together.",
     "HS-19": "a configuration is judged before anything runs. It has no states.",
     "HS-21": "rows have no size, no age, and one place.",
-    "PR-24": "a database that is created is off by construction.",
 }
 """Promises that no model states, and why."""
 
@@ -91,8 +89,9 @@ def _model(promise: str) -> list[str]:
         if not entry.mutants:
             continue  # A model as it is built has the promises of the plain one.
         bounds = {k: True if v is False else v or 1 for k, v in entry.bounds.items()}
-        properties = entry.build(bounds, None).properties
-        found += [f"{entry.name}: {p.name}" for p in properties if promise in p.promises]
+        models = [entry.build(bounds, None), *(m.model() for m in entry.mutants.values())]
+        names = {p.name: p.promises for model in models for p in model.properties}
+        found += [f"{entry.name}: {name}" for name, ids in names.items() if promise in ids]
     return found
 
 

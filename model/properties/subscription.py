@@ -10,6 +10,8 @@ from ..subscription_rules import Options
 from ..subscription_types import (
     EARLIEST,
     LATEST,
+    NOBODY,
+    Drop,
     Elect,
     Frame,
     Gone,
@@ -24,6 +26,7 @@ from ..subscription_types import (
     Subscribe,
     Subscribed,
     What,
+    has_drop,
 )
 
 IN_ORDER = Property("rows-in-order", Kind.ALWAYS, Scope.OBSERVER, None, ("HS-13",), "S4 §3.2")
@@ -151,8 +154,18 @@ def starts_where_asked(message: Any, before: Group, after: Group) -> bool:
     return message.start == (after.earliest if message.offset == EARLIEST else message.offset)
 
 
+def dropped_is_unsubscribed(locals_: tuple[Any, ...]) -> bool:
+    """HS-17: "succeeds only when the table has no subscription", of those that the leader has.
+
+    A deposed leader does not know of the drop; its subscriptions end when it steps down (V14).
+    """
+    group: Group = locals_[0]
+    is_dropped = has_drop(group.log[: group.committed])
+    return not is_dropped or group.leader == NOBODY or not group.seats[group.leader].subscriptions
+
+
 def receives_everything(locals_: tuple[Any, ...]) -> bool:
-    """HS-24: every committed row is received, but by those whom retention has overtaken.
+    """HS-24: every committed row is received, but by those whom retention or a drop has overtaken.
 
     A program that asks for −2 and has no stored offset is refused.
     """
@@ -161,6 +174,8 @@ def receives_everything(locals_: tuple[Any, ...]) -> bool:
 
 
 def _has_all(group: Group, s: State) -> bool:
+    if has_drop(group.log):
+        return s.phase in (Phase.GONE, Phase.REFUSED)
     if s.phase is Phase.GONE:
         return s.next is not None and s.next < group.earliest
     received = s.phase is Phase.LIVE and s.next is not None and s.next >= group.committed
@@ -199,6 +214,13 @@ def properties(options: Options) -> tuple[Property, ...]:
         IN_ORDER,
         NO_GAP,
     ]  # fmt: skip
+    if options.drops:
+        found.append(
+            Property(
+                "dropped-is-unsubscribed", Kind.ALWAYS, Scope.TUPLE, dropped_is_unsubscribed,
+                ("HS-17",), "S4 §2.5, V14",
+            )
+        )  # fmt: skip
     if options.persist:
         found += [REPEATS, RESTARTS, RECORDED]
     return (*found, *_sometimes(options), RECEIVES, PROCESSES)
@@ -206,6 +228,7 @@ def properties(options: Options) -> tuple[Property, ...]:
 
 def _sometimes(options: Options) -> list[Property]:
     several, again = options.terms > 1, options.connections > 1
+    drops = options.subscribes and options.drops > 0
     restarts = again and options.persist and options.crashes > 0
     gets = options.receives and options.rows >= options.batch
     beyond = gets and several and again
@@ -218,6 +241,10 @@ def _sometimes(options: Options) -> list[Property]:
         ("an uncommitted row is dropped", several, drops_a_row, ()),
         ("a subscription begins beyond what is known", beyond, begins_beyond, ()),
         ("a purged offset is refused", gets and options.purges > 0, is_gone, ()),
+        ("a drop is refused", drops, refuses_drop, ("HS-17",)),
+        ("a dropped table is refused", drops, is_dropped, ("HS-17",)),
+        ("a subscription waits for a drop", drops, waits_for_drop, ()),
+        ("a drop under a deposed leader", drops and several, drops_under, ()),
     ]
     return [
         Property(name, Kind.SOMETIMES, Scope.STEP, holds, ids)
@@ -266,4 +293,26 @@ def goes_on(s: Any, event: Any, step: Step) -> bool:
 
 def is_gone(s: Any, event: Any, step: Step) -> bool:
     """A leader says that an offset is not there any more."""
-    return any(isinstance(m, Gone) for m in step.sends)
+    return any(isinstance(m, Gone) for m in step.sends) and not has_drop(s.log)
+
+
+def refuses_drop(s: Any, event: Any, step: Step) -> bool:
+    """A leader does not drop a table that has subscriptions."""
+    return isinstance(event, Drop) and step.state == s
+
+
+def is_dropped(s: Any, event: Any, step: Step) -> bool:
+    """A leader says that the table is not there any more."""
+    return any(isinstance(m, Gone) for m in step.sends) and has_drop(s.log)
+
+
+def waits_for_drop(s: Any, event: Any, step: Step) -> bool:
+    """A leader answers nothing while a drop is under way."""
+    asked = isinstance(event, Receive) and isinstance(event.message, Subscribe)
+    return asked and not step.sends
+
+
+def drops_under(s: Any, event: Any, step: Step) -> bool:
+    """The newest leader drops a table to which a deposed one still has a subscription."""
+    drops = isinstance(event, Drop) and step.state != s
+    return drops and any(seat.subscriptions for seat in s.seats)

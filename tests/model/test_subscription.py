@@ -37,8 +37,18 @@ def counts(result: Result) -> tuple[int, int, int]:
         Options(rows=1, resume=Resume.HANDLED),
         Options(terms=1, failures=1, failure=Failure.AGAIN),
         Options(rows=1, members=3, crashes=0),
+        Options(rows=1, terms=1, drops=1, unsubscribes=1),
     ],
-    ids=["retention", "earliest", "stored", "in memory", "handled", "again", "three members"],
+    ids=[
+        "retention",
+        "earliest",
+        "stored",
+        "in memory",
+        "handled",
+        "again",
+        "three members",
+        "dropped",
+    ],
 )
 def test_the_recommended_way_holds(options: Options) -> None:
     """HS-8, HS-12, HS-13, HS-14, HS-24, and all that should happen does; more is in golden.json."""
@@ -65,7 +75,8 @@ def test_a_mutant_breaks_what_it_is_said_to_break_before_anything_else(
 
 
 def test_every_promise_is_broken_first_by_a_mutant() -> None:
-    promised = {p.name for p in subscription(Options()).properties if p.kind is not Kind.SOMETIMES}
+    properties = subscription(Options(drops=1)).properties
+    promised = {each.name for each in properties if each.kind is not Kind.SOMETIMES}
     assert {mutant.breaks for mutant in SUBSCRIPTION_MUTANTS.values()} == promised
 
 

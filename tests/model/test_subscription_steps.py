@@ -24,6 +24,7 @@ from delphic.model.subscription_rules import (
 from delphic.model.subscription_types import (
     NOBODY,
     Commit,
+    Drop,
     Elect,
     Frame,
     Gone,
@@ -41,6 +42,7 @@ from delphic.model.subscription_types import (
     Subscribed,
     What,
     Write,
+    has_drop,
 )
 
 # What is asked for, and where that begins.
@@ -154,6 +156,28 @@ def test_a_subscription_that_retention_overtakes_is_closed_and_its_offset_is_gon
     step = after(FIRST, Write(0), Commit(0), asks(0), Purge(), Publish(0, 1), options=options)
     assert step.sends == ()
     assert after(step.state, asks(0, 2), options=options).sends == (Gone(0, 1, 2, 0, 0),)  # type: ignore[arg-type]
+
+
+def test_a_table_with_a_subscription_is_not_dropped() -> None:
+    """HS-17."""
+    subscribed = after(FIRST, asks(0))
+    assert after(subscribed.state, Drop(0)) == Step(subscribed.state)  # type: ignore[arg-type]
+    dropped: Any = after(FIRST, Write(0), Drop(0)).state
+    assert dropped.log == (1, -1)
+    assert has_drop(dropped.log)
+    for event in (Write(0), Drop(0)):
+        assert Publisher(Options()).step(dropped, event) is None
+
+
+def test_while_a_drop_is_under_way_no_subscription_begins_and_then_the_table_is_gone() -> None:
+    """V14: also not with a new leader that has yet to apply it."""
+    dropped = after(FIRST, Write(0), Drop(0), asks(0))
+    assert dropped.sends == ()
+    committed: Any = after(dropped.state, Commit(0), Commit(0)).state  # type: ignore[arg-type]
+    gone = after(committed, asks(0, 2))
+    assert gone.sends == (Gone(0, 1, 2, 0, 0),)
+    assert after(committed, Elect(1, 2, 1), asks(1, 2)).sends == ()
+    assert after(FIRST, Drop(0), Elect(1, 0, 0), asks(1)).sends != ()
 
 
 # A subscriber.

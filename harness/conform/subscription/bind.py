@@ -34,6 +34,7 @@ DOCUMENTED = (
     Bounds.of("two crashes", rows=1, connections=3, crashes=2),
     Bounds.of("unsubscribed and back", rows=1, unsubscribes=1),
     Bounds.of("rows that retention removes", rows=2, purges=2, terms=1),
+    Bounds.of("a table that is dropped", rows=1, crashes=0, drops=1),
     Bounds.of("two subscribers", rows=1, crashes=0, connections=1, subscribers=2),
 )
 

@@ -6,16 +6,26 @@ from typing import Any
 import pyarrow as pa
 
 from ....impl.bugs import PUBLISH_WRITTEN
-from ....impl.client.errors import OFFSET_PURGED, RequestError, not_leader
+from ....impl.client.errors import (
+    HAS_SUBSCRIPTIONS,
+    NO_SUCH_TABLE,
+    OFFSET_PURGED,
+    OVERLOADED,
+    RequestError,
+    not_leader,
+)
 from ....impl.runtime import Alarm
 from ....impl.site import Site
 from ....impl.stream.broker import WINDOW_MAX, Ask, Broker
+from ....impl.stream.checks import missing
 from ....impl.stream.commands import AppendRows, encode
 from ....impl.stream.table import StreamTable
 from ....impl.wire import Ended, Rows
 from ....model.actor import Receive
+from ....model.subscription_publisher import log_of
 from ....model.subscription_rules import Options
 from ....model.subscription_types import (
+    Drop,
     Frame,
     Gone,
     Group,
@@ -25,6 +35,8 @@ from ....model.subscription_types import (
     Subscribe,
     Subscribed,
     Write,
+    has_drop,
+    rows_of,
 )
 
 TABLE = "t"
@@ -85,7 +97,9 @@ class Kept(StreamTable):
 
 
 class Committed:
-    """One table of so many rows, published so many at once."""
+    """One table of so many rows, published so many at once; or none, where it `is_dropped`."""
+
+    is_dropped = False
 
     def __init__(self, rows: int, earliest: int, frame: int) -> None:
         self._table = Kept(TABLE, SCHEMA)
@@ -96,6 +110,8 @@ class Committed:
         self._table.earliest = earliest
 
     def table(self, name: str) -> Kept:
+        if self.is_dropped:
+            raise missing(name)
         return self._table
 
     def piece(self, name: str, start: int, bytes_max: int) -> tuple[int, tuple[bytes, ...]]:
@@ -119,9 +135,13 @@ class Giver:
             return None
         if step is None and isinstance(event, Receive):
             return None
+        if _waits(state, member):
+            return None
         self.steps += 1
         broker, wires = self._broker(state, member)
         match event:
+            case Drop():
+                return _drop(broker, step)
             case Receive(Subscribe() as m):
                 assert step is not None
                 return self._subscribe(broker, m, step, member)
@@ -153,8 +173,8 @@ class Giver:
 
     def _broker(self, state: Group, member: int) -> tuple[Broker, dict[int, Wire]]:
         """A broker that is where the model's member is; nobody has room for a frame yet."""
-        seat = state.seats[member]
-        table = Committed(seat.known, 0, self._options.frame)
+        seat, log = state.seats[member], log_of(state, member)
+        table = Committed(len(rows_of(log[: seat.known])), 0, self._options.frame)
         broker = Broker(NoTime(), table, self._bugs)
         wires: dict[int, Wire] = {}
         for each in seat.subscriptions:
@@ -162,6 +182,9 @@ class Giver:
             ask = _ask(each.subscriber, each.position, each.connection, room=0)
             broker.subscribe(wires[each.subscriber], ask, state.term)
         table.table(TABLE).earliest = state.earliest
+        table.is_dropped = has_drop(log[: seat.known])
+        if has_drop(log) and not table.is_dropped:
+            broker.fence(TABLE)
         return broker, wires
 
     def _subscribe(self, broker: Broker, m: Subscribe, step: Any, member: int) -> Found:
@@ -170,14 +193,50 @@ class Giver:
             ask = _ask(m.src, m.offset, m.connection, room=0)
             starts = [int(broker.subscribe(Wire(), ask, 1)["start"])]
         except RequestError as error:
-            gone = [OFFSET_PURGED for a in step.sends if isinstance(a, Gone)]
-            return _differs("refusal", gone, [error.name])
+            return _differs("refusal", _refusal(step), error.name)
         after = {
             (TABLE, str(each.subscriber)): each.position
             for each in step.state.seats[member].subscriptions
         }
         found = _differs("start", answers, starts)
         return found + _differs("positions", after, broker.positions)
+
+
+def _drop(broker: Broker, step: Any) -> Found:
+    """The newest leader is asked for a drop: it refuses, or lets no subscription begin."""
+    refusal = None if has_drop(step.state.log) else HAS_SUBSCRIPTIONS
+    found = _differs("refusal", refusal, _refused(broker))
+    if found or refusal is not None:
+        return found
+    broker.fence(TABLE)
+    try:
+        broker.subscribe(Wire(), _ask(0, 0, 1, room=0), 1)
+    except RequestError as error:
+        return _differs("refusal of a subscription", OVERLOADED, error.name)
+    return [("refusal of a subscription", OVERLOADED, None)]
+
+
+def _refused(broker: Broker) -> str | None:
+    try:
+        broker.refuse_subscribed(TABLE)
+    except RequestError as error:
+        return error.name
+    return None
+
+
+def _refusal(step: Any) -> str:
+    """What a leader that refuses a subscription says why, by what the model does."""
+    if not step.sends:
+        return OVERLOADED
+    (answer,) = step.sends
+    assert isinstance(answer, Gone)
+    return NO_SUCH_TABLE if has_drop(step.state.log) else OFFSET_PURGED
+
+
+def _waits(state: Group, member: int) -> bool:
+    """Whether the drop before a leader is its predecessor's: its Raft group lets nobody in yet."""
+    log = log_of(state, member)
+    return has_drop(log) and state.seats[member].known < len(log) and log[-1] != -state.term
 
 
 def _ask(subscriber: int, offset: int, connection: int, *, room: int) -> Ask:
@@ -189,7 +248,12 @@ def _member(event: Any) -> int | None:
     match event:
         case Receive(Subscribe(member=member)):
             return member
-        case Publish(member=member) | StepDown(member=member) | Write(member=member):
+        case (
+            Publish(member=member)
+            | StepDown(member=member)
+            | Write(member=member)
+            | Drop(member=member)
+        ):
             return member
     return None
 

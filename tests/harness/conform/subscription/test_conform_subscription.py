@@ -9,6 +9,7 @@ from delphic.impl.stream.broker import Broker
 
 SUBSCRIPTION = SubscriptionBinding()
 LEAST = SMALL[-1]
+DROPPED = Bounds.of("a table that is dropped", rows=1, terms=1, crashes=0, drops=1)
 
 
 def conform(bugs: frozenset[str] = frozenset(), bounds: Bounds = LEAST) -> Conformance:
@@ -44,6 +45,31 @@ def test_a_start_that_is_not_recorded_is_seen(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(Cursor, "live", forgets)
     (first, *_) = conform().divergences
     assert (first.event, first.field, first.expected) == ("receive subscribed", "to record", -1)
+
+
+@pytest.mark.slow
+def test_a_drop_makes_the_models_steps() -> None:
+    """Promise HS-17."""
+    found = SUBSCRIPTION.conform(DROPPED)
+    assert found.conforms, found.divergences[0]
+    assert found.pairs["drop"] >= 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mistaken", "fields"),
+    [
+        ("refuse_subscribed", {("drop", "refusal")}),
+        ("fence", {("drop", "refusal of a subscription"), ("receive subscribe", "positions")}),
+    ],
+)
+def test_a_drop_that_asks_less_is_seen(
+    mistaken: str, fields: set[tuple[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Promise HS-17: nobody looks at the subscriptions, or one may begin while it is under way."""
+    monkeypatch.setattr(Broker, mistaken, lambda self, table: None)
+    found = SUBSCRIPTION.conform(DROPPED)
+    assert {(each.event, each.field) for each in found.divergences} >= fields
 
 
 @pytest.mark.slow
