@@ -149,6 +149,7 @@ class Node:
         config, disk = self.config, self.runtime.disk
         disk.make_folder(self.role.folder)
         self.incarnation = next_incarnation(disk, self.role.folder)
+        self.peers.begin(self.incarnation)
         if config.trace_file is not None:
             disk.make_folder(posixpath.dirname(config.trace_file))
             file = disk.open(config.trace_file)
@@ -342,9 +343,9 @@ class Node:
             case Request():
                 self.peers.serve(alias, frame)
             case Result(id=call_id, value=value):
-                self.peers.returned(call_id, value)
+                self.peers.returned(alias, call_id, value)
             case Failure(id=call_id, name=name, definite=definite, message=text):
-                self.peers.returned(call_id, RequestError(name, definite, text))
+                self.peers.returned(alias, call_id, RequestError(name, definite, text))
             case _:
                 raise FrameError(f"a {type(frame).__name__} is not for peers")
 

@@ -18,6 +18,9 @@ AGAIN_S = 0.1
 started is asked before it has reached whoever asks.
 """
 
+INCARNATION_SHIFT = 32
+"""Bits of a call's number that one process of a node has to itself."""
+
 
 class Ask(Protocol):
     """Has a peer do something; see `Forwarding.ask`."""
@@ -50,9 +53,17 @@ class Forwarding:
         self._patience_s = patience_s
         self._functions = Functions()
         self._ids = itertools.count(1)
+        """Of calls: no two processes of a node have one in common; see `begin`."""
         self._waiting: dict[int, tuple[str, Answer, Alarm]] = {}
         """Who is asked, who waits, and for how long."""
         self._is_closed = False
+
+    def begin(self, incarnation: int) -> None:
+        """The how manieth process of this node asks from now on.
+
+        An answer may be long under way and find another process than the one that asked.
+        """
+        self._ids = itertools.count((incarnation << INCARNATION_SHIFT) + 1)
 
     def offer(self, functions: Mapping[str, Function]) -> None:
         """Let peers call these, too; a function of the leader answers NotLeader elsewhere."""
@@ -108,11 +119,11 @@ class Forwarding:
         if self._clock.now_ns() < until_ns:
             self._clock.call_later(AGAIN_S, lambda: self._reply(alias, frame, until_ns))
 
-    def returned(self, call_id: int, value: Any) -> None:
-        """An answer came, perhaps too late."""
-        waiting = self._waiting.pop(call_id, None)
-        if waiting is not None:
-            _, answer, alarm = waiting
+    def returned(self, alias: str, call_id: int, value: Any) -> None:
+        """A peer's answer came, perhaps too late; one to a call of another peer is nobody's."""
+        waiting = self._waiting.get(call_id)
+        if waiting is not None and waiting[0] == alias:
+            _, answer, alarm = self._waiting.pop(call_id)
             alarm.cancel()
             answer(value)
 

@@ -21,11 +21,15 @@ class Two:
         self.is_cut = False
         self.mute = False
         self.callers: list[Call] = []
-        self.one = Forwarding("n1", self.clock, self.sent_by("n1"), PATIENCE_S)
-        self.two = Forwarding("n2", self.clock, self.sent_by("n2"), PATIENCE_S)
-        for each in (self.one, self.two):
-            each.offer({"double": (tuple[int], self.double)})
+        self.one = self.started("n1", 1)
+        self.two = self.started("n2", 1)
         self.answers: list[Any] = []
+
+    def started(self, alias: str, incarnation: int) -> Forwarding:
+        made = Forwarding(alias, self.clock, self.sent_by(alias), PATIENCE_S)
+        made.begin(incarnation)
+        made.offer({"double": (tuple[int], self.double)})
+        return made
 
     def double(self, call: Call, number: int) -> None:
         self.callers.append(call)
@@ -49,9 +53,9 @@ class Two:
             case Request():
                 other.serve(alias, frame)
             case Result(id=number, value=value):
-                other.returned(number, value)
+                other.returned(alias, number, value)
             case Failure(id=number, name=name, definite=definite, message=message):
-                other.returned(number, RequestError(name, definite, message))
+                other.returned(alias, number, RequestError(name, definite, message))
 
     def ask(self, alias: str, number: Any, patience_s: float | None = None) -> None:
         self.one.ask(alias, "double", (number,), self.answers.append, LOST, patience_s)
@@ -127,6 +131,39 @@ def test_an_answer_waits_no_longer_than_anybody_waits_for_it() -> None:
     two.clock.advance(PATIENCE_S + 0.2)
     assert two.clock.alarms == []
     assert [error.name for error in two.answers] == ["Indeterminate"]
+
+
+def test_a_process_takes_no_answer_to_the_one_before_it() -> None:
+    """Else an old vote or decision would be that of another transaction."""
+    two = Two()
+    two.mute = True
+    two.ask("n2", 4)
+    two.one = two.started("n1", 2)
+    two.ask("n2", 50)
+    two.callers[0].answer(8)
+    two.clock.advance(1)
+    assert two.answers == []
+    two.callers[1].answer(100)
+    two.clock.advance(1)
+    assert two.answers == [100]
+
+
+def test_only_who_was_asked_answers() -> None:
+    two = Two()
+    two.mute = True
+    asked: list[int] = []
+    serve = two.two.serve
+
+    def listen(alias: str, request: Request) -> None:
+        asked.append(request.id)
+        serve(alias, request)
+
+    two.two.serve = listen  # type: ignore[method-assign]
+    two.ask("n2", 4)
+    two.one.returned("n3", asked[0], 9)
+    assert two.answers == []
+    two.one.returned("n2", asked[0], 8)
+    assert two.answers == [8]
 
 
 def test_nobody_waits_for_a_peer_that_is_gone() -> None:
