@@ -37,6 +37,9 @@ BUSY: Final = "Busy"
 ABORTED: Final = "Aborted"
 """The transaction will never happen."""
 
+FORGOTTEN: Final = "Forgotten"
+"""How the transaction was decided nobody knows any more. For coordinators; clients never see it."""
+
 ALREADY_APPLIED: Final = "AlreadyApplied"
 """The task that the transaction would execute is finished (S01039)."""
 

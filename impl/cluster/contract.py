@@ -97,10 +97,18 @@ def unreachable(node: str) -> RequestError:
 
 
 def outcome_of(told: Any) -> int | None:
-    """What became of a transaction: its cid, 0 if it was aborted, None if that is not known yet."""
+    """What became of a transaction: its cid, 0 if it was aborted, None if that is not known."""
     match told:
         case ["committed", int(cid)]:
             return cid
         case ["aborted"]:
             return 0
     return None
+
+
+def is_forgotten(told: Any) -> bool:
+    """Whether a transaction was decided too long ago (see Transactions.outcome)."""
+    match told:
+        case ["forgotten"]:
+            return True
+    return False

@@ -12,7 +12,7 @@ from ..runtime import Alarm, Clock
 from ..service.call import Answer, Call, Function
 from .changes import Work
 from .chunk_store import ChunkStore
-from .contract import outcome_of
+from .contract import is_forgotten, outcome_of
 from .filters import compiled, field_of, refused
 from .operations import Filter
 
@@ -160,7 +160,7 @@ class Participant:
         cid = outcome_of(told)
         if cid:
             self._store.commit(tid, cid, _ignore)
-        elif cid == 0:
+        elif cid == 0 or is_forgotten(told):
             self._store.abort(tid, _ignore)
 
 

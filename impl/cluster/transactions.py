@@ -11,7 +11,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ..client.errors import ABORTED, BAD_REQUEST, BUSY, OVERLOADED, RequestError
+from ..client.errors import ABORTED, BAD_REQUEST, BUSY, FORGOTTEN, OVERLOADED, RequestError
 from .catalog_state import CatalogState, Placed, Table, Transaction
 from .commands import Begin, Commit, Complete
 from .operations import Operation
@@ -21,7 +21,7 @@ OPEN_MAX = 10_000
 """Transactions that are not over; more are refused as Overloaded."""
 
 DECIDED_MAX = 10_000
-"""How many that are over are remembered, so that a question that comes late is answered."""
+"""How many that are over are remembered; who asks later about one is told that it is forgotten."""
 
 
 class Transactions:
@@ -71,7 +71,7 @@ class Transactions:
         """Decide; gives the cid. `living`: the chunks that there are."""
         txn = self.open.get(command.tid)
         if txn is None:
-            return self._decided.get(command.tid, 0) or _never(command.tid)
+            return self._decided.get(command.tid, 0) or self._no_cid(command.tid)
         if txn.cid:
             return txn.cid
         if any(chunk.id not in living for chunk in txn.chunks):
@@ -98,7 +98,7 @@ class Transactions:
         """All participants have it; gives the id of the task that it becomes, or 0."""
         txn = self.open.get(command.tid)
         if txn is None:
-            return 0 if self._decided.get(command.tid) else _never(command.tid)
+            return 0 if self._decided.get(command.tid) else self._no_cid(command.tid)
         if not txn.cid:
             return RequestError(BAD_REQUEST, True, f"transaction {txn.tid} is not committed")
         self._end(txn)
@@ -108,6 +108,8 @@ class Transactions:
 
     def abort(self, tid: int) -> RequestError | None:
         """Decide that it never happens; nothing for one of which that is known."""
+        if self._is_forgotten(tid):
+            return self._no_cid(tid)
         txn = self.open.get(tid)
         if (txn is not None and txn.cid) or self._decided.get(tid):
             return RequestError(BAD_REQUEST, True, f"transaction {tid} is committed")
@@ -116,11 +118,14 @@ class Transactions:
         return None
 
     def outcome(self, tid: int) -> list[Any]:
-        """What a participant is told that holds a prepared transaction.
+        """What coordinators are told, and participants that hold a prepared transaction.
 
-        One that is complete has no participant that could ask; whoever asks nevertheless asks about
-        one that was aborted, however long ago.
+        A forgotten one may have been committed, so that its coordinator knows no more than before.
+        For a participant it was aborted: a committed one is complete before it is forgotten, and
+        complete once all participants hold it no more, who never prepare anything twice.
         """
+        if self._is_forgotten(tid):
+            return ["forgotten"]
         txn = self.open.get(tid)
         cid = self._decided.get(tid, 0) if txn is None else txn.cid
         if cid:
@@ -143,6 +148,17 @@ class Transactions:
         """Put it into a checkpoint."""
         state.next_tid, state.next_cid = self.next_tid, self.next_cid
         state.transactions, state.decided = self.open, self._decided
+
+    def _is_forgotten(self, tid: int) -> bool:
+        """Whether it was decided, and nobody knows how."""
+        return tid < self.next_tid and tid not in self.open and tid not in self._decided
+
+    def _no_cid(self, tid: int) -> RequestError:
+        """Of a transaction that is not open, and has no cid that is known."""
+        if self._is_forgotten(tid):
+            message = f"transaction {tid} was decided long ago, and is forgotten"
+            return RequestError(FORGOTTEN, False, message)
+        return RequestError(ABORTED, True, f"transaction {tid} was aborted")
 
     def _end(self, txn: Transaction) -> None:
         """It is over; `txn.cid` says how."""
@@ -168,7 +184,3 @@ def makes_chunks(operation: Operation) -> bool:
 
 def _fits(txn: Transaction, tid: int, database: str, table: str) -> bool:
     return (txn.tid, txn.database, txn.table) == (tid, database, table)
-
-
-def _never(tid: int) -> RequestError:
-    return RequestError(ABORTED, True, f"transaction {tid} was aborted")

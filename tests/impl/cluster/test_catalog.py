@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from catalogs import DB, HASH, begin, ddl, do, made, meta, refusal
 from delphic.impl.client.errors import RequestError
+from delphic.impl.cluster import transactions
 from delphic.impl.cluster.catalog import Catalog
 from delphic.impl.cluster.commands import (
     Abort,
@@ -71,6 +72,27 @@ def test_a_transaction_is_decided_once_and_told_again_to_whoever_asks_again() ->
     assert refusal(catalog, Complete(other, 1)) == "Aborted"
     assert outcome(other) == ["aborted"]
     assert outcome(99) == ["aborted"]
+
+
+def test_of_a_forgotten_decision_nobody_says_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transactions, "DECIDED_MAX", 2)
+    catalog = made()
+    done, undone = (do(catalog, begin(key))["tid"] for key in "ab")
+    cid = do(catalog, Commit(done, None))
+    do(catalog, Complete(done, 1))
+    do(catalog, Abort(undone))
+    assert do(catalog, Commit(done, None)) == cid
+    for _ in range(2):
+        do(catalog, Abort(do(catalog, begin("c"))["tid"]))
+    for tid in (done, undone):
+        for command in (Commit(tid, None), Complete(tid, 1), Abort(tid)):
+            told = catalog.apply(command)
+            assert isinstance(told, RequestError)
+            assert (told.name, told.definite) == ("Forgotten", False)
+        assert catalog.transactions.outcome(tid) == ["forgotten"]
+    never = catalog.transactions.next_tid
+    assert refusal(catalog, Commit(never, None)) == "Aborted"
+    assert catalog.transactions.outcome(never) == ["aborted"]
 
 
 def test_what_is_undecided_is_not_complete() -> None:

@@ -5,8 +5,11 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from catalogs import begin, do, made
 from delphic.impl.client.errors import RequestError
+from delphic.impl.cluster import transactions
 from delphic.impl.cluster.changes import Append, Change, Delete, Update, Upsert, encoded
+from delphic.impl.cluster.commands import Abort, Commit, Complete
 from delphic.impl.cluster.coordinator import COMMIT_S, Coordinator
 from delphic.impl.cluster.operations import Condition, Operation, Scheme
 from delphic.impl.cluster.writes import OPERATIONS, Write, decode, encode
@@ -280,6 +283,31 @@ def test_data_is_kept_where_nobody_knows_what_was_decided() -> None:
     stage.expect("txnAbort", LOST)
     stage.expect("txnOutcome", LOST)
     assert list(stage.disk.saved) == [7]
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+@pytest.mark.parametrize("is_sync", [False, True])
+def test_a_decision_that_the_controllers_have_forgotten_is_no_abort(
+    is_sync: bool, is_lost: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "DECIDED_MAX", 1)
+    catalog = made()
+    while do(catalog, begin("a"))["tid"] < 7:
+        pass
+    do(catalog, Commit(7, None))
+    do(catalog, Complete(7, 1))
+    do(catalog, Abort(6))
+    stage = Stage(is_sync=is_sync)
+    stage.until("d2 chunkPrepare", replicates=True)
+    stage.expect("d2 chunkPrepare", [1, 1])
+    if is_sync:
+        stage.disk.waiting.pop()(None)
+    stage.expect("txnCommit", LOST if is_lost else catalog.apply(Commit(7, None)))
+    stage.expect("txnAbort", catalog.apply(Abort(7)))
+    stage.expect("txnOutcome", catalog.transactions.outcome(7))
+    assert (failure(stage).name, failure(stage).definite) == ("Indeterminate", False)
+    assert (list(stage.disk.saved), stage.disk.deleted) == ([7], [])
+    assert (stage.asked, stage.coordinator.tids) == ([], [])
 
 
 def test_nothing_is_written_while_too_much_data_waits_for_the_disk() -> None:
