@@ -31,6 +31,7 @@ from .commands import (
     Swept,
     encode_statement,
 )
+from .introduced import Introduced
 from .metadata import Metadata
 from .operations import Operation
 from .placement import Placement
@@ -55,6 +56,7 @@ class Catalog:
         self.placement = Placement(state)
         self.transactions = Transactions(state, self.seat)
         self.metadata = Metadata(state.databases, self.placement, self.transactions)
+        self.introduced = Introduced(state.introduced)
 
     @classmethod
     def load(cls, data: bytes, seat_of: SeatOf) -> "Catalog":
@@ -65,7 +67,10 @@ class Catalog:
     def dump(self) -> bytes:
         """All of it."""
         state = CatalogState(
-            databases=self.metadata.databases, users=self.rights.users, seat=self.seat.dump()
+            databases=self.metadata.databases,
+            users=self.rights.users,
+            introduced=self.introduced.names,
+            seat=self.seat.dump(),
         )
         self.placement.save(state)
         self.transactions.save(state)
@@ -196,6 +201,8 @@ class Catalog:
         refusal = self.rights.refusal(command.user, Right.DB_MANAGE, path)
         refusal = refusal or self.seat.refusal(path, applied)
         flagged = self.seat.replicates(path)
+        if refusal is None and flagged and (why := self.introduced.refuses(statement)):
+            refusal = RequestError(BAD_REQUEST, True, why)
         refusal = refusal or self.metadata.execute(statement, is_again=applied is not None)
         if refusal is not None:
             return refusal
@@ -204,6 +211,7 @@ class Catalog:
             self.seat.finished(applied, command.node, command.at_ns)
         meta = self._meta(statement, command)
         task = self.seat.completed(meta, flagged)
+        self.introduced.heard(statement, is_task=task > 0)
         return {"tid": meta.tid, "task": task}
 
     def _set_flag(self, command: SetFlag) -> Any:
@@ -214,21 +222,18 @@ class Catalog:
             database = self.metadata.database(command.database)
         except RequestError as refusal:
             return refusal
-        if not command.on or database.is_introduced:
-            self.seat.set_flag(command.database, command.on)
-            return None
-        if database.tables:
-            message = f"{command.database} has tables already, which nothing would copy"
-            return RequestError(BAD_REQUEST, True, message)
-        self.seat.set_flag(command.database, True)
-        self._introduce(database, command)
+        if command.on and (why := self.introduced.refuses_on(command.database, database.tables)):
+            return RequestError(BAD_REQUEST, True, why)
+        self.seat.set_flag(command.database, command.on)
+        if command.on and not self.introduced.has(command.database):
+            self._introduce(database, command)
         return None
 
     def _introduce(self, database: Database, command: SetFlag) -> None:
         path = command.database
         statement = Statement(Operation.CREATE_DOMAIN, path, scheme=database.scheme)
         task = self.seat.completed(self._meta(statement, command), True)
-        database.is_introduced = task > 0
+        self.introduced.heard(statement, is_task=task > 0)
 
     def _meta(self, statement: Statement, command: Ddl | SetFlag) -> TaskMeta:
         """A metadata operation as slaves are told of it: it concerns the whole database (G4)."""

@@ -24,11 +24,10 @@ class Table(msgspec.Struct, array_like=True):
 
 
 class Database(msgspec.Struct, array_like=True):
-    """`is_introduced`: slaves have been told, or will be, to make it (U5)."""
+    """`scheme` tells how its tables are partitioned."""
 
     scheme: Scheme
     tables: dict[str, Table]
-    is_introduced: bool = False
 
 
 class Transaction(msgspec.Struct, frozen=True, array_like=True):
@@ -60,7 +59,7 @@ class User(msgspec.Struct, array_like=True):
 class CatalogState(msgspec.Struct, array_like=True):
     """Everything. `decided`: transactions that are over, with their cid or 0; the newest ones.
 
-    `dropped`: chunks that their data nodes have still to delete.
+    `dropped`: chunks that their data nodes have still to delete. `introduced`: see introduced.py.
     """
 
     next_tid: int = 1
@@ -71,4 +70,5 @@ class CatalogState(msgspec.Struct, array_like=True):
     decided: dict[int, int] = {}
     dropped: dict[str, list[int]] = {}
     users: dict[str, User] = {}
+    introduced: dict[str, bool] = {}
     seat: bytes = b""

@@ -263,6 +263,70 @@ def test_the_flag_is_for_databases_that_slaves_can_have_from_the_start() -> None
     do(catalog, SetFlag(None, "h", 1, DB, True, 1))
 
 
+def flag(on: bool) -> SetFlag:
+    return SetFlag(None, "h", 1, DB, on, 1)
+
+
+def test_a_database_is_not_switched_on_again_with_tables_that_slaves_do_not_know() -> None:
+    seat = master()
+    catalog = Catalog(seat=seat)
+    do(catalog, ddl(Operation.CREATE_DOMAIN))
+    do(catalog, flag(True))
+    do(catalog, flag(False))
+    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"))
+    assert refusal(catalog, flag(True)) == "BadRequest"
+    assert not seat.replicates(DB)
+    do(catalog, ddl(Operation.DROP_TABLE, table="t"))
+    do(catalog, flag(True))
+    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"))
+    do(catalog, Replicate(encode_entry(Stopped())))
+    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="u"))
+    do(catalog, flag(False))
+    assert refusal(catalog, flag(True)) == "BadRequest"
+    assert [task.meta.operation for task in seat.master.queued()] == [
+        Operation.CREATE_DOMAIN,
+        Operation.CREATE_PARTITIONED_TABLE,
+    ]
+
+
+def test_what_slaves_still_have_under_a_name_is_not_made_there_again() -> None:
+    catalog = Catalog(seat=master())
+    do(catalog, ddl(Operation.CREATE_DOMAIN))
+    do(catalog, flag(True))
+    for table in "tu":
+        do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table=table))
+    do(catalog, ddl(Operation.DROP_TABLE, table="u"))
+    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="u"))
+    do(catalog, flag(False))
+    do(catalog, ddl(Operation.DROP_TABLE, table="t"))
+    do(catalog, flag(True))
+    again = ddl(Operation.CREATE_PARTITIONED_TABLE, table="t")
+    assert "slaves still have" in catalog.apply(again).message
+    catalog = Catalog.load(catalog.dump(), lambda data: MasterSeat(data, 1))
+    assert refusal(catalog, again) == "BadRequest"
+    do(catalog, flag(False))
+    do(catalog, again)
+    assert refusal(catalog, flag(True)) == "BadRequest"
+    do(catalog, ddl(Operation.DROP_DB))
+    do(catalog, ddl(Operation.CREATE_DOMAIN))
+    assert "slaves still have" in catalog.apply(flag(True)).message
+
+
+def test_what_slaves_were_told_to_drop_is_made_there_again() -> None:
+    seat = master()
+    catalog = Catalog(seat=seat)
+    for _ in range(2):
+        do(catalog, ddl(Operation.CREATE_DOMAIN))
+        do(catalog, flag(True))
+        do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"))
+        do(catalog, ddl(Operation.DROP_DB))
+    assert [task.meta.operation for task in seat.master.queued()] == 2 * [
+        Operation.CREATE_DOMAIN,
+        Operation.CREATE_PARTITIONED_TABLE,
+        Operation.DROP_DB,
+    ]
+
+
 def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> None:
     seat = SlaveSeat(b"", 30)
     catalog = made(seat=seat)
