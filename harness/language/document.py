@@ -1,5 +1,6 @@
 """A YAML text as plain data, with the line of every value in it."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,17 @@ Path = tuple[str | int, ...]
 """Where a value is: keys and list positions from the top."""
 
 _DEPTH_MAX = 20  # An anchor that holds itself would never end.
+
+NODES_MAX = 100_000
+"""So many more values than characters: aliases of aliases would fill the memory."""
+
+_TOO_DEEP = "nested too deeply"
+
+_HALF = re.compile("[\ud800-\udfff]")
+"""Halves of characters, of which JSON writes some with two."""
+
+_UNREADABLE = (LookupError, AttributeError, TypeError, ArithmeticError)
+"""What PyYAML lets through where a value is none of its tag, besides ValueError."""
 
 _WORDS = ("tag:yaml.org,2002:str", "tag:yaml.org,2002:bool")
 """Tags of keys. To YAML, the words on, off, yes and no are truths."""
@@ -42,57 +54,92 @@ def spell(path: Path) -> str:
 def parse(text: str, file: str) -> Document:
     """Read one YAML document.
 
-    Raises ScenarioError, with the line, where it is no YAML or says the same key twice.
+    Raises ScenarioError, with the line, where it is no YAML, says the same key twice, or would be
+    too large with its aliases written out.
     """
-    loader = yaml.SafeLoader(text)
+    lines: dict[Path, int] = {}
     try:
+        loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
-        lines: dict[Path, int] = {}
-        data = None if root is None else _value(loader, root, (), lines, file)
+        reading = _Reading(loader, lines, file, len(text) + NODES_MAX)
+        data = None if root is None else _value(reading, root, ())
+    except yaml.reader.ReaderError as error:
+        sentence = f"not YAML: the character {text[error.position]!r} is not allowed"
+        before = text.count("\n", 0, error.position)
+        raise ScenarioError(sentence, file=file, line=before + 1) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = None if mark is None else mark.line + 1
         raise ScenarioError(f"not YAML: {error.problem}", file=file, line=line) from error
     except yaml.YAMLError as error:
         raise ScenarioError(f"not YAML: {error}", file=file) from error
-    finally:
-        loader.dispose()
+    except RecursionError as error:
+        raise ScenarioError(_TOO_DEEP, file=file) from error
     return Document(data, lines, file)
 
 
-def _value(
-    loader: yaml.SafeLoader, node: yaml.Node, path: Path, lines: dict[Path, int], file: str
-) -> Any:
-    line = node.start_mark.line + 1
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What goes along while a text is read. `nodes_max`: more values it must not have."""
+
+    loader: yaml.SafeLoader
+    lines: dict[Path, int]
+    file: str
+    nodes_max: int
+
+    def refused(self, sentence: str, line: int) -> ScenarioError:
+        return ScenarioError(sentence, file=self.file, line=line)
+
+
+def _value(reading: _Reading, node: yaml.Node, path: Path) -> Any:
+    line, lines = node.start_mark.line + 1, reading.lines
     lines[path] = line
     if len(path) > _DEPTH_MAX:
-        raise ScenarioError("nested too deeply", file=file, line=line)
+        raise reading.refused(_TOO_DEEP, line)
+    if len(lines) > reading.nodes_max:
+        raise reading.refused("too many values: aliases repeat them too often", line)
     if isinstance(node, yaml.SequenceNode):
-        return [
-            _value(loader, item, (*path, at), lines, file) for at, item in enumerate(node.value)
-        ]
+        return [_value(reading, item, (*path, at)) for at, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            key = _key(key_node, file)
+            key = _key(reading, key_node)
             at = (*path, key)
+            key_line = key_node.start_mark.line + 1
             if key in found:
-                raise ScenarioError(
-                    f"{spell(at)}: said twice, first on line {lines[at]}",
-                    file=file,
-                    line=key_node.start_mark.line + 1,
-                )
-            found[key] = _value(loader, value_node, at, lines, file)
-            lines[at] = key_node.start_mark.line + 1
+                sentence = f"{spell(at)}: said twice, first on line {lines[at]}"
+                raise reading.refused(sentence, key_line)
+            found[key] = _value(reading, value_node, at)
+            lines[at] = key_line
         return found
     try:
-        return loader.construct_object(node)
+        return _whole(reading.loader.construct_object(node))
     except ValueError as error:
-        raise ScenarioError(f"{spell(path)}: {error}", file=file, line=line) from error
+        raise reading.refused(f"{spell(path)}: {error}", line) from error
+    except _UNREADABLE as error:
+        kind = node.tag.rsplit(":", 1)[1]
+        raise reading.refused(f"{spell(path)}: {node.value!r} is no {kind}", line) from error
 
 
-def _key(node: yaml.Node, file: str) -> str:
+def _key(reading: _Reading, node: yaml.Node) -> str:
+    line = node.start_mark.line + 1
     if node.tag in _WORDS:
-        return str(node.value)
+        try:
+            return str(_whole(str(node.value)))
+        except ValueError as error:
+            raise reading.refused(f"a key: {error}", line) from error
     said = node.value if isinstance(node, yaml.ScalarNode) else "of several parts"
-    raise ScenarioError(f"the key {said} is not a word", file=file, line=node.start_mark.line + 1)
+    raise reading.refused(f"the key {said} is not a word", line)
+
+
+def _whole(value: Any) -> Any:
+    """The value; in a text, what JSON writes as two halves as the one character that it is.
+
+    Raises ValueError where there is half a character, which can be written nowhere.
+    """
+    if not isinstance(value, str) or not _HALF.search(value):
+        return value
+    try:
+        return value.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise ValueError(f"{value!r} has half a character") from None

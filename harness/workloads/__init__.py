@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import Discriminator, Tag
+from pydantic import BeforeValidator, Discriminator, Tag
 
 from ..language.complaints import BRANCH
 from .batch import BATCH
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     AnyOptions = Options
 else:
 
+    def _mapping(raw: Any) -> Any:
+        if isinstance(raw, dict | Options):
+            return raw
+        known = isinstance(raw, str) and raw in WORKLOADS
+        meant = f"; write {{name: {raw}}}" if known else ""
+        raise ValueError(f"must be a mapping of keys to values, not {raw!r}{meant}")
+
     def _branch(raw: Any) -> str:
         """Which options a scenario means. Its mistakes are placed by names: a tag is none."""
         name = raw.get("name", LOG.name) if isinstance(raw, dict) else raw.named
@@ -30,4 +37,5 @@ else:
     AnyOptions = Annotated[
         Union[tuple(Annotated[w.options, Tag(BRANCH + w.name)] for w in WORKLOADS.values())],  # noqa: UP007
         Discriminator(_branch),
+        BeforeValidator(_mapping),
     ]
