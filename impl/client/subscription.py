@@ -84,6 +84,7 @@ class Subscription:
         self._broken: asyncio.Future[None] | None = None
         self._early: list[Rows] | None = None
         self._term = 0
+        # Frames that this connection has no room for until `_credit` gives it back.
         self._uncredited = 0
         self._heard_ns = 0
         self._is_closed = False
@@ -213,9 +214,7 @@ class Subscription:
             tls=self._login[2],
         )
         wanted = self._cursor.wanted
-        waiting = len(self._cursor.waiting)
-        is_short = self._cursor.waiting_rows <= self._options.batch_size
-        room = WINDOW if is_short else max(0, WINDOW - waiting)
+        room = max(0, WINDOW - self._held_back())
         self._uncredited = WINDOW - room
         ask = Ask(
             self._attempt, self._table, self._options.action, wanted, WINDOW, room,
@@ -238,6 +237,7 @@ class Subscription:
         early, self._early = self._early, None
         for rows in early or ():
             self._take(rows)
+        self._credit()
 
     async def _listen(self) -> None:
         """Until the subscription ends, or nothing was heard for long."""
@@ -270,11 +270,8 @@ class Subscription:
         if not rows.count:
             connection.credit(self._attempt, 0)
             return
-        if self._cursor.waiting_rows <= self._options.batch_size:
-            # A batch that is larger than the window would never be complete.
-            connection.credit(self._attempt, 1)
-        else:
-            self._uncredited += 1
+        self._uncredited += 1
+        self._credit()
         if self._arrived is not None and not self._arrived.done():
             self._arrived.set_result(None)
 
@@ -325,7 +322,7 @@ class Subscription:
             last = self._cursor.handled(count)
             await self._record(last)
             self.processed = last
-            self._credit(count)
+            self._credit()
 
     async def _until_due(self) -> int:
         """Wait for a batch; gives how many of the waiting frames belong to it."""
@@ -380,11 +377,17 @@ class Subscription:
             self._cursor.recorded = offset
             self._tell("recorded", offset)
 
-    def _credit(self, count: int) -> None:
-        """Give room back for what was handled, as far as this connection brought it."""
-        frames = min(count, self._uncredited)
-        self._uncredited -= frames
-        if frames and self._connection is not None and self._early is None:
+    def _held_back(self) -> int:
+        """How many frames wait whose room is not given back."""
+        # A batch that is larger than the window would never be complete.
+        is_short = self._cursor.waiting_rows <= self._options.batch_size
+        return 0 if is_short else len(self._cursor.waiting)
+
+    def _credit(self) -> None:
+        """Give room back; while a leader is being asked it stays ours, for when it has answered."""
+        frames = self._uncredited - self._held_back()
+        if frames > 0 and self._connection is not None and self._early is None:
+            self._uncredited -= frames
             self._connection.credit(self._attempt, frames)
 
     def _tell(self, what: str, offset: int = 0, count: int = 0, by: Taken | None = None) -> None:

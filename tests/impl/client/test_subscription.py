@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from delphic.impl.client.errors import RequestError
 from delphic.impl.client.subscribing import Note, Options
 from delphic.impl.client.subscription import Subscription
 from delphic.impl.raft.debts import Answer
 from delphic.impl.stream.schema import to_bytes
-from delphic.impl.wire import Rows
+from delphic.impl.visitor import Visitor
+from delphic.impl.wire import Credit, Rows
 from members import SCHEMA, ids, rows, run
 from scripted_node import ScriptedNode
 
@@ -118,5 +120,81 @@ def test_a_refusal_that_lasts_is_told() -> None:
                 await found.live()
             assert caught.value.name == "OffsetPurged"
             assert node.asked == ["subscribeTable"]
+
+    run(scenario())
+
+
+class Publisher(ScriptedNode):
+    """Has rows for whoever has room; from its second term on it begins once `serve` is called."""
+
+    TOTAL = 40
+
+    def __init__(self) -> None:
+        super().__init__("n1", self._asked_for)
+        self.room = self.at = self.number = 0
+        self.is_full = False
+        self.serve: Callable[[], None] | None = None
+
+    def credit(self, visitor: Visitor, credit: Credit) -> None:
+        """An answer to an empty frame: all that was sent before it has arrived."""
+        self.is_full = self.room == 0 and not credit.frames
+        self.room += credit.frames
+        self._publish()
+
+    def _asked_for(
+        self, node: object, function: str, args: tuple[Any, ...], answer: Answer
+    ) -> None:
+        self.number, _, _, self.at, _, self.room, *_ = args[0]
+
+        def serve() -> None:
+            answer(BEGUN | {"start": self.at, "beat_s": 60})
+            self._publish()
+
+        if self.number == 1:
+            serve()
+        else:
+            self.serve = serve
+
+    def _publish(self) -> None:
+        while self.room and self.at < self.TOTAL:
+            frame(self, self.at, self.at, number=self.number)
+            self.at += 1
+            self.room -= 1
+            if not self.room:
+                for visitor in self.visitors:
+                    visitor.push(Rows(self.number, 1, self.at, 0, ()))
+
+
+@pytest.mark.parametrize("batch_size", [0, 3])
+def test_room_that_is_given_back_while_a_leader_is_asked_is_not_lost(batch_size: int) -> None:
+    """Promise HS-24: a leader that is told of no room stays silent for ever."""
+
+    async def scenario() -> None:
+        got: list[int] = []
+        may_handle = asyncio.Event()
+
+        async def handle(table: pa.Table) -> None:
+            await may_handle.wait()
+            got.extend(ids(table))
+
+        options = Options(
+            offset=0, reconnect=True, msg_as_table=True, batch_size=batch_size, throttle_s=0.01
+        )
+        async with Publisher() as node:
+            found = Subscription([node.site], "t", handle, options)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(found.run())
+                await until(lambda: node.is_full)
+                node.hang_up()
+                await until(lambda: node.serve is not None)
+                taken = node.at
+                assert taken >= 8
+                may_handle.set()
+                await until(lambda: len(got) == taken)
+                assert node.serve is not None
+                node.serve()
+                await until(lambda: len(got) == node.TOTAL)
+                found.close()
+        assert got == list(range(node.TOTAL))
 
     run(scenario())
