@@ -76,7 +76,7 @@ def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
 def _read(reader: Iterator[list[str]], columns: Mapping[str, str], numbers: list[int]) -> Recorded:
     header = [name.strip() for name in next(reader, [])]
     names = _names(header, columns)
-    rows = _rows(reader, names, numbers)
+    rows = _rows(reader, names, numbers, len(header))
     if "type" in names:
         _need(names, ("process", "type", "f"), header)
         return joined(map(_event, rows))
@@ -97,13 +97,14 @@ def _texts(lines: Lines, numbers: list[int]) -> Iterator[str]:
 
 
 def _names(header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
-    """Where each column of ours is. Raises BadLine where one that was named is not there."""
-    found = {name: header.index(name) for name in COLUMNS if name in header}
-    for ours, theirs in columns.items():
+    """Where each column of ours is. Raises BadLine where one is not there, or more than once."""
+    called = {name: name for name in COLUMNS if name in header} | dict(columns)
+    for theirs in called.values():
         if theirs not in header:
             raise BadLine(1, f"there is no column {theirs!r}; there are {', '.join(header)}")
-        found[ours] = header.index(theirs)
-    return found
+        if (count := header.count(theirs)) > 1:
+            raise BadLine(1, f"{count} columns are called {theirs!r}; which of them is meant?")
+    return {ours: header.index(theirs) for ours, theirs in called.items()}
 
 
 def _need(names: Mapping[str, int], needed: tuple[str, ...], header: list[str]) -> None:
@@ -117,15 +118,16 @@ def _need(names: Mapping[str, int], needed: tuple[str, ...], header: list[str]) 
 
 
 def _rows(
-    reader: Iterator[list[str]], names: Mapping[str, int], numbers: list[int]
+    reader: Iterator[list[str]], names: Mapping[str, int], numbers: list[int], width: int
 ) -> Iterator[_Row]:
-    width = max(names.values(), default=0)
+    """Every row as wide as the header: in any other nobody knows which cell is whose."""
     for cells in reader:
         if not cells:
             continue
         line = numbers[0]
-        if len(cells) <= width:
-            raise BadLine(line, f"the row has {len(cells)} columns, the header says more")
+        if len(cells) != width:
+            why = ": quote cells that hold commas" if len(cells) > width else ""
+            raise BadLine(line, f"the row has {len(cells)} cells, the header {width}{why}")
         yield _Row(line, {name: cells[at] for name, at in names.items()})
 
 

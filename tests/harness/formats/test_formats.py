@@ -198,6 +198,11 @@ def test_positions_are_the_file_s_own_indices(tmp_path: Path) -> None:
     assert (found.invoked, found.returned) == (7, 19)
 
 
+def test_columns_that_are_not_used_may_share_a_name(tmp_path: Path) -> None:
+    text = ROWS.replace("\n", ",x\n").replace("outcome,x", "remark,remark")
+    assert len(read(written(tmp_path, text), columns=ROW_COLUMNS).operations) == 5
+
+
 def test_transactions_and_keys_keep_their_form(tmp_path: Path) -> None:
     text = """\
 {:index 0, :type :invoke, :process 3, :f :txn, :value [[:append 5 1] [:r 6 nil]]}
@@ -241,7 +246,11 @@ WRONG = [
     (LOG.replace("[1 2]", "[1 2", 1), 5, "never closed"),
     (LOG.replace("read\t2", "read\t", 1), 8, "value is missing"),
     (EVENTS.replace("0,ok", "0,okay"), 3, "'okay' is none of"),
-    (EVENTS.replace("0,ok,write,1,", "0,ok"), 3, "the row has 2 columns"),
+    (EVENTS.replace("0,ok,write,1,", "0,ok"), 3, "the row has 2 cells"),
+    (EVENTS.replace('"[1, 2]"', "[1, 2]"), 5, "quote cells that hold commas"),
+    ("process,type,f,value\n0,invoke,write,[1, 2]\n", 2, "quote cells that hold commas"),
+    (EVENTS.replace("0,ok,write,1,", "0,ok,write,1"), 3, "the row has 4 cells, the header 5"),
+    (EVENTS.replace("remark", "value"), 1, "2 columns are called 'value'"),
     (EVENTS.replace("process,", "who,"), 1, "no column is process"),
     (ROWS, 1, "no column is f and none invoked and none returned"),
 ]
