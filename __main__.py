@@ -3,12 +3,13 @@
 import sys
 import traceback
 from importlib import import_module
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import click
 
 from .harness.commands.examples import with_examples
-from .harness.errors import DelphicError, ExitCode
+from .harness.commands.streams import lasting
+from .harness.errors import DelphicError, ExitCode, WorldError, worst_code
 from .reports import judged
 from .reports.gate import alerts, markdown
 from .reports.gate.write import write as write_gate
@@ -158,6 +159,13 @@ class FrontDoor(click.Group):
         assert isinstance(command, click.Command)
         return with_examples(command, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """As click does, which makes exit code 1 of a broken pipe, that of a broken promise."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise WorldError(f"a process went away that was being talked to: {error}") from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """As click does, but without loading what is only listed."""
         said = sorted((name, text) for name, (_, _, text) in self.later.items())
@@ -173,6 +181,16 @@ def delphic() -> None:
 
 def main() -> int:
     """Run one command. Errors of every kind become a sentence and an exit code here, only here."""
+    with lasting() as lost:
+        code = _ended()
+        if (why := lost()) is not None:
+            click.echo(f"error: cannot write to standard output: {why}", err=True)
+            code = worst_code([code, ExitCode.WORLD])
+    return code
+
+
+def _ended() -> int:
+    """The exit code of one command."""
     if sys.flags.optimize:
         click.echo("error: Delphic relies on its assertions; run Python without -O", err=True)
         return ExitCode.USAGE

@@ -175,6 +175,18 @@ def test_a_bug_of_delphic_is_exit_code_5_and_says_so(
     assert "This is a bug of Delphic" in found.err
 
 
+def test_a_pipe_that_breaks_inside_is_no_broken_promise(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("delphic.harness.running.leases.heal", broken)
+    found = Said(capsys, "heal")
+    assert found.code == ExitCode.WORLD
+    assert found.err.endswith("that was being talked to: [Errno 32] Broken pipe\n")
+
+
 def test_an_interrupt_outside_a_run_is_exit_code_3(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
