@@ -222,7 +222,8 @@ class Run:
             if answer.type is OpType.OK:
                 settler.completed(step, answer.value)
             await asyncio.sleep(_SETTLE_S)
-        self._recorder.add(HARNESS, OpType.INFO, "settled", value=is_settled)
+        if is_settled or not stop.is_set():
+            self._recorder.add(HARNESS, OpType.INFO, "settled", value=is_settled)
         for step in settler.final():
             await self._final_step(step, stop)
 

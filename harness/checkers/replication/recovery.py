@@ -1,17 +1,18 @@
 """Did everything arrive once all was well again, and did no slave wait for another?"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from ...evidence import Evidence
+from ...history import Call
 from ...language.sides import MASTER, side_of
-from ...op import HARNESS, Op
+from ...op import HARNESS, Op, OpType
 from ...prose import plural
 from ...verdict import Validity, Verdict
 from ..checker import Checker, undecided
 from ..timeline import UNDOES, phase
 from ..wrong import Wrong, failure
-from .story import Poll, Story, Task, story, told
+from .story import Metrics, Poll, Story, Task, story, told
 
 NAME = "replication-recovery"
 PROMISES: dict[str, tuple[str, ...]] = {
@@ -48,6 +49,12 @@ def judge(evidence: Evidence) -> Verdict:
         return failure(NAME, wrong, PROMISES, CHECKED, details)
     if done is None or not found.slaves:
         return undecided(NAME, "The run did not come to its end.", Validity.INCONCLUSIVE)
+    if done.value is not True:
+        return undecided(
+            NAME,
+            "Nothing was missing when the time was over, but nobody saw everything arrived at "
+            "once: what came late is unknown.",
+        )
     sentence = (
         f"Everything had arrived at {plural(len(found.slaves), 'slave')} "
         f"{details.get('settled_s', 0):.1f} s after the heal."
@@ -60,20 +67,27 @@ def _end(found: Story, evidence: Evidence) -> list[Wrong]:
     said = next((op for op in evidence.history.of(HARNESS) if op.f == "settled"), None)
     if said is None:
         return []
-    wrong = [] if said.value is True else list(_unsettled(found, evidence, said))
-    return wrong or list(_not_truncated(found, said))
+    if said.value is True:
+        return list(_not_truncated(found, said))
+    heal = phase(evidence.history, "heal")
+    since = -1 if heal is None else heal.index
+    calls = [c for c in evidence.history.calls() if since < c.invoke.index < said.index]
+    wrong = list(_unsettled(found, calls, since, said)) or list(_not_truncated(found, said))
+    return wrong or list(_restless(found, calls, since, said))
 
 
-def _unsettled(found: Story, evidence: Evidence, said: Op) -> Iterator[Wrong]:
-    """What was still missing."""
-    queue = _latest(found.queue, said)
+def _unsettled(found: Story, calls: list[Call], since: int, said: Op) -> Iterator[Wrong]:
+    """What was still missing; `calls` are those since the heal."""
+    queue = _latest(found.queue, since, said)
     if queue is None:
-        yield _nobody(MASTER, evidence)
+        text = "When the time was over nobody had told what there was to do"
+        yield from _silent(text, calls, ("start", "grant", "queue"))
         return
     for side in found.slaves:
-        table = _latest(found.tasks[side], said)
+        table = _latest(found.tasks[side], since, said)
         if table is None:
-            yield _nobody(side, evidence)
+            text = f"When the time was over, {side} had not told what it has to do"
+            yield from _silent(text, calls, ("tasks",), side)
             continue
         failed = next((t for t in table.tasks.values() if t.state == "FAILED"), None)
         rest = [t for t in table.tasks.values() if t.state != "FINISH"]
@@ -110,14 +124,45 @@ def _kind(found: Story, side: str, kind: str) -> str:
     return kind
 
 
-def _nobody(side: str, evidence: Evidence) -> Wrong:
-    calls = [c for c in evidence.history.calls() if c.invoke.f in ("queue", "tasks")]
-    sentence = f"When the time was over, {side} did not even answer what it has to do."
-    return Wrong("no-answer", sentence, tuple(calls[-1:]) or tuple(evidence.history.calls()[-1:]))
+def _restless(found: Story, calls: list[Call], since: int, said: Op) -> Iterator[Wrong]:
+    """Slaves that lack nothing, and whose state was not seen to be right."""
+    for side in found.slaves:
+        state = _latest(found.metrics[side], since, said)
+        if state is None:
+            text = f"When the time was over, {side} had told nothing of its state"
+            yield from _silent(text, calls, ("metrics",), side)
+        elif state.status == "STOPPED":
+            settings = found.runs[side].settings
+            if any(s.value and since < s.begin and s.end < state.begin for s in settings):
+                sentence = (
+                    f"When the time was over {side} was still STOPPED although it had been started "
+                    f"and had nothing left to do, which {told(state.call)} shows."
+                )
+                yield Wrong("still-stopped", sentence, (state.call,))
+            else:
+                text = f"When the time was over {side} was STOPPED, and nobody could start it"
+                yield from _silent(text, calls, ("start",), side)
 
 
-def _latest(polls: list[Poll], said: Op) -> Poll | None:
-    return max((p for p in polls if p.begin < said.index), key=lambda p: p.begin, default=None)
+def _silent(
+    text: str, calls: list[Call], functions: tuple[str, ...], side: str | None = None
+) -> Iterator[Wrong]:
+    """Nothing was told, and the last call that asked (of any side: None) did not go well.
+
+    Whoever was not asked at all has left nothing unanswered.
+    """
+    asked = [c for c in calls if c.invoke.f in functions and side in (None, c.invoke.key)]
+    last = next((call for call in reversed(asked) if call.outcome is not OpType.OK), None)
+    if last is not None:
+        yield Wrong("no-answer", f"{text}: {told(last)} did not go well.", (last,))
+
+
+P = TypeVar("P", Poll, Metrics)
+
+
+def _latest(polls: list[P], since: int, said: Op) -> P | None:
+    between = (p for p in polls if since < p.begin < said.index)
+    return max(between, key=lambda p: p.begin, default=None)
 
 
 def _not_truncated(found: Story, said: Op) -> Iterator[Wrong]:
@@ -125,7 +170,7 @@ def _not_truncated(found: Story, said: Op) -> Iterator[Wrong]:
 
     A transaction of open outcome may become a task at the very end: what came later does not count.
     """
-    before = _latest(found.queue, said)
+    before = _latest(found.queue, -1, said)
     last = max(found.queue, key=lambda poll: poll.begin, default=None)
     if before is None or last is None:
         return

@@ -125,6 +125,10 @@ class Lines:
         self.add(0, OpType.INVOKE, f, key=key, value=value, node=node)
         self.add(0, OpType.OK, f, key=key, value=result, node=node)
 
+    def unanswered(self, f: str, key: str, node: str) -> None:
+        self.add(0, OpType.INVOKE, f, key=key, node=node)
+        self.add(0, OpType.INFO, f, key=key, node=node, error="Timeout")
+
     def made(self) -> None:
         self.done("make-db", "dfs://a")
         self.done("flag", "dfs://a", True)
@@ -416,3 +420,76 @@ def test_a_filter_may_miss_a_partition_that_comes_meanwhile() -> None:
     evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
     verdict = check(evidence, ["replicated-contents"])[0]
     assert verdict.validity is Validity.PASS, verdict.sentence
+
+
+DONE = [[1, 2, 1, "APPEND", "dfs://a", "t", True]]
+
+
+@pytest.mark.parametrize(
+    ("status", "validity", "sentence"),
+    [
+        (
+            "STOPPED",
+            Validity.FAIL,
+            "When the time was over s1 was still STOPPED although it had been started and had "
+            "nothing left to do, which metrics #26 (client 0 through s1d1) shows.",
+        ),
+        (
+            None,
+            Validity.FAIL,
+            "When the time was over, s1 had told nothing of its state: metrics #26 (client 0 "
+            "through s1d1) did not go well.",
+        ),
+        (
+            "ENABLED",
+            Validity.UNKNOWN,
+            "Nothing was missing when the time was over, but nobody saw everything arrived at "
+            "once: what came late is unknown.",
+        ),
+    ],
+)
+def test_a_run_that_never_came_to_rest_passes_nothing(
+    status: str | None, validity: Validity, sentence: str
+) -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    lines.done("metrics", "s1", None, metrics("ENABLED"), "s1d1")
+    lines.add(HARNESS, OpType.INFO, "phase", value="heal")
+    lines.done("start", "m")
+    lines.done("start", "s1", node="s1d1")
+    for _ in range(2):
+        lines.done("queue", "m", None, DONE)
+        lines.tasks((1, 2, "FINISH", ""))
+        if status is not None:
+            lines.done("metrics", "s1", None, metrics(status), "s1d1")
+        else:
+            lines.unanswered("metrics", "s1", "s1d1")
+    lines.add(HARNESS, OpType.INFO, "settled", value=False)
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replication-recovery"])[0]
+    assert (verdict.validity, verdict.sentence) == (validity, sentence)
+    assert not verdict.witness or max(verdict.witness) == 26
+
+
+def test_who_was_last_asked_before_the_heal_has_answered_nothing_after_it() -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    lines.done("queue", "m", None, DONE)
+    lines.tasks((1, 2, "FINISH", ""))
+    lines.add(HARNESS, OpType.INFO, "phase", value="heal")
+    lines.done("start", "m")
+    lines.unanswered("start", "s1", "s1d1")
+    lines.add(HARNESS, OpType.INFO, "settled", value=False)
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replication-recovery"])[0]
+    assert verdict.validity is Validity.FAIL
+    assert verdict.sentence == (
+        "When the time was over nobody had told what there was to do: start #16 (client 0 through "
+        "s1d1) did not go well."
+    )
+
+
+def metrics(status: str) -> dict[str, Any]:
+    return {"status": status, "finished": 1, "unfinished": 0}

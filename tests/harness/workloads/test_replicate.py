@@ -1,10 +1,19 @@
 """The workload `replicate`: who does what where, with ids and values of their own."""
 
-from typing import Any
+import asyncio
+import io
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from delphic.harness.checkers.replication.story import OPERATIONS
+from delphic.harness.history import load as history
 from delphic.harness.language.sides import side_of
+from delphic.harness.op import HARNESS
+from delphic.harness.plan import plan
+from delphic.harness.run import Run
+from delphic.harness.running.recorder import Recorder
+from delphic.harness.scenario import load
 from delphic.harness.workloads import WORKLOADS
 from delphic.harness.workloads.replicate import STAFF, ReplicateOptions, generators, settling
 from delphic.harness.workloads.workload import Generator, Step
@@ -195,3 +204,22 @@ def test_shares_leave_room_for_new_rows() -> None:
     with pytest.raises(ValueError, match="no share for new rows"):
         planned(updates=0.5, upserts=0.3, deletes=0.2)
     assert WORKLOADS["replicate"].options is ReplicateOptions
+
+
+def test_whoever_ends_a_run_while_it_settles_has_not_let_its_time_pass() -> None:
+    """`settled` with no means that the limit was over: a judge blames the slaves for that."""
+    text = "name: mine\ncluster: {system: replication}\nworkload: {name: replicate}\nduration: 1s\n"
+    decided = plan(load(text, "mine.yaml"), seed=1, target="memory", command="delphic run x")
+    stream = io.BytesIO()
+    cluster = cast(Any, SimpleNamespace(members=decided.members))
+
+    async def ended() -> None:
+        run = Run(decided, cluster, Recorder(stream, lambda: 0))
+        stop = asyncio.Event()
+        stop.set()
+        await run._final(stop)
+        run.live.recorder.flush()
+
+    asyncio.run(ended())
+    stream.seek(0)
+    assert [op.f for op in history(stream).of(HARNESS)] == ["phase"]
