@@ -95,9 +95,12 @@ class Run:
                 watching = group.create_task(self.live.observer.watch())
                 flushing = group.create_task(self._flush())
                 await self._set_up(stop)
-                await self._work(stop)
-                if not stop.is_set():
-                    await self._final(stop)
+                over = asyncio.Event()
+                async with asyncio.TaskGroup() as beside:
+                    await self._work(stop, over, beside)
+                    if not stop.is_set():
+                        await self._final(stop)
+                    over.set()
                 self._phase("end")
                 watching.cancel()
                 flushing.cancel()
@@ -139,14 +142,21 @@ class Run:
         connection.close()
         return answer
 
-    async def _work(self, stop: asyncio.Event) -> None:
-        """Clients from here on; faults, then their end, then quiet until the group serves again."""
+    async def _work(
+        self, stop: asyncio.Event, over: asyncio.Event, beside: asyncio.TaskGroup
+    ) -> None:
+        """Clients from here on; faults, then their end, then quiet until the group serves again.
+
+        `beside` gets who looks after members until the run is `over`, where that is needed.
+        """
         self._phase("main")
         async with asyncio.TaskGroup() as group:
             clients = [group.create_task(self._client(worker)) for worker in self._workers]
             await self.live.conductor.conduct(self._plan.duration_s, stop, self._enough)
             self._phase("heal")
             await self.live.conductor.heal()
+            if self.live.conductor.may_end_late:
+                beside.create_task(self.live.conductor.stand_by(over))
             self._phase("quiesce")
             await self._quiesce(stop, clients)
             for worker in self._workers:

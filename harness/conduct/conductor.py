@@ -78,6 +78,7 @@ class Conductor:
             if elapsed >= ends_s:
                 break
             self._observer.changed.clear()
+            await self._bring_back_late()
             waiting = self._schedule.waiting(elapsed)
             self._watch.look(waiting, self._names)
             due = self._schedule.due(self._seen(elapsed))
@@ -97,6 +98,24 @@ class Conductor:
         await self._bring_back("resume", "all", self._in_state(ProcessState.PAUSED))
         await self._heal("all", list(self._parts))
         await self._bring_back("restart", "all", self._in_state(ProcessState.DEAD))
+
+    @property
+    def may_end_late(self) -> bool:
+        """Whether a member runs on that has lived with a failing disk: it may still end by it."""
+        return bool(self._observer.excused)
+
+    async def stand_by(self, over: asyncio.Event) -> None:
+        """After the heal, until `over` or no member may end late: start those that do.
+
+        Raises WorldError.
+        """
+        while self.may_end_late and not over.is_set():
+            await self._bring_back_late()
+            try:
+                async with asyncio.timeout(_LOOK_S):
+                    await over.wait()
+            except TimeoutError:
+                continue
 
     async def _act(self, due: Due, now_s: float) -> None:
         fault = self._faults[due.step]
@@ -217,6 +236,14 @@ class Conductor:
         """Those of a mended disk that ended by themselves: nobody else would start them again."""
         dead = self._in_state(ProcessState.DEAD)
         return tuple(alias for alias in nodes if alias in dead and alias not in self._ended)
+
+    async def _bring_back_late(self) -> None:
+        """Start whom a failing disk ended after it was mended: a process takes its time to end."""
+        if not self.may_end_late:
+            return
+        held = {a for aim in self._parts.values() for a in (*_failing(aim), *aim.crashes)}
+        nodes = self._fallen(sorted(self._observer.excused - held))
+        await self._bring_back("restart", list(nodes), nodes)
 
     async def _bring_back(self, f: str, target: Any, nodes: tuple[str, ...]) -> None:
         if nodes:

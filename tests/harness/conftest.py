@@ -173,9 +173,7 @@ class MemoryCluster:
         if "spares" not in self.deaf_to:
             self.found_spares = dict(spares)
             for alias in sorted(spares):
-                self.processes[alias] = ProcessState.DEAD
-                self.ended.append((alias, "signal 9"))
-            self._elect()
+                self.end(alias, "signal 9")
 
     async def memory(self) -> dict[str, MemoryState]:
         found = self.found_spares
@@ -220,9 +218,13 @@ class MemoryCluster:
         if "disks" not in self.deaf_to:
             self.disks[alias] = state
             if state.full:
-                self.processes[alias] = ProcessState.DEAD
-                self.ended.append((alias, "no space left on device"))
-                self._elect()
+                self.end(alias, "no space left on device")
+
+    def end(self, alias: str, how: str) -> None:
+        """The member ends by itself."""
+        self.processes[alias] = ProcessState.DEAD
+        self.ended.append((alias, how))
+        self._elect()
 
     def disk_state(self, alias: str) -> DiskState:
         return self.disks.get(alias, SOUND)
@@ -327,6 +329,23 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
     monkeypatch.setitem(REAL_TARGETS, target.name, target)
     monkeypatch.setitem(TARGETS, target.name, target)
     return target
+
+
+@pytest.fixture
+def late_ends(memory: MemoryTarget, monkeypatch: pytest.MonkeyPatch) -> MemoryTarget:
+    """The same target; a full disk ends its member only a moment after it is sound again."""
+
+    async def set_disk(self: MemoryCluster, alias: str, state: DiskState) -> None:
+        was, self.disks[alias] = self.disk_state(alias), state
+        if was.full and not state.full:
+            asyncio.get_running_loop().call_soon(end, self, alias)
+
+    def end(self: MemoryCluster, alias: str) -> None:
+        if self.processes[alias] is not ProcessState.DEAD:
+            self.end(alias, "no space left on device")
+
+    monkeypatch.setattr(MemoryCluster, "set_disk", set_disk)
+    return memory
 
 
 @pytest.fixture(autouse=True, scope="session")

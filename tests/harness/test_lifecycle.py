@@ -93,6 +93,16 @@ def test_a_group_without_bugs_passes_and_its_faults_bit(memory: Any, tmp_path: P
     ]
 
 
+def test_whom_a_disk_ends_after_the_heal_is_started_again(late_ends: Any, tmp_path: Path) -> None:
+    text = TEXT.split("faults")[0] + "faults: [{at: 900ms, disk: {node: n2, is: full}}]\n"
+    done = finished(tmp_path, text)
+    assert done.verdict.validity is Validity.PASS, done.verdict.sentence
+    told = [json.loads(line) for line in done.run.history.read_text().splitlines()]
+    said = [op["f"] for op in told if op["process"] == "nemesis" and op["type"] == "info"]
+    assert said == ["disk", "mend", "restart"]
+    assert (told[-1]["f"], told[-1]["value"]) == ("phase", "end")
+
+
 def test_two_runs_in_one_second_have_directories_of_their_own(memory: Any, tmp_path: Path) -> None:
     runs = {finished(tmp_path, TEXT.split("faults")[0]).run.path for _ in range(2)}
     assert len(runs) == 2

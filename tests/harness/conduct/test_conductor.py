@@ -187,6 +187,20 @@ def test_a_disk_is_mended_and_whom_it_ended_is_started_again(memory: Any) -> Non
     assert scene.receipts()[1].value["asked"] == {"kind": "heal", "target": "leader"}
 
 
+def test_whom_a_disk_ends_only_after_it_was_mended_is_started_again(late_ends: Any) -> None:
+    scene = Scene(late_ends, "[{at: 100ms, disk: {node: n1, is: full}, for: 100ms}]")
+    assert [op.f for op in scene.receipts()] == ["disk", "mend", "restart"]
+    assert scene.active == []
+    assert scene.died == []
+
+
+def test_whom_a_kill_ended_meanwhile_stays_ended(late_ends: Any) -> None:
+    steps = "[{at: 100ms, disk: {node: n1, is: full}, for: 200ms}, {at: 200ms, kill: n1}]"
+    scene = Scene(late_ends, steps)
+    assert [op.f for op in scene.receipts()] == ["disk", "kill", "mend", "restart"]
+    assert scene.active == ["n1 dead"]
+
+
 def test_whom_a_failing_disk_ended_did_not_end_by_itself(memory: Any) -> None:
     excused = Scene(memory, "[{at: 100ms, disk: {node: n1, is: full}, for: 100ms}]")
     assert excused.died == []
