@@ -13,12 +13,12 @@ from ..op import OBSERVER, Op, OpType
 from ..verdict import Validity, Verdict, worst
 from .checker import Checker, undecided
 from .replicas import Replica, answered, last_of_each, replica_ops
-from .timeline import UNDOES, Act, acts, phase
+from .timeline import BY_LINK, UNDOES, Act, acts, phase
 
 NAME = "liveness"
 PROMISES = ("HS-22", "HS-23", "HS-25", "HS-26")
-HEALS = frozenset(UNDOES) - {"restart", "resume"}
-"""Acts that undo what is wrong with a member's world."""
+HEALS = frozenset(UNDOES) - {"restart", "resume", "release"}
+"""Acts that undo what is wrong with a member's world. A release without effect had nothing held."""
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -69,12 +69,19 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def _unhealed(history: History) -> Act | None:
-    """The last act of its kind that should have undone faults, if it did not take hold.
+    """The last act on something that should have undone its faults, if it did not take hold.
 
     A process that was started again and does not answer is another matter: that is the system's.
     """
-    last = {act.f: act for act in acts(history) if act.f in HEALS}
+    last = {what: act for act in acts(history) if act.f in HEALS for what in _undone(act)}
     return next((act for act in last.values() if not act.bit), None)
+
+
+def _undone(act: Act) -> list[tuple[str, ...]]:
+    """What the act made sound: one layer of all links, or one layer of each of its members."""
+    observed = act.details.get("observed")
+    layer = (act.f, *(observed if isinstance(observed, dict) else ()))
+    return [layer] if act.f in BY_LINK or not act.nodes else [(*layer, a) for a in act.nodes]
 
 
 def _unknown(unhealed: Act, sentence: str) -> Verdict:
