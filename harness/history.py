@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 import msgspec
 
 from .errors import HistoryError
-from .op import Op, OpType, ProcessId
+from .op import INDEX_MAX, Op, OpType, ProcessId
 
 T = TypeVar("T")
 
@@ -74,8 +74,8 @@ def _joined(history: History) -> list[Call]:
 def validated(ops: Iterable[Op]) -> History:
     """Return the ops as a history.
 
-    Raises HistoryError, naming the op, where an index does not increase, a completion has no
-    invocation, or a client invokes while its last op is still open.
+    Raises HistoryError, naming the op, where an index does not increase or is above INDEX_MAX, a
+    completion has no invocation, or a client invokes while its last op is still open.
     """
     open_ops: dict[ProcessId, Op] = {}
     last = -1
@@ -83,6 +83,8 @@ def validated(ops: Iterable[Op]) -> History:
     for op in ops:
         if op.index <= last:
             raise HistoryError(f"op {op.index} follows op {last}: indices must increase")
+        if op.index > INDEX_MAX:
+            raise HistoryError(f"op {op.index}: no index is above {INDEX_MAX}")
         last = op.index
         if op.is_client:
             began = open_ops.pop(op.process, None)

@@ -13,6 +13,10 @@ OBSERVER = "observer"
 HARNESS = "harness"
 
 
+INDEX_MAX = (1 << 62) - 1
+"""The highest index of an op: judges count in 64 bits, and some positions come after all."""
+
+
 class OpType(StrEnum):
     """How certain a line is: began, happened, did not happen, nobody knows."""
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from ..history import History
-from ..op import Op, OpType
+from ..op import INDEX_MAX, Op, OpType
 from ..verdict import Validity
 
 _ATOMS: Final = frozenset({int, str, bool, float, type(None)})
@@ -40,7 +40,7 @@ UNKNOWN: Final = Unknown()
 TRANSACTION: Final = "txn"
 """The f of transactions."""
 
-FOREVER: Final = 1 << 62
+FOREVER: Final = INDEX_MAX + 1
 """The position at which an operation returns that never does."""
 
 

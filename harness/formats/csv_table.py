@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from ..characters import whole
 from ..checkers.operations import TRANSACTION, UNKNOWN, Operation, hashable
 from ..op import OpType
 from .edn import DIGITS_PLAIN
@@ -44,9 +45,19 @@ class _Row(msgspec.Struct):
         if not text:
             return None
         try:
-            return json.loads(text)
+            found = json.loads(text)
         except ValueError:
             return text
+        if "\\u" in text:
+            self._check_characters(found)
+        return found
+
+    def _check_characters(self, found: Any) -> None:
+        """Raises BadLine where an escape in it stands for half a character."""
+        try:
+            whole(json.dumps(found, ensure_ascii=False))
+        except ValueError as error:
+            raise BadLine(self.line, str(error)) from error
 
     def whole(self, name: str) -> int:
         """A whole number. Raises BadLine."""
@@ -86,7 +97,11 @@ def _read(reader: Iterator[list[str]], columns: Mapping[str, str], numbers: list
 
 def looks(head: list[str]) -> bool:
     """Whether the first line is a header of at least two columns, with the same commas below."""
-    header = next(csv.reader(head[:1]), [])
+    try:
+        header = next(csv.reader(head[:1]), [])
+    except csv.Error:
+        # The line is longer than any cell may be before `read` says how long.
+        return False
     return len(header) > 2 and all(name.strip() and ":" not in name for name in header)
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from ..characters import whole
 from ..checkers.operations import hashable
 from .format import BadLine, Lines
 
@@ -158,7 +159,7 @@ def _atom(kind: str, text: str, line: int) -> Any:
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if kind == "string":
-        return _ESCAPE.sub(_unescaped, text[1:-1]) if "\\" in text else text[1:-1]
+        return _unescaped(text[1:-1], line) if "\\" in text else text[1:-1]
     if kind == "character":
         return _CHARACTERS.get(text[1:], text[1:])
     if _NUMBER.match(text):
@@ -181,6 +182,13 @@ def _number(text: str, line: int) -> Any:
         raise BadLine(line, f"{text!r} is no number") from error
 
 
-def _unescaped(match: re.Match[str]) -> str:
+def _unescaped(text: str, line: int) -> str:
+    try:
+        return whole(_ESCAPE.sub(_character, text))
+    except ValueError as error:
+        raise BadLine(line, str(error)) from error
+
+
+def _character(match: re.Match[str]) -> str:
     code = match.group(1)
     return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)

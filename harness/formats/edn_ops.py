@@ -35,14 +35,17 @@ def event(line: int, form: Any) -> Event:
     if not isinstance(form, dict):
         raise BadLine(line, f"{form!r:.40} is no operation: a map with :process, :type and :f is")
     value = form.get(":value")
-    f = TRANSACTION if is_transaction(value) and form.get(":f") is None else form.get(":f")
+    f = form.get(":f")
+    if f is None and is_transaction(value):
+        f = TRANSACTION
     missing = [name for name in (":process", ":type") if form.get(name) is None]
     missing += [":f"] if f is None else []
     if missing:
         raise BadLine(line, f"the operation has no {' and no '.join(missing)}")
-    kind = _TYPES.get(form[":type"])
+    said = form[":type"]
+    kind = _TYPES.get(said) if isinstance(said, str) else None
     if kind is None:
-        raise BadLine(line, f"the :type {form[':type']} is none of {_KNOWN}")
+        raise BadLine(line, f"the :type {said} is none of {_KNOWN}")
     f = plain(f)
     return Event(
         line,
@@ -59,11 +62,12 @@ def event(line: int, form: Any) -> Event:
 
 def is_transaction(value: Any) -> bool:
     """Whether a value is a list of micro-operations, as Elle's histories without :f have it."""
-    return (
-        isinstance(value, tuple | list)
-        and len(value) > 0
-        and all(isinstance(m, tuple | list) and len(m) == 3 and m[0] in MICROS for m in value)
-    )
+    return isinstance(value, tuple | list) and len(value) > 0 and all(map(_is_micro, value))
+
+
+def _is_micro(part: Any) -> bool:
+    is_three = isinstance(part, tuple | list) and len(part) == 3
+    return is_three and isinstance(part[0], str) and part[0] in MICROS
 
 
 def plain(name: Any) -> str:

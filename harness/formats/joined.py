@@ -5,7 +5,7 @@ from sys import intern
 from typing import Any
 
 from ..checkers.operations import TRANSACTION, UNKNOWN, Operation, hashable
-from ..op import HARNESS, NEMESIS, OBSERVER, OpType
+from ..op import HARNESS, INDEX_MAX, NEMESIS, OBSERVER, OpType
 from .format import BadLine, Event, Recorded
 
 NOT_CLIENTS = frozenset({NEMESIS, OBSERVER, HARNESS})
@@ -76,6 +76,8 @@ def _next(event: Event, last: int, *, is_indexed: bool) -> int:
         return last + 1
     if event.index <= last:
         raise BadLine(event.line, f"index {event.index} follows index {last}: they must increase")
+    if event.index > INDEX_MAX:
+        raise BadLine(event.line, f"index {event.index} is above {INDEX_MAX}, the highest there is")
     return event.index
 
 

@@ -1,11 +1,11 @@
 """A YAML text as plain data, with the line of every value in it."""
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
+from ..characters import whole
 from ..errors import ScenarioError
 
 Path = tuple[str | int, ...]
@@ -17,9 +17,6 @@ NODES_MAX = 100_000
 """So many more values than characters: aliases of aliases would fill the memory."""
 
 _TOO_DEEP = "nested too deeply"
-
-_HALF = re.compile("[\ud800-\udfff]")
-"""Halves of characters, of which JSON writes some with two."""
 
 _UNREADABLE = (LookupError, AttributeError, TypeError, ArithmeticError)
 """What PyYAML lets through where a value is none of its tag, besides ValueError."""
@@ -113,7 +110,8 @@ def _value(reading: _Reading, node: yaml.Node, path: Path) -> Any:
             lines[at] = key_line
         return found
     try:
-        return _whole(reading.loader.construct_object(node))
+        said = reading.loader.construct_object(node)
+        return whole(said) if isinstance(said, str) else said
     except ValueError as error:
         raise reading.refused(f"{spell(path)}: {error}", line) from error
     except _UNREADABLE as error:
@@ -125,21 +123,8 @@ def _key(reading: _Reading, node: yaml.Node) -> str:
     line = node.start_mark.line + 1
     if node.tag in _WORDS:
         try:
-            return str(_whole(str(node.value)))
+            return whole(str(node.value))
         except ValueError as error:
             raise reading.refused(f"a key: {error}", line) from error
     said = node.value if isinstance(node, yaml.ScalarNode) else "of several parts"
     raise reading.refused(f"the key {said} is not a word", line)
-
-
-def _whole(value: Any) -> Any:
-    """The value; in a text, what JSON writes as two halves as the one character that it is.
-
-    Raises ValueError where there is half a character, which can be written nowhere.
-    """
-    if not isinstance(value, str) or not _HALF.search(value):
-        return value
-    try:
-        return value.encode("utf-16", "surrogatepass").decode("utf-16")
-    except UnicodeDecodeError:
-        raise ValueError(f"{value!r} has half a character") from None
