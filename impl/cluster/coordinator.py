@@ -67,6 +67,8 @@ class TaskData(Protocol):
         self, tid: int, data: bytes, done: Callable[[OSError | None], None], *, at_once: bool
     ) -> None: ...
 
+    def announce(self, tid: int) -> None: ...
+
     def delete(self, tid: int) -> None: ...
 
 
@@ -263,7 +265,7 @@ class Coordinator:
         """Nodes that are not reached ask by themselves."""
         for node in run.asked:
             self._ask(node, ABORT, (run.tid,), _ignore, unreachable(node))
-        if run.is_saved and self._task_data is not None:
+        if run.replicates and self._task_data is not None:
             self._task_data.delete(run.tid)
 
     # The decision, and what follows from it.
@@ -282,6 +284,9 @@ class Coordinator:
                 source_port=self._site.port,
                 submitted_ns=self._clock.wall_ns(),
             )
+            if not run.is_saved and self._task_data is not None:
+                # Once it is decided it can be completed, and asked for, before that is heard here.
+                self._task_data.announce(run.tid)
         self._controllers.ask("txnCommit", (run.tid, meta), partial(self._decided, run))
 
     def _decided(self, run: _Execution, told: Any) -> None:

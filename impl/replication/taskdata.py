@@ -3,9 +3,10 @@
 Who waits for it (sync persistence) has it written at once, together with all that waits; else it is
 written within a moment, so that many transactions share a sync, and nobody's log waits for theirs.
 A worker writes; what comes meanwhile it writes next. Until that is done the data is in memory only,
-and a slave that asks is told to wait (F5); a crash takes it, and the next process knows nothing of
-it. What the disk refuses its saver is told, if that waits; else it is tried again, because the
-transaction has happened. A file is removed when none of its data is needed any more.
+and a slave that asks is told to wait (F5), as it is while a coordinator has yet to hear whether its
+transaction has happened; a crash takes it, and the next process knows nothing of it. What the disk
+refuses its saver is told, if that waits; else it is tried again, because the transaction has
+happened. A file is removed when none of its data is needed any more.
 """
 
 import logging
@@ -86,6 +87,7 @@ class TaskDataStore:
         self._worker = worker
         self._clock = clock
         self._writer = SegmentWriter(disk, folder, 0)
+        self._announced: set[int] = set()
         self._waiting: dict[int, bytes] = {}
         self._next: list[_Save] = []
         """Those of the waiting that nobody writes yet."""
@@ -141,6 +143,10 @@ class TaskDataStore:
         """Of what there are data, durable ones and others, in order."""
         return sorted(self._places.keys() | self._waiting.keys())
 
+    def announce(self, tid: int) -> None:
+        """It will be saved or deleted, and slaves may ask for it before."""
+        self._announced.add(tid)
+
     def save(self, tid: int, data: bytes, done: Done, *, at_once: bool) -> None:
         """Keep it; `done` is told when it is durable.
 
@@ -148,6 +154,7 @@ class TaskDataStore:
         nothing ever goes wrong for good.
         """
         assert tid not in self._waiting
+        self._announced.discard(tid)
         self._waiting[tid] = data
         self._waiting_bytes += len(data)
         self._next.append(_Save(tid, data, done, at_once))
@@ -187,7 +194,7 @@ class TaskDataStore:
 
     def fetch(self, tid: int) -> bytes | Lack:
         """What was saved. Raises OSError where a file cannot be read (S01037)."""
-        if tid in self._waiting:
+        if tid in self._waiting or tid in self._announced:
             return Lack.NOT_PERSISTED
         place = self._places.get(tid)
         if place is None:
@@ -212,6 +219,7 @@ class TaskDataStore:
 
     def delete(self, tid: int) -> None:
         """No slave needs it any more. A file that cannot be removed is tried again at the next."""
+        self._announced.discard(tid)
         if tid in self._waiting:
             self._deleted[tid] = None
         elif (place := self._places.pop(tid, None)) is not None:

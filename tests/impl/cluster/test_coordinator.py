@@ -6,6 +6,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from catalogs import begin, do, made
+from delphic.harness.simulate.disk import SimDisk
+from delphic.harness.simulate.loop import SimLoop
+from delphic.harness.simulate.process import Process
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster import transactions
 from delphic.impl.cluster.changes import Append, Change, Delete, Update, Upsert, encoded
@@ -13,9 +16,11 @@ from delphic.impl.cluster.commands import Abort, Commit, Complete
 from delphic.impl.cluster.coordinator import COMMIT_S, Coordinator
 from delphic.impl.cluster.operations import Condition, Operation, Scheme
 from delphic.impl.cluster.writes import OPERATIONS, Write, decode, encode
+from delphic.impl.replication.taskdata import DELAY_S, Lack, TaskDataStore
 from delphic.impl.site import Site
 from delphic.impl.stream.schema import fingerprint, to_bytes
 from hand_clock import HandClock
+from node_of_chunks import HandWorker
 
 SCHEMA = pa.schema([pa.field("id", pa.int64()), pa.field("n", pa.int64(), nullable=False)])
 SITE = Site("127.0.0.1", 7001, "d1")
@@ -34,6 +39,7 @@ class Disk:
         self.has_room = True
         self.saved: dict[int, bytes] = {}
         self.waiting: list[Callable[[OSError | None], None]] = []
+        self.announced: list[int] = []
         self.deleted: list[int] = []
         self.hurried = False
 
@@ -43,6 +49,9 @@ class Disk:
         self.saved[tid] = data
         self.hurried = at_once
         self.waiting.append(done)
+
+    def announce(self, tid: int) -> None:
+        self.announced.append(tid)
 
     def delete(self, tid: int) -> None:
         self.deleted.append(tid)
@@ -244,6 +253,7 @@ def test_with_sync_persistence_the_data_is_durable_before_the_decision() -> None
     stage.expect("d2 chunkPrepare", [1, 1])
     assert stage.asked == [], "the decision waits for the disk"
     assert stage.disk.hurried
+    assert stage.disk.announced == [], "who asks may have it already"
     stage.disk.waiting.pop()(None)
     tid, meta = stage.expect("txnCommit", 5)
     assert (tid, meta.operation, meta.tid) == (7, Operation.APPEND, 7)
@@ -283,6 +293,38 @@ def test_data_is_kept_where_nobody_knows_what_was_decided() -> None:
     stage.expect("txnAbort", LOST)
     stage.expect("txnOutcome", LOST)
     assert list(stage.disk.saved) == [7]
+
+
+@pytest.mark.parametrize(
+    ("decided", "outcome", "has_data"),
+    [
+        (5, None, True),
+        (LOST, ["committed", 5], True),
+        (LOST, ["aborted"], False),
+        (LOST, ["open"], True),
+        (RequestError("Aborted", True, "dropped"), None, False),
+    ],
+)
+def test_a_slave_waits_for_data_while_nobody_has_told_the_coordinator_what_was_decided(
+    decided: Any, outcome: Any, has_data: bool
+) -> None:
+    handle, worker = SimDisk().handle(Process(SimLoop("1"), "d1", 1, "1")), HandWorker()
+    stage = Stage()
+    store = TaskDataStore(handle, "/d1/replication", worker, stage.clock)
+    store.open()
+    stage.coordinator = Coordinator(SITE, stage.clock, stage, stage.ask_node, 1 << 20, store)
+    stage.until("txnCommit", replicates=True)
+    # The controllers may have completed it, and queued the task, with nobody to tell.
+    assert store.fetch(7) is Lack.NOT_PERSISTED
+    stage.expect("txnCommit", decided)
+    if outcome is not None:
+        stage.expect("txnAbort", LOST)
+        assert store.fetch(7) is Lack.NOT_PERSISTED
+        stage.expect("txnOutcome", outcome)
+    stage.clock.advance(DELAY_S)
+    while worker.jobs:
+        worker.work()
+    assert isinstance(store.fetch(7), bytes) if has_data else store.fetch(7) is Lack.MISSING
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

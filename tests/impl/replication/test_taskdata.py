@@ -93,6 +93,22 @@ def test_data_is_not_persisted_before_the_disk_has_it() -> None:
     assert node.names() == [FIRST]
 
 
+def test_what_is_announced_is_waited_for_until_it_is_saved_or_deleted() -> None:
+    node = Node()
+    for tid in (7, 8, 9):
+        node.store.announce(tid)
+    assert (node.store.fetch(7), node.store.tids) == (Lack.NOT_PERSISTED, [])
+    node.keep(7)
+    node.store.delete(8)
+    assert node.store.fetch(7) == b"rows"
+    assert node.store.fetch(8) is Lack.MISSING
+    assert node.store.fetch(9) is Lack.NOT_PERSISTED
+    node.store.delete(7)
+    assert node.store.fetch(7) is Lack.MISSING
+    node.start()
+    assert node.store.fetch(9) is Lack.MISSING, "its coordinator is no more"
+
+
 def test_what_comes_while_the_worker_writes_is_written_together() -> None:
     node = Node()
     for tid in (1, 2, 3):
