@@ -192,6 +192,7 @@ class Catalog:
             "chunks": _told(chunks),
             "schema": table.schema,
             "column": table.column,
+            "scheme": msgspec.to_builtins(self.metadata.database(command.database).scheme),
             "replicates": txn.flagged,
         }
 

@@ -41,7 +41,7 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
     """A metadata operation in full: what a slave needs to do the same.
 
     `scheme` is for CREATE_DOMAIN; `schema` and `column` (which tells the partition) for
-    CREATE_PARTITIONED_TABLE; `keys` for DROP_PARTITION.
+    CREATE_PARTITIONED_TABLE, with the scheme that they fit; `keys` for DROP_PARTITION.
     """
 
     operation: Operation

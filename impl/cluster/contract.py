@@ -27,12 +27,22 @@ class Controllers(Protocol):
 
 
 class Begun(msgspec.Struct, frozen=True):
-    """A transaction: its partitions by key. `replicates`: slaves will ask for its data."""
+    """A transaction: its partitions by key, and how the table is made that it is about.
+
+    `replicates`: slaves will ask for its data.
+    """
 
     tid: int
     chunks: dict[str, Place]
     schema: bytes
+    scheme: Scheme
+    column: str
     replicates: bool
+
+    @property
+    def layout(self) -> Layout:
+        """As `layout_of` tells it of a table."""
+        return Layout(from_bytes(self.schema), self.scheme, self.column)
 
 
 class Snapshot(msgspec.Struct, frozen=True):

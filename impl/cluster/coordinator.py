@@ -24,7 +24,6 @@ from ..replication.tasks import TaskMeta
 from ..runtime import Clock
 from ..service.forwarding import Ask
 from ..site import Site
-from ..stream.schema import from_bytes
 from .changes import Change, Work
 from .chunk_store import LOCK_S
 from .contract import (
@@ -196,7 +195,7 @@ class Coordinator:
             run.payload = encode(run.write)
         elif run.write.keys is not None:
             divided = {key: divided[key] for key in run.keys}
-        if from_bytes(begun.schema) != made.schema or begun.chunks.keys() != divided.keys():
+        if begun.layout != made or begun.chunks.keys() != divided.keys():
             self._abort(run, RequestError(OVERLOADED, True, "the table has just been replaced"))
             return
         if run.replicates and self._task_data is not None and not self._task_data.has_room:

@@ -87,11 +87,14 @@ class Metadata:
 
     def _create_table(self, statement: Statement) -> None:
         path, name = statement.database, statement.table
-        tables = self.database(path).tables
+        database = self.database(path)
+        tables = database.tables
         if not TABLE_NAME.fullmatch(name):
             raise _refused(f"want a letter or _, then letters, digits or _, got {name!r}")
         if name in tables:
             raise RequestError(TABLE_EXISTS, True, f"{path} has already a table {name}")
+        if statement.scheme != database.scheme:
+            raise _refused(f"{path} is partitioned in another way than {name} was made for")
         tables[name] = Table(statement.schema, statement.column, {})
 
     def _drop_database(self, path: str) -> None:

@@ -101,9 +101,8 @@ class DatabaseFunctions:
 
         def checked(found: Described) -> None:
             check_column(found.scheme, made, column)
-            operation = Operation.CREATE_PARTITIONED_TABLE
-            plain = to_bytes(made)
-            self._propose(call, Statement(operation, path, table, schema=plain, column=column))
+            operation, plain = Operation.CREATE_PARTITIONED_TABLE, to_bytes(made)
+            self._propose(call, Statement(operation, path, table, found.scheme, plain, column))
 
         # Whether the caller may do it is decided when it is done.
         self._describe(None, path, checked, call.answer)

@@ -24,7 +24,8 @@ def ddl(
     applied: int | None = None,
     keys: tuple[str, ...] = (),
 ) -> Ddl:
-    scheme = SCHEME if operation is Operation.CREATE_DOMAIN else None
+    makes = operation in (Operation.CREATE_DOMAIN, Operation.CREATE_PARTITIONED_TABLE)
+    scheme = SCHEME if makes else None
     statement = Statement(operation, database, table, scheme, b"schema", "k", keys)
     return Ddl(user, "n1", "127.0.0.1", 1, statement, applied, 7)
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+import msgspec
 import pytest
-from catalogs import DB, HASH, begin, ddl, do, made, meta, refusal
+from catalogs import DB, HASH, SCHEME, begin, ddl, do, made, meta, refusal
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster import transactions
 from delphic.impl.cluster.catalog import Catalog
@@ -11,6 +12,7 @@ from delphic.impl.cluster.commands import (
     Abort,
     Commit,
     Complete,
+    Ddl,
     FirstUser,
     RemoveUser,
     Replicate,
@@ -18,14 +20,33 @@ from delphic.impl.cluster.commands import (
     SetFlag,
     SetRight,
     SetUser,
+    Statement,
     Swept,
     decode_statement,
 )
-from delphic.impl.cluster.operations import Operation
+from delphic.impl.cluster.operations import Operation, Scheme
 from delphic.impl.hashing import Hash
 from delphic.impl.replication.events import Queued, Stopped
 from delphic.impl.replication.seats import MasterSeat, SlaveSeat, encode_entry
 from delphic.impl.replication.tasks import Task
+
+OTHERWISE = Ddl(
+    None,
+    "n1",
+    "127.0.0.1",
+    1,
+    Statement(
+        Operation.CREATE_PARTITIONED_TABLE,
+        DB,
+        "u",
+        Scheme("VALUE", "date32[day]", ("2023-01-08",)),
+        b"schema",
+        "k",
+    ),
+    None,
+    7,
+)
+"""It was checked against a database that has been replaced since."""
 
 
 def master() -> MasterSeat:
@@ -40,6 +61,7 @@ def test_chunks_are_made_once_and_go_to_the_node_with_the_fewest() -> None:
     assert again["chunks"] == {"b": [2, "n2"], "d": [4, "n2"]}
     assert again["tid"] == first["tid"] + 1
     assert (again["schema"], again["column"], again["replicates"]) == (b"schema", "k", False)
+    assert again["scheme"] == msgspec.to_builtins(SCHEME)
 
 
 def test_a_change_of_what_is_there_makes_no_chunks() -> None:
@@ -152,6 +174,7 @@ def test_dropping_a_partition_drops_that_one() -> None:
         (ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"), "TableExists"),
         (ddl(Operation.CREATE_PARTITIONED_TABLE, table="a b"), "BadRequest"),
         (ddl(Operation.CREATE_PARTITIONED_TABLE, "dfs://x", "t"), "NoSuchDatabase"),
+        (OTHERWISE, "BadRequest"),
         (ddl(Operation.DROP_TABLE, table="u"), "NoSuchTable"),
         (ddl(Operation.DROP_DB, "dfs://x"), "NoSuchDatabase"),
         (ddl(Operation.APPEND, table="t"), "BadRequest"),

@@ -108,7 +108,7 @@ class Stage:
         """Let an append of ids 0, 1 and 2 go as far as the asking of that step."""
         if not self.asked:
             self.write(append(0, 1, 2))
-        begun = {"tid": 7, "chunks": CHUNKS, "schema": to_bytes(SCHEMA), "replicates": replicates}
+        begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": replicates}
         answers: dict[str, Any] = {
             "tableLayout": layout(),
             "txnBegin": begun,
@@ -147,7 +147,7 @@ def test_a_write_is_begun_prepared_node_by_node_decided_committed_and_completed(
     stage = Stage()
     stage.write(append(0, 1, 2))
     assert stage.expect("tableLayout", layout()) == ("ann", DATABASE, TABLE)
-    begun = {"tid": 7, "chunks": CHUNKS, "schema": to_bytes(SCHEMA), "replicates": False}
+    begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": False}
     args = stage.expect("txnBegin", begun)
     assert args == ("ann", DATABASE, TABLE, "APPEND", ("0", "1", "2"), None)
     assert stage.coordinator.tids == [7]
@@ -367,7 +367,7 @@ def test_a_filter_is_about_the_partitions_that_there_are_and_slaves_learn_which(
     change = Update((("n", 1),), (Condition("id", ">", 1),))
     stage.write(change)
     stage.expect("tableLayout", layout())
-    begun = {"tid": 7, "chunks": CHUNKS, "schema": to_bytes(SCHEMA), "replicates": True}
+    begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": True}
     assert stage.expect("txnBegin", begun)[4] is None
     _, works = stage.expect("d1 chunkPrepare", [3])
     assert [work.change for work in works] == [change]
@@ -380,7 +380,7 @@ def test_a_task_is_about_the_masters_partitions_as_far_as_they_are_there() -> No
     stage.write(Delete(()), keys=("0", "9"), applied=3)
     stage.expect("tableLayout", layout())
     chunks = {"0": [11, "d2"]}
-    begun = {"tid": 7, "chunks": chunks, "schema": to_bytes(SCHEMA), "replicates": False}
+    begun = {"tid": 7, "chunks": chunks, **layout(), "replicates": False}
     assert stage.expect("txnBegin", begun)[4:] == (("0", "9"), 3)
     _, works = stage.expect("d2 chunkPrepare", [2])
     assert [work.chunk for work in works] == [11]
@@ -391,7 +391,7 @@ def test_the_keys_of_an_upsert_tell_the_partition() -> None:
     stage.write(Upsert(append(1).body, ("n",)))
     stage.expect("tableLayout", layout())
     chunks = {"1": [12, "d1"]}
-    begun = {"tid": 7, "chunks": chunks, "schema": to_bytes(SCHEMA), "replicates": True}
+    begun = {"tid": 7, "chunks": chunks, **layout(), "replicates": True}
     stage.expect("txnBegin", begun)
     _, works = stage.expect("d1 chunkPrepare", [1])
     assert works[0].change.keys == ("n", "id")
@@ -400,13 +400,20 @@ def test_the_keys_of_an_upsert_tell_the_partition() -> None:
     assert change.keys == ("n", "id")
 
 
-def test_a_table_that_was_replaced_meanwhile_is_written_nothing() -> None:
+@pytest.mark.parametrize(
+    "replaced",
+    [
+        {"schema": to_bytes(pa.schema([("id", pa.int64()), ("n", pa.int32())]))},
+        {"column": "n"},
+        {"scheme": Scheme("HASH", "int64", buckets=4)},
+    ],
+)
+def test_a_table_that_was_replaced_meanwhile_is_written_nothing(replaced: dict[str, Any]) -> None:
     stage = Stage()
     stage.write(append(0, 1, 2))
     stage.expect("tableLayout", layout())
-    other = to_bytes(pa.schema([("id", pa.int64()), ("n", pa.int32())]))
-    begun = {"tid": 7, "chunks": CHUNKS, "schema": other, "replicates": False}
-    stage.expect("txnBegin", begun)
+    begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": False}
+    stage.expect("txnBegin", begun | replaced)
     assert (failure(stage).name, failure(stage).definite) == ("Overloaded", True)
     assert [name for name, _, _ in stage.asked] == ["txnAbort"]
 
@@ -448,6 +455,6 @@ def test_what_does_not_fit_into_a_frame_is_refused() -> None:
     stage.write(append(*range(0, 300_000, 3)))
     stage.expect("tableLayout", layout())
     chunks = {"0": [11, "d2"]}
-    begun = {"tid": 7, "chunks": chunks, "schema": to_bytes(SCHEMA), "replicates": False}
+    begun = {"tid": 7, "chunks": chunks, **layout(), "replicates": False}
     stage.expect("txnBegin", begun)
     assert (failure(stage).name, failure(stage).definite) == ("FrameTooLarge", True)
