@@ -135,6 +135,7 @@ class Debts:
             ready(error)
 
     def _refuse_overload(self, payload_bytes: int) -> None:
-        if self.count >= CALLS_MAX or self._payload_bytes + payload_bytes > PAYLOAD_BYTES_MAX:
+        held = self._payload_bytes
+        if self.count >= CALLS_MAX or (held and held + payload_bytes > PAYLOAD_BYTES_MAX):
             message = f"{self.count} calls with {self._payload_bytes} bytes wait already"
             raise RequestError(OVERLOADED, True, message)

@@ -8,6 +8,7 @@ import pyarrow as pa
 from ..client.errors import (
     BAD_REQUEST,
     NO_SUCH_TABLE,
+    OVERLOADED,
     SCHEMA_MISMATCH,
     TABLE_EXISTS,
     RequestError,
@@ -72,6 +73,12 @@ def checked_options(options: TableOptions) -> TableOptions:
 def missing(name: str) -> RequestError:
     """The answer where there is no such table."""
     return RequestError(NO_SUCH_TABLE, True, f"there is no table {name}")
+
+
+def being_replaced(name: str) -> RequestError:
+    """The answer where a snapshot is taking the place of the rows on disk."""
+    message = f"table {name}: a snapshot is taking the place of the rows on disk"
+    return RequestError(OVERLOADED, True, message)
 
 
 def exists(name: str) -> RequestError:

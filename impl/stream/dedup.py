@@ -89,6 +89,10 @@ class Dedup:
         """The member begins or ends to lead: what it knew may not be what the log holds."""
         self._windows.clear()
 
+    def forget(self, table: int) -> None:
+        """The table is dropped; its id never comes back."""
+        self._windows.pop(table, None)
+
     def screen(
         self,
         table: int,

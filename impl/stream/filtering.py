@@ -46,6 +46,7 @@ def wanted(schema: pa.Schema, column: str, values: Values) -> Wanted:
     at = schema.get_field_index(column)
     try:
         found = pa.array(values, type=schema.field(at).type)
+        pc.is_in(found[:0], value_set=found)  # Arrow compares not every type.
     except (pa.ArrowException, OverflowError, TypeError, ValueError) as error:
         raise _refusal(f"no values of column {column}: {error}") from None
     return Wanted(schema, at, found)

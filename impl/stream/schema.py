@@ -61,8 +61,23 @@ def _check_text(field: pa.Field) -> None:
 
 
 def _check_type(column: str, kind: pa.DataType) -> None:
-    """Refuse what a batch's bytes alone do not carry."""
-    if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+    """Refuse what a batch's bytes alone do not carry, and of what Arrow cannot pick rows."""
+    if not _is_carried(kind) or not _is_picked(kind):
         raise SchemaError(f"column {column}: {kind} is not supported; cast it to a plain type")
-    for i in range(kind.num_fields):
-        _check_type(column, kind.field(i).type)
+
+
+def _is_carried(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind) or isinstance(kind, pa.BaseExtensionType):
+        return False
+    return all(_is_carried(kind.field(i).type) for i in range(kind.num_fields))
+
+
+def _is_picked(kind: pa.DataType) -> bool:
+    """Whether filters of keys and of subscribers can leave rows out; Arrow has that for most."""
+    none = pa.nulls(0, kind)
+    try:
+        none.take(pa.array([], pa.int64()))
+        none.filter(pa.array([], pa.bool_()))
+    except pa.ArrowException:
+        return False
+    return True

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -38,6 +39,24 @@ class Stored:
     schema_bytes: bytes
     options: TableOptions
     ages: Ages
+
+    def persistence(self) -> dict[str, Any]:
+        """What getPersistenceMeta tells, but for the group; sizes in rows."""
+        table, rows = self.table, self.table.rows
+        return {
+            "lastLogSeqNum": max(self.id, self.files.settled.lsn),
+            "sizeInMemory": rows - table.memory_offset,
+            "asynWrite": False,
+            "totalSize": rows,
+            "compress": False,
+            "memoryOffset": table.memory_offset,
+            "sizeOnDisk": rows - table.disk_offset,
+            "retentionMinutes": self.options.retention_minutes,
+            "persistenceDir": self.files.folder,
+            "hashValue": 0,
+            "diskOffset": table.disk_offset,
+            "tableId": self.id,
+        }
 
 
 class Store:

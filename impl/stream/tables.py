@@ -17,6 +17,7 @@ from ..raft.terms import Position, Runs
 from ..runtime import Worker
 from .ahead import WrittenAhead, may_be_ahead
 from .checks import (
+    being_replaced,
     check_range,
     checked_batch,
     checked_options,
@@ -108,6 +109,7 @@ class Tables:
         self._store = self._open_store()
         self._tables = self._store.open_all()
         self._installed: tuple[Store, dict[str, Stored]] | None = None
+        self._is_installing = False
         self._keeps = DROP_KEEPS_TABLE in bugs
         self._spoils_files = bool(bugs & {NO_ROLLBACK, REDO_EQUAL_LSN})
         self._touched: set[str] = set()
@@ -136,22 +138,7 @@ class Tables:
 
     def persistence(self, name: str) -> dict[str, Any]:
         """What getPersistenceMeta tells, but for the group; sizes in rows. Raises RequestError."""
-        stored = self._stored(name)
-        table, rows = stored.table, stored.table.rows
-        return {
-            "lastLogSeqNum": max(stored.id, stored.files.settled.lsn),
-            "sizeInMemory": rows - table.memory_offset,
-            "asynWrite": False,
-            "totalSize": rows,
-            "compress": False,
-            "memoryOffset": table.memory_offset,
-            "sizeOnDisk": rows - table.disk_offset,
-            "retentionMinutes": stored.options.retention_minutes,
-            "persistenceDir": stored.files.folder,
-            "hashValue": 0,
-            "diskOffset": table.disk_offset,
-            "tableId": stored.id,
-        }
+        return self._stored(name).persistence()
 
     def creation(self, name: str, schema_bytes: bytes, options: TableOptions) -> bytes:
         """The log record of a new table; raises RequestError."""
@@ -252,6 +239,8 @@ class Tables:
         """Rows from `start` on, with the schema and the table's length; raises RequestError."""
         stored = self._stored(name)
         check_range(start, limit)
+        if self._is_installing and start < stored.table.memory_offset:
+            raise being_replaced(name)
         batches = stored.table.read(start, limit, bytes_max)
         return {
             "schema": stored.schema_bytes,
@@ -302,6 +291,7 @@ class Tables:
 
     def install(self, terms: Runs) -> Job:
         """What puts the staged snapshot on disk in the place of all tables, and opens it."""
+        self._is_installing = True  # Files are no longer those of the tables that readers see.
 
         def job() -> None:
             try:
@@ -316,6 +306,7 @@ class Tables:
     def install_done(self) -> None:
         """From now on the tables are those of the snapshot; raises OSError."""
         assert self._installed is not None
+        self._is_installing = False
         damaged = self._store.damaged
         self._store.close(self._tables)
         (self._store, self._tables), self._installed = self._installed, None
@@ -364,6 +355,7 @@ class Tables:
             return None
         del self._tables[command.table]
         self._touched.discard(command.table)
+        self._dedup.forget(command.id)
         self._store.drop(stored)
         return None
 

@@ -120,3 +120,12 @@ def test_too_many_or_too_large_calls_are_refused_definitely(
     debts.refused(debts.take_proposals(), ELSEWHERE)
     callers.propose("f", b"x" * 100)
     assert callers.told["a"] == [ELSEWHERE]
+
+
+def test_a_call_that_is_large_is_taken_where_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frame may be larger than all that may wait."""
+    monkeypatch.setattr(module, "PAYLOAD_BYTES_MAX", 100)
+    callers = Callers(Debts())
+    callers.propose("a", b"x" * 101)
+    with pytest.raises(RequestError, match="1 calls with 101 bytes wait already"):
+        callers.propose("b", b"x")

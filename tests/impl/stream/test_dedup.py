@@ -77,6 +77,17 @@ def test_tables_have_windows_of_their_own() -> None:
         screened.logged()
 
 
+def test_a_table_that_is_forgotten_leaves_no_keys() -> None:
+    dedup = Dedup()
+    for rows in (1, 0):
+        screened = dedup.screen(7, ("k",), 0, keyed([1]), list)
+        assert screened.rows == rows
+        screened.logged()
+    dedup.forget(7)
+    dedup.forget(8)
+    assert dedup.screen(7, ("k",), 0, keyed([1]), list).rows == 1
+
+
 def test_the_rows_that_are_left_keep_all_columns_and_their_order() -> None:
     schema = pa.schema([("k", pa.string()), ("v", pa.list_(pa.int8()))])
     rows = [["b", "a", "b", None, "c", None], [[1], [2], [3], None, [5], [6]]]

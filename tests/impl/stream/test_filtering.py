@@ -69,6 +69,14 @@ def test_values_that_the_column_cannot_have_are_refused() -> None:
     assert "no filter column" in refusal("", (1,))
 
 
+@pytest.mark.parametrize("kind", [pa.float16(), pa.decimal32(5), pa.list_(pa.int8())])
+@pytest.mark.parametrize("values", [(), (1,)])
+def test_a_column_that_arrow_does_not_compare_is_refused(kind: pa.DataType, values: Values) -> None:
+    """Else the first frame would end the leader, and the next one."""
+    with pytest.raises(RequestError, match="no values of column c"):
+        wanted(pa.schema([("c", kind)]), "c", values)
+
+
 class Member:
     """A log of one member, and tables that apply it."""
 

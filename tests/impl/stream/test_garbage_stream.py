@@ -128,7 +128,7 @@ def test_a_schema_or_a_dictionary_is_no_batch() -> None:
 def test_a_damaged_schema_is_refused_or_is_another_one() -> None:
     """Names that are no UTF-8 included: they raised what nobody expected."""
     chance = random.Random(6)
-    good = to_bytes(NESTED)
+    good = to_bytes(pa.schema([field for field in NESTED if field.name not in ("view", "runs")]))
     accepted = 0
     for _ in range(3000):
         try:

@@ -1,11 +1,12 @@
 """Snapshots that take the tables' place, over restarts and crashes (HS-10)."""
 
 from collections.abc import Callable
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 import pytest
 from delphic.harness.conform.wal.disk import ImageDisk
+from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.disk import Disk
 from delphic.impl.raft.messages import Entry, Kind
 from delphic.impl.raft.terms import Position, Runs
@@ -31,9 +32,9 @@ class AtOnce:
 class Life:
     """A log, all of one term, and the tables that it makes on a disk."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, **more: Any) -> None:
         self.log: list[Entry] = []
-        self.tables = Tables(disk, FOLDER)
+        self.tables = Tables(disk, FOLDER, **more)
 
     def terms(self, index: int | None = None) -> Runs:
         return ((1, index or len(self.log)),)
@@ -43,8 +44,9 @@ class Life:
         self.tables.apply(len(self.log), self.log[-1])
         self.tables.flush()
 
-    def create(self, name: str) -> None:
-        self.take(Kind.CREATE_TABLE, self.tables.creation(name, to_bytes(SCHEMA), TableOptions()))
+    def create(self, name: str, **options: Any) -> None:
+        made = self.tables.creation(name, to_bytes(SCHEMA), TableOptions(**options))
+        self.take(Kind.CREATE_TABLE, made)
 
     def drop(self, name: str) -> None:
         self.take(Kind.DROP_TABLE, self.tables.removal(name))
@@ -96,6 +98,30 @@ def test_a_snapshot_makes_another_members_tables_equal() -> None:
     other.tables.apply(5, life.log[4])
     other.tables.flush()
     assert other.tables.summary() == life.tables.summary()
+
+
+def test_rows_on_disk_are_not_read_while_a_snapshot_takes_their_place() -> None:
+    """The files are another's already: what lacks there is no damage."""
+    leader, life = Life(ImageDisk()), Life(ImageDisk(), file_bytes=8000)
+    leader.create("u")
+    leader.checkpoint()
+    life.create("t", cache_limit=1000)
+    for start in range(0, 2400, 600):
+        life.append("t", *range(start, start + 600))
+    damaged: list[Exception] = []
+    life.tables.tell_damage(damaged.append)
+    in_memory = life.tables.table("t").memory_offset
+    assert in_memory > 0
+    life.tables.staging.append(exported(leader.tables))
+    life.tables.staging.seal()
+    life.tables.install(leader.terms())()
+    with pytest.raises(RequestError, match="a snapshot is taking the place") as caught:
+        life.tables.read("t", 0, 10, 10**6)
+    assert (caught.value.name, caught.value.definite) == ("Overloaded", True)
+    assert life.tables.read("t", in_memory, 1, 10**6)["end"] == 2400
+    life.tables.install_done()
+    assert life.tables.names == leader.tables.names
+    assert damaged == []
 
 
 def test_a_snapshot_may_hold_no_tables() -> None:

@@ -9,6 +9,7 @@ from delphic.impl.raft.messages import Entry, Kind
 from delphic.impl.runtime_disk import RealDisk
 from delphic.impl.stream.checks import CACHE_LIMIT_MIN
 from delphic.impl.stream.commands import TableOptions, decode_create
+from delphic.impl.stream.dedup import Dedup
 from delphic.impl.stream.schema import fingerprint, to_bytes
 from delphic.impl.stream.tables import Tables
 
@@ -46,6 +47,35 @@ def test_rows_logged_before_a_drop_and_applied_after_it_are_refused(store: Table
     assert name_of(store.apply(7, Entry(1, Kind.DROP_TABLE, drop))) == "NoSuchTable"
     store.flush()
     assert store.summary()["t"]["rows"] == 0
+
+
+VIEWS = (
+    pa.string_view(),
+    pa.binary_view(),
+    pa.run_end_encoded(pa.int32(), pa.int8()),
+    pa.list_(pa.string_view()),
+)
+
+
+@pytest.mark.parametrize("kind", VIEWS, ids=str)
+def test_a_column_of_which_arrow_cannot_pick_rows_is_refused(
+    store: Tables, kind: pa.DataType
+) -> None:
+    """Else a repeated key, or a filtered subscriber, would end one leader after another."""
+    schema = pa.schema([("id", pa.int64()), ("name", kind)])
+    with pytest.raises(RequestError, match=r"column name: .* is not supported") as caught:
+        create(store, 1, schema)
+    assert (caught.value.name, caught.value.definite) == ("BadRequest", True)
+
+
+def test_a_dropped_table_leaves_no_keys_in_memory(
+    store: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forgotten: list[int] = []
+    monkeypatch.setattr(Dedup, "forget", lambda _, table: forgotten.append(table))
+    assert create(store, 1) is None
+    assert store.apply(2, Entry(1, Kind.DROP_TABLE, store.removal("t"))) is None
+    assert forgotten == [1]
 
 
 def test_of_two_creations_the_first_in_the_log_wins(store: Tables) -> None:
