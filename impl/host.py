@@ -13,9 +13,9 @@ from typing import Any, Generic, TypeVar
 from .bugs import ACK_BEFORE_FSYNC
 from .client.errors import RequestError
 from .config import CONTROLLER, DATA_NODE, ConfigError, GroupConfig, NodeConfig
+from .incarnation import next_incarnation
 from .raft import door
 from .raft.core import Core
-from .raft.disk import Disk
 from .raft.group import Group
 from .raft.machine import Machine
 from .raft.progress import Window
@@ -46,8 +46,6 @@ from .wire import (
     SnapshotPiece,
     SnapshotReceipt,
 )
-
-INCARNATION_FILE = "incarnation"
 
 ASK_TICKS = 4
 """How many election ticks what a peer is asked may take before its fate is unknown."""
@@ -379,23 +377,3 @@ def detours(config: NodeConfig, dial: Mapping[str, Address]) -> Mapping[str, Add
         if ":" not in key and key not in config.sites.keys() - {config.alias}:
             raise ConfigError(f"no peer is called {key}", file=f"--dial {key}")
     return dial
-
-
-def next_incarnation(disk: Disk, folder: str) -> int:
-    """One more than at the last start, durably; raises OSError, or NodeFailedError."""
-    path = posixpath.join(folder, INCARNATION_FILE)
-    text = disk.read(path) or b"0"
-    if not text.strip().isdigit():
-        raise NodeFailedError(f"{path} holds no number")
-    number = int(text) + 1
-    fresh = path + ".new"
-    file = disk.open(fresh)
-    try:
-        file.truncate(0)
-        file.append(b"%d\n" % number)
-        file.sync()
-    finally:
-        file.close()
-    disk.rename(fresh, path)
-    disk.sync_folder(folder)
-    return number
