@@ -56,13 +56,21 @@ class Dispatcher:
     """`step` it with each piece of news. # Invariant: who does not lead asks for nothing."""
 
     def __init__(
-        self, slave: Slave, nodes: tuple[str, ...], state: DispatcherState | None = None
+        self,
+        slave: Slave,
+        nodes: tuple[str, ...],
+        failure_limit: int,
+        state: DispatcherState | None = None,
     ) -> None:
-        """`nodes` are all data nodes of the configuration, in its order."""
+        """`nodes` are all data nodes of the configuration, in its order.
+
+        `failure_limit`: so many failures of a task in a row stop the slave.
+        """
         assert nodes
         state = DispatcherState() if state is None else state
         self._slave = slave
         self._nodes = nodes
+        self._failure_limit = failure_limit
         self.leads = state.leads
         self._pulling = state.pulling
         self._armed = state.armed
@@ -192,8 +200,8 @@ class Dispatcher:
                 self._rest(ended.task, Wait.PERSIST)
             case Ending.FAILED:
                 self._failing[ended.task] = None
-                node = self.node_of(ended.task)
-                failed = Failed(ended.task, node, ended.reason, ended.at_ns)
+                node, limit = self.node_of(ended.task), self._failure_limit
+                failed = Failed(ended.task, node, ended.reason, ended.at_ns, limit)
                 self._effects.append(Propose(failed))
 
     def _rest(self, task_id: int, wait: Wait) -> None:

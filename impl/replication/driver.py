@@ -75,16 +75,18 @@ class Driver:
         clock: Clock,
         nodes: tuple[str, ...],
         delays_s: Mapping[Wait, float],
+        failure_limit: int,
         means: Means,
         trace: ReplicationTrace | None = None,
     ) -> None:
         self._clock = clock
         self._nodes = nodes
         self._delays_s = delays_s
+        self._failure_limit = failure_limit
         self._means = means
         self._trace = trace
         self._slave = Slave()
-        self._dispatcher = Dispatcher(self._slave, nodes)
+        self._dispatcher = Dispatcher(self._slave, nodes, failure_limit)
         self._age = 0
         self._alarms: dict[int, Alarm] = {}
         self._alarm_ids = itertools.count()
@@ -106,7 +108,7 @@ class Driver:
         """This controller leads, and has applied what its predecessors committed."""
         self._new_age()
         self._slave = slave
-        self._dispatcher = Dispatcher(slave, self._nodes)
+        self._dispatcher = Dispatcher(slave, self._nodes, self._failure_limit)
         self._tell(Led())
 
     def stand_down(self) -> None:

@@ -41,6 +41,7 @@ class Pulled(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
     `site` is the controller that asks, `controllers` are all of that cluster, as host:port; they
     are what a slave is known by, so that it stays the same one when another of them leads.
+    `slaves_max`: so many slaves the master's leader allows; its file may say otherwise later.
     """
 
     site: str
@@ -48,6 +49,7 @@ class Pulled(msgspec.Struct, frozen=True, array_like=True, tag=True):
     offset: int
     finished: int
     at_ns: int
+    slaves_max: int
 
     @property
     def slave(self) -> str:
@@ -77,12 +79,17 @@ class Finished(msgspec.Struct, frozen=True, array_like=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, array_like=True, tag=True):
-    """An attempt to execute this task failed."""
+    """An attempt to execute this task failed.
+
+    `limit`: so many in a row stop the slave, as its leader is configured; its file may say
+    otherwise when the entry is replayed.
+    """
 
     task: int
     node: str
     reason: str
     at_ns: int
+    limit: int
 
 
 class Skipped(msgspec.Struct, frozen=True, array_like=True, tag=True):

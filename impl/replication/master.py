@@ -80,13 +80,11 @@ class Master:
 
     def __init__(
         self,
-        slaves_max: int,
         state: MasterState | None = None,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
         """In any state that `dump` gave, or that a test thought of."""
         state = MasterState() if state is None else state
-        self.slaves_max = slaves_max
         self.status = state.status
         self.flagged = dict.fromkeys(state.flagged)
         self.tasks = {task.id: task for task in state.tasks}
@@ -150,8 +148,8 @@ class Master:
         if pull.offset > last:
             return f"there is no task {pull.offset}; the last one is {last}"
         known = self.slaves.get(pull.slave)
-        if known is None and len(self.slaves) >= self.slaves_max:
-            return f"clusterReplicationSlaveNum={self.slaves_max} slaves are known already"
+        if known is None and len(self.slaves) >= pull.slaves_max:
+            return f"clusterReplicationSlaveNum={pull.slaves_max} slaves are known already"
         if pull.offset + 1 < self.head and not self._bugs & {TRIMS_UNREAD}:
             return f"task {pull.offset + 1} is gone: the queue begins with task {self.head}"
         return ""

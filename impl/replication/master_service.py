@@ -38,6 +38,9 @@ class MasterService:
         self._clock = clock
         self._group = group
         self._controllers = [f"{site.host}:{site.port}" for site in config.controllers]
+        slaves_max = config.replication.slave_count_max
+        assert slaves_max is not None
+        self._slaves_max = slaves_max
         self._bugs = config.seeded_bugs
         self.newest: dict[str, Pulled] = {}
         """The last pull of each slave, logged or not."""
@@ -72,7 +75,8 @@ class MasterService:
         room: int,
     ) -> None:
         """Answers the next tasks. What the slave tells that is new goes through the log first."""
-        pull = Pulled(site, controllers, offset, finished, self._clock.wall_ns())
+        now_ns = self._clock.wall_ns()
+        pull = Pulled(site, controllers, offset, finished, now_ns, self._slaves_max)
 
         def look(catalog: Catalog) -> Any:
             _refuse_stranger(catalog, call.user)
@@ -107,7 +111,7 @@ class MasterService:
         """The queue that slaves are shown."""
         if SERVES_UNCOMMITTED not in self._bugs:
             return master_of(catalog)
-        ahead = Catalog.load(catalog.dump(), lambda data: MasterSeat(data, 1))
+        ahead = Catalog.load(catalog.dump(), MasterSeat)
         entries = self._group.raft.core.log
         for index in range(entries.commit + 1, entries.last_index + 1):
             entry = entries.entry(index)

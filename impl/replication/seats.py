@@ -85,14 +85,13 @@ class MasterSeat:
     def __init__(
         self,
         data: bytes,
-        slaves_max: int,
         bugs: frozenset[str] = frozenset(),
         trace: ReplicationTrace | None = None,
     ) -> None:
         """From what was dumped; raises msgspec.DecodeError."""
         saved = _saved_master.decode(data) if data else SavedMaster()
         self._steps = saved.steps
-        self.master = Master(slaves_max, saved.state, bugs)
+        self.master = Master(saved.state, bugs)
         self._trace = trace
         if trace is not None:
             trace.master_boot(self._steps, self.master)
@@ -142,7 +141,6 @@ class SlaveSeat:
     def __init__(
         self,
         data: bytes,
-        failure_limit: int,
         bugs: frozenset[str] = frozenset(),
         trace: ReplicationTrace | None = None,
     ) -> None:
@@ -150,7 +148,7 @@ class SlaveSeat:
         saved = _saved_slave.decode(data) if data else SavedSlave()
         self._steps = saved.steps
         self.masters = saved.masters
-        self.slave = Slave(failure_limit, saved.state, bugs)
+        self.slave = Slave(saved.state, bugs)
         self.heard: Callable[[SlaveEntry], None] = _ignore
         self._is_hasty = RECORDED_AT_BEGIN in bugs
         self._trace = trace
@@ -234,9 +232,9 @@ def seat(
     Raises msgspec.DecodeError: also where a master has become a slave.
     """
     if options.slave_count_max is not None:
-        return MasterSeat(data, options.slave_count_max, bugs, trace)
+        return MasterSeat(data, bugs, trace)
     if options.master_site is not None:
-        return SlaveSeat(data, options.failure_limit, bugs, trace)
+        return SlaveSeat(data, bugs, trace)
     return Nobody()
 
 

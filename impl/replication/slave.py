@@ -10,8 +10,9 @@ when it leads no more. Whatever then is done twice, commits once: a commit with 
 goes through only while that task waits (`admits`, PR-7).
 
 An attempt that fails counts as long as the task waits. The limit-th in a row makes the task FAILED,
-and an ENABLED slave STOPPED (U1); one that an operator stopped stays DISABLED. A start that changes
-the status lets all FAILED tasks wait again, and forgets what was counted.
+and an ENABLED slave STOPPED (U1); one that an operator stopped stays DISABLED. The entry has the
+limit: files differ, and change. A start that changes the status lets all FAILED tasks wait again,
+and forgets what was counted.
 """
 
 from collections.abc import Iterable, Iterator
@@ -42,8 +43,6 @@ from .events import (
 )
 from .status import Status, TaskState
 from .tasks import SHOWN_MAX, Task
-
-FAILURE_LIMIT = 30
 
 SKIPPED = "skipped"
 """What the details of a skipped task say; nothing else tells it from an executed one (U18)."""
@@ -126,13 +125,11 @@ class Slave:
 
     def __init__(
         self,
-        failure_limit: int = FAILURE_LIMIT,
         state: SlaveState | None = None,
         bugs: frozenset[str] = frozenset(),
     ) -> None:
         """In any state that `dump` gave, or that a test thought of."""
         state = SlaveState() if state is None else state
-        self.failure_limit = failure_limit
         self.bugs = bugs
         self.status = state.status
         self.offset = state.offset
@@ -283,7 +280,7 @@ class Slave:
         if FAILURES_ADD_UP in self.bugs:
             failures = 1 + max(other.failures for other in self.records.values())
         state, finished_ns = TaskState.WAITING, 0
-        if failures >= self.failure_limit:
+        if failures >= entry.limit:
             state, finished_ns = TaskState.FAILED, entry.at_ns
             if self.status is Status.ENABLED:
                 self.status = Status.STOPPED

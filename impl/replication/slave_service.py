@@ -63,7 +63,8 @@ class SlaveService:
             Wait.PERSIST: options.persist_delay_s,
         }
         nodes = tuple(site.alias for site in config.data_nodes)
-        self.driver = Driver(runtime.clock, nodes, delays_s, self, trace)
+        limit = options.failure_limit
+        self.driver = Driver(runtime.clock, nodes, delays_s, limit, self, trace)
 
     @property
     def slave(self) -> Slave:

@@ -88,10 +88,12 @@ class MasterReplay:
             self._flag(self._names.database(meta[2]), on=False)
 
     def _pulled(self, record: CoreRecord) -> str:
-        """What it says if it is refused. How many slaves there may be the model does not know."""
-        event = record.event
-        source = self._names.options.base(self._names.slave(event["controllers"]))
-        if "clusterReplicationSlaveNum" in (record.out or {}).get("refusal", ""):
+        """What it says if it is refused. How many slaves there may be only the entry knows."""
+        event, done = record.event, self.state.done
+        nth = self._names.slave(event["controllers"])
+        source = self._names.options.base(nth)
+        known = sum(each is not None for each in done)
+        if done[nth] is None and known >= event["slaves_max"]:
             return "one slave more than there may be"
         pull = Pull(source, 0, 0, event["offset"], event["finished"])
         step = self._actor.step(self.state, Receive(pull))

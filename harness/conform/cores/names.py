@@ -19,8 +19,7 @@ NEVER = 1 << 30
 class Names:
     """All names of a cluster's traces, in the order in which they come.
 
-    The failure limit is in no trace: where nobody says it (None), it is the fewest failures that a
-    FAILED task shows.
+    `limit`: the failure limit that was planned; None: each failure's own is believed.
     """
 
     def __init__(self, records: Iterable[CoreRecord], limit: int | None = None) -> None:
@@ -28,16 +27,15 @@ class Names:
         self.slaves: dict[str, int] = {}
         self._chunks: dict[str, tuple[int, int]] = {}
         self._counts: list[int] = []
-        self.limit = NEVER
+        self.limit = limit
         for record in records:
             self._learn(record)
-        self.limit = self.limit if limit is None else limit
         most = max(self._counts, default=0)
         self.options = Options(
             databases=max(1, len(self.databases)),
             chunks=max(1, most),
             slaves=max(1, len(self.slaves)),
-            limit=self.limit,
+            limit=NEVER,
             attempts=NEVER,
             batch=NEVER,
             writes=NEVER,
@@ -85,9 +83,6 @@ class Names:
                 self._slave(event["controllers"])
             case "boot":
                 self._boot(event["state"])
-        for _, state, failures in record.post.get("tasks", ()):
-            if state == "FAILED":
-                self.limit = min(self.limit, failures)
 
     def _boot(self, state: dict[str, Any]) -> None:
         for name in state.get("flagged", ()):
@@ -98,8 +93,6 @@ class Names:
             self._slave(slave[0])
         for record in state.get("records", ()):
             self._meta(record[0][2])
-            if record[2] == "FAILED":
-                self.limit = min(self.limit, record[3])
 
     def _meta(self, meta: list[Any]) -> None:
         number = self._database(meta[2])

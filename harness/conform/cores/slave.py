@@ -1,5 +1,6 @@
 """One controller's trace of a slave: its log's entries, and what it did as the leader."""
 
+from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
@@ -110,7 +111,19 @@ class SlaveReplay:
                 return self._step(Receive(Apply(DATA_NODE, ME, slot.task.id, slot.run)))
             case "finished":
                 return self._step(Finish(slot.task.id))
-        return is_undone(slot) and self._step(Receive(_ended(slot, Reason.FULL)))
+        return is_undone(slot) and self._fail(record, slot)
+
+    def _fail(self, record: CoreRecord, slot: Slot) -> bool:
+        """The entry says how many failures stop the slave; a plan that says it, too, is right."""
+        limit, planned = record.event["limit"], self._names.limit
+        if planned not in (None, limit):
+            raise Unlike(record, "step", "failure limit", planned, limit)
+        options = replace(self._names.options, limit=limit)
+        step = replace(self._actor, options=options).step(
+            self.state, Receive(_ended(slot, Reason.FULL))
+        )
+        self._take(step)
+        return step is not None
 
     def _skip(self, tasks: list[int]) -> bool:
         """U6: all of them, or none; what is finished stays so."""

@@ -47,7 +47,7 @@ class MasterSide:
 
     def core(self, state: MasterState) -> Core:
         """In this state."""
-        return Core(self.options.slaves, state, self.bugs)
+        return Core(state, self.bugs)
 
     def initial(self) -> MasterState:
         """How it begins: the model's databases may be switched on already."""
@@ -138,7 +138,8 @@ class MasterSide:
 
     def _pull(self, m: Pull) -> Pulled:
         nth = (m.src - 2) // (1 + self.options.nodes)
-        return Pulled(slave_of(nth)[0], slave_of(nth), m.offset, m.done, 0)
+        slave, most = slave_of(nth), self.options.slaves
+        return Pulled(slave[0], slave, m.offset, m.done, 0, most)
 
     def _begins(self, core: Core, chunk: int, step: Step | None) -> Found:
         """Whether a transaction must keep its data."""

@@ -72,7 +72,10 @@ class SlaveSide:
 
     def core(self, state: SlaveState) -> Core:
         """In this state."""
-        return Core(self.options.limit, state, self.bugs)
+        return Core(state, self.bugs)
+
+    def _leader(self, core: Core, state: DispatcherState | None = None) -> Dispatcher:
+        return Dispatcher(core, self.nodes, self.options.limit, state)
 
     def compare(self, s: Slave, event: Any, step: Step | None) -> Found | None:
         """What differs, with the first guess for which anything does; None: no part in it."""
@@ -81,7 +84,7 @@ class SlaveSide:
         found: Found = []
         for state in self._guesses(s, event):
             core = self.core(concrete_slave(self.options, s))
-            dispatcher = Dispatcher(core, self.nodes, state)
+            dispatcher = self._leader(core, state)
             found = self._compared(s, core, dispatcher, event, step)
             if found:
                 break
@@ -174,7 +177,8 @@ class SlaveSide:
         return []
 
     def _failed(self, task: int, reason: Reason) -> Failed:
-        return Failed(task, self.nodes[task % len(self.nodes)], str(reason), 0)
+        node, limit = self.nodes[task % len(self.nodes)], self.options.limit
+        return Failed(task, node, str(reason), 0, limit)
 
     def _apply_entry(
         self, core: Core, dispatcher: Dispatcher, entry: SlaveEntry
@@ -222,7 +226,7 @@ class SlaveSide:
         if step is None:
             return []
         again = self.core(core.dump())
-        dispatcher = Dispatcher(again, self.nodes)
+        dispatcher = self._leader(again)
         dispatcher.step(StoodDown())
         effects = list(dispatcher.step(Led()))
         assert isinstance(step.state, Slave)
@@ -315,12 +319,12 @@ class SlaveSide:
                 yield f"{name} any time", found
             state = next(self._guesses(s, None))
             core = self.core(concrete_slave(self.options, s))
-            refusal = Dispatcher(core, self.nodes, state).refuses_skip((task,))
+            refusal = self._leader(core, state).refuses_skip((task,))
             if bool(refusal) == may_skip:
                 yield "skip any time", [("refused", not may_skip, refusal)]
         if s.status is not Status.ENABLED:
             core = self.core(concrete_slave(self.options, s))
-            effects = Dispatcher(core, self.nodes, next(self._guesses(s, None))).step(PullDue())
+            effects = self._leader(core, next(self._guesses(s, None))).step(PullDue())
             yield "pull while paused", [("asked for", (), effects)] if effects else []
         for order, again in ((Order.START, Started()), (Order.STOP, Stopped())):
             off = s.status is Status.DISABLED

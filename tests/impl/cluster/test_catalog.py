@@ -50,7 +50,7 @@ OTHERWISE = Ddl(
 
 
 def master() -> MasterSeat:
-    return MasterSeat(b"", 1)
+    return MasterSeat(b"")
 
 
 def test_chunks_are_made_once_and_go_to_the_node_with_the_fewest() -> None:
@@ -325,7 +325,7 @@ def test_what_slaves_still_have_under_a_name_is_not_made_there_again() -> None:
     do(catalog, flag(True))
     again = ddl(Operation.CREATE_PARTITIONED_TABLE, table="t")
     assert "slaves still have" in catalog.apply(again).message
-    catalog = Catalog.load(catalog.dump(), lambda data: MasterSeat(data, 1))
+    catalog = Catalog.load(catalog.dump(), MasterSeat)
     assert refusal(catalog, again) == "BadRequest"
     do(catalog, flag(False))
     do(catalog, again)
@@ -351,7 +351,7 @@ def test_what_slaves_were_told_to_drop_is_made_there_again() -> None:
 
 
 def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> None:
-    seat = SlaveSeat(b"", 30)
+    seat = SlaveSeat(b"")
     catalog = made(seat=seat)
     task = Task(1, 1, meta(5, f"{DB}/t/a"))
     do(catalog, Replicate(encode_entry(Queued((task,), 1))))
@@ -369,7 +369,7 @@ def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> 
 
 
 def test_a_metadata_task_is_executed_and_recorded_in_one_entry_or_not_at_all() -> None:
-    seat = SlaveSeat(b"", 30)
+    seat = SlaveSeat(b"")
     catalog = made(seat=seat)
     tasks = tuple(Task(number, number, meta(number)) for number in (1, 2))
     do(catalog, Replicate(encode_entry(Queued(tasks, 1))))

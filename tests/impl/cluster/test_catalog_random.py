@@ -54,7 +54,7 @@ METADATA = [operation for operation in Operation if not operation.is_write]
 
 
 def seat_of(state: bytes) -> Seat:
-    return MasterSeat(state, 2)
+    return MasterSeat(state)
 
 
 class RandomCatalog(RuleBasedStateMachine):

@@ -28,10 +28,10 @@ def completed(
     return Completed(meta(tid, database, chunks, operation), flagged=True)
 
 
-def pulled(name: str, offset: int, finished: int, at_ns: int = 0) -> Pulled:
+def pulled(name: str, offset: int, finished: int, at_ns: int = 0, slaves_max: int = 2) -> Pulled:
     """By the first of three controllers whose ports begin with the slave's name."""
     controllers = tuple(f"{name}:{port}" for port in (1, 2, 3))
-    return Pulled(controllers[0], controllers, offset, finished, at_ns)
+    return Pulled(controllers[0], controllers, offset, finished, at_ns, slaves_max)
 
 
 def task(task_id: int, group: int | None = None, database: str = "dfs://a") -> Task:

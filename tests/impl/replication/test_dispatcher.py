@@ -30,10 +30,10 @@ class Leader:
     """A slave with one controller: what it proposes is applied when told to."""
 
     def __init__(self, *tasks: Task, limit: int = 30) -> None:
-        self.slave = Slave(limit)
+        self.slave = Slave()
         if tasks:
             self.slave.step(queued(*tasks))
-        self.dispatcher = Dispatcher(self.slave, NODES)
+        self.dispatcher = Dispatcher(self.slave, NODES, limit)
         self.first = self.dispatcher.step(Led())
 
     def apply(self, *entries: SlaveEntry) -> list[Effect]:
@@ -63,7 +63,7 @@ def test_who_leads_pulls_and_dispatches_what_waits() -> None:
 def test_who_does_not_lead_asks_for_nothing() -> None:
     slave = Slave()
     slave.step(queued(task(1)))
-    dispatcher = Dispatcher(slave, NODES)
+    dispatcher = Dispatcher(slave, NODES, 30)
     for news in (PullDue(), RetryDue(1), Applied(Started()), AttemptEnded(1, Ending.FAILED, 1)):
         assert dispatcher.step(news) == ()
 
@@ -94,7 +94,7 @@ def test_a_slave_takes_no_more_than_it_can_do_but_reports() -> None:
     slave = Slave()
     many = [task(task_id, 1) for task_id in range(1, QUEUE_TASKS_MAX)]
     slave.step(queued(*many))
-    effects = Dispatcher(slave, NODES).step(Led())
+    effects = Dispatcher(slave, NODES, 30).step(Led())
     assert effects[0] == Pull(QUEUE_TASKS_MAX - 1, 0, 1)
     assert len(effects) == 1 + len(NODES) * RUNNING_PER_NODE_MAX
 
@@ -125,7 +125,7 @@ def test_the_next_group_waits_for_every_task_of_this_one() -> None:
 
 def test_a_failure_is_counted_and_tried_again_after_a_while() -> None:
     leader = Leader(task(1))
-    entry = Failed(1, "d2", "disk full", 5)
+    entry = Failed(1, "d2", "disk full", 5, 30)
     assert leader.ended(1, Ending.FAILED, "disk full") == (Propose(entry),)
     assert leader.apply(entry) == [Arm(Wait.RETRY, 1)]
     assert leader.dispatcher.step(RetryDue(1)) == (Dispatch(1, "d2"),)
@@ -141,7 +141,7 @@ def test_data_that_is_not_persisted_yet_is_waited_for_and_not_counted() -> None:
 def test_the_last_failure_stops_everything_and_a_start_dispatches_again() -> None:
     leader = Leader(task(1, 1), task(2, 1), limit=1)
     leader.ended(1, Ending.FAILED, "x")
-    assert leader.apply(Failed(1, "d2", "x", 5)) == []
+    assert leader.apply(Failed(1, "d2", "x", 5, 1)) == []
     assert leader.slave.status is Status.STOPPED
     # What was running ends, and what it did counts.
     leader.ended(2, Ending.DONE)
@@ -171,7 +171,7 @@ def test_what_runs_cannot_be_skipped_until_it_has_ended() -> None:
     assert "task 1 is being executed" in leader.dispatcher.refuses_skip((1,))
     leader.ended(1, Ending.FAILED, "x")
     assert "task 1 is being executed" in leader.dispatcher.refuses_skip((1,))
-    leader.apply(Failed(1, "d2", "x", 5))
+    leader.apply(Failed(1, "d2", "x", 5, 30))
     assert leader.dispatcher.refuses_skip((1,)) == ""
     leader.apply(Skipped((1,), 9))
     assert leader.slave.finished == 1
@@ -187,7 +187,7 @@ def test_who_leads_again_forgets_what_ran_and_dispatches_it_again() -> None:
 def test_a_data_node_is_given_no_more_at_once_than_it_can_take() -> None:
     slave = Slave()
     slave.step(queued(*(task(task_id, 1) for task_id in range(1, 101))))
-    effects = Dispatcher(slave, ("d1",)).step(Led())
+    effects = Dispatcher(slave, ("d1",), 30).step(Led())
     assert len([e for e in effects if isinstance(e, Dispatch)]) == RUNNING_PER_NODE_MAX
 
 
@@ -198,7 +198,7 @@ def test_a_dump_is_everything() -> None:
     leader.answered()
     state = leader.dispatcher.dump()
     assert (state.failing, state.resting, state.running) == ((1,), (2,), (3,))
-    again = Dispatcher(leader.slave, NODES, state)
+    again = Dispatcher(leader.slave, NODES, 9, state)
     assert again.dump() == state
     news = (RetryDue(2), PullDue(), AttemptEnded(3, Ending.NOT_PERSISTED, 1))
     for piece in news:

@@ -24,11 +24,11 @@ class Stage:
 
     def __init__(self, limit: int = 30) -> None:
         self.clock = HandClock()
-        self.slave = Slave(limit)
+        self.slave = Slave()
         self.proposed: list[tuple[SlaveEntry, Answer]] = []
         self.executing: list[tuple[str, Task, Answer]] = []
         self.pulls: list[tuple[Pull, asyncio.Future[PullReply]]] = []
-        self.driver = Driver(self.clock, ("d1", "d2"), DELAYS_S, self)
+        self.driver = Driver(self.clock, ("d1", "d2"), DELAYS_S, limit, self)
 
     def propose(self, entry: SlaveEntry, answer: Answer) -> None:
         self.proposed.append((entry, answer))

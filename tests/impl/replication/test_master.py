@@ -12,8 +12,8 @@ from queue_makers import completed, meta, pulled
 A, B = "dfs://a", "dfs://b"
 
 
-def replicating(*databases: str, slaves_max: int = 2, **rest: frozenset[str]) -> Master:
-    master = Master(slaves_max, **rest)
+def replicating(*databases: str, **rest: frozenset[str]) -> Master:
+    master = Master(**rest)
     for database in databases or (A, B):
         master.step(FlagSet(database, True))
     return master
@@ -24,7 +24,7 @@ def ids(master: Master) -> list[int]:
 
 
 def test_a_new_master_is_enabled_and_replicates_no_database() -> None:
-    master = Master(1)
+    master = Master()
     assert master.status is Status.ENABLED
     assert master.step(completed(1, A, ("x",))).enqueued is None
     assert not master.replicates(A)
@@ -111,7 +111,7 @@ def test_a_truncated_member_of_the_newest_group_still_conflicts() -> None:
     master.step(completed(1, A, ("x",)))
     master.step(pulled("s", 1, 1))
     assert ids(master) == []
-    enqueued = Master(2, master.dump()).step(completed(2, A, ("x",))).enqueued
+    enqueued = Master(master.dump()).step(completed(2, A, ("x",))).enqueued
     assert enqueued is not None
     assert enqueued.group == 2
 
@@ -164,8 +164,8 @@ def test_only_what_all_known_slaves_have_done_leaves_the_queue() -> None:
 
 
 def test_a_slave_is_the_same_one_whichever_of_its_controllers_pulls() -> None:
-    master = replicating(slaves_max=1)
-    pull = pulled("s", 0, 0)
+    master = replicating()
+    pull = pulled("s", 0, 0, slaves_max=1)
     master.step(pull)
     turned = replace(pull, site=pull.controllers[2], controllers=pull.controllers[::-1])
     assert master.refuses(turned) == ""
@@ -174,16 +174,17 @@ def test_a_slave_is_the_same_one_whichever_of_its_controllers_pulls() -> None:
 
 
 def test_a_pull_is_refused_that_cannot_be_served() -> None:
-    master = replicating(slaves_max=1)
+    master = replicating()
     for tid in range(1, 4):
         master.step(completed(tid, A, ("x",)))
     assert "no task 4" in master.refuses(pulled("s", 4, 0))
     assert "cannot have done task 2" in master.refuses(pulled("s", 1, 2))
     master.step(pulled("s", 3, 2))
-    assert "clusterReplicationSlaveNum=1" in master.refuses(pulled("other", 3, 3))
+    other = pulled("other", 3, 3, slaves_max=1)
+    assert "clusterReplicationSlaveNum=1" in master.refuses(other)
     assert "task 1 is gone: the queue begins with task 3" in master.refuses(pulled("s", 0, 0))
     before = master.dump()
-    assert master.step(pulled("other", 3, 3)).refusal
+    assert master.step(other).refusal
     assert master.dump() == before
 
 
@@ -211,7 +212,7 @@ def test_a_dump_is_everything() -> None:
         master.step(completed(tid, A, (f"x{tid % 2}",)))
     master.step(pulled("s", 3, 2))
     master.step(Stopped())
-    again = Master(2, master.dump())
+    again = Master(master.dump())
     assert again.dump() == master.dump()
     for entry in (Started(), completed(9, A, ("x1",)), pulled("s", 5, 5)):
         assert again.step(entry) == master.step(entry)

@@ -31,7 +31,7 @@ class MasterMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.master = Master(2, bugs=self.bugs)
+        self.master = Master(bugs=self.bugs)
         self.tids = 0
         self.on: set[str] = set()
         self.tasks: list[Task] = []
@@ -101,7 +101,7 @@ class MasterMachine(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """From a checkpoint."""
-        self.master = Master(2, self.master.dump(), self.bugs)
+        self.master = Master(self.master.dump(), self.bugs)
 
     @invariant()
     def what_is_not_truncated_is_queued_with_its_data(self) -> None:

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.mark.parametrize("bug", ["", "recorded-at-begin"])
 def test_a_task_is_finished_by_its_commit_and_not_before(bug: str) -> None:
-    seat = SlaveSeat(b"", 30, frozenset((bug,)))
+    seat = SlaveSeat(b"", frozenset((bug,)))
     assert seat.step(encode_entry(queued(task(1)))) is None
     assert seat.refusal("dfs://a", 1) is None
     state = seat.slave.records[1].state

@@ -10,7 +10,7 @@ from delphic.impl.replication.events import (
     Started,
     Stopped,
 )
-from delphic.impl.replication.slave import FAILURE_LIMIT, SKIPPED, Admission, Slave
+from delphic.impl.replication.slave import SKIPPED, Admission, Slave
 from delphic.impl.replication.status import Status, TaskState
 from delphic.impl.replication.tasks import SHOWN_MAX
 from queue_makers import executed, queued, task
@@ -19,14 +19,14 @@ WAITING, EXECUTING = TaskState.WAITING, TaskState.EXECUTING
 FINISH, FAILED = TaskState.FINISH, TaskState.FAILED
 
 
-def holding(*ids: int, limit: int = FAILURE_LIMIT) -> Slave:
-    slave = Slave(limit)
+def holding(*ids: int) -> Slave:
+    slave = Slave()
     slave.step(queued(*(task(task_id) for task_id in ids)))
     return slave
 
 
-def failed(task_id: int, reason: str = "disk full") -> Failed:
-    return Failed(task_id, "d1", reason, 7)
+def failed(task_id: int, limit: int = 30, reason: str = "disk full") -> Failed:
+    return Failed(task_id, "d1", reason, 7, limit)
 
 
 def apply(slave: Slave, *entries: SlaveEntry) -> None:
@@ -95,9 +95,9 @@ def test_a_commit_is_admitted_once() -> None:
 
 
 def test_no_commit_is_admitted_of_what_failed_for_good_or_was_skipped_or_never_pulled() -> None:
-    slave = holding(1, limit=1)
+    slave = holding(1)
     assert slave.admits(2) is Admission.NOT_NOW
-    apply(slave, failed(1))
+    apply(slave, failed(1, 1))
     assert slave.admits(1) is Admission.NOT_NOW
     assert unchanged(slave, Recorded(1))
     apply(slave, Skipped((1,), 1))
@@ -111,43 +111,43 @@ def test_the_thirtieth_failure_stops_and_no_earlier_one() -> None:
         apply(slave, failed(1))
         assert slave.records[1].failures == count
         assert (slave.status, states(slave)) == (Status.ENABLED, {1: WAITING})
-    apply(slave, failed(1, "no space left"))
+    apply(slave, failed(1, reason="no space left"))
     assert (slave.status, states(slave)) == (Status.STOPPED, {1: FAILED})
     assert slave.records[1].details == "no space left"
     assert slave.records[1].finished_ns == 7
 
 
 def test_failures_of_different_tasks_do_not_add_up() -> None:
-    slave = holding(1, 2, limit=3)
+    slave = holding(1, 2)
     for task_id in (1, 2, 1, 2):
-        apply(slave, failed(task_id))
+        apply(slave, failed(task_id, 3))
     assert slave.status is Status.ENABLED
 
 
 def test_success_ends_the_counting_of_a_task() -> None:
-    slave = holding(1, limit=3)
-    apply(slave, failed(1), failed(1), *executed(1))
+    slave = holding(1)
+    apply(slave, failed(1, 3), failed(1, 3), *executed(1))
     assert slave.records[1].failures == 0
     assert slave.status is Status.ENABLED
 
 
 def test_a_failure_that_comes_too_late_does_not_count() -> None:
-    slave = holding(1, limit=1)
+    slave = holding(1)
     apply(slave, Recorded(1))
-    assert unchanged(slave, failed(1))
+    assert unchanged(slave, failed(1, 1))
     apply(slave, Finished(1, "d1", 1))
-    assert unchanged(slave, failed(1))
+    assert unchanged(slave, failed(1, 1))
 
 
 def test_a_slave_that_was_stopped_by_hand_stays_disabled_when_a_task_fails_for_good() -> None:
-    slave = holding(1, limit=1)
-    apply(slave, Stopped(), failed(1))
+    slave = holding(1)
+    apply(slave, Stopped(), failed(1, 1))
     assert (slave.status, states(slave)) == (Status.DISABLED, {1: FAILED})
 
 
 def test_a_start_lets_failed_tasks_wait_again_and_counts_from_nothing() -> None:
-    slave = holding(1, 2, 3, limit=2)
-    apply(slave, *executed(1), failed(2), failed(3), failed(3))
+    slave = holding(1, 2, 3)
+    apply(slave, *executed(1), failed(2, 2), failed(3, 2), failed(3, 2))
     assert slave.status is Status.STOPPED
     assert slave.step(Started()).changed == (2, 3)
     assert slave.status is Status.ENABLED
@@ -156,21 +156,21 @@ def test_a_start_lets_failed_tasks_wait_again_and_counts_from_nothing() -> None:
 
 
 def test_a_start_of_an_enabled_slave_forgets_no_failure() -> None:
-    slave = holding(1, limit=3)
-    apply(slave, failed(1))
+    slave = holding(1)
+    apply(slave, failed(1, 3))
     assert unchanged(slave, Started()) == ""
 
 
 def test_a_stop_keeps_failed_tasks_and_disables_a_stopped_slave() -> None:
-    slave = holding(1, limit=1)
-    apply(slave, failed(1), Stopped())
+    slave = holding(1)
+    apply(slave, failed(1, 1), Stopped())
     assert (slave.status, states(slave)) == (Status.DISABLED, {1: FAILED})
     assert unchanged(slave, Stopped()) == ""
 
 
 def test_a_skipped_task_reads_as_finished_and_nothing_else_changes() -> None:
-    slave = holding(1, 2, limit=1)
-    apply(slave, failed(1))
+    slave = holding(1, 2)
+    apply(slave, failed(1, 1))
     assert slave.step(Skipped((1,), 55)).changed == (1,)
     assert states(slave) == {1: FINISH, 2: WAITING}
     assert (slave.status, slave.finished) == (Status.STOPPED, 1)
@@ -234,15 +234,15 @@ def test_old_finished_tasks_are_forgotten_but_not_that_they_are_done() -> None:
     assert slave.admits(3) is Admission.DONE
     assert (slave.forgotten.tasks, slave.forgotten.groups) == (5, 5)
     assert (slave.forgotten.cost_ns, slave.forgotten.cost_ns_max) == (15, 5)
-    again = Slave(FAILURE_LIMIT, slave.dump())
+    again = Slave(slave.dump())
     assert (again.dump(), again.finished) == (slave.dump(), many)
 
 
 def test_a_dump_is_everything() -> None:
-    slave = holding(1, 2, 3, 4, limit=2)
-    apply(slave, *executed(1), Recorded(2), failed(3), failed(3))
-    again = Slave(2, slave.dump())
+    slave = holding(1, 2, 3, 4)
+    apply(slave, *executed(1), Recorded(2), failed(3, 2), failed(3, 2))
+    again = Slave(slave.dump())
     assert again.dump() == slave.dump()
-    for entry in (Finished(2, "d1", 9), Started(), failed(3), queued(task(5)), Stopped()):
+    for entry in (Finished(2, "d1", 9), Started(), failed(3, 2), queued(task(5)), Stopped()):
         assert again.step(entry) == slave.step(entry)
     assert again.dump() == slave.dump()

@@ -52,10 +52,10 @@ class SlaveMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.master: list[Task] = []
-        self.slave = Slave(LIMIT, bugs=self.bugs)
+        self.slave = Slave(bugs=self.bugs)
         self.log: list[SlaveEntry] = []
         """Proposed, and not applied yet."""
-        self.dispatcher = Dispatcher(self.slave, NODES)
+        self.dispatcher = Dispatcher(self.slave, NODES, LIMIT)
         self.own: list[int] = []
         """Attempts that the leader waits for."""
         self.zombies: list[int] = []
@@ -225,8 +225,8 @@ class SlaveMachine(RuleBasedStateMachine):
         self.alarms.clear()
         self.pull = None
         survived, self.log = self.log[:kept], []
-        self.slave = Slave(LIMIT, self.slave.dump(), self.bugs)
-        self.dispatcher = Dispatcher(self.slave, NODES)
+        self.slave = Slave(self.slave.dump(), self.bugs)
+        self.dispatcher = Dispatcher(self.slave, NODES, LIMIT)
         for entry in survived:
             self._apply(entry)
         self._do(self.dispatcher.step(Led()))

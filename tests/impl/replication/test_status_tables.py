@@ -15,7 +15,7 @@ from queue_makers import SECOND_NS, completed, executed, pulled, queued, task
 
 
 def master_with(count: int, finished: int) -> Master:
-    master = Master(2)
+    master = Master()
     master.step(FlagSet("dfs://a", True))
     for tid in range(1, count + 1):
         master.step(completed(tid, chunks=("x",)))
@@ -72,9 +72,9 @@ def test_no_more_finished_tasks_are_shown_than_the_documents_say() -> None:
 
 
 def test_the_slave_shows_what_was_done_and_what_runs() -> None:
-    slave = Slave(2)
+    slave = Slave()
     slave.step(queued(*(task(task_id) for task_id in range(1, 6)), at_ns=9))
-    for entry in (*executed(1), Recorded(2), Failed(3, "d1", "disk full", 8)):
+    for entry in (*executed(1), Recorded(2), Failed(3, "d1", "disk full", 8, 2)):
         slave.step(entry)
     rows = slave_status(slave, {4: "d2"})
     assert list(rows[0]) == [
@@ -118,9 +118,9 @@ def test_the_slave_shows_what_was_done_and_what_runs() -> None:
 
 
 def test_a_task_that_failed_for_good_says_why() -> None:
-    slave = Slave(1)
+    slave = Slave()
     slave.step(queued(task(1)))
-    slave.step(Failed(1, "d1", "Missing taskData", 8))
+    slave.step(Failed(1, "d1", "Missing taskData", 8, 1))
     (row,) = slave_status(slave, {})
     assert (row["state"], row["details"], row["finishTime"]) == ("FAILED", "Missing taskData", 8)
 
@@ -202,9 +202,9 @@ def test_metrics_of_all_time_count_what_is_no_longer_remembered() -> None:
 
 
 def test_unfinished_tasks_are_counted_whatever_their_state() -> None:
-    slave = Slave(1)
+    slave = Slave()
     slave.step(queued(task(1), task(2), task(3)))
-    slave.step(Failed(1, "d1", "x", 1))
+    slave.step(Failed(1, "d1", "x", 1, 1))
     slave.step(Recorded(2))
     found = metrics(slave, SECOND_NS)
     assert (found["status"], found["unfinishedTasks"], found["finishedTasks"]) == ("STOPPED", 3, 0)

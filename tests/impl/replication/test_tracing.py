@@ -34,7 +34,7 @@ class Traced:
 
 
 def test_each_step_of_the_master_is_a_line_with_its_entry_and_the_state_after() -> None:
-    traced, master = Traced(), Master(1)
+    traced, master = Traced(), Master()
     traced.trace.master_boot(0, master)
     for index, entry in enumerate(
         (FlagSet("dfs://a", True), completed(7, chunks=("x",)), pulled("s", 1, 1)), start=1
@@ -60,17 +60,17 @@ def test_each_step_of_the_master_is_a_line_with_its_entry_and_the_state_after() 
 
 
 def test_steps_of_the_slave_and_of_its_leader_are_numbered_together() -> None:
-    traced, slave = Traced(), Slave(2)
-    dispatcher = Dispatcher(slave, ("d1",))
+    traced, slave = Traced(), Slave()
+    dispatcher = Dispatcher(slave, ("d1",), 2)
     traced.trace.slave_boot(0, slave)
     entry = queued(task(1))
     traced.trace.slave_step(1, entry, slave.step(entry), slave)
     traced.trace.news(Led(), dispatcher.step(Led()), dispatcher)
-    failed = Failed(1, "d1", "disk full", 3)
+    failed = Failed(1, "d1", "disk full", 3, 2)
     traced.trace.slave_step(2, failed, slave.step(failed), slave)
     news = Applied(failed)
     traced.trace.news(news, dispatcher.step(news), dispatcher)
-    late = Failed(9, "d1", "disk full", 3)
+    late = Failed(9, "d1", "disk full", 3, 2)
     traced.trace.slave_step(3, late, slave.step(late), slave)
     boot, pull, led, counted, applied, refused = traced.records()
     assert [record["seq"] for record in (boot, pull, led, counted, applied, refused)] == [*range(6)]

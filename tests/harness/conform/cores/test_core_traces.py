@@ -22,11 +22,13 @@ from delphic.impl.replication.events import (
     AttemptEnded,
     Completed,
     Ending,
+    Failed,
     Finished,
     FlagSet,
     Led,
     PullAnswered,
     Pulled,
+    Queued,
     Recorded,
     RetryDue,
     Skipped,
@@ -36,7 +38,7 @@ from delphic.impl.replication.events import (
 )
 from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
-from delphic.impl.replication.tasks import TaskMeta
+from delphic.impl.replication.tasks import Task, TaskMeta
 from delphic.impl.replication.tracing import fields, master_post, slave_post, told
 
 LIMIT = 3
@@ -83,8 +85,8 @@ def world(seed: int, tasks: int = 30) -> tuple[Records, Records]:
     """A master and a slave of one controller that fails, is stopped, and stands down."""
     dice = random.Random(seed)
     m, s = Written("mc1"), Written("s1c1")
-    master, slave = Master(1), Slave(LIMIT)
-    dispatcher = Dispatcher(slave, ("a", "b"))
+    master, slave = Master(), Slave()
+    dispatcher = Dispatcher(slave, ("a", "b"), LIMIT)
     m.add("master", {"kind": "boot", "state": fields(master.dump())}, master_post(master))
     s.add(
         "slave",
@@ -123,7 +125,7 @@ def world(seed: int, tasks: int = 30) -> tuple[Records, Records]:
             if dice.random() < 0.05:
                 of_master(dice.choice((Started(), Stopped())))
             of_master(Completed(meta(tid, dice), flagged=dice.random() < 0.9))
-        pull = Pulled(SITES[0], SITES, slave.offset, slave.finished, 0)
+        pull = Pulled(SITES[0], SITES, slave.offset, slave.finished, 0, 1)
         if not master.refuses(pull) and master.changes(pull):
             of_master(pull)
         _act(dice, master, slave, dispatcher, news, of_slave)
@@ -261,6 +263,34 @@ def test_the_limit_is_what_the_plan_says_and_else_what_the_trace_shows() -> None
     for limit in (LIMIT - 1, LIMIT + 1):
         (unlike,) = follow(slave, limit).unlike
         assert unlike.record.event["kind"] == "failed"
+
+
+def test_each_failure_counts_by_the_limit_that_it_says() -> None:
+    slave = Slave()
+    written = Written("s1c1")
+    boot = {"kind": "boot", "state": fields(slave.dump())}
+    written.add("slave", boot, slave_post(slave, ()))
+    tasks = (Task(1, 1, meta(1, random.Random(1))),)
+    entries = (Queued(tasks, 0), *(Failed(1, "a", "full", 0, limit) for limit in (9, 9, 2)))
+    for index, entry in enumerate(entries, start=1):
+        effects = slave.step(entry)
+        written.add("slave", told(entry), slave_post(slave, effects.changed), index)
+    assert slave.status.value == "STOPPED"
+    assert follow({"s1c1": written.records}).unlike == []
+
+
+def test_one_slave_more_than_its_pull_allows_is_refused() -> None:
+    master = Master()
+    written = Written("mc1")
+    written.add("master", {"kind": "boot", "state": fields(master.dump())}, master_post(master))
+    refusals = []
+    for index, (site, most) in enumerate((("a:1", 1), ("b:1", 1), ("b:1", 2)), start=1):
+        entry = Pulled(site, (site,), 0, 0, 0, most)
+        effects = master.step(entry)
+        refusals.append(bool(effects.refusal))
+        written.add("master", told(entry), master_post(master), index, fields(effects))
+    assert refusals == [False, True, False]
+    assert follow({"mc1": written.records}).unlike == []
 
 
 def _fails(slave: Records) -> bool:
