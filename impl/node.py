@@ -17,7 +17,7 @@ import uvloop
 from .config import ConfigError, NodeConfig, load
 from .host import Node
 from .launch import run_node
-from .memory import collect_rarely, keep_freed_memory
+from .memory import collect_rarely, keep_freed_memory, open_many_files
 from .raft.transport import Address
 from .role import NodeFailedError
 from .runtime_asyncio import real_runtime
@@ -124,6 +124,7 @@ def main(argv: Sequence[str]) -> int:
     )
     keep_freed_memory()
     collect_rarely()
+    open_many_files()
     disk = RealDisk()
     home = os.path.abspath(options.home)
 

@@ -13,6 +13,7 @@ from .cursor import LATEST
 from .errors import (
     BAD_ANSWER,
     BAD_REQUEST,
+    FRAME_TOO_LARGE,
     NOT_AUTHENTICATED,
     OFFSET_PURGED,
     TOPIC_EXISTS,
@@ -22,7 +23,7 @@ from .errors import (
 WINDOW = 8
 """Frames that we have room for."""
 
-LASTING = frozenset({BAD_REQUEST, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS})
+LASTING = frozenset({BAD_REQUEST, FRAME_TOO_LARGE, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS})
 """Refusals that no other member and no other moment will change."""
 
 Login = tuple[str | None, str, Tls | None]

@@ -18,6 +18,7 @@ import msgspec
 from ..bugs import SUBSCRIPTIONS_SURVIVE
 from ..client.errors import (
     BAD_REQUEST,
+    FRAME_TOO_LARGE,
     HAS_SUBSCRIPTIONS,
     OVERLOADED,
     TIMEOUT,
@@ -26,7 +27,7 @@ from ..client.errors import (
     offset_purged,
 )
 from ..runtime import Alarm, Clock
-from ..wire import Ended, Rows
+from ..wire import Ended, FrameTooLargeError, Rows
 from .commands import decode_append
 from .filtering import Values, Wanted, wanted
 from .schema import to_bytes
@@ -68,7 +69,10 @@ class Link(Protocol):
         """Whether the other side reads as fast as we write."""
 
     def push(self, frame: Rows | Ended) -> None:
-        """Send a frame; one to a connection that has ended goes nowhere."""
+        """Send a frame; one to a connection that has ended goes nowhere.
+
+        Raises FrameTooLargeError.
+        """
 
 
 class Published(Protocol):
@@ -265,7 +269,12 @@ class Broker:
                 return
             if found.wanted is not None:
                 batches = found.wanted.among(batches)
-            link.push(Rows(ask.subscription, found.term, found.next, count, batches))
+            try:
+                link.push(Rows(ask.subscription, found.term, found.next, count, batches))
+            except FrameTooLargeError as error:
+                # A batch whose columns share bytes is longer as rows than it was in the log.
+                self._end(found, RequestError(FRAME_TOO_LARGE, True, str(error)))
+                return
             found.next += count
             found.room -= 1
 

@@ -17,7 +17,7 @@ from delphic.impl.stream.broker import (
     Broker,
 )
 from delphic.impl.stream.table import StreamTable
-from delphic.impl.wire import Ended, Rows
+from delphic.impl.wire import Ended, FrameTooLargeError, Rows
 from hand_clock import HandClock
 
 SCHEMA = pa.schema([("id", pa.int64())])
@@ -257,6 +257,27 @@ def test_rows_that_are_kept_no_more_are_refused_not_skipped(scene: Scene) -> Non
     scene.tables.commit("t", 5)
     assert failure(lambda: scene.subscribe(Wire(), 2)) == "OffsetPurged"
     assert scene.broker.subscribe(Wire(), Ask(1, "t", "b", EARLIEST, 1, 0, "s", 1), 3)["start"] == 3
+
+
+class Narrow(Wire):
+    """A connection that takes no frame with rows."""
+
+    def push(self, frame: Rows | Ended) -> None:
+        if isinstance(frame, Rows) and frame.count:
+            raise FrameTooLargeError("9 bytes, at most 8 are allowed")
+        super().push(frame)
+
+
+def test_a_row_that_fits_into_no_frame_ends_the_subscription_and_nothing_else(scene: Scene) -> None:
+    """Else it would end the leader's process, and then the next one's."""
+    narrow, wire = Narrow(), Wire()
+    scene.subscribe(narrow, action="a")
+    scene.subscribe(wire, action="b")
+    scene.tables.commit("t", 2)
+    scene.broker.publish()
+    assert narrow.ends == ["FrameTooLarge"]
+    assert wire.offsets == [(0, 2)]
+    assert list(scene.broker.positions) == [("t", "b")]
 
 
 def test_a_frame_holds_about_as_much_as_it_may(scene: Scene) -> None:
