@@ -187,6 +187,7 @@ class SubscriberConnection:
     ) -> Answer | None:
         """None, or the answer if it did not begin in time; then it is given up."""
         await self._crash()
+        known = len(self._events)
         self._worker = SlowWorker(self._runtime)
         places = asked.get("places")
         options = Options(
@@ -219,7 +220,7 @@ class SubscriberConnection:
         if await self._until(lambda: found.is_live or self._subscription is None, timeout_s):
             return None
         await self._crash()
-        self._events.clear()
+        del self._events[known:]
         return Answer(OpType.FAIL, error="Timeout: the subscription did not begin")
 
     async def _run(self, subscription: Subscription) -> None:
@@ -271,7 +272,7 @@ class SubscriberConnection:
             return (deadline_ns - clock.now_ns()) / 1e9
 
         if self._subscription is None and self._asked.get("persist"):
-            await self._subscribe(key, {**self._asked, "offset": STORED}, left_s())
+            await self._resume(key, left_s)
         session = Session(self._sites, runtime=self._runtime)
         try:
             args = (key, 0, 0)
@@ -281,6 +282,15 @@ class SubscriberConnection:
         finally:
             session.close()
         await self._until(lambda: self._next >= answer["end"], left_s())
+
+    async def _resume(self, key: str, left_s: Callable[[], float]) -> None:
+        """Go on from what is stored: a leader refuses that while it keeps the life before."""
+        asked = {**self._asked, "offset": STORED}
+        while self._subscription is None and left_s() > 0:
+            if await self._subscribe(key, asked, left_s()) is not None:
+                return
+            if self._subscription is None:
+                await pause(self._runtime.clock, min(WAIT_S, max(left_s(), 0)))
 
     def _add(self, event: list[Any]) -> None:
         self._events.append(event)

@@ -163,6 +163,11 @@ FLAWS: dict[str, tuple[Callable[[], list[Line]], str, str]] = {
         "HS-24",
         "Subscriber 5 never got row 4, and the table ends at 5.",
     ),
+    "never served again": (
+        changed(5, [["lost"], ["ended", "Refused: no"]]),
+        "HS-24",
+        "Subscriber 5 never got row 3: no subscription began again, and the table ends at 5.",
+    ),
     "published after a step-down": (
         lambda: [
             ("role", "n1", 2),
@@ -212,6 +217,39 @@ def test_a_drain_after_a_crash_goes_on_from_what_is_stored() -> None:
     assert judged([*APPENDS, *lines, *FINAL]).validity is Validity.PASS
     lines[-1] = (5, "drain", None, [live(4), given(4, 14), recorded(4)])
     assert judged([*APPENDS, *lines, *FINAL]).validity is Validity.FAIL
+
+
+@pytest.mark.parametrize("end", [[], [["ended", "TopicExists (not executed): there is one"]]])
+def test_a_drain_that_begins_nothing_leaves_the_rest_unseen(end: list[Any]) -> None:
+    lines = subscriber(
+        ("subscribe", STORES, [*LIFE[:2], given(0, 10, 11)]),
+        ("crash", None, []),
+        ("drain", None, end),
+    )
+    found = judged(whole(lines))
+    assert found.validity is Validity.FAIL, found.sentence
+    assert found.promises == ("HS-24",)
+    assert found.sentence == (
+        "Subscriber 5 never got row 2: no subscription began again, and the table ends at 5."
+    )
+
+
+def test_who_handled_everything_lacks_nothing_although_the_last_rows_were_not_recorded() -> None:
+    lines = subscriber(
+        ("subscribe", STORES, [*LIFE, given(3, 13, 14)]),
+        ("crash", None, []),
+        ("drain", None, []),
+    )
+    assert judged(whole(lines)).validity is Validity.PASS
+
+
+def test_who_stores_no_offset_is_not_subscribed_again_by_a_drain() -> None:
+    lines = subscriber(
+        ("subscribe", FROM_0, [live(0), given(0, 10, 11)]),
+        ("crash", None, []),
+        ("drain", None, []),
+    )
+    assert judged(whole(lines)).validity is Validity.PASS
 
 
 def test_a_life_that_begins_anew_owes_nothing_to_the_one_before() -> None:
