@@ -22,7 +22,7 @@ from ...model.summary import UNDECIDED, code, sentence
 from ..conform import show
 from ..conform.binding import Conformance
 from ..conform.cli import BINDINGS
-from ..errors import DelphicError, ExitCode
+from ..errors import DelphicError, ExitCode, worst_code
 from ..judging import judgement
 from ..judging.judge import Question, judge
 from ..judging.judged import lines_of
@@ -36,7 +36,7 @@ from ..prose import plural
 from ..rundir import RunDir
 from ..running.progress import Quiet
 from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases
-from ..simulate.cli import again, keep_case
+from ..simulate.cli import again, keep_cases
 from ..verdict import RunVerdict, Validity
 from .resolve import options_of
 from .result import Attempt, Finding
@@ -145,13 +145,15 @@ class Doer:
         found = campaign(job, in_time, jobs=self.order.jobs, watch=watch)
         got = found.exit_code()
         shown = [group[0] for group in found.groups()[:FINDINGS_MAX]]
-        kept = {one.case: keep_case(job, one.case, self._runs, self.report) for one in shown}
+        kept, lost = keep_cases(job, (one.case for one in shown), self._runs, self.report)
         findings = tuple(_world(job, one, kept) for one in shown)
         told, unfinished = _worlds(found), ""
         is_short = len(found.tried) < count and not (found.failed or got is ExitCode.HARNESS)
         if is_short:
             got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
             told = f"{len(found.tried):,} of {count:,} worlds were tried. {told}"
+        if lost is not None:
+            got, told = worst_code([got, lost.exit_code]), f"{told} {lost}."
         others = [one for one in found.tried if one.validity not in (Validity.PASS, Validity.FAIL)]
         findings += tuple(_world(job, one, kept) for one in others[:FINDINGS_MAX])
         runs = tuple(str(path) for path in kept.values())

@@ -1,5 +1,6 @@
 """`delphic check`: a run directory, or a file with anybody's history."""
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,7 @@ def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.C
 
 def _refuse_options(path: Path, option: str | Path | None) -> None:
     if option:
-        raise UsageError(
-            f"{path} is a run directory, which says itself what it is: delphic check {path}"
-        )
+        raise UsageError(f"{path} is a run directory, which says itself what it is: {_again(path)}")
 
 
 def _refuse_a_runs(path: Path) -> None:
@@ -119,8 +118,12 @@ def _refuse_a_runs(path: Path) -> None:
     run = RunDir(path.parent)
     if path == run.history and run.plan.is_file():
         raise UsageError(
-            f"{path} is the history of a run, which has its own checks: delphic check {path.parent}"
+            f"{path} is the history of a run, which has its own checks: {_again(path.parent)}"
         )
+
+
+def _again(run: Path) -> str:
+    return shlex.join(["delphic", "check", str(run)])
 
 
 def _mapping(text: str) -> dict[str, str]:

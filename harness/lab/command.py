@@ -1,5 +1,6 @@
 """The command `lab`: a laboratory to work with, until it is taken down."""
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -59,7 +60,8 @@ def _made(hosts: int, addresses: int, *, sudo: bool, as_json: bool) -> None:
     for entry in lab.inventory.hosts:
         click.echo(f"  {entry.name}  {' '.join(entry.every_address)}")
     if namespaces.is_inside():
-        click.echo(f"Inside: delphic lab enter delphic run quickstart --on {lab.folder.inventory}")
+        inventory = shlex.quote(str(lab.folder.inventory))
+        click.echo(f"Inside: delphic lab enter delphic run quickstart --on {inventory}")
         return
     click.echo(
         f"To look around: ssh -i {first.keys[0]} -o UserKnownHostsFile={known} "

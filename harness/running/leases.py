@@ -6,6 +6,7 @@ kill. Whoever finds a lease whose harness is gone ends what is left, and says so
 """
 
 import os
+import shlex
 import uuid
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def heal() -> list[str]:
         what = f"ended {', '.join(ended)}" if ended else "nothing of it was running any more"
         sentence = f"The {record.who} of {record.run} (pid {record.harness.pid}) is gone: {what}."
         if record.who == HARNESS:
-            sentence += f" What it recorded can still be checked: delphic check {record.run}"
+            again = shlex.join(["delphic", "check", str(record.run)])
+            sentence += f" What it recorded can still be checked: {again}"
         said.append(sentence)
     return said
 

@@ -1,12 +1,13 @@
 """The command `delphic shrink`."""
 
+import shlex
 import textwrap
 from pathlib import Path
 
 import click
 
 from .. import data
-from ..errors import WorldError
+from ..errors import UsageError, WorldError
 from ..rundir import RunDir
 from ..scenario import PROMISES
 from .cut import Small, cut_down
@@ -66,6 +67,7 @@ def shrink_command(
     """
     run = RunDir(directory.resolve())
     file = run.shrunk if out is None else out
+    _refuse_place(file)
     bounds = Bounds(trials=most, seconds=seconds)
     with trials(jobs) as ask:
         small = cut_down(
@@ -80,11 +82,21 @@ def shrink_command(
     try:
         file.write_text(small.text, encoding="utf-8")
     except OSError as error:
+        # What took so long to find is shown at least.
+        click.echo(small.text, nl=False, err=as_json)
         raise WorldError(f"cannot write {file}: {error.strerror}") from error
     if as_json:
         data.show(_plain(small, run, file))
     else:
         _tell(small, file)
+
+
+def _refuse_place(file: Path) -> None:
+    """Before anything is tried: what can be known of it by then."""
+    if file.is_dir():
+        raise UsageError(f"--out {file}: is a directory; give the file a name")
+    if not file.parent.is_dir():
+        raise UsageError(f"--out {file}: there is no directory {file.parent}")
 
 
 def _plain(small: Small, run: RunDir, file: Path) -> dict[str, object]:
@@ -114,4 +126,4 @@ def _tell(small: Small, file: Path) -> None:
 def _again(file: Path) -> str:
     here = Path.cwd()
     near = file.relative_to(here) if file.is_relative_to(here) else file
-    return f"delphic run {near} --on sim"
+    return shlex.join(["delphic", "run", str(near), "--on", "sim"])

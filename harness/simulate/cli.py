@@ -3,8 +3,9 @@
 import json
 import os
 import re
+import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import data
 from ..commands.completion import Scenarios
-from ..errors import ExitCode, UsageError
+from ..errors import ExitCode, UsageError, WorldError, worst_code
 from ..judging.judgement import plan_of
 from ..language import shipped
 from ..launch import check_capabilities
@@ -128,15 +129,18 @@ def simulate_command(report: Report) -> click.Command:
                 found = guided_campaign(job, chosen, watch=watch, **how)
             else:
                 found = campaign(job, cases, watch=watch, **how)
-        kept = {
-            group[0].case: keep_case(job, group[0].case, out, report)
-            for group in found.groups()[:SHOWN_GROUPS]
-        }
+        firsts = [group[0].case for group in found.groups()[:SHOWN_GROUPS]]
+        kept, lost = keep_cases(job, firsts, out, report)
+        code = (
+            found.exit_code() if lost is None else worst_code([found.exit_code(), lost.exit_code])
+        )
         if as_json:
-            data.show(_plain(job, found, kept), found.exit_code())
+            data.show(_plain(job, found, kept), code)
         else:
             _tell(job, found, kept)
-        context.exit(found.exit_code())
+        if lost is not None:
+            click.echo(f"error: {lost}", err=True)
+        context.exit(code)
 
     return simulate
 
@@ -165,11 +169,21 @@ def seeds_of(job: Job) -> range:
     return SEEDS if own is None else range(own, own + 1)
 
 
-def keep_case(job: Job, case: Case, out: Path, report: Report) -> Path:
-    """Run a case again, into a run directory with everything."""
-    order = Order(job.plan(case), case.text or job.text, out, keep=True)
-    finished = execute_simulated(order, Quiet(), report)
-    return finished.run.path
+def keep_cases(
+    job: Job, cases: Iterable[Case], out: Path, report: Report
+) -> tuple[dict[Case, Path], WorldError | None]:
+    """Run cases again, into run directories with everything; and what kept one from being written.
+
+    That is no reason to lose what is known of the cases.
+    """
+    kept: dict[Case, Path] = {}
+    try:
+        for case in cases:
+            order = Order(job.plan(case), case.text or job.text, out, keep=True)
+            kept[case] = execute_simulated(order, Quiet(), report).run.path
+    except WorldError as error:
+        return kept, error
+    return kept, None
 
 
 class _Shown:
@@ -237,9 +251,11 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
     for group in found.groups()[:SHOWN_GROUPS]:
         first = group[0]
         click.echo(f"{len(group):,} × {first.sentence}")
-        click.echo(f"  first   {first.case}, {_near(kept[first.case])}")
+        run = kept.get(first.case)
+        click.echo(f"  first   {first.case}" + (f", {_near(run)}" if run else ""))
         click.echo(f"  again   {again(job, first.case, kept)}")
-        click.echo(f"  shrink  delphic shrink {_near(kept[first.case])}")
+        if run is not None:
+            click.echo(f"  shrink  {shlex.join(['delphic', 'shrink', str(_near(run))])}")
     for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
         _tell_others(job, found.of(validity))
     if found.expects_failure and not found.failed:
@@ -250,8 +266,10 @@ def again(job: Job, case: Case, kept: dict[Case, Path]) -> str:
     """The command that shows a case: of faults that were changed, the kept scenario has them."""
     if not case.text:
         return job.again(case)
-    name = _near(kept[case] / "scenario.yaml") if case in kept else "its scenario"
-    return f"delphic run {name} --seed {case.seed} --on sim"
+    if case not in kept:
+        return f"delphic run its scenario --seed {case.seed} --on sim"
+    name = _near(kept[case] / "scenario.yaml")
+    return shlex.join(["delphic", "run", str(name), "--seed", str(case.seed), "--on", "sim"])
 
 
 def _tell_coverage(found: Campaign) -> None:

@@ -1,6 +1,7 @@
 """A cluster's directory: config/ for all nodes, and a folder a node with its files and its log."""
 
 import errno
+import shlex
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -96,7 +97,8 @@ def understood(path: Path) -> Directory:
     """Read config/ below `path` as each of its nodes will. Raises ScenarioError, by file, line."""
     if not (path / NODES_FILE).is_file():
         raise UsageError(
-            f"{path / NODES_FILE}: no such file; for a new cluster: delphic up --new {path}"
+            f"{path / NODES_FILE}: no such file; for a new cluster: "
+            f"delphic up --new {shlex.quote(str(path))}"
         )
 
     def read(file: str) -> bytes | None:
@@ -137,7 +139,8 @@ def create(
     of `more`, as OPTION=VALUE, goes where that option belongs.
     """
     if (path / "config").exists():
-        raise UsageError(f"{path / 'config'} is there already; start it with: delphic up {path}")
+        again = shlex.join(["delphic", "up", str(path)])
+        raise UsageError(f"{path / 'config'} is there already; start it with: {again}")
     aliases = [f"n{number}" for number in range(1, members + 1)]
     modes = {f"c{number}": CONTROLLER for number in range(1, controllers + 1)}
     modes |= dict.fromkeys(aliases, DATA_NODE)

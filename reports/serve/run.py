@@ -1,5 +1,6 @@
 """The page of one run: what came of it, or what it does right now, and all that it left."""
 
+import shlex
 import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def _unjudged(kind: str, root: Path, found: Facts) -> str:
         case State.DEAD:
             return (
                 "Its harness is gone, and left no verdict. What it recorded can still be judged: "
-                f"delphic check {root / found.name}"
+                + shlex.join(["delphic", "check", str(root / found.name)])
             )
         case State.SILENT:
             return "It has no verdict, and has written nothing for a while; it ran on another host."

@@ -72,3 +72,13 @@ def test_a_world_that_breaks_is_told_at_once_and_kept(tmp_path: Path) -> None:
     assert "HS-2" in found.promises
     assert found.findings[0].run is not None
     assert (Path(found.findings[0].run) / "verdict.json").is_file()
+
+
+@pytest.mark.slow
+def test_a_world_that_breaks_is_told_where_it_cannot_be_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "file"
+    folder.touch()
+    found, _ = done(Simulate("small", "small.yaml", SCENARIO, 1, 3), folder)
+    assert found.code is ExitCode.PROMISE_BROKEN
+    assert found.findings[0].sentence.startswith("seed ")
+    assert "cannot write" in found.sentence

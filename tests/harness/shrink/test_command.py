@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.errors import UsageError
+from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.language.document import parse
 from delphic.harness.lifecycle import Order
 from delphic.harness.plan import plan
@@ -93,13 +93,25 @@ def test_the_command_writes_the_scenario_and_tells_how_to_run_it(
 
 
 def test_what_was_not_finished_is_said(run: RunDir, tmp_path: Path) -> None:
-    file = tmp_path / "small.yaml"
+    file = tmp_path / "a small one.yaml"
     words = [str(run.path), "--trials", "3", "--quiet", "--out", str(file)]
     told = CliRunner().invoke(shrink_command, words)
     assert told.exit_code == 0, told.output
     assert "after 3 runs; there may be a smaller one (--trials, --seconds)" in told.stdout
+    assert f"again   delphic run '{file}' --on sim" in told.stdout
     assert told.stderr == ""
     assert load(file.read_text(), "small.yaml").name == "mine-shrunk"
+
+
+def test_a_scenario_that_cannot_be_written_is_shown(run: RunDir) -> None:
+    words = [str(run.path), "--trials", "3", "--quiet", "--out"]
+    told = CliRunner().invoke(shrink_command, [*words, "/proc/small.yaml"])
+    assert isinstance(told.exception, WorldError)
+    assert load(told.stdout, "small.yaml").name == "mine-shrunk"
+    for place in (run.path, run.path / "none" / "small.yaml"):
+        refused = CliRunner().invoke(shrink_command, [*words, str(place), "--trials", "100000"])
+        assert isinstance(refused.exception, UsageError)
+        assert f"--out {place}: " in str(refused.exception)
 
 
 def test_a_run_that_broke_nothing_is_refused(tmp_path: Path) -> None:

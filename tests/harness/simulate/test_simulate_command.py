@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from delphic.harness.simulate.cli import simulate_command
+from delphic.harness.simulate.campaign import Case, Job
+from delphic.harness.simulate.cli import again, simulate_command
 
 TEXT = """\
 name: tiny
@@ -55,6 +56,37 @@ def test_without_a_seed_of_its_own_a_scenario_is_tried_from_one_on(tmp_path: Pat
     count, again = tried(tmp_path, TEXT.replace("seed: 7\n", ""))
     assert 1 <= count <= 100
     assert "--seed 1 " in again
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("expect", "code"), [("", 1), ("expect: {verdict: fail, promises: [HS-2]}\n", 4)]
+)
+def test_what_broke_is_told_where_no_run_directory_can_be_written(
+    expect: str, code: int, tmp_path: Path
+) -> None:
+    file = tmp_path / "ti ny.yaml"
+    file.write_text(TEXT.partition("expect")[0] + expect)
+    words = [str(file), "--jobs", "1", "--out", str(file / "runs")]
+    told = CliRunner().invoke(RUN, words)
+    assert told.exit_code == code, told.output
+    assert "1 × " in told.stdout
+    assert "1 fail" in told.stdout
+    assert f"again   delphic run '{file}' --seed 7 --on sim" in told.stdout
+    assert "shrink" not in told.stdout
+    assert told.stderr == f"error: cannot write {file / 'runs'}: Not a directory\n"
+    found = CliRunner().invoke(RUN, [*words, "--json"])
+    plain = json.loads(found.stdout)
+    assert (found.exit_code, plain["exit_code"]) == (code, code)
+    assert [one["run"] for one in plain["failures"]] == [None]
+
+
+def test_commands_that_are_shown_can_be_copied(tmp_path: Path) -> None:
+    job, case = Job(TEXT, "ti ny.yaml", "ti ny.yaml"), Case(7, text=TEXT)
+    path = tmp_path / "a run"
+    assert again(job, case, {case: path}) == (
+        f"delphic run '{path}/scenario.yaml' --seed 7 --on sim"
+    )
 
 
 def test_the_help_tells_which_seeds() -> None:

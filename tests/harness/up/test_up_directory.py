@@ -92,8 +92,8 @@ def test_a_mistake_in_the_configuration_has_its_file_and_line(tmp_path: Path) ->
 
 
 def test_a_directory_without_configuration_is_refused_with_the_way_to_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="delphic up --new"):
-        understood(tmp_path)
+    with pytest.raises(UsageError, match=f"delphic up --new '{tmp_path}/not here'"):
+        understood(tmp_path / "not here")
 
 
 def test_a_port_that_is_taken_is_the_worlds_failure() -> None:
