@@ -198,18 +198,21 @@ class Connection:
     async def _open(self, host: str, port: int, timeout_s: float, tls: Tls | None) -> None:
         clock = self._runtime.clock
         deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
+        is_opened = False
         try:
             await self._runtime.network.dial(
                 host, port, self._channel, timeout_s=timeout_s, stall_s=0, tls=tls
             )
             self._channel.send(Hello(MAGIC, VERSION, CLIENT, "", ""))
             await within(clock, self._welcome, deadline_ns)
+            is_opened = True
         except TimeoutError:
             raise RequestError(TIMEOUT, True, f"{self._where} does not answer") from None
         except OSError as error:
             raise RequestError(DISCONNECTED, True, f"{self._where}: {error}") from None
         finally:
-            if not self._alias:
+            # A caller that is cancelled just as the welcome comes would leave it to nobody.
+            if not is_opened:
                 self._channel.abort("no welcome")
 
     async def _until_clear(self, deadline_ns: int) -> None:

@@ -36,6 +36,7 @@ class Subscriber:
         self._runtime = loop_client_runtime() if runtime is None else runtime
         self._tasks = asyncio.TaskGroup()
         self._topics: dict[str, Subscription] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, Exception] = {}
 
     async def __aenter__(self) -> Self:
@@ -55,7 +56,8 @@ class Subscriber:
     async def subscribe_table(self, table: str, handler: Handler, **options: Any) -> str:
         """Subscribe, through any member; gives the topic. Options are those of `Options`.
 
-        Raises RequestError, where -2 finds no stored offset (NoStoredOffset), too.
+        Raises RequestError, where -2 finds no stored offset (NoStoredOffset), too. Whoever is
+        cancelled while waiting for it to begin has not subscribed.
         """
         chosen = Options(**options)
         found = Subscription(
@@ -71,19 +73,36 @@ class Subscriber:
             raise RequestError(TOPIC_EXISTS, True, f"there is already a topic {found.topic}")
         self._topics[found.topic] = found
         self._failures.pop(found.topic, None)
-        self._tasks.create_task(self._run(found))
-        await found.live()
+        running = self._running[found.topic] = self._tasks.create_task(self._run(found))
+        try:
+            await found.live()
+        except asyncio.CancelledError:
+            found.close()
+            await asyncio.wait([running])
+            raise
         return found.topic
 
     async def unsubscribe_table(
         self, table: str, action: str = "", *, remove_offset: bool = True
     ) -> None:
-        """End a subscription; rows that wait are dropped, the stored offset goes or is kept."""
-        found = self._topics.get(f"{table}/{action}")
+        """End a subscription; rows that wait are dropped, the stored offset goes or is kept.
+
+        A handler that is under way is cancelled, also one that asks for this. Once this returns to
+        anybody else the handler is called no more. Raises RequestError if the leader cannot be
+        told, and OSError.
+        """
+        topic = f"{table}/{action}"
+        found = self._topics.get(topic)
         if found is not None:
-            await found.unsubscribe()
+            running = self._running[topic]
+            try:
+                await found.unsubscribe()
+            finally:
+                if not found.is_handling:
+                    # What it still records would come after the removal.
+                    await asyncio.wait([running])
         if remove_offset and self._offsets is not None:
-            await self._offsets.remove(f"{table}/{action}")
+            await self._offsets.remove(topic)
 
     def get_topic_processed_offset(self, topic: str) -> int:
         """The row recorded last; -1 where none is, or offsets are not stored."""
@@ -109,4 +128,4 @@ class Subscriber:
         except (RequestError, OSError) as error:
             self._failures[found.topic] = error
         finally:
-            self._topics.pop(found.topic, None)
+            del self._topics[found.topic], self._running[found.topic]

@@ -5,10 +5,8 @@ not there is a connection. `Cursor` knows what to ask for and what to record; th
 """
 
 import asyncio
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
@@ -28,7 +26,8 @@ from .errors import (
     TOPIC_EXISTS,
     RequestError,
 )
-from .functions import batch_of, schema_of, understood
+from .functions import schema_of, understood
+from .handover import Handover
 from .offsets import Offsets
 from .subscribing import LASTING, NOBODY, WINDOW, Begun, Handler, Login, Note, Options
 
@@ -66,7 +65,6 @@ class Subscription:
             raise ValueError("want at least one host:port")
         self.topic = f"{table}/{options.action}"
         self._table = table
-        self._handler = handler
         self._options = options
         self._offsets, self._login = offsets, login
         self._runtime = loop_client_runtime() if runtime is None else runtime
@@ -76,6 +74,7 @@ class Subscription:
         self._target = self._sites[0]
         stored = offsets.load(self.topic) if offsets is not None else None
         self._cursor = Cursor(options.offset, stored=stored, missing=options.missing, bugs=bugs)
+        self._handover = Handover(handler, options, self._cursor, self._runtime.clock)
         # Tells us from another subscriber to the same topic, also where that had our name.
         self._name = f"{self._runtime.randomness.uniform(0, 1e18):.0f}"
         self._attempt = 0
@@ -90,10 +89,9 @@ class Subscription:
         self._is_closed = False
         loop = asyncio.get_running_loop()
         self._live: asyncio.Future[None] = loop.create_future()
-        self._arrived: asyncio.Future[None] | None = None
+        self._following: asyncio.Task[None] | None = None
+        self._handling: asyncio.Task[None] | None = None
         self.processed = -1
-        self.failed_count = 0
-        self.last_error = ""
 
     async def live(self) -> None:
         """Wait until it has begun; raises RequestError if it never will."""
@@ -104,6 +102,21 @@ class Subscription:
         """Whether it has begun; a later break of its connection does not matter."""
         return self._live.done() and self._live.exception() is None
 
+    @property
+    def is_handling(self) -> bool:
+        """Whether it is the handler that asks: it must not wait for `run`, which waits for it."""
+        return asyncio.current_task() is self._handling
+
+    @property
+    def failed_count(self) -> int:
+        """How many calls of the handler failed."""
+        return self._handover.failed_count
+
+    @property
+    def last_error(self) -> str:
+        """What the last one that failed failed with; empty without one."""
+        return self._handover.last_error
+
     def disconnect(self) -> None:
         """Break the connection; with `reconnect` another one follows."""
         if self._connection is not None:
@@ -111,27 +124,31 @@ class Subscription:
 
     async def run(self) -> None:
         """Until `close`; raises RequestError when it ends otherwise, OSError if the disk fails."""
-        handling: asyncio.Task[None] | None = None
+        never: Exception = RequestError(DISCONNECTED, True, "it was closed before it began")
         try:
             async with asyncio.TaskGroup() as tasks:
-                handling = tasks.create_task(self._handle())
-                following = tasks.create_task(self._follow())
-                following.add_done_callback(lambda _: handling.cancel())
+                self._handling = tasks.create_task(self._handle())
+                self._following = tasks.create_task(self._follow())
         except* (RequestError, OSError) as errors:
-            first = errors.exceptions[0]
-            if not self._live.done():
-                self._live.set_exception(first)
-                self._live.exception()
-            raise first from None
+            never = errors.exceptions[0]
+            raise never from None
         finally:
             self.close()
             self._hang_up()
+            if not self._live.done():
+                self._live.set_exception(never)
+                self._live.exception()
 
     def close(self) -> None:
-        """Take no more rows; those that wait are dropped."""
+        """Take no more rows; those that wait are dropped, and a handler that waits is cancelled."""
+        if self._is_closed:
+            return
         self._is_closed = True
         if self._connection is not None:
             self._connection.close()
+        for task in (self._following, self._handling):
+            if task is not None:
+                task.cancel()
 
     async def unsubscribe(self, *, timeout_s: float = ATTEMPT_S) -> None:
         """Tell the leader, then `close`; raises RequestError if it cannot be told."""
@@ -272,8 +289,7 @@ class Subscription:
             return
         self._uncredited += 1
         self._credit()
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+        self._handover.arrived()
 
     def _break(self, error: RequestError) -> None:
         if self._broken is not None and not self._broken.done():
@@ -281,7 +297,7 @@ class Subscription:
 
     def _hang_up(self) -> None:
         broken, self._broken = self._broken, None
-        if broken is not None and broken.done():
+        if broken is not None and broken.done() and not broken.cancelled():
             broken.exception()
         if self._connection is not None:
             self._connection.close()
@@ -302,14 +318,15 @@ class Subscription:
     async def _handle(self) -> None:
         pause_s = PAUSE_FIRST_S
         clock, randomness = self._runtime.clock, self._runtime.randomness
-        while True:
+        while not self._is_closed:
             # A batch of two leaders would be told of as one's: promise HS-8 could not be judged.
-            count = self._cursor.together(await self._until_due())
+            count = self._cursor.together(await self._handover.until_due())
             batch = self._cursor.waiting[:count]
             first, rows = batch[0].rows, sum(taken.rows.count for taken in batch)
             if RECORD_ON_RECEIPT in self._bugs:
                 await self._record(first.offset + rows - 1)
-            if not await self._hand_over(batch):
+            assert self._schema is not None
+            if not await self._handover.hand_over(batch, self._schema):
                 # What failed stays first in line: nothing passes it (V21).
                 self._tell("failed", first.offset, rows, batch[0])
                 if FAILURE_PASSED in self._bugs:
@@ -323,52 +340,6 @@ class Subscription:
             await self._record(last)
             self.processed = last
             self._credit()
-
-    async def _until_due(self) -> int:
-        """Wait for a batch; gives how many of the waiting frames belong to it."""
-        options, clock = self._options, self._runtime.clock
-        while not self._cursor.waiting:
-            await self._until_arrival(None)
-        if not options.batch_size:
-            return 1
-        due_ns = clock.now_ns() + int(options.throttle_s * 1e9)
-        while self._cursor.waiting_rows < options.batch_size and clock.now_ns() < due_ns:
-            await self._until_arrival((due_ns - clock.now_ns()) / 1e9)
-        return len(self._cursor.waiting)
-
-    async def _until_arrival(self, most_s: float | None) -> None:
-        arrived: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._arrived = arrived
-
-        def late() -> None:
-            if not arrived.done():
-                arrived.set_result(None)
-
-        alarm = None if most_s is None else self._runtime.clock.call_later(most_s, late)
-        try:
-            await arrived
-        finally:
-            if alarm is not None:
-                alarm.cancel()
-
-    async def _hand_over(self, batch: list[Taken]) -> bool:
-        assert self._schema is not None
-        bodies = [body for taken in batch for body in taken.rows.batches]
-        batches = [batch_of(body, self._schema) for body in bodies]
-        table = pa.Table.from_batches(batches, self._schema)
-        if not table.num_rows:
-            return True  # The filter left nothing.
-        message: Any = table if self._options.msg_as_table else tuple(table.columns)
-        args = (message, batch[-1].end - 1) if self._options.handler_need_msg_id else (message,)
-        try:
-            result = self._handler(*args)
-            if inspect.isawaitable(result):
-                await result
-        except Exception as error:  # Whatever a handler of anybody's raises is its failure (B18).
-            self.failed_count += 1
-            self.last_error = f"{type(error).__name__}: {error}"
-            return False
-        return True
 
     async def _record(self, offset: int) -> None:
         if self._options.persist_offset:

@@ -18,7 +18,7 @@ class ScriptedNode:
 
     def __init__(self, alias: str, script: Script) -> None:
         self._alias = alias
-        self._script = script
+        self.script = script
         self._runtime = loop_client_runtime()
         self._listener: Listener | None = None
         self.visitors: list[Visitor] = []
@@ -58,7 +58,7 @@ class ScriptedNode:
 
     def call(self, visitor: Any, function: str, args: tuple[Any, ...], answer: Answer) -> None:
         self.asked.append(function)
-        self._script(self, function, args, answer)
+        self.script(self, function, args, answer)
 
     def credit(self, visitor: Visitor, credit: Credit) -> None:
         """Subscribers may take as much as they like."""

@@ -7,7 +7,9 @@ import pytest
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.debts import Answer
+from delphic.impl.wire import Frame
 from members import run
+from scripted_leader import until
 from scripted_node import ScriptedNode
 
 CERTAIN, UNSURE = True, False
@@ -193,5 +195,23 @@ def test_retiring_waits_for_the_answers_under_way() -> None:
             connections.append(await Connection.open("127.0.0.1", node.port))
             assert await connections[0].call("f", timeout_s=5) == "kept"
             assert not connections[0].is_open
+
+    run(scenario())
+
+
+def test_a_dial_that_is_given_up_just_when_it_is_welcomed_leaves_no_connection() -> None:
+    async def scenario() -> None:
+        dialling: list[asyncio.Task[Connection]] = []
+
+        class GivenUp(Connection):
+            def received(self, frame: Frame) -> None:
+                super().received(frame)
+                dialling[0].cancel()
+
+        async with ScriptedNode("n1", echo) as node:
+            dialling.append(asyncio.create_task(GivenUp.open("127.0.0.1", node.port)))
+            with pytest.raises(asyncio.CancelledError):
+                await dialling[0]
+            await until(lambda: not node.visitors)
 
     run(scenario())

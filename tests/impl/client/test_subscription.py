@@ -10,43 +10,13 @@ from delphic.impl.client.errors import RequestError
 from delphic.impl.client.subscribing import Note, Options
 from delphic.impl.client.subscription import Subscription
 from delphic.impl.raft.debts import Answer
-from delphic.impl.stream.schema import to_bytes
 from delphic.impl.visitor import Visitor
 from delphic.impl.wire import Credit, Rows
-from members import SCHEMA, ids, rows, run
+from members import ids, run
+from scripted_leader import BEGUN, begins, frame, until
 from scripted_node import ScriptedNode
 
 pytestmark = pytest.mark.slow
-
-BEGUN = {"start": 0, "term": 1, "beat_s": 0.02, "schema": to_bytes(SCHEMA), "sites": []}
-
-
-def frame(node: ScriptedNode, offset: int, *numbers: int, number: int) -> None:
-    """Push rows to whoever is connected."""
-    body = rows(*numbers).serialize().to_pybytes()
-    for visitor in node.visitors:
-        visitor.push(Rows(number, 1, offset, len(numbers), (body,)))
-
-
-def begins(
-    then: Callable[[ScriptedNode, int], None] = lambda node, number: None,
-) -> Callable[..., None]:
-    """A leader that begins every subscription where it is asked to."""
-
-    def script(node: ScriptedNode, function: str, args: tuple[Any, ...], answer: Answer) -> None:
-        number, _, _, offset, *_ = args[0]
-        answer(BEGUN | {"start": max(offset, 0)})
-        then(node, number)
-
-    return script
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            if true():
-                return
-            await asyncio.sleep(0.005)
 
 
 def test_a_leader_from_which_nothing_is_heard_is_given_up_for_another_member() -> None:
