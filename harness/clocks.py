@@ -8,6 +8,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from .errors import UsageError
+from .reading import read_json
 from .rundir import RunDir
 from .running.journal import SEALED, entries
 
@@ -92,8 +94,8 @@ def clocks_of(run: RunDir) -> Clocks:
             return shared(ending.zero_ns)
         if ending.hosts_zero_ns is None or not run.hosts.is_file():
             return Clocks()
-        hosts = msgspec.json.decode(run.hosts.read_bytes(), type=_Hosts).hosts
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        hosts = read_json(run.hosts, _Hosts, "what is known of hosts").hosts
+    except (UsageError, msgspec.ValidationError):
         return Clocks()
     return Clocks(own=_own(ending.hosts_zero_ns, hosts))
 

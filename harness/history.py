@@ -8,6 +8,7 @@ import msgspec
 
 from .errors import HistoryError
 from .op import INDEX_MAX, Op, OpType, ProcessId
+from .reading import UNDECODABLE
 
 T = TypeVar("T")
 
@@ -75,7 +76,8 @@ def validated(ops: Iterable[Op]) -> History:
     """Return the ops as a history.
 
     Raises HistoryError, naming the op, where an index does not increase or is above INDEX_MAX, a
-    completion has no invocation, or a client invokes while its last op is still open.
+    time is negative, a completion has no invocation, or a client invokes while its last op is
+    still open.
     """
     open_ops: dict[ProcessId, Op] = {}
     last = -1
@@ -85,6 +87,8 @@ def validated(ops: Iterable[Op]) -> History:
             raise HistoryError(f"op {op.index} follows op {last}: indices must increase")
         if op.index > INDEX_MAX:
             raise HistoryError(f"op {op.index}: no index is above {INDEX_MAX}")
+        if op.time_ns < 0:
+            raise HistoryError(f"op {op.index}: its time is before the run began")
         last = op.index
         if op.is_client:
             began = open_ops.pop(op.process, None)
@@ -119,6 +123,6 @@ def load(stream: BinaryIO, *, torn_tail: bool = False) -> History:
             break
         try:
             ops.append(_decoder.decode(line))
-        except msgspec.DecodeError as error:
+        except UNDECODABLE as error:
             raise HistoryError(f"line {number}: {error}") from error
     return validated(ops)

@@ -10,13 +10,17 @@ from .crash import CrashPoint
 from .errors import UsageError
 from .evidence import Limits
 from .fault import Fault
+from .reading import from_data, from_json
 from .scenario import Scenario, never_stopped
 from .schedule import draw, ordered
 from .system import Option, Setup, SideSetup
 from .systems import SYSTEMS
+from .workloads import WORKLOADS
 from .workloads.workload import Scripted
 
 SCHEMA = 1
+
+_OF_OURS = "a plan of this version of Delphic"
 
 
 class Expectation(msgspec.Struct, frozen=True):
@@ -184,7 +188,14 @@ def encode(planned: Plan) -> bytes:
 
 def decode(data: bytes, file: str) -> Plan:
     """Read plan.json. Raises UsageError where it is none, or of another version."""
-    try:
-        return msgspec.json.decode(data, type=Plan)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{file}: not a plan of this version of Delphic: {error}") from error
+    found = from_json(data, Plan, file, _OF_OURS)
+    load = from_data(found.workload, Load, f"{file}: workload", _OF_OURS)
+    strange = {
+        f"schema {found.schema}, not {SCHEMA}": found.schema != SCHEMA,
+        f"there is no workload {load.name!r}": load.name not in WORKLOADS,
+        f"there is no system {found.system!r}": found.system not in SYSTEMS,
+    }
+    for sentence, is_so in strange.items():
+        if is_so:
+            raise UsageError(f"{file}: not {_OF_OURS}: {sentence}")
+    return found

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from .reading import UNDECODABLE
+
 Uid = tuple[str, int, int]
 """A message's name: its source, the incarnation of that, and its number there."""
 
@@ -301,7 +303,7 @@ def _core(line: bytes) -> CoreRecord | None:
     """Behind a torn record another process may have begun."""
     try:
         return _core_decoder.decode(line[line.rfind(HEAD) :])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None
 
 
@@ -317,7 +319,7 @@ def _read(data: bytes) -> Iterable[Record | Torn]:
     try:
         # In one go, where no line is torn.
         return _decoder.decode_lines(data)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return _one_by_one(data)
 
 
@@ -327,7 +329,7 @@ def _one_by_one(data: bytes) -> Iterable[Record | Torn]:
             continue
         try:
             yield decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             # What a kill cut short, and behind it perhaps the first line of the next process.
             at = line.rfind(HEAD)
             yield Torn(number, line[: at if at > 0 else None].decode(errors="replace"))
@@ -338,7 +340,7 @@ def _one_by_one(data: bytes) -> Iterable[Record | Torn]:
 def _rest(line: bytes, number: int) -> Record | Torn:
     try:
         return decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return Torn(number, line.decode(errors="replace"))
 
 

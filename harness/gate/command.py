@@ -18,6 +18,7 @@ from ..errors import ExitCode, UsageError, WorldError
 from ..language.selector import closest
 from ..language.units import seconds
 from ..lifecycle import Report
+from ..reading import read_text
 from . import baseline, config
 from .bugs import switched_on
 from .gate import Gate, Rules
@@ -130,7 +131,7 @@ class _Asked:
 
     def gate(self) -> int:
         """Do it; the exit code."""
-        part, document = config.load(_text(self.file), str(self.file))
+        part, document = config.load(read_text(self.file), str(self.file))
         steps = resolve(part, document)
         known = self._known(part.baseline, [step.name for step in steps])
         steps = self._chosen(steps)
@@ -203,15 +204,7 @@ class _Asked:
         if file is None:
             return {}
         path = self.file.parent / file
-        return {entry.step: entry for entry in baseline.load(_text(path), str(path), names)}
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {why}") from error
+        return {entry.step: entry for entry in baseline.load(read_text(path), str(path), names)}
 
 
 def _place(file: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import ExitCode, WorldError
+from ..reading import UNDECODABLE
 from .result import State, StepResult
 from .step import Step
 
@@ -30,7 +31,7 @@ class Memory:
             return None
         try:
             found = msgspec.json.decode(self._file(step).read_bytes(), type=StepResult)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (OSError, *UNDECODABLE):
             return None
         told = (*found.notes, "Done before, and nothing that it depends on has changed.")
         return msgspec.structs.replace(

@@ -13,6 +13,7 @@ from ..errors import ExitCode, HistoryError, UsageError, WorldError
 from ..evidence import Evidence
 from ..history import History, load
 from ..plan import Plan, decode
+from ..reading import NoFile, from_data, read_bytes, unreadable
 from ..rundir import RunDir
 from ..running import journal
 from ..running.environment import provenance
@@ -55,6 +56,10 @@ class Ending(msgspec.Struct, frozen=True):
     watch_crash: str | None = None
 
 
+class _Sealed(msgspec.Struct, frozen=True):
+    ending: Ending
+
+
 def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
     """Check a run directory's evidence. Raises UsageError where the history is not as sealed.
 
@@ -84,6 +89,8 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
             history = load(stream, torn_tail=seal is None)
     except FileNotFoundError:
         history = History(())
+    except OSError as error:
+        raise unreadable(run.history, error) from error
     except HistoryError as error:
         raise HistoryError(f"{run.history}: {error}") from error
     return Evidence(
@@ -99,10 +106,10 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
 
 
 def trace_of(run: RunDir, alias: str) -> Trace:
-    """What a member traced; nothing if it left no file."""
+    """What a member traced; nothing if it left no file. Raises UsageError."""
     try:
-        return Trace(run.node_trace(alias).read_bytes())
-    except FileNotFoundError:
+        return Trace(read_bytes(run.node_trace(alias)))
+    except NoFile:
         return Trace()
 
 
@@ -248,16 +255,19 @@ def write(run: RunDir, found: RunVerdict) -> None:
 def plan_of(run: RunDir) -> Plan:
     """The plan in a run directory. Raises UsageError where there is none."""
     try:
-        return decode(run.plan.read_bytes(), str(run.plan))
-    except FileNotFoundError:
+        return decode(read_bytes(run.plan), str(run.plan))
+    except NoFile:
         raise UsageError(f"{run.path} is no run directory: it has no {run.plan.name}") from None
 
 
 def ending_of(run: RunDir) -> Ending:
-    """How the run ended: what its seal says, or that nobody was there to say it."""
+    """How the run ended: what its seal says, or that nobody was there to say it.
+
+    Raises UsageError where the journal is none.
+    """
     lines = journal.entries(run.journal)
     for line in reversed(lines):
         if line["phase"] == journal.SEALED:
-            return msgspec.convert(line["ending"], Ending)
+            return from_data(line, _Sealed, str(run.journal), "a run's journal").ending
     began = datetime.fromtimestamp(lines[0]["unix_s"] if lines else 0, tz=UTC)
     return Ending(started=began.strftime(TIME_FORMAT), duration_s=0.0)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import msgspec
-
 from ..errors import UsageError
+from ..reading import NoFile, read_json
 from ..rundir import RunDir
 from ..verdict import RunVerdict, Validity
 
@@ -14,10 +13,9 @@ LINE_CHARACTERS_MAX = 400
 
 def verdict_of(run: Path) -> RunVerdict:
     """What was concluded about a run. Raises UsageError where it was never judged."""
-    file = RunDir(run).verdict
     try:
-        return msgspec.json.decode(file.read_bytes(), type=RunVerdict)
-    except FileNotFoundError:
+        return read_json(RunDir(run).verdict, RunVerdict, "a verdict of this version of Delphic")
+    except NoFile:
         raise UsageError(f"{run} has not been judged") from None
 
 

@@ -11,6 +11,7 @@ import msgspec
 from ..agent import proc
 from ..agent.proc import Identity
 from ..errors import WorldError
+from ..reading import UNDECODABLE
 from ..running.leases import state_directory
 
 MARK = "DELPHIC_LAB"
@@ -68,7 +69,7 @@ class Folder:
             return msgspec.json.decode(file.read_bytes(), type=Record)
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *UNDECODABLE) as error:
             raise WorldError(f"cannot read {file}: {error}; remove it by hand") from error
 
     def write(self, record: Record) -> None:

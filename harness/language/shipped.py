@@ -5,6 +5,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ..errors import UsageError
+from ..reading import read_text
 from ..scenario import Scenario, load
 from .selector import closest
 
@@ -33,11 +34,7 @@ def text_of(name_or_file: str) -> tuple[str, str]:
     """A scenario's text, and the name of its file for messages. Raises UsageError."""
     path = Path(name_or_file)
     if path.suffix in (".yaml", ".yml") or path.is_file():
-        try:
-            return path.read_text(encoding="utf-8"), name_or_file
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-            raise UsageError(f"cannot read {name_or_file}: {why}") from error
+        return read_text(path), name_or_file
     if name_or_file not in (*names(), *regressions()):
         raise UsageError(
             f"there is no scenario {name_or_file!r}{closest(name_or_file, names())}; "

@@ -4,14 +4,27 @@ import hashlib
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from ..errors import WorldError
+from ..reading import NoFile, from_data, from_json, read_bytes, unreadable
 
 SEALED = "sealed"
 """The phase whose line carries the history's SHA-256 and length."""
+
+_OF_OURS = "a line of a run's journal"
+_UNIX_MAX_S = 253_402_300_799  # The last second that a date can tell.
+
+
+class _Entry(msgspec.Struct, frozen=True):
+    unix_s: Annotated[float, msgspec.Meta(ge=0, le=_UNIX_MAX_S)]
+    phase: str
+
+
+class _Seal(msgspec.Struct, frozen=True):
+    sha256: str
 
 
 class Journal:
@@ -32,21 +45,33 @@ class Journal:
 
 
 def entries(path: Path) -> list[dict[str, Any]]:
-    """The lines so far; one that a kill cut short is left out."""
+    """The lines so far; one that a kill cut short is left out.
+
+    Raises UsageError where the file cannot be read, or a line is none of ours.
+    """
     try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
+        lines = read_bytes(path).split(b"\n")[:-1]
+    except NoFile:
         return []
-    return [msgspec.json.decode(line, type=dict[str, Any]) for line in lines]
+    return [_entry(line, f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+
+
+def _entry(line: bytes, where: str) -> dict[str, Any]:
+    entry: dict[str, Any] = from_json(line, dict[str, Any], where, _OF_OURS)
+    from_data(entry, _Entry, where, _OF_OURS)
+    return entry
 
 
 def seal_of(path: Path) -> str | None:
-    """The SHA-256 that the history was sealed with; None if it never was."""
-    seals = [entry["sha256"] for entry in entries(path) if entry["phase"] == SEALED]
-    return seals[-1] if seals else None
+    """The SHA-256 that the history was sealed with; None if it never was. Raises UsageError."""
+    seals = [entry for entry in entries(path) if entry["phase"] == SEALED]
+    return from_data(seals[-1], _Seal, str(path), "a run's journal").sha256 if seals else None
 
 
 def digest(history: Path) -> str:
-    """The SHA-256 of a file, as text."""
-    with history.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    """The SHA-256 of a file, as text. Raises UsageError where it cannot be read."""
+    try:
+        with history.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise unreadable(history, error) from error

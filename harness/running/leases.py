@@ -15,6 +15,7 @@ import msgspec
 from ..agent import proc
 from ..agent.proc import Identity
 from ..errors import WorldError
+from ..reading import UNDECODABLE
 
 LEASE_VARIABLE = "DELPHIC_LEASE"
 """The environment variable that marks every process of a run."""
@@ -103,7 +104,7 @@ def heal() -> list[str]:
             record = msgspec.json.decode(path.read_bytes(), type=Record)
         except FileNotFoundError:
             continue  # Its owner has just finished.
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, *UNDECODABLE) as error:
             raise WorldError(
                 f"cannot read {path}: {error}; remove it if it is not yours"
             ) from error

@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..history import load
 from ..judging.judgement import plan_of, recheck
 from ..language.document import Document, parse
+from ..reading import read_text
 from ..rundir import RunDir
 from ..scenario import read
 from ..simulate.execute import simulate_plan
@@ -51,10 +52,7 @@ def start_of(run: RunDir) -> Candidate:
     plan = plan_of(run)
     if plan.crash:
         raise UsageError("a run with --crash cannot be shrunk: no scenario says at which effect")
-    try:
-        document = parse(run.scenario.read_text(encoding="utf-8"), str(run.scenario))
-    except OSError as error:
-        raise UsageError(f"cannot read {run.scenario}: {error.strerror}") from error
+    document = parse(read_text(run.scenario), str(run.scenario))
     missing = sorted(need.value for need in read(document).needs() - SIM.capabilities)
     if missing:
         raise UsageError(f"{plan.scenario} needs {', '.join(missing)}: it cannot be simulated")

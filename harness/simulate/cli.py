@@ -22,6 +22,7 @@ from ..language import shipped
 from ..launch import check_capabilities
 from ..lifecycle import Order, Report
 from ..plan import NO_SWITCHES, Switches
+from ..reading import read_bytes
 from ..rundir import RunDir
 from ..running.progress import Quiet
 from ..scenario import load
@@ -343,7 +344,7 @@ def replay_command(
             f"{directory} was run on {planned.target}: only simulated runs can be played again; "
             f"the same plan: {planned.command}"
         )
-    before = run.history.read_bytes()
+    before = read_bytes(run.history)
     lines = before.count(b"\n")
     if until is not None and until >= lines:
         raise UsageError(f"--until {until}: the history has the ops 0 to {lines - 1}")
@@ -374,5 +375,5 @@ def _first_difference(before: bytes, now: bytes) -> str:
     pairs = zip(before.splitlines(), now.splitlines(), strict=False)
     for index, (one, other) in enumerate(pairs):
         if one != other:
-            return f"op {index} was {one.decode()} and is {other.decode()}"
+            return f"op {index} was {one.decode(errors='replace')} and is {other.decode()}"
     return "one of them ends earlier"

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import click
-import msgspec
 
 from .. import data
 from ..errors import ExitCode, UsageError
+from ..reading import read_json
 from . import bugs as zoo
 from . import checks as hunters
 from .matrix import Matrix, Terms, matrix, rows
@@ -93,10 +93,7 @@ def code(found: Matrix) -> ExitCode:
 
 def measured(file: Path) -> Matrix:
     """What `--json` printed. Raises UsageError where it is something else."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Matrix)
-    except msgspec.DecodeError as error:
-        raise UsageError(f"{file}: not what `delphic zoo --json` prints: {error}") from error
+    return read_json(file, Matrix, "what `delphic zoo --json` prints")
 
 
 def _explain(found: Matrix) -> None:

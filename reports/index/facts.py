@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from ...harness.reading import UNDECODABLE
 from ...harness.rundir import RunDir
 from ...harness.verdict import RunVerdict, Verdict
 from ..beneath import content
@@ -139,7 +140,7 @@ def _decoded(root: Path, name: str, kind: type[T], problems: list[str]) -> T | N
         return None
     try:
         return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNDECODABLE as error:
         problems.append(f"{name.rpartition('/')[2]} cannot be read: {error}.")
         return None
 
@@ -150,7 +151,7 @@ def _phases(data: bytes, problems: list[str]) -> list[Phase]:
     for line in data.split(b"\n")[:-1]:
         try:
             found.append(msgspec.json.decode(line, type=Phase))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             problems.append(f"journal.jsonl cannot be read: {error}.")
             break
     return found

@@ -12,6 +12,7 @@ from ...harness.clocks import Clocks, clocks_of
 from ...harness.errors import HistoryError, UsageError
 from ...harness.history import History, validated
 from ...harness.op import Op
+from ...harness.reading import UNDECODABLE
 from ...harness.rundir import RunDir
 from ...harness.verdict import RunVerdict
 from .hosts import HostFacts, HostsFile
@@ -146,7 +147,7 @@ def _decoded(path: Path, kind: type[S], missing: list[str], so: str) -> S | None
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNDECODABLE as error:
         missing.append(f"{path.name} cannot be read ({error}): {so}.")
         return None
 
@@ -158,7 +159,7 @@ def _journal(path: Path) -> Iterator[JournalLine]:
     for line in path.read_bytes().split(b"\n"):
         try:
             yield msgspec.json.decode(line, type=JournalLine)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             # A line that a kill cut short.
             return
 
@@ -196,7 +197,7 @@ def _history(path: Path, missing: list[str]) -> History:
     data = path.read_bytes()
     try:
         return validated(_decoder.decode_lines(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, HistoryError):
+    except (*UNDECODABLE, HistoryError):
         return _beginning(path.name, data, missing)
 
 
@@ -215,7 +216,7 @@ def _ops(lines: list[bytes], good: list[Op], missing: list[str]) -> Iterator[Op]
     for number, line in enumerate(lines, start=1):
         try:
             op = _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except UNDECODABLE as error:
             if not line.endswith(b"\n"):
                 missing.append(
                     f"The last line of the history ({number}) was cut off: its writer was killed."

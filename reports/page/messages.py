@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ...harness.clocks import Clocks, Course
+from ...harness.reading import UNDECODABLE
 from .tracelines import lines
 
 EVENTS_MAX = 72
@@ -178,7 +179,7 @@ def _records(path: Path, course: Course, begin: int, end: int) -> Iterator[tuple
     for line in lines(path, course.told_ns(begin * 1000), course.told_ns(end * 1000)):
         try:
             record = _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             continue
         yield course.at_ns(record.t_ns) // 1000, record
 

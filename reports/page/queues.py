@@ -11,6 +11,7 @@ import msgspec
 
 from ...harness.clocks import Clocks
 from ...harness.language.sides import MASTER, is_controller, side_of
+from ...harness.reading import UNDECODABLE
 from .tracelines import states
 
 LOOKS = 400
@@ -103,7 +104,7 @@ def _reader(kind: type[S]) -> Callable[[bytes], S | None]:
     def read(line: bytes) -> S | None:
         try:
             return decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             return None
 
     return read

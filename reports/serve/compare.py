@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import HTMLResponse
 
 from ...harness.prose import plural
+from ...harness.reading import UNDECODABLE
 from ...harness.rundir import RunDir
 from ..beneath import Outside, content, opened
 from ..index.facts import facts
@@ -99,7 +100,7 @@ def _plan(root: Path, name: str) -> Mapping[str, Any]:
     data = content(root, f"{name}/{RunDir(root / name).plan.name}") or b"{}"
     try:
         found = msgspec.json.decode(data, type=dict[str, Any])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return {}
     return {key: value for key, value in found.items() if key not in _SAID}
 

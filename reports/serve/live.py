@@ -10,6 +10,7 @@ import msgspec
 from ...harness.history import History
 from ...harness.language.sides import side_of
 from ...harness.op import NEMESIS, OBSERVER, Op, OpType
+from ...harness.reading import UNDECODABLE
 from ...harness.rundir import RunDir
 from ..beneath import Outside, opened
 from ..index.facts import facts
@@ -112,7 +113,7 @@ class Watch:
     def _take(self, line: bytes) -> None:
         try:
             op = _decoder.decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNDECODABLE:
             self._unread += 1
             return
         self._now_ns = max(self._now_ns, op.time_ns)

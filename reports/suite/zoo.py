@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from ...harness.errors import UsageError
+from ...harness.reading import read_json
 
 
 class Cell(msgspec.Struct, frozen=True):
@@ -44,7 +44,4 @@ class Zoo(msgspec.Struct, frozen=True):
 
 def read(path: Path) -> Zoo:
     """Raises UsageError where there is no such matrix."""
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Zoo)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} holds no kill matrix of `delphic zoo`: {error}") from error
+    return read_json(path, Zoo, "a kill matrix of `delphic zoo`")
