@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..evidence import Evidence
-from ..history import Call, History
-from ..op import OpType
+from ..history import Call
+from ..op import Op, OpType
 from ..prose import plural
 from ..verdict import Validity, Verdict
 from .checker import Checker, undecided
@@ -47,7 +47,11 @@ def judge(evidence: Evidence) -> Verdict:
     if not again or not any(_rows(call) for call in seen):
         sentence = "No row was sent twice and looked at: nothing was retried."
         return Verdict(NAME, Validity.INCONCLUSIVE, sentence, CHECKED, details=details)
-    wrong = list(_wrong(evidence.history, sent, seen))
+    final = phase(evidence.history, "final")
+    whole = [] if final is None else _whole(seen, final)
+    wrong = list(_wrong(sent, seen, final, whole))
+    if not wrong and not whole:
+        return undecided(NAME, "No final read was answered: whether rows are lost is unknown.")
     if not wrong:
         sentence = (
             f"{plural(len(times), 'row')}, {again:,} of them sent more than once, stand at most "
@@ -79,7 +83,15 @@ def _rows(call: Call) -> Any:
     return call.completion.value
 
 
-def _wrong(history: History, sent: list[Call], seen: list[Call]) -> Iterator[Wrong]:
+def _whole(seen: list[Call], final: Op) -> list[Call]:
+    """The answered reads of the whole table that began once nobody wrote any more."""
+    reads = (call for call in seen if call.invoke.f == "read" and call.invoke.value == [0, None])
+    return [call for call in reads if call.invoke.index > final.index]
+
+
+def _wrong(
+    sent: list[Call], seen: list[Call], final: Op | None, whole: list[Call]
+) -> Iterator[Wrong]:
     table = Table()
     for call in sent:
         if call.outcome is not OpType.FAIL:
@@ -90,7 +102,10 @@ def _wrong(history: History, sent: list[Call], seen: list[Call]) -> Iterator[Wro
         return
     for call in sent:
         yield from table.misplaced(call)
-    yield from _lost(history, sent, seen)
+    for look in whole:
+        yield from _behind(look, sent)
+        if final is not None:
+            yield from _lost(look, sent, final)
 
 
 class Table:
@@ -155,38 +170,54 @@ class Table:
         if call.outcome is not OpType.OK:
             return
         start, count = _rows(call)
+        if count > 0 and start < 0:
+            yield Wrong("misplaced", f"{_claim(call)}, where nothing can stand.", (call,))
+            return
         found = self._rows[start : start + count] if start >= 0 else []
         places = [call.invoke.value.index(row) for row in found if row in call.invoke.value]
         known = [row for row in found if row is not None]
         if len(places) < len(known) or places != sorted(places):
             at = next(o for o in range(start, start + count) if o in self._source)
-            sentence = (
-                f"Append #{identity(call)} of rows {rows_text(call.invoke.value)} was told by "
-                f"{node_of(call)} that {plural(count, 'row')} of it stand at offset {start}, but "
-                f"there is {rows_text(known)}."
-            )
+            sentence = f"{_claim(call)}, but there is {rows_text(known)}."
             yield Wrong("misplaced", sentence, (call, self._source[at]))
 
 
-def _lost(history: History, sent: list[Call], seen: list[Call]) -> Iterator[Wrong]:
+def _behind(look: Call, sent: list[Call]) -> Iterator[Wrong]:
+    """Rows that the final read finds, acknowledged behind its end; others are lost."""
+    rows = _rows(look)
+    there = set(rows)
+    for call in sent:
+        if call.outcome is not OpType.OK or identity(call) > look.invoke.index:
+            continue
+        start, count = _rows(call)
+        if count > 0 and start + count > len(rows) and there.issuperset(call.invoke.value):
+            sentence = f"{_claim(call)}, but {_look(look, low=True)} the end at {len(rows)}."
+            yield Wrong("misplaced", sentence, (call, look))
+
+
+def _lost(look: Call, sent: list[Call], final: Op) -> Iterator[Wrong]:
     """Rows that were acknowledged, new or not, and that the final read does not find."""
-    final = phase(history, "final")
-    if final is None:
-        return
-    reads = (call for call in seen if call.invoke.f == "read" and call.invoke.value == [0, None])
-    for look in (call for call in reads if call.invoke.index > final.index):
-        there = set(_rows(look))
-        for call in sent:
-            acknowledged = call.outcome is OpType.OK and identity(call) < final.index
-            missing = set(call.invoke.value) - there if acknowledged else set()
-            if missing:
-                sentence = (
-                    f"Row {min(missing)} of append #{identity(call)}, acknowledged by "
-                    f"{node_of(call)} at {seconds(call.completion or call.invoke)}, is lost: "
-                    f"{_look(look, low=True)} it nowhere."
-                )
-                yield Wrong("lost", sentence, (call, look))
-                break
+    there = set(_rows(look))
+    for call in sent:
+        acknowledged = call.outcome is OpType.OK and identity(call) < final.index
+        missing = set(call.invoke.value) - there if acknowledged else set()
+        if missing:
+            sentence = (
+                f"Row {min(missing)} of append #{identity(call)}, acknowledged by "
+                f"{node_of(call)} at {seconds(call.completion or call.invoke)}, is lost: "
+                f"{_look(look, low=True)} it nowhere."
+            )
+            yield Wrong("lost", sentence, (call, look))
+            break
+
+
+def _claim(call: Call) -> str:
+    """What an acknowledgement says, up to a comma."""
+    start, count = _rows(call)
+    return (
+        f"Append #{identity(call)} of rows {rows_text(call.invoke.value)} was told by "
+        f"{node_of(call)} that {plural(count, 'row')} of it stand at offset {start}"
+    )
 
 
 def _look(call: Call, *, low: bool = False) -> str:

@@ -29,6 +29,9 @@ IN_THE_END = {
     "log-monitor/gap--open-batches-of-the-wrong-size",
     # What was acknowledged is missed once all is quiet, and what was never given, too.
     "keyed/lost",
+    "keyed/lost--the-last-row",
+    # Where the table ends is known then, too.
+    "keyed/misplaced--behind-the-end",
     "log-poll/lost",
     "subscriptions/rows_unseen",
     # That a row was certainly not sent again is known in the end.
