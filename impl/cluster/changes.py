@@ -4,6 +4,7 @@ Computed the same wherever and whenever it is repeated: on recovery, and on ever
 executes the same task. Rows are never changed in place; what a change leaves alone is shared.
 """
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -58,6 +59,33 @@ class Work(msgspec.Struct, frozen=True, array_like=True):
     chunk: int
     schema: bytes
     change: Change
+
+
+WORK_BYTES = 64
+"""So many a part takes beside its schema and its change, and the change beside its rows."""
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def bytes_of(works: Iterable[Work]) -> int:
+    """How many they take on the wire at most. A change that is shared is looked at once."""
+    known: dict[int, int] = {}
+    size = 0
+    for work in works:
+        change = work.change
+        if id(change) not in known:
+            known[id(change)] = _bytes_of(change)
+        size += WORK_BYTES + len(work.schema) + known[id(change)]
+    return size
+
+
+def _bytes_of(change: Change) -> int:
+    match change:
+        case Append(body=body):
+            return len(body)
+        case Upsert(body=body, keys=keys):
+            return len(body) + len(_encoder.encode(keys))
+    return len(_encoder.encode(change))
 
 
 class Changed(NamedTuple):

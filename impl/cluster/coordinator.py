@@ -24,7 +24,7 @@ from ..replication.tasks import TaskMeta
 from ..runtime import Clock
 from ..service.forwarding import Ask
 from ..site import Site
-from .changes import Change, Work
+from .changes import Change, Work, bytes_of
 from .chunk_store import LOCK_S
 from .contract import (
     Answer,
@@ -205,7 +205,25 @@ class Coordinator:
         for key, change in divided.items():
             chunk, node = begun.chunks[key]
             run.works.setdefault(node, []).append(Work(chunk, begun.schema, change))
+        refusal = self._too_large(run)
+        if refusal is not None:
+            self._abort(run, refusal)
+            return
         self._prepare(run)
+
+    def _too_large(self, run: _Execution) -> RequestError | None:
+        """Whether a data node's part fits into no frame, here or where slaves repeat it.
+
+        The part of this node counts, too: a slave may have it elsewhere, or all on one data node.
+        """
+        sizes = [bytes_of(works) for works in run.works.values()]
+        if run.replicates:
+            sizes = [len(run.payload), sum(sizes)]
+        size = max(sizes, default=0)
+        if size <= self._frame_bytes_max - FRAME_SLACK_BYTES:
+            return None
+        message = f"{size} bytes for a data node are more than maxFrameSize; write less at once"
+        return RequestError(FRAME_TOO_LARGE, True, message)
 
     def _prepare(self, run: _Execution) -> None:
         """Ask the next data node, if there is one."""
@@ -215,11 +233,6 @@ class Coordinator:
             return
         node = left[0]
         works = tuple(run.works.pop(node))
-        size = sum(len(getattr(work.change, "body", b"")) + len(work.schema) for work in works)
-        if size > self._frame_bytes_max - FRAME_SLACK_BYTES * len(works):
-            message = f"{size} bytes for {node} are more than maxFrameSize; write less at once"
-            self._abort(run, RequestError(FRAME_TOO_LARGE, True, message))
-            return
         run.asked.append(node)
         self._ask(
             node,

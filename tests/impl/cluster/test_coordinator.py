@@ -3,15 +3,27 @@
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pytest
 from catalogs import begin, do, made
 from delphic.harness.simulate.disk import SimDisk
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
+from delphic.impl import wire
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster import transactions
-from delphic.impl.cluster.changes import Append, Change, Delete, Update, Upsert, encoded
+from delphic.impl.cluster.changes import (
+    WORK_BYTES,
+    Append,
+    Change,
+    Delete,
+    Update,
+    Upsert,
+    Work,
+    bytes_of,
+    encoded,
+)
 from delphic.impl.cluster.commands import Abort, Commit, Complete
 from delphic.impl.cluster.coordinator import COMMIT_S, Coordinator
 from delphic.impl.cluster.operations import Condition, Operation, Scheme
@@ -25,6 +37,7 @@ from node_of_chunks import HandWorker
 SCHEMA = pa.schema([pa.field("id", pa.int64()), pa.field("n", pa.int64(), nullable=False)])
 SITE = Site("127.0.0.1", 7001, "d1")
 DATABASE, TABLE = "dfs://db", "t"
+FRAME_BYTES_MAX = 4 << 20
 CHUNKS = {"0": [11, "d2"], "1": [12, "d1"], "2": [13, "d2"]}
 LOST = RequestError("Indeterminate", False, "no answer")
 REFUSED = RequestError("Overloaded", True, "too much")
@@ -60,13 +73,13 @@ class Disk:
 class Stage:
     """Whatever a coordinator asks waits here until the test answers."""
 
-    def __init__(self, *, is_sync: bool = False) -> None:
+    def __init__(self, *, is_sync: bool = False, frame_bytes_max: int = 1 << 20) -> None:
         self.clock = HandClock()
         self.disk = Disk()
         self.asked: list[Asked] = []
         self.told: list[Any] = []
         self.coordinator = Coordinator(
-            SITE, self.clock, self, self.ask_node, 1 << 20, self.disk, is_sync=is_sync
+            SITE, self.clock, self, self.ask_node, frame_bytes_max, self.disk, is_sync=is_sync
         )
 
     def ask(self, function: str, args: tuple[Any, ...], answer: Callable[[Any], None]) -> None:
@@ -458,3 +471,68 @@ def test_what_does_not_fit_into_a_frame_is_refused() -> None:
     begun = {"tid": 7, "chunks": chunks, **layout(), "replicates": False}
     stage.expect("txnBegin", begun)
     assert (failure(stage).name, failure(stage).definite) == ("FrameTooLarge", True)
+
+
+def begun_in(
+    *nodes: str, parts: int = 300, replicates: bool = False, name: str = ""
+) -> dict[str, Any]:
+    """Partitions on these data nodes in turn."""
+    chunks = {f"{name}{at}": [at, nodes[at % len(nodes)]] for at in range(parts)}
+    return {"tid": 7, "chunks": chunks, **layout(), "replicates": replicates}
+
+
+LONG = Delete((Condition("n", "in", tuple(range(1 << 40, (1 << 40) + 2_000))),))
+"""150 parts of it fit into a frame, and 300 do not."""
+
+
+@pytest.mark.parametrize(
+    ("change", "begun"),
+    [
+        (LONG, begun_in("d2")),
+        (LONG, begun_in("d1")),
+        # A slave may have all of it on one data node, and gets the names of partitions, too.
+        (LONG, begun_in("d1", "d2", replicates=True)),
+        (Delete(()), begun_in("d1", "d2", replicates=True, name="x" * 20_000)),
+    ],
+    ids=["another", "oneself", "slave", "names"],
+)
+def test_a_filter_is_counted_in_every_partition(change: Change, begun: dict[str, Any]) -> None:
+    stage = Stage(frame_bytes_max=FRAME_BYTES_MAX)
+    stage.write(change)
+    stage.expect("tableLayout", layout())
+    stage.expect("txnBegin", begun)
+    assert (failure(stage).name, failure(stage).definite) == ("FrameTooLarge", True)
+    assert [name for name, _, _ in stage.asked] == ["txnAbort"]
+
+
+@pytest.mark.parametrize(
+    ("change", "nodes", "parts"),
+    [(Delete(()), ("d2",), 2_000), (LONG, ("d1", "d2"), 300)],
+    ids=["small", "divided"],
+)
+def test_many_parts_are_sent_where_they_fit_into_a_frame(
+    change: Change, nodes: tuple[str, ...], parts: int
+) -> None:
+    stage = Stage(frame_bytes_max=FRAME_BYTES_MAX)
+    stage.write(change)
+    stage.expect("tableLayout", layout())
+    stage.expect("txnBegin", begun_in(*nodes, parts=parts))
+    for node in nodes:
+        args = stage.expect(f"{node} chunkPrepare", [0] * (parts // len(nodes)))
+        wire.encode(wire.Request(1 << 62, "chunkPrepare", args), FRAME_BYTES_MAX)
+    stage.expect("txnCommit", 5)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        append(*range(100)),
+        Upsert(append(*range(100)).body, ("id", "k" * 300)),
+        Update((("n", "v" * 70_000),), (Condition("id", "in", tuple(range(-9, 9))),)),
+        Delete(()),
+    ],
+)
+def test_parts_take_no_more_bytes_than_are_counted(change: Change) -> None:
+    works = tuple(Work((1 << 62) - at, to_bytes(SCHEMA), change) for at in range(40))
+    size = len(msgspec.msgpack.encode(works))
+    assert size <= bytes_of(works) <= size + 40 * WORK_BYTES
