@@ -196,9 +196,9 @@ class Controllers:
     def _pulled(self, s: Master, m: Pull) -> Step | None:
         if m.member != s.leader:
             return Step(s, (NotLeader(CONTROLLERS, m.src, s.leader),))
-        if not self.rules.serves(s, m.offset):
-            return None
         nth = (m.src - 2) // (1 + self.options.nodes)
+        if not self.rules.serves(s, nth, m.offset):
+            return None
         before = s
         s = s._replace(done=_with(s.done, nth, max(m.done, s.done[nth] or 0)))
         s = s._replace(cut=max(s.cut, self.rules.cut(tuple(d for d in s.done if d is not None))))

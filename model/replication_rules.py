@@ -260,7 +260,9 @@ class Rules:
     answer: Callable[[Options, Master, int], tuple[Task, ...]] = lambda o, s, offset: s.tasks[
         offset : offset + o.batch
     ]
-    serves: Callable[[Master, int], bool] = lambda s, offset: offset >= s.cut
+    serves: Callable[[Master, int, int], bool] = lambda s, nth, offset: (
+        offset >= s.cut and offset >= (s.done[nth] or 0)
+    )
     cut: Callable[[tuple[int, ...]], int] = min
     forgets: Callable[[Master, Master, Pull], tuple[Task, ...]] = lambda before, s, m: s.tasks[
         before.cut : s.cut

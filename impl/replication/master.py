@@ -152,6 +152,10 @@ class Master:
             return f"clusterReplicationSlaveNum={pull.slaves_max} slaves are known already"
         if pull.offset + 1 < self.head and not self._bugs & {TRIMS_UNREAD}:
             return f"task {pull.offset + 1} is gone: the queue begins with task {self.head}"
+        if known is not None and pull.offset < known.finished:
+            # It was made anew, or is late. What it has reported may be gone before it has done it.
+            reported, wanted = known.finished, pull.offset + 1
+            return f"this slave has done task {reported}, and asks for task {wanted}"
         return ""
 
     def changes(self, pull: Pulled) -> bool:

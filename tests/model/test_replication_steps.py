@@ -172,6 +172,7 @@ def test_two_slaves_hold_a_task_until_both_have_done_it() -> None:
     ).state
     assert isinstance(s, Master)
     assert (s.done, s.cut) == ((1, 0), 0)
+    assert actor.step(s, Receive(Pull(2, 0, 0, 0, 0))) is None, "it has done that, and goes on"
 
 
 def test_who_does_not_lead_says_who_does() -> None:

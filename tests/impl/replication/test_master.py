@@ -216,3 +216,21 @@ def test_a_dump_is_everything() -> None:
     assert again.dump() == master.dump()
     for entry in (Started(), completed(9, A, ("x1",)), pulled("s", 5, 5)):
         assert again.step(entry) == master.step(entry)
+
+
+def test_a_known_slave_that_was_made_anew_is_refused_and_loses_no_tasks() -> None:
+    """PR-17."""
+    master = replicating()
+    for tid in range(1, 101):
+        master.step(completed(tid, A, ("x",)))
+    for entry in (pulled("a", 0, 0), pulled("b", 0, 0), pulled("a", 100, 100)):
+        assert not master.step(entry).refusal
+    again = pulled("a", 0, 0)
+    reason = "this slave has done task 100, and asks for task 1"
+    assert reason in master.refuses(again)
+    before = master.dump()
+    assert reason in master.step(again).refusal
+    assert master.dump() == before
+    # The one that has them goes on.
+    assert master.step(pulled("b", 100, 100)).truncated == tuple(range(1, 101))
+    assert master.refuses(pulled("a", 100, 100)) == ""
