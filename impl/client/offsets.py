@@ -2,7 +2,7 @@
 
 A topic has one file, to which a record of fixed size is appended and synced each time: one sync,
 no rename. What a crash left incomplete at the end is not believed and cut off. A file that has
-grown long is written anew beside the old one and put in its place.
+grown long, or to which a write failed, is written anew beside the old one and put in its place.
 """
 
 import asyncio
@@ -73,19 +73,26 @@ class Offsets:
         file = self._files.get(topic)
         if file is None or file.size() >= FILE_BYTES_MAX:
             file = self._renew(topic)
-        file.append(_record(offset))
-        file.sync()
+        try:
+            file.append(_record(offset))
+            file.sync()
+        except OSError:
+            # Part of it may be there, or its sync be lost: what follows would not be found.
+            self._files.pop(topic).close()
+            raise
 
     def _renew(self, topic: str) -> File:
         """A file with nothing but the last record, in the place of what is there."""
         path = self._path(topic)
         found = _last(self._disk.read(path) or b"")
         fresh = self._disk.open(path + FRESH)
-        fresh.truncate(0)
-        if found is not None:
-            fresh.append(_record(found[0]))
-        fresh.sync()
-        fresh.close()
+        try:
+            fresh.truncate(0)
+            if found is not None:
+                fresh.append(_record(found[0]))
+            fresh.sync()
+        finally:
+            fresh.close()
         self._disk.rename(path + FRESH, path)
         self._disk.sync_folder(self._folder)
         old = self._files.pop(topic, None)

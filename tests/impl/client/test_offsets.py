@@ -1,11 +1,13 @@
 """Stored offsets, on a disk that loses what was not synced."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 
 import pytest
 from delphic.impl.client.offsets import FILE_BYTES_MAX, RECORD_BYTES, Offsets
-from memory_disk import MemoryDisk, nothing, prefix
+from delphic.impl.raft.disk import File
+from memory_disk import Inode, MemoryDisk, MemoryFile, nothing, prefix
 
 TOPIC = "readings/an action"
 
@@ -83,3 +85,59 @@ def test_a_removed_topic_is_gone_for_ever() -> None:
     assert offsets(disk.power_cut(nothing)).load(TOPIC) is None
     done(found.store(TOPIC, 1))
     assert found.load(TOPIC) == 1
+
+
+class FullDisk(MemoryDisk):
+    """While it is full half of what is appended is written."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_full = False
+
+    def open(self, path: str) -> File:
+        return HalfFile(self, self.files.setdefault(path, Inode()))
+
+
+class HalfFile(MemoryFile):
+    """A handle on a `FullDisk`."""
+
+    def append(self, *pieces: bytes | memoryview) -> None:
+        data = b"".join(pieces)
+        assert isinstance(self._disk, FullDisk)
+        if self._disk.is_full:
+            super().append(data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "no space left on device")
+        super().append(data)
+
+
+def test_after_a_store_that_failed_halfway_what_is_stored_is_found() -> None:
+    """Promise HS-14: behind half a record nothing would ever be read."""
+    disk = FullDisk()
+    found = offsets(disk)
+    done(found.store(TOPIC, 4))
+    disk.is_full = True
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space left"):
+            done(found.store(TOPIC, 5))
+    disk.is_full = False
+    assert found.load(TOPIC) == 4
+    for row in (5, 6):
+        done(found.store(TOPIC, row))
+    assert found.load(TOPIC) == 6
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == 6
+    found.close()
+
+
+def test_a_record_whose_sync_failed_is_written_anew() -> None:
+    """Another sync may say that all is well, although the first record never reached the disk."""
+    disk = MemoryDisk()
+    found = offsets(disk)
+    for row in range(5):
+        done(found.store(TOPIC, row))
+    disk.fails = "sync"
+    with pytest.raises(OSError, match="sync failed"):
+        done(found.store(TOPIC, 5))
+    disk.fails = None
+    done(found.store(TOPIC, 6))
+    assert len(disk.read("/offsets/readings%2Fan%20action.offset") or b"") == 2 * RECORD_BYTES
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == 6
