@@ -45,7 +45,8 @@ class Session:
         """`sites` as `host:port`. A call takes at most `total_s`, one attempt `attempt_s`.
 
         With `retry_indeterminate` an append whose fate is unknown is sent again, so that it may be
-        stored twice (promise HS-15); without it, `append` raises Indeterminate.
+        stored twice (promise HS-15); without it, `append` raises Indeterminate. A refusal after
+        such an attempt is Indeterminate, too, and names the refusal.
         """
         if not sites:
             raise ValueError("want at least one host:port")
@@ -129,6 +130,9 @@ class Session:
             except RequestError as error:
                 last = error
             if last.name not in RETRIED or self._closed:
+                if doubt and last.definite and function not in functions.READ_ONLY:
+                    # This attempt did nothing; perhaps because an earlier one did it all.
+                    raise RequestError(INDETERMINATE, False, str(last)) from last
                 raise last
             # Also if this call ends here, the next one need not go to the same silent member.
             named = self._go_on(last)

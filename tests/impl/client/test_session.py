@@ -7,6 +7,7 @@ from delphic.impl.client.errors import RequestError, not_leader
 from delphic.impl.client.session import Session
 from delphic.impl.raft.debts import Answer
 from delphic.impl.site import Site
+from delphic.impl.visitor import Visitor
 from members import SCHEMA, rows, run
 from scripted_node import ScriptedNode
 
@@ -217,5 +218,66 @@ def test_sites_are_checked_when_the_session_is_made() -> None:
             Session([])
         with pytest.raises(ValueError, match="want a port from 1 to 65535, got '0'"):
             Session(["h:0"])
+
+    run(scenario())
+
+
+def test_a_refusal_after_a_doubtful_attempt_is_indeterminate() -> None:
+    """The first attempt may be what the refusal speaks of."""
+
+    def drops(node: ScriptedNode, __: str, ___: tuple[Any, ...], answer: Answer) -> None:
+        if len(node.asked) == 1:
+            node.hang_up()
+        else:
+            answer(RequestError("NoSuchTable", True, "there is no table t"))
+
+    async def scenario() -> None:
+        async with ScriptedNode("n1", drops) as node:
+            session = Session([node.site], retry_indeterminate=True)
+            error = await failure(session.drop_table("t"))
+            assert (error.name, error.definite) == ("Indeterminate", False)
+            assert "NoSuchTable" in error.message
+            assert len(node.asked) == 2
+            error = await failure(session.drop_table("t"))
+            assert (error.name, error.definite) == ("NoSuchTable", True)
+            session.close()
+
+    run(scenario())
+
+
+def test_a_session_that_is_closed_after_a_doubtful_attempt_knows_no_more_than_before() -> None:
+    sessions: list[Session] = []
+
+    class Closing(ScriptedNode):
+        def arrived(self, visitor: Visitor) -> None:
+            super().arrived(visitor)
+            if self.asked:
+                sessions[0].close()
+
+    async def scenario() -> None:
+        async with Closing("n1", hangs_up) as node:
+            sessions.append(Session([node.site], retry_indeterminate=True))
+            error = await failure(sessions[0].append("t", rows(1)))
+            assert (error.name, error.definite) == ("Indeterminate", False)
+            assert "the session moved on" in error.message
+
+    run(scenario())
+
+
+def test_a_read_that_is_repeated_is_refused_as_it_is() -> None:
+    """Reading does nothing, however often."""
+
+    def gone(node: ScriptedNode, __: str, ___: tuple[Any, ...], answer: Answer) -> None:
+        if len(node.asked) == 1:
+            node.hang_up()
+        else:
+            answer(RequestError("NoSuchTable", True, "there is no table t"))
+
+    async def scenario() -> None:
+        async with ScriptedNode("n1", gone) as node:
+            session = Session([node.site])
+            error = await failure(session.read("t", 0))
+            assert (error.name, error.definite) == ("NoSuchTable", True)
+            session.close()
 
     run(scenario())
