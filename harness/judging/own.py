@@ -2,7 +2,8 @@
 
 import importlib.util
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from ..checkers.operations import by_key
 from ..checkers.specs import SPECS
 from ..checkers.specs.spec import Spec
 from ..errors import UsageError
+
+FAILURES = (Exception, SystemExit)
+"""Whatever a user's file raises is the user's to mend. Who ends the process has judged nothing."""
 
 
 def promising(spec: Spec, model: str) -> Spec:
@@ -32,9 +36,16 @@ def spec_of(name: str) -> Spec:
     if not file.endswith(".py"):
         return named(name)
     held = _attribute(file, attribute)
-    if isinstance(held, Spec):
+    if not isinstance(held, Spec):
+        held = _of_class(name, attribute, held)
+    elif held in SPECS.values():
         return held
-    return _of_class(name, attribute, held)
+    return replace(
+        held,
+        initial=_guarded(name, "initial", held.initial, "a state"),
+        step=_guarded(name, "step", held.step, "a state"),
+        partition=held.partition and _guarded(name, "partition", held.partition, "what it returns"),
+    )
 
 
 def _attribute(file: str, attribute: str) -> Any:
@@ -46,8 +57,7 @@ def _attribute(file: str, attribute: str) -> Any:
     module = importlib.util.module_from_spec(loading)
     try:
         loading.loader.exec_module(module)
-    except Exception as error:
-        # Whatever the user's file raises is the user's to mend.
+    except FAILURES as error:
         raise UsageError(f"{file} cannot be loaded:\n{traceback.format_exc(limit=-1)}") from error
     if not hasattr(module, attribute):
         names = [name for name in vars(module) if not name.startswith("_")]
@@ -57,33 +67,60 @@ def _attribute(file: str, attribute: str) -> Any:
 
 def _of_class(name: str, attribute: str, held: Any) -> Spec:
     """Anything with `initial` and `step`; reads and partition where it has them."""
-    made = held() if isinstance(held, type) else held
+    made = _guarded(name, attribute, held)() if isinstance(held, type) else held
     missing = [part for part in ("initial", "step") if not callable(getattr(made, part, None))]
     if missing:
         raise UsageError(
             f"{name} has no {' and no '.join(missing)}: a specification has initial() and "
             "step(state, f, argument, result), which returns a state, or None if not legal"
         )
+    partition = getattr(made, "partition", by_key)
+    if partition is not None and not callable(partition):
+        raise UsageError(f"{name}: partition is {partition!r}, and no method partition(operation)")
+    reads = getattr(made, "reads", ())
+    if not _are_names(reads):
+        raise UsageError(
+            f"{name}: reads is {reads!r}, and no set of names of operations, like {{'read'}}"
+        )
     return Spec(
-        name=getattr(made, "name", attribute),
-        about=getattr(made, "about", f"{attribute}, a specification of one's own."),
+        name=str(getattr(made, "name", attribute)),
+        about=str(getattr(made, "about", f"{attribute}, a specification of one's own.")),
         operations=(),
         initial=made.initial,
-        step=_guarded(name, made.step),
-        partition=getattr(made, "partition", by_key),
-        reads=frozenset(getattr(made, "reads", ())),
+        step=made.step,
+        partition=partition,
+        reads=frozenset(reads),
     )
 
 
-def _guarded(name: str, step: Callable[[Any, str, Any, Any], Any]) -> Callable[..., Any]:
-    """The step; where it raises, the user hears on what."""
+def _are_names(value: Any) -> bool:
+    """A text is a sequence of letters, and none of names."""
+    if isinstance(value, str) or not isinstance(value, Collection):
+        return False
+    return all(isinstance(name, str) for name in value)
 
-    def guarded(state: Any, f: str, argument: Any, result: Any) -> Any:
+
+def _guarded(
+    name: str, what: str, function: Callable[..., Any], hashed: str | None = None
+) -> Callable[..., Any]:
+    """The function; where it raises, the user hears on what. What is `hashed` must be hashable."""
+
+    def guarded(*arguments: Any) -> Any:
         try:
-            return step(state, f, argument, result)
-        except Exception as error:
-            told = f"step({state!r}, {f!r}, {argument!r}, {result!r})"
+            found = function(*arguments)
+        except FAILURES as error:
+            told = f"{what}({', '.join(map(repr, arguments))})"
             text = traceback.format_exc(limit=-1)
             raise UsageError(f"{name} failed at {told}:\n{text}") from error
+        if hashed is None:
+            return found
+        try:
+            hash(found)
+        except TypeError as error:
+            raise UsageError(
+                f"{name}: {what} returned {found!r}: {hashed} must be hashable "
+                "(tuples for lists, frozensets for sets and of pairs for dicts)"
+            ) from error
+        return found
 
     return guarded

@@ -38,6 +38,13 @@ class Register:
 '''
 
 
+LISTED = """
+from delphic.harness.checkers.specs.spec import Spec
+
+LISTED = Spec("listed", "Its states are lists.", (), list, lambda state, *asked: state)
+"""
+
+
 ABORTED = """\
 {:type :invoke, :value [[:append x 1]], :process 0}
 {:type :fail, :value [[:append x 1]], :process 0}
@@ -200,6 +207,23 @@ def test_a_specification_of_one_s_own(tmp_path: Path) -> None:
         (OWN.replace("def step", "def stop"), "Register", "has no step"),
         ("import nowhere_to_be_found", "Register", "cannot be loaded"),
         (OWN.replace('"write"', "1 / 0"), "Register", "failed at step("),
+        ("raise SystemExit(0)", "Register", "cannot be loaded"),
+        (OWN.replace('"write"', "exit(0)"), "Register", "failed at step("),
+        (OWN.replace('("v", None)', "[]"), "Register", "initial returned []: a state must be hash"),
+        (OWN.replace('("v", argument)', "{}"), "Register", "step returned {}: a state must be has"),
+        (OWN.replace('("v", None)', "1 / 0"), "Register", "failed at initial():"),
+        (OWN.replace("initial(self)", "initial(self, of)"), "Register", "failed at initial():"),
+        (OWN + "    def __init__(self, of): pass", "Register", "failed at Register():"),
+        (OWN.replace('{"read"}', "5"), "Register", "reads is 5, and no set of names"),
+        (OWN.replace('{"read"}', '"read"'), "Register", "reads is 'read', and no set of names"),
+        (OWN + "    partition = 3", "Register", "partition is 3, and no method"),
+        (OWN + "    def partition(self, operation): 1 / 0", "Register", "failed at partition("),
+        (
+            OWN + "    def partition(self, operation): return [operation.key]",
+            "Register",
+            "partition returned [None]: what it returns must be hashable",
+        ),
+        (LISTED, "LISTED", "initial returned []: a state must be hashable"),
     ],
 )
 def test_what_is_wrong_with_one_s_own_is_said(
