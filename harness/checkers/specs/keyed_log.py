@@ -4,7 +4,7 @@ from typing import Any
 
 from ..monitors import keyed_log
 from ..operations import UNKNOWN
-from .spec import Shape, Spec, is_list, is_pair
+from .spec import Shape, Spec, is_pair, is_sequence
 
 State = tuple[tuple[Any, Any], ...]
 """Pairs of a row's key and its value, oldest first."""
@@ -28,7 +28,7 @@ def step(state: State, f: str, argument: Any, result: Any) -> State | None:
 
 
 def are_pairs(result: Any) -> bool:
-    return is_list(result) and all(map(is_pair, result))
+    return is_sequence(result) and all(map(is_pair, result))
 
 
 KEYED_LOG = Spec(

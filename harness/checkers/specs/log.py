@@ -5,7 +5,7 @@ from typing import Any
 
 from ..monitors import log, log_poll, prefix
 from ..operations import UNKNOWN
-from .spec import Shape, Spec, is_count, is_list, is_pair
+from .spec import Shape, Spec, is_count, is_pair, is_sequence
 
 State = tuple[Any, ...]
 """The elements, oldest first."""
@@ -43,7 +43,7 @@ LOG = Spec(
     about="A log to which elements are appended and that is read as a whole.",
     operations=(
         Shape("append", "the element", "nothing, or anything"),
-        Shape("read", "nothing", "all elements, oldest first", answers=is_list),
+        Shape("read", "nothing", "all elements, oldest first", answers=is_sequence),
     ),
     initial=initial,
     step=step,
@@ -77,8 +77,8 @@ LOG_POLL = Spec(
     about="A log whose appends answer the offset of the element, and that is read in slices.",
     operations=(
         Shape("append", "the element", "its offset, or nothing"),
-        Shape("poll", _SLICE, "the elements from there on", is_slice, is_list),
-        Shape("read", _SLICE, "the elements from there on", is_slice, is_list),
+        Shape("poll", _SLICE, "the elements from there on", is_slice, is_sequence),
+        Shape("read", _SLICE, "the elements from there on", is_slice, is_sequence),
     ),
     initial=initial,
     step=step_by_offset,

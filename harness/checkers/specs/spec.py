@@ -92,7 +92,13 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def is_sequence(value: Any) -> bool:
+    """Values in order: no set is."""
+    return isinstance(value, tuple)
+
+
 def is_list(value: Any) -> bool:
+    """Values in whatever order."""
     return isinstance(value, tuple | frozenset)
 
 

@@ -146,7 +146,11 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         ("cas-register", "cas", (1, 2), UNKNOWN, None),
         ("cas-register", "cas", 7, UNKNOWN, "argument of cas must be [expected, new]"),
         ("log", "read", None, 7, "result of read must be all elements"),
+        ("log", "read", None, frozenset({1}), "result of read must be all elements"),
+        ("prefix", "read", None, frozenset({1}), "result of read must be all elements"),
         ("log-poll", "poll", (0, None), (1,), None),
+        ("log-poll", "poll", (0, None), frozenset({1}), "result of poll must be the elements"),
+        ("prefix-poll", "read", (0, 1), frozenset({1}), "result of read must be the elements"),
         ("log-poll", "poll", (0, -1), (1,), "argument of poll must be [from, max]"),
         ("log-poll", "read", (0,), (1,), "argument of read must be [from, max]"),
         ("log-poll", "read", (True, 1), (1,), "argument of read must be [from, max]"),
@@ -160,6 +164,8 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         ("bitmask-counter", "add", 1.5, None, "argument of add must be the amount"),
         ("keyed-log", "append", ("a", 1, 2), None, "argument of append must be [key, value]"),
         ("keyed-log", "read", None, ("a",), "result of read must be all [key, value]"),
+        ("keyed-log", "read", None, frozenset({("a", 1)}), "result of read must be all [key, val"),
+        ("set", "read", None, frozenset({1}), None),
     ],
 )
 def test_a_spec_says_what_does_not_fit(

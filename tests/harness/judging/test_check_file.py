@@ -251,6 +251,14 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
     assert "is a run directory" in refused(tmp_path, "--spec", "register")
 
 
+def test_an_edn_set_is_no_log(tmp_path: Path) -> None:
+    read = "{:process 0 :type :invoke :f :read}\n{:process 0 :type :ok :f :read :value #{1}}"
+    path = written(tmp_path, read)
+    for spec in ("log", "prefix"):
+        told = f"{path}:1: the result of read must be all elements, oldest first"
+        assert refused(path, "--spec", spec) == told
+
+
 def test_the_history_of_a_run_is_left_to_its_own_checks(tmp_path: Path) -> None:
     path = written(tmp_path, '{"process":0,"type":"invoke","f":"append"}', "history.jsonl")
     assert run(path, "--spec", "log").exit_code == 3
