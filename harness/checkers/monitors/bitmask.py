@@ -10,6 +10,7 @@ from ..operations import UNKNOWN, Ambiguous, Judgement, Operation
 from . import grow_set
 from .columns import columns
 from .conclusion import Wrong, conclude
+from .counter import whole
 from .grow_set import Read, Sets
 from .prose import operation_text, value_text
 
@@ -39,11 +40,10 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
             mine.add(amount)
             sets.adds.append((at, amount))
         elif operation.result is not UNKNOWN:
-            value = operation.result
-            if not isinstance(value, int) or value < 0:
+            value = whole(operation.result)
+            if value is None:
                 wrong.append(_no_sum(operation))
-                value = 0
-            sets.reads.append(Read(at, tuple(bits(value))))
+            sets.reads.append(Read(at, tuple(bits(value or 0))))
     told = {w.key for w in wrong}
     wrong += [w for w in grow_set.wrong_of(c, sets) if w.key not in told]
     return conclude(operations, wrong, ambiguous, keys=len(c.keys))

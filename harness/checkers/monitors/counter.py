@@ -55,11 +55,11 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
                 ambiguous[operation.key] = NOT_ONE
             counters[key].adds.append(at)
         elif operation.result is not UNKNOWN:
-            if isinstance(operation.result, int) and operation.result >= 0:
-                counters[key].reads.append(at)
-            else:
+            if whole(operation.result) is None:
                 wrong.setdefault(key, _impossible(operation))
-    groups = [sorted({operations[at].result for at in counter.reads}) for counter in counters]
+            else:
+                counters[key].reads.append(at)
+    groups = [sorted({int(operations[at].result) for at in one.reads}) for one in counters]
     slots = _slots(c, counters, groups, wrong)
     for key, counter in enumerate(counters):
         if key not in wrong and c.keys[key] not in ambiguous:
@@ -67,6 +67,13 @@ def judge(operations: Sequence[Operation]) -> Judgement | Ambiguous:
             if found is not None:
                 wrong[key] = found
     return conclude(operations, list(wrong.values()), ambiguous, keys=len(c.keys))
+
+
+def whole(value: Any) -> int | None:
+    """The number, 0 or more, that was read, 1.0 as 1; None where it is no such."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and value >= 0 else None
 
 
 def _slots(

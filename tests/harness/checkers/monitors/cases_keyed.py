@@ -17,6 +17,28 @@ CASES: list[tuple[str, str, list[Line]]] = [
         ],
     ),
     ("counter", "impossible-value", [(1, "add", 1, None, 0, 1), (2, "read", None, -1, 2, 3)]),
+    ("counter", "impossible-value", [(1, "add", 1, None, 0, 1), (2, "read", None, 0.5, 2, 3)]),
+    ("counter", "impossible-value", [(2, "read", None, float("inf"), 2, 3)]),
+    # A table whose cells are floats, as where some are empty.
+    (
+        "counter",
+        "pass",
+        [
+            (1, "add", 1, None, 0, 1),
+            (2, "read", None, 1.0, 2, 3),
+            (1, "add", 1, None, 4, 5),
+            (2, "read", None, 2.0, 6, 7),
+            (3, "read", None, 2, 8, 9),
+        ],
+    ),
+    ("counter", "overcount", [(1, "add", 1, None, 0, 1), (2, "read", None, 1e30, 2, 3)]),
+    (
+        "bitmask-counter",
+        "pass",
+        [(1, "add", 1, None, 0, 1), (1, "add", 4, None, 2, 3), (2, "read", None, 5.0, 4, 5)],
+    ),
+    ("bitmask-counter", "phantom", [(1, "add", 1, None, 0, 1), (2, "read", None, 0.5, 2, 3)]),
+    ("bitmask-counter", "phantom", [(1, "add", 1, None, 0, 1), (2, "read", None, 3.0, 2, 3)]),
     (
         "counter",
         "went-back",
