@@ -54,7 +54,7 @@ def final_log(view: LogView, since: int) -> FinalLog | None:
     rows: list[int | None] = []
     end = None
     for read in readers:
-        if read.end > len(rows):
+        if read.rows and read.end > len(rows):
             rows.extend([None] * (read.end - len(rows)))
         rows[read.start : read.end] = read.rows
         if not read.is_full_page:

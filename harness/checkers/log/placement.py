@@ -16,6 +16,9 @@ from .view import Append, LogView, Read
 ANOMALIES_MAX = 100
 """Of one table: a run that went wrong goes wrong in every later read."""
 
+UNACCOUNTED_MAX = 100_000
+"""Of one table, offsets that can belong to no row at all: more are not even put down."""
+
 
 @dataclass(slots=True)
 class Placement:
@@ -70,6 +73,8 @@ def take_acknowledged(placement: Placement, append: Append) -> None:
             offset = max(seen, read.start)
             _duplicate(placement, read, offset, append.rows[offset - seen], append)
         return
+    if _is_beyond(placement, append, append.offset, append):
+        return
     earlier = _put(placement, append, append.offset)
     if earlier is not None and not placement.is_full():
         _in_the_way(placement, append, earlier)
@@ -92,6 +97,21 @@ def take_failed(placement: Placement, append: Append) -> None:
         start = placement.starts[append.inv]
         offset = max(start, read.start)
         _aborted(placement, read, offset, append.rows[offset - start], append)
+
+
+def _is_beyond(placement: Placement, append: Append, start: int, source: Append | Read) -> bool:
+    """Whether a batch would make the log far longer than all that was ever begun; told once.
+
+    It is not placed: a table takes memory for every offset below.
+    """
+    length, possible = start + len(append.rows), len(placement.view.owner)
+    if length <= possible + UNACCOUNTED_MAX:
+        return False
+    if all(anomaly.kind != "gap" for anomaly in placement.anomalies):
+        text = f"by {operation_text(source)} the log has {length:,} rows"
+        why = f"{text}, but no more than {possible:,} can have been appended"
+        _report(placement, "gap", why, source)
+    return True
 
 
 def _put(placement: Placement, append: Append, start: int) -> Append | None:
@@ -143,6 +163,8 @@ def _compare(placement: Placement, read: Read) -> None:
 def _sight(placement: Placement, read: Read, offset: int, row: int, owner: Append) -> bool:
     """Place an append of open outcome where one of its rows was seen; False: it does not fit."""
     start = offset - owner.rows.index(row)
+    if _is_beyond(placement, owner, start, read):
+        return False
     obstacle = _put(placement, owner, start) if start >= 0 else None
     if start >= 0 and obstacle is None:
         placement.sightings[owner.inv] = read

@@ -6,6 +6,7 @@ import msgspec
 
 from ...history import Call
 from ...op import Op, OpType, ProcessId
+from ..log.placement import UNACCOUNTED_MAX
 from ..log.view import Append, Read, append_of, read_of
 from ..subscriptions import NAME, NOT_YET, OPERATIONS, OTHER_ROW, Handled, Ledger
 from .watch import Flaw
@@ -49,6 +50,9 @@ class SubscriptionWatch:
     def _there(self, start: int, rows: list[int], index: int) -> Flaw | None:
         """What is in the table from an offset on."""
         end = start + len(rows)
+        if end > len(self._begun) + UNACCOUNTED_MAX:
+            # The watch of the log tells that; here every offset below would take memory.
+            return None
         self._rows += [None] * (end - len(self._rows))
         self._rows[start:end] = rows
         for offset in range(start, end) if self._early else ():

@@ -128,6 +128,63 @@ def test_a_gap_is_seen_where_nobody_can_have_filled_it() -> None:
     assert "the log has 4 rows, but no more than 3 can have been appended" in found.flaw.sentence
 
 
+FAR = 10**15
+
+
+def far(*looks: tuple[str, Any, Any]) -> tuple[Op, ...]:
+    """An append that is acknowledged far beyond all that was ever begun, and looks at the log."""
+    ops: list[Op] = []
+    for f, asked, answer in (("append", [1], 0), ("append", [2, 3], FAR), *looks):
+        ops.append(Op(len(ops), len(ops), 0, OpType.INVOKE, f, value=asked, node="n1"))
+        ops.append(Op(len(ops), len(ops), 0, OpType.OK, f, value=answer, node="n1"))
+    return tuple(ops)
+
+
+@pytest.mark.parametrize("name", ["linearizable", "log-poll"])
+def test_an_acknowledgement_from_far_behind_the_end_is_seen_at_once(name: str) -> None:
+    found = seen(name, far())
+    assert found is not None
+    assert (found.index, found.flaw.promises) == (3, ("HS-4", "HS-5"))
+    assert "rows, but no more than 3 can have been appended" in found.flaw.sentence
+
+
+def test_an_acknowledgement_from_far_behind_the_end_takes_no_memory() -> None:
+    assert seen("subscriptions", far(("read", [FAR, None], []))) is None
+    main = far(("poll", [0, None], [1]), ("read", [0, None], [1]))
+    count = len(main)
+    final = [
+        Op(count, count, "harness", OpType.INFO, "phase", value="final"),
+        Op(count + 1, count, 0, OpType.INVOKE, "read", value=[FAR, None]),
+        Op(count + 2, count, 0, OpType.OK, "read", value=[], node="n1"),
+    ]
+    evidence = Evidence(History((*main, *final)), MEMBERS)
+    for name in ("log-monitor", "log-poll"):
+        (found,) = check(evidence, [name])
+        assert found.validity is Validity.FAIL
+        assert "the log has 1,000,000,000,000,002 rows, but no more than 3" in found.sentence
+    for name in ("durability", "order", "log-search", "batches"):
+        (found,) = check(evidence, [name])
+        assert found.validity is not Validity.HARNESS_ERROR, found.sentence
+
+
+def test_an_open_append_that_is_seen_far_behind_the_end_is_told_of_once() -> None:
+    ops: list[Op] = []
+    for f, asked, kind, answer in (
+        ("append", [1], OpType.OK, 0),
+        ("append", [2], OpType.INFO, None),
+        ("read", [FAR, None], OpType.OK, [2]),
+        ("read", [FAR, None], OpType.OK, [2]),
+    ):
+        ops.append(Op(len(ops), len(ops), len(ops), OpType.INVOKE, f, value=asked, node="n1"))
+        ops.append(Op(len(ops), len(ops), len(ops) - 1, kind, f, value=answer, node="n1"))
+    (found,) = check(Evidence(History(tuple(ops)), MEMBERS), ["log-monitor"])
+    assert found.details["kinds"] == {"gap": 1}
+    assert found.sentence.startswith("By read #5")
+    sighting = seen("linearizable", tuple(ops))
+    assert sighting is not None
+    assert sighting.index == 5
+
+
 def skips(*_: Any) -> None:
     return None
 
