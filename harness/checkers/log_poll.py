@@ -56,6 +56,7 @@ def judge(evidence: Evidence) -> Verdict:
         return undecided(NAME, "No poll found a row.", Validity.INCONCLUSIVE)
     restarts = _restarts(history)
     anomalies: list[Violation] = []
+    open_ends: list[str] = []
     for view in found.views:
         polls = polled.get(view.key, [])
         reads = sorted([*view.reads, *polls], key=lambda read: read.ret)
@@ -65,11 +66,17 @@ def judge(evidence: Evidence) -> Verdict:
             anomalies += _out_of_time(polls, placement)
             anomalies += in_parts(polls, placement)
         anomalies += _taken_back(polls, restarts)
-        anomalies += _lost(evidence, view, polls)
+        since = _compared(evidence, view)
+        if since is not None:
+            anomalies += _lost(evidence, view, polls, since)
+        if view.acknowledged:
+            open_ends += _open_end(evidence, polls, since)
     details: dict[str, Any] = {"polls": count}
     if anomalies:
         details["operations"] = [summary(each) for each in first_of(anomalies).operations]
         return failure(NAME, anomalies, PROMISES, CHECKED, details)
+    if open_ends:
+        return undecided(NAME, f"{open_ends[0]}: whether rows are lost there is unknown.")
     members = len({node_of(poll) for polls in polled.values() for poll in polls})
     sentence = (
         f"{plural(count, 'poll')} at {plural(members, 'member')} show one log: no row at two "
@@ -209,16 +216,35 @@ def _restarted(restarts: dict[str | None, list[int]], node: str, since: int, unt
     return False
 
 
-def _lost(evidence: Evidence, view: LogView, polls: list[Read]) -> list[Violation]:
-    """Acknowledged rows that a member does not show once all said that they hold the same."""
+def _compared(evidence: Evidence, view: LogView) -> int | None:
+    """The op by which all members had said that they hold the same; None: they never did."""
     compared = last_of_each([op for op in replica_ops(evidence.history) if op.key == view.key])
     said = [answered(op) for op in compared.values()]
-    final = phase(evidence.history, "final")
-    if final is None or not said or len(said) < len(evidence.members) or None in said:
-        return []
+    if not said or len(said) < len(evidence.members) or None in said:
+        return None
     if len({replica.content for replica in said if replica is not None}) > 1:
+        return None
+    return max(op.index for op in compared.values())
+
+
+def _open_end(evidence: Evidence, polls: list[Read], since: int | None) -> list[str]:
+    """Why it is not known what a member shows in the end, if it is not."""
+    if since is None or phase(evidence.history, "final") is None:
+        return ["The members were not seen to hold the same in the end"]
+    whole = (poll for poll in polls if poll.inv > since and not poll.is_full_page)
+    shown = {node_of(poll) for poll in whole if poll.start == 0}
+    return [
+        f"Member {member} answered no poll of the whole table in the end"
+        for member in evidence.members
+        if member not in shown
+    ]
+
+
+def _lost(evidence: Evidence, view: LogView, polls: list[Read], since: int) -> list[Violation]:
+    """Acknowledged rows that a member does not show once all said that they hold the same."""
+    final = phase(evidence.history, "final")
+    if final is None:
         return []
-    since = max(op.index for op in compared.values())
     found = []
     for poll in (poll for poll in polls if poll.inv > since):
         for append in view.acknowledged:

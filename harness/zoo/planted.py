@@ -36,9 +36,9 @@ def _client(process: int, kind: OpType, f: str, value: Any, error: str | None = 
     return Op(0, 0, process, kind, f, TABLE, value, "n1", error)
 
 
-def _call(process: int, f: str, asked: Any, answer: Any) -> tuple[Op, Op]:
-    began = _client(process, OpType.INVOKE, f, asked)
-    return began, _client(process, OpType.OK, f, answer)
+def _call(process: int, f: str, asked: Any, answer: Any, node: str = "n1") -> tuple[Op, Op]:
+    began = Op(0, 0, process, OpType.INVOKE, f, TABLE, asked, node)
+    return began, Op(0, 0, process, OpType.OK, f, TABLE, answer, node)
 
 
 def _open(process: int, f: str, asked: Any, kind: OpType, error: str) -> tuple[Op, Op]:
@@ -94,6 +94,7 @@ SOUND: Lines = _numbered(
         *_call(0, "read", [0, None], [0, 1, 2, 3, 6]),
         *_call(3, "drain", None, [[*_GIVEN, 2, [2, 3, 6], *_BY]]),
         *(_replica(alias) for alias in MEMBERS),
+        *(op for alias in MEMBERS for op in _call(1, "poll", [0, None], [0, 1, 2, 3, 6], alias)),
         _told(HARNESS, "phase", "end"),
     )
 )
