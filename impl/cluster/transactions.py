@@ -83,11 +83,14 @@ class Transactions:
         meta = command.meta
         if meta is not None and not _fits(txn, meta.tid, meta.database, meta.table):
             return RequestError(BAD_REQUEST, True, f"that is not about transaction {txn.tid}")
-        if txn.applied is not None:
+        if txn.applied is None:
+            # Replication may have been started, or have reached this database, since it began.
+            refusal = self._seat.refusal(txn.database, None)
+        else:
             refusal = self._seat.recorded(txn.applied)
-            if refusal is not None:
-                self._end(txn)
-                return refusal
+        if refusal is not None:
+            self._end(txn)
+            return refusal
         cid, self.next_cid = self.next_cid, self.next_cid + 1
         # Nothing was written without chunks: there is nothing to repeat.
         self.open[txn.tid] = replace(txn, cid=cid, meta=meta if txn.chunks else None)

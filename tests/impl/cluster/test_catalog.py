@@ -26,7 +26,7 @@ from delphic.impl.cluster.commands import (
 )
 from delphic.impl.cluster.operations import Operation, Scheme
 from delphic.impl.hashing import Hash
-from delphic.impl.replication.events import Queued, Stopped
+from delphic.impl.replication.events import Queued, Started, Stopped
 from delphic.impl.replication.seats import MasterSeat, SlaveSeat, encode_entry
 from delphic.impl.replication.tasks import Task
 
@@ -366,6 +366,27 @@ def test_a_slave_takes_a_task_once_and_its_clients_write_nothing_meanwhile() -> 
     assert refusal(catalog, begin("a", applied=2)) == "Aborted"
     do(catalog, Replicate(encode_entry(Stopped())))
     do(catalog, begin("a"))
+
+
+def test_what_a_client_began_to_write_does_not_commit_once_slaves_are_read_only() -> None:
+    """PR-22."""
+    seat = SlaveSeat(b"")
+    catalog = made(seat=seat)
+    tid = do(catalog, begin("a"))["tid"]
+    # A task that was pulled since has made it a replicated database.
+    task = Task(1, 1, meta(5, f"{DB}/t/a"))
+    do(catalog, Replicate(encode_entry(Queued((task,), 1))))
+    assert refusal(catalog, Commit(tid, meta(tid, f"{DB}/t/a"))) == "ReadOnly"
+    assert catalog.transactions.outcome(tid) == ["aborted"]
+    # As does a start.
+    do(catalog, Replicate(encode_entry(Stopped())))
+    tids = [do(catalog, begin(key))["tid"] for key in "ab"]
+    cid = do(catalog, Commit(tids[0], None))
+    do(catalog, Replicate(encode_entry(Started())))
+    assert refusal(catalog, Commit(tids[1], None)) == "ReadOnly"
+    # What is decided stays decided.
+    assert do(catalog, Commit(tids[0], None)) == cid
+    do(catalog, Complete(tids[0], 1))
 
 
 def test_a_metadata_task_is_executed_and_recorded_in_one_entry_or_not_at_all() -> None:
