@@ -68,6 +68,7 @@ class DataFiles:
             disk, posixpath.join(folder, INDEX_FILE), kept.first_file, self._is_right
         )
         self._index.cut(kept.rows)
+        self._index.cut_behind(kept.file, kept.at)
         self._check_durable(kept)
         self._recovered = deque(self._scan())
         for number in [n for n in self._numbers if n > self._number]:

@@ -91,8 +91,15 @@ class RowIndex:
 
     def cut(self, row: int) -> None:
         """Forget the places from a row on: the rows are rolled back."""
+        self._keep(bisect_left(self.places, row, key=lambda place: place.row))
+
+    def cut_behind(self, file: int, at: int) -> None:
+        """Forget the places from there on: the file, or the end of one, may be of other rows."""
+        end = file, at
+        self._keep(bisect_left(self.places, end, key=lambda place: (place.file, place.at)))
+
+    def _keep(self, kept: int) -> None:
         self.flush()
-        kept = bisect_right(self.places, row - 1, key=lambda place: place.row)
         if kept < len(self.places):
             del self.places[kept:]
             self._file.truncate(self._bytes(kept))

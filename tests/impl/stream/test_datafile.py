@@ -276,6 +276,19 @@ def test_durable_rows_that_are_missing_are_an_error(path: Path, cut: int) -> Non
         opened(path, kept).close()
 
 
+def test_places_behind_the_durable_rows_lead_nowhere(path: Path, tmp_path: Path) -> None:
+    """A snapshot has put other files in the place of ours, but for those that it has not."""
+    apply_all(path, file_bytes=1)
+    theirs = tmp_path / "theirs.1"
+    apply_all(theirs)
+    (path / "data0.log").write_bytes((theirs / "data0.log").read_bytes())
+    size = (path / "data0.log").stat().st_size
+    files = opened(path, Kept(0, 0, 0, size, 6, 7, 2))
+    assert bodies(files, 0, 6) == [b"first", b"", b"third, longer"]
+    files.close()
+    assert contents(path).keys() == {"data0.log"}
+
+
 def test_old_files_go_as_a_whole_and_offsets_stay(path: Path) -> None:
     """C2, C3."""
     files = many(path, 1 << 20)
