@@ -83,6 +83,17 @@ CASES: list[tuple[str, str, list[Line]]] = [
         ],
     ),
     ("set", "duplicate", [(1, "add", 1, None, 0, 1), (2, "read", None, [1, 1], 2, 3)]),
+    # 1 and true are one element, as to the search.
+    ("set", "pass", [(1, "add", 1, None, 0, 1), (2, "read", None, [True], 2, 3)]),
+    (
+        "set",
+        "duplicate",
+        [
+            (1, "add", 1, None, 0, 1),
+            (1, "add", True, None, 2, 3),
+            (2, "read", None, [1, True], 4, 5),
+        ],
+    ),
     ("bitmask-counter", "phantom", [(1, "add", 1, None, 0, 1), (2, "read", None, -1, 2, 3)]),
     (
         "bitmask-counter",

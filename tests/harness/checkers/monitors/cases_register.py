@@ -3,6 +3,16 @@
 from written import Line
 
 CASES: list[tuple[str, str, list[Line]]] = [
+    # 1, 1.0 and true are one value, as to the search.
+    (
+        "register",
+        "pass",
+        [
+            (1, "write", 1, None, 0, 1),
+            (2, "read", None, True, 2, 3),
+            (2, "read", None, 1.0, 4, 5),
+        ],
+    ),
     (
         "register",
         "pass",
