@@ -1,5 +1,7 @@
 """The front door: assembles the commands that the folders offer."""
 
+import errno
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -23,6 +25,9 @@ MADE_WITH = {
     "gate": (write, write_gate, alerts.github, markdown.render),
 }
 """Commands that write reports, and what writes them: the harness knows no reports."""
+
+NAME_SHOWN = 100
+"""A name may be a whole text that stands where a name belongs."""
 
 
 class FrontDoor(click.Group):
@@ -205,11 +210,24 @@ def _ended() -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("stopped; what there is can be checked with: delphic check RUN", err=True)
         return ExitCode.INCONCLUSIVE
+    except OSError as error:
+        click.echo(f"error: {_refused(error)}", err=True)
+        return ExitCode.USAGE if error.errno == errno.ENAMETOOLONG else ExitCode.WORLD
     except Exception:
         click.echo(
             f"{traceback.format_exc()}\nThis is a bug of Delphic: please report it.", err=True
         )
         return ExitCode.HARNESS
+
+
+def _refused(error: OSError) -> str:
+    """What the system refused, where no better sentence was found."""
+    why = error.strerror or str(error)
+    if error.filename is None:
+        return why
+    name = os.fsdecode(error.filename) if not isinstance(error.filename, int) else "a stream"
+    shown = name if len(name) <= NAME_SHOWN else f"{name[:NAME_SHOWN]!r}…"
+    return f"{shown}: {why}"
 
 
 if __name__ == "__main__":

@@ -37,4 +37,8 @@ def parse_address(text: str) -> tuple[str, int]:
         raise ValueError(f"want host:port, got '{text}'")
     if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise ValueError(f"want a port from 1 to 65535, got '{port}'")
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"no host can be called '{host}'") from None
     return host, int(port)

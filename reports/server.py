@@ -196,6 +196,8 @@ def _listener(address: str, port: int) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(place[:2], family=family)
+    except UnicodeError as error:
+        raise UsageError(f"{address}: no host can be called so") from error
     except OSError as error:
         # Python adds in brackets what is said here anyway.
         why = (error.strerror or str(error)).partition(" (")[0]

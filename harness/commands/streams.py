@@ -67,6 +67,7 @@ def _text(stream: TextIO, sink: _Sink | None) -> TextIO:
     return io.TextIOWrapper(
         io.BufferedWriter(sink),
         encoding=stream.encoding,
-        errors=stream.errors,
+        # A name of a file need not be text, and is no reason to end.
+        errors="backslashreplace" if stream.errors == "strict" else stream.errors,
         line_buffering=stream.isatty() or stream is sys.__stderr__,
     )

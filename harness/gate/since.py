@@ -1,6 +1,7 @@
 """Which steps a change can affect: what git says has changed, held against what steps depend on."""
 
 import fnmatch
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -47,13 +48,14 @@ def _git(where: Path, *words: str, of: str = "") -> str:
     program = shutil.which("git")
     if program is None:
         raise UsageError("--since asks git, which is not installed")
-    done = subprocess.run(
-        [program, "-C", str(where), *words], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([program, "-C", str(where), *words], capture_output=True, check=False)
     if done.returncode != 0:
-        said = done.stderr.strip().partition("\n")[0].removeprefix("fatal: ")
+        said = (
+            done.stderr.decode(errors="replace").strip().partition("\n")[0].removeprefix("fatal: ")
+        )
         raise UsageError(f"--since {of or 'REV'}: {said or 'there is no such revision'}")
-    return done.stdout
+    # Names of files are whatever bytes they are.
+    return os.fsdecode(done.stdout)
 
 
 def affected(
@@ -105,7 +107,8 @@ def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
 
 def _told(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"changed: {', '.join(names[:SHOWN])}{more}"
+    shown = (os.fsencode(name).decode(errors="replace") for name in names[:SHOWN])
+    return f"changed: {', '.join(shown)}{more}"
 
 
 def _notes(ignored: list[str], strange: list[str]) -> list[str]:

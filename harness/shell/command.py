@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 
 from ...impl.runtime import Tls
-from ..errors import ExitCode
+from ..errors import ExitCode, UsageError
 from .prompt import converse, prepared, script
 from .show import Look, json_lines, on_terminal, plain
 from .sites import Sites
@@ -47,7 +47,7 @@ def shell_command(
     """
     talks = text is None and sys.stdin.isatty()
     if text is None and not talks:
-        text = sys.stdin.read()
+        text = _piped()
     if text is not None:
         prepared(text)
     known = Sites(
@@ -68,6 +68,13 @@ def shell_command(
                 context.exit(ExitCode.PROMISE_BROKEN)
         finally:
             runner.run(_closed(known))
+
+
+def _piped() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise UsageError("what comes from the pipe is not UTF-8 text") from error
 
 
 def _password(user: str) -> str:

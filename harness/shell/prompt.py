@@ -67,7 +67,7 @@ async def script(text: str, sites: Sites, look: Look) -> bool:
 def converse(runner: asyncio.Runner, sites: Sites, look: Look, say: Callable[[str], None]) -> None:
     """Read lines and make their calls until the end of input; Ctrl-C gives up a line or a call."""
     history = state_directory() / HISTORY
-    _begin(history)
+    _begin(history, say)
     try:
         while True:
             try:
@@ -85,7 +85,7 @@ def converse(runner: asyncio.Runner, sites: Sites, look: Look, say: Callable[[st
             except UsageError as error:
                 say(f"error: {error}")
     finally:
-        _end(history)
+        _end(history, say)
 
 
 def completions(text: str, aliases: Sequence[str] = ()) -> list[str]:
@@ -99,15 +99,21 @@ def _complete(text: str, state: int) -> str | None:
     return found[state] if text and state < len(found) else None
 
 
-def _begin(history: Path) -> None:
+def _begin(history: Path, say: Callable[[str], None]) -> None:
     readline.set_completer(_complete)
     readline.set_completer_delims(" \t\n\"'()[]{},;:=")
     readline.parse_and_bind("tab: complete")
     readline.set_history_length(HISTORY_LINES_MAX)
-    if history.is_file():
-        readline.read_history_file(history)
+    try:
+        if history.is_file():
+            readline.read_history_file(history)
+    except OSError as error:
+        say(f"cannot read what was typed before ({history}): {error.strerror}")
 
 
-def _end(history: Path) -> None:
-    history.parent.mkdir(parents=True, exist_ok=True)
-    readline.write_history_file(history)
+def _end(history: Path, say: Callable[[str], None]) -> None:
+    try:
+        history.parent.mkdir(parents=True, exist_ok=True)
+        readline.write_history_file(history)
+    except OSError as error:
+        say(f"cannot keep what was typed in {history}: {error.strerror}")

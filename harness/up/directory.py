@@ -136,7 +136,7 @@ def create(
 
     `groups` is written as it is, for `understood` to judge; None: group 2, of all members. A file
     that it refuses is left for the user to mend. With controllers there are databases, too. Each
-    of `more`, as OPTION=VALUE, goes where that option belongs.
+    of `more`, as OPTION=VALUE, goes where that option belongs. Raises UsageError, WorldError.
     """
     if (path / "config").exists():
         again = shlex.join(["delphic", "up", str(path)])
@@ -144,6 +144,9 @@ def create(
     aliases = [f"n{number}" for number in range(1, members + 1)]
     modes = {f"c{number}": CONTROLLER for number in range(1, controllers + 1)}
     modes |= dict.fromkeys(aliases, DATA_NODE)
+    for line in (*more, groups or ""):
+        if not line.isprintable():
+            raise UsageError(f"{line!r} is not one line of text")
     lines = [
         f"{_LOOPBACK}:{port}:{alias},{mode}"
         for (alias, mode), port in zip(modes.items(), _free(len(modes)), strict=True)

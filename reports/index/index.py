@@ -87,7 +87,11 @@ class Index:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
                     return 0  # Another process does it at this moment.
-                raise
+                # A disk that is full or read-only: what is there is read all the same.
+                self._database.close()
+                self._file = None
+                self._database = self._opened()
+                return self._refresh()
             except sqlite3.DatabaseError:
                 self._start_over()
                 return self._refresh()

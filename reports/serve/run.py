@@ -1,5 +1,6 @@
 """The page of one run: what came of it, or what it does right now, and all that it left."""
 
+import os
 import shlex
 import sqlite3
 from collections.abc import Sequence
@@ -135,13 +136,17 @@ def _scenario(root: Path, name: str) -> Html | None:
 def _files(root: Path, name: str) -> Html:
     found: list[Entry] = list(entries(root, name))
     rows: list[list[Child]] = [
-        [el("a", entry.name, href=run_path(name, f"files/{quote(entry.name)}")), _size(entry.size)]
+        [el("a", entry.name, href=_file_path(name, entry.name)), _size(entry.size)]
         for entry in found[:FILES_MAX]
     ]
     whole = sum(entry.size for entry in found)
     left = f"; the first {FILES_MAX:,} of them" if len(found) > FILES_MAX else ""
     caption = f"{plural(len(found), 'file')}, {_size(whole)}{left}"
     return section("files", "Files", table(caption, ("file", "size"), rows, class_="facts files"))
+
+
+def _file_path(run: str, name: str) -> str:
+    return run_path(run, f"files/{quote(os.fsencode(name))}")
 
 
 def _size(count: int) -> str:

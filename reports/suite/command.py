@@ -50,7 +50,7 @@ def suite_report_command(
         data.show(found)
         return
     path = out or directory / PAGE
-    runs = quote(os.path.relpath(directory, path.parent))
+    runs = quote(os.fsencode(os.path.relpath(directory, path.parent)))
     try:
         path.write_text(render(found, f"{runs}/{{run}}/report.html"), encoding="utf-8")
     except OSError as error:

@@ -73,3 +73,10 @@ def test_what_could_not_be_printed_is_said_and_hides_no_broken_promise(
         told = "error: cannot write to standard output: No space left on device\n"
         assert run(folder, words, full.fileno()) == (code, told)
         assert run(folder, words, full.fileno(), full.fileno())[0] == code
+
+
+@pytest.mark.slow
+def test_what_is_no_text_can_be_printed(folder: Path) -> None:
+    name = os.fsdecode(b"wrong\xff.jsonl")
+    (folder / "wrong.jsonl").rename(folder / name)
+    assert run(folder, ["check", name], subprocess.DEVNULL) == (1, "")

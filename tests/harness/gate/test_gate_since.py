@@ -191,6 +191,18 @@ def test_git_tells_what_was_changed_added_moved_and_removed(tmp_path: Path) -> N
     assert changed("HEAD", tmp_path, but=tmp_path / "results") == found
 
 
+def test_a_name_that_is_no_text_is_told_as_far_as_it_is(
+    tmp_path: Path, steps: list[Step], inputs: Inputs
+) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "--allow-empty", "-qm", "first")
+    (tmp_path / os.fsdecode(b"odd\xff.txt")).write_text("")
+    found = changed("HEAD", tmp_path)
+    assert [os.fsencode(path.name) for path in found.paths] == [b"odd\xff.txt"]
+    told = affected(found, steps, inputs, tmp_path, [])
+    assert "odd" in " ".join((*told.notes, *told.reasons.values())).encode().decode()
+
+
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x", ""])
 def test_a_revision_that_is_none_is_refused(revision: str, tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")

@@ -155,6 +155,15 @@ def test_a_damaged_database_is_made_again(
     assert everything(again) == expected
 
 
+def test_an_index_that_cannot_be_written_is_made_in_memory(root: Path, fleet: Any) -> None:
+    index = Index(root)
+    index.refresh()
+    fleet.write(root, fleet.Run("late", 1))
+    index.rows("PRAGMA query_only = ON")  # As where the disk is read-only, or full.
+    assert index.refresh() == 1
+    assert [row["scenario"] for row in listed(index, Filter(), Order(), 0, 10)] == ["late"]
+
+
 def test_several_may_make_one_index_at_once(root: Path, fleet: Any, tmp_path: Path) -> None:
     for run in fleet.drawn(40):
         fleet.write(root, run)

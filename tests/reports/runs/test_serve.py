@@ -161,6 +161,16 @@ def test_what_is_not_there_is_said_on_a_page(client: TestClient, path: str) -> N
     assert "<h1>Not there</h1>" in answer.text
 
 
+def test_a_file_whose_name_is_no_text_is_listed_and_served(
+    root: Path, fleet: Any, client: TestClient
+) -> None:
+    run = fleet.write(root, fleet.Run("odd", 1))
+    (run / os.fsdecode(b"odd\xff.txt")).write_text("here")
+    shown = client.get(f"/runs/{run.name}/")
+    assert shown.status_code == 200
+    assert "odd%FF.txt" in shown.text
+
+
 def test_all_files_come_as_a_zip(root: Path, fleet: Any, client: TestClient) -> None:
     path = fleet.write(root, fleet.Run("zip ü", 1))
     (path / "nodes" / "n1").mkdir(parents=True)

@@ -183,9 +183,9 @@ def test_the_zoo_is_shown_as_its_file_says(gathered: Gathered, fleet: Any) -> No
 def test_what_is_no_zoo_is_refused(tmp_path: Path) -> None:
     for text in ("", "{}", '{"checks": [], "rows": [{"name": 3}]}'):
         (tmp_path / "zoo.json").write_text(text)
-        with pytest.raises(UsageError, match="no kill matrix"):
+        with pytest.raises(UsageError, match="not a kill matrix"):
             zoo.read(tmp_path / "zoo.json")
-    with pytest.raises(UsageError, match="no kill matrix"):
+    with pytest.raises(UsageError, match="No such file"):
         zoo.read(tmp_path / "none.json")
 
 
@@ -251,3 +251,15 @@ def test_a_suite_ends_with_its_report_and_never_by_it(
     assert found["runs"] == [one | {"seed": seed, "seconds": 1.0} for seed in (1, 2)]
     assert (told.exit_code, found["exit_code"]) == (3, 3)
     assert told.stderr.splitlines()[-1] == (written if is_possible else failed)
+
+
+def test_a_directory_whose_name_is_no_text_has_links_to_its_runs(
+    tmp_path: Path, fleet: Any
+) -> None:
+    root = tmp_path / os.fsdecode(b"odd\xff")
+    root.mkdir()
+    RunDir(fleet.write(root, fleet.Run("a", 1))).report.write_text("")
+    page = tmp_path / "suite.html"
+    done = CliRunner().invoke(suite_report_command, [str(root), "--out", str(page)])
+    assert done.exit_code == 0, done.output
+    assert "odd%FF/" in page.read_text()
