@@ -1,7 +1,6 @@
 """Many runs at one place: every scenario that can be run there, for several seeds."""
 
 import asyncio
-import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -16,8 +15,9 @@ from .. import data
 from ..errors import DelphicError, ExitCode, UsageError, worst_code
 from ..judging.judgement import NOT_SEEN
 from ..language import shipped
+from ..language.selector import closest
 from ..simulate.cli import Seeds
-from ..targets.find import LAB, find
+from ..targets.find import LAB, find, is_laboratory
 
 _SURVEYED = ("n1", "n2", "n3")
 
@@ -127,13 +127,14 @@ def suite_command(
     Those that need what the place cannot do are left out, and named. A seeded bug must show for
     one seed at least. The exit code is that of the worst run. The suite report is written anew.
     """
-    if jobs > 1 and target not in ("local", "sim") and not re.match(LAB, target):
+    if jobs > 1 and target not in ("local", "sim") and not is_laboratory(target):
         raise UsageError("--jobs: hosts of a file can carry one run at a time")
     tell = partial(click.echo, err=as_json)
-    wanted = [name for name in scenarios or shipped.names() if name not in but]
-    chosen, lacking = able(wanted, target)
+    chosen, lacking = able(_wanted(scenarios or shipped.names(), but), target)
     for name, missing in lacking.items():
         tell(f"left out  {name}: needs {missing}")
+    if not chosen:
+        raise UsageError(f"nothing to run: {target} can do none of them")
 
     def command(job: Job) -> list[str]:
         own = ["run", job.scenario, "--seed", str(job.seed), "--on", target]
@@ -156,6 +157,17 @@ def suite_command(
         runs = [_plain(done, counts=done in deciding) for done in found]
         data.show({"target": target, "out": out, "runs": runs, "left_out": lacking}, code)
     context.exit(code)
+
+
+def _wanted(names: Sequence[str], but: Sequence[str]) -> list[str]:
+    """Those that are left. Raises UsageError where none is, or what is left out was not there."""
+    for name in but:
+        if name not in names:
+            raise UsageError(f"--but {name}: is none of them{closest(name, list(names))}")
+    wanted = [name for name in names if name not in but]
+    if not wanted:
+        raise UsageError("nothing to run: --but leaves nothing")
+    return wanted
 
 
 def _plain(done: Done, *, counts: bool) -> dict[str, object]:

@@ -18,6 +18,7 @@ from ..language.complaints import Complaint, as_error
 from ..language.document import Document, spell
 from ..language.selector import closest
 from ..launch import check_capabilities
+from ..rundir import RunDir
 from ..scenario import Scenario
 from ..scenario import load as load_scenario
 from ..simulate.campaign import Job
@@ -184,11 +185,20 @@ def _checks(pattern: str, part: CheckPart, base: Path) -> Iterator[tuple[str, Ch
     if not paths:
         raise Unknown(f"there is no file {base / pattern}")
     for path in paths:
-        if path.is_dir() and (spec or part.format or part.partition):
-            raise Unknown(f"{path} is a run directory, which says itself what it is a history of")
+        if path.is_dir():
+            _refuse_of_folder(path, part)
         if path.is_file() and spec is None:
             raise Unknown(f"{path}: `spec` is missing: delphic check --specs lists them")
         yield str(path), Check(str(path), spec, part.format, part.partition, part.expect)
+
+
+def _refuse_of_folder(path: Path, part: CheckPart) -> None:
+    if not RunDir(path).plan.is_file():
+        raise Unknown(f"{path} is no run directory: it has no plan.json")
+    if part.spec or part.format or part.partition:
+        raise Unknown(f"{path} is a run directory, which says itself what it is a history of")
+    if part.expect != "pass":
+        raise Unknown(f"{path} is a run directory: its scenario says what it expects")
 
 
 def matching(base: Path, pattern: str) -> list[Path]:

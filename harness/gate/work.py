@@ -181,8 +181,7 @@ class Doer:
         which = None if work.partition is None else Partition(work.partition)
         found = judge(Question(path, work.spec, work.format, which))
         lines = lines_of(found)
-        words = ["delphic", "check", work.path, "--spec", found.spec]
-        wrong = Finding(found.sentence, (), tuple(lines[1:LINES_MAX]), None, shlex.join(words))
+        wrong = Finding(found.sentence, (), tuple(lines[1:LINES_MAX]), None, _checking(work))
         findings = () if found.validity is Validity.PASS else (wrong,)
         return _hoped(work.expect, Attempt(ExitCode(found.exit_code), found.sentence, findings))
 
@@ -216,6 +215,12 @@ def _diverging(work: Conform, results: list[Conformance]) -> Iterator[Finding]:
     for kind, found in first.items():
         told = f"{found.event}: {found.field} is not the model's, in {plural(counts[kind], 'step')}"
         yield Finding(told, (), _text(show.divergence(found, counts[kind])), None, command)
+
+
+def _checking(work: Check) -> str:
+    given = {"--spec": work.spec, "--format": work.format, "--partition": work.partition}
+    words = [word for key, value in given.items() if value is not None for word in (key, value)]
+    return shlex.join(["delphic", "check", work.path, *words])
 
 
 def _text(shown: object) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from .. import data
 from ..checkers.judging import GENEROUS
 from ..checkers.specs import SPECS
 from ..checkers.specs.spec import Spec
-from ..errors import UsageError
+from ..errors import UsageError, WorldError, worst_code
 from ..evidence import Budget
 from ..formats import FORMATS
 from ..formats.csv_table import COLUMNS
@@ -81,7 +81,7 @@ def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.C
         """Judge a run directory again, or any history: is there an order that explains it?
 
         Exit code: 0 there is, 1 there is none, 2 a mistake in the command or the file, 3 undecided
-        or nothing to judge, 5 an error of Delphic's own.
+        or nothing to judge, 4 the page could not be written, 5 an error of Delphic's own.
         """
         if specs:
             _list(as_json=as_json)
@@ -89,28 +89,33 @@ def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.C
         if path is None:
             raise UsageError("what is to be checked? delphic check RUN, or FILE --spec NAME")
         if path.is_dir():
-            _refuse_options(path, spec or form or report or model)
+            if spec or form or report or model:
+                raise UsageError(_refusal_of_folder(path))
             context.exit(check_run(path, as_json))
         _refuse_a_runs(path)
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
         names = _mapping(columns)
         found = judge(Question(path, spec, form, which, names, budget, second_opinion, model))
-        if as_json:
-            data.show(_plain(found))
-        else:
+        plain = _plain(found)
+        if not as_json:
             click.echo("\n".join(_lines(found)))
+        lost = None if report is None else _lost(report, page(plain))
+        code = found.exit_code if lost is None else worst_code([found.exit_code, lost.exit_code])
+        if as_json:
+            data.show(plain | {"exit_code": code})
         if report is not None:
-            _write(report, page(_plain(found)))
-            click.echo(f"report  {report}", err=as_json)
-        context.exit(found.exit_code)
+            click.echo(f"error: {lost}" if lost else f"report  {report}", err=as_json or bool(lost))
+        context.exit(code)
 
     return check
 
 
-def _refuse_options(path: Path, option: str | Path | None) -> None:
-    if option:
-        raise UsageError(f"{path} is a run directory, which says itself what it is: {_again(path)}")
+def _refusal_of_folder(path: Path) -> str:
+    """Why nobody says what a folder is a history of."""
+    if not RunDir(path).plan.is_file():
+        return f"{path} is no run directory: it has no plan.json; give a file with a history"
+    return f"{path} is a run directory, which says itself what it is: {_again(path)}"
 
 
 def _refuse_a_runs(path: Path) -> None:
@@ -163,11 +168,13 @@ def _plain(found: Judged) -> dict[str, Any]:
     return told
 
 
-def _write(path: Path, text: str) -> None:
+def _lost(path: Path, text: str) -> WorldError | None:
+    """Write a page, or say why it cannot be: a verdict is not lost with it."""
     try:
         path.write_bytes(text.encode("utf-8", errors="replace"))
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+        return WorldError(f"cannot write {path}: {error.strerror}")
+    return None
 
 
 def _lines(found: Judged) -> list[str]:

@@ -74,6 +74,8 @@ def _invocation(statement: ast.stmt, text: str) -> Invocation:
             for keyword in keywords:
                 if keyword.arg is None:
                     raise _wrong(keyword.value, "`**` is not for this shell")
+                if keyword.arg in named:
+                    raise _wrong(keyword, f"{keyword.arg} is given twice")
                 named[keyword.arg] = _value(keyword.value)
             return Invocation(word, tuple(_value(arg) for arg in args), named, written)
     raise _wrong(statement, "want a call, as in getStreamingLeader(2)")
@@ -112,5 +114,5 @@ def _dictionary(
     return found
 
 
-def _wrong(node: ast.expr | ast.stmt, message: str) -> GrammarError:
+def _wrong(node: ast.expr | ast.stmt | ast.keyword, message: str) -> GrammarError:
     return GrammarError(message, line=node.lineno, column=node.col_offset + 1)

@@ -24,6 +24,11 @@ _LAB = re.compile(r"lab(?::(\d+))?")
 _FILES = (".yaml", ".yml")
 
 
+def is_laboratory(text: str) -> bool:
+    """Whether that is what `--on` names."""
+    return _LAB.fullmatch(text) is not None
+
+
 @contextmanager
 def find(text: str, members: Sequence[str]) -> Iterator[Target]:
     """The target, for a group of these members; a laboratory is there as long as it is used.

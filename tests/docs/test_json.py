@@ -58,7 +58,7 @@ CASES: dict[str, tuple[tuple[str, ...], int]] = {
     "simulate": (("simulate", "well.yaml", "--seeds", "1", "--jobs", "1"), 0),
     "replay": (("replay", "runs/latest", "--state", "--until", "20"), 0),
     "shrink": (("shrink", "runs/latest", "--trials", "3"), 0),
-    "suite": (("suite", "polls", "--but", "polls", "--on", "sim"), 0),
+    "suite": (("suite", "well.yaml", "--seeds", "1", "--on", "sim"), 0),
     "suite-report": (("suite-report", "runs"), 0),
     "explore": (("explore", *TINY), 0),
     "explore --walks": (("explore", *TINY, "--walks", "2"), 3),

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from delphic.harness.commands import suite
 from delphic.harness.commands.suite import Done, Job, able, counted, run_all
-from delphic.harness.errors import worst_code
+from delphic.harness.errors import UsageError, worst_code
 from delphic.harness.judging.judgement import NOT_SEEN
 from delphic.harness.language import shipped
 
@@ -82,3 +83,23 @@ def test_what_a_place_cannot_do_is_left_out_and_named() -> None:
     assert able(names, "sim") == (names, {})
     assert set(names) <= set(shipped.names())
     assert suite.suite_command.name == "suite"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["quickstart", "--but", "quickstart"], "nothing to run: --but leaves nothing"),
+        (["trace-figure-8", "--on", "local"], "nothing to run: local can do none of them"),
+        (["--but", "quikstart"], "--but quikstart: is none of them; did you mean 'quickstart'?"),
+        (["chaos", "--but", "quickstart"], "--but quickstart: is none of them"),
+        (["--on", "labs.yaml", "--jobs", "2"], "--jobs: hosts of a file can carry one run"),
+    ],
+)
+def test_what_would_run_nothing_or_too_much_is_refused(
+    words: list[str], told: str, tmp_path: Path
+) -> None:
+    where = [] if "--on" in words else ["--on", "sim"]
+    found = CliRunner().invoke(suite.suite_command, [*words, *where, "--out", str(tmp_path / "r")])
+    assert isinstance(found.exception, UsageError), found.output
+    assert told in str(found.exception)
+    assert not (tmp_path / "r").exists()

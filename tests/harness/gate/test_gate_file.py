@@ -93,6 +93,26 @@ def test_a_mistake_is_told_with_its_line_and_what_would_be_right(text: str, told
     assert told in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("step", "told"),
+    [
+        ("{check: run, spec: register}", "run is a run directory, which says itself what it is"),
+        ("{check: run, expect: fail}", "run is a run directory: its scenario says what it expects"),
+        ("{check: folder}", "folder is no run directory: it has no plan.json"),
+        ("{check: folder, spec: register}", "folder is no run directory: it has no plan.json"),
+    ],
+)
+def test_what_a_run_directory_says_itself_is_not_said_in_a_gate(
+    step: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "plan.json").touch()
+    with pytest.raises(ScenarioError) as caught:
+        steps_of(f"steps: [{step}]", tmp_path)
+    assert told in str(caught.value)
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     with pytest.raises(ScenarioError) as caught:
         steps_of("steps:\n  - {explore: rafd}\n  - {conform: wal}\n  - {simulate: chaso}")

@@ -1,12 +1,13 @@
 """What a step finds, told as a gate tells it: by the doors that commands use."""
 
+import shlex
 from pathlib import Path
 
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode
 from delphic.harness.gate.result import Attempt
-from delphic.harness.gate.step import Conform, Explore, Order, Simulate, Work
+from delphic.harness.gate.step import Check, Conform, Explore, Order, Simulate, Work
 from delphic.harness.gate.work import Doer
 
 SCENARIO = """\
@@ -82,3 +83,18 @@ def test_a_world_that_breaks_is_told_where_it_cannot_be_kept(tmp_path: Path) -> 
     assert found.code is ExitCode.PROMISE_BROKEN
     assert found.findings[0].sentence.startswith("seed ")
     assert "cannot write" in found.sentence
+
+
+def test_what_was_checked_is_checked_again_by_what_is_shown(tmp_path: Path) -> None:
+    own = tmp_path / "own specs.py"
+    own.write_text(
+        "class Mine:\n    def initial(self): return 0\n"
+        "    def step(self, state, f, argument, result): return None\n"
+    )
+    file = tmp_path / "history"
+    file.write_text("process,type,f,value\n0,invoke,write,1\n0,ok,write,1\n")
+    found, _ = done(Check(str(file), f"{own}:Mine", "csv", "none"), tmp_path)
+    assert found.code is ExitCode.PROMISE_BROKEN
+    again = shlex.split(found.findings[0].again)
+    assert again == ["delphic", "check", str(file), "--spec", f"{own}:Mine", "--format", "csv",
+                     "--partition", "none"]  # fmt: skip

@@ -248,7 +248,12 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
     )
     assert "no [key, value]" in refused(path, "--spec", "cas-register", "--partition", "first")
     assert "delphic check RUN, or FILE" in refused()
-    assert "is a run directory" in refused(tmp_path, "--spec", "register")
+    folder = tmp_path / "a run"
+    folder.mkdir()
+    assert "is no run directory: it has no plan" in refused(folder, "--spec", "register")
+    (folder / "plan.json").touch()
+    told = refused(folder, "--spec", "register")
+    assert told.endswith(f"which says itself what it is: delphic check '{folder}'")
 
 
 def test_an_edn_set_is_no_log(tmp_path: Path) -> None:
@@ -322,9 +327,6 @@ def test_a_page_of_what_is_right_has_no_witness(tmp_path: Path) -> None:
     html = page.read_text()
     assert "<svg" not in html
     assert "All 3 answered operations fit one order" in html
-    gone = tmp_path / "none" / "page.html"
-    told = refused(written(tmp_path, RIGHT), "--spec", "cas-register", "--report", gone)
-    assert "cannot write" in told
 
 
 def test_a_second_opinion_is_asked_and_told(tmp_path: Path) -> None:
@@ -333,3 +335,18 @@ def test_a_second_opinion_is_asked_and_told(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert "monitor and search agree on 1 part of it" in result.output
     assert "search agree" not in run(path, "--spec", "cas-register").output
+
+
+@pytest.mark.parametrize(("text", "code"), [(STALE, 1), (RIGHT, 4)])
+def test_a_page_that_cannot_be_written_is_said_and_hides_no_verdict(
+    tmp_path: Path, text: str, code: int
+) -> None:
+    file = written(tmp_path, text)
+    words = [file, "--spec", "cas-register", "--report", tmp_path / "none" / "page.html"]
+    result = run(*words)
+    assert result.exit_code == code, result.output
+    assert result.stdout.startswith("fail: " if code == 1 else "pass: ")
+    assert "report" not in result.stdout
+    assert result.stderr == f"error: cannot write {words[-1]}: No such file or directory\n"
+    told = run(*words, "--json")
+    assert (told.exit_code, json.loads(told.stdout)["exit_code"]) == (code, code)

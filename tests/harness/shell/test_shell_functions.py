@@ -49,6 +49,7 @@ def test_a_filter_is_one_value_or_a_list_of_them() -> None:
         ("getStreamingLeader(true)", "want a whole number, got True"),
         ("getStreamingLeader(99999999999999999999)", "the number is too large"),
         ("getStreamingLeader(2, groupId=2)", "groupId is given twice"),
+        ("getStreamingLeader(groupId=2, groupId=3)", "column 45: groupId is given twice"),
         ("getStreamingLeader(group=2)", "has no parameter group"),
         ("select(trades)", 'want a string, got trades; write "trades"'),
         ("haStreamTable(2, {id: LOGN}, 't')", "column id: no type LOGN; did you mean 'LONG'?"),
