@@ -150,7 +150,9 @@ class Master:
         known = self.slaves.get(pull.slave)
         if known is None and len(self.slaves) >= pull.slaves_max:
             return f"clusterReplicationSlaveNum={pull.slaves_max} slaves are known already"
-        if pull.offset + 1 < self.head and not self._bugs & {TRIMS_UNREAD}:
+        if TRIMS_UNREAD in self._bugs:
+            return ""
+        if pull.offset + 1 < self.head:
             return f"task {pull.offset + 1} is gone: the queue begins with task {self.head}"
         if known is not None and pull.offset < known.finished:
             # It was made anew, or is late. What it has reported may be gone before it has done it.
