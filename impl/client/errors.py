@@ -28,6 +28,8 @@ BAD_ANSWER: Final = "BadAnswer"
 TOPIC_EXISTS: Final = "TopicExists"
 HAS_SUBSCRIPTIONS: Final = "HasSubscriptions"
 NO_STORED_OFFSET: Final = "NoStoredOffset"
+TABLE_REPLACED: Final = "TableReplaced"
+"""Another table has the name now; rows of the one that was read are gone."""
 
 NO_SUCH_DATABASE: Final = "NoSuchDatabase"
 DATABASE_EXISTS: Final = "DatabaseExists"
@@ -84,6 +86,11 @@ class RequestError(Exception):
 def not_leader(site: Site) -> RequestError:
     """The answer of a member that is not the leader: who is, or itself if it knows none."""
     return RequestError(NOT_LEADER, True, f"{NOT_LEADER_TAG}{site}")
+
+
+def table_replaced(table: str) -> RequestError:
+    """What a reader ends with whose table was dropped, and its name given to another."""
+    return RequestError(TABLE_REPLACED, True, f"{table} is another table now, with rows of its own")
 
 
 def offset_purged(table: str, kept_from: int, asked: int) -> RequestError:

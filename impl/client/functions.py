@@ -1,7 +1,7 @@
 """The functions of a data node as typed calls, over a Connection or a Session."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -9,7 +9,7 @@ import pyarrow as pa
 from ..stream import batch_bytes
 from ..stream.commands import RETENTION_MINUTES
 from ..stream.schema import SchemaError, fingerprint, from_bytes, plain, to_bytes
-from .errors import BAD_ANSWER, RequestError
+from .errors import BAD_ANSWER, RequestError, table_replaced
 
 T = TypeVar("T")
 
@@ -38,12 +38,22 @@ READ_ONLY = frozenset(
 """Functions that may be called again without harm."""
 
 
+NUMBER_MAX = 2**63 - 2
+
+TableId = tuple[
+    Annotated[int, msgspec.Meta(ge=-1, le=NUMBER_MAX)],
+    Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)],
+]
+"""Tells a table from others of its name: its group, -1 without one, and its number there."""
+
+
 class Rows(msgspec.Struct, frozen=True):
     """An answer of `readRows`: schema and batches in Arrow IPC form, and the table's length."""
 
     schema: bytes
     batches: list[bytes]
     end: int
+    table: TableId
 
 
 class Caller(Protocol):
@@ -154,7 +164,8 @@ async def read_batches(
     """As `read`, in the pieces in which they came.
 
     More than one answer's worth is fetched in parts. The first part fixes the moment: rows never
-    change, so that later parts cannot differ from what was there then.
+    change, so that later parts cannot differ from what was there then. Raises RequestError, also
+    where the table was replaced in between (TableReplaced).
     """
     return await _in_parts(caller, "readRows", table, start, limit, timeout_s)
 
@@ -246,12 +257,13 @@ def _bad_answer(message: str) -> RequestError:
 async def _in_parts(
     caller: Caller, function: str, table: str, start: int, limit: int | None, timeout_s: float
 ) -> tuple[pa.Schema, list[pa.RecordBatch]]:
-    schema, batches, end = await _part(caller, function, table, start, limit, timeout_s)
-    if limit is not None:
-        end = min(end, start + limit)
+    first, schema, batches = await _part(caller, function, table, start, limit, timeout_s)
+    end = first.end if limit is None else min(first.end, start + limit)
     at = start + sum(batch.num_rows for batch in batches)
     while at < end:
-        _, more, _ = await _part(caller, function, table, at, end - at, timeout_s)
+        part, _, more = await _part(caller, function, table, at, end - at, timeout_s)
+        if part.table != first.table:
+            raise table_replaced(table)
         if not more:
             raise _bad_answer(f"no rows from {at} on, of {end}")
         batches += more
@@ -261,11 +273,11 @@ async def _in_parts(
 
 async def _part(
     caller: Caller, function: str, table: str, start: int, limit: int | None, timeout_s: float
-) -> tuple[pa.Schema, list[pa.RecordBatch], int]:
+) -> tuple[Rows, pa.Schema, list[pa.RecordBatch]]:
     answer = await caller.call(function, (table, start, limit), timeout_s=timeout_s)
     rows = understood(Rows, answer)
     schema = schema_of(rows.schema)
-    return schema, [batch_of(body, schema) for body in rows.batches], rows.end
+    return rows, schema, [batch_of(body, schema) for body in rows.batches]
 
 
 def schema_of(data: bytes) -> pa.Schema:

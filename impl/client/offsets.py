@@ -10,19 +10,28 @@ import posixpath
 import struct
 import zlib
 from collections.abc import Callable
+from typing import NamedTuple
 from urllib.parse import quote
 
 from ..raft.disk import Disk, File
 from ..runtime import Worker
+from .functions import TableId
 
-_BODY = struct.Struct(">q")
-_RECORD = struct.Struct(">qI")
+_BODY = struct.Struct(">qqq")
+_RECORD = struct.Struct(">qqqI")
 RECORD_BYTES = _RECORD.size
 
 FILE_BYTES_MAX = 64 << 10
 """A longer file is written anew."""
 
 SUFFIX, FRESH = ".offset", ".new"
+
+
+class Recorded(NamedTuple):
+    """A row, and of which table it is: another one may have the name by now."""
+
+    offset: int
+    table: TableId
 
 
 class Offsets:
@@ -35,15 +44,13 @@ class Offsets:
         self._files: dict[str, File] = {}
         disk.make_folder(folder)
 
-    def load(self, topic: str) -> int | None:
+    def load(self, topic: str) -> Recorded | None:
         """The row recorded last; None if there is none."""
-        data = self._disk.read(self._path(topic)) or b""
-        found = _last(data)
-        return None if found is None else found[0]
+        return _last(self._disk.read(self._path(topic)) or b"")
 
-    async def store(self, topic: str, offset: int) -> None:
+    async def store(self, topic: str, offset: int, table: TableId) -> None:
         """Record a row; it outlives a power cut once this returns."""
-        await self._beside(lambda: self._append(topic, offset))
+        await self._beside(lambda: self._append(topic, Recorded(offset, table)))
 
     async def remove(self, topic: str) -> None:
         """Forget the topic; harmless if nothing is stored."""
@@ -69,12 +76,12 @@ class Offsets:
         self._worker.submit(job, ended)
         await done
 
-    def _append(self, topic: str, offset: int) -> None:
+    def _append(self, topic: str, row: Recorded) -> None:
         file = self._files.get(topic)
         if file is None or file.size() >= FILE_BYTES_MAX:
             file = self._renew(topic)
         try:
-            file.append(_record(offset))
+            file.append(_record(row))
             file.sync()
         except OSError:
             # Part of it may be there, or its sync be lost: what follows would not be found.
@@ -89,7 +96,7 @@ class Offsets:
         try:
             fresh.truncate(0)
             if found is not None:
-                fresh.append(_record(found[0]))
+                fresh.append(_record(found))
             fresh.sync()
         finally:
             fresh.close()
@@ -114,16 +121,17 @@ class Offsets:
         return posixpath.join(self._folder, quote(topic, safe="") + SUFFIX)
 
 
-def _record(offset: int) -> bytes:
-    return _RECORD.pack(offset, zlib.crc32(_BODY.pack(offset)))
+def _record(row: Recorded) -> bytes:
+    values = (row.offset, *row.table)
+    return _RECORD.pack(*values, zlib.crc32(_BODY.pack(*values)))
 
 
-def _last(data: bytes) -> tuple[int, int] | None:
-    """The last offset before the first record that is none, and where that one begins."""
+def _last(data: bytes) -> Recorded | None:
+    """The last row before the first record that is none."""
     found = None
     for at in range(0, len(data) - RECORD_BYTES + 1, RECORD_BYTES):
-        offset, crc = _RECORD.unpack_from(data, at)
-        if crc != zlib.crc32(_BODY.pack(offset)):
+        offset, group, number, crc = _RECORD.unpack_from(data, at)
+        if crc != zlib.crc32(_BODY.pack(offset, group, number)):
             break
-        found = (offset, at + RECORD_BYTES)
+        found = Recorded(offset, (group, number))
     return found

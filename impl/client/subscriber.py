@@ -56,7 +56,8 @@ class Subscriber:
     async def subscribe_table(self, table: str, handler: Handler, **options: Any) -> str:
         """Subscribe, through any member; gives the topic. Options are those of `Options`.
 
-        Raises RequestError, where -2 finds no stored offset (NoStoredOffset), too. Whoever is
+        Raises RequestError, where -2 finds no stored offset (NoStoredOffset) or that of a table
+        that had the name before (TableReplaced), too. Whoever is
         cancelled while waiting for it to begin has not subscribed.
         """
         chosen = Options(**options)
@@ -107,7 +108,7 @@ class Subscriber:
     def get_topic_processed_offset(self, topic: str) -> int:
         """The row recorded last; -1 where none is, or offsets are not stored."""
         stored = self._offsets.load(topic) if self._offsets is not None else None
-        return -1 if stored is None else stored
+        return -1 if stored is None else stored.offset
 
     async def remove_topic_offset(self, topic: str) -> None:
         """Forget the stored offset."""

@@ -16,14 +16,18 @@ from .errors import (
     FRAME_TOO_LARGE,
     NOT_AUTHENTICATED,
     OFFSET_PURGED,
+    TABLE_REPLACED,
     TOPIC_EXISTS,
     RequestError,
 )
+from .functions import NUMBER_MAX, TableId
 
 WINDOW = 8
 """Frames that we have room for."""
 
-LASTING = frozenset({BAD_REQUEST, FRAME_TOO_LARGE, NOT_AUTHENTICATED, OFFSET_PURGED, TOPIC_EXISTS})
+LASTING = frozenset(
+    {BAD_REQUEST, FRAME_TOO_LARGE, NOT_AUTHENTICATED, OFFSET_PURGED, TABLE_REPLACED, TOPIC_EXISTS}
+)
 """Refusals that no other member and no other moment will change."""
 
 Login = tuple[str | None, str, Tls | None]
@@ -44,8 +48,9 @@ class Begun(msgspec.Struct, frozen=True):
     schema: bytes
     term: int
     beat_s: Annotated[float, msgspec.Meta(gt=0, le=BEAT_S_MAX)]
-    start: int
+    start: Annotated[int, msgspec.Meta(ge=0, le=NUMBER_MAX)]
     sites: list[str]
+    table: TableId
 
     def places(self) -> list[Site]:
         """Where the members are; raises RequestError."""

@@ -17,7 +17,7 @@ from ..site import parse_address
 from ..stream.broker import Ask
 from ..wire import Ended, Rows
 from .connection import Connection
-from .cursor import Cursor, GapError, Taken
+from .cursor import STORED, Cursor, GapError, Taken
 from .errors import (
     DISCONNECTED,
     NO_SUCH_TABLE,
@@ -25,8 +25,9 @@ from .errors import (
     TIMEOUT,
     TOPIC_EXISTS,
     RequestError,
+    table_replaced,
 )
-from .functions import schema_of, understood
+from .functions import TableId, schema_of, understood
 from .handover import Handover
 from .offsets import Offsets
 from .subscribing import LASTING, NOBODY, WINDOW, Begun, Handler, Login, Note, Options
@@ -72,7 +73,12 @@ class Subscription:
         self._bugs = bugs
         self._sites = [parse_address(site) for site in sites]
         self._target = self._sites[0]
-        stored = offsets.load(self.topic) if offsets is not None else None
+        recorded = None
+        if offsets is not None and options.offset == STORED:
+            recorded = offsets.load(self.topic)
+        # The table whose rows these are, once it is known.
+        self._of: TableId | None = None if recorded is None else recorded.table
+        stored = None if recorded is None else recorded.offset
         self._cursor = Cursor(options.offset, stored=stored, missing=options.missing, bugs=bugs)
         self._handover = Handover(handler, options, self._cursor, self._runtime.clock)
         # Tells us from another subscriber to the same topic, also where that had our name.
@@ -240,6 +246,10 @@ class Subscription:
         answer = await self._connection.call("subscribeTable", (ask,), timeout_s=ATTEMPT_S)
         self._heard_ns = clock.now_ns()
         begun = understood(Begun, answer)
+        if self._of is not None and begun.table != self._of:
+            # Its rows are others, from row 0 on.
+            raise table_replaced(self._table)
+        self._of = begun.table
         self._schema = schema_of(begun.schema)
         self._term, self._beat_s = begun.term, begun.beat_s
         for site in begun.places():
@@ -344,7 +354,8 @@ class Subscription:
     async def _record(self, offset: int) -> None:
         if self._options.persist_offset:
             assert self._offsets is not None
-            await self._offsets.store(self.topic, offset)
+            assert self._of is not None
+            await self._offsets.store(self.topic, offset, self._of)
             self._cursor.recorded = offset
             self._tell("recorded", offset)
 

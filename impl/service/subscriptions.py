@@ -48,7 +48,8 @@ class SubscriptionFunctions:
         def go() -> None:
             if link.is_open:
                 begun = group.broker.subscribe(link, ask, group.raft.core.term)
-                call.answer(begun | {"sites": group.raft.sites})
+                begun |= {"sites": group.raft.sites, "table": group.identity(ask.table)}
+                call.answer(begun)
                 group.broker.publish(link=link)
 
         group.raft.as_leader(go, call.answer)

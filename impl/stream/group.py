@@ -56,6 +56,10 @@ class TableGroup:
         """Whether there is such a table, as far as this member has applied the log."""
         return name in self._tables
 
+    def identity(self, name: str) -> tuple[int, int]:
+        """What tells a table from others that had its name; raises RequestError."""
+        return self.id, self._tables.number(name)
+
     # What clients ask.
 
     def create(self, name: str, schema: bytes, options: TableOptions, answer: Answer) -> None:
@@ -113,11 +117,14 @@ class TableGroup:
         self.raft.as_leader(go, answer)
 
     def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
-        """Read linearizably; answers with rows, schema and the table's length."""
+        """Read linearizably; answers with rows, schema, identity and the table's length."""
 
         def ready(error: RequestError | None) -> None:
             try:
-                value: Any = error or self._reading.read(table, start, limit)
+                value: Any = error
+                if error is None:
+                    found = self._reading.read(table, start, limit)
+                    value = found | {"table": self.identity(table)}
             except RequestError as refusal:
                 value = refusal
             answer(value)
@@ -126,7 +133,8 @@ class TableGroup:
 
     def poll(self, table: str, start: int, limit: int | None) -> dict[str, Any]:
         """As `read`, of what this member has applied: perhaps old (HS-12). Raises RequestError."""
-        return self._reading.poll(table, start, limit, self.raft.applied)
+        found = self._reading.poll(table, start, limit, self.raft.applied)
+        return found | {"table": self.identity(table)}
 
     # What the Raft group tells; see Owner.
 

@@ -194,7 +194,7 @@ class OrdinaryTables:
         self._ask(_Append(table, batch.num_rows, body, answer))
 
     def read(self, name: str, start: int, limit: int | None) -> dict[str, Any]:
-        """Rows from `start` on, with the schema and the table's length; raises RequestError."""
+        """Rows from `start` on, schema, identity and the table's length; raises RequestError."""
         table = self._known(name)
         check_range(start, limit)
         batches = table.rows.read(start, limit, self._answer_bytes_max)
@@ -202,6 +202,7 @@ class OrdinaryTables:
             "schema": table.listed.schema,
             "batches": [batch.serialize().to_pybytes() for batch in batches],
             "end": table.rows.rows,
+            "table": (-1, table.listed.id),
         }
 
     def persistence(self, name: str) -> dict[str, Any]:

@@ -252,6 +252,10 @@ class Tables:
         """The rows of a table, as far as applied; raises RequestError."""
         return self._stored(name).table
 
+    def number(self, name: str) -> int:
+        """No other table of this group has it, or had; raises RequestError."""
+        return self._stored(name).id
+
     def piece(self, name: str, start: int, bytes_max: int) -> tuple[int, tuple[bytes, ...]]:
         """As a publisher sends it: how many rows from `start` on, and their batches."""
         table = self._stored(name).table

@@ -7,10 +7,17 @@ from typing import Any
 from delphic.impl.raft.debts import Answer
 from delphic.impl.stream.schema import to_bytes
 from delphic.impl.wire import Rows
-from members import SCHEMA, rows
+from members import GROUP, SCHEMA, rows
 from scripted_node import ScriptedNode
 
-BEGUN = {"start": 0, "term": 1, "beat_s": 0.02, "schema": to_bytes(SCHEMA), "sites": []}
+BEGUN = {
+    "start": 0,
+    "term": 1,
+    "beat_s": 0.02,
+    "schema": to_bytes(SCHEMA),
+    "sites": [],
+    "table": [GROUP, 1],
+}
 """It is given up after a silence of 0.08 s."""
 
 

@@ -127,7 +127,7 @@ class Scripted:
         if function == "tableInsert" and isinstance(self.answer, RequestError):
             raise self.answer
         schema = pa.schema([("id", pa.int64())]).serialize().to_pybytes()
-        return {"schema": schema, "batches": [], "end": 0}
+        return {"schema": schema, "batches": [], "end": 0, "table": [2, 1]}
 
 
 def test_a_function_without_code_of_its_own_is_passed_on_as_it_is() -> None:

@@ -22,7 +22,7 @@ from members import GROUP, SCHEMA, rows, run
 from scripted_node import ScriptedNode
 
 BODY = rows(1, 2).serialize().to_pybytes()
-GOOD = {"schema": to_bytes(SCHEMA), "batches": [BODY], "end": 2}
+GOOD = {"schema": to_bytes(SCHEMA), "batches": [BODY], "end": 2, "table": [2, 1]}
 
 
 class Liar:
@@ -46,11 +46,14 @@ HELPERS: list[Callable[[Caller], Awaitable[Any]]] = [
 
 @settings(derandomize=True, max_examples=100, deadline=None)
 @given(values())
-@example({"schema": b"junk", "batches": [], "end": 0})
-@example({"schema": to_bytes(SCHEMA), "batches": [b"junk"], "end": 1})
-@example({"schema": to_bytes(SCHEMA), "batches": [], "end": 2**64 - 1})
-@example({"schema": to_bytes(SCHEMA), "batches": [BODY], "end": "2"})
-@example({"schema": to_bytes(SCHEMA), "batches": [BODY.replace(b"row1", b"\xff" * 4)], "end": 2})
+@example(GOOD | {"schema": b"junk", "batches": [], "end": 0})
+@example(GOOD | {"schema": to_bytes(SCHEMA), "batches": [b"junk"], "end": 1})
+@example(GOOD | {"schema": to_bytes(SCHEMA), "batches": [], "end": 2**64 - 1})
+@example(GOOD | {"schema": to_bytes(SCHEMA), "batches": [BODY], "end": "2"})
+@example(
+    GOOD | {"schema": to_bytes(SCHEMA), "batches": [BODY.replace(b"row1", b"\xff" * 4)], "end": 2}
+)
+@example(GOOD | {"table": [2**64 - 1, 1]})
 def test_an_answer_is_what_it_must_be_or_is_refused(value: Any) -> None:
     async def ask(helper: Callable[[Caller], Awaitable[Any]]) -> None:
         found = (await asyncio.gather(helper(Liar(value)), return_exceptions=True))[0]
@@ -90,7 +93,14 @@ def test_a_damaged_answer_to_a_read_is_refused_or_holds_valid_rows() -> None:
     asyncio.run(ask())
 
 
-RIGHT = {"schema": to_bytes(SCHEMA), "term": 1, "beat_s": 0.5, "start": 0, "sites": ["h:1:n1"]}
+RIGHT = {
+    "schema": to_bytes(SCHEMA),
+    "term": 1,
+    "beat_s": 0.5,
+    "start": 0,
+    "sites": ["h:1:n1"],
+    "table": [2, 1],
+}
 
 
 @pytest.mark.parametrize(
@@ -104,6 +114,10 @@ RIGHT = {"schema": to_bytes(SCHEMA), "term": 1, "beat_s": 0.5, "start": 0, "site
         {"start": None},
         {"sites": ["h"]},
         {"sites": 7},
+        {"start": 2**64 - 1},
+        {"table": None},
+        {"table": [2]},
+        {"table": [2, 2**64 - 1]},
     ],
     ids=str,
 )

@@ -5,11 +5,12 @@ import errno
 from collections.abc import Awaitable, Callable
 
 import pytest
-from delphic.impl.client.offsets import FILE_BYTES_MAX, RECORD_BYTES, Offsets
+from delphic.impl.client.offsets import FILE_BYTES_MAX, RECORD_BYTES, Offsets, Recorded
 from delphic.impl.raft.disk import File
 from memory_disk import Inode, MemoryDisk, MemoryFile, nothing, prefix
 
 TOPIC = "readings/an action"
+TABLE = (2, 17)
 
 
 class AtOnce:
@@ -44,24 +45,24 @@ def test_the_last_one_stored_is_found_after_a_power_cut() -> None:
     first = offsets(disk)
     assert first.load(TOPIC) is None
     for row in (-1, 4, 9):
-        done(first.store(TOPIC, row))
-    done(first.store("readings/other", 1))
+        done(first.store(TOPIC, row, TABLE))
+    done(first.store("readings/other", 1, TABLE))
     found = offsets(disk.power_cut(nothing))
-    assert found.load(TOPIC) == 9
-    assert found.load("readings/other") == 1
+    assert found.load(TOPIC) == Recorded(9, TABLE)
+    assert found.load("readings/other") == Recorded(1, TABLE)
 
 
 @pytest.mark.parametrize("kept", range(RECORD_BYTES))
 def test_a_record_that_was_cut_off_is_not_believed_and_what_follows_it_is(kept: int) -> None:
     disk = MemoryDisk()
-    done(offsets(disk).store(TOPIC, 3))
+    done(offsets(disk).store(TOPIC, 3, TABLE))
     file = disk.open("/offsets/readings%2Fan%20action.offset")
     file.append(b"\x01" * RECORD_BYTES)
     torn = disk.power_cut(prefix(kept))
     again = offsets(torn)
-    assert again.load(TOPIC) == 3
-    done(again.store(TOPIC, 8))
-    assert offsets(torn.power_cut(nothing)).load(TOPIC) == 8
+    assert again.load(TOPIC) == Recorded(3, TABLE)
+    done(again.store(TOPIC, 8, TABLE))
+    assert offsets(torn.power_cut(nothing)).load(TOPIC) == Recorded(8, TABLE)
 
 
 def test_a_long_file_is_written_anew() -> None:
@@ -69,22 +70,22 @@ def test_a_long_file_is_written_anew() -> None:
     found = offsets(disk)
     count = FILE_BYTES_MAX // RECORD_BYTES + 3
     for row in range(count):
-        done(found.store(TOPIC, row))
+        done(found.store(TOPIC, row, TABLE))
     assert len(disk.read("/offsets/readings%2Fan%20action.offset") or b"") < 100
-    assert offsets(disk.power_cut(nothing)).load(TOPIC) == count - 1
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == Recorded(count - 1, TABLE)
     found.close()
 
 
 def test_a_removed_topic_is_gone_for_ever() -> None:
     disk = MemoryDisk()
     found = offsets(disk)
-    done(found.store(TOPIC, 3))
+    done(found.store(TOPIC, 3, TABLE))
     done(found.remove(TOPIC))
     done(found.remove(TOPIC))
     assert found.load(TOPIC) is None
     assert offsets(disk.power_cut(nothing)).load(TOPIC) is None
-    done(found.store(TOPIC, 1))
-    assert found.load(TOPIC) == 1
+    done(found.store(TOPIC, 1, TABLE))
+    assert found.load(TOPIC) == Recorded(1, TABLE)
 
 
 class FullDisk(MemoryDisk):
@@ -114,17 +115,17 @@ def test_after_a_store_that_failed_halfway_what_is_stored_is_found() -> None:
     """Promise HS-14: behind half a record nothing would ever be read."""
     disk = FullDisk()
     found = offsets(disk)
-    done(found.store(TOPIC, 4))
+    done(found.store(TOPIC, 4, TABLE))
     disk.is_full = True
     for _ in range(2):
         with pytest.raises(OSError, match="no space left"):
-            done(found.store(TOPIC, 5))
+            done(found.store(TOPIC, 5, TABLE))
     disk.is_full = False
-    assert found.load(TOPIC) == 4
+    assert found.load(TOPIC) == Recorded(4, TABLE)
     for row in (5, 6):
-        done(found.store(TOPIC, row))
-    assert found.load(TOPIC) == 6
-    assert offsets(disk.power_cut(nothing)).load(TOPIC) == 6
+        done(found.store(TOPIC, row, TABLE))
+    assert found.load(TOPIC) == Recorded(6, TABLE)
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == Recorded(6, TABLE)
     found.close()
 
 
@@ -133,11 +134,11 @@ def test_a_record_whose_sync_failed_is_written_anew() -> None:
     disk = MemoryDisk()
     found = offsets(disk)
     for row in range(5):
-        done(found.store(TOPIC, row))
+        done(found.store(TOPIC, row, TABLE))
     disk.fails = "sync"
     with pytest.raises(OSError, match="sync failed"):
-        done(found.store(TOPIC, 5))
+        done(found.store(TOPIC, 5, TABLE))
     disk.fails = None
-    done(found.store(TOPIC, 6))
+    done(found.store(TOPIC, 6, TABLE))
     assert len(disk.read("/offsets/readings%2Fan%20action.offset") or b"") == 2 * RECORD_BYTES
-    assert offsets(disk.power_cut(nothing)).load(TOPIC) == 6
+    assert offsets(disk.power_cut(nothing)).load(TOPIC) == Recorded(6, TABLE)

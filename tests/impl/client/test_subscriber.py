@@ -265,3 +265,65 @@ def test_a_leader_tells_who_is_subscribed_and_how_far(tmp_path: Path) -> None:
             assert (connection["queueDepth"], connection["tables"]) == (0, "t")
 
     scenario(tmp_path, body)
+
+
+def test_what_is_recorded_of_a_table_is_nothing_to_another_one_of_that_name(
+    tmp_path: Path,
+) -> None:
+    """Promise HS-14: the other one's first rows would never be processed."""
+
+    async def body(members: Members, folder: Path) -> None:
+        session, seen = members.session(), Seen()
+        wishes = {"persist_offset": True, "msg_as_table": True}
+        await session.append("t", rows(1, 2))
+        async with subscriber(members, folder) as found:
+            topic = await found.subscribe_table("t", seen, offset=0, **wishes)
+            await until(lambda: found.get_topic_processed_offset(topic) == 1)
+            await found.unsubscribe_table("t", remove_offset=False)
+            await session.drop_table("t")
+            await session.create_table(GROUP, "t", SCHEMA)
+            await session.append("t", rows(101, 102, 103))
+            again = found.subscribe_table("t", seen, offset=STORED, **wishes)
+            assert await failure(again) == "TableReplaced"
+            await found.subscribe_table("t", seen, offset=0, **wishes)
+            await seen.until(5)
+            assert seen.ids == [1, 2, 101, 102, 103]
+            await until(lambda: found.get_topic_processed_offset(topic) == 2)
+            await found.unsubscribe_table("t", remove_offset=False)
+            await found.subscribe_table("t", seen, offset=STORED, **wishes)
+
+    scenario(tmp_path, body)
+
+
+def test_a_start_that_is_recorded_already_is_recorded_as_the_new_tables(tmp_path: Path) -> None:
+    """Promise HS-14."""
+
+    async def body(members: Members, folder: Path) -> None:
+        session, seen = members.session(), Seen()
+        wishes = {"persist_offset": True, "msg_as_table": True}
+        async with subscriber(members, folder) as found:
+            await found.subscribe_table("t", seen, offset=0, **wishes)
+            await found.unsubscribe_table("t", remove_offset=False)
+            await session.drop_table("t")
+            await session.create_table(GROUP, "t", SCHEMA)
+            await found.subscribe_table("t", seen, offset=0, **wishes)
+            await found.unsubscribe_table("t", remove_offset=False)
+            await found.subscribe_table("t", seen, offset=STORED, **wishes)
+
+    scenario(tmp_path, body)
+
+
+def test_a_read_tells_tables_of_one_name_apart(tmp_path: Path) -> None:
+    async def body(members: Members, folder: Path) -> None:
+        session = members.session()
+        tables = set()
+        for _ in range(2):
+            for function in ("readRows", "pollRows"):
+                answer = await session.call(function, ("t", 0, 0), timeout_s=5)
+                tables.add(tuple(answer["table"]))
+            await session.drop_table("t")
+            await session.create_table(GROUP, "t", SCHEMA)
+        assert len(tables) == 2
+        assert {group for group, _ in tables} == {GROUP}
+
+    scenario(tmp_path, body)

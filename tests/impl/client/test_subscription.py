@@ -168,3 +168,30 @@ def test_room_that_is_given_back_while_a_leader_is_asked_is_not_lost(batch_size:
         assert got == list(range(node.TOTAL))
 
     run(scenario())
+
+
+def test_another_table_of_the_same_name_is_not_taken_for_the_one_that_was_read() -> None:
+    """Promise HS-13: rows of the new one that lie before the next one would be left out."""
+
+    async def scenario() -> None:
+        got: list[int] = []
+
+        def then(node: ScriptedNode, number: int) -> None:
+            if number == 1:
+                frame(node, 0, 1, 2, number=number)
+                node.script = begins(then, table=[2, 9])
+            else:
+                frame(node, 2, 103, number=number)
+
+        async with ScriptedNode("n1", begins(then)) as node:
+            found = Subscription(
+                [node.site],
+                "t",
+                lambda table: got.extend(ids(table)),
+                Options(offset=0, reconnect=True, msg_as_table=True),
+            )
+            with pytest.raises(RequestError, match="another table") as caught:
+                await asyncio.wait_for(found.run(), 10)
+            assert (caught.value.name, got) == ("TableReplaced", [1, 2])
+
+    run(scenario())
