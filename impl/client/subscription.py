@@ -157,11 +157,17 @@ class Subscription:
                 task.cancel()
 
     async def unsubscribe(self, *, timeout_s: float = ATTEMPT_S) -> None:
-        """Tell the leader, then `close`; raises RequestError if it cannot be told."""
+        """Tell the leader, then `close`; raises RequestError if it cannot be told.
+
+        One that leads no more, or whose connection has ended, has no subscriptions to be told of.
+        """
         try:
             if self._connection is not None and self._connection.is_open:
                 args = (self._table, self._options.action)
                 await self._connection.call("unsubscribeTable", args, timeout_s=timeout_s)
+        except RequestError as error:
+            if error.name not in (DISCONNECTED, NOT_LEADER):
+                raise
         finally:
             self.close()
 

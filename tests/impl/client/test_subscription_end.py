@@ -104,6 +104,32 @@ def test_one_that_ends_without_a_connection_hands_over_no_more_and_its_offset_st
     run(scenario())
 
 
+@pytest.mark.parametrize("how", ["hangs up", "leads no more"])
+def test_a_leader_that_is_just_going_need_not_be_told(how: str) -> None:
+    """It has no subscriptions any more, and another one has none yet."""
+
+    def goes(node: ScriptedNode, function: str, args: tuple[Any, ...], answer: Answer) -> None:
+        if function == "subscribeTable":
+            LIVE(node, function, args, answer)
+        elif how == "hangs up":
+            node.hang_up()
+        else:
+            electing(node, function, args, answer)
+
+    async def scenario() -> None:
+        async with (
+            stored() as offsets,
+            ScriptedNode("n1", goes) as node,
+            Subscriber([node.site], offsets=offsets) as subscriber,
+        ):
+            await subscriber.subscribe_table("t", print, offset=0, **WISHES)
+            assert offsets.load("t/") is not None
+            await subscriber.unsubscribe_table("t")
+            assert offsets.load("t/") is None
+
+    run(scenario())
+
+
 def test_a_topic_that_was_given_up_may_be_subscribed_at_once() -> None:
     async def scenario() -> None:
         async with ScriptedNode("n1", LIVE) as node, Subscriber([node.site]) as subscriber:
