@@ -44,21 +44,21 @@ def judge(evidence: Evidence) -> Verdict:
     times = Counter(row for call in sent for row in call.invoke.value)
     again = sum(count > 1 for count in times.values())
     details: dict[str, Any] = {"rows_sent": len(times), "sent_again": again}
-    if not again or not any(_rows(call) for call in seen):
-        sentence = "No row was sent twice and looked at: nothing was retried."
-        return Verdict(NAME, Validity.INCONCLUSIVE, sentence, CHECKED, details=details)
     final = phase(evidence.history, "final")
     whole = [] if final is None else _whole(seen, final)
     wrong = list(_wrong(sent, seen, final, whole))
-    if not wrong and not whole:
+    if wrong:
+        return failure(NAME, wrong, PROMISES, CHECKED, details)
+    if not again or not any(_rows(call) for call in seen):
+        sentence = "No row was sent twice and looked at: nothing was retried."
+        return Verdict(NAME, Validity.INCONCLUSIVE, sentence, CHECKED, details=details)
+    if not whole:
         return undecided(NAME, "No final read was answered: whether rows are lost is unknown.")
-    if not wrong:
-        sentence = (
-            f"{plural(len(times), 'row')}, {again:,} of them sent more than once, stand at most "
-            "once wherever anybody looked; all that were acknowledged are there."
-        )
-        return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
-    return failure(NAME, wrong, PROMISES, CHECKED, details)
+    sentence = (
+        f"{plural(len(times), 'row')}, {again:,} of them sent more than once, stand at most "
+        "once wherever anybody looked; all that were acknowledged are there."
+    )
+    return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
 
 
 def malformed(call: Call) -> str | None:

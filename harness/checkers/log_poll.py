@@ -52,18 +52,18 @@ def judge(evidence: Evidence) -> Verdict:
     if isinstance(polled, str):
         return undecided(NAME, f"The history cannot be judged: {polled}.")
     count = sum(map(len, polled.values()))
-    if not any(poll.rows for polls in polled.values() for poll in polls):
-        return undecided(NAME, "No poll found a row.", Validity.INCONCLUSIVE)
     restarts = _restarts(history)
     anomalies: list[Violation] = []
     open_ends: list[str] = []
-    for view in found.views:
+    known = {view.key for view in found.views}
+    only_polled = [LogView(key, [], [], [], [], {}) for key in polled if key not in known]
+    for view in (*found.views, *only_polled):
         polls = polled.get(view.key, [])
         reads = sorted([*view.reads, *polls], key=lambda read: read.ret)
         placement = place(msgspec.structs.replace(view, reads=reads))
         anomalies += [told(anomaly) for anomaly in placement.anomalies]
         if not placement.anomalies:
-            anomalies += _out_of_time(polls, placement)
+            anomalies += _out_of_time(reads, placement)
             anomalies += in_parts(polls, placement)
         anomalies += _taken_back(polls, restarts)
         since = _compared(evidence, view)
@@ -75,6 +75,8 @@ def judge(evidence: Evidence) -> Verdict:
     if anomalies:
         details["operations"] = [summary(each) for each in first_of(anomalies).operations]
         return failure(NAME, anomalies, PROMISES, CHECKED, details)
+    if not any(poll.rows for polls in polled.values() for poll in polls):
+        return undecided(NAME, "No poll found a row.", Validity.INCONCLUSIVE)
     if open_ends:
         return undecided(NAME, f"{open_ends[0]}: whether rows are lost there is unknown.")
     members = len({node_of(poll) for polls in polled.values() for poll in polls})
@@ -144,18 +146,18 @@ def told(anomaly: Any) -> Violation:
     return Violation(kind, anomaly.sentence, anomaly.operations)
 
 
-def _out_of_time(polls: list[Read], placement: Placement) -> list[Violation]:
-    """Polls that show a row whose append had not begun."""
+def _out_of_time(reads: list[Read], placement: Placement) -> list[Violation]:
+    """Polls and reads that show a row whose append had not begun."""
     found = []
-    for poll in polls:
-        late = next((r for r in poll.rows if placement.view.owner[r].inv > poll.ret), None)
+    for read in reads:
+        late = next((r for r in read.rows if placement.view.owner[r].inv > read.ret), None)
         if late is not None:
             append = placement.view.owner[late]
             sentence = (
-                f"{_capital(read_text(poll))} showed row {late} before {append_text(append)} began "
+                f"{_capital(read_text(read))} showed row {late} before {append_text(append)} began "
                 f"at {seconds(append.call.invoke)}."
             )
-            found.append(Violation("future-read", sentence, (poll, append)))
+            found.append(Violation("future-read", sentence, (read, append)))
     return found
 
 

@@ -190,15 +190,13 @@ def judge(evidence: Evidence) -> Verdict:
     history = evidence.history
     ledgers = _ledgers(history)
     rows = sum(len(handled.rows) for ledger in ledgers for handled in ledger.handled)
-    if not rows:
-        return undecided(NAME, "No subscriber was given a row.", Validity.INCONCLUSIVE)
-    view = next(iter(logs(history).views), None)
-    if view is None:
-        return undecided(NAME, "Nobody appended anything: what should be there is not known.")
-    held = _held(view)
-    end = _end_of(history, view)
     flaws = [flaw for ledger in ledgers for flaw in ledger.flaws]
-    flaws += _strangers(ledgers, held, end, view)
+    if not rows and not flaws:
+        return undecided(NAME, "No subscriber was given a row.", Validity.INCONCLUSIVE)
+    view = next(iter(logs(history).views), LogView(None, [], [], [], [], {}))
+    held, replaced = _held(view)
+    end = _end_of(history, view)
+    flaws += _strangers(ledgers, held, replaced, end, view)
     flaws += _misfits(ledgers, Filter(held, view))
     flaws += _deposed(history, ledgers, view)
     if end is not None:
@@ -239,17 +237,28 @@ def _ledgers(history: History) -> list[Ledger]:
     return list(found.values())
 
 
-def _held(view: LogView) -> dict[int, tuple[int, int]]:
-    """What is at each offset, and which operation told so."""
-    found: dict[int, tuple[int, int]] = {}
+Told = tuple[int, int]
+"""A row, and the op that told where it is."""
+
+
+def _held(view: LogView) -> tuple[dict[int, Told], dict[int, list[Told]]]:
+    """What is at each offset, and what was said of some before, and is not there any more."""
+    found: dict[int, Told] = {}
+    replaced: dict[int, list[Told]] = {}
+
+    def tell(start: int, rows: list[int], index: int) -> None:
+        for offset, row in enumerate(rows, start=start):
+            before = found.get(offset)
+            if before is not None and before[0] != row:
+                replaced.setdefault(offset, []).append(before)
+            found[offset] = (row, index)
+
     for append in view.acknowledged:
         assert append.offset is not None
-        for offset, row in enumerate(append.rows, start=append.offset):
-            found[offset] = (row, append.ret)
+        tell(append.offset, append.rows, append.ret)
     for read in view.reads:
-        for offset, row in enumerate(read.rows, start=read.start):
-            found[offset] = (row, read.ret)
-    return found
+        tell(read.start, read.rows, read.ret)
+    return found, replaced
 
 
 def _end_of(history: History, view: LogView) -> int | None:
@@ -260,9 +269,16 @@ def _end_of(history: History, view: LogView) -> int | None:
 
 
 def _strangers(
-    ledgers: list[Ledger], held: dict[int, tuple[int, int]], end: int | None, view: LogView
+    ledgers: list[Ledger],
+    held: dict[int, Told],
+    replaced: dict[int, list[Told]],
+    end: int | None,
+    view: LogView,
 ) -> Iterator[Flaw]:
-    """Rows that are not in the table, or not there (promise HS-12)."""
+    """Rows that are not in the table, or not there (promise HS-12).
+
+    One that replaced what a client was told of is as wrong: one of the two does not stay.
+    """
     for ledger in ledgers:
         for handled in ledger.handled:
             completion = handled.call.completion
@@ -271,9 +287,12 @@ def _strangers(
                 continue
             for offset, row in enumerate(handled.rows, start=handled.offset):
                 there = held.get(offset)
+                if there is not None and there[0] == row:
+                    there = next((t for t in replaced.get(offset, ()) if t[0] != row), there)
                 begin = ledger.given(row, offset)
                 if there is not None and there[0] != row:
-                    text = f"{begin}{OTHER_ROW} {there[0]}."
+                    where = OTHER_ROW if there == held[offset] else "where the table had row"
+                    text = f"{begin}{where} {there[0]}."
                     witness = tuple(sorted((completion.index, there[1])))
                     yield Flaw(("HS-12",), text, witness)
                 elif there is None and end is not None and offset >= end:
