@@ -101,3 +101,12 @@ def code(text: str) -> str:
     fence = "`" * (longest + 1)
     space = " " if longest else ""
     return f"{fence}{space}{one_line}{space}{fence}"
+
+
+def block(lines: Sequence[str]) -> Iterator[str]:
+    """Verbatim lines, between fences of more backticks than they hold."""
+    longest = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield fence
+    yield from lines
+    yield fence

@@ -1,8 +1,10 @@
 """What is wrong with a gate as alerts on a line of its file: SARIF, GitLab, GitHub."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -100,7 +102,8 @@ def _rule(rule: str) -> dict[str, Any]:
 
 
 def _result(gate: GateResult, alert: Alert) -> dict[str, Any]:
-    place = {"artifactLocation": {"uri": gate.file}, "region": {"startLine": alert.line}}
+    file = quote(os.fsencode(gate.file))
+    place = {"artifactLocation": {"uri": file}, "region": {"startLine": alert.line}}
     return {
         "ruleId": alert.rule,
         "level": alert.level,

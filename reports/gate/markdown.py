@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ...harness.gate.result import Finding, GateResult, StepResult
 from .. import promises
-from ..markdown import code, plain, table
+from ..markdown import block, code, plain, table
 
 _ICONS = {
     "pass": "✓",
@@ -70,5 +70,6 @@ def _finding(step: StepResult, finding: Finding) -> Iterator[str]:
         yield f"- again: {code(finding.again)}"
     yield ""
     if finding.witness:
-        yield from (f"    {line}" for line in finding.witness)
+        # Indented, they would be text of the last item above.
+        yield from block(finding.witness)
         yield ""

@@ -12,6 +12,7 @@ from delphic.harness.gate.result import Attempt, Finding, GateResult, Known, Sta
 from delphic.harness.verdict import Provenance
 from delphic.reports.gate import alerts, junit, markdown
 from delphic.reports.gate.write import write
+from markdown_it import MarkdownIt
 
 STALE = Finding(
     "A read missed row 3, 100%\nsure\x00.",
@@ -141,3 +142,21 @@ def test_all_files_are_written_and_what_cannot_be_is_said(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(Exception, match="cannot write"):
         write(ALL, tmp_path / "file")
+
+
+def test_what_a_witness_holds_is_shown_as_it_is_and_never_done() -> None:
+    lines = ("<img src=x onerror=alert(1)> [click](http://evil) **b**", "~~~~ ``` ````", "  c ├─┤")
+    for more in (STALE, Finding("s", (), (), None, "")):
+        finding = msgspec.structs.replace(more, witness=lines)
+        attempt = Attempt(ExitCode.PROMISE_BROKEN, "s", (finding,))
+        text = markdown.render(gate(of("red", State.DONE, 1, attempts=(attempt,))))
+        shown = [one for one in MarkdownIt().parse(text) if lines[0] in one.content]
+        assert [(one.type, one.level) for one in shown] == [("fence", 0)]
+        assert shown[0].content.splitlines() == list(lines)
+
+
+def test_the_file_of_an_alert_is_an_address() -> None:
+    odd = msgspec.structs.replace(ALL, file="my gates/gate #1 100%.yaml")
+    (run,) = json.loads(alerts.sarif(odd))["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "my%20gates/gate%20%231%20100%25.yaml"
