@@ -269,13 +269,16 @@ def open_run_directory(order: Order) -> RunDir:
     """A new directory with all that is known beforehand, and `latest` pointing at it."""
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = f"{now}-{order.plan.scenario}-{order.plan.seed}"
+    latest = order.out / "latest"
     try:
+        if latest.is_dir() and not latest.is_symlink():
+            raise WorldError(f"{latest} is a folder, where a link to the latest run should be")
         run = RunDir(_made(order.out, name).resolve())
         run.scenario.write_text(order.text)
         run.plan.write_bytes(encode(order.plan))
         facts = msgspec.json.format(msgspec.json.encode(environment()), indent=2)
         run.environment.write_bytes(facts + b"\n")
-        _point(order.out / "latest", run.path.name)
+        _point(latest, run.path.name)
     except OSError as error:
         raise WorldError(f"cannot write {error.filename or order.out}: {error.strerror}") from error
     return run

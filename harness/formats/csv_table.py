@@ -85,24 +85,37 @@ def read(lines: Lines, columns: Mapping[str, str]) -> Recorded:
 
 
 def _read(reader: Iterator[list[str]], columns: Mapping[str, str], numbers: list[int]) -> Recorded:
-    header = [name.strip() for name in next(reader, [])]
-    names = _names(header, columns)
+    said = (row for row in reader if any(cell.strip() for cell in row))
+    header = [name.strip() for name in next(said, [])]
+    line = numbers[0]
+    names = _names(header, columns, line)
     rows = _rows(reader, names, numbers, len(header))
     if "type" in names:
-        _need(names, ("process", "type", "f"), header)
+        _need(names, ("process", "type", "f"), header, line)
         return joined(map(_event, rows))
-    _need(names, ("f", "invoked", "returned"), header)
+    _need(names, ("f", "invoked", "returned"), header, line)
     return _operations(rows)
 
 
 def looks(head: list[str]) -> bool:
-    """Whether the first line is a header of at least two columns, with the same commas below."""
+    """Whether the first line is a header of three columns or more.
+
+    Where none of them has a name of ours, the lines below must have as many cells.
+    """
+    reader = csv.reader(head)
     try:
-        header = next(csv.reader(head[:1]), [])
+        header = next(reader, [])
     except csv.Error:
         # The line is longer than any cell may be before `read` says how long.
         return False
-    return len(header) > 2 and all(name.strip() and ":" not in name for name in header)
+    if len(header) < 3 or not all(name.strip() and ":" not in name for name in header):
+        return False
+    if any(name.strip() in COLUMNS for name in header):
+        return True
+    csv.field_size_limit(CELL_MAX)
+    rows = list(reader)
+    # The last row may go on where the head ends.
+    return bool(rows) and all(len(row) == len(header) for row in rows[:-1] or rows)
 
 
 def _texts(lines: Lines, numbers: list[int]) -> Iterator[str]:
@@ -111,22 +124,22 @@ def _texts(lines: Lines, numbers: list[int]) -> Iterator[str]:
         yield text
 
 
-def _names(header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
+def _names(header: list[str], columns: Mapping[str, str], line: int) -> dict[str, int]:
     """Where each column of ours is. Raises BadLine where one is not there, or more than once."""
     called = {name: name for name in COLUMNS if name in header} | dict(columns)
     for theirs in called.values():
         if theirs not in header:
-            raise BadLine(1, f"there is no column {theirs!r}; there are {', '.join(header)}")
+            raise BadLine(line, f"there is no column {theirs!r}; there are {', '.join(header)}")
         if (count := header.count(theirs)) > 1:
-            raise BadLine(1, f"{count} columns are called {theirs!r}; which of them is meant?")
+            raise BadLine(line, f"{count} columns are called {theirs!r}; which of them is meant?")
     return {ours: header.index(theirs) for ours, theirs in called.items()}
 
 
-def _need(names: Mapping[str, int], needed: tuple[str, ...], header: list[str]) -> None:
+def _need(names: Mapping[str, int], needed: tuple[str, ...], header: list[str], line: int) -> None:
     missing = [name for name in needed if name not in names]
     if missing:
         raise BadLine(
-            1,
+            line,
             f"no column is {' and none '.join(missing)}; there are {', '.join(header)} (say which "
             f"is which: --columns {missing[0]}={header[0] if header else 'NAME'})",
         )

@@ -74,6 +74,8 @@ def _next(event: Event, last: int, *, is_indexed: bool) -> int:
         raise BadLine(event.line, "some events have an index, others none")
     if event.index is None:
         return last + 1
+    if event.index < 0:
+        raise BadLine(event.line, f"index {event.index}: the first is 0 or more")
     if event.index <= last:
         raise BadLine(event.line, f"index {event.index} follows index {last}: they must increase")
     if event.index > INDEX_MAX:

@@ -90,12 +90,16 @@ def _sentence(details: ErrorDetails, path: Path, schema: dict[str, Any], documen
             name = context["tag"].removeprefix(BRANCH)
             return f"{where}: unknown value {name!r}{closest(name, known)}"
         case "literal_error":
-            known = re.findall(r"'([^']*)'", context["expected"])
+            known = [one.strip("'") for one in re.split(", | or ", context["expected"])]
             return f"{where}: unknown value {value!r}{closest(str(value), known)}"
         case "value_error":
             return f"{where}: {context['error']}"
-        case "too_short":
+        case "too_short" if context["min_length"] == 1:
             return f"{where}: must not be empty"
+        case "too_short" | "too_long":
+            bound = context.get("min_length", context.get("max_length"))
+            side = "least" if kind == "too_short" else "most"
+            return f"{where}: must have {bound} entries at {side}, not {context['actual_length']}"
         case _ if kind in _KINDS:
             return f"{where}: must be {_KINDS[kind]}, not {value!r}"
         case _ if kind in _BOUNDS:

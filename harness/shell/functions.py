@@ -141,6 +141,8 @@ def understood(call: Invocation) -> Ready:
     name = getattr(words[0], "word", words[0]) if words else None
     if not isinstance(alias, str) or not isinstance(name, str):
         raise UsageError(f"{call.function}: want {SIGNATURES[call.function]}")
+    if name in (RPC, EVERYWHERE):
+        raise UsageError(f"{call.function} cannot call {name}: want {SIGNATURES[call.function]}")
     function, args = _bound(name, words[1:], call.named)
     if function.follow is not None:
         raise UsageError(f"{name} follows the leader by itself: call it without {call.function}")

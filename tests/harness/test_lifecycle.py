@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from delphic.harness.errors import ExitCode, UsageError, WorldError
 from delphic.harness.judging.judgement import recheck
-from delphic.harness.lifecycle import Finished, Order, execute
+from delphic.harness.lifecycle import Finished, Order, execute, open_run_directory
 from delphic.harness.plan import Plan, plan
 from delphic.harness.run import Live
 from delphic.harness.rundir import RunDir
@@ -75,6 +75,14 @@ def test_a_run_leaves_everything_that_is_needed_to_judge_it(memory: Any, tmp_pat
     assert phases(run) == ["planned", "up", "run", "sealed", "down", "checked"]
     assert (tmp_path / "latest").resolve() == run.path
     assert run.path.name.endswith("Z-mine-5")
+
+
+def test_a_folder_that_is_called_latest_is_left_alone_and_named(tmp_path: Path) -> None:
+    (tmp_path / "latest").mkdir()
+    with pytest.raises(WorldError) as caught:
+        open_run_directory(order(tmp_path, TEXT))
+    assert f"{tmp_path / 'latest'} is a folder" in str(caught.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["latest"]
 
 
 def test_a_group_without_bugs_passes_and_its_faults_bit(memory: Any, tmp_path: Path) -> None:

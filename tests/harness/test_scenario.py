@@ -67,6 +67,18 @@ def fault(text: str) -> str:
             "(known: leader, first_ack, replicas)",
         ),
         (
+            f"{HEAD}cluster: {{system: replication, master: {{controllers: 2}}}}\n",
+            "my.yaml:4: cluster.master.controllers: unknown value 2 (known: 1, 3, 5)",
+        ),
+        (
+            HEAD.replace("log}", "log, ops: [{client: 0, at: 0s, read: [0]}]}"),
+            "my.yaml:2: workload.ops[0].read: must have 2 entries at least, not 1",
+        ),
+        (
+            HEAD.replace("log}", "log, ops: [{client: 0, at: 0s, read: [0, 1, 2]}]}"),
+            "my.yaml:2: workload.ops[0].read: must have 2 entries at most, not 3",
+        ),
+        (
             HEAD.replace("{name: log}", "{name: lgo}"),
             "my.yaml:2: workload.name: unknown value 'lgo'; did you mean 'log'? "
             f"(known: {', '.join(WORKLOADS)})",

@@ -198,6 +198,21 @@ def test_positions_are_the_file_s_own_indices(tmp_path: Path) -> None:
     assert (found.invoked, found.returned) == (7, 19)
 
 
+def test_a_table_is_told_whatever_its_columns_are_called_and_its_cells_hold(tmp_path: Path) -> None:
+    header, *rows = ROWS.replace("outcome", "how").splitlines()
+    path = written(
+        tmp_path, "\n".join([header, *rows[:2], *rows * 9, '2,read,,"[1,', '2]",50,70,ok'])
+    )
+    with pytest.raises(HistoryError, match="history:1: no column is f and none invoked"):
+        read(path)
+
+
+def test_a_table_may_begin_with_blank_lines(tmp_path: Path) -> None:
+    check_read(read(written(tmp_path, f"\n  \n{EVENTS}")))
+    with pytest.raises(HistoryError, match="history:3: no column is process"):
+        read(written(tmp_path, "\n  \n" + EVENTS.replace("process,", "who,")))
+
+
 def test_columns_that_are_not_used_may_share_a_name(tmp_path: Path) -> None:
     text = ROWS.replace("\n", ",x\n").replace("outcome,x", "remark,remark")
     assert len(read(written(tmp_path, text), columns=ROW_COLUMNS).operations) == 5
@@ -238,6 +253,7 @@ WRONG = [
     (JSONL.replace('"ok", "f": "write"', '"ok", "f": "read"', 1), 2, "on line 1 it invoked write"),
     (JSONL + '{"process": 2, "type": "invoke", "f": "read"}\n', 12, "of line 11 has not ended"),
     (JEPSEN.replace(":index 5", ":index 3"), 6, "index 3 follows index 4"),
+    (JEPSEN.replace(":index 0", ":index -1"), 1, "index -1: the first is 0 or more"),
     (JEPSEN.replace(", :index 5", ""), 6, "some events have an index"),
     (JEPSEN.replace(":type :ok, ", "", 1), 2, "has no :type"),
     (JEPSEN.replace(":ok", ":okay", 1), 2, "is none of :invoke, :ok, :fail, :info"),
@@ -271,6 +287,7 @@ def test_what_is_wrong_is_said_with_its_line(
     [
         (b"", "there is nothing in it"),
         (b"\n \n", "there is nothing in it"),
+        (b"import sys, io, re\n\nprint(1)\n", "look like none of jsonl, json"),
         (b"dear diary\n", "look like none of jsonl, json, edn, jepsen-log, csv"),
         (b'{"process": 0}\n\xff\xfe\n', "not UTF-8"),
     ],
