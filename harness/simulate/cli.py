@@ -132,18 +132,23 @@ def simulate_command(report: Report) -> click.Command:
                 found = campaign(job, cases, watch=watch, **how)
         firsts = [group[0].case for group in found.groups()[:SHOWN_GROUPS]]
         kept, lost = keep_cases(job, firsts, out, report)
-        code = (
-            found.exit_code() if lost is None else worst_code([found.exit_code(), lost.exit_code])
-        )
-        if as_json:
-            data.show(_plain(job, found, kept), code)
-        else:
-            _tell(job, found, kept)
-        if lost is not None:
-            click.echo(f"error: {lost}", err=True)
-        context.exit(code)
+        context.exit(_said(job, found, kept, lost, as_json=as_json))
 
     return simulate
+
+
+def _said(
+    job: Job, found: Campaign, kept: dict[Case, Path], lost: WorldError | None, *, as_json: bool
+) -> ExitCode:
+    """Tell all; the exit code. `lost`: why not everything was kept."""
+    code = found.exit_code() if lost is None else worst_code([found.exit_code(), lost.exit_code])
+    if as_json:
+        data.show(_plain(job, found, kept), code)
+    else:
+        _tell(job, found, kept)
+    if lost is not None:
+        click.echo(f"error: {lost}", err=True)
+    return code
 
 
 def _cases(job: Job, seeds: range, *, crash_points: bool) -> list[Case]:
