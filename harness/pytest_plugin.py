@@ -102,6 +102,9 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo)
 
 
+_MARKER_WORDS = ("on", "seed")
+
+
 class NotAsExpected(AssertionError):
     """A run that is not as its scenario expects."""
 
@@ -113,6 +116,12 @@ def delphic_run(request: pytest.FixtureRequest) -> "Finished":
     marker = request.node.get_closest_marker(MARKER)
     if marker is None or not marker.args:
         raise pytest.UsageError(f"{request.node.nodeid}: write @pytest.mark.{MARKER}('SCENARIO')")
+    strange = [word for word in marker.kwargs if word not in _MARKER_WORDS]
+    if strange:
+        raise pytest.UsageError(
+            f"{request.node.nodeid}: @pytest.mark.{MARKER} has no {strange[0]!r}; "
+            f"there are {', '.join(_MARKER_WORDS)}"
+        )
     told = {"on": request.config.getoption("--delphic-on"), "seed": None, **marker.kwargs}
     scenario = str(marker.args[0])
     beside = request.node.path.parent / scenario

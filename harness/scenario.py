@@ -31,6 +31,7 @@ from .targets.target import Capability
 from .workloads import WORKLOADS, AnyOptions
 
 DURATION_MIN_S, DURATION_MAX_S = 1.0, 3600.0
+SEED_MAX = (1 << 63) - 1
 
 PROMISES = (*(f"HS-{n}" for n in range(1, 27)), *(f"PR-{n}" for n in range(1, 32)))
 """Every promise there is, by the id under which docs/promises.md states it."""
@@ -114,7 +115,9 @@ class Scenario(Part):
     name: Word
     title: str = ""
     description: str = ""
-    seed: int | None = Field(default=None, ge=0, description="Used where no other is given.")
+    seed: int | None = Field(
+        default=None, ge=0, le=SEED_MAX, description="Used where no other is given."
+    )
     promises: list[Promise] = Field(default_factory=list)
     cluster: ClusterPart = Field(default_factory=ClusterPart)
     workload: AnyOptions

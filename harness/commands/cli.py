@@ -21,7 +21,7 @@ from ..lifecycle import Finished, Report
 from ..plan import Switches
 from ..rundir import RunDir
 from ..running.progress import progress
-from ..scenario import schema
+from ..scenario import SEED_MAX, schema
 from ..simulate.cli import STOP_ON_VIOLATION
 from ..verdict import RunVerdict, Validity
 from .completion import Scenarios
@@ -34,7 +34,7 @@ def run_command(report: Report) -> click.Command:
 
     @click.command("run")
     @click.argument("scenario", metavar="NAME|FILE", type=Scenarios())
-    @click.option("--seed", type=click.IntRange(0), help="Repeats a run's decisions.")
+    @click.option("--seed", type=click.IntRange(0, SEED_MAX), help="Repeats a run's decisions.")
     @click.option(
         "--on",
         "target",

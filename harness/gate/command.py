@@ -54,9 +54,12 @@ class Budget(click.ParamType[float]):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         try:
-            return value if isinstance(value, float) else seconds(value)
+            found = value if isinstance(value, float) else seconds(value)
         except ValueError as error:
             self.fail(str(error), param)
+        if found == 0:
+            self.fail("nothing can be done in no time", param)
+        return found
 
 
 def gate_command(
@@ -146,7 +149,7 @@ class _Asked:
         rules = Rules(
             part.name,
             _place(self.file),
-            self.budget or part.budget,
+            part.budget if self.budget is None else self.budget,
             self.jobs or part.jobs or len(os.sched_getaffinity(0)),
             self.out,
             part.flakes.retries,

@@ -22,7 +22,8 @@ from ..rundir import RunDir
 from ..scenario import Scenario
 from ..scenario import load as load_scenario
 from ..simulate.campaign import Job
-from ..simulate.cli import seeds_of
+from ..simulate.cli import WORLDS_MAX, are_too_many, seeds_of
+from ..targets.find import is_laboratory
 from ..targets.registry import TARGETS
 from ..targets.sim import SIM
 from .config import (
@@ -145,6 +146,8 @@ def _simulate(name: str, part: SimulatePart, base: Path) -> Simulate:
     job = Job(found.text, found.file, found.name)
     own = seeds_of(job)
     first, last = (own.start, own.stop - 1) if part.seeds is None else part.seeds
+    if are_too_many(range(first, last + 1)):
+        raise Unknown(f"seeds: a step tries {WORLDS_MAX:,} worlds at most")
     return Simulate(
         found.name, found.file, found.text, first, last, part.lockstep, part.crash_points
     )
@@ -159,7 +162,7 @@ def _runs(name: str, part: RunPart, base: Path) -> Iterator[tuple[str, Run]]:
         target = str(base / target)
         if not Path(target).is_file():
             raise Unknown(f"target: there is no file {target}")
-    elif target.partition(":")[0] != "lab":
+    elif not is_laboratory(target):
         known = closest(target, [*TARGETS, "lab"])
         raise Unknown(f"target: there is no target {target!r}{known}, and it is no file *.yaml")
     first, last = part.seeds or (None, None)

@@ -12,6 +12,7 @@ from .. import data
 from ..checkers.judging import GENEROUS
 from ..checkers.specs import SPECS
 from ..checkers.specs.spec import Spec
+from ..commands.numbers import Seconds
 from ..errors import UsageError, WorldError, worst_code
 from ..evidence import Budget
 from ..formats import FORMATS
@@ -55,10 +56,10 @@ def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.C
         default="",
         help=f"Columns of a table. Ours: {', '.join(COLUMNS)}.",
     )
-    @click.option("--seconds", type=float, default=GENEROUS.seconds, show_default=True,
+    @click.option("--seconds", type=Seconds(0), default=GENEROUS.seconds, show_default=True,
                   help="How long a search may take.")  # fmt: skip
-    @click.option("--memory", type=int, default=GENEROUS.memory_mib, show_default=True,
-                  help="How many MiB a search may use.")  # fmt: skip
+    @click.option("--memory", type=click.IntRange(1), default=GENEROUS.memory_mib,
+                  show_default=True, help="How many MiB a search may use.")  # fmt: skip
     @click.option("--second-opinion", is_flag=True, help="Compare monitor and search on parts.")
     @click.option("--report", type=click.Path(path_type=Path), help="Write a page about it there.")
     @data.AS_JSON

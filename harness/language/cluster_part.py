@@ -19,9 +19,16 @@ MEMBERS_MIN, MEMBERS_MAX = 3, 9
 SLAVES_MAX = 3
 
 
+_NUMBER_MAX = (1 << 63) - 1
+
+
 def _option(raw: object) -> object:
     if not isinstance(raw, str | int | float | bool):
         raise ValueError(f"must be text, a number, true or false, not {raw!r}")
+    if isinstance(raw, str) and not (raw.isprintable() or raw == ""):
+        raise ValueError(f"must be one line of text, not {raw!r}")
+    if not isinstance(raw, str) and not -_NUMBER_MAX <= raw <= _NUMBER_MAX:
+        raise ValueError(f"must be a number of at most 63 bits, not {raw!r}")
     return raw
 
 

@@ -110,7 +110,8 @@ def _limits(value: Schema) -> str:
         said.append(f"of the form `{_cell(pattern)}`")
     for key, words in _BOUNDS:
         if key in value:
-            said.append(f"{words} {value[key]:g}")
+            bound = value[key]
+            said.append(f"{words} {f'{bound:,}' if isinstance(bound, int) else f'{bound:g}'}")
     return f", {', '.join(said)}" if said else ""
 
 

@@ -23,15 +23,23 @@ from .selector import closest
 from .units import Duration
 
 _WORD = r"[a-z][a-z0-9-]*"
+WORD_MAX = 100
+"""Names of directories are made of words, and no system takes more than 255 bytes."""
 
 
 def _word(text: str) -> str:
     if not re.fullmatch(_WORD, text):
         raise ValueError(f"must be lower-case letters, digits and hyphens, not {text!r}")
+    if len(text) > WORD_MAX:
+        raise ValueError(f"must be at most {WORD_MAX} letters, not {len(text)}")
     return text
 
 
-Word = Annotated[str, AfterValidator(_word), WithJsonSchema({"type": "string", "pattern": _WORD})]
+Word = Annotated[
+    str,
+    AfterValidator(_word),
+    WithJsonSchema({"type": "string", "pattern": _WORD, "maxLength": WORD_MAX}),
+]
 
 
 class Part(BaseModel):

@@ -8,8 +8,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000}
 
-_DURATION = r"(\d+(?:\.\d+)?)(ms|s|m|h)"
-_SIZE = r"(\d+(?:\.\d+)?)(B|kB|MB)"
+# So many digits: more make infinity, which no plan can hold.
+_NUMBER = r"(\d{1,9}(?:\.\d{1,12})?)"
+_DURATION = rf"{_NUMBER}(ms|s|m|h)"
+_SIZE = rf"{_NUMBER}(B|kB|MB)"
 _RATE = f"{_SIZE}/s"
 
 

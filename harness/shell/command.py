@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 
 from ...impl.runtime import Tls
+from ..commands.numbers import Seconds
 from ..errors import ExitCode, UsageError
 from .prompt import converse, prepared, script
 from .show import Look, json_lines, on_terminal, plain
@@ -22,7 +23,7 @@ from .sites import Sites
 @click.option(
     "--timeout",
     "timeout_s",
-    type=click.FloatRange(0.1, 3600),
+    type=Seconds(0.1, 3600),
     default=30.0,
     show_default=True,
     help="Seconds that a call may take, elections included.",

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import data
+from ..commands.numbers import Seconds
 from ..errors import UsageError, WorldError
 from ..rundir import RunDir
 from ..scenario import PROMISES
@@ -41,7 +42,7 @@ _DEFAULT = Bounds()
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, min_open=True),
+    type=Seconds(0, min_open=True),
     default=_DEFAULT.seconds,
     show_default=True,
     help="Time at most.",

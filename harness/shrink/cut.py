@@ -8,6 +8,7 @@ from ..errors import UsageError
 from ..history import load
 from ..judging.judgement import plan_of, recheck
 from ..language.document import Document, parse
+from ..language.steps import WORD_MAX
 from ..reading import read_text
 from ..rundir import RunDir
 from ..scenario import read
@@ -35,6 +36,9 @@ _ORDER = (
     "requires",
     "expect",
 )
+
+
+_SHRUNK = "-shrunk"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +138,7 @@ def _finished(best: Candidate, failing: frozenset[str], story: str) -> Data:
     names = broken(failing)
     said = {
         **best.data,
-        "name": best.data["name"].removesuffix("-shrunk") + "-shrunk",
+        "name": best.data["name"].removesuffix(_SHRUNK)[: WORD_MAX - len(_SHRUNK)] + _SHRUNK,
         "seed": best.seed,
         "description": story,
         "promises": names,

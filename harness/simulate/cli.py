@@ -25,7 +25,7 @@ from ..plan import NO_SWITCHES, Switches
 from ..reading import read_bytes
 from ..rundir import RunDir
 from ..running.progress import Quiet
-from ..scenario import load
+from ..scenario import SEED_MAX, load
 from ..targets.sim import SIM
 from ..verdict import Validity
 from .campaign import Campaign, Case, Job, Tried, campaign, crash_cases
@@ -36,6 +36,8 @@ from .keep import execute_simulated
 SHOWN_GROUPS = 10
 
 SEEDS = range(1, 101)
+WORLDS_MAX = 1_000_000
+"""Of one command; each is a case in memory."""
 """Tried where neither the command nor the scenario says which."""
 
 
@@ -59,16 +61,23 @@ class Seeds(click.ParamType[range]):
         found = seeds_in(value)
         if found is None:
             self.fail(f"{value!r} is not understood: write 1..1000, or 1000 for the same", param)
+        if are_too_many(found):
+            self.fail(f"{value} are too many: at most {WORLDS_MAX:,} worlds at once", param)
         return found
+
+
+def are_too_many(seeds: range) -> bool:
+    """Whether no command can hold a case for each."""
+    return seeds.stop - seeds.start > WORLDS_MAX
 
 
 def seeds_in(text: str) -> range | None:
     """`A..B` or `N` as seeds; None where it is neither, or nothing."""
-    found = re.fullmatch(r"([0-9]+)(?:\.\.([0-9]+))?", text)
+    found = re.fullmatch(r"([0-9]{1,19})(?:\.\.([0-9]{1,19}))?", text)
     if found is None:
         return None
     first, last = (1, int(found[1])) if found[2] is None else (int(found[1]), int(found[2]))
-    return range(first, last + 1) if first <= last else None
+    return range(first, last + 1) if first <= last <= SEED_MAX else None
 
 
 def simulate_command(report: Report) -> click.Command:

@@ -13,7 +13,7 @@ from ..checkers import LOG_CHECKERS
 from ..language.complaints import Complaint
 from ..language.selector import closest
 from ..language.units import Duration, spell
-from .workload import Generator, Options, Scripted, Step, Workload
+from .workload import CLIENTS_MAX, Generator, Options, Scripted, Step, Workload
 
 TABLE = "readings"
 
@@ -67,7 +67,7 @@ class Operation(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    client: int = Field(ge=0)
+    client: int = Field(ge=0, lt=CLIENTS_MAX)
     at: Duration = Field(description="From the start of the run, or when the client is free.")
     node: str | None = Field(
         default=None, description="Who is asked: n1, leader, or a name that a step gives (`as`)."

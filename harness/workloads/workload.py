@@ -10,19 +10,32 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from ..language.complaints import Complaint
 from ..language.units import Duration
 
+CLIENTS_MAX = 256
+RATE_MAX = 1_000_000
+
 
 def _rate(raw: object) -> object:
     if raw == "max":
         return 0.0
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or raw <= 0:
-        raise ValueError(f"must be operations a second above 0, or max, not {raw!r}")
+    # NaN compares with nothing.
+    if not isinstance(raw, int | float) or isinstance(raw, bool) or not 0 < raw <= RATE_MAX:
+        raise ValueError(
+            f"must be operations a second above 0, at most {RATE_MAX:,}, or max, not {raw!r}"
+        )
     return float(raw)
 
 
 OperationRate = Annotated[
     float,
     BeforeValidator(_rate),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"const": "max"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "exclusiveMinimum": 0, "maximum": RATE_MAX},
+                {"const": "max"},
+            ]
+        }
+    ),
 ]
 """Operations a second of all clients together; 0 = as fast as answers come."""
 
@@ -32,7 +45,7 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    clients: int = Field(default=8, ge=1, le=256)
+    clients: int = Field(default=8, ge=1, le=CLIENTS_MAX)
     rate: OperationRate = 300.0
     op_timeout: Duration = 1.0
     routing: Literal["mixed", "follow", "home"] = Field(

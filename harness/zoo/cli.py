@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from .. import data
+from ..commands.numbers import Seconds
 from ..errors import ExitCode, UsageError
 from ..reading import read_json
 from . import bugs as zoo
@@ -24,7 +25,7 @@ BUDGET_S = 60.0
 @click.option("--starts", type=click.IntRange(1), default=1, help="Hunts where chance has a part.")
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0.1),
+    type=Seconds(0.1),
     default=BUDGET_S,
     show_default=True,
     metavar="SECONDS",

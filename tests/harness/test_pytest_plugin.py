@@ -120,3 +120,12 @@ def test_a_marked_test_gets_its_run_first(folder: Path) -> None:
     assert "never reached" not in told.replace("assert False, 'never reached'", "")
     assert "write @pytest.mark.delphic('SCENARIO')" in told
     assert len(list((folder / "runs").glob("*-good-7"))) == 1
+
+
+def test_a_marker_with_a_word_that_nobody_knows_is_refused(folder: Path) -> None:
+    (folder / "test_it.py").write_text(
+        'import pytest\n@pytest.mark.delphic("good.yaml", target="lab")\ndef test_it(): pass\n'
+    )
+    code, said = run(folder)
+    assert (code, "'target'; there are on, seed" in said) == (1, True), said
+    assert not (folder / "runs").exists()

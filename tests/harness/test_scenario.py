@@ -97,7 +97,8 @@ def fault(text: str) -> str:
         ),
         (
             HEAD.replace("log}", "log, rate: fast}"),
-            "my.yaml:2: workload.rate: must be operations a second above 0, or max, not 'fast'",
+            "my.yaml:2: workload.rate: must be operations a second above 0, at most 1,000,000, "
+            "or max, not 'fast'",
         ),
         (
             HEAD.replace("log}", "log, batch: {min: 9, max: 3}}"),
