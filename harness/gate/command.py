@@ -25,7 +25,7 @@ from .gate import Gate, Rules
 from .inputs import Inputs
 from .memory import Memory
 from .process import answer, perform
-from .resolve import resolve
+from .resolve import check_name, resolve
 from .result import GateResult, Known
 from .show import summary, watcher
 from .since import affected, changed
@@ -134,6 +134,8 @@ class _Asked:
 
     def gate(self) -> int:
         """Do it; the exit code."""
+        for path in (self.file, self.out):
+            check_name(path.resolve())
         part, document = config.load(read_text(self.file), str(self.file))
         steps = resolve(part, document)
         known = self._known(part.baseline, [step.name for step in steps])

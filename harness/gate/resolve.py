@@ -188,6 +188,7 @@ def _checks(pattern: str, part: CheckPart, base: Path) -> Iterator[tuple[str, Ch
     if not paths:
         raise Unknown(f"there is no file {base / pattern}")
     for path in paths:
+        check_name(path)
         if path.is_dir():
             _refuse_of_folder(path, part)
         if path.is_file() and spec is None:
@@ -202,6 +203,14 @@ def _refuse_of_folder(path: Path, part: CheckPart) -> None:
         raise Unknown(f"{path} is a run directory, which says itself what it is a history of")
     if part.expect != "pass":
         raise Unknown(f"{path} is a run directory: its scenario says what it expects")
+
+
+def check_name(path: Path) -> None:
+    """Raises UsageError where a name could stand in no result: those are JSON and XML."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UsageError(f"{path}: the name is no text") from None
 
 
 def matching(base: Path, pattern: str) -> list[Path]:

@@ -1,10 +1,13 @@
 """gate.yaml is read as scenarios are: every mistake with its line, nothing begun before."""
 
+import os
 from pathlib import Path
 
 import msgspec
 import pytest
-from delphic.harness.errors import ScenarioError
+from click.testing import CliRunner
+from delphic.__main__ import delphic
+from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.gate import baseline, config
 from delphic.harness.gate.resolve import resolve
 from delphic.harness.gate.result import result_schema_text
@@ -165,3 +168,22 @@ def test_the_published_schemas_are_those_of_the_code() -> None:
             f"docs/schemas/{name}.schema.json is stale"
         )
     assert msgspec.json.decode(said["gate"])["title"] == "GatePart"
+
+
+def test_a_history_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / os.fsdecode(b"h\xff.jsonl")).write_text("")
+    with pytest.raises(ScenarioError, match="the name is no text"):
+        steps_of('steps:\n  - {check: "*.jsonl", spec: register}\n', tmp_path)
+
+
+@pytest.mark.parametrize("words", [["\udcff/gate.yaml"], ["gate.yaml", "--out", "\udcff"]])
+def test_a_gate_s_own_places_are_named_in_text(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / words[0]).parent.mkdir(exist_ok=True)
+    (tmp_path / words[0]).write_text("steps:\n  - {explore: raft}\n")
+    done = CliRunner().invoke(delphic, ["gate", *words])
+    assert isinstance(done.exception, UsageError), done.exception
+    assert "the name is no text" in str(done.exception)
+    assert not (tmp_path / "\udcff/gate.json").exists()
