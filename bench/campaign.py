@@ -36,9 +36,10 @@ Line = dict[str, Any]
 PAGE = """# Campaigns on the correct build
 
 How many simulated worlds and runs of real processes, here and on hosts of a laboratory, each
-scenario has passed, and on which commits; a scenario that was changed begins anew. Every seed draws
-its own faults, moments and operations. An unknown or inconclusive world is one in which a drawn
-fault found nobody to hit, or a check could not be decided: no promise was broken in it.
+scenario has passed, and on which commits; a scenario that was changed, or that has found a mistake
+in the implementation, begins anew. Every seed draws its own faults, moments and operations. An
+unknown or inconclusive world is one in which a drawn fault found nobody to hit, or a check could
+not be decided: no promise was broken in it.
 
 `bench/campaign.py --ledger` goes on where [the ledger](campaigns.jsonl) ends, `--table` writes this
 page.
