@@ -57,8 +57,8 @@ class Subscriber:
         """Subscribe, through any member; gives the topic. Options are those of `Options`.
 
         Raises RequestError, where -2 finds no stored offset (NoStoredOffset) or that of a table
-        that had the name before (TableReplaced), too. Whoever is
-        cancelled while waiting for it to begin has not subscribed.
+        that had the name before (TableReplaced), too. Whoever is cancelled while waiting for it to
+        begin has not subscribed.
         """
         chosen = Options(**options)
         found = Subscription(

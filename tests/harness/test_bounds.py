@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from complaints import HEAD, complaint
 from delphic.__main__ import main
 from delphic.harness.errors import ExitCode, ScenarioError
 from delphic.harness.gate import config
@@ -12,14 +13,6 @@ from delphic.harness.language.steps import WORD_MAX
 from delphic.harness.plan import decode, encode, plan
 from delphic.harness.scenario import SEED_MAX, load
 from delphic.harness.simulate.cli import WORLDS_MAX, are_too_many, seeds_in
-
-HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
-
-
-def complaint(text: str) -> str:
-    with pytest.raises(ScenarioError) as caught:
-        load(text, "my.yaml")
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

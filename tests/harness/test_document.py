@@ -1,17 +1,8 @@
 """Texts that are no scenario, however they are wrong: refused with file and line, never a crash."""
 
 import pytest
-from delphic.harness.errors import ScenarioError
+from complaints import HEAD, complaint
 from delphic.harness.language.document import parse
-from delphic.harness.scenario import load
-
-HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
-
-
-def complaint(text: str) -> str:
-    with pytest.raises(ScenarioError) as caught:
-        load(text, "my.yaml")
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from complaints import HEAD, complaint
 from delphic.harness.conduct.triggers import FORMS
-from delphic.harness.errors import ScenarioError, UsageError
+from delphic.harness.errors import UsageError
 from delphic.harness.language import shipped
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
 from delphic.harness.workloads import WORKLOADS
 from delphic.impl.bugs import BUGS
-
-HEAD = "name: mine\nworkload: {name: log}\nduration: 15s\n"
 
 TIMES = "at, after, then, when"
 KINDS = (
@@ -24,13 +23,6 @@ KINDS = (
     "bit-flip, cut-tail, lose-task-data, clock, stage, random"
 )
 WORDS = "one, leader, follower, followers, majority, minority, all"
-
-
-def complaint(text: str) -> str:
-    with pytest.raises(ScenarioError) as caught:
-        load(text, "my.yaml")
-    assert caught.value.exit_code == 2
-    return str(caught.value)
 
 
 def fault(text: str) -> str:

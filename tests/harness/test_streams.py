@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -64,11 +64,11 @@ def test_a_mistake_of_which_nobody_wants_to_hear_is_one_still(folder: Path, unre
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FULL.exists(), reason="there is no device that is always full")
 @pytest.mark.parametrize(("words", "code"), [(["list"], 4), CHECKS[1]])
 def test_what_could_not_be_printed_is_said_and_hides_no_broken_promise(
-    folder: Path, words: list[str], code: int
+    folder: Path, words: list[str], code: int, require: Callable[[object, str], None]
 ) -> None:
+    require(FULL.exists(), "there is no device that is always full")
     with FULL.open("wb") as full:
         told = "error: cannot write to standard output: No space left on device\n"
         assert run(folder, words, full.fileno()) == (code, told)
