@@ -1,9 +1,11 @@
 """Processes as the kernel shows them, and how one is ended for certain."""
 
+import errno
 import os
 import select
 import signal
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,9 @@ from typing import NamedTuple
 _PROC = Path("/proc")
 
 _DIES_S = 5.0
+
+_NOT_THERE = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
+"""What kernels answer where a number is only that of a thread, a group or a session by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,29 +114,67 @@ def session(leader: int) -> list[int]:
 
 
 def end(process: Identity) -> bool:
-    """SIGKILL that very process and wait for it; whether it was there to be ended."""
+    """SIGKILL that very process and wait for it; whether it was there to be ended.
+
+    Raises OSError if it cannot be.
+    """
+    return end_all([process]) == 1
+
+
+def end_all(processes: Iterable[Identity]) -> int:
+    """End each of these very processes; how many were there to be ended.
+
+    Raises OSError about those that cannot be, when all others have ended.
+    """
+    ended, failed = _end_all(processes)
+    if failed:
+        raise OSError("; ".join(failed))
+    return ended
+
+
+def _end_all(processes: Iterable[Identity]) -> tuple[int, list[str]]:
+    """How many have ended, and a sentence about each that could not be."""
+    handles: list[int] = []
+    waiting: dict[int, Identity] = {}
+    failed, ended, poll = [], 0, select.poll()
     try:
-        handle = os.pidfd_open(process.pid)
-    except ProcessLookupError:
-        return False
-    try:
-        # The handle now stands for one process for ever: checking after opening leaves no gap.
-        if not alive(process):
-            return False
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        if not select.select([handle], [], [], _DIES_S)[0]:
-            raise OSError(f"pid {process.pid} does not die of SIGKILL")
-        return True
+        for process in processes:
+            try:
+                handle = os.pidfd_open(process.pid)
+                handles.append(handle)
+                # It now stands for one process for ever: checking after opening leaves no gap.
+                if alive(process):
+                    signal.pidfd_send_signal(handle, signal.SIGKILL)
+                    waiting[handle] = process
+                    poll.register(handle, select.POLLIN)
+            except OSError as error:
+                if error.errno not in _NOT_THERE:
+                    failed.append(f"pid {process.pid} cannot be ended: {error.strerror}")
+        give_up = time.monotonic() + _DIES_S
+        while waiting and (left := give_up - time.monotonic()) > 0:
+            for handle, _ in poll.poll(left * 1000):
+                poll.unregister(handle)
+                del waiting[handle]
+                ended += 1
+        failed += [f"pid {each.pid} does not die of SIGKILL" for each in waiting.values()]
+        return ended, failed
     finally:
-        os.close(handle)
+        for handle in handles:
+            os.close(handle)
 
 
 def end_marked(mark: str) -> int:
-    """End every marked process, those included that they start meanwhile; how many there were."""
+    """End every marked process, those included that they start meanwhile; how many there were.
+
+    Raises OSError about those that cannot be ended, when all others have been.
+    """
     ended = 0
     give_up = time.monotonic() + _DIES_S
     while found := marked(mark):
-        ended += sum(end(process) for process in found)
+        count, failed = _end_all(found)
+        ended += count
+        if failed and not count:
+            raise OSError("; ".join(failed))
         if time.monotonic() > give_up:
             raise OSError(f"processes marked {mark} come back faster than they are ended")
     return ended
@@ -140,7 +183,7 @@ def end_marked(mark: str) -> int:
 def _fields(pid: int) -> list[str] | None:
     """What follows the command's name in /proc/PID/stat; the name itself may hold anything."""
     try:
-        text = (_PROC / str(pid) / "stat").read_text()
+        text = os.fsdecode((_PROC / str(pid) / "stat").read_bytes())
     except (FileNotFoundError, ProcessLookupError):
         return None
     return text.rpartition(")")[2].split()

@@ -12,7 +12,7 @@ from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .proc import Identity, end, end_marked, here, identity, letter
+from .proc import Identity, end_all, end_marked, here, identity, letter
 from .run import Refused, Run
 from .undo import What
 
@@ -137,10 +137,16 @@ class Processes:
             raise Refused(f"{name} does not start: {error}") from error
         finally:
             os.close(output)
-        handle = os.pidfd_open(process.pid)
         # It may be dead already; then it is a zombie until we wait for it, and its pid its own.
         who = identity(process.pid) or Identity(process.pid, 0)
-        self._record(name, who)
+        try:
+            self._record(name, who)
+            handle = os.pidfd_open(process.pid)
+        except OSError as error:
+            # What nobody knows of nobody would end.
+            os.killpg(process.pid, signals.SIGKILL)
+            process.wait()
+            raise Refused(f"{name} cannot be kept account of: {error}") from error
         self._daemons[name] = Daemon(process, who, handle)
         asyncio.get_running_loop().add_reader(handle, self._ended, name)
         for begun in self._run.starts:
@@ -161,7 +167,9 @@ class Processes:
     def _record(self, name: str, who: Identity) -> None:
         """For `undo`, where the mark in its environment cannot be read."""
         path = _pids(self._run.folder) / f"{who.pid}.json"
-        path.write_text(json.dumps({"name": name, "process": astuple(who)}))
+        whole = path.with_suffix(".new")
+        whole.write_text(json.dumps({"name": name, "process": astuple(who)}))
+        whole.replace(path)
 
 
 def recorded(folder: Path) -> dict[str, Identity]:
@@ -219,9 +227,22 @@ def _seen(daemon: Daemon) -> dict[str, object]:
 def _end_processes(what: What) -> None:
     if what["boot"] != here().boot:
         return
+    failed, processes = [], []
+    try:
+        end_marked(str(what["mark"]))
+    except OSError as error:
+        failed.append(str(error))
     for path in Path(str(what["pids"])).glob("*.json"):
-        end(Identity(*json.loads(path.read_text())["process"]))
-    end_marked(str(what["mark"]))
+        try:
+            processes.append(Identity(*json.loads(path.read_text())["process"]))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            failed.append(f"{path.name} does not say which process was started: {error}")
+    try:
+        end_all(processes)
+    except OSError as error:
+        failed.append(str(error))
+    if failed:
+        raise OSError("; ".join(failed))
 
 
 def _end_marked(what: What) -> None:

@@ -72,7 +72,10 @@ def serve(
 def _claim(folder: Path, name: str) -> str | None:
     """Make the run's folder ours, its predecessor's undone first; or why it cannot be."""
     if (folder / "agent.json").exists():
-        _, agent, place = Owner(folder).read()
+        try:
+            _, agent, place = Owner(folder).read()
+        except ValueError as error:
+            return f"run {name} cannot be served here: {error}"
         why = in_use(agent, place)
         if why:
             return f"run {name} cannot be served here: it {why}"

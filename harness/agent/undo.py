@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -42,22 +41,24 @@ class UndoLog:
         """Write an entry, then do what it undoes. Returns its file, for `done`."""
         self._number += 1
         path = self._folder / f"{self._number:06}.json"
-        whole = path.with_suffix(".new")
-        whole.write_text(json.dumps({"kind": kind, **what}))
-        whole.replace(path)
+        write(path, {"kind": kind, **what})
         return path
 
     def done(self, entry: Path) -> None:
         """What it stands for is undone already."""
         entry.unlink(missing_ok=True)
 
-    def undo(self, kinds: Kinds) -> list[str]:
-        """Undo everything; a sentence about each entry that could not be, and is kept."""
+    def undo(self, kinds: Kinds, *, rebooted: bool = False) -> list[str]:
+        """Undo everything; a sentence about each entry that could not be, and is kept.
+
+        `rebooted`: the machine has booted since they were written.
+        """
         failed: list[str] = []
         for attempt in range(_PASSES):
             if attempt:
                 time.sleep(_PAUSE_S)
-            failed = [said for path in self._entries() if (said := _undo(path, kinds))]
+            found = self._entries()
+            failed = [said for path in found if (said := _undo(path, kinds, rebooted=rebooted))]
             if not failed:
                 break
         return failed
@@ -66,14 +67,38 @@ class UndoLog:
         return sorted(self._folder.glob("*.json"), reverse=True)
 
 
-def _undo(path: Path, kinds: Kinds) -> str | None:
+def _undo(path: Path, kinds: Kinds, *, rebooted: bool) -> str | None:
     try:
-        what = json.loads(path.read_text())
-        kinds[what.pop("kind")](what)
-    except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+        what = _read(path, rebooted=rebooted)
+        if what is not None:
+            kinds[str(what.pop("kind"))](what)
+    except Exception as error:  # The last line of defence: the other entries are to be undone.
         return f"{path.name} is not undone: {error!r}"
     path.unlink(missing_ok=True)
     return None
+
+
+def _read(path: Path, *, rebooted: bool) -> What | None:
+    """An entry; None for one that never reached the disk: nothing of a run outlives a boot."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except ValueError:
+        if rebooted:
+            return None
+        raise
+
+
+def write(path: Path, said: Mapping[str, object]) -> None:
+    """Make a file that says so: whole or not at all, even if the machine stops meanwhile.
+
+    Its name may be lost then, for nothing that is undone outlives a boot.
+    """
+    whole = path.with_suffix(".new")
+    with whole.open("w") as file:
+        json.dump(said, file)
+        file.flush()
+        os.fsync(file.fileno())
+    whole.replace(path)
 
 
 class Owner:
@@ -83,14 +108,16 @@ class Owner:
         self._path = run / "agent.json"
 
     def write(self, name: str, agent: Identity) -> None:
-        whole = self._path.with_suffix(".new")
-        whole.write_text(json.dumps({"run": name, "agent": astuple(agent), "place": here()}))
-        whole.replace(self._path)
+        write(self._path, {"run": name, "agent": astuple(agent), "place": here()})
 
     def read(self) -> tuple[str, Identity, Place]:
-        """The run's name, its agent, and where both are."""
-        said = json.loads(self._path.read_text())
-        return said["run"], Identity(*said["agent"]), Place(*said["place"])
+        """The run's name, its agent, and where both are. Raises OSError or ValueError."""
+        text = self._path.read_text()
+        try:
+            said = json.loads(text)
+            return said["run"], Identity(*said["agent"]), Place(*said["place"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ValueError(f"{self._path} does not say who serves the run") from error
 
 
 def hold_tools(run: Path) -> int:
@@ -133,7 +160,7 @@ def finish(run: Path, kinds: Kinds) -> list[str]:
             if not (run / "agent.json").exists():
                 return []  # Whoever held the lock has finished it.
             ended = _tools_have_ended(run)
-            failed = UndoLog(run).undo(kinds)
+            failed = UndoLog(run).undo(kinds, rebooted=_has_rebooted(run))
             if not ended:
                 failed.append(f"a program that the agent started has not ended in {_TOOLS_S:g} s")
             if not failed:
@@ -142,6 +169,13 @@ def finish(run: Path, kinds: Kinds) -> list[str]:
             return failed
     except FileNotFoundError:
         return []
+
+
+def _has_rebooted(run: Path) -> bool:
+    with suppress(OSError, ValueError):
+        _, _, place = Owner(run).read()
+        return place.machine == here().machine and place.boot != here().boot
+    return False
 
 
 def _remove_if_empty(folder: Path) -> None:
@@ -162,16 +196,20 @@ def in_use(agent: Identity, place: Place) -> str | None:
 def heal(state: Path, kinds: Kinds) -> tuple[list[str], list[str]]:
     """Undo what dead agents left below `state`: what was done, and what could not be."""
     said, failed = [], []
-    for run in sorted((state / "runs").glob("*")):
+    for run in sorted(path for path in (state / "runs").glob("*") if path.is_dir()):
         try:
             name, agent, place = Owner(run).read()
+            why = in_use(agent, place)
+            kept = [] if why else finish(run, kinds)
         except FileNotFoundError:
             continue  # It has just been finished, or not begun.
-        why = in_use(agent, place)
+        except (OSError, ValueError) as error:
+            # The other runs are to be healed, whatever has become of this one.
+            failed.append(f"Run {run.name} cannot be undone: {error}")
+            continue
         if why:
             said.append(f"Run {name} {why}: left alone.")
             continue
-        kept = finish(run, kinds)
         failed += [f"Run {name}: {sentence}" for sentence in kept]
         if not kept:
             said.append(f"Run {name}: its agent (pid {agent.pid}) is gone; everything is undone.")

@@ -29,8 +29,8 @@ served = []
 for file in Path(sys.argv[1], "agent", "runs").glob("*/agent.json"):
     try:
         served.append(json.loads(file.read_text())["run"])
-    except FileNotFoundError:
-        continue
+    except (FileNotFoundError, ValueError):
+        continue  # Gone, or lost when the machine stopped: nobody serves it.
 found = []
 for folder in folders:
     try:

@@ -82,6 +82,19 @@ def test_what_is_left_is_told_from_what_goes_on(sshd: Sshd) -> None:
     assert HOUR_S <= found["over"].age_s < HOUR_S + 60
 
 
+def test_an_agent_that_is_lost_with_its_machine_serves_no_run(sshd: Sshd) -> None:
+    run_left(sshd, "over", HOUR_S)
+    run_left(sshd, "served", HOUR_S)
+    served(sshd, "served")
+    lost = sshd.folder / "data" / "agent" / "runs" / "lost"
+    lost.mkdir()
+    (lost / "agent.json").touch()
+    assert {name: one.is_served for name, one in look(sshd).items()} == {
+        "over": False,
+        "served": True,
+    }
+
+
 def test_files_of_a_dead_run_stay_until_somebody_says_that_they_may_go(sshd: Sshd) -> None:
     over = run_left(sshd, "over", 2 * HOUR_S)
     nasty = run_left(sshd, NASTY, HOUR_S)
