@@ -1,8 +1,9 @@
 """The process beside the agent that undoes everything when the agent cannot.
 
 It is forked before the agent does anything, leads a session of its own, and reads a pipe: a byte
-renews the lease, `BYE` says that all is undone. The agent dead (end of file), or silent for longer
-than it would itself wait, is ended for good and its undo log undone.
+renews the lease, `ENDING` says that the agent undoes everything itself, `BYE` that it has. The
+agent dead (end of file), or silent for longer than it would itself wait, is ended for good and its
+undo log undone.
 """
 
 import os
@@ -14,10 +15,15 @@ from pathlib import Path
 from .proc import Identity, end
 from .undo import Kinds, finish
 
-RENEW, BYE = b".", b"!"
+RENEW, ENDING, BYE = b".", b"-", b"!"
 
 _PATIENCE_S = 1.0
 """The agent notices a lapsed lease itself; the guardian is for an agent that does not."""
+
+_ENDING_S = 60.0
+"""Nobody renews the lease of an agent that ends, and programs that it has started may be slow."""
+
+_AGAIN_S = 0.1
 
 
 class Guardian:
@@ -36,6 +42,10 @@ class Guardian:
 
     def renew(self) -> None:
         self._tell(RENEW)
+
+    def ending(self) -> None:
+        """From now on everything is being undone."""
+        self._tell(ENDING)
 
     def bye(self) -> None:
         """Everything is undone; wait for the guardian's end."""
@@ -62,11 +72,21 @@ def _guard(pipe: int, run: Path, patience_s: float, kinds: Kinds, agent: Identit
         for standard in (0, 1, 2):
             os.dup2(null, standard)
         if not _until_bye(pipe, patience_s):
-            end(agent)
+            _end(agent)
             finish(run, kinds)
         code = 0
     finally:
         os._exit(code)
+
+
+def _end(agent: Identity) -> None:
+    """However long that takes: it may be waiting for a disk, and would go on where we undo."""
+    while True:
+        try:
+            end(agent)
+            return
+        except OSError:
+            time.sleep(_AGAIN_S)
 
 
 def _until_bye(pipe: int, patience_s: float) -> bool:
@@ -81,4 +101,6 @@ def _until_bye(pipe: int, patience_s: float) -> bool:
             return True
         if not heard:
             return False
+        if ENDING in heard:
+            patience_s = max(patience_s, _ENDING_S)
         deadline = time.monotonic() + patience_s

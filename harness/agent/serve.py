@@ -140,6 +140,7 @@ class _Server:
                 await self._read(requests, group)
         except* Ended as ended:
             found.extend(ended.exceptions)
+        self._guardian.ending()
         for end in self._run.endings:
             await end()
         first = found[0]
