@@ -88,7 +88,7 @@ class Disks:
         if name in self._disks:
             raise Refused(f"{name} has a disk already")
         place = self._run.folder / "disks" / plain(name)
-        inside = {str(number): Path(folder) for number, folder in enumerate(folders)}
+        inside = {str(number): _resolved(folder) for number, folder in enumerate(folders)}
         medium = await asyncio.to_thread(_medium, self._run)
         disk = _Disk(medium(self._run, place), place / "root", inside)
         # The last entry is undone first: what is mounted on something goes before it.
@@ -154,6 +154,11 @@ class Disks:
         if name not in self._disks:
             raise Refused(f"{name} has no disk of its own here")
         return self._disks[name]
+
+
+def _resolved(folder: str) -> Path:
+    """As the kernel calls it, by whose name it is looked for when it is undone."""
+    return Path(folder).resolve()
 
 
 async def _mount_anew(disk: _Disk) -> None:
@@ -252,7 +257,7 @@ def _media(run: Run) -> Iterator[tuple[str | None, Callable[[Run, Path], Medium]
 
 # A file system that has lost its power answers no question but this one.
 def _is_mounted(path: str) -> bool:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    lines = os.fsdecode(_MOUNTS.read_bytes()).split("\n")[:-1]
     return path in [_OCTAL.sub(lambda it: chr(int(it[1], 8)), each.split(" ")[4]) for each in lines]
 
 
@@ -261,6 +266,8 @@ def _undo(what: What) -> None:
     while _is_mounted(path):
         tool.run_now("umount", "-n", path)
 
+
+_MOUNTS = Path("/proc/self/mountinfo")
 
 _OCTAL = re.compile(r"\\([0-7]{3})")
 """How the kernel writes spaces and the like."""

@@ -53,7 +53,7 @@ def mounting(controller: str) -> tuple[str, ...]:
 
 def home(root: Path) -> Path:
     """Where in a tree of version 2 ours are made: in the run's own unit, or else at its root."""
-    for line in (_PROC / "self/cgroup").read_text().splitlines():
+    for line in os.fsdecode((_PROC / "self/cgroup").read_bytes()).splitlines():
         if line.startswith("0::"):
             own = root / line.removeprefix("0::").strip().lstrip("/")
             unit = own.parent if own.name == REST else own
@@ -122,7 +122,7 @@ def _is_delegated(place: Path) -> bool:
 def _mounts(kind: str, controller: str | None = None) -> list[Path]:
     """Where trees are mounted and nothing is mounted over them."""
     found = []
-    for line in (_PROC / "self/mountinfo").read_text().splitlines():
+    for line in os.fsdecode((_PROC / "self/mountinfo").read_bytes()).split("\n")[:-1]:
         before, _, after = line.partition(" - ")
         type_, _, options = after.split(" ", 2)
         place = Path(before.split(" ")[4])

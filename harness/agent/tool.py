@@ -105,6 +105,7 @@ def run_now(*words: str, text: str = "") -> str:
         input=text,
         capture_output=True,
         text=True,
+        errors="replace",
         timeout=_TIMEOUT_S,
         check=True,
         pass_fds=_held,

@@ -13,7 +13,8 @@ from delphic.harness.agent import disk, fuse, image, proc
 from delphic.harness.agent.run import Run
 from delphic.harness.agent.undo import UndoLog
 from delphic.harness.errors import WorldError
-from near_host import loops, until
+from delphic.harness.hosts.agent import Agent
+from near_host import NearHost, loops, until, watched
 
 pytestmark = pytest.mark.slow
 
@@ -232,6 +233,53 @@ def test_a_disk_whose_process_is_killed_is_told_of_and_leaves_nothing(
         assert list(data.iterdir()) == []
 
     on_hosts(test, count=1, loop_devices=False)
+
+
+LOOK = """
+"$@"
+code=$?
+cat /proc/self/mountinfo > "$0"
+exit $code
+"""
+
+
+@by_both
+def test_a_disk_behind_a_symbolic_link_leaves_nothing(
+    tmp_path: Path, require: Require, loop_devices: bool
+) -> None:
+    require(os.geteuid() == 0, "file systems are mounted by root")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    seen = tmp_path / "mounts"
+    private = ("unshare", "--mount", "sh", "-c", LOOK, str(seen))
+    host = NearHost(tmp_path / "host", *private, loop_devices=loop_devices)
+
+    async def go() -> None:
+        async with host:
+            agent = await Agent.start(host, "linked", 10.0)
+            async with watched(agent):
+                await able(agent, require)
+                data = tmp_path / "link" / "home" / "data"
+                await agent.call("disk-make", name="n1", folders=[str(data)])
+                await agent.call("write", path=str(data / "file"), data="")
+                await agent.call("disk-cut", name="n1")
+                await agent.bye()
+
+    asyncio.run(go())
+    assert [line for line in seen.read_text().splitlines() if str(tmp_path) in line] == []
+    assert loops(str(tmp_path)) == []
+
+
+def test_mounts_are_found_among_those_whose_names_are_no_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (b"M\xfcller", b"a\\040b")
+    lines = [b"1 2 0:1 / /%s rw - ext4 /dev/x rw\n" % name for name in names]
+    (tmp_path / "mountinfo").write_bytes(b"".join(lines))
+    monkeypatch.setattr(disk, "_MOUNTS", tmp_path / "mountinfo")
+    assert disk._is_mounted("/a b")
+    assert disk._is_mounted(os.fsdecode(b"/M\xfcller"))
+    assert not disk._is_mounted("/a")
 
 
 def test_what_has_no_disk_of_its_own_can_lose_none(on_hosts: Any) -> None:

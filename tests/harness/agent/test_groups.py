@@ -155,6 +155,15 @@ def test_version_two_may_have_what_is_not_listed_any_more(proc: Path, tmp_path: 
         groups.version("io")
 
 
+def test_groups_are_found_among_mounts_whose_names_are_no_text(proc: Path, tmp_path: Path) -> None:
+    place = tree(tmp_path / "tree", "cpu", "memory")
+    odd = mount_line(Path("/M\udcfcller"), "ext4") + mount_line(place)
+    (proc / "self/mountinfo").write_bytes(os.fsencode(odd))
+    (proc / "self/cgroup").write_bytes(b"1:name=x:/M\xfcller\n0::/\n")
+    assert groups.mounted("memory") == place
+    assert groups.home(place) == place
+
+
 def test_a_tree_that_another_mount_covers_is_not_where_groups_are(
     proc: Path, tmp_path: Path
 ) -> None:
