@@ -34,7 +34,7 @@ def judge(evidence: Evidence) -> Verdict:
         # Nobody was asked for a trace, so that the verdict names no promise.
         return Verdict(NAME, Validity.PASS, "Members wrote no traces, as they were told.")
     members = raft_members(evidence.members)
-    missing = [member for member in members if not traces[member].lines]
+    missing = [member for member in members if not traces[member].records]
     if missing:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)

@@ -27,6 +27,11 @@ class Place:
         return f"step {self.seq} of incarnation {self.inc} of {self.node}"
 
 
+def place_of(node: str, record: Record | None) -> Place:
+    """A member's record, or before all of them."""
+    return Place(node, 0, 0, 0, 0) if record is None else Place.of(record)
+
+
 @dataclass
 class Rejected(Exception):
     """A record that cannot be, or that the model does not explain.

@@ -11,7 +11,7 @@ from ..raft.refine import unbounded
 from ..raft.terms import log_of
 from . import gap
 from .coverage import Counting
-from .finding import Place, Rejected, Undecided, state_of
+from .finding import Rejected, Undecided, place_of, state_of
 from .guess import Orphan
 from .promises import Promises
 from .replay import Replay
@@ -78,7 +78,7 @@ class Group:
             f"it arrived, and {gap.STEPS_MAX:,} steps that were tried did not explain them"
             f"{' and the disk that was found' if disk is not None else ''}"
         )
-        return Bridged(was_searched=True, undecided=Undecided(_place(node, about), told))
+        return Bridged(was_searched=True, undecided=Undecided(place_of(node, about), told))
 
     def may_lack_the_end(self, node: str, disk: Disk) -> bool:
         """Whether this may be the log that is known of a member, without its end."""
@@ -147,7 +147,7 @@ class Group:
             ]
         }
         return Rejected(
-            _place(node, record),
+            place_of(node, record),
             "recovery",
             reason,
             field="disk",
@@ -174,7 +174,3 @@ class Group:
         recent = sorted(open_, key=lambda sent: (sent.t_ns < since - LONG_AGO_NS, sent.t_ns))
         for sent in recent[:INPUTS_MAX]:
             yield gap.Input(self.words.message(sent.node, node, sent.message), sent.t_ns)
-
-
-def _place(node: str, record: Record | None) -> Place:
-    return Place(node, 0, 0, 0, 0) if record is None else Place.of(record)

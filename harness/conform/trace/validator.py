@@ -8,7 +8,7 @@ from ....model.raft_types import Disk
 from ...language.sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .coverage import Coverage
-from .finding import Place, Rejected, Undecided
+from .finding import Place, Rejected, Undecided, place_of
 from .group import Bridged, Group
 from .replay import Replay
 from .words import Words
@@ -166,8 +166,8 @@ class Validator:
         if file is None:
             return
         last = file.last
-        if last is not None and (file.torn is not None or not file.running):
-            place = Place.of(last)
+        if file.torn is not None or (last is not None and not file.running):
+            place = place_of(node, last)
             reason = f"line {line.line} of {node}'s trace is no record, and no kill can be why"
             self._lost.add(node)
             self._reject(Rejected(place, "continuity", reason, field="line"))

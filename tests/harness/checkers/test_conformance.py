@@ -58,6 +58,15 @@ def test_a_member_that_should_have_traced_and_did_not_leaves_it_open() -> None:
     assert verdict.sentence == "No trace of n2: what was done there is not known."
 
 
+def test_a_trace_of_which_no_line_can_be_read_is_none() -> None:
+    line = b'{"node":"n1","inc":1,"seq":0,"t_ns":1.5,"group":2,"event":{"kind":"boot"}}\n'
+    verdict = judged(dict.fromkeys(("n1", "n2", "n3"), Trace(line * 1_000)))
+    assert (verdict.validity, verdict.promises) == (Validity.INCONCLUSIVE, ())
+    assert verdict.sentence.startswith("No trace of n1, n2, n3: ")
+    traces = {alias: Trace.of(lines) for alias, lines in records().items()}
+    assert judged({**traces, "n2": Trace(line)}).validity is Validity.INCONCLUSIVE
+
+
 @pytest.mark.parametrize("corruption", [changed_commit, dropped_record])
 def test_a_divergence_is_told_with_its_place_and_both_states(corruption: object) -> None:
     assert callable(corruption)

@@ -160,6 +160,15 @@ def test_a_torn_line_is_the_end_of_a_killed_process_and_of_nothing_else() -> Non
     assert [r.rule for r in within.rejected][:1] == ["continuity"]
 
 
+def test_no_kill_leaves_two_lines_that_are_none_before_the_first_record() -> None:
+    traces = {alias: Trace.of(found) for alias, found in lines(1).items()}
+    torn = Torn(1, '{"node":"n2","in')
+    late = Torn(2, '{"node":"n2"')
+    found = validate(sorted(traces), {**traces, "n2": Trace.of((torn, late, *lines(1)["n2"]))})
+    (rejected,) = found.rejected
+    assert (rejected.place.node, rejected.rule, rejected.field) == ("n2", "continuity", "line")
+
+
 def test_the_first_record_of_a_life_is_its_boot() -> None:
     spoiled = {**lines(1), "n2": lines(1)["n2"][1:]}
     assert judged(spoiled).rejected[0].rule == "continuity"
