@@ -3,14 +3,14 @@
 A few of these leave a trace that is as legal as it was: `harmless` says so, from the records alone.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any
 
 from msgspec.structs import replace
 
-from ...traces import Boot, Entry, Message, Persist, Persisted, Received, Record, Stop
+from ...traces import Boot, Entry, Message, Persist, Persisted, Reads, Received, Record, Stop
 
 Lines = Mapping[str, Sequence[Record]]
 
@@ -255,6 +255,62 @@ def lost_write(traces: Lines, chance: Random) -> Corrupted | None:
     return Corrupted("lost write", _name(record), _changed(traces, node, at, spoiled))
 
 
+def early_read(traces: Lines, chance: Random) -> Corrupted | None:
+    """A read is said to be confirmed by a round that had begun before it was asked."""
+    return _moved_read("early read", traces, chance, is_early=True)
+
+
+def late_read(traces: Lines, chance: Random) -> Corrupted | None:
+    """A read is said to be confirmed by the round after its own."""
+    return _moved_read("late read", traces, chance, is_early=False)
+
+
+def _moved_read(kind: str, traces: Lines, chance: Random, *, is_early: bool) -> Corrupted | None:
+    """A read moves from one round to its neighbour, of which both keep some."""
+    places = [
+        (node, at, after, token)
+        for node in sorted(traces)
+        for at, after in _rounds(traces[node])
+        if (token := _movable(traces[node], at, after, is_early=is_early)) is not None
+    ]
+    if not places:
+        return None
+    node, at, after, token = chance.choice(places)
+    found = {name: list(lines) for name, lines in traces.items()}
+    source, target = (after, at) if is_early else (at, after)
+    first, second = traces[node][source], traces[node][target]
+    kept = tuple(one for one in first.answered if one[0] != token)
+    moved = (*second.answered, (token, second.answered[0][1]))
+    found[node][source] = replace(first, answered=kept)
+    found[node][target] = replace(second, answered=moved)
+    return Corrupted(kind, f"read {token} of {_name(first)}", found)
+
+
+def _rounds(lines: Sequence[Record]) -> Iterator[tuple[int, int]]:
+    """Steps that confirm reads, and the next such step of the same leader."""
+    last: int | None = None
+    for at, record in enumerate(lines):
+        if record.post.role != "leader":
+            last = None
+        elif record.answered:
+            if last is not None:
+                yield last, at
+            last = at
+
+
+def _movable(lines: Sequence[Record], at: int, after: int, *, is_early: bool) -> int | None:
+    """A read that the first step might have confirmed, or the second one might as well."""
+    first, second = lines[at], lines[after]
+    if len((second if is_early else first).answered) < 2:
+        return None
+    if not is_early:
+        return first.answered[0][0]
+    late = {token for token, _ in second.answered}
+    before = reversed(lines[:at])
+    asked = (r.event.tokens for r in before if isinstance(r.event, Reads))
+    return next((token for token in next(asked, ()) if token in late), None)
+
+
 def _name(record: Record) -> str:
     return f"step {record.seq} of incarnation {record.inc} of {record.node}"
 
@@ -271,3 +327,6 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     changed_digest,
     lost_write,
 )
+
+OF_READS: tuple[Corruption, ...] = (early_read, late_read)
+"""Of traces of a leader that is asked for several reads at once."""

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import Any, NamedTuple
 
-from ....model.raft_types import Disk
+from ....model.raft_types import Disk, Read
 from ...traces import (
     AppendRequest,
     Boot,
@@ -66,7 +66,8 @@ class Replay:
         """The model's steps for the last step that it explains."""
         self.began_ns = 0
         self._commit = 0
-        self._tokens: set[int] = set()
+        self._asked: dict[int, int] = {}
+        """Reads that wait: how many rounds had begun when each was asked for; oldest first."""
 
     # What everybody may know, whether or not the model explains it.
 
@@ -133,7 +134,7 @@ class Replay:
             raise self._no(record, "recovery", "the log that was found has gaps", "log")
         self.refiner.boot(disk)
         self.waiting.clear()
-        self._tokens.clear()
+        self._asked.clear()
         self.last, self.is_stopped = record, False
         self.began_ns = record.t_ns
 
@@ -155,17 +156,18 @@ class Replay:
         elif isinstance(event, Proposed):
             self._taken(record, event)
         elif isinstance(event, Reads) and record.post.role == "leader":
-            self._tokens.update(event.tokens)
+            self._asked.update(dict.fromkeys(event.tokens, self.refiner.state.rounds))
         is_waiting = bool(record.held) or not record.persist.is_empty
         if record.synced is is_waiting:
             raise self._no(record, "step", "`synced` says the opposite of the record", "synced")
+        under_way = self.refiner.state.read
         self._refine(record, decisions)
         if is_waiting:
             held = tuple([message.uid for message in record.held])
             self.waiting.append(Waiting(record.seq, held, record.persist.last))
         self._follows(record, before.post)
         if record.answered or record.post.role != "leader":
-            self._answered(record)
+            self._answered(record, under_way)
 
     def _refine(self, record: Record, decisions: int) -> None:
         did = self.words.did(record, decisions)
@@ -231,15 +233,28 @@ class Replay:
         if post.leader != leader:
             raise self._no(record, "step", "follows somebody else", "leader", leader, post.leader)
 
-    def _answered(self, record: Record) -> None:
-        """Each read is confirmed once, by the leader that it was asked of."""
+    def _answered(self, record: Record, under_way: Read | None) -> None:
+        """Each read is confirmed once, by the leader that it was asked of, in the first round
+        that began after it: what an older round says of the leader is too old for it.
+        """
+        asked = self._asked
+        # Who is alone begins a round and confirms it in one step.
+        confirmed = self.refiner.state.rounds if under_way is None else under_way.round
         for token, _ in record.answered:
-            if token not in self._tokens:
+            since = asked.pop(token, None)
+            if since is None:
                 reason = f"read {token} is confirmed, and nobody waits for it"
                 raise self._no(record, "step", reason, "answered")
-            self._tokens.remove(token)
+            if since >= confirmed:
+                reason = f"read {token} is confirmed by a round that had begun before it was asked"
+                raise self._no(record, "step", reason, "answered")
         if record.post.role != "leader":
-            self._tokens.clear()
+            asked.clear()
+        elif asked:
+            token, since = next(iter(asked.items()))
+            if since < confirmed:
+                reason = f"read {token} was asked before the round that is confirmed, and waits"
+                raise self._no(record, "step", reason, "answered")
 
     def _said(self, record: Record, rule: str, reason: str, expected: Post) -> Rejected:
         fields = [f for f in Post.__struct_fields__ if getattr(expected, f) != _of(record, f)]
