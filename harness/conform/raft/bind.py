@@ -195,7 +195,12 @@ def _replay(pairs: Pairs, names: Translation, result: Conformance) -> None:
     """Reach every state by the core's own steps along a shortest path."""
     for _, state in pairs.states:
         path = pairs.path(state.me, state)
-        core, before = _replayed(pairs, names, state.me, path)
+        try:
+            core, before = _replayed(pairs, names, state.me, path)
+        except AssertionError as error:
+            told = f"the core refuses: {error}"
+            result.diverge(Divergence(state, "replay", "assertion", "a step", told, tuple(path)))
+            continue
         found = abstract(core, state.disk, names)
         assert before == state
         if found == state._replace(queue=()):

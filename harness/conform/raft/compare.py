@@ -11,6 +11,7 @@ from ....model.actor import Receive, Step
 from ....model.raft_types import Crash, Member
 from .concrete import TOKEN, abstract, common, concretize, guesses, recovered, report
 from .names import ROLES
+from .outputs import Before, unlike
 from .refine import (
     Cause,
     Compacted,
@@ -106,6 +107,7 @@ class Comparison:
 
     def advance(self, core: Core, s: Member, given: Input) -> Difference | None:
         """Step this core, which is in state `s`; None if the model explains what it did."""
+        before = Before.of(core)
         try:
             ready = core.step(given.event)
         except AssertionError as error:
@@ -122,7 +124,8 @@ class Comparison:
         if core.durable > durable:
             return Difference("durable", durable, core.durable)
         if found == after._replace(queue=()):
-            return None
+            said = unlike(before, core, given.event, ready, s, after)
+            return None if said is None else Difference(*said)
         for field, ours, theirs in zip(Member._fields, after, found, strict=True):
             if ours != theirs and field != "queue":
                 return Difference(field, ours, theirs)
