@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +26,12 @@ class Links:
         self._links: tuple[Link, ...] = ()
         self._counted: Counts = {}
         self._noted = False
+        self._turn = asyncio.Lock()
+        """Of a request: they are carried out as they came, and the shaper is asked one by one."""
         self._busy = asyncio.Lock()
+        """Of what writes to the table. A renewal waits for no request's other work."""
+        self._renewed_s = 0.0
+        """When the last renewal of the links that are set began."""
         self._shaper = Shaper(run)
         run.renewals.append(self._renew)
 
@@ -37,31 +43,41 @@ class Links:
         wanted = tuple(link(said) for said in links)
         if len({each.pair for each in wanted}) < len(wanted):
             raise Refused("a link is given twice")
-        async with self._busy:
+        async with self._turn:
             if not wanted and not self._noted:
                 return
             lacking = tool.missing("nft")
             if lacking:
                 raise Refused(lacking)
-            await self._count()
             table = self._run.table
             self._note(table)
             shaping = await self._shaped(wanted)
+            await self._count()
             text = ruleset(
                 table, wanted, self._lasts_s, self._run.spare_port, self._counted, shaping
             )
-            await tool.run("nft", "-f", "-", text=text if wanted else removal(table))
-            self._links = wanted
+            async with self._busy:
+                await self._write(text if wanted else removal(table))
+                self._links = wanted
 
     async def _renew(self) -> None:
         async with self._busy:
             if self._links:
-                text = renewal(self._run.table, self._links, self._lasts_s)
-                await tool.run("nft", "-f", "-", text=text)
+                await self._write(renewal(self._run.table, self._links, self._lasts_s))
+
+    async def _write(self, text: str) -> None:
+        """Change the table, and say if the links that were set until now were open meanwhile."""
+        began = time.monotonic()
+        await tool.run("nft", "-f", "-", text=text)
+        passed = time.monotonic() - self._renewed_s
+        self._renewed_s = began
+        if self._links and passed > self._lasts_s:
+            why = f"for {passed:.1f} s nobody renewed the links, which last {self._lasts_s:g} s"
+            self._run.say({"event": "failed", "what": "renewal", "why": why})
 
     async def counters(self) -> list[dict[str, object]]:
         """Packets of each link since the run began, by what became of them."""
-        async with self._busy:
+        async with self._turn:
             await self._count()
             shaped = await self._shaper.counts()
         lost = [

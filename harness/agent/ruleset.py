@@ -131,6 +131,8 @@ def ruleset(
         f"type filter hook input priority {PRIORITY}; policy accept;",
         *([f"tcp dport {spare_port} accept"] if spare_port is not None else []),
         f"meta mark {COPY} accept",
+        # Version 6 finds its neighbours by packets: without, no other packet goes either way.
+        "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",
         "ip saddr . ip daddr @live4 jump links4",
         "ip6 saddr . ip6 daddr @live6 jump links6",
         "}",

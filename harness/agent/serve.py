@@ -32,6 +32,9 @@ _UNREAD_BYTES_MAX = 1 << 26
 
 _INPUT, _OUTPUT = 0, 1
 
+_RENEWALS_A_LEASE = 4
+"""Of what would heal by itself: no more often, however many requests come."""
+
 _LEFT_ALONE = 3
 """Exit code of an agent that undid everything without being asked to."""
 
@@ -151,6 +154,9 @@ class _Server:
         while line := await requests.readline():
             self._heard = time.monotonic()
             self._guardian.renew()
+            if self._heard - self._renewed >= self._lease_s / _RENEWALS_A_LEASE:
+                self._renewed = self._heard
+                self._wake.set()
             try:
                 request = json.loads(line)
                 number, do = request["id"], request["do"]
@@ -195,8 +201,7 @@ class _Server:
             await asyncio.sleep(min(left, 0.5))
 
     async def _beat(self) -> None:
-        """Renew the lease, as every request does; of kernel timeouts too."""
-        self._wake.set()
+        """Renew the lease, and whatever would heal by itself, as every request does."""
 
     async def _renew(self) -> None:
         while True:
@@ -205,9 +210,9 @@ class _Server:
             for renew in self._run.renewals:
                 try:
                     await renew()
-                except Refused as refused:
+                except (Refused, OSError) as error:
                     # Somebody took our rules away: that ends no run here, but the harness's trust.
-                    self._say({"event": "failed", "what": "renewal", "why": str(refused)})
+                    self._say({"event": "failed", "what": "renewal", "why": str(error)})
 
     async def _hello(self) -> dict[str, object]:
         """Who answers here, and where."""

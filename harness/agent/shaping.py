@@ -1,5 +1,6 @@
 """The agent's side of the shaper: its process, the table that sends packets there, its counts."""
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -13,6 +14,8 @@ from .run import Refused, Run
 from .shape import Shape
 
 _OPEN = Shape()
+
+_ANSWERS_S = 10.0
 
 
 class Shaper:
@@ -90,12 +93,19 @@ class Shaper:
                 ) from error
 
     async def _ask(self, request: Mapping[str, Any]) -> Any:
-        """Under the lock of Links: one question at a time."""
+        """One question at a time: Links sees to it."""
         assert self._process is not None
         stdin = self._process.process.stdin
         assert stdin is not None
         stdin.write(json.dumps(request).encode() + b"\n")
         try:
-            return await self._process.answer()
+            return await asyncio.wait_for(self._process.answer(), _ANSWERS_S)
+        except TimeoutError as error:
+            # An answer that comes late would be taken for that to the next question.
+            self._process.process.kill()
+            await self._process.process.wait()
+            raise Refused(
+                f"the process that holds packets back has not answered within {_ANSWERS_S:g} s"
+            ) from error
         except Refused as refused:
             raise Refused(f"the process that holds packets back has ended: {refused}") from refused

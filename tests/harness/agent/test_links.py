@@ -16,7 +16,7 @@ from delphic.harness.agent.run import Refused
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.reach import Heard, Way, reach
 from near_host import until
-from net_hosts import connected
+from net_hosts import connected, ip
 
 pytestmark = pytest.mark.slow
 
@@ -110,6 +110,39 @@ def test_a_cut_holds_over_many_renewals_and_heals_without_agent_and_guardian(on_
             assert await until(heard, lease_s + 2.0)
 
     on_hosts(test, lease_s=lease_s)
+
+
+def test_a_cut_holds_as_long_as_anything_at_all_is_asked(on_hosts: Any) -> None:
+    """A heartbeat that is late, because its answer was, is no reason for a cut to open."""
+
+    async def test(hosts: Sequence[Any]) -> None:
+        one, other = hosts
+        cut = (one.net.address, other.net.address)
+        await set_links(hosts, cuts([cut]))
+        _, beats = other.agent._tasks
+        beats.cancel()
+        for _ in range(25):
+            await asyncio.sleep(0.1)
+            await other.agent.call("hello")
+        assert "expires" in nft(other, "list", "ruleset")
+
+    on_hosts(test, lease_s=0.9)
+
+
+def test_a_one_way_cut_of_version_6_stays_one_way_when_neighbours_are_looked_for_anew(
+    on_hosts: Any,
+) -> None:
+    async def test(hosts: Sequence[Any]) -> None:
+        one, other = hosts
+        cut = (one.net.address6, other.net.address6)
+        await set_links(hosts, cuts([cut]))
+        ip("-n", other.net.name, "-6", "neigh", "flush", "dev", "eth0")
+        back = Way(other.agent, other.net.address6, one.agent, one.net.address6)
+        ((_, heard),) = (await reach([back])).items()
+        assert heard is not None
+        assert await unheard(hosts) == {cut}
+
+    on_hosts(test)
 
 
 def test_lost_packets_are_as_many_as_asked_for_and_counted_exactly(on_hosts: Any) -> None:
