@@ -87,19 +87,20 @@ class Promises:
         told = min(post.commit, len(log))
         # Where an entry was refused before, what follows it is unknown.
         before = min(before, len(self._committed))
-        for index, term in enumerate(log[before:told], start=before + 1):
-            if index <= len(self._committed):
-                if self._committed[index - 1] != term:
-                    raise self._other(record, index, term)
-            else:
-                self._committed.append(term)
-                self._committed_by.append(record)
-                self._since.append(post.term)
-                self._must_be_led_with(record, index, term, post.term, None)
-        first = bisect_right(self._since, post.term, 0, told)
-        for at in range(first, told):
+        known = min(told, len(self._committed))
+        for index, term in enumerate(log[before:known], start=before + 1):
+            if self._committed[index - 1] != term:
+                raise self._other(record, index, term)
+        # Those that were known are lowered before any follows them: the terms never fall.
+        first = bisect_right(self._since, post.term, 0, known)
+        for at in range(first, known):
             self._must_be_led_with(record, at + 1, self._committed[at], post.term, self._since[at])
             self._since[at] = post.term
+        for index, term in enumerate(log[known:told], start=known + 1):
+            self._committed.append(term)
+            self._committed_by.append(record)
+            self._since.append(post.term)
+            self._must_be_led_with(record, index, term, post.term, None)
 
     def _must_be_led_with(
         self, record: Record, index: int, term: int, since: int, until: int | None

@@ -208,6 +208,35 @@ def test_who_led_before_it_was_committed_need_not_have_it() -> None:
         promises.led(leader("n2", 5), log_of((1, 2)))
 
 
+def test_who_learns_old_and_new_entries_at_once_lowers_the_term_of_the_old_ones() -> None:
+    """HS-2: four entries were known in term 5 first; then all eight, to have been known in 2."""
+    promises = Promises()
+    log = log_of((1,) * 8)
+    promises.commits(knows("n2", 5, 4), log, 0)
+    promises.commits(knows("n1", 2, 8), log, 0)
+    promises.commits(knows("n3", 3, 5), log, 0)
+    with pytest.raises(Rejected, match="without entry 3 of term 1") as found:
+        promises.led(leader("n4", 3), log_of((1, 1)))
+    assert found.value.promises == ("HS-2",)
+
+
+def test_the_least_term_in_which_an_entry_was_known_to_be_committed_is_kept() -> None:
+    """Whatever members learn in whatever order, against counting."""
+    chance, log = Random(1), log_of((1,) * 8)
+    for _ in range(500):
+        promises, own = Promises(), dict[str, tuple[int, int]]()
+        least: dict[int, int] = {}
+        for _ in range(chance.randint(2, 6)):
+            node = f"n{chance.randint(1, 3)}"
+            term, before = own.get(node, (1, 0))
+            term, told = chance.randint(term, 5), chance.randint(before, 8)
+            own[node] = (term, told)
+            if told > before:
+                promises.commits(knows(node, term, told), log, before)
+                least |= {i: min(term, least.get(i, term)) for i in range(1, told + 1)}
+        assert promises._since == [least[index] for index in sorted(least)]
+
+
 # Messages.
 
 
