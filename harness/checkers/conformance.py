@@ -39,7 +39,7 @@ def judge(evidence: Evidence) -> Verdict:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
     traces = {member: traces[member] for member in members}
-    validated = validate(members, traces, cut_logs(evidence.history))
+    validated = validate(members, traces, cut_logs(evidence.history), evidence.clocks)
     found = details(validated, traces, evidence.clocks)
     if validated.rejected:
         return _failure(validated, found, evidence)

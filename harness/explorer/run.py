@@ -87,7 +87,7 @@ def paths_of(
 
     `cuts`: how often the end of a member's log was cut off.
     """
-    validator = Validator(members, cuts)
+    validator = Validator(members, cuts, clocks)
     for trace in traces.values():
         for record in trace.records:
             validator.add(record)

@@ -36,21 +36,14 @@ STEPS_MAX = 60_000
 """So many steps are tried; then the answer is that nobody knows."""
 
 
-class Input(NamedTuple):
-    """A message that may have arrived, in the order in which peers sent them."""
-
-    message: Message
-    t_ns: int
-
-
 @dataclass(frozen=True)
 class Gap:
     """What is known of a stretch without lines.
 
     `release`: how many of the oldest writes of `state` must have become durable. `found`: what the
     next process found on the disk; None if there was none. `lives`: how many processes may have
-    come and gone without a line. `peers_lost`: peers that have lost lines as well. `since_ns`: when
-    the process began; what was sent before hardly arrived, unless clocks differ.
+    come and gone without a line. `peers_lost`: peers that have lost lines as well. `inputs`: what
+    may have arrived, the likeliest first; `is_cut`: there are more.
     """
 
     actor: BuiltMember
@@ -59,11 +52,11 @@ class Gap:
     number: int
     release: int
     orphans: tuple[Orphan, ...]
-    inputs: tuple[Input, ...]
+    inputs: tuple[Message, ...]
     found: Disk | None
     lives: int
     peers_lost: frozenset[int]
-    since_ns: int = 0
+    is_cut: bool = False
 
 
 class Spot(NamedTuple):
@@ -85,8 +78,9 @@ class Spot(NamedTuple):
 
 
 def bridge(gap: Gap, steps_max: int = STEPS_MAX) -> bool | None:
-    """Whether the model explains it; None where the bound was hit."""
-    return _Search(gap, steps_max).run()
+    """Whether the model explains it; None where the bound was hit, or inputs were left out."""
+    found = _Search(gap, steps_max).run()
+    return None if found is False and gap.is_cut else found
 
 
 def leaves(s: Member, found: Disk) -> bool:
@@ -129,9 +123,6 @@ class _Search:
         terms = [orphan.message.term for orphan in gap.orphans]
         terms += [gap.found.term] if gap.found is not None else []
         self._term_max = max((gap.state.term, *terms))
-        late = sorted(gap.inputs, key=lambda given: given.t_ns < gap.since_ns)
-        self._inputs = tuple(dict.fromkeys(given.message for given in late))
-        """Each message once, by time; what was sent before the process began in the end."""
 
     def run(self) -> bool | None:
         gap = self._gap
@@ -253,7 +244,7 @@ class _Search:
         """What may arrive: what brings the next orphan or the disk, and what else may matter."""
         wanted: list[Message] = []
         others: list[Message] = []
-        for given in self._inputs:
+        for given in self._gap.inputs:
             if isinstance(given, AppendReply) and given.match > len(s.log):
                 continue  # Nobody acknowledges what was not sent: it comes later.
             if brings(given, s, target, self._gap.found):

@@ -1,11 +1,13 @@
 """What is known of one Raft group: messages, promises, members, and how their processes end."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ....model.raft_built import images
-from ....model.raft_types import NOBODY, Disk
+from ....model.raft_types import NOBODY, Disk, Message
+from ...clocks import Clocks
 from ...traces import Record
 from ..raft.refine import unbounded
 from ..raft.terms import log_of
@@ -15,14 +17,14 @@ from .finding import Rejected, Undecided, place_of, state_of
 from .guess import Orphan
 from .promises import Promises
 from .replay import Replay
-from .wire import Arrival, Wire
+from .wire import Arrival, Sent, Wire
 from .words import Words
 
 NEW = Disk(0, NOBODY, log_of(()))
 """What a member finds that has never been."""
 
 INPUTS_MAX = 400
-"""Messages that a search in a gap looks at."""
+"""Different messages that a search in a gap looks at."""
 
 LONG_AGO_NS = 1_000_000_000
 """What was sent so long before a process's last line is looked at last."""
@@ -41,8 +43,9 @@ class Bridged:
 class Group:
     """What is known of one group."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, clocks: Clocks) -> None:
         """`words` know the group's members, which need not be all members that there are."""
+        self._clocks = clocks
         self.wire = Wire()
         self.counting = Counting()
         self.words = words
@@ -73,9 +76,14 @@ class Group:
         about = record or last
         if answer is False:
             raise self._unbridged(node, about, unknown)
+        tried = (
+            f"{INPUTS_MAX:,} of the messages that may have arrived"
+            if unknown.is_cut
+            else f"{gap.STEPS_MAX:,} steps that were tried"
+        )
         told = (
             f"the end of incarnation {inc} of {node} is lost: {len(unknown.orphans)} messages of "
-            f"it arrived, and {gap.STEPS_MAX:,} steps that were tried did not explain them"
+            f"it arrived, and {tried} did not explain them"
             f"{' and the disk that was found' if disk is not None else ''}"
         )
         return Bridged(was_searched=True, undecided=Undecided(place_of(node, about), told))
@@ -102,6 +110,7 @@ class Group:
         ]
         inc = last.inc if last is not None else 0
         life = self.wire.lives.get((node, inc))
+        inputs, is_cut = self._inputs(replay, inc)
         return gap.Gap(
             actor=unbounded(len(words.aliases)),
             state=replay.refiner.state,
@@ -113,13 +122,13 @@ class Group:
                 for a in orphans
                 if a.uid not in waits
             ),
-            inputs=tuple(self._inputs(node, last)),
+            inputs=inputs,
             found=disk,
             lives=lives,
             peers_lost=frozenset(
                 words.number(peer) for peer in words.aliases if peer != node and self._lost(peer)
             ),
-            since_ns=replay.began_ns,
+            is_cut=is_cut,
         )
 
     def _unbridged(self, node: str, record: Record | None, unknown: gap.Gap) -> Rejected:
@@ -162,15 +171,53 @@ class Group:
         lives = [life for (name, _), life in self.wire.lives.items() if name == node]
         return not lives or not all(life.is_stopped for life in lives)
 
-    def _inputs(self, node: str, last: Record | None) -> Iterable[gap.Input]:
-        """Messages that were sent to a member and that it never took in, oldest first."""
-        wire = self.wire
-        since = last.t_ns if last is not None else 0
+    def _inputs(self, replay: Replay, inc: int) -> tuple[tuple[Message, ...], bool]:
+        """Different messages that were sent to a member and that it never took in, the likeliest
+        to have arrived at the end of this incarnation first; whether there are more.
+        """
+        wire, node = self.wire, replay.node
         open_ = [
             sent
             for uid, sent in wire.sent.items()
             if sent.message.dst == node and uid not in wire.arrived
         ]
-        recent = sorted(open_, key=lambda sent: (sent.t_ns < since - LONG_AGO_NS, sent.t_ns))
-        for sent in recent[:INPUTS_MAX]:
-            yield gap.Input(self.words.message(sent.node, node, sent.message), sent.t_ns)
+        found: dict[Message, None] = {}
+        for sent in self._by_time(replay, open_) or self._by_sender(node, inc, open_):
+            found[self.words.message(sent.node, node, sent.message)] = None
+            if len(found) > INPUTS_MAX:
+                break
+        return tuple(found)[:INPUTS_MAX], len(found) > INPUTS_MAX
+
+    def _by_time(self, replay: Replay, open_: Sequence[Sent]) -> list[Sent] | None:
+        """What was sent before the process began hardly arrived, what was sent long before its
+        last line neither. None where nobody knows what a clock says.
+        """
+        last, at_ns = replay.last, self._clocks.at_ns
+        began = at_ns(replay.node, replay.began_ns)
+        since = at_ns(replay.node, last.t_ns if last is not None else 0)
+        times = [at_ns(sent.node, sent.t_ns) for sent in open_]
+        if began is None or since is None or None in times:
+            return None
+        # Two clocks are as near to each other as they are known, which is no order of steps.
+        keyed = [
+            (t < began, t < since - LONG_AGO_NS, t, n) for n, t in enumerate(times) if t is not None
+        ]
+        return [open_[n] for *_, n in sorted(keyed)]
+
+    def _by_sender(self, node: str, inc: int, open_: Sequence[Sent]) -> list[Sent]:
+        """Of each sender first what it sent after the last message of it that is known to have
+        arrived in this incarnation or before, in its order; senders take turns.
+        """
+        heard: dict[str, tuple[int, int]] = {}
+        for (source, life, number), arrival in self.wire.arrived.items():
+            if arrival.record.node == node and arrival.record.inc <= inc:
+                heard[source] = max(heard.get(source, (0, 0)), (life, number))
+        ranks: Counter[tuple[bool, str]] = Counter()
+        keyed = []
+        for n, sent in enumerate(open_):
+            uid = sent.message.uid
+            assert uid is not None
+            is_past = uid[1:] < heard.get(sent.node, (0, 0))
+            ranks[is_past, sent.node] += 1
+            keyed.append((is_past, ranks[is_past, sent.node], sent.node, n))
+        return [open_[n] for *_, n in sorted(keyed)]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ....model.raft_types import Disk
+from ...clocks import Clocks
 from ...language.sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .coverage import Coverage
@@ -12,6 +13,8 @@ from .finding import Place, Rejected, Undecided, place_of
 from .group import Bridged, Group
 from .replay import Replay
 from .words import Words
+
+NO_CLOCKS = Clocks()
 
 RULES = ("continuity", "provenance", "durability", "recovery", "step", "promise")
 
@@ -46,13 +49,17 @@ def coverage(validated: Validated) -> Coverage:
 
 
 def validate(
-    members: Sequence[str], traces: Mapping[str, Trace], cuts: Mapping[str, int] | None = None
+    members: Sequence[str],
+    traces: Mapping[str, Trace],
+    cuts: Mapping[str, int] | None = None,
+    clocks: Clocks = NO_CLOCKS,
 ) -> Validated:
     """Whole traces. Nothing needs to be known of the order of records of different members.
 
-    `cuts`: how often something took the end of a member's log away.
+    `cuts`: how often something took the end of a member's log away. `clocks` of members only say
+    what is likely where a process ended without a line.
     """
-    validator = Validator(members, cuts)
+    validator = Validator(members, cuts, clocks)
     for trace in traces.values():
         for line in trace.lines:
             if isinstance(line, Record):
@@ -89,10 +96,16 @@ class Validator:
     every message is known, then `check` all.
     """
 
-    def __init__(self, members: Sequence[str], cuts: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        members: Sequence[str],
+        cuts: Mapping[str, int] | None = None,
+        clocks: Clocks = NO_CLOCKS,
+    ) -> None:
         """`cuts`: so many starts of a member may find less of its log than was on its disk."""
         self._members = tuple(sorted(members))
         self._cuts = Counter(cuts or {})
+        self._clocks = clocks
         self._losses = 0
         self._files = {member: _File() for member in self._members}
         self._groups: dict[tuple[str | None, int], Group] = {}
@@ -205,7 +218,7 @@ class Validator:
         found = self._groups.get(key)
         if found is None:
             told = record.event.members if isinstance(record.event, Boot) else ()
-            found = self._groups[key] = Group(Words(told or self._members))
+            found = self._groups[key] = Group(Words(told or self._members), self._clocks)
         return found
 
     # A member's file.

@@ -7,7 +7,7 @@ import pytest
 from delphic.harness.conform.raft.refine import Refiner, unbounded
 from delphic.harness.conform.raft.terms import log_of
 from delphic.harness.conform.trace.finding import Rejected
-from delphic.harness.conform.trace.gap import Gap, Input, bridge, leaves
+from delphic.harness.conform.trace.gap import Gap, bridge, leaves
 from delphic.harness.conform.trace.guess import Orphan
 from delphic.harness.conform.trace.promises import Promises
 from delphic.harness.conform.trace.wire import Wire
@@ -53,13 +53,13 @@ AFTER = Disk(1, 1, log_of((1, 1)))
 
 
 def test_a_lost_answer_needs_the_request_that_it_answers() -> None:
-    asked = (Input(REQUEST, 1),)
+    asked = (REQUEST,)
     assert bridge(gap(follower(), orphans=(ANSWER,), inputs=asked, found=AFTER)) is True
     assert bridge(gap(follower(), orphans=(ANSWER,), inputs=(), found=AFTER)) is False
 
 
 def test_an_answer_that_arrived_was_durable() -> None:
-    asked = (Input(REQUEST, 1),)
+    asked = (REQUEST,)
     before = follower().disk
     assert bridge(gap(follower(), inputs=asked, found=before)) is True
     assert bridge(gap(follower(), orphans=(ANSWER,), inputs=asked, found=before)) is False
@@ -72,12 +72,12 @@ def test_a_message_that_only_a_peers_lost_lines_tell_is_imagined() -> None:
 
 def test_numbers_leave_room_for_no_more_than_was_sent() -> None:
     answer = ANSWER._replace(number=4)
-    asked = (Input(REQUEST, 1),)
+    asked = (REQUEST,)
     assert bridge(gap(follower(), orphans=(answer,), inputs=asked, found=AFTER)) is False
 
 
 def test_a_vote_is_not_forgotten_once_it_was_heard() -> None:
-    vote = (Input(Vote(1, 0, 2, 1, 1), 1),)
+    vote = (Vote(1, 0, 2, 1, 1),)
     heard = (Orphan(1, 5, VoteReply(0, 1, 2, True)),)
     kept, forgotten = Disk(2, 1, log_of((1,))), Disk(1, 1, log_of((1,)))
     assert bridge(gap(follower(), orphans=heard, inputs=vote, found=kept)) is True
@@ -91,7 +91,7 @@ def test_a_leader_that_told_of_its_commit_was_asked_for_so_many_entries() -> Non
         term=1, vote=0, role=Role.LEADER, commit=1, log=two.log, disk=two, match=(0, 2, 0)
     )
     told = (Orphan(1, 9, Append(0, 2, 1, 1, 1, log_of(()), 3, 0)),)
-    answered = (Input(AppendReply(1, 0, 1, True, 3, 0), 1),)
+    answered = (AppendReply(1, 0, 1, True, 3, 0),)
     three = Disk(1, 0, log_of((1, 1, 1)))
     assert bridge(gap(leader, orphans=told, inputs=answered, found=three)) is True
     assert bridge(gap(leader, orphans=told, inputs=(), found=three)) is False
@@ -104,7 +104,7 @@ def test_a_leader_hears_of_no_entry_before_it_has_it() -> None:
     leader = EMPTY._replace(
         term=1, vote=0, role=Role.LEADER, commit=1, log=two.log, disk=two, match=(0, 2, 2)
     )
-    answered = tuple(Input(AppendReply(peer, 0, 1, True, 5, 0), 1) for peer in (1, 2))
+    answered = tuple(AppendReply(peer, 0, 1, True, 5, 0) for peer in (1, 2))
     told = (Orphan(1, 9, Append(0, 2, 1, 1, 1, log_of(()), 2, 0)),)
     assert bridge(gap(leader, orphans=told, inputs=answered)) is False
     assert bridge(gap(leader, inputs=answered, found=five)) is True
@@ -113,14 +113,20 @@ def test_a_leader_hears_of_no_entry_before_it_has_it() -> None:
 def test_lives_without_a_line_are_bridged_too() -> None:
     state = follower()
     later = (Orphan(2, 1, AppendReply(0, 1, 1, True, 2, 0)),)
-    asked = (Input(REQUEST, 1),)
+    asked = (REQUEST,)
     assert bridge(gap(state, orphans=later, inputs=asked, found=AFTER, lives=1)) is True
     assert bridge(gap(state, orphans=later, inputs=asked, found=AFTER, lives=0)) is False
 
 
 def test_where_the_bound_is_hit_nobody_knows() -> None:
-    asked = (Input(REQUEST, 1),)
+    asked = (REQUEST,)
     assert bridge(gap(follower(), orphans=(ANSWER,), inputs=asked, found=AFTER), 0) is None
+
+
+def test_where_messages_were_left_out_nobody_knows() -> None:
+    assert bridge(gap(follower(), orphans=(ANSWER,), found=AFTER, is_cut=True)) is None
+    asked = gap(follower(), orphans=(ANSWER,), inputs=(REQUEST,), found=AFTER, is_cut=True)
+    assert bridge(asked) is True
 
 
 def test_what_no_disk_can_hold_is_no_search_away() -> None:
