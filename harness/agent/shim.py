@@ -27,6 +27,7 @@ _ORDERS = struct.Struct("<4q2dQ")
 _ORDERS_AT = 8
 _NOTES = struct.Struct("<2Q4q3Q")
 _NOTES_AT = 64
+_PID_AT = 72
 _SEQUENCE = struct.Struct("<Q")
 
 _FAIL_SYNC, _FAIL_WRITE = 1, 2
@@ -78,6 +79,10 @@ class Control:
         _SEQUENCE.pack_into(self._held, 0, number + 2)
         self.orders = orders
 
+    def belongs_to(self, pid: int) -> None:
+        """Only that process notes what it was told, not what it starts."""
+        _SEQUENCE.pack_into(self._held, _PID_AT, pid)
+
     def clock(self, offset_s: float, drift: float) -> None:
         """The clock of the day jumps; the steady one goes on from where it was."""
         now, steady = time.time_ns(), time.monotonic_ns()
@@ -109,8 +114,9 @@ class Control:
 class Shims:
     """The control files of this run's processes."""
 
-    def __init__(self, _: Run) -> None:
+    def __init__(self, run: Run) -> None:
         self._controls: dict[str, Control] = {}
+        run.starts.append(self._started)
 
     def verbs(self) -> Mapping[str, Any]:
         return {
@@ -152,6 +158,10 @@ class Shims:
         control = self._control(name)
         control.disk(slow, fail_sync * _FAIL_SYNC + fail_write * _FAIL_WRITE)
         return control.seen()
+
+    def _started(self, name: str, pid: int) -> None:
+        if name in self._controls:
+            self._controls[name].belongs_to(pid)
 
     def _control(self, name: str) -> Control:
         if name not in self._controls:

@@ -32,7 +32,8 @@
 /* Deadlines after this are by the clock of the day: no machine is up for so many seconds. */
 #define DAY_CLOCK 500000000LL
 
-/* The layout of agent/shim.py. Behind `seen` the process writes, before it the agent does. */
+/* The layout of agent/shim.py. From `seen` on the process writes, before it the agent does; `pid` both
+ * do: the agent when it has started a process, and a process that finds none there. */
 struct control {
     uint64_t sequence;
     int64_t day_true, day_shown, steady_true, steady_shown;
@@ -51,6 +52,7 @@ struct state {
 };
 
 static struct control *control;
+static uint64_t own;
 static dev_t device;
 static int has_device;
 
@@ -70,6 +72,8 @@ static int (*real_cond_clockwait)(pthread_cond_t *, pthread_mutex_t *, clockid_t
                                   const struct timespec *);
 
 static void *next(const char *name) { return dlsym(RTLD_NEXT, name); }
+
+static void learn_own(void) { own = (uint64_t)getpid(); }
 
 __attribute__((constructor)) static void begin(void) {
     real_fsync = next("fsync");
@@ -97,8 +101,12 @@ __attribute__((constructor)) static void begin(void) {
         void *mapped = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, handle, 0);
         close(handle);
         if (mapped != MAP_FAILED) {
+            uint64_t nobody = 0;
             control = mapped;
-            control->pid = (uint64_t)getpid();
+            learn_own();
+            pthread_atfork(NULL, NULL, learn_own);
+            __atomic_compare_exchange_n(&control->pid, &nobody, own, 0, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE);
         }
     }
     __atomic_store_n(&real_clock, next("clock_gettime"), __ATOMIC_RELEASE);
@@ -157,7 +165,9 @@ static int64_t truly(const struct state *now, int day, int64_t at) {
                : now->steady_true + scaled(at - now->steady_shown, 1 / now->rate);
 }
 
+/* What a process starts is shown the same clocks; what it reads is not what the process has read. */
 static void note(const struct state *now, int day, int64_t at, int64_t told) {
+    if (__atomic_load_n(&control->pid, __ATOMIC_ACQUIRE) != own) return;
     if (day) {
         control->day_read = at;
         control->day_told = told;
