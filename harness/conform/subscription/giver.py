@@ -138,7 +138,18 @@ class Giver:
         if _waits(state, member):
             return None
         self.steps += 1
+        try:
+            return self._compared(state, event, step, member)
+        except RequestError as error:
+            return [("refusal", None, error.name)]
+        except AssertionError as error:
+            return [("assertion", "a step", f"the broker refuses: {error}")]
+
+    def _compared(self, state: Group, event: Any, step: Any, member: int) -> Found:
         broker, wires = self._broker(state, member)
+        found = _differs("positions at first", _positions(state, member), broker.positions)
+        if found:
+            return found
         match event:
             case Drop():
                 return _drop(broker, step)
@@ -146,22 +157,17 @@ class Giver:
                 assert step is not None
                 return self._subscribe(broker, m, step, member)
             case Publish(subscriber=subscriber):
-                had = set(broker.positions)
-                broker.credit(wires[subscriber], 1, 1)
-                frames = () if step is None else step.sends
-                sent = [(f.offset, len(f.rows)) for f in frames if isinstance(f, Frame)]
-                after = state if step is None else step.state
-                keeps = {(TABLE, str(s.subscriber)) for s in after.seats[member].subscriptions}
-                lost = had - set(broker.positions)
-                found = _differs("subscriptions ended", had - keeps, lost)
-                return found + _differs("rows sent", sent, wires[subscriber].rows)
+                return _published(broker, wires[subscriber], state, event, step)
             case StepDown():
                 assert step is not None
                 broker.end_all(ELSEWHERE)
-                left = [str(each.subscriber) for each in step.state.seats[member].subscriptions]
-                ended = sum(isinstance(f, Ended) for wire in wires.values() for f in wire.frames)
-                found = _differs("subscriptions", left, [action for _, action in broker.positions])
-                return found + _differs("connections told", len(wires) - len(left), ended)
+                left = _positions(step.state, member)
+                frames = [f for wire in wires.values() for f in wire.frames]
+                told = [f.name for f in frames if isinstance(f, Ended)]
+                expected = [ELSEWHERE.name] * (len(wires) - len(left))
+                return _differs("subscriptions", left, broker.positions) + _differs(
+                    "connections told", expected, told
+                )
             case Write():
                 if PUBLISH_WRITTEN in self._bugs:
                     for wire in wires.values():
@@ -194,12 +200,29 @@ class Giver:
             starts = [int(broker.subscribe(Wire(), ask, 1)["start"])]
         except RequestError as error:
             return _differs("refusal", _refusal(step), error.name)
-        after = {
-            (TABLE, str(each.subscriber)): each.position
-            for each in step.state.seats[member].subscriptions
-        }
         found = _differs("start", answers, starts)
-        return found + _differs("positions", after, broker.positions)
+        return found + _differs("positions", _positions(step.state, member), broker.positions)
+
+
+def _published(broker: Broker, wire: Wire, state: Group, event: Publish, step: Any) -> Found:
+    """There is room for one frame: what it has, where the subscription is behind it, and that no
+    room is left then.
+    """
+    broker.credit(wire, 1, 1)
+    frames = () if step is None else step.sends
+    sent = [(f.offset, len(f.rows)) for f in frames if isinstance(f, Frame)]
+    after = _positions(state if step is None else step.state, event.member)
+    found = _differs("rows sent", sent, wire.rows)
+    found += _differs("positions", after, broker.positions)
+    room = [each.room for each in broker.subscriptions if each.link is wire]
+    return found + _differs("room", [1 - len(sent)] * len(room), room)
+
+
+def _positions(state: Group, member: int) -> dict[tuple[str, str], int]:
+    """The next row of each subscription of a member, as a broker tells them."""
+    return {
+        (TABLE, str(each.subscriber)): each.position for each in state.seats[member].subscriptions
+    }
 
 
 def _drop(broker: Broker, step: Any) -> Found:

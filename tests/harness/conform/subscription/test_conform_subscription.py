@@ -1,14 +1,18 @@
 """Brokers and subscribers make the model's steps; mistakes in them are seen without a network."""
 
+from collections.abc import Callable
+
 import pytest
 from delphic.harness.conform.binding import Bounds, Conformance
 from delphic.harness.conform.subscription.bind import SMALL, SubscriptionBinding
 from delphic.impl.bugs import BUGS
 from delphic.impl.client.cursor import Cursor
-from delphic.impl.stream.broker import Broker
+from delphic.impl.client.errors import OVERLOADED, RequestError
+from delphic.impl.stream.broker import Ask, Broker, Subscription
 
 SUBSCRIPTION = SubscriptionBinding()
 LEAST = SMALL[-1]
+FEW = Bounds.of("one connection", terms=1, rows=2, crashes=0, connections=1)
 DROPPED = Bounds.of("a table that is dropped", rows=1, terms=1, crashes=0, drops=1)
 
 
@@ -82,5 +86,74 @@ def test_a_leader_that_sends_more_than_there_is_room_for_is_seen(
         publish(self, link, subscription, frames + 1)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Broker, "credit", twice)
-    (first, *_) = conform().divergences
-    assert (first.event, first.field) == ("publish", "rows sent")
+    assert ("publish", "rows sent") in SUBSCRIPTION.conform(LEAST).diverged
+
+
+_publish, _end = Broker._publish, Broker._end
+
+
+def _stays(self: Broker, found: Subscription) -> None:
+    before = found.next
+    _publish(self, found)
+    found.next = before
+
+
+def _leaves_a_row_out(self: Broker, found: Subscription) -> None:
+    before = found.next
+    _publish(self, found)
+    found.next += found.next != before
+
+
+def _has_room_for_ever(self: Broker, found: Subscription) -> None:
+    before = found.room
+    _publish(self, found)
+    found.room = before
+
+
+def _says_something_else(self: Broker, found: Subscription, error: RequestError) -> None:
+    _end(self, found, RequestError("Whatever", error.definite, error.message))
+
+
+def _leaves_one_out(self: Broker, link: object, ask: Ask, term: int) -> object:
+    started = _subscribe(self, link, ask, term)  # type: ignore[arg-type]
+    self._topics[ask.table, ask.action].next += 1
+    return started
+
+
+def _refuses(self: Broker, link: object, ask: Ask, term: int) -> object:
+    if ask.offset > 0:
+        raise RequestError(OVERLOADED, True, "no")
+    return _subscribe(self, link, ask, term)  # type: ignore[arg-type]
+
+
+def _fails(self: Broker, link: object, ask: Ask, term: int) -> object:
+    raise AssertionError("a mistake")
+
+
+_subscribe = Broker.subscribe
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "mistake", "divergence"),
+    [
+        ("_publish", _stays, ("publish", "positions")),
+        ("_publish", _leaves_a_row_out, ("publish", "positions")),
+        ("_publish", _has_room_for_ever, ("publish", "room")),
+        ("_end", _says_something_else, ("stepdown", "connections told")),
+        ("subscribe", _leaves_one_out, ("publish", "positions at first")),
+        ("subscribe", _refuses, ("publish", "refusal")),
+        ("subscribe", _fails, ("publish", "assertion")),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_where_a_publish_leaves_a_subscription_is_compared(
+    name: str,
+    mistake: Callable[..., object],
+    divergence: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Promises HS-12 to HS-14: the same rows again, rows left out, more than there is room for."""
+    assert SUBSCRIPTION.conform(FEW).conforms
+    monkeypatch.setattr(Broker, name, mistake)
+    assert divergence in SUBSCRIPTION.conform(FEW).diverged
