@@ -1,7 +1,7 @@
 """The binding of replication: every pair that exploring the model reaches, on both sides."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ from ....model.replication_types import Master, Slave
 from ..binding import Bounds, Conformance, Difference, Divergence
 from .master import MasterSide
 from .slave import SlaveSide
-from .words import differing_masters, differing_slaves
+from .words import Found, differing_masters, differing_slaves
 
 SMALL = (
     Bounds.of("one task, and all that operators do", writes=1, stops=1, starts=1, skips=1,
@@ -164,12 +164,10 @@ class _Comparing:
     def _events(self) -> None:
         for node, state, event, step in self.pairs.found:
             name = event_name(event)
-            if isinstance(state, Master):
-                found = self.master.compare(state, event, step)
-            elif isinstance(state, Slave):
-                found = self.slave.compare(state, event, step)
-            else:
-                continue
+            try:
+                found = self._compared(state, event, step)
+            except AssertionError as error:
+                found = refused(error)
             if found is None:
                 continue
             self.result.pairs[name] += 1
@@ -178,15 +176,25 @@ class _Comparing:
             if found and self.first:
                 return
 
+    def _compared(self, state: Any, event: Any, step: Step | None) -> Found | None:
+        """What differs; None where neither side has a part in it. Raises AssertionError."""
+        if isinstance(state, Master):
+            return self.master.compare(state, event, step)
+        return self.slave.compare(state, event, step) if isinstance(state, Slave) else None
+
+    def _always(self, state: Any) -> Iterator[tuple[str, Found]]:
+        """What any state shows."""
+        try:
+            if isinstance(state, Master):
+                yield from self.master.always(state)
+            elif isinstance(state, Slave):
+                yield from self.slave.always(state)
+        except AssertionError as error:
+            yield "any time", refused(error)
+
     def _states(self) -> None:
         for node, state in self.pairs.states:
-            if isinstance(state, Master):
-                always = self.master.always(state)
-            elif isinstance(state, Slave):
-                always = self.slave.always(state)
-            else:
-                continue
-            for name, found in always:
+            for name, found in self._always(state):
                 self.result.pairs[name] += 1
                 for each in found:
                     self._diverge(node, state, name, each, name)
@@ -204,16 +212,14 @@ class _Comparing:
         for node, before, event, after in self.pairs.tree():
             if isinstance(before, Master):
                 core = self.master.core(masters[before])
-                for entry in self.master.entries(before, event, Step(after)):
-                    core.step(entry)
+                entries = self.master.entries(before, event, Step(after))
+                found = told(core, entries) or differing_masters(self.options, after, core)
                 masters[after] = core.dump()
-                found = differing_masters(self.options, after, core)
             elif isinstance(before, Slave):
                 slave = self.slave.core(slaves[node, before])
-                for each in self.slave.entries(before, event, Step(after)):
-                    slave.step(each)
+                each = self.slave.entries(before, event, Step(after))
+                found = told(slave, each) or differing_slaves(self.options, after, slave)
                 slaves[node, after] = slave.dump()
-                found = differing_slaves(self.options, after, slave)
             else:
                 continue
             self.result.replayed += 1
@@ -227,6 +233,21 @@ class _Comparing:
     ) -> None:
         path = tuple(self.pairs.path(node, state))
         self.result.diverge(Divergence(state, event, *what, path, cause=cause))
+
+
+def told(core: Any, entries: Sequence[Any]) -> Found:
+    """Let a core take these entries of the log; that it cannot, if it cannot."""
+    try:
+        for entry in entries:
+            core.step(entry)
+    except AssertionError as error:
+        return refused(error)
+    return []
+
+
+def refused(error: AssertionError) -> Found:
+    """A core that fails has diverged."""
+    return [("assertion", "a step", f"the core refuses: {error}")]
 
 
 def options_of(bounds: Bounds) -> Options:

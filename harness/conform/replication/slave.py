@@ -11,8 +11,8 @@ from itertools import product
 from typing import Any
 
 from ....impl.replication.dispatcher import Dispatcher, DispatcherState
+from ....impl.replication.effects import Arm, Effect, Propose, Wait
 from ....impl.replication.effects import Dispatch as Dispatched
-from ....impl.replication.effects import Effect, Propose
 from ....impl.replication.effects import Pull as Pulling
 from ....impl.replication.events import (
     Applied,
@@ -51,6 +51,7 @@ from ....model.replication_events import (
 )
 from ....model.replication_rules import Options, done_up_to, is_current, is_undone, slot_of
 from ....model.replication_types import Reason, Slave, Slot, State, Status
+from .waiting import alarms, pulls
 from .words import Found, concrete_slave, database_of, differing_slaves, task_of
 
 
@@ -105,16 +106,22 @@ class SlaveSide:
         return event in (Own.PULL, Own.FAIL_OVER)
 
     def _guesses(self, s: Slave, event: Any) -> Iterator[DispatcherState]:
-        """What rests beside what is ready, and whether attempts that have committed have ended."""
+        """What rests beside what is ready, whether attempts that have committed have ended, and
+        whether the answer to a pull says that there is more.
+        """
         waits = [x.task.id for x in s.slots if is_undone(x) and not x.run]
         runs = [x.task.id for x in s.slots if x.run and is_undone(x)]
         commits = [x.task.id for x in s.slots if x.run and x.applied]
         pulling = isinstance(event, Receive) and isinstance(event.message, Pulled)
         rests = ready(s)
-        for others, ended in product((False, True), (False, True) if commits else (False,)):
+        for others, ended, more in product(
+            (False, True),
+            (False, True) if commits else (False,),
+            (False, True) if pulling else (False,),
+        ):
             resting = tuple(waits) if others else tuple(rests)
             running = tuple(sorted(runs if ended else runs + commits))
-            yield DispatcherState(True, pulling, not pulling, False, running, (), resting)
+            yield DispatcherState(True, pulling, not pulling, more, running, (), resting)
 
     # One step.
 
@@ -122,6 +129,7 @@ class SlaveSide:
         self, s: Slave, core: Core, dispatcher: Dispatcher, event: Any, step: Step | None
     ) -> Found:
         self.steps += 1
+        guess = dispatcher.dump()
         match event:
             case Own.PULL:
                 return self._pull(dispatcher.step(PullDue()), step)
@@ -149,7 +157,7 @@ class SlaveSide:
         effects: list[Effect] = []
         for entry in self.entries(s, event, step):
             effects += self._apply_entry(core, dispatcher, entry)
-        return self._after(s, core, dispatcher, effects, step)
+        return self._after(guess, core, dispatcher, effects, step)
 
     def entries(self, s: Slave, event: Any, step: Step | None) -> list[SlaveEntry]:
         """What of the controllers' log makes this step of the model."""
@@ -183,25 +191,32 @@ class SlaveSide:
     def _apply_entry(
         self, core: Core, dispatcher: Dispatcher, entry: SlaveEntry
     ) -> tuple[Effect, ...]:
-        assert not core.step(entry).refusal, entry
+        refusal = core.step(entry).refusal
+        assert not refusal, f"{entry}: {refusal}"
         return dispatcher.step(Applied(entry))
 
     def _after(
         self,
-        s: Slave,
+        guess: DispatcherState,
         core: Core,
         dispatcher: Dispatcher,
         effects: list[Effect],
         step: Step,
+        rests: tuple[Arm, ...] = (),
     ) -> Found:
-        """The states, what is dispatched because it is ready now, and what runs."""
+        """The states, what is dispatched because it is ready now, what runs, and what rests: what
+        did so before, and what `rests` from now on.
+        """
         after = step.state
         assert isinstance(after, Slave)
         found = differing_slaves(self.options, after, core)
         if core.finished != done_up_to(after):
             found.append(("finished", done_up_to(after), core.finished))
         dump = dispatcher.dump()
-        expected = [t for t in ready(after) if t not in dump.resting]
+        found += alarms(guess, dump, effects, rests)
+        found += pulls(guess, dump, effects, after)
+        resting = {*guess.resting, *(each.task for each in rests)}
+        expected = [t for t in ready(after) if t not in resting]
         dispatched = [each.task for each in effects if isinstance(each, Dispatched)]
         if dispatched != expected:
             found.append(("dispatched", expected, dispatched))
@@ -229,8 +244,7 @@ class SlaveSide:
         dispatcher = self._leader(again)
         dispatcher.step(StoodDown())
         effects = list(dispatcher.step(Led()))
-        assert isinstance(step.state, Slave)
-        return self._after(step.state, again, dispatcher, effects, step)
+        return self._after(DispatcherState(True), again, dispatcher, effects, step)
 
     def _dispatch(self, s: Slave, dispatcher: Dispatcher, task: int, step: Step | None) -> Found:
         effects = dispatcher.step(RetryDue(task))
@@ -257,24 +271,30 @@ class SlaveSide:
             return [] if refusal else [("recorded", False, True)]
         if not s.rights:
             return self._end(s, core, dispatcher, slot, Reason.REFUSED, step)
+        guess = dispatcher.dump()
         effects = list(self._apply_entry(core, dispatcher, Recorded(message.task)))
-        return self._after(s, core, dispatcher, effects, step)
+        return self._after(guess, core, dispatcher, effects, step)
 
     def _take(
         self, s: Slave, core: Core, dispatcher: Dispatcher, message: Pulled, step: Step | None
     ) -> Found:
         """What is not taken is not logged either, should it have been proposed before a stop."""
         tasks = tuple(task_of(self.options, task) for task in message.tasks)
-        queued = Queued(tasks, 0)
-        proposed = dispatcher.step(PullAnswered(tasks, more=False, at_ns=0))
+        queued, guess = Queued(tasks, 0), dispatcher.dump()
+        proposed = dispatcher.step(PullAnswered(tasks, more=guess.more, at_ns=0))
         expected = () if step is None else (Propose(queued),)
         asked = tuple(each for each in proposed if isinstance(each, Propose))
         if asked != expected:
             return [("proposed", expected, asked)]
         if step is None:
-            return [] if core.step(queued).refusal else [("refused", True, False)]
+            found = pulls(guess, dispatcher.dump(), proposed, s)
+            return found if core.step(queued).refusal else [*found, ("refused", True, False)]
         effects = list(self._apply_entry(core, dispatcher, queued))
-        return self._after(s, core, dispatcher, effects, step)
+        found = self._after(guess, core, dispatcher, effects, step)
+        at_once = any(isinstance(each, Pulling) for each in effects)
+        if s.status is Status.ENABLED and at_once != (guess.more and bool(tasks)):
+            found.append(("pulls again at once", guess.more, at_once))
+        return found
 
     def _end(
         self, s: Slave, core: Core, dispatcher: Dispatcher, slot: Slot, reason: Reason,
@@ -282,7 +302,7 @@ class SlaveSide:
     ) -> Found:  # fmt: skip
         """An attempt ends: a failure is proposed, applied and told; then its task rests."""
         assert step is not None
-        task = slot.task.id
+        task, guess = slot.task.id, dispatcher.dump()
         later = reason is Reason.LATER
         ending = Ending.NOT_PERSISTED if later else Ending.FAILED
         proposed = dispatcher.step(AttemptEnded(task, ending, 0, str(reason)))
@@ -294,7 +314,10 @@ class SlaveSide:
         effects: list[Effect] = [each for each in proposed if not isinstance(each, Propose)]
         for entry in asked:
             effects += self._apply_entry(core, dispatcher, entry)
-        return self._after(s, core, dispatcher, effects, step)
+        assert isinstance(step.state, Slave)
+        waits = is_undone(slot_of(step.state, task))
+        rests = (Arm(Wait.PERSIST if later else Wait.RETRY, task),) if waits else ()
+        return self._after(guess, core, dispatcher, effects, step, rests)
 
     # What any state shows.
 
@@ -322,6 +345,8 @@ class SlaveSide:
             refusal = self._leader(core, state).refuses_skip((task,))
             if bool(refusal) == may_skip:
                 yield "skip any time", [("refused", not may_skip, refusal)]
+            if slot.run:
+                yield "done any time", self._done(s, task, unknown=undone)
         if s.status is not Status.ENABLED:
             core = self.core(concrete_slave(self.options, s))
             effects = self._leader(core, next(self._guesses(s, None))).step(PullDue())
@@ -334,6 +359,18 @@ class SlaveSide:
                 core.step(again)
                 self.steps += 1
                 yield f"{order.name.lower()} again", differing_slaves(self.options, s, core)
+
+    def _done(self, s: Slave, task: int, *, unknown: bool) -> Found:
+        """An attempt says that it is done: where the log does not know it, it is asked again."""
+        core, guess = self.core(concrete_slave(self.options, s)), next(self._guesses(s, None))
+        dispatcher = self._leader(core, guess)
+        effects = dispatcher.step(AttemptEnded(task, Ending.DONE, 0, ""))
+        self.steps += 1
+        rests = (Arm(Wait.RETRY, task),) if unknown else ()
+        found = alarms(guess, dispatcher.dump(), effects, rests)
+        if len(effects) != len(rests):
+            found.append(("asked for", rests, effects))
+        return found
 
 
 def _counts(s: Slave, step: Step, task: int) -> bool:
