@@ -6,7 +6,7 @@ was kept. For hosts without loop devices.
 
 import asyncio
 import os
-import shutil
+import tempfile
 from pathlib import Path
 
 from . import tool
@@ -71,13 +71,11 @@ def probe(folder: Path) -> str | None:
         return "only root mounts file systems: log in as root, or say sudo: true"
     if not _DEVICE.exists():
         return f"there is no {_DEVICE}: modprobe fuse, or give it to the container"
-    place = folder / f"probe-disk-{os.getpid()}"
-    place.mkdir()
     try:
-        # What is mounted in a namespace of its own goes with the last process there.
-        tool.run_now("unshare", "--mount", *tool.own("forget", "--try", str(place)))
+        # Several agents may see one folder.
+        with tempfile.TemporaryDirectory(prefix="probe-", dir=folder) as place:
+            # What is mounted in a namespace of its own goes with the last process there.
+            tool.run_now("unshare", "--mount", *tool.own("forget", "--try", place))
     except tool.FAILURES as error:
         return f"a file system in user space cannot be used: {tool.said(error).splitlines()[-1]}"
-    finally:
-        shutil.rmtree(place)
     return None

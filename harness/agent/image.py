@@ -10,6 +10,7 @@ import errno
 import fcntl
 import os
 import struct
+import tempfile
 from pathlib import Path
 
 from . import tool
@@ -99,17 +100,16 @@ def probe(folder: Path) -> str | None:
         return lacking
     if os.geteuid() != 0:
         return "only root mounts file systems: log in as root, or say sudo: true"
-    image = folder / "probe-image"
     try:
-        with image.open("wb") as file:
-            file.truncate(_PROBE_BYTES)
-        tool.run_now(*_MAKE, "-E", _MAKE_OPTIONS, str(image))
-        # What is mounted in a namespace of its own goes with the last process there.
-        tool.run_now("unshare", "--mount", "sh", "-c", _TRY, "sh", str(image), str(folder), *_MOUNT)
+        # Several agents may see one folder.
+        with tempfile.NamedTemporaryFile(prefix="probe-", dir=folder) as image:
+            image.truncate(_PROBE_BYTES)
+            tool.run_now(*_MAKE, "-E", _MAKE_OPTIONS, image.name)
+            # What is mounted in a namespace of its own goes with the last process there.
+            words = ("sh", "-c", _TRY, "sh", image.name, str(folder), *_MOUNT)
+            tool.run_now("unshare", "--mount", *words)
     except tool.FAILURES as error:
         return f"a file system in a file cannot be used: {tool.said(error).splitlines()[-1]}"
-    finally:
-        image.unlink(missing_ok=True)
     return None
 
 

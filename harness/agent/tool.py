@@ -54,12 +54,17 @@ def missing(*programs: str) -> str | None:
     return f"{', '.join(without)} {NOT_INSTALLED}" if without else None
 
 
-def may(power: int) -> bool:
-    """Whether this process has such a power (capabilities(7)), by its number."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+def powers() -> int:
+    """The powers of this process (capabilities(7)), a bit each."""
+    for line in os.fsdecode(Path("/proc/self/status").read_bytes()).splitlines():
         if line.startswith("CapEff:"):
-            return bool(int(line.split()[1], 16) >> power & 1)
-    return False
+            return int(line.split()[1], 16)
+    return 0
+
+
+def may(power: int) -> bool:
+    """Whether this process has such a power, by its number."""
+    return bool(powers() >> power & 1)
 
 
 def own(*words: str) -> tuple[str, ...]:
