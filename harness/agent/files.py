@@ -5,6 +5,7 @@ import contextlib
 import os
 import random
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,14 +45,20 @@ class Files:
         return {"data": base64.b64encode(data).decode(), "size": size}
 
     def list(self, path: str) -> list[dict[str, object]]:
-        """Every file below a folder by its path from there, in order; none if there is none."""
+        """Every file below a folder by its path from there, in order; none if there is none.
+
+        What is gone before it has been looked at is left out.
+        """
         top = Path(path)
+        found: dict[Path, int] = {}
         with _said(path):
-            return [
-                {"path": str(file.relative_to(top)), "size": file.stat().st_size}
-                for file in sorted(top.rglob("*"))
-                if file.is_file() and not file.is_symlink()
-            ]
+            for folder, _, names in os.walk(top, onerror=_unless_gone):
+                for file in (Path(folder, name) for name in names):
+                    with contextlib.suppress(FileNotFoundError):
+                        seen = file.lstat()
+                        if stat.S_ISREG(seen.st_mode):
+                            found[file.relative_to(top)] = seen.st_size
+        return [{"path": str(file), "size": size} for file, size in sorted(found.items())]
 
     def write(self, path: str, data: str, mode: int = 0o644) -> None:
         """Make a file so, whole or not at all; its folder is made if need be."""
@@ -118,6 +125,12 @@ def cut_tail(
             os.fsync(file.fileno())
             return {"path": str(path), "was": was, "left": os.fstat(file.fileno()).st_size}
     return None
+
+
+def _unless_gone(error: OSError) -> None:
+    """A folder that cannot be listed: one that is gone, or is another's, has nothing for us."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError | PermissionError):
+        raise error
 
 
 def _sizes(folders: Sequence[str]) -> dict[Path, int]:
