@@ -17,6 +17,7 @@ from .kept import Lacks, kept
 from .netlink import Queue, queue_rule
 from .ruleset import MASK, link, queue_table, ruleset
 from .run import Refused, Run
+from .shaper import FAMILIES, sender
 
 _NONE = "192.0.2.1"
 _NONE6 = "2001:db8::1"
@@ -95,8 +96,12 @@ def _cut() -> None:
     _table("127.0.0.1", _NONE, cut=True)
 
 
+def _has_ipv6() -> bool:
+    return Path("/proc/net/if_inet6").exists()
+
+
 def _cut6() -> None:
-    if not Path("/proc/net/if_inet6").exists():
+    if not _has_ipv6():
         raise Refused("the kernel has no IPv6")
     _table("::1", _NONE6, cut=True)
 
@@ -110,7 +115,10 @@ def _rate() -> None:
 
 
 def _shape() -> None:
-    """A queue, and a way to send packets there: nft's own, or the target of iptables."""
+    """Copies, a queue, and a way to send packets there: nft's own, or the target of iptables."""
+    for version, family in FAMILIES.items():
+        if version == 4 or _has_ipv6():
+            sender(family).close()
     queue = Queue(1)
     try:
         try:

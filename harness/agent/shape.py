@@ -43,6 +43,7 @@ class Counts:
     reordered: int = 0
     duplicated: int = 0
     corrupted: int = 0
+    """These two are counted by whoever does it, for not each that is chosen can be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,6 @@ class Line:
         duplicate = chance.random() < shape.duplicate
         corrupt = chance.random() < shape.corrupt
         self.counts.passed += 1
-        self.counts.duplicated += duplicate
-        self.counts.corrupted += corrupt
         return Fate(at, duplicate, corrupt)
 
     def said(self) -> dict[str, int]:

@@ -25,6 +25,9 @@ _ATTEMPTS = 100
 _SO_MARK = 36
 _IPV6_HEADER = 40
 
+FAMILIES = {4: socket.AF_INET, 6: socket.AF_INET6}
+"""By the version of IP."""
+
 
 def shape() -> None:
     """Serve until the input ends."""
@@ -54,10 +57,10 @@ class Shaper:
     def __init__(self, queue: Queue) -> None:
         self._queue = queue
         self._lines: dict[int, Line] = {}
-        self._due: list[tuple[float, int, Packet, bool, bool]] = []
+        self._due: list[tuple[float, int, Packet, Line, bool, bool]] = []
         self._order = count()
         self._chance = Random(SystemRandom().random())
-        self._copies = {4: _raw(socket.AF_INET), 6: _raw(socket.AF_INET6)}
+        self._copies: dict[int, socket.socket] = {}
         self._heard = b""
 
     def serve(self) -> None:
@@ -93,6 +96,7 @@ class Shaper:
                 fate.at_s,
                 next(self._order),
                 packet,
+                line,
                 fate.duplicate and whole,
                 fate.corrupt and whole,
             )
@@ -101,24 +105,29 @@ class Shaper:
     def _let_go(self, now: float) -> None:
         plain = []
         while self._due and self._due[0][0] <= now:
-            _, _, packet, duplicate, corrupt = heapq.heappop(self._due)
+            _, _, packet, line, duplicate, corrupt = heapq.heappop(self._due)
             data = damaged(packet.data, self._chance) if corrupt else packet.data
-            if corrupt:
+            if data != packet.data:
                 self._queue.replace(packet.number, data)
+                line.counts.corrupted += 1
             else:
                 plain.append(packet.number)
-            if duplicate:
-                self._copy(data)
+            if duplicate and self._copy(data):
+                line.counts.duplicated += 1
         self._queue.accept(plain)
 
-    def _copy(self, data: bytes) -> None:
-        """Send it once more, from here to here, as if it had come again."""
+    def _copy(self, data: bytes) -> bool:
+        """Send it once more, from here to here, as if it had come again; whether that could be."""
         version = data[0] >> 4
-        if version == 6:
-            to = socket.inet_ntop(socket.AF_INET6, data[24:_IPV6_HEADER])
-        else:
-            to = socket.inet_ntop(socket.AF_INET, data[16:20])
-        self._copies[version].sendto(data, (to, 0))
+        family = FAMILIES[version]
+        to = socket.inet_ntop(family, data[24:_IPV6_HEADER] if version == 6 else data[16:20])
+        try:
+            if version not in self._copies:
+                self._copies[version] = sender(family)
+            self._copies[version].sendto(data, (to, 0))
+        except OSError:
+            return False
+        return True
 
     def _answer(self, data: bytes) -> bool:
         if not data:
@@ -144,7 +153,8 @@ class Shaper:
         self._queue.copy(whole=any(each.is_by_packet for each in shapes.values()))
 
 
-def _raw(family: int) -> socket.socket:
+def sender(family: int) -> socket.socket:
+    """What sends whole packets that nothing happens to any more. Raises OSError."""
     made = socket.socket(family, socket.SOCK_RAW, socket.IPPROTO_RAW)
     made.setsockopt(socket.SOL_SOCKET, _SO_MARK, struct.pack("=I", COPY))
     return made

@@ -50,7 +50,7 @@ def test_copies_and_damage_are_as_many_as_asked_for() -> None:
     corrupted = sum(fate.corrupt for fate in fates if fate is not None)
     assert 500 <= duplicated <= 700
     assert 140 <= corrupted <= 260
-    assert line.said() == {"passed": 2000, "duplicated": duplicated, "corrupted": corrupted}
+    assert line.said() == {"passed": 2000}, "that is counted by whoever does it"
 
 
 @pytest.mark.parametrize("header", [bytes([0x45]) + bytes(19), bytes([0x60]) + bytes(39)])
