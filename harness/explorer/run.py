@@ -108,6 +108,7 @@ def paths_of(
         explained = replay.explained
         events = () if explained is None else tuple(event for event, _ in explained.steps)
         paths[key].add(line, events, None if replay.is_stopped else replay.refiner.state)
+    validator.order(traces)
     validated = validator.finish()
     for path in paths.values():
         path.part(validated.rejected)

@@ -10,7 +10,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from ...traces import Boot, Entry, Message, Persist, Persisted, Reads, Received, Record, Stop
+from ...traces import (
+    Boot,
+    Entry,
+    Message,
+    Persist,
+    Persisted,
+    Reads,
+    Received,
+    Record,
+    Stop,
+    VoteRequest,
+    VoteResponse,
+)
 
 Lines = Mapping[str, Sequence[Record]]
 
@@ -207,6 +219,45 @@ def early_release(traces: Lines, chance: Random) -> Corrupted | None:
     return Corrupted(kind, what, _changed(traces, node, at, spoiled))
 
 
+def early_vote(traces: Lines, chance: Random) -> Corrupted | None:
+    """A candidate is said to have got a vote before its own was on its disk, and had asked."""
+    places = [
+        (node, at)
+        for node in sorted(traces)
+        for at, record in enumerate(traces[node])
+        if _is_asked(record, traces[node], at) and _is_vote(traces[node][at + 1])
+    ]
+    if not places:
+        return None
+    node, at = chance.choice(places)
+    asked, vote = traces[node][at : at + 2]
+    late = replace(asked, seq=vote.seq, t_ns=vote.t_ns, post=vote.post)
+    found = _changed(traces, node, at, replace(vote, seq=asked.seq, t_ns=asked.t_ns), late)
+    del found[node][at + 2]
+    # What the vote wrote has another number now.
+    for n, record in enumerate(found[node][at + 2 :], start=at + 2):
+        event = record.event
+        if isinstance(event, Persisted) and (record.inc, event.through) == (vote.inc, vote.seq):
+            found[node][n] = replace(record, event=replace(event, through=asked.seq))
+    return Corrupted("early vote", f"{_name(asked)} and the next", found)
+
+
+def _is_asked(record: Record, lines: Sequence[Record], at: int) -> bool:
+    """Whether this sync released a candidate's questions, and another record of it follows."""
+    if record.post.role != "candidate" or not isinstance(record.event, Persisted):
+        return False
+    released = {uid for uid in record.event.released}
+    held = (m for line in lines[:at] if line.inc == record.inc for m in line.held)
+    asks = any(m.uid in released and isinstance(m, VoteRequest) for m in held)
+    return asks and at + 1 < len(lines) and lines[at + 1].inc == record.inc
+
+
+def _is_vote(record: Record) -> bool:
+    event = record.event
+    message = event.message if isinstance(event, Received) else None
+    return isinstance(message, VoteResponse) and not message.fields.pre
+
+
 def changed_digest(traces: Lines, chance: Random) -> Corrupted | None:
     """An entry that is written, sent or received has another content."""
     place = _draw(traces, chance, lambda r: bool(r.persist.entries) or _carries(r))
@@ -324,6 +375,7 @@ CORRUPTIONS: tuple[Corruption, ...] = (
     reused_uid,
     early_through,
     early_release,
+    early_vote,
     changed_digest,
     lost_write,
 )

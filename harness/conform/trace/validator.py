@@ -8,6 +8,7 @@ from ....model.raft_types import Disk
 from ...clocks import Clocks
 from ...language.sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
+from .causes import Causes
 from .coverage import Coverage
 from .finding import Place, Rejected, Undecided, place_of
 from .group import Bridged, Group
@@ -70,6 +71,7 @@ def validate(
                 validator.check(line)
             else:
                 validator.torn(node, line)
+    validator.order(traces)
     return validator.finish()
 
 
@@ -185,6 +187,23 @@ class Validator:
             self._lost.add(node)
             self._reject(Rejected(place, "continuity", reason, field="line"))
         file.torn = line
+
+    def order(self, traces: Mapping[str, Trace]) -> None:
+        """All records are checked, those of these whole traces: causes come before what they
+        cause. Where something was rejected, it may be what contradicts itself here.
+        """
+        if self._rejected:
+            return
+        records = {node: trace.records for node, trace in traces.items()}
+        wires = {
+            (node, number): group.wire
+            for (_, number), group in self._groups.items()
+            for node in group.words.aliases
+        }
+        try:
+            Causes(records, wires).check()
+        except Rejected as rejected:
+            self._reject(rejected)
 
     def finish(self) -> Validated:
         """All records are in."""

@@ -9,10 +9,15 @@ from dataclasses import dataclass
 from ...traces import Boot, Message, Persisted, Received, Record, Stop, Uid
 from .finding import Place, Rejected
 
+NEVER = 1 << 60
+"""The number of no record."""
+
 
 @dataclass(slots=True)
 class Sent:
-    """A message as its sender's trace has it; `waits`: for the disk, until it is released."""
+    """A message as its sender's trace has it; `waits`: for the disk, until it is released. `left`:
+    the number of the record with which it did leave.
+    """
 
     node: str
     inc: int
@@ -20,6 +25,7 @@ class Sent:
     t_ns: int
     message: Message
     waits: bool
+    left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class Wire:
             for uid in event.released:
                 sent = self.sent.get(uid)
                 if sent is not None and sent.inc == record.inc and sent.node == record.node:
-                    sent.waits = False
+                    sent.waits, sent.left = False, record.seq
         elif isinstance(event, Stop):
             life.is_stopped = True
         elif isinstance(event, Boot):
@@ -93,7 +99,9 @@ class Wire:
             first = self.sent[uid]
             reason = f"two messages are called {_name(uid)}: the other was sent by step {first.seq}"
             raise Rejected(Place.of(record), "provenance", reason, field="uid", record=record)
-        self.sent[uid] = Sent(record.node, record.inc, record.seq, record.t_ns, message, waits)
+        seq = record.seq
+        left = NEVER if waits else seq
+        self.sent[uid] = Sent(record.node, record.inc, seq, record.t_ns, message, waits, left)
         expected, life.numbers = life.numbers + 1, uid[2]
         if uid[2] != expected:
             reason = f"message {_name(uid)} follows number {expected - 1}: one is missing"

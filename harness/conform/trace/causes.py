@@ -1,0 +1,98 @@
+"""Whether there is an order in which all records may have come: causes before what they cause.
+
+A process's records come in their order, and a message arrives after it has left: with the record
+that sends it, or with the sync that releases it. A release that no line tells came behind the last
+line of its process, since a kill takes the ends of traces only; so did what no line sends.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+
+from ...traces import Received, Record
+from .finding import Place, Rejected
+from .wire import NEVER, Wire
+
+
+class Causes:
+    """The records of all members, whose numbers are dense. Asked once, in linear time."""
+
+    def __init__(
+        self, traces: Mapping[str, Sequence[Record]], wires: Mapping[tuple[str, int], Wire]
+    ) -> None:
+        """`wires` by member and group."""
+        self._traces = traces
+        self._wires = wires
+        self._at = dict.fromkeys(traces, 0)
+        """How many records of each may have come."""
+        self._ends: dict[tuple[str, int], int] = {}
+
+    def check(self) -> None:
+        """Raises Rejected."""
+        for first, records in self._traces.items():
+            path = {first: len(records)}
+            node = first
+            while True:
+                found = self._advance(node, path[node])
+                if found is None:
+                    del path[node]
+                    if not path:
+                        break
+                    node = next(reversed(path))
+                    continue
+                record, node, needed = found
+                if node in path:
+                    raise self._impossible(record)
+                path[node] = needed
+
+    def _advance(self, node: str, until: int) -> tuple[Record, str, int] | None:
+        """Let so many of a member's records come, or all up to one before which so many of another
+        member must: that record, the other, and how many.
+        """
+        records, reached = self._traces[node], self._at
+        for number in range(reached[node], until):
+            record = records[number]
+            if type(record.event) is not Received:
+                continue
+            source, inc, _ = uid = record.event.uid
+            if source not in reached or source == node:
+                continue
+            sent = self._wires[node, record.group].sent.get(uid)
+            if sent is None or sent.left == NEVER:
+                needed = self._end(source, inc)
+            else:
+                needed = self._end(source, inc - 1) + sent.left + 1
+            if reached[source] < needed:
+                reached[node] = number
+                return record, source, needed
+        reached[node] = max(reached[node], until)
+        return None
+
+    def _end(self, node: str, inc: int) -> int:
+        """How many records there are of a member up to the end of an incarnation."""
+        found = self._ends.get((node, inc))
+        if found is None:
+            records = self._traces[node]
+            found = self._ends[node, inc] = bisect_right(records, inc, key=lambda r: r.inc)
+        return found
+
+    def _impossible(self, record: Record) -> Rejected:
+        """Of the records that wait for one another, this one was met last."""
+        assert isinstance(record.event, Received)
+        source, inc, number = record.event.uid
+        sent = self._wires[record.node, record.group].sent.get(record.event.uid)
+        is_held = sent is not None and sent.left != sent.seq
+        how = (
+            "before it had left: a line of its sender that comes later sends it"
+            if sent is not None and not is_held
+            else "before its sender's last line, and no line sends it"
+            if sent is None
+            else f"although it waited for the disk of {source} (step {sent.seq}), before a sync "
+            "released it"
+        )
+        return Rejected(
+            Place.of(record),
+            "durability" if is_held else "provenance",
+            f"message {source}/{inc}/{number} arrived {how}",
+            field="released" if is_held else "uid",
+            record=record,
+        )
