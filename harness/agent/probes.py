@@ -70,12 +70,13 @@ class Probes:
         """Send datagrams from an own address to another's, for each (own, to, port)."""
         if not (0 < count <= _COUNT_MAX and size <= _DATAGRAM_BYTES_MAX):
             raise Refused(f"at most {_COUNT_MAX} datagrams of {_DATAGRAM_BYTES_MAX} bytes")
+        loop = asyncio.get_running_loop()
         senders = [(_bound(own), (to, port)) for own, to, port in ways]
         try:
             for number in range(count):
                 for sender, where in senders:
                     text = json.dumps([token, number, time.time_ns()]).encode().ljust(size)
-                    sender.sendto(text, where)
+                    await loop.sock_sendto(sender, text, where)
                 if interval_s or number % _AT_ONCE == _AT_ONCE - 1:
                     await asyncio.sleep(interval_s)
         finally:

@@ -220,8 +220,18 @@ def _seen(daemon: Daemon) -> dict[str, object]:
     found = {"pid": daemon.identity.pid, "start": daemon.identity.start}
     seen = None if daemon.handle is None else letter(daemon.identity.pid)
     if seen is None:
-        return {"state": "dead", **found, "code": daemon.process.poll()}
+        return {"state": "dead", **found, "code": _code(daemon)}
     return {"state": "paused" if seen in _STOPPED else "running", **found}
+
+
+def _code(daemon: Daemon) -> int | None:
+    """What it ended with. It is not waited for here: as long as it is not, its pid is its own."""
+    if daemon.handle is None:
+        return daemon.process.returncode
+    ended = os.waitid(os.P_PIDFD, daemon.handle, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
 
 def _end_processes(what: What) -> None:
