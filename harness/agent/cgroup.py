@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import tool
-from .groups import REST, home, mounted, mounting, share, version
+from .groups import REST, home, limit_in, mounted, mounting, share, unshare, version
+from .proc import here
 from .run import Refused, Run, plain
 from .undo import What
 
@@ -25,9 +26,6 @@ _SWAP_V1, _SWAP_V2 = "memory.swappiness", "memory.swap.max"
 _TRIES, _TRY_S = 10, 0.02
 """What may be taken from a process has to be written to its disk first."""
 
-_NO_LIMIT = 1 << 60
-"""Version 1 has no other word for any amount of memory."""
-
 
 class Group:
     """One group of ours for one controller."""
@@ -37,12 +35,12 @@ class Group:
         root = mounted(controller) or _mount(run, controller)
         self._version = version(controller)
         self._controller = controller
-        place = root
-        if self._version == 2:
-            place = home(root)
-            share(place, controller)
-        self._path = place / f"{run.table}_{plain(name)}"
+        place = home(root) if self._version == 2 else root
         within = str(place.relative_to(root))
+        if self._version == 2:
+            what = {"controller": controller, "within": within, "boot": here().boot}
+            share(place, controller, lambda: run.log.add("shared", **what))
+        self._path = place / f"{run.table}_{plain(name)}"
         run.log.add("cgroup", controller=controller, name=self._path.name, within=within)
         try:
             self._path.mkdir(exist_ok=True)
@@ -61,10 +59,10 @@ class Group:
     def seen(self) -> tuple[float | None, int]:
         """The limit as the kernel has it, None if there is none, and how many processes it has."""
         count = len((self._path / "cgroup.procs").read_text().split())
-        value, *_ = (self._path / self._file).read_text().split()
-        if value == "max" or not 0 <= int(value) < _NO_LIMIT:
+        limit = limit_in(self._path / self._file)
+        if limit is None:
             return None, count
-        return int(value) / (_PERIOD_US if self._controller == "cpu" else 1), count
+        return limit / (_PERIOD_US if self._controller == "cpu" else 1), count
 
     def used(self) -> int:
         """Of memory: the bytes that cannot be taken back, as copies of files can."""
@@ -144,10 +142,18 @@ def _leave(what: What) -> None:
         group.rmdir()
 
 
+def _unshare(what: What) -> None:
+    if what["boot"] != here().boot:
+        return
+    controller = str(what["controller"])
+    with _root(controller) as root:
+        unshare(root / str(what["within"]), controller, _V2[controller])
+
+
 def _unmount(what: What) -> None:
     path = str(what["path"])
     if os.path.ismount(path):
         tool.run_now("umount", path)
 
 
-UNDO = {"cgroup": _leave, "mount": _unmount}
+UNDO = {"cgroup": _leave, "shared": _unshare, "mount": _unmount}

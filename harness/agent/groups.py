@@ -7,7 +7,9 @@ own unit, which systemd has delegated to us.
 """
 
 import contextlib
+import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from .run import Refused
@@ -17,10 +19,18 @@ REST = "rest"
 
 _PROC = Path("/proc")
 
+_SHARED = "cgroup.subtree_control"
+
 _DELEGATED = ("trusted.delegate", "user.delegate")
 
 _OURS = "delphic-"
 """What the units of runs are called: others are delegated to others."""
+
+_GROUPS = "delphic_"
+"""What the groups of runs are called."""
+
+_NO_LIMIT = 1 << 60
+"""Version 1 has no other word for any amount of memory."""
 
 _FORKS = 100
 """Who starts processes meanwhile has to be quicker than this many looks."""
@@ -61,16 +71,43 @@ def home(root: Path) -> Path:
     return root
 
 
-def share(place: Path, controller: str) -> None:
-    """Let groups that are made there have this controller. Raises Refused."""
+def share(place: Path, controller: str, note: Callable[[], object]) -> None:
+    """Let groups that are made there have this controller. Raises Refused.
+
+    `note` is called before one is switched on that nobody switches off with our unit.
+    """
     try:
-        if (place / "cgroup.type").exists() and _is_delegated(place):
+        is_ours = (place / "cgroup.type").exists() and _is_delegated(place)
+        if is_ours:
             _make_room(place)
-        switched = place / "cgroup.subtree_control"
-        if controller not in switched.read_text().split():
-            switched.write_text(f"+{controller}")
+        if controller not in (place / _SHARED).read_text().split():
+            if not is_ours:
+                note()
+            (place / _SHARED).write_text(f"+{controller}")
     except OSError as error:
         raise Refused(f"{place}: {error.strerror}") from error
+
+
+def unshare(place: Path, controller: str, limit: str) -> None:
+    """Switch it off again, unless groups of another run are there, or somebody limits any by it.
+
+    `limit` is the file that does. Raises OSError.
+    """
+    for group in place.iterdir():
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if group.name.startswith(_GROUPS) or limit_in(group / limit) is not None:
+                return
+    try:
+        (place / _SHARED).write_text(f"-{controller}")
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # It has been shared further below.
+            raise
+
+
+def limit_in(file: Path) -> int | None:
+    """The limit that it says, as the kernel counts it; None if there is none. Raises OSError."""
+    value, *_ = file.read_text().split()
+    return None if value == "max" or not 0 <= int(value) < _NO_LIMIT else int(value)
 
 
 def why_not(controller: str) -> str | None:
@@ -90,7 +127,7 @@ def _why_not_shared(place: Path, controller: str) -> str | None:
     """A container's tree begins somewhere below the machine's, and may have less."""
     if controller not in _has(place):
         return f"{place} has no control groups for {controller}: whoever made it kept them"
-    is_shared = controller in (place / "cgroup.subtree_control").read_text().split()
+    is_shared = controller in (place / _SHARED).read_text().split()
     is_top = not (place / "cgroup.type").exists()
     if is_shared or is_top or _is_delegated(place) or not _processes(place):
         return None

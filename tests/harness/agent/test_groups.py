@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from delphic.harness.agent import cgroup, groups
 from delphic.harness.agent.cgroup import Group
+from delphic.harness.agent.proc import boot_id
 from delphic.harness.agent.run import Refused, Run
 from delphic.harness.agent.undo import UndoLog
 
@@ -109,8 +110,9 @@ def unit(
                 except OSError:
                     assert time.monotonic() < until
                     time.sleep(0.01)
-        for name in {*found[:1]} - {*shared}:
-            (root / "cgroup.subtree_control").write_text(f"-{name}")
+        for name in found[:1]:
+            sign = "+" if name in shared else "-"
+            (root / "cgroup.subtree_control").write_text(f"{sign}{name}")
         subprocess.run(["umount", root], check=True)
 
 
@@ -130,8 +132,72 @@ def test_a_group_is_made_in_the_units_own_part_of_the_tree(unit: Unit, tmp_path:
     assert [path.name for path in unit.path.iterdir() if path.is_dir()] == [groups.REST]
 
 
+def unasked() -> None:
+    """Nothing is noted that goes with its unit."""
+    raise AssertionError("it is our own unit's")
+
+
+def test_what_a_run_switched_on_for_the_machine_is_switched_off_again(
+    unit: Unit, proc: Path, tmp_path: Path
+) -> None:
+    (proc / "self/cgroup").write_text("0::/\n")
+    switched = unit.root / "cgroup.subtree_control"
+    switched.write_text(f"-{unit.controller}")
+    run = run_in(tmp_path)
+    for name in ("n1", "n2"):
+        Group(run, unit.controller, name)
+    assert unit.controller in switched.read_text().split()
+    assert run.log.undo(cgroup.UNDO) == []
+    assert unit.controller not in switched.read_text().split()
+
+
+def test_what_somebody_has_come_to_share_further_below_stays(unit: Unit) -> None:
+    groups.share(unit.path, unit.controller, unasked)
+    groups.unshare(unit.root, unit.controller, LIMITS[unit.controller])
+    assert unit.controller in (unit.root / "cgroup.subtree_control").read_text().split()
+
+
+@pytest.mark.parametrize(
+    ("group", "limit", "stays"),
+    [
+        ("delphic_other_run", "max 100000", True),
+        ("somebody", "50000 100000", True),
+        ("somebody", "max 100000", False),
+        ("somebody", None, False),
+    ],
+)
+def test_what_somebody_limits_by_it_meanwhile_stays(
+    tmp_path: Path, group: str, limit: str | None, stays: bool
+) -> None:
+    place = tree(tmp_path / "tree", "cpu")
+    noted: list[str] = []
+    groups.share(place, "cpu", lambda: noted.append((place / groups._SHARED).read_text()))
+    assert noted == [""], "before it is done"
+    (place / group).mkdir()
+    if limit is not None:
+        (place / group / "cpu.max").write_text(limit)
+    groups.unshare(place, "cpu", "cpu.max")
+    assert (place / groups._SHARED).read_text() == ("+cpu" if stays else "-cpu")
+
+
+def test_what_a_machine_shares_since_it_booted_is_not_ours_to_switch_off(
+    proc: Path, tmp_path: Path
+) -> None:
+    with (proc / "cgroups").open("a") as file:
+        file.write("memory\t0\t1\t1\n")
+    place = tree(tmp_path / "tree", "memory", shared="memory")
+    (proc / "self/mountinfo").write_text(mount_line(place))
+    log = UndoLog(tmp_path)
+    log.add("shared", controller="memory", within=".", boot="another")
+    assert log.undo(cgroup.UNDO) == []
+    assert (place / groups._SHARED).read_text() == "memory"
+    log.add("shared", controller="memory", within=".", boot=boot_id())
+    assert log.undo(cgroup.UNDO) == []
+    assert (place / groups._SHARED).read_text() == "-memory"
+
+
 def test_an_agent_that_has_made_room_knows_its_unit_again(unit: Unit, proc: Path) -> None:
-    groups.share(groups.home(unit.root), unit.controller)
+    groups.share(groups.home(unit.root), unit.controller, unasked)
     (proc / "self/cgroup").write_text(f"0::/{unit.path.name}/{groups.REST}\n")
     assert groups.home(unit.root) == unit.path
 
