@@ -18,15 +18,22 @@ class MasterReplay:
     def __init__(self, names: Names) -> None:
         self._names = names
         self._actor = Controllers(names.options, Rules())
-        self._metas: dict[int, Any] = {}
+        self._queue: dict[int, list[Any]] = {}
+        """Tasks as they were told, from the head of the queue on."""
         self.state = self._actor.initial(0)._replace(flags=(False,) * names.options.databases)
 
     def boot(self, record: CoreRecord) -> None:
-        """What a checkpoint held; tasks that nobody shows any more are of no group."""
+        """What a checkpoint held; truncated tasks that nobody shows any more are of no group.
+
+        Raises Unlike.
+        """
         told = record.event["state"]
         names = self._names
         tasks = {task[0]: names.task(task) for task in told["tasks"]}
-        self._metas = {task[0]: task for task in told["tasks"]}
+        self._queue = {task[0]: task for task in told["tasks"] if task[0] >= told["head"]}
+        queued = list(range(told["head"], told["next"]))
+        if sorted(self._queue) != queued:
+            raise Unlike(record, "recovery", "tasks that are queued", queued, sorted(self._queue))
         done: list[int | None] = [None] * names.options.slaves
         for controllers, _, finished, _ in told["slaves"]:
             done[names.slave(controllers)] = finished
@@ -61,13 +68,15 @@ class MasterReplay:
         gone = list(range(before.cut + 1, self.state.cut + 1))
         if list(out.get("truncated", ())) != gone:
             raise Unlike(record, "step", "tasks truncated", gone, out.get("truncated"))
+        for task in gone:
+            self._queue.pop(task, None)
         self._enqueued(record, before, out.get("enqueued"))
         self._compare(record)
 
     def summary(self) -> tuple[Any, ...]:
         """What controllers at one index have in common."""
         s = self.state
-        return (s.status, s.flags, len(s.tasks), s.cut, s.done)
+        return (s.status, s.flags, len(s.tasks), s.cut, s.done, tuple(self._queue.values()))
 
     def _take(self, step: Step | None) -> None:
         if step is not None:
@@ -108,6 +117,8 @@ class MasterReplay:
             raise Unlike(record, "step", "task and group", expected, found)
         if told is not None and told[2] != record.event["meta"]:
             raise Unlike(record, "step", "task", record.event["meta"], told[2])
+        if told is not None:
+            self._queue[told[0]] = told
 
     def _compare(self, record: CoreRecord) -> None:
         s, names = self.state, self._names

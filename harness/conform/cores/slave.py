@@ -41,11 +41,14 @@ class SlaveReplay:
         self._actor = SlaveControllers(names.options, Rules(), 0)
         self.state: Slave = self._actor.initial(ME)
         self.done = 0
+        self._tasks: dict[int, list[Any]] = {}
+        """Those that are not forgotten, as they were told."""
 
     def boot(self, record: CoreRecord) -> None:
         """What a checkpoint held."""
         told = record.event["state"]
         slots = tuple(map(self._slot, told["records"]))
+        self._tasks = {task[0]: task for task, *_ in told["records"]}
         first = slots[0].task.id if slots else told["offset"] + 1
         self.done = first - 1
         self.state = self._actor.initial(ME)._replace(
@@ -86,7 +89,9 @@ class SlaveReplay:
     def summary(self) -> tuple[Any, ...]:
         """What controllers at one index have in common."""
         s = self.state
-        return (s.status, s.offset, self.done, tuple(map(_shown, s.slots)))
+        unfinished = (slot.task.id for slot in s.slots if slot.state is not State.FINISH)
+        tasks = tuple(self._tasks.get(task) for task in unfinished)
+        return (s.status, s.offset, self.done, tuple(map(_shown, s.slots)), tasks)
 
     # Entries.
 
@@ -100,7 +105,10 @@ class SlaveReplay:
             case "queued":
                 tasks = tuple(map(self._names.task, event["tasks"]))
                 offset = tasks[0].id - 1 if tasks else self.state.offset
-                return self._step(Receive(Pulled(0, ME, offset, tasks)))
+                is_taken = self._step(Receive(Pulled(0, ME, offset, tasks)))
+                if is_taken:
+                    self._tasks |= {task[0]: task for task in event["tasks"]}
+                return is_taken
             case "skipped":
                 return self._skip(event["tasks"])
         slot = self._find(event["task"])
@@ -211,6 +219,8 @@ class SlaveReplay:
     def _forget(self) -> None:
         """What is finished without a gap, and what was written into chunks."""
         many = done_up_to(self.state)
+        for slot in self.state.slots[:many]:
+            self._tasks.pop(slot.task.id, None)
         self.done += many
         content = ((),) * self._names.options.every
         self.state = self.state._replace(slots=self.state.slots[many:], content=content)

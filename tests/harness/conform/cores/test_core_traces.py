@@ -40,29 +40,11 @@ from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
 from delphic.impl.replication.tasks import Task, TaskMeta
 from delphic.impl.replication.tracing import fields, master_post, slave_post, told
+from written import Written
 
 LIMIT = 3
 SITES = ("s1:1", "s2:1")
 Records = dict[str, list[CoreRecord]]
-
-
-class Written:
-    """A node's records, numbered."""
-
-    def __init__(self, node: str) -> None:
-        self.node = node
-        self.inc = 1
-        self.records: list[CoreRecord] = []
-        self._seq = 0
-
-    def add(self, group: str, event: Any, post: Any, index: int = 0, out: Any = None) -> None:
-        plain = msgspec.json.decode(msgspec.json.encode([event, post, out]))
-        at = len(self.records)
-        self.records.append(CoreRecord(self.node, self.inc, self._seq, at, group, *plain, index))
-        self._seq += 1
-
-    def again(self) -> None:
-        self.inc, self._seq = self.inc + 1, 0
 
 
 def meta(tid: int, dice: random.Random) -> TaskMeta:
@@ -307,31 +289,6 @@ def test_controllers_that_disagree_are_seen() -> None:
     other[at] = msgspec.structs.replace(other[at], event=event)
     unlike = found({"mc1": lines, "mc2": other}).unlike[0]
     assert (unlike.record.node, unlike.rule) in {("mc2", "step"), ("mc2", "agreement")}
-
-
-def test_a_process_begins_with_what_the_log_had_made_of_it() -> None:
-    master, _ = world(5)
-    ((node, lines),) = master.items()
-    last = lines[-1]
-    state = {
-        "status": last.post["status"],
-        "flagged": last.post["flagged"],
-        "tasks": [],
-        "head": last.post["head"],
-        "next": last.post["next"],
-        "group": last.post["group"],
-        "joined": [],
-        "slaves": [[list(SITES), SITES[0], done, 0] for done in last.post["slaves"].values()],
-    }
-    post = last.post | {"group": 0}
-
-    def boot(**changed: Any) -> CoreRecord:
-        event = {"kind": "boot", "state": state | changed}
-        return CoreRecord(node, 2, 0, 9_999, "master", event, post | changed, None, last.index)
-
-    assert found({node: [*lines, boot()]}).unlike == []
-    (unlike,) = found({node: [*lines, boot(head=1)]}).unlike
-    assert unlike.rule == "recovery"
 
 
 # The checker.
