@@ -14,6 +14,8 @@ _PROC = Path("/proc")
 
 _DIES_S = 5.0
 
+_BEGINS_S, _LOOK_S = 1.0, 0.001
+
 _NOT_THERE = (errno.ESRCH, errno.EINVAL, errno.ENOENT)
 """What kernels answer where a number is only that of a thread, a group or a session by now."""
 
@@ -98,13 +100,32 @@ def marked(mark: str) -> list[Identity]:
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
             continue
         try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
+            environment = _environment(int(folder.name))
         except OSError:
             continue  # Gone meanwhile, or somebody else's.
         process = identity(int(folder.name)) if wanted in environment else None
         if process is not None:
             found.append(process)
     return found
+
+
+def _environment(pid: int) -> list[bytes]:
+    """What it was started with. Raises OSError.
+
+    Who starts it hears that it has begun before the kernel shows what with: that is waited for.
+    """
+    give_up = time.monotonic() + _BEGINS_S
+    while True:
+        data = (_PROC / str(pid) / "environ").read_bytes()
+        if data or not _is_beginning(pid) or time.monotonic() > give_up:
+            return data.split(b"\0")
+        time.sleep(_LOOK_S)
+
+
+def _is_beginning(pid: int) -> bool:
+    """Whether it has memory, but nothing that it was started with in it yet."""
+    fields = _fields(pid)
+    return fields is not None and fields[20] != "0" and fields[48] == "0"
 
 
 def session(leader: int) -> list[int]:
