@@ -1,10 +1,10 @@
 """Did every member do at every step what the model does?"""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from ..clocks import Clocks
+from ..clocks import Clocks, Course
+from ..conform.trace.cuts import Cut
 from ..conform.trace.details import at_s, details
 from ..conform.trace.finding import Place
 from ..conform.trace.validator import Validated, validate
@@ -14,12 +14,13 @@ from ..language.sides import MASTER, sides
 from ..prose import plural
 from ..verdict import Validity, Verdict
 from .checker import Checker, undecided
-from .timeline import acts
+from .timeline import Act, acts
 
 NAME = "conformance"
 PROMISES = ("HS-1", "HS-2", "HS-4", "HS-5")
 
 CUT_TAIL = "cut-tail"
+CLOCK = "clock"
 SEGMENT = ".wal"
 """How the names of files of a Raft log end."""
 
@@ -39,7 +40,9 @@ def judge(evidence: Evidence) -> Verdict:
         sentence = f"No trace of {', '.join(missing)}: what was done there is not known."
         return undecided(NAME, sentence, Validity.INCONCLUSIVE)
     traces = {member: traces[member] for member in members}
-    validated = validate(members, traces, cut_logs(evidence.history), evidence.clocks)
+    validated = validate(
+        members, traces, cut_logs(evidence.history, evidence.clocks), evidence.clocks
+    )
     found = details(validated, traces, evidence.clocks)
     if validated.rejected:
         return _failure(validated, found, evidence)
@@ -59,16 +62,29 @@ def judge(evidence: Evidence) -> Verdict:
     return Verdict(NAME, Validity.PASS, sentence, PROMISES, details=found)
 
 
-def cut_logs(history: History) -> Counter[str]:
-    """How often the end of each member's log was cut off: the model's disks keep what they hold."""
-    found: Counter[str] = Counter()
-    for act in acts(history):
+def cut_logs(history: History, clocks: Clocks) -> dict[str, list[Cut]]:
+    """When the end of each member's log was cut off: the model's disks keep what they hold."""
+    found: dict[str, list[Cut]] = {}
+    done = acts(history)
+    wrong = {node for act in done if act.f == CLOCK for node in act.nodes}
+    for act in done:
         if act.f == CUT_TAIL:
-            files = act.details.get("observed", {}).get("cut", {})
-            found.update(
-                alias for alias, cut in files.items() if cut and cut["path"].endswith(SEGMENT)
-            )
+            for alias, cut in act.details.get("observed", {}).get("cut", {}).items():
+                if cut and cut["path"].endswith(SEGMENT):
+                    course = None if alias in wrong else clocks.of(alias)
+                    found.setdefault(alias, []).append(_cut(act, course))
     return found
+
+
+def _cut(act: Act, course: Course | None) -> Cut:
+    """When that was, by a clock that goes so and was never set."""
+    if course is None or act.receipt is None:
+        return Cut()
+    within_ns = course.within_ns
+    return Cut(
+        course.told_ns(act.asked.time_ns - within_ns),
+        course.told_ns(act.receipt.time_ns + within_ns),
+    )
 
 
 def raft_members(members: Sequence[str]) -> tuple[str, ...]:

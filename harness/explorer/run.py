@@ -7,6 +7,7 @@ import msgspec
 
 from ..checkers.conformance import cut_logs, raft_members
 from ..clocks import Clocks, clocks_of
+from ..conform.trace.cuts import Cut
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
 from ..history import load
@@ -70,22 +71,22 @@ class RunPaths:
                 self._read = paths_of(self._members, traces, self._clocks, self._cuts())
             return self._read
 
-    def _cuts(self) -> Mapping[str, int]:
+    def _cuts(self) -> Mapping[str, Sequence[Cut]]:
         if not self.run.history.is_file():
             return {}
         with self.run.history.open("rb") as stream:
-            return cut_logs(load(stream, torn_tail=True))
+            return cut_logs(load(stream, torn_tail=True), self._clocks)
 
 
 def paths_of(
     members: Sequence[str],
     traces: dict[str, Trace],
     clocks: Clocks,
-    cuts: Mapping[str, int] | None = None,
+    cuts: Mapping[str, Sequence[Cut]] | None = None,
 ) -> tuple[Validated, "tuple[RunPath, ...]"]:
     """Replay whole traces in the model, and keep the states on the way.
 
-    `cuts`: how often the end of a member's log was cut off.
+    `cuts`: when the end of a member's log was cut off.
     """
     validator = Validator(members, cuts, clocks)
     for trace in traces.values():

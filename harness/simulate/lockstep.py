@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ..conform.trace.cuts import Cut
 from ..conform.trace.finding import Rejected
 from ..conform.trace.validator import Validator
 from ..traces import decode, is_raft
@@ -15,7 +16,7 @@ class Lockstep:
 
         So many `cuts` may take the end of anybody's log away.
         """
-        self._validator = Validator(members, dict.fromkeys(members, cuts))
+        self._validator = Validator(members, dict.fromkeys(members, (Cut(),) * cuts))
         self._stop = stop
         self.rejected: Rejected | None = None
 

@@ -1,6 +1,5 @@
 """All traces of a run against the model: the first step that cannot be, or coverage of all."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +9,7 @@ from ...language.sides import side_of
 from ...traces import Boot, Received, Record, Stop, Torn, Trace
 from .causes import Causes
 from .coverage import Coverage
+from .cuts import Cut, Cuts
 from .finding import Place, Rejected, Undecided, place_of
 from .group import Bridged, Group
 from .replay import Replay
@@ -52,12 +52,12 @@ def coverage(validated: Validated) -> Coverage:
 def validate(
     members: Sequence[str],
     traces: Mapping[str, Trace],
-    cuts: Mapping[str, int] | None = None,
+    cuts: Mapping[str, Sequence[Cut]] | None = None,
     clocks: Clocks = NO_CLOCKS,
 ) -> Validated:
     """Whole traces. Nothing needs to be known of the order of records of different members.
 
-    `cuts`: how often something took the end of a member's log away. `clocks` of members only say
+    `cuts`: when something took the end of a member's log away. `clocks` of members only say
     what is likely where a process ended without a line.
     """
     validator = Validator(members, cuts, clocks)
@@ -101,12 +101,12 @@ class Validator:
     def __init__(
         self,
         members: Sequence[str],
-        cuts: Mapping[str, int] | None = None,
+        cuts: Mapping[str, Sequence[Cut]] | None = None,
         clocks: Clocks = NO_CLOCKS,
     ) -> None:
-        """`cuts`: so many starts of a member may find less of its log than was on its disk."""
+        """`cuts`: the first start after each may find less of the log than was on the disk."""
         self._members = tuple(sorted(members))
-        self._cuts = Counter(cuts or {})
+        self._cuts = Cuts(cuts or {})
         self._clocks = clocks
         self._losses = 0
         self._files = {member: _File() for member in self._members}
@@ -295,6 +295,7 @@ class Validator:
         """What is found is what the process before has left. Raises Rejected."""
         self._check_members(group, record)
         disk = group.words.disk(record)
+        self._cuts.begins(record)
         if record.node not in self._lost:
             self._bridge(group, record.node, record, disk)
         replay.boot(record, disk)
@@ -318,7 +319,12 @@ class Validator:
     def _bridged(
         self, group: Group, node: str, record: Record | None, disk: Disk | None
     ) -> Bridged:
-        if disk is None or not self._cuts[node] or not group.may_lack_the_end(node, disk):
+        if (
+            disk is None
+            or record is None
+            or not self._cuts.may_explain(record)
+            or not group.may_lack_the_end(node, disk)
+        ):
             return group.bridge(node, record, disk)
         try:
             found = group.bridge(node, record, disk)
@@ -327,9 +333,13 @@ class Validator:
         except Rejected:
             pass
         # The disk tells no more what the process before had done in the end.
-        self._cuts[node] -= 1
+        cut = self._cuts.explain(record)
         self._losses += 1
-        return group.bridge(node, record, None)
+        found = group.bridge(node, record, None)
+        if cut.is_known or found.undecided is not None:
+            return found
+        reason = f"nobody knows whether the end of {node}'s log was cut off before this start"
+        return Bridged(found.was_searched, Undecided(Place.of(record), reason))
 
     def _end(self, group: Group, replay: Replay) -> None:
         """The last process of a member left no line at its end, and perhaps messages."""

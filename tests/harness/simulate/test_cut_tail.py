@@ -6,12 +6,15 @@ import msgspec
 import pytest
 from delphic.harness.checkers import conformance
 from delphic.harness.checkers.conformance import CONFORMANCE
-from delphic.harness.clocks import Clocks
+from delphic.harness.clocks import Clocks, Course, shared
+from delphic.harness.conform.trace.validator import validate
 from delphic.harness.explorer.run import paths_of
+from delphic.harness.history import History
 from delphic.harness.history import load as load_history
 from delphic.harness.op import NEMESIS, OBSERVER, OpType
 from delphic.harness.plan import plan
 from delphic.harness.scenario import load
+from delphic.harness.simulate.clock import EPOCH_NS
 from delphic.harness.simulate.execute import Simulated, simulate_plan
 from delphic.harness.traces import Record, Trace
 from delphic.harness.verdict import Validity
@@ -60,8 +63,46 @@ def test_a_cut_off_end_of_a_log_that_nobody_writes_is_the_faults_and_not_the_mem
     assert found.verdict.validity is Validity.PASS
     assert not played(KILL % "700ms", CUT, lockstep=True).ending.interrupted
     traces = {node: Trace(written) for node, written in found.traces.items()}
-    path, _ = paths_of(sorted(traces), traces, Clocks(), conformance.cut_logs(history))
-    assert (path.rejected, path.losses) == ((), 1), "it is shown as it was judged"
+    clocks = shared(EPOCH_NS)
+    path, _ = paths_of(sorted(traces), traces, clocks, conformance.cut_logs(history, clocks))
+    assert (path.rejected, path.undecided, path.losses) == ((), (), 1), "it is shown as judged"
+
+
+@pytest.mark.parametrize(
+    ("shift_ms", "clocks", "outcome"),
+    [
+        (0, shared(EPOCH_NS), "explained"),
+        (-200, shared(EPOCH_NS), "explained"),
+        (-5_000, shared(EPOCH_NS), "rejected"),
+        (1_000, shared(EPOCH_NS), "rejected"),
+        (1_000, Clocks(), "undecided"),
+        (0, Clocks(own={"n2": Course(EPOCH_NS)}), "explained"),
+    ],
+)
+def test_a_cut_explains_the_first_start_after_it_and_no_other(
+    shift_ms: int, clocks: Clocks, outcome: str
+) -> None:
+    """The member began before all clients, and at 1.2 s; the cut is at 0.8 s."""
+    found = played(KILL % "700ms", CUT)
+    ops = load_history(io.BytesIO(found.history)).ops
+    by_ns = shift_ms * 1_000_000
+    moved = History(
+        tuple(
+            msgspec.structs.replace(op, time_ns=op.time_ns + by_ns) if op.f == "cut-tail" else op
+            for op in ops
+        )
+    )
+    traces = {node: Trace(written) for node, written in found.traces.items()}
+    cuts = conformance.cut_logs(moved, clocks)
+    validated = validate(sorted(traces), traces, cuts, clocks)
+    told = "rejected" if validated.rejected else "undecided" if validated.undecided else "explained"
+    assert told == outcome
+
+
+def test_where_a_clock_was_set_nobody_knows_when_a_log_was_cut() -> None:
+    found = played("{at: 300ms, clock: {node: n2, by: 2s}}", KILL % "700ms", CUT)
+    history = load_history(io.BytesIO(found.history))
+    assert not any(cut.is_known for cut in conformance.cut_logs(history, shared(EPOCH_NS))["n2"])
 
 
 def test_an_end_that_no_fault_has_cut_off_is_noticed_by_the_model(
