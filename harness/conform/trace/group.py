@@ -62,7 +62,7 @@ class Group:
         replay = self.replays[node]
         last = replay.last
         inc = last.inc if last is not None else 0
-        until = record.inc if record is not None else inc + 1
+        until = record.inc if record is not None else max(inc, self.wire.last_heard(node)) + 1
         orphans = self.wire.orphans(node, range(max(inc, 1), until))
         if last is None:
             replay.refiner.boot(NEW)

@@ -342,8 +342,12 @@ class Validator:
         return Bridged(found.was_searched, Undecided(Place.of(record), reason))
 
     def _end(self, group: Group, replay: Replay) -> None:
-        """The last process of a member left no line at its end, and perhaps messages."""
-        if replay.node in self._lost or replay.is_stopped:
+        """The last process of a member left no line at its end, or none at all, and perhaps
+        messages.
+        """
+        last = replay.last
+        ends = last is not None and group.wire.last_heard(replay.node) <= last.inc
+        if replay.node in self._lost or (replay.is_stopped and ends):
             return
         try:
             self._bridge(group, replay.node, None, None)

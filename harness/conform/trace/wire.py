@@ -187,6 +187,10 @@ class Wire:
         """Whether its sender ended in an orderly way, so that no record of it is missing."""
         return self.lives[sent.node, sent.inc].is_stopped
 
+    def last_heard(self, node: str) -> int:
+        """The last incarnation of which anything arrived, whether or not a line tells of it."""
+        return max((inc for source, inc in self._arrived_of if source == node), default=0)
+
     def orphans(self, node: str, incs: range) -> list[Arrival]:
         """Messages of these incarnations that arrived although no record sends or releases them,
         in the order of their numbers.
