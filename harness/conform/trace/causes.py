@@ -8,9 +8,9 @@ line of its process, since a kill takes the ends of traces only; so did what no 
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
-from ...traces import Received, Record
+from ...traces import Received, Record, Uid
 from .finding import Place, Rejected
-from .wire import NEVER, Wire
+from .wire import NEVER, Sent, Wire
 
 
 class Causes:
@@ -21,10 +21,12 @@ class Causes:
     ) -> None:
         """`wires` by member and group."""
         self._traces = traces
-        self._wires = wires
+        self._sent: dict[str, dict[int, dict[Uid, Sent]]] = {node: {} for node in traces}
+        for (node, group), wire in wires.items():
+            self._sent.setdefault(node, {})[group] = wire.sent
         self._at = dict.fromkeys(traces, 0)
         """How many records of each may have come."""
-        self._ends: dict[tuple[str, int], int] = {}
+        self._begins = {node: _begins(records) for node, records in traces.items()}
 
     def check(self) -> None:
         """Raises Rejected."""
@@ -48,20 +50,20 @@ class Causes:
         """Let so many of a member's records come, or all up to one before which so many of another
         member must: that record, the other, and how many.
         """
-        records, reached = self._traces[node], self._at
+        records, reached, begins = self._traces[node], self._at, self._begins
+        sent_in = self._sent[node]
         for number in range(reached[node], until):
             record = records[number]
-            if type(record.event) is not Received:
+            event = record.event
+            if type(event) is not Received:
                 continue
-            source, inc, _ = uid = record.event.uid
-            if source not in reached or source == node:
-                continue
-            sent = self._wires[node, record.group].sent.get(uid)
+            source, inc, _ = uid = event.uid
+            sent = sent_in[record.group].get(uid)
             if sent is None or sent.left == NEVER:
                 needed = self._end(source, inc)
             else:
-                needed = self._end(source, inc - 1) + sent.left + 1
-            if reached[source] < needed:
+                needed = begins[source][inc] + sent.left + 1
+            if needed > reached.get(source, needed):
                 reached[node] = number
                 return record, source, needed
         reached[node] = max(reached[node], until)
@@ -69,17 +71,14 @@ class Causes:
 
     def _end(self, node: str, inc: int) -> int:
         """How many records there are of a member up to the end of an incarnation."""
-        found = self._ends.get((node, inc))
-        if found is None:
-            records = self._traces[node]
-            found = self._ends[node, inc] = bisect_right(records, inc, key=lambda r: r.inc)
-        return found
+        later = [at for life, at in self._begins.get(node, {}).items() if life > inc]
+        return min(later, default=len(self._traces.get(node, ())))
 
     def _impossible(self, record: Record) -> Rejected:
         """Of the records that wait for one another, this one was met last."""
         assert isinstance(record.event, Received)
         source, inc, number = record.event.uid
-        sent = self._wires[record.node, record.group].sent.get(record.event.uid)
+        sent = self._sent[record.node][record.group].get(record.event.uid)
         is_held = sent is not None and sent.left != sent.seq
         how = (
             "before it had left: a line of its sender that comes later sends it"
@@ -96,3 +95,14 @@ class Causes:
             field="released" if is_held else "uid",
             record=record,
         )
+
+
+def _begins(records: Sequence[Record]) -> dict[int, int]:
+    """Where each incarnation begins."""
+    found: dict[int, int] = {}
+    at = 0
+    while at < len(records):
+        inc = records[at].inc
+        found[inc] = at
+        at = bisect_right(records, inc, lo=at, key=lambda record: record.inc)
+    return found
