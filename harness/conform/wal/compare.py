@@ -68,11 +68,17 @@ class Comparison:
         return self._all_files(s, event, then)
 
     def vote(self, s: Member) -> Difference | None:
-        """A vote is written: the log's records stay as they are."""
+        """A vote is written: the log's records stay as they are. So it is while a sync runs."""
+        images = logs_of(s)
         for way in WAYS:
-            difference = self.logs(s, self.log.vote(logs_of(s), way), str(way))
-            if difference is not None:
-                return difference
+            for seen, how in (
+                (self.log.vote(images, way), ""),
+                (self.log.meanwhile(images, way), ", while a sync is under way"),
+                (self.log.meanwhile(images, way, fails=True), ", while a sync fails"),
+            ):
+                difference = self.logs(s, seen, f"{way}{how}")
+                if difference is not None:
+                    return difference
         return None
 
     def turn(self, s: Member) -> Difference | None:

@@ -80,10 +80,15 @@ class _HandWorker:
         self.jobs.append((job, done))
 
     def run(self) -> None:
-        for job, done in self.jobs:
+        while self.jobs:
+            self.end()
+
+    def end(self, error: OSError | None = None) -> None:
+        """The oldest job ends, or fails before it has done anything."""
+        job, done = self.jobs.pop(0)
+        if error is None:
             job()
-            done(None)
-        self.jobs.clear()
+        done(error)
 
     async def close(self) -> None:
         self.jobs.clear()
@@ -99,7 +104,10 @@ class Live:
         self.disk = disk
         self.way = way
         self.expected = Cached((image,))
-        self.acknowledged = 0
+        self.acknowledged = self.due = 0
+        """So many decisions were reported to be durable, and so many are."""
+        self.failures: list[OSError] = []
+        self._decided = 0
         self._batch = batch
         found = Wal.recover(disk, FOLDER, GROUP, segment_bytes=way.segment_bytes, bugs=bugs)
         self.wal = found.wal
@@ -128,13 +136,34 @@ class Live:
                 # The persister would wait for the sync, which has not begun.
                 self.wal.save(save.hard_state, save.truncate_from, cut + 1, entries)
             else:
-                self.persister.add(Decision(0, ready, ()))
+                self._decide(ready)
         self.persister.kick()
+        if self.failures:
+            raise self.failures[-1]
 
     def sync(self) -> None:
         """Make what was written durable."""
         self.worker.run()
-        self.expected = self.expected.synced()
+        self.expected, self.due = self.expected.synced(), self._decided
+
+    def vote_meanwhile(self, error: OSError | None = None) -> bool:
+        """Vote while a sync is under way; then that ends, or fails. Whether nothing was written
+        before.
+        """
+        hard_state = HardState(self.expected.now.hard_state.term + 1, "n3")
+        before, synced = self.disk.now(), self._decided
+        self._decide(Ready(hard_state))
+        self.persister.kick()
+        waits = self.disk.now() == before
+        self.worker.end(error)
+        if error is None:
+            self.expected, self.due = self.expected.synced(), synced
+            self._then(hard_state, self.expected.now.records)
+        return waits
+
+    def forget(self) -> None:
+        """What was decided so far is no matter any more."""
+        self.acknowledged = self.due = self._decided = 0
 
     def recovered(self, bugs: frozenset[str]) -> "Live":
         """The process that is started on the same disk, which lost nothing."""
@@ -154,6 +183,10 @@ class Live:
             near |= {at - 1, at, at + 1}
         return frozenset(near)
 
+    def _decide(self, ready: Ready) -> None:
+        self.persister.add(Decision(0, ready, ()))
+        self._decided += 1
+
     def _expect(self, save: Save, cut: int) -> None:
         if save.hard_state is not None:
             self._then(save.hard_state, self.expected.now.records)
@@ -169,7 +202,7 @@ class Live:
         self.acknowledged += len(batch)
 
     def _failed(self, error: OSError) -> None:
-        raise error
+        self.failures.append(error)
 
 
 def following(before: Image, leader: Records, term: int) -> Save | None:
@@ -226,6 +259,6 @@ def concretize(
     if way.reopened:
         live.wal.close()
         live = live.recovered(bugs)
-    live.acknowledged = 0
+    live.forget()
     live.write(saves_between(live.expected.now, images, way))
     return live

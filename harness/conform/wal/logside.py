@@ -104,6 +104,23 @@ class LogSide:
 
         return self._once(("vote", images, way), go)
 
+    def meanwhile(self, images: Images, way: Way, *, fails: bool = False) -> Seen:
+        """A vote while a sync is under way: it is written behind that, or never if that fails."""
+
+        def go(live: Live) -> Seen:
+            if not live.worker.jobs:
+                return self._seen(live)
+            error = OSError("a sync has failed") if fails else None
+            if not live.vote_meanwhile(error):
+                return Seen(images, ("written", "nothing while a sync is under way", "a vote"))
+            if live.failures != ([error] if fails else []):
+                return Seen(images, ("failures told", error, live.failures))
+            seen = self._seen(live)
+            left = images if fails else images[-1:]
+            return seen if seen.images != left else seen._replace(images=images)
+
+        return self._once(("meanwhile", images, way, fails), go)
+
     def sync(self, images: Images, way: Way) -> Seen:
         """What was written becomes durable."""
 
@@ -203,8 +220,9 @@ class LogSide:
         wrong: tuple[str, object, object] | None = None
         if found != expected:
             wrong = ("images", _told(expected), _told(found))
-        elif live.acknowledged and len(expected) > 1:
-            wrong = ("acknowledged", "nothing before it is synced", f"{live.acknowledged} writes")
+        elif live.acknowledged != live.due:
+            told = f"{live.due} writes, which are synced", f"{live.acknowledged} writes"
+            wrong = ("acknowledged", *told)
         return Seen(logs_of(found), wrong)
 
 
