@@ -62,6 +62,8 @@ def _trust(inventory: Inventory, say: Callable[[str], None], asks: Callable[[str
     """Pin what a person confirms; a key in place of another is never pinned here."""
     for entry in inventory.hosts:
         found = trust.shown(entry)
+        if found.is_revoked:
+            raise WorldError(f"its key {found.fingerprint} is revoked", node=entry.name)
         if found.is_other:
             raise WorldError(
                 f"its key is {found.fingerprint}, but pinned is {', '.join(found.pinned)}; "

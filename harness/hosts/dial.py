@@ -6,16 +6,21 @@ import shlex
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paramiko
 
 from ..errors import UsageError, WorldError
 from .inventory import Entry
+from .known import fingerprint, key_of, prefer, recorded
 
 CLIENT_FAILURES = (paramiko.SSHException, OSError, EOFError)
 """What the library raises when a connection is not there, or no longer."""
+
+DIAL_FAILURES = (*CLIENT_FAILURES, ValueError)
+"""And of what it is told, or is told by the other side, that has not the right form."""
 
 
 def dial(entry: Entry, timeout_s: float, silence_s: float) -> paramiko.SSHClient:
@@ -24,16 +29,22 @@ def dial(entry: Entry, timeout_s: float, silence_s: float) -> paramiko.SSHClient
     Raises WorldError: not reachable, a key that is not the pinned one, or no way to log in.
     """
     quiet()
-    client = paramiko.SSHClient()
-    client.set_missing_host_key_policy(_Refuse(entry))
-    _pin(client.get_host_keys(), entry)
+    known = known_keys(entry)
+    client = paramiko.SSHClient()  # It knows no keys: whatever is shown, we are asked.
+    client.set_missing_host_key_policy(_Ask(entry, known))
+
+    def transport(connection: Any, **how: Any) -> paramiko.Transport:
+        made = paramiko.Transport(connection, **how)
+        prefer(made, known.good)
+        return made
+
     try:
         client.connect(
             entry.address,
             entry.port,
             entry.user,
-            password=secret(entry, entry.password_env),
-            passphrase=secret(entry, entry.passphrase_env),
+            password=_text(entry, entry.password_env),
+            passphrase=_text(entry, entry.passphrase_env),
             # The library takes several; its types know of one.
             key_filename=[key for key in entry.keys if Path(key).is_file()],  # type: ignore[arg-type]
             look_for_keys=not entry.keys,
@@ -43,16 +54,17 @@ def dial(entry: Entry, timeout_s: float, silence_s: float) -> paramiko.SSHClient
             banner_timeout=timeout_s,
             auth_timeout=timeout_s,
             channel_timeout=timeout_s,
+            transport_factory=transport,
         )
     except WorldError:
         client.close()
         raise
-    except CLIENT_FAILURES as error:
+    except DIAL_FAILURES as error:
         client.close()
         raise WorldError(_why(entry, error), node=entry.name) from error
-    transport = client.get_transport()
-    assert transport is not None
-    transport.set_keepalive(max(1, int(silence_s / 2)))  # Silence is noticed when it is broken.
+    connected = client.get_transport()
+    assert connected is not None
+    connected.set_keepalive(max(1, int(silence_s / 2)))  # Silence is noticed when it is broken.
     return client
 
 
@@ -62,9 +74,9 @@ def dial_socket(entry: Entry, timeout_s: float, silence_s: float) -> socket.sock
         return _proxied(entry, entry.proxy)
     try:
         connection = socket.create_connection((entry.address, entry.port), timeout_s)
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # The latter of a name that can be none.
         where = f"{entry.address} port {entry.port}"
-        reason = error.strerror or str(error)
+        reason = getattr(error, "strerror", None) or str(error)
         raise WorldError(f"cannot connect to {where}: {reason}", node=entry.name) from error
     # Small packets both ways: with Nagle's algorithm each command takes 40 ms more.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -89,33 +101,27 @@ def _proxied(entry: Entry, command: str) -> socket.socket:
     return ours
 
 
-def known_keys(entry: Entry) -> Iterator[tuple[str, paramiko.PKey]]:
-    """The pinned keys of the host, each with the name under which it is known."""
-    name = server_name(entry)
-    for text in entry.host_keys:
-        yield name, key_of(text)
-    if not entry.host_keys:
-        for file in entry.known_hosts:
-            for key in (_known_hosts(file).lookup(name) or {}).values():
-                yield name, key
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The keys of a host of which somebody said something."""
+
+    good: list[paramiko.PKey]
+    revoked: list[paramiko.PKey]
+
+
+def known_keys(entry: Entry) -> Known:
+    """The pinned keys of the host, and those that never are it. Raises UsageError."""
+    said = [(True, key_of(text)) for text in entry.host_keys]
+    if not said:
+        name = server_name(entry)
+        said = [each for file in entry.known_hosts for each in recorded(Path(file), name)]
+    revoked = [key for is_good, key in said if not is_good]
+    return Known([key for is_good, key in said if is_good and key not in revoked], revoked)
 
 
 def server_name(entry: Entry) -> str:
     """How known_hosts files call the host."""
     return entry.address if entry.port == 22 else f"[{entry.address}]:{entry.port}"
-
-
-def key_of(text: str) -> paramiko.PKey:
-    """`ssh-ed25519 AAAA…` as a key. Raises UsageError."""
-    line = paramiko.hostkeys.HostKeyEntry.from_line(f"host {text}")
-    if line is None or line.key is None:
-        raise UsageError(f"not a public key: {text!r}; write it like `ssh-ed25519 AAAA…`")
-    return line.key
-
-
-def fingerprint(key: paramiko.PKey) -> str:
-    """As `ssh-keygen -l` prints it."""
-    return str(key.fingerprint)
 
 
 def quiet() -> None:
@@ -125,39 +131,29 @@ def quiet() -> None:
         log.addHandler(logging.NullHandler())
 
 
-def _pin(keys: paramiko.HostKeys, entry: Entry) -> None:
-    for name, key in known_keys(entry):
-        keys.add(name, key.get_name(), key)
+class _Ask(paramiko.MissingHostKeyPolicy):
+    """A pinned key is let through; nobody is trusted for being the first to answer."""
 
-
-def _known_hosts(file: str) -> paramiko.HostKeys:
-    keys = paramiko.HostKeys()
-    if Path(file).is_file():
-        try:
-            keys.load(file)
-        except (OSError, paramiko.SSHException) as error:
-            raise UsageError(f"cannot read {file}: {error}") from error
-    return keys
-
-
-class _Refuse(paramiko.MissingHostKeyPolicy):
-    """Nobody is trusted for being the first to answer."""
-
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, known: Known) -> None:
         self._entry = entry
+        self._known = known
 
     def missing_host_key(
         self, client: paramiko.SSHClient, hostname: str, key: paramiko.PKey
     ) -> None:
-        entry = self._entry
-        pinned = [fingerprint(known) for _, known in known_keys(entry)]
-        said = f"its {key.get_name()} key {fingerprint(key)} is not known"
-        if pinned:
-            said = f"its key is {fingerprint(key)}, but pinned is {', '.join(pinned)}"
-        raise WorldError(
-            f"{said}; if that is the host, pin it: delphic doctor HOSTS --trust, or host_key:",
-            node=entry.name,
-        )
+        known = self._known
+        if key in known.good:
+            return
+        pinned = ", ".join(map(fingerprint, known.good))
+        if key in known.revoked:
+            said = f"its key {fingerprint(key)} is revoked"
+        elif pinned:
+            said = f"its key is {fingerprint(key)}, but pinned is {pinned}; "
+            said += "if the host was made anew, remove the old key"
+        else:
+            said = f"its {key.get_name()} key {fingerprint(key)} is not known; "
+            said += "if that is the host, pin it: delphic doctor HOSTS --trust, or host_key:"
+        raise WorldError(said, node=self._entry.name)
 
 
 def secret(entry: Entry, variable: str | None) -> str | None:
@@ -170,18 +166,27 @@ def secret(entry: Entry, variable: str | None) -> str | None:
     return value
 
 
+def _text(entry: Entry, variable: str | None) -> str | None:
+    """A secret that has to be text, as SSH's passwords have."""
+    value = secret(entry, variable)
+    if value is not None and any("\udc80" <= character <= "\udcff" for character in value):
+        raise UsageError(f"{entry.name}: the variable {variable!r} is not UTF-8")
+    return value
+
+
 def _why(entry: Entry, error: Exception) -> str:
     where = f"{entry.user} at {entry.address} port {entry.port}"
     match error:
-        case paramiko.BadHostKeyException():
-            return (
-                f"{where}: its key is {fingerprint(error.key)}, but pinned is "
-                f"{fingerprint(error.expected_key)}; if the host was made anew, remove the old key"
-            )
         case paramiko.PasswordRequiredException():
             return f"{where}: the key has a passphrase; name its variable with passphrase_env"
         case paramiko.AuthenticationException():
             return f"{where}: cannot log in with {_ways(entry)}: {error}"
+        case paramiko.SSHException() if str(error).startswith("No authentication methods"):
+            return f"{where}: cannot log in with {_ways(entry)}: there is nothing to try"
+        case paramiko.SSHException() if str(error).startswith("Invalid key"):
+            phrase = entry.passphrase_env or entry.password_env
+            or_not = f", or ${phrase} is not its passphrase" if phrase else ""
+            return f"{where}: cannot log in with {_ways(entry)}: a key is damaged{or_not}"
         case _:
             return f"{where}: no SSH connection: {error or type(error).__name__}"
 

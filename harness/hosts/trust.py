@@ -6,8 +6,9 @@ from pathlib import Path
 import paramiko
 
 from ..errors import WorldError
-from .dial import CLIENT_FAILURES, dial_socket, fingerprint, known_keys, quiet, server_name
+from .dial import DIAL_FAILURES, dial_socket, known_keys, quiet, server_name
 from .inventory import Entry
+from .known import fingerprint, prefer
 
 _TIMEOUT_S = 10.0
 
@@ -19,6 +20,7 @@ class Shown:
     entry: Entry
     key: paramiko.PKey
     pinned: tuple[str, ...]
+    is_revoked: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -32,34 +34,30 @@ class Shown:
 
     @property
     def is_other(self) -> bool:
-        """Whether another key is pinned: then no click may replace it."""
-        return bool(self.pinned) and not self.is_known
+        """Whether another key is pinned, or this one revoked: then no click may pin it."""
+        return self.is_revoked or (bool(self.pinned) and not self.is_known)
 
 
 def shown(entry: Entry) -> Shown:
     """Ask the host for its key, without logging in. Raises WorldError."""
     quiet()
-    pinned = list(known_keys(entry))
+    known = known_keys(entry)
     connection = dial_socket(entry, _TIMEOUT_S, _TIMEOUT_S)
     try:
         transport = paramiko.Transport(connection)
         try:
-            if pinned:  # A host has several keys; it is to show one of those kinds.
-                kinds = [key.get_name() for _, key in pinned]
-                options = transport.get_security_options()
-                rest = [kind for kind in options.key_types if kind not in kinds]
-                first = [kind for kind in options.key_types if kind in kinds]
-                options.key_types = [*first, *rest]
+            prefer(transport, known.good)
             transport.start_client(timeout=_TIMEOUT_S)
             key = transport.get_remote_server_key()
         finally:
             transport.close()
-    except CLIENT_FAILURES as error:
+    except DIAL_FAILURES as error:
         where = f"{entry.address} port {entry.port}"
         raise WorldError(f"{where}: no SSH connection: {error}", node=entry.name) from error
     finally:
         connection.close()
-    return Shown(entry, key, tuple(fingerprint(known) for _, known in pinned))
+    pinned = tuple(map(fingerprint, known.good))
+    return Shown(entry, key, pinned, is_revoked=key in known.revoked)
 
 
 def record(found: Shown) -> Path:
@@ -71,8 +69,10 @@ def record(found: Shown) -> Path:
     whole = file.with_name(file.name + ".new")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        before = file.read_text() if file.exists() else ""
-        whole.write_text(before + ("\n" if before and before[-1] != "\n" else "") + line)
+        before = file.read_bytes() if file.exists() else b""
+        if before and not before.endswith(b"\n"):
+            before += b"\n"
+        whole.write_bytes(before + line.encode())
         whole.replace(file)
     except OSError as error:
         raise WorldError(f"cannot write {file}: {error.strerror}", node=entry.name) from error

@@ -30,10 +30,11 @@ def keypair(file: Path, kind: str = "ed25519", passphrase: str = "") -> str:
 class Sshd:
     """The server: where it listens, and how it is stopped, killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more_kinds: str) -> None:
         self.folder = folder
         self.keypair = keypair
         self.host_key = keypair(folder / "host")
+        self.more_keys = [keypair(folder / f"host_{kind}", kind) for kind in more_kinds]
         (folder / "authorized").write_text(keypair(folder / "user") + "\n")
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -41,6 +42,7 @@ class Sshd:
         lines = (
             f"ListenAddress 127.0.0.1:{self.port}",
             f"HostKey {folder / 'host'}",
+            *(f"HostKey {folder / f'host_{kind}'}" for kind in more_kinds),
             f"PidFile {folder / 'pid'}",
             f"AuthorizedKeysFile {folder / 'authorized'}",
             "StrictModes no",  # The folder of a test is below one that everybody may write to.
@@ -102,12 +104,22 @@ class Sshd:
         self._process.wait(10)
 
 
-@pytest.fixture(scope="module")
-def sshd(require: Require, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+def _served(require: Require, folder: Path, *more_kinds: str) -> Iterator[Sshd]:
     require(Path(SSHD).exists(), "there is no sshd: apt-get install openssh-server")
     require(shutil.which("ssh-keygen"), "there is no ssh-keygen: apt-get install openssh-client")
-    server = Sshd(tmp_path_factory.mktemp("sshd"))
+    server = Sshd(folder, *more_kinds)
     try:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="module")
+def sshd(require: Require, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    yield from _served(require, tmp_path_factory.mktemp("sshd"))
+
+
+@pytest.fixture
+def sshd_with_rsa(require: Require, tmp_path: Path) -> Iterator[Sshd]:
+    """It has two host keys, of which a client asks for one."""
+    yield from _served(require, tmp_path, "rsa")

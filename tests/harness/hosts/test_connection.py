@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.hosts.connection import Host
-from delphic.harness.hosts.dial import fingerprint, key_of
+from delphic.harness.hosts.known import fingerprint, key_of
 from delphic.harness.hosts.link import CHANNELS_MAX, Ran
 
 Sshd = Any
@@ -220,6 +220,8 @@ def test_who_cannot_log_in_is_told_what_was_tried(sshd: Sshd, tmp_path: Path) ->
         do(Host.open(sshd.but(keys=keys)))
     for part in (keys[0], f"{keys[1]} (no such file)"):
         assert part in str(caught.value)
+    with pytest.raises(WorldError, match=r"cannot log in with the key \S+ \(no such file\)"):
+        do(Host.open(sshd.but(keys=keys[1:])))
 
 
 def test_a_key_with_a_passphrase_takes_it_from_the_environment(
@@ -235,6 +237,9 @@ def test_a_key_with_a_passphrase_takes_it_from_the_environment(
     entry = sshd.but(keys=(str(tmp_path / "locked"),), passphrase_env="PHRASE")
     with pytest.raises(UsageError, match="no variable 'PHRASE'"):
         do(Host.open(entry))
+    monkeypatch.setenv("PHRASE", phrase + "x")
+    with pytest.raises(WorldError, match=r"locked: a key is damaged, or \$PHRASE is not its pass"):
+        do(Host.open(entry))
     monkeypatch.setenv("PHRASE", phrase)
 
     async def work() -> None:
@@ -242,6 +247,18 @@ def test_a_key_with_a_passphrase_takes_it_from_the_environment(
 
     do(work())
     assert phrase not in repr(entry)
+
+
+def test_secrets_and_names_that_are_none_are_mistakes_of_the_user(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASS", "caf\udce9")
+    with pytest.raises(UsageError, match="'PASS' is not UTF-8") as caught:
+        do(Host.open(sshd.but(keys=("/none",), password_env="PASS")))
+    assert "caf" not in str(caught.value)
+    for address in ("a..b", 70 * "a"):  # As HostName of ~/.ssh/config, which nobody checks.
+        with pytest.raises(WorldError, match="cannot connect to"):
+            do(Host.open(sshd.but(address=address)))
 
 
 @pytest.mark.slow
