@@ -7,14 +7,12 @@ that nothing made of an inventory (a plan, a log, a page) can give one away.
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 from typing import Annotated, Any
 
-import paramiko
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from ..errors import ScenarioError, UsageError
@@ -22,9 +20,14 @@ from ..language.complaints import Complaint, as_error, complaints
 from ..language.document import Document, parse, spell
 from ..language.document import Path as Place
 from ..language.units import Duration
+from . import ssh_config as ssh_configuration
+from .known import key_of
 
 LEASE_S = 10.0
 """How long a fault outlives a harness that fell silent, unless the inventory says otherwise."""
+
+LEASE_S_MIN = 1.0
+"""A shorter one would end whenever a machine is busy for a moment."""
 
 DIRECTORY = "/var/tmp/delphic"  # noqa: S108 - a default that survives a reboot, not a secret place
 """Where on a host Delphic keeps what it needs there, unless the inventory says otherwise."""
@@ -114,9 +117,26 @@ def _absolute(text: str) -> str:
     return text
 
 
+def _of_a_user(path: str) -> str:
+    try:
+        Path(path).expanduser()
+    except RuntimeError:
+        raise ValueError(f"no user is called {path.split('/')[0][1:]!r}") from None
+    return path
+
+
+def _encodable(address: str) -> str:
+    try:
+        address.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"must be a name or an address, not {address!r}") from None
+    return address
+
+
 Line = Annotated[str, AfterValidator(_printable)]
+File = Annotated[Line, AfterValidator(_of_a_user)]
 Name = Annotated[str, _fits(_NAME, "lower-case letters, digits and hyphens")]
-Address = Annotated[str, _fits(_ADDRESS, "a name or an address")]
+Address = Annotated[str, _fits(_ADDRESS, "a name or an address"), AfterValidator(_encodable)]
 Directory = Annotated[str, AfterValidator(_printable), AfterValidator(_absolute)]
 Variable = Annotated[str, _fits(_VARIABLE_NAME, "the name of an environment variable")]
 
@@ -128,13 +148,13 @@ class Defaults(BaseModel):
 
     port: int | None = Field(default=None, ge=1, le=65535)
     user: Line | None = None
-    key: Line | None = None
+    key: File | None = None
     agent: bool | None = None
     password_env: Variable | None = None
     passphrase_env: Variable | None = None
     sudo: bool | None = None
     sudo_password_env: Variable | None = None
-    known_hosts: Line | None = None
+    known_hosts: File | None = None
     directory: Directory | None = None
     cache: Directory | None = None
     python: Line | None = None
@@ -157,7 +177,7 @@ class InventoryPart(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    lease: Duration = LEASE_S
+    lease: Duration = Field(default=LEASE_S, ge=LEASE_S_MIN)
     defaults: Defaults = Field(default_factory=Defaults)
     hosts: list[HostPart] = Field(min_length=1)
 
@@ -180,8 +200,9 @@ def load(path: str | Path, ssh_config: Path | None = None) -> Inventory:
     found = list(_problems(part))
     if found:
         raise as_error(found, document)
-    config = _ssh_config(ssh_config or Path.home() / ".ssh/config")
-    entries = tuple(_entry(host, part.defaults, file, config) for host in part.hosts)
+    config = ssh_config or Path.home() / ".ssh/config"
+    ssh = ssh_configuration.text_of(config)
+    entries = tuple(_entry(host, part.defaults, file, config, ssh) for host in part.hosts)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return Inventory(entries, part.lease, str(path), digest)
 
@@ -220,6 +241,17 @@ def _kinder(complaint: Complaint) -> Complaint:
     return complaint
 
 
+def _key_problems(host: HostPart, at: int) -> Iterator[Complaint]:
+    place = ("hosts", at, "host_key")
+    if host.host_key == []:
+        yield place, f"hosts[{at}].host_key: must not be empty"
+    for key in _listed(host.host_key):
+        try:
+            key_of(key)
+        except UsageError as error:
+            yield place, f"hosts[{at}].host_key: {error}"
+
+
 def _problems(part: InventoryPart) -> Iterator[Complaint]:
     names: dict[str, int] = {}
     addresses: dict[tuple[str, int | None], str] = {}
@@ -232,40 +264,24 @@ def _problems(part: InventoryPart) -> Iterator[Complaint]:
             other = addresses.setdefault((address, host.port or part.defaults.port), host.name)
             if other != host.name:
                 yield ("hosts", at), f"hosts[{at}]: {address} is an address of {other} already"
-        for key in _listed(host.host_key):
-            if len(key.split()) not in (2, 3):
-                sentence = f"hosts[{at}].host_key: must be like `ssh-ed25519 AAAA…`, not {key!r}"
-                yield ("hosts", at, "host_key"), sentence
+        yield from _key_problems(host, at)
         if host.agent is False and host.key is None and host.password_env is None:
             sentence = f"hosts[{at}]: without the agent a key or password_env is needed"
             if part.defaults.key is None and part.defaults.password_env is None:
                 yield ("hosts", at, "agent"), sentence
 
 
-def _ssh_config(file: Path) -> paramiko.SSHConfig:
-    if not file.is_file():
-        return paramiko.SSHConfig()
-    try:
-        return paramiko.SSHConfig.from_path(str(file))
-    except (OSError, paramiko.SSHException) as error:
-        raise UsageError(f"cannot read {file}: {error}") from error
-
-
-def _entry(host: HostPart, defaults: Defaults, file: Path, ssh_config: paramiko.SSHConfig) -> Entry:
-    alias = host.address or host.name
-    try:
-        ssh = ssh_config.lookup(alias)
-    except paramiko.SSHException as error:
-        raise UsageError(f"{host.name}: ~/.ssh/config: {error}") from error
-
+def _entry(host: HostPart, defaults: Defaults, file: Path, config: Path, text: str) -> Entry:
     def said(field: str, otherwise: Any = None) -> Any:
         value = getattr(host, field)
         value = getattr(defaults, field) if value is None else value
         return otherwise if value is None else value
 
     def near(path: str) -> str:
-        return str(file.resolve().parent / Path(path).expanduser())
+        return os.path.join(file.resolve().parent, os.path.expanduser(path))
 
+    alias = host.address or host.name
+    ssh = ssh_configuration.looked_up(text, config, alias, said("port"), said("user"))
     key = said("key")
     usual = [str(file.with_suffix(".known_hosts")), *ssh.get("userknownhostsfile", "").split()]
     known = [said("known_hosts")] if said("known_hosts") else [*usual, "~/.ssh/known_hosts"]
@@ -283,7 +299,7 @@ def _entry(host: HostPart, defaults: Defaults, file: Path, ssh_config: paramiko.
         sudo_password_env=said("sudo_password_env"),
         host_keys=tuple(" ".join(line.split()[:2]) for line in _listed(host.host_key)),
         known_hosts=tuple(dict.fromkeys(near(path) for path in known)),
-        proxy=_proxy(ssh),
+        proxy=ssh_configuration.proxy(ssh),
         directory=said("directory", DIRECTORY),
         cache=said("cache"),
         python=said("python", "python3"),
@@ -291,15 +307,6 @@ def _entry(host: HostPart, defaults: Defaults, file: Path, ssh_config: paramiko.
         disposable_clock=said("disposable_clock", False),
         loop_devices=said("loop_devices", True),
     )
-
-
-def _proxy(ssh: paramiko.SSHConfigDict) -> str | None:
-    if ssh.get("proxycommand"):
-        return str(ssh["proxycommand"])
-    if ssh.get("proxyjump"):
-        target = f"{ssh['hostname']}:{ssh.get('port', 22)}"
-        return shlex.join(["ssh", "-W", target, "--", ssh["proxyjump"]])
-    return None
 
 
 def _listed(value: str | list[str] | None) -> list[str]:

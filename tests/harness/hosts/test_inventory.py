@@ -1,6 +1,7 @@
 """hosts.yaml: what it may say, where else answers are looked for, what is refused."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,31 @@ def test_an_inventory_keeps_the_names_of_secrets_only(
         ("hosts:\n- {name: a, user: '${$(id)}'}", "no variable '$(id)'"),
         ("hosts:\n- {name: a,\n   password: x}", "hosts.yaml:3: hosts[0].password: no secrets in"),
         ("hosts:\n- {name: a, password_env: 'a b'}", "must be the name of an environment variable"),
-        ("hosts:\n- {name: a, host_key: AAAA}", "must be like `ssh-ed25519 AAAA…`"),
+        ("hosts:\n- {name: a, host_key: AAAA}", "write it like `ssh-ed25519 AAAA…`"),
+        (
+            "hosts:\n- {name: a,\n   host_key: ssh-ed25519 AAAA}",
+            "hosts.yaml:3: hosts[0].host_key: n",
+        ),
+        (
+            "hosts:\n- {name: a,\n   host_key: [ssh-ed25519 AAA]}",
+            "not a public key: 'ssh-ed25519 A",
+        ),
+        ("hosts:\n- {name: a,\n   host_key: ssh-unheard-of AAAA}", "hosts.yaml:3: hosts[0].host_"),
+        (
+            "hosts:\n- {name: a,\n   host_key: []}",
+            "hosts.yaml:3: hosts[0].host_key: must not be em",
+        ),
+        (
+            "hosts:\n- {name: a,\n   address: a..b}",
+            "hosts.yaml:3: hosts[0].address: must be a name",
+        ),
+        (f"hosts:\n- {{name: a, address: {70 * 'a'}.b}}", "hosts[0].address: must be a name or an"),
+        ("hosts:\n- {name: a,\n   key: ~no-such-user/x}", "hosts.yaml:3: hosts[0].key: no user is"),
+        (
+            "defaults:\n  known_hosts: ~no-such-user/x\nhosts: [{name: a}]",
+            "yaml:2: defaults.known_",
+        ),
+        ("lease: 1ms\nhosts: [{name: a}]", "hosts.yaml:1: lease: must be at least 1"),
         ("hosts:\n- {name: a, agent: false}", "without the agent a key or password_env is needed"),
         ("lease: 5\nhosts: [{name: a}]", "hosts.yaml:1: lease: must be a duration like"),
         ("hosts: [", "hosts.yaml:1: not YAML"),
@@ -156,3 +181,59 @@ def entry_fields(entry: Entry) -> set[str]:
 def test_a_file_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read the inventory"):
         load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        (b"Host a\n Port abc\n", "config: the port of a is 'abc'"),
+        (b"Host a\n Port 0x16\n", "config: the port of a is '0x16'"),
+        (b"Host a\n Port 99999\n", "config: the port of a is '99999'"),
+        (b"Host a\n User\n", "config: "),
+        (b"Match nonsense\n", "config: "),
+    ],
+)
+def test_a_mistake_in_the_ssh_configuration_is_one_of_the_user(
+    tmp_path: Path, config: bytes, said: str
+) -> None:
+    (tmp_path / "hosts.yaml").write_text("hosts: [{name: a}]")
+    (tmp_path / "config").write_bytes(config)
+    with pytest.raises(UsageError, match=re.escape(said)):
+        load(tmp_path / "hosts.yaml", tmp_path / "config")
+
+
+def test_an_ssh_configuration_may_hold_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "hosts.yaml").write_text("hosts: [{name: a}]")
+    (tmp_path / "config").write_bytes(
+        b"# caf\xe9\nHost a\n HostName 192.0.2.1\n UserKnownHostsFile ~no-such-user/x\n"
+    )
+    (entry,) = load(tmp_path / "hosts.yaml", tmp_path / "config").hosts
+    assert entry.address == "192.0.2.1"
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "proxy"),
+    [
+        ("ProxyJump admin@b:2222", "", "ssh -W a:22 -- ssh://admin@b:2222"),
+        ("ProxyJump x,me@y,z:1", "", "ssh -J x,me@y -W a:22 -- ssh://z:1"),
+        ("ProxyJump ssh://b:1", "", "ssh -W a:22 -- ssh://b:1"),
+        ("ProxyJump u@[fd00::1]:7", "", "ssh -W a:22 -- 'ssh://u@[fd00::1]:7'"),
+        ("ProxyJump fd00::1", "", "ssh -W a:22 -- fd00::1"),
+        ("ProxyJump b", "port: 2022", "ssh -W a:2022 -- b"),
+        ("HostName fd00::5\n ProxyJump b", "", "ssh -W '[fd00::5]:22' -- b"),
+        ("ProxyJump none\nHost *\n ProxyJump b", "", None),
+        ("ProxyJump none\n ProxyCommand nc %h %p", "", None),
+        ("ProxyCommand none\nHost *\n ProxyCommand nc", "", None),
+        ("ProxyCommand none\n ProxyJump b", "", None),
+        ("ProxyCommand nc\n ProxyJump b", "", "nc"),
+        ("ProxyCommand nc %h %p", "port: 2022", "nc a 2022"),
+        ("ProxyCommand nc -l %r %h", "user: bob", "nc -l bob a"),
+        ("ProxyCommand nc -l %r %h", "user: 'b c'", "nc -l 'b c' a"),
+    ],
+)
+def test_a_proxy_is_asked_for_the_very_host(
+    tmp_path: Path, config: str, host: str, proxy: str | None
+) -> None:
+    text = f"hosts: [{{name: a, {host}}}]"
+    (entry,) = read(tmp_path, text, f"Host a\n {config}\n").hosts
+    assert entry.proxy == proxy
