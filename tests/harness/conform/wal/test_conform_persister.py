@@ -28,7 +28,7 @@ def wrong(way: Way = WAYS[0]) -> set[str]:
 
 @pytest.mark.parametrize("way", WAYS, ids=str)
 def test_what_is_decided_while_a_sync_runs_is_written_behind_it(way: Way) -> None:
-    """HS-9: and nothing is, nor reported, once a sync has failed."""
+    """And nothing is, nor reported, once a sync has failed."""
     assert wrong(way) == set()
     assert LogSide(2, frozenset()).meanwhile(IMAGES, way).images == IMAGES
 
