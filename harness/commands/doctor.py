@@ -8,7 +8,7 @@ from functools import partial
 import click
 
 from .. import data
-from ..errors import ExitCode, WorldError
+from ..errors import DelphicError, ExitCode, WorldError
 from ..hosts import trust
 from ..hosts.doctor import Examined, Grade, examine
 from ..hosts.inventory import Inventory, load
@@ -59,17 +59,24 @@ def doctor_command(
 
 
 def _trust(inventory: Inventory, say: Callable[[str], None], asks: Callable[[str], bool]) -> None:
-    """Pin what a person confirms; a key in place of another is never pinned here."""
+    """Pin what a person confirms; a key in place of another is never pinned here.
+
+    What is wrong with a host is said, and found again when it is examined.
+    """
     for entry in inventory.hosts:
-        found = trust.shown(entry)
+        try:
+            found = trust.shown(entry)
+        except (DelphicError, OSError) as error:
+            say(f"{entry.name}  {getattr(error, 'message', None) or error}")
+            continue
         if found.is_revoked:
-            raise WorldError(f"its key {found.fingerprint} is revoked", node=entry.name)
+            say(f"{entry.name}  its key {found.fingerprint} is revoked")
+            continue
         if found.is_other:
-            raise WorldError(
-                f"its key is {found.fingerprint}, but pinned is {', '.join(found.pinned)}; "
-                "if the host was made anew, remove the old key first",
-                node=entry.name,
-            )
+            pinned = ", ".join(found.pinned)
+            say(f"{entry.name}  its key is {found.fingerprint}, but pinned is {pinned};")
+            say("  if the host was made anew, remove the old key first")
+            continue
         if found.is_known:
             say(f"{entry.name}  {found.fingerprint} is pinned already")
             continue

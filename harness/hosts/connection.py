@@ -137,7 +137,8 @@ class Host:
     async def get(self, remote: str, local: Path, *, sudo: bool = False) -> None:
         """Copy a file or a whole folder from the host, checked against its checksum there.
 
-        A file that grows is copied as long as it was. What came of a file before a connection was
+        A file that grows is copied as long as it was. A folder that is there already is an error,
+        unless it has all that the host's has. What came of a file before a connection was
         lost is not fetched again. Raises WorldError.
         """
         await transfer.get(self, remote, local, sudo=sudo)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ..agent.proc import boot_id
-from ..errors import WorldError
+from ..errors import DelphicError, WorldError
 from ..running.together import together
 from . import marker
 from .agent import Agent
@@ -120,6 +120,8 @@ async def _host(
             agents[host.name] = await _agent(one, host, inventory.lease_s)
     except WorldError as error:
         one.bad("host", f"{error.message}\n{error.detail}".strip())
+    except (DelphicError, OSError) as error:
+        one.bad("host", str(error))
 
 
 async def _login(one: Examined, host: Host) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import WorldError
+from ..errors import DelphicError, WorldError
 from . import agent
 from .connection import Host
 from .inventory import Entry, Inventory
@@ -39,28 +39,49 @@ async def _heal(entry: Entry, fate: Fate) -> Healed:
             said += undone
             for one in await left(host):
                 if not one.is_served:
-                    said.append(await _settle(host, one, fate))
+                    sentence, is_settled = await _settle(host, one, fate)
+                    said.append(sentence)
+                    whole = whole and is_settled
         finally:
             host.close()
-    except WorldError as error:
-        return entry.name, [*said, f"{error.message} {error.detail}".strip()], False
+    except (DelphicError, OSError) as error:
+        return entry.name, [*said, _why(error)], False
     return entry.name, said, whole
 
 
-async def _settle(host: Host, one: Left, fate: Fate) -> str:
-    """What becomes of a run's files, in a sentence."""
+async def _settle(host: Host, one: Left, fate: Fate) -> tuple[str, bool]:
+    """What becomes of a run's files, in a sentence, and whether that is what was wanted."""
     what = f"The files of run {one.name} ({_size(one.bytes)}, begun {_age(one.age_s)} ago)"
     if fate.home is not None:
-        places = {part: fate.home(one.name, part) for part in one.parts}
-        for part, place in places.items():
-            remote = f"{path(host, one.name)}/{part}"
-            await host.get(remote, place, sudo=host.entry.is_sudo)
-        await remove(host, one.name)
-        return f"{what} have come home: {', '.join(map(str, places.values())) or 'none'}."
+        return await _bring(host, one, fate.home, what)
     if fate.purge:
         await remove(host, one.name)
-        return f"{what} are removed."
-    return f"{what} are still there: --home RUNS brings them home, --purge removes them."
+        return f"{what} are removed.", True
+    return f"{what} are still there: --home RUNS brings them home, --purge removes them.", True
+
+
+async def _bring(
+    host: Host, one: Left, home: Callable[[str, str], Path], what: str
+) -> tuple[str, bool]:
+    """Bring home what can be; nothing is removed there before all of it has come."""
+    places = {part: home(one.name, part) for part in one.parts}
+    failed = []
+    for part, place in places.items():
+        try:
+            remote = f"{path(host, one.name)}/{part}"
+            await host.get(remote, place, sudo=host.entry.is_sudo)
+        except (DelphicError, OSError) as error:
+            failed.append(f"{part}: {_why(error)}")
+    if failed:
+        return f"{what} are still there: {'; '.join(failed)}", False
+    await remove(host, one.name)
+    return f"{what} have come home: {', '.join(map(str, places.values())) or 'none'}.", True
+
+
+def _why(error: DelphicError | OSError) -> str:
+    if isinstance(error, WorldError):  # Which host it is stands before the sentence.
+        return f"{error.message} {error.detail}".strip()
+    return str(error)
 
 
 def _size(count: int) -> str:

@@ -123,8 +123,6 @@ async def _get_part(host: Asked, remote: str, part: Path, size: int, *, sudo: bo
 
 async def _get_folder(host: Asked, remote: str, local: Path, part: Path, *, sudo: bool) -> None:
     """The folder as one archive, whose checksum the host says after it; then unpacked."""
-    if _is_taken(local):
-        raise host.error(f"cannot get {remote}: {local} is there already")
     limit_s = _limit_s(_BIG)
     words = spelled.within(limit_s, ("sh", "-c", _FOLDER, "sh", remote))
     line, prefix = host.line(words, sudo=sudo)
@@ -143,9 +141,20 @@ async def _get_folder(host: Asked, remote: str, local: Path, part: Path, *, sudo
         # 1: a file changed while it was read, as logs do.
         if "tar 0" not in said and "tar 1" not in said:
             raise host.error(f"cannot get {remote}", ran.said)
-        await asyncio.to_thread(_unpack, archive, part, local)
+        if not await asyncio.to_thread(_arrived, archive, part, local):
+            raise host.error(f"cannot get {remote}: {local} is there already, with other content")
     finally:
         archive.unlink(missing_ok=True)
+        await asyncio.to_thread(shutil.rmtree, part, ignore_errors=True)
+
+
+def _arrived(archive: Path, part: Path, local: Path) -> bool:
+    """Unpack it; False if something else is there already."""
+    _unpack(archive, part)
+    if _is_taken(local):
+        return _holds(local, part)
+    part.replace(local)
+    return True
 
 
 def _is_taken(path: Path) -> bool:
@@ -153,7 +162,18 @@ def _is_taken(path: Path) -> bool:
     return path.exists() and (not path.is_dir() or any(path.iterdir()))
 
 
-def _unpack(archive: Path, part: Path, folder: Path) -> None:
+def _holds(local: Path, part: Path) -> bool:
+    """Whether all that came is there already: it came before, and more may have been added."""
+    for path in part.rglob("*"):
+        there = local / path.relative_to(part)
+        if path.is_dir() and not there.is_dir():
+            return False
+        if path.is_file() and not (there.is_file() and _digest(there) == _digest(path)):
+            return False
+    return True
+
+
+def _unpack(archive: Path, part: Path) -> None:
     """Folders and files only, and nothing outside: what a host says is not trusted that far."""
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()
@@ -170,7 +190,6 @@ def _unpack(archive: Path, part: Path, folder: Path) -> None:
                 to.parent.mkdir(parents=True, exist_ok=True)
                 with source, to.open("wb") as file:
                     shutil.copyfileobj(source, file)
-    part.replace(folder)
 
 
 async def _script(

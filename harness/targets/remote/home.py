@@ -1,5 +1,6 @@
 """What hosts have to tell of a run comes home before anything of it is removed there."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,11 +13,10 @@ from ...clocks import Steady
 from ...errors import DelphicError, WorldError
 from ...rundir import RunDir
 from ...running.journal import entries
-from ...running.together import together
 from ...system import Site
 from . import story
 from .daemons import RemoteDaemon
-from .fleet import Clock, Fleet, Station
+from .fleet import Clock, Fleet, Station, all_of, failures
 from .merge import merged
 
 SCHEMA = 1
@@ -57,7 +57,11 @@ async def bring_home(
 
     async def homes(station: Station) -> None:
         station.is_kept = True
-        await together(*(_home(daemon, run) for daemon in by_host[station.name]))
+        coming = (_home(daemon, run) for daemon in by_host[station.name])
+        # What comes is not to suffer from what does not.
+        failed = all_of(failures(await asyncio.gather(*coming, return_exceptions=True)))
+        if failed is not None:
+            raise failed
         station.is_kept = False
 
     async def facts(station: Station) -> HostFacts:

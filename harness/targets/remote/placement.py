@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_address
 
 import msgspec
 
@@ -60,13 +61,33 @@ def _too_few(alias: str, role: str, members: Sequence[str], hosts: Sequence[Entr
 
 
 def resolved(spots: Mapping[str, Spot]) -> dict[str, Spot]:
-    """The same with every name looked up. Raises WorldError."""
-    return {alias: Spot(spot.host, _number(spot)) for alias, spot in spots.items()}
+    """The same with every name looked up, and each address still one member's alone.
+
+    Raises WorldError for a name that is none, for two of the same address, and for one by which a
+    host is this machine alone, while others are not.
+    """
+    found = {alias: Spot(spot.host, _number(spot)) for alias, spot in spots.items()}
+    whose: dict[str, str] = {}
+    for alias, spot in found.items():
+        first = whose.setdefault(spot.address, alias)
+        if first != alias:
+            both = f"{spots[first].address} of {first} and {spots[alias].address} of {alias}"
+            raise WorldError(f"{both} are one address, {spot.address}", node=spot.host)
+    local = [alias for alias, spot in found.items() if ip_address(spot.address).is_loopback]
+    if local and len(local) < len(found):
+        named = spots[local[0]]
+        raise WorldError(
+            f"{named.address} is {found[local[0]].address} here, where no other host finds it: say "
+            "another `address`, by which all of them do",
+            node=named.host,
+        )
+    return found
 
 
 def _number(spot: Spot) -> str:
     try:
         found = socket.getaddrinfo(spot.address, None, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise WorldError(f"{spot.address}: {error.strerror}", node=spot.host) from error
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise WorldError(f"{spot.address}: {why}", node=spot.host) from error
     return str(found[0][4][0])

@@ -9,7 +9,6 @@ import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.commands.doctor import doctor_command
 from delphic.harness.commands.heal import heal_command
-from delphic.harness.errors import WorldError
 from delphic.harness.hosts.doctor import Examined, Grade, examine
 from delphic.harness.hosts.inventory import Entry, Inventory
 from delphic.harness.hosts.marker import NAME, places
@@ -76,6 +75,15 @@ def test_one_host_that_is_away_does_not_hide_the_others(sshd: Sshd, marked: Path
     assert not there.is_bad
 
 
+def test_a_host_without_its_variable_does_not_hide_the_others(
+    sshd: Sshd, marked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_THERE", raising=False)
+    lacking, there = found(sshd.but(name="lacking", password_env="NOT_THERE"), sshd.entry)
+    assert "no variable 'NOT_THERE'" in bad(lacking)["host"]
+    assert not there.is_bad
+
+
 def hosts_yaml(sshd: Sshd, folder: Path, *more: str) -> str:
     entry = sshd.entry
     fields = [f"name: {entry.name}", f"address: {entry.address}", f"port: {entry.port}"]
@@ -110,9 +118,30 @@ def test_no_key_is_pinned_in_place_of_another(sshd: Sshd, tmp_path: Path) -> Non
     before = f"[127.0.0.1]:{sshd.port} {other}\n"
     (tmp_path / "hosts.known_hosts").write_text(before)
     said = doctor(hosts_yaml(sshd, tmp_path), "--trust", answer="y\n")
-    assert isinstance(said.exception, WorldError)
-    assert "remove the old key first" in str(said.exception)
+    assert said.exit_code == 4
+    assert "remove the old key first" in said.output
+    assert "Is that the host's?" not in said.output
     assert (tmp_path / "hosts.known_hosts").read_text() == before
+
+
+def test_trust_and_healing_ask_every_host_whatever_became_of_the_first(
+    sshd: Sshd, marked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_THERE", raising=False)
+    file = Path(hosts_yaml(sshd, tmp_path))
+    there = file.read_text().removeprefix("hosts:\n")
+    away = "hosts:\n- {name: away, address: 127.0.0.9, port: 1}\n"
+    file.write_text(f"{away}{there}")
+    said = doctor(str(file), "--trust", answer="y\n")
+    assert said.exit_code == 4
+    assert "away  cannot connect to 127.0.0.9 port 1" in said.output
+    assert f"pinned in {tmp_path}/hosts.known_hosts" in said.output
+
+    file.write_text(f"{away.replace('port: 1', 'password_env: NOT_THERE')}{there}")
+    healed = CliRunner().invoke(heal_command, [str(file)])
+    assert healed.exit_code == 4, healed.output
+    assert "no variable 'NOT_THERE'" in healed.output
+    assert "a: Nothing was left." in healed.output
 
 
 def test_healing_hosts_says_of_each_what_was_left(sshd: Sshd, tmp_path: Path) -> None:

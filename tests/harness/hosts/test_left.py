@@ -142,6 +142,44 @@ def test_what_is_at_home_already_is_not_written_over_and_nothing_is_removed(
     assert over.is_dir()
 
 
+def test_what_came_home_in_part_comes_home_in_whole_the_next_time(
+    sshd: Sshd, tmp_path: Path
+) -> None:
+    """Whoever brought it was killed, or one part could not come: what came is not in the way."""
+    over = run_left(sshd, f"{RUN}-1234abcd", HOUR_S)
+    nodes = tmp_path / "runs" / RUN / "nodes"
+    for name in ("n0", "n2"):
+        (over / name).mkdir()
+        (over / name / "log.txt").write_text(f"{name} INFO it began\n")
+    nodes.mkdir(parents=True)
+    (nodes / "n1").touch()
+    said = heal(sshd, "--home", str(tmp_path / "runs"))
+    assert said.exit_code == 4, said.output
+    assert "are still there: n1: " in said.output
+    assert over.is_dir()
+    for name in ("n0", "n2"):
+        assert (nodes / name / "log.txt").read_text() == f"{name} INFO it began\n"
+
+    (nodes / "n1").unlink()
+    (nodes / "n0" / "what the run added").touch()
+    said = heal(sshd, "--home", str(tmp_path / "runs"))
+    assert said.exit_code == 0, said.output
+    assert (nodes / "n1/log.txt").is_file()
+    assert not over.exists()
+    assert sorted(path.name for path in nodes.iterdir()) == ["n0", "n1", "n2"]
+
+
+def test_one_run_that_cannot_come_home_hinders_no_other(sshd: Sshd, tmp_path: Path) -> None:
+    first, second = (run_left(sshd, f"{RUN}{n}-1234abcd", HOUR_S) for n in (1, 2))
+    blocked = tmp_path / "runs" / f"{RUN}1"
+    blocked.parent.mkdir()
+    blocked.touch()
+    said = heal(sshd, "--home", str(tmp_path / "runs"))
+    assert said.exit_code == 4, said.output
+    assert "have come home" in said.output
+    assert (first.is_dir(), second.is_dir()) == (True, False)
+
+
 def test_the_next_run_removes_what_has_been_left_for_a_day(sshd: Sshd) -> None:
     old, fresh = run_left(sshd, "old", 25 * HOUR_S), run_left(sshd, "fresh", 23 * HOUR_S)
     long = run_left(sshd, "long", 50 * HOUR_S)

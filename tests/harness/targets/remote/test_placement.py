@@ -1,5 +1,7 @@
 """Members are spread over hosts, each at an address that is its own."""
 
+import socket
+
 import pytest
 from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.hosts.inventory import Entry
@@ -54,3 +56,29 @@ def test_names_of_hosts_are_looked_up_once_for_all() -> None:
     assert found["n2"] == spots["n2"]
     with pytest.raises(WorldError, match=r"^a: no such name: "):
         resolved({"n1": Spot("a", "no such name")})
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, **numbers: str) -> None:
+    """What names are looked up as."""
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda name, *_, **__: [(2, 1, 6, "", (numbers[name], 0))]
+    )
+
+
+def test_two_names_of_one_address_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, mine="192.0.2.1", other="192.0.2.1")
+    spots = {"n1": Spot("a", "mine"), "n2": Spot("b", "other")}
+    with pytest.raises(WorldError, match=r"^b: mine of n1 and other of n2 are one address, 192"):
+        resolved(spots)
+
+
+def test_a_host_that_only_this_machine_finds_is_refused_among_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Debian has such a line in /etc/hosts for a machine's own name."""
+    answers(monkeypatch, mine="127.0.1.1", other="192.0.2.1", another="127.0.0.2")
+    spots = {"n1": Spot("a", "other"), "n2": Spot("b", "mine")}
+    with pytest.raises(WorldError, match=r"^b: mine is 127\.0\.1\.1 here, where no other host"):
+        resolved(spots)
+    alone = {"n1": Spot("a", "mine"), "n2": Spot("a", "another")}
+    assert [spot.address for spot in resolved(alone).values()] == ["127.0.1.1", "127.0.0.2"]
