@@ -105,6 +105,8 @@ class Campaign:
 
     expects_failure: bool
     tried: list[Tried] = field(default_factory=list)
+    is_cut_short: bool = False
+    """Whether somebody ended it before all was tried that was to be."""
     wall_s: float = 0.0
     exercised: Exercised = field(default_factory=Exercised)
     """Which of the model's steps all of them together made."""
@@ -137,13 +139,19 @@ class Campaign:
         if self.of(Validity.HARNESS_ERROR):
             return ExitCode.HARNESS
         if self.expects_failure:
-            found = any(one.as_expected for one in self.tried)
-            return ExitCode.AS_EXPECTED if found else ExitCode.PROMISE_BROKEN
+            if any(one.as_expected for one in self.tried):
+                return ExitCode.AS_EXPECTED
+            return ExitCode.INCONCLUSIVE if self.is_cut_short else ExitCode.PROMISE_BROKEN
         if self.failed:
             return ExitCode.PROMISE_BROKEN
-        if len(self.of(Validity.PASS)) < len(self.tried):
+        if self.is_cut_short or len(self.of(Validity.PASS)) < len(self.tried):
             return ExitCode.INCONCLUSIVE
         return ExitCode.AS_EXPECTED
+
+
+def expects_failure(job: Job) -> bool:
+    """Whether a world has to break a promise; in lockstep none may make a step of its own."""
+    return load(job.text, job.file).expect.verdict == "fail" and not job.switches.lockstep
 
 
 def try_case(job: Job, case: Case, *, measure: bool = False) -> Tried:
@@ -252,12 +260,13 @@ def campaign(
     jobs: int = 1,
     keep_going: bool = False,
     watch: Callable[[Campaign], None] | None = None,
+    found: Campaign | None = None,
 ) -> Campaign:
-    """Try cases until one breaks a promise, or all of them with `keep_going`."""
-    expects_failure = (
-        load(job.text, job.file).expect.verdict == "fail" and not job.switches.lockstep
-    )
-    found = Campaign(expects_failure)
+    """Try cases until one breaks a promise, or all of them with `keep_going`.
+
+    `found` is what to add to, for who wants to have it whatever ends the search.
+    """
+    found = found or Campaign(expects_failure(job))
     began = time.monotonic()
     for one in all_tried(job, cases, jobs):
         found.add(one)

@@ -28,7 +28,7 @@ from ..running.progress import Quiet
 from ..scenario import SEED_MAX, load
 from ..targets.sim import SIM
 from ..verdict import Validity
-from .campaign import Campaign, Case, Job, Tried, campaign, crash_cases
+from .campaign import Campaign, Case, Job, Tried, campaign, crash_cases, expects_failure
 from .execute import simulate_plan
 from .guided import guided as guided_campaign
 from .keep import execute_simulated
@@ -36,9 +36,10 @@ from .keep import execute_simulated
 SHOWN_GROUPS = 10
 
 SEEDS = range(1, 101)
+"""Tried where neither the command nor the scenario says which."""
+
 WORLDS_MAX = 1_000_000
 """Of one command; each is a case in memory."""
-"""Tried where neither the command nor the scenario says which."""
 
 
 STOP_ON_VIOLATION = click.option(
@@ -134,11 +135,17 @@ def simulate_command(report: Report) -> click.Command:
         chosen = seeds_of(job) if seeds is None else seeds
         cases = _cases(job, chosen, crash_points=crash_points)
         how: dict[str, Any] = {"jobs": jobs or os.cpu_count() or 1, "keep_going": keep_going}
-        with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
-            if guided:
-                found = guided_campaign(job, chosen, watch=watch, **how)
-            else:
-                found = campaign(job, cases, watch=watch, **how)
+        found = Campaign(expects_failure(job))
+        try:
+            with _shown(scenario, len(cases), quiet=quiet or as_json) as watch:
+                if guided:
+                    guided_campaign(job, chosen, watch=watch, found=found, **how)
+                else:
+                    campaign(job, cases, watch=watch, found=found, **how)
+        except KeyboardInterrupt:
+            found.is_cut_short = True
+            tried = f"{len(found.tried):,} of {len(cases):,} worlds were tried"
+            click.echo(f"stopped: {tried}; failures are kept, Ctrl-C again leaves that", err=True)
         firsts = [group[0].case for group in found.groups()[:SHOWN_GROUPS]]
         kept, lost = keep_cases(job, firsts, out, report)
         context.exit(_said(job, found, kept, lost, as_json=as_json))
@@ -273,7 +280,7 @@ def _tell(job: Job, found: Campaign, kept: dict[Case, Path]) -> None:
             click.echo(f"  shrink  {shlex.join(['delphic', 'shrink', str(_near(run))])}")
     for validity in (Validity.HARNESS_ERROR, Validity.UNKNOWN, Validity.INCONCLUSIVE):
         _tell_others(job, found.of(validity))
-    if found.expects_failure and not found.failed:
+    if found.expects_failure and not (found.failed or found.is_cut_short):
         click.echo("The failure that the scenario expects was not seen in any of them.")
 
 

@@ -119,11 +119,15 @@ def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[
         states = cluster.inspect()
         if task.done():
             task.result()
-    finally:
         cluster.world.end()
         task.cancel()
         loop.run_until_complete(_quietly(task))
         loop.run_until_complete(cluster.down())
+    except BaseException:
+        cluster.world.end()
+        loop.abandon()
+        raise
+    finally:
         loop.close()
     return states
 

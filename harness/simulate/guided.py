@@ -14,12 +14,11 @@ from functools import partial
 from multiprocessing import get_context
 
 from ..language.document import parse
-from ..scenario import load
 from ..shrink.moments import Data
 from ..shrink.steps import written_out
 from ..shrink.text import write
 from ..verdict import Validity
-from .campaign import Campaign, Case, Job, Tried, try_case
+from .campaign import Campaign, Case, Job, Tried, expects_failure, try_case
 from .mutate import mutated, palette
 
 ROUND = 8
@@ -92,9 +91,13 @@ def guided(
     jobs: int = 1,
     keep_going: bool = False,
     watch: Callable[[Campaign], None] | None = None,
+    found: Campaign | None = None,
 ) -> Campaign:
-    """As many worlds as there are seeds, or until one breaks a promise without `keep_going`."""
-    found = Campaign(load(job.text, job.file).expect.verdict == "fail")
+    """As many worlds as there are seeds, or until one breaks a promise without `keep_going`.
+
+    `found`: as for `campaign`.
+    """
+    found = found or Campaign(expects_failure(job))
     guide = Guide(job, seeds[0])
     began = time.monotonic()
     with _trying(job, jobs) as trying:

@@ -12,6 +12,7 @@ import random
 import signal
 from asyncio import events
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from contextvars import Context, copy_context
 from types import FrameType
 from typing import Any, TypeVar
@@ -191,13 +192,15 @@ class SimLoop(asyncio.AbstractEventLoop):
     def _unwind(self, process: Process) -> None:
         """Cancel its tasks until all are done; their effects come to nothing."""
         process.is_buried = True
+        left = STANDSTILL_MAX
         for _ in range(BURIAL_ROUNDS):
             pending = list(process.pending())
             if not (pending or process.queue):
                 break
             for task in pending:
                 task.cancel()
-            while process.queue:
+            while process.queue and left:
+                left -= 1
                 self._run_dead(process.queue.popleft())
         for task in process.pending():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
@@ -212,6 +215,32 @@ class SimLoop(asyncio.AbstractEventLoop):
             except BaseException as error:
                 if isinstance(error, _ENDS_ALL):
                     raise
+
+    def abandon(self) -> None:
+        """Unwind all that is left, of the harness as well, after whatever ended the run.
+
+        A KeyboardInterrupt comes between any two instructions, and takes a callback with it that
+        was about to run: nothing is waited for, since it might never come.
+        """
+        before = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            for process in (*self._graves, self.main):
+                self._abandon(process)
+        finally:
+            events._set_running_loop(before)
+        self._graves.clear()
+
+    def _abandon(self, process: Process) -> None:
+        for _ in range(BURIAL_ROUNDS):
+            # Whoever waits for a task that was interrupted is interrupted by the same error.
+            with suppress(*_ENDS_ALL):
+                self._unwind(process)
+                break
+        for task in process.pending():
+            # Nothing will run it any more: what it ends with concerns nobody.
+            with suppress(Exception):
+                task.get_coro().close()
 
     # asyncio's loop, as far as code without sockets, threads and processes needs it.
 

@@ -21,6 +21,8 @@ from delphic.harness.simulate.campaign import (
     try_case,
 )
 from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.simulate.loop import SimLoop
+from delphic.harness.targets.sim import SimCluster
 from delphic.harness.verdict import Validity
 
 TINY = """
@@ -164,6 +166,39 @@ def test_a_bug_of_ours_is_an_outcome_that_says_where() -> None:
     found = try_case(broken, Case(1))
     assert found.validity is Validity.HARNESS_ERROR
     assert "ScenarioError" in found.sentence
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("advances", [1, 40, 400])
+def test_who_ends_a_world_ends_the_search(
+    error: type[BaseException], advances: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes at any moment; here, a callback of the harness that was to run never will."""
+    advance, left = SimLoop._advance, iter(range(advances))
+
+    def interrupted(loop: SimLoop) -> None:
+        advance(loop)
+        if next(left, None) is None and loop.main.queue:
+            loop.main.queue.popleft()
+            raise error
+
+    monkeypatch.setattr(SimLoop, "_advance", interrupted)
+    with pytest.raises(error):
+        try_case(CORRECT, Case(1))
+
+
+def test_a_world_that_stands_still_is_told_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def up(cluster: SimCluster) -> None:
+        def again() -> None:
+            cluster.world.loop.call_soon(again)
+
+        again()
+
+    monkeypatch.setattr(SimCluster, "up", up)
+    monkeypatch.setattr("delphic.harness.simulate.loop.STANDSTILL_MAX", 1_000)
+    found = try_case(CORRECT, Case(1))
+    assert found.validity is Validity.HARNESS_ERROR
+    assert found.signature == ("Standstill",)
 
 
 def test_failures_that_look_alike_are_one_group() -> None:

@@ -10,6 +10,7 @@ from delphic.__main__ import delphic
 from delphic.harness.errors import ExitCode
 from delphic.harness.language.document import parse
 from delphic.harness.language.shipped import text_of
+from delphic.harness.plan import Switches
 from delphic.harness.scenario import load
 from delphic.harness.shrink.steps import kind_of, written_out
 from delphic.harness.simulate.campaign import Campaign, Case, Job, Tried, try_case
@@ -153,6 +154,22 @@ def test_a_changed_schedule_is_run_again_from_the_directory_that_keeps_it() -> N
         "delphic run /runs/one/scenario.yaml --seed 7 --on sim"
     )
     assert again(JOB, Case(7), {}) == "delphic run short.yaml --seed 7 --on sim"
+
+
+@pytest.mark.parametrize("lockstep", [False, True])
+def test_in_lockstep_no_failure_is_expected_of_guided_worlds(
+    lockstep: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step that is not the model's ends them, where a broken promise was to be seen."""
+
+    def broken(job: Job, case: Case, *, measure: bool) -> Tried:
+        return Tried(case, Validity.FAIL, not lockstep, "…", ("x",))
+
+    monkeypatch.setattr("delphic.harness.simulate.guided.try_case", broken)
+    text, file = text_of("bug-vote-twice")
+    job = Job(text, file, "bug-vote-twice", Switches(lockstep=lockstep))
+    found = guided(job, [1, 2])
+    assert found.exit_code() == (ExitCode.PROMISE_BROKEN if lockstep else ExitCode.AS_EXPECTED)
 
 
 def test_crash_points_cannot_be_guided() -> None:

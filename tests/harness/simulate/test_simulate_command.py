@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from delphic.harness.errors import ExitCode
+from delphic.harness.plan import Plan
 from delphic.harness.simulate.campaign import Case, Job
 from delphic.harness.simulate.cli import again, simulate_command
+from delphic.harness.simulate.execute import Simulated, simulate_plan
 
 TEXT = """\
 name: tiny
@@ -79,6 +82,44 @@ def test_what_broke_is_told_where_no_run_directory_can_be_written(
     plain = json.loads(found.stdout)
     assert (found.exit_code, plain["exit_code"]) == (code, code)
     assert [one["run"] for one in plain["failures"]] == [None]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("more", [[], ["--guided"]])
+def test_what_was_found_is_told_when_somebody_ends_the_search(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played = iter(range(2))
+
+    def simulate(plan: Plan) -> Simulated:
+        if next(played, None) is None:
+            raise KeyboardInterrupt
+        return simulate_plan(plan)
+
+    monkeypatch.setattr("delphic.harness.simulate.campaign.simulate_plan", simulate)
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TEXT.partition("expect")[0])
+    words = [str(file), "--seeds", "7..20", "--keep-going", "--jobs", "1", *more]
+    told = CliRunner().invoke(RUN, [*words, "--out", str(tmp_path / "runs")])
+    assert told.exit_code == ExitCode.PROMISE_BROKEN, told.output
+    assert "stopped: 2 of 14 worlds were tried" in told.stderr
+    assert "2 fail" in told.stdout
+    assert "shrink" in told.stdout
+
+
+@pytest.mark.parametrize("expect", ["verdict: pass", "verdict: fail, promises: [HS-2]"])
+def test_a_search_that_somebody_ended_shows_nothing(
+    expect: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def simulate(plan: Plan) -> Simulated:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("delphic.harness.simulate.campaign.simulate_plan", simulate)
+    file = tmp_path / "tiny.yaml"
+    file.write_text(TEXT.partition("expect")[0] + f"expect: {{{expect}}}\n")
+    told = CliRunner().invoke(RUN, [str(file), "--jobs", "1"])
+    assert told.exit_code == ExitCode.INCONCLUSIVE, told.output
+    assert "not seen" not in told.stdout
 
 
 def test_commands_that_are_shown_can_be_copied(tmp_path: Path) -> None:
