@@ -54,6 +54,38 @@ print(json.dumps(found))
 """Standard library: the host's own Python runs it."""
 
 
+_CARRIED = """
+import json, os, sys
+from pathlib import Path
+
+try:
+    machine = Path("/etc/machine-id").read_text().strip()
+except FileNotFoundError:
+    machine = ""
+boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+spaces = [os.readlink(f"/proc/self/ns/{kind}") for kind in ("pid", "net")]
+here = [f"{os.uname().nodename} {machine}", boot, *spaces]
+
+def goes_on(said):
+    pid, began = said["agent"]
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    state, *fields = stat.rpartition(")")[2].split()
+    return said["place"] == here and state != "Z" and int(fields[18]) == began
+
+found = []
+for file in Path(sys.argv[1], "agent", "runs").glob("*/agent.json"):
+    try:
+        said = json.loads(file.read_text())
+        if goes_on(said):
+            found.append(said["run"].rpartition(" on ")[0])
+    except (FileNotFoundError, ProcessLookupError, ValueError):
+        continue  # Gone meanwhile, or with its machine.
+# Who only looks has an agent, and no folder.
+print(json.dumps([run for run in found if Path(sys.argv[1], sys.argv[2], run).is_dir()]))
+"""
+"""As _LOOK; whether an agent lives is asked as the agent does it (agent/proc.py)."""
+
+
 class Left(msgspec.Struct, frozen=True):
     """A run's folder on a host. `parts`: what is in it, a member's home each."""
 
@@ -81,6 +113,17 @@ async def left(host: Host) -> list[Left]:
         if name in ("", ".", "..") or "\0" in name or PurePosixPath(name).name != name:
             raise host.error(f"has a run or a member of an impossible name: {name!r}")
     return found
+
+
+async def carried(host: Host) -> list[str]:
+    """The runs that go on there at this moment. Raises WorldError."""
+    entry = host.entry
+    words = (entry.python, "-c", _CARRIED, entry.directory, RUNS)
+    ran = await host.must(*words, sudo=entry.is_sudo, again=True, timeout_s=_LOOK_S)
+    try:
+        return msgspec.json.decode(ran.out, type=list[str])
+    except msgspec.DecodeError as error:
+        raise host.error("says something else than which runs go on there", ran.said) from error
 
 
 async def remove(host: Host, name: str) -> None:

@@ -174,7 +174,9 @@ class SimCluster:
 
     async def is_writable(self, alias: str, of: str | None = None) -> bool:
         disk = self.world.hosts[alias].disk
-        return not all(disk.is_locked(folder) for folder in self._folders(of))
+        there = disk.below(str(HOME))
+        folders = [each for each in self._folders(of) if Path(each).name in there]
+        return not folders or not all(map(disk.is_locked, folders))
 
     def _folders(self, of: str | None) -> list[str]:
         return [str(folder) for folder in self._system.bulk(HOME) if of in (None, folder.name)]

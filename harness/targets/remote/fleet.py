@@ -21,6 +21,9 @@ T = TypeVar("T")
 
 _CLOCK_LOOKS = 5
 
+_UNDO_S = 5.0
+_ALONE_LOOK_S = 0.5
+
 PROBE_S = 90.0
 """How long a host may take to try out what can be done to it."""
 
@@ -149,14 +152,25 @@ class Fleet:
     async def _serve(self, name: str, deployed: Deployed) -> None:
         host = self._hosts[name]
         await left.remove_old(host)
+        # Whoever was killed a moment ago has a live agent until its lease ends.
+        await self._demand_alone(host, self._inventory.lease_s + _UNDO_S)
         agent = await Agent.start(host, self.run, self._inventory.lease_s)
         self.stations[name] = station = Station(
             host, deployed, agent, Clock(0.0, 0.0), Steady(), {}
         )
         # Who finds a folder that no agent serves takes the run for dead.
         await host.must("mkdir", "-p", "--", self.folder(name), again=True)
+        await self._demand_alone(host, 0.0)  # Another may have begun at the same moment.
         station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
         station.clock, station.steady = await station.look_at_clocks()
+
+    async def _demand_alone(self, host: Host, patience_s: float) -> None:
+        """Faults of one run would hit the members of another. Raises WorldError."""
+        until = time.monotonic() + patience_s
+        while others := [run for run in await left.carried(host) if run != self.run]:
+            if time.monotonic() >= until:
+                raise host.error(f"carries run {others[0]}, and can carry one at a time")
+            await asyncio.sleep(_ALONE_LOOK_S)
 
     async def _leave(self, station: Station) -> None:
         try:

@@ -6,11 +6,13 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from delphic.harness.agent import proc
 from delphic.harness.commands.heal import heal_command
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts import left
@@ -80,6 +82,34 @@ def test_what_is_left_is_told_from_what_goes_on(sshd: Sshd) -> None:
     assert found["over"].parts == ("n1",)
     assert found["over"].bytes >= 10_000
     assert HOUR_S <= found["over"].age_s < HOUR_S + 60
+
+
+def test_a_run_goes_on_where_its_agent_lives_and_has_a_folder_for_it(sshd: Sshd) -> None:
+    me, here = proc.me(), proc.here()
+    agents = {
+        "on": (me, here),
+        "dead": (replace(me, start=me.start + 1), here),
+        "elsewhere": (me, here._replace(machine="other")),
+        "doctor": (me, here),
+    }
+    for name, (agent, place) in agents.items():
+        folder = sshd.folder / "data/agent/runs" / name
+        folder.mkdir(parents=True)
+        said = {"run": f"{name} on a", "agent": astuple(agent), "place": place}
+        (folder / "agent.json").write_text(json.dumps(said))
+        if name != "doctor":
+            run_left(sshd, name, 0.0)
+    (sshd.folder / "data/agent/runs/half").mkdir()
+    (sshd.folder / "data/agent/runs/half/agent.json").touch()
+
+    async def ask() -> list[str]:
+        host = await Host.open(sshd.entry)
+        try:
+            return await left.carried(host)
+        finally:
+            host.close()
+
+    assert asyncio.run(ask()) == ["on"]
 
 
 def test_an_agent_that_is_lost_with_its_machine_serves_no_run(sshd: Sshd) -> None:
