@@ -109,6 +109,8 @@ class Run:
         finally:
             for worker in self._workers:
                 worker.close()
+        # Who ended since the observer's last look did so all the same.
+        self.live.observer.note_deaths()
         self._recorder.flush()
 
     async def _set_up(self, stop: asyncio.Event) -> None:
@@ -263,18 +265,21 @@ class Run:
         )
 
     async def _compare_replicas(self, stop: asyncio.Event) -> None:
-        """Record what every member holds, once all hold the same or had the time to."""
+        """Record what every member holds, once all hold the same or had the time to.
+
+        Nothing where `stop` came before that.
+        """
         deadline = _now() + self._plan.limits.replicas_s
-        found: list[Status | None] = []
         while not stop.is_set():
-            found = list(
-                await asyncio.gather(*(self._status(alias) for alias in self._plan.members))
-            )
+            found = await asyncio.gather(*(self._status(alias) for alias in self._plan.members))
             same = {None if s is None else (s.applied, s.rows, s.digest) for s in found}
             if (len(same) == 1 and None not in same) or _now() > deadline:
                 break
             await asyncio.sleep(_ASK_AGAIN_S)
-        for alias, status in zip(self._plan.members, found, strict=False):
+        else:
+            # Whoever was behind had no time to catch up: what was seen last is not what they hold.
+            return
+        for alias, status in zip(self._plan.members, found, strict=True):
             value = None
             if status is not None:
                 value = {"rows": status.rows, "digest": status.digest, "applied": status.applied}

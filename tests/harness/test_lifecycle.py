@@ -7,17 +7,19 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from delphic.harness.errors import ExitCode, UsageError, WorldError
 from delphic.harness.judging.judgement import recheck
 from delphic.harness.lifecycle import Finished, Order, execute, open_run_directory
 from delphic.harness.plan import Plan, plan
-from delphic.harness.run import Live
+from delphic.harness.run import Live, Run
 from delphic.harness.rundir import RunDir
 from delphic.harness.running import leases
 from delphic.harness.running.journal import entries, seal_of
 from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
+from delphic.harness.system import Status
 from delphic.harness.targets.target import TraceClock
 from delphic.harness.verdict import Validity
 
@@ -173,6 +175,43 @@ def test_an_interrupt_undoes_faults_and_checks_what_there_is(
     assert memory.last.log[-2:] == ["links 0", "down"]
     assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interrupt_while_replicas_are_compared_does_not_blame_who_is_behind(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = Run._status
+
+    async def behind(self: Run, alias: str) -> Status | None:
+        found = await status(self, alias)
+        if found is None or alias != "n3":
+            return found
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.sleep(0.01)
+        return msgspec.structs.replace(
+            found, applied=found.applied - 1, rows=found.rows - 1, digest="older"
+        )
+
+    monkeypatch.setattr(Run, "_status", behind)
+    done = finished(tmp_path, TEXT.split("faults")[0])
+    assert done.verdict.exit_code == ExitCode.INCONCLUSIVE, done.verdict.sentence
+    assert '"replica"' not in done.run.history.read_text()
+
+
+def test_who_ends_when_nobody_looks_any_more_is_told(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = Run._phase
+
+    def last(self: Run, name: str) -> None:
+        phase(self, name)
+        if name == "end":
+            memory.last.ended = [("n1", "exit code 4")]
+
+    monkeypatch.setattr(Run, "_phase", last)
+    done = finished(tmp_path, TEXT.split("faults")[0])
+    assert "Members ended by themselves: n1 (exit code 4)" in done.verdict.sentence
+    assert done.verdict.exit_code == ExitCode.INCONCLUSIVE
 
 
 def test_a_second_interrupt_ends_at_once_and_still_seals(memory: Any, tmp_path: Path) -> None:
