@@ -1,6 +1,7 @@
 """Carries out the fault schedule on a cluster: what is due, whom it hits, what it takes back."""
 
 import asyncio
+import math
 from typing import Any
 
 from ..fault import Fault
@@ -26,6 +27,9 @@ LATE_MAX_S = 30.0
 
 _WATCH_S = 0.001
 """How often to look whether a state has come that a step waits for."""
+
+EXCUSED_S = 5.0
+"""How long after its disk was mended, or its memory given back, a member may end by that."""
 
 
 class Conductor:
@@ -168,7 +172,7 @@ class Conductor:
         layers = [layer for layer in LAYERS if layer.part(aim)]
         if not layers:
             self._acts.missed(wish, "no member qualified")
-        self._observer.excused |= _failing(aim)
+        self._observer.excused |= dict.fromkeys(_failing(aim), math.inf)
         for layer in layers:
             self._parts[step] = aim
             await self._acts.make(wish, layer, self._wanted(layer), layer.part(aim))
@@ -220,6 +224,13 @@ class Conductor:
             await self._acts.make(wish, layer, self._wanted(layer), touched)
             if layer.undo == "mend":
                 await self._bring_back("restart", target, self._fallen(nodes))
+        self._excuse_for_a_while({alias for aim in healed for alias in _failing(aim)})
+
+    def _excuse_for_a_while(self, mended: set[str]) -> None:
+        """Those of them that were not started anew have lived with what was mended."""
+        until = asyncio.get_running_loop().time() + EXCUSED_S
+        lived = (mended - self._failing()) & self._observer.excused.keys()
+        self._observer.excused |= dict.fromkeys(lived, until)
 
     async def _release(self, fault: Fault, match: Match | None) -> None:
         """Let go what the step of this name holds: an act that sends nothing did not take hold."""
@@ -242,7 +253,7 @@ class Conductor:
         if not self.may_end_late:
             return
         held = {a for aim in self._parts.values() for a in (*_failing(aim), *aim.crashes)}
-        nodes = self._fallen(sorted(self._observer.excused - held))
+        nodes = self._fallen(sorted(self._observer.excused.keys() - held))
         await self._bring_back("restart", list(nodes), nodes)
 
     async def _bring_back(self, f: str, target: Any, nodes: tuple[str, ...]) -> None:
@@ -256,9 +267,16 @@ class Conductor:
             self._ended.difference_update(wish.nodes)
             # Only a process that has lived with a failing disk may end by itself.
             self._observer.note_deaths()
-            still = {alias for aim in self._parts.values() for alias in _failing(aim)}
-            self._observer.excused -= set(wish.nodes) - still
+            for alias in set(wish.nodes) - self._failing():
+                self._observer.excused.pop(alias, None)
+            # What brought them down is over: a later one of its kind has an undo of its own.
+            for step, hit in self._hit.items():
+                self._hit[step] = tuple(alias for alias in hit if alias not in wish.nodes)
         await self._acts.set_processes(wish, state)
+
+    def _failing(self) -> set[str]:
+        """Whom a fault in force denies what they need."""
+        return {alias for aim in self._parts.values() for alias in _failing(aim)}
 
     def _wanted(self, layer: Layer) -> Part:
         return layer.merged(layer.part(aim) for aim in self._parts.values())

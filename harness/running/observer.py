@@ -1,6 +1,7 @@
 """Watches every member's own account of its role: who leads, and since which term."""
 
 import asyncio
+import math
 
 from ..language.sides import MASTER, side_of
 from ..op import OBSERVER, OpType
@@ -22,8 +23,9 @@ class Observer:
         """Set when a leader or a term is another; whoever waits for it clears it."""
         self.died: list[tuple[str, str]] = []
         """Members that ended by themselves, and how; not those that are excused, or had to."""
-        self.excused: set[str] = set()
-        """Members whom a fault denies what they need: that they end is what they should do."""
+        self.excused: dict[str, float] = {}
+        """Members whom a fault denies or denied what they need, and until when, by the loop's clock
+        in seconds, that they end is what they should do."""
         self._cluster = cluster
         self._recorder = recorder
         self._key = key
@@ -97,8 +99,9 @@ class Observer:
 
     def note_deaths(self) -> None:
         """Take in who has ended by itself since the last look."""
+        now_s = asyncio.get_running_loop().time()
         for alias, how in self._cluster.deaths():
-            if alias not in self.excused and how != CRASHED:
+            if self.excused.get(alias, -math.inf) < now_s and how != CRASHED:
                 self.died.append((alias, how))
             self.forget(alias)
             self._recorded.pop(alias, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import math
 import re
 from typing import Any
 
@@ -215,7 +216,7 @@ def test_a_resume_took_hold_although_the_disk_ended_whom_it_woke(
     stream = io.BytesIO()
     recorder = Recorder(stream, lambda: 0)
     observer = Observer(cluster, recorder, "t")
-    observer.excused = excused
+    observer.excused = dict.fromkeys(excused, math.inf)
     acts = Acts(cluster, recorder, observer)
     asyncio.run(acts.set_processes(Wish("resume", {}, ["n2"]), ProcessState.RUNNING))
     recorder.flush()
