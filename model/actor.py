@@ -8,8 +8,8 @@ alone, the explorer calls it once per distinct (state, event), however many glob
 Laws that the explorer relies on, and checks on a sample:
 1. `step`, `events`, `durable` and `recover` are pure: equal arguments, equal answers.
 2. States, events, messages and notes are hashable values made of ints, strings, bytes, None, enums,
-   tuples, NamedTuples, frozen dataclasses and frozensets. Different messages are never equal (as
-   NamedTuples of different classes can be).
+   tuples, NamedTuples, frozen dataclasses and frozensets. What is equal is of one class, observers'
+   states as well (NamedTuples of different classes can be equal, and would be taken for one).
 3. A crash is always `recover(node, durable(state))`: what is not in `durable` is gone.
 """
 

@@ -19,6 +19,7 @@ from .checkpoint import Checkpoints
 from .facts import NOTE
 from .frontier import SITUATIONS, Block, Desk, Memo, Rows, Shard, Store
 from .good_phase import Starts
+from .kernel import ROW_FLAGS
 from .kernel_admit import admit
 from .kernel_channels import expand_held
 from .kernel_memo import take_uses
@@ -35,7 +36,7 @@ CHUNK = 1 << 15
 """Rows that a worker expands between two admissions: their candidates stay in cache."""
 
 MISSES = 1 << 16
-FLAGS = 1 << 12
+FLAGS = 2 * ROW_FLAGS
 
 
 class Explorer:
@@ -250,6 +251,7 @@ class Explorer:
                     settled.add(prop.name)
         if settled:
             self.tables.hits_settled(settled)
+        self.broken = sorted(self.broken)[:1]
 
     def _refusals(self, worker: int, row: int, code: int) -> list[tuple[str, str]]:
         n, k = len(self.model.actors), len(self.model.observers)
@@ -321,7 +323,7 @@ class Explorer:
         result.coverage = dict(sorted(coverage.items()))
         result.never_fired = never_fired(self.model, coverage)
         if self.broken:
-            name, reason, index, code = min(self.broken, key=lambda b: (b[0], b[1], b[2]))
+            name, reason, index, code = min(self.broken)
             result.violation = Finding(name, reason, self.path(index, code))
         for name, (index, code) in self.hits.items():
             result.witnesses[name] = self.path(index, code)

@@ -29,7 +29,10 @@ OK, REFUSED, MISSING, BROKEN = 0, 1, 2, 3
 DROP_BASE = -2
 RESET_BASE = -(1 << 30)
 ROW_LIMIT = 4096
-"""More transitions than any one row may have."""
+"""More transitions than any one row has: Tables and `enabled` see to it."""
+
+ROW_FLAGS = 2 * ROW_LIMIT
+"""More flags than any one row raises: a step is flagged for what it is, and where it is refused."""
 
 jit = nb.njit(cache=True, nogil=True, boundscheck=False, _nrt=False)
 inline = nb.njit(cache=True, nogil=True, boundscheck=False, _nrt=False, forceinline=True)
@@ -122,12 +125,14 @@ def report_miss(misses, stat, kind, a, b):
 
 @inline
 def raise_flag(res, r, refused, flags, stat):
-    """Tell Python that a step fired that breaks or reaches a property, or that was refused."""
-    if stat[2] < flags.shape[0]:
-        flags[stat[2], 0] = r
-        flags[stat[2], 1] = res
-        flags[stat[2], 2] = refused
-        stat[2] += 1
+    """Tell Python that a step fired that breaks or reaches a property, or that was refused.
+
+    None may be lost: a row is begun only where the list has room for ROW_FLAGS.
+    """
+    flags[stat[2], 0] = r
+    flags[stat[2], 1] = res
+    flags[stat[2], 2] = refused
+    stat[2] += 1
 
 
 # Budgets and observers.
@@ -177,12 +182,12 @@ def special_delta(env, loc, r, bud, spare, g):
 
 
 @inline
-def room(out):
-    """Free places in the fullest buffer."""
+def is_short(out, flags, stat):
+    """Whether the candidates or the flags of one more row might not fit."""
     free = out.fp.shape[1]
     for s in range(out.counts.shape[0]):
         free = min(free, out.fp.shape[1] - out.counts[s])
-    return free
+    return free < ROW_LIMIT or flags.shape[0] - stat[2] < ROW_FLAGS
 
 
 @inline

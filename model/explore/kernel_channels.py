@@ -10,16 +10,15 @@ from .kernel import (
     OK,
     REFUSED,
     RESET_BASE,
-    ROW_LIMIT,
     U0,
     after_step,
     inline,
+    is_short,
     jit,
     keep_counts,
     put,
     raise_flag,
     report_miss,
-    room,
     special_delta,
     undo,
 )
@@ -199,7 +198,7 @@ def queue_row(env, rows, r, out, desk, misses, flags, stat):
 def expand_held(env, rows, todo, start, out, desk, misses, deferred, flags, stat):
     """As `expand_soup`, for a bag (queue links = 0) or queues."""
     for at in range(start, todo.shape[0]):
-        if room(out) < ROW_LIMIT:
+        if is_short(out, flags, stat):
             return at
         r = todo[at]
         keep_counts(out, desk.kept)

@@ -13,7 +13,7 @@ it, and a step that they learn of later takes such a message, or the situation w
 import numpy as np
 
 from .facts import CHANGED, FIRST, SENDS, SPECIAL
-from .kernel import U0, U1, inline, jit, report_miss, slot
+from .kernel import ROW_LIMIT, U0, U1, inline, jit, report_miss, slot
 
 U6, U29, U58, U63 = np.uint64(6), np.uint64(29), np.uint64(58), np.uint64(63)
 SPECIALS, PLAINS, MOVES_END, STEPS, STEPS_END = range(5)
@@ -76,7 +76,11 @@ def take_uses(memo, fired):
 
 @jit
 def enabled(env, net, r, local, steps, misses, stat):
-    """All steps of an actor in row r, into `steps`: their number, or -1 where one is unknown."""
+    """All steps of an actor in row r, into `steps`: their number, or -1 where one is unknown.
+
+    Also where they are more than an actor's part of a row: Tables then raise TooManyMoves.
+    """
+    most = ROW_LIMIT // env.shape[0]
     begin = env.own_start[local]
     missing = begin < 0
     if missing:
@@ -95,6 +99,9 @@ def enabled(env, net, r, local, steps, misses, stat):
                 report_miss(misses, stat, 1, local, m)
                 missing = True
             elif res > 0:
+                if n == most:
+                    report_miss(misses, stat, 5, local, 0)
+                    return -1
                 steps[n] = res
                 n += 1
     return -1 if missing else n

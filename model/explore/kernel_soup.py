@@ -10,11 +10,11 @@ from .kernel import (
     ROW_LIMIT,
     after_step,
     inline,
+    is_short,
     jit,
     keep_counts,
     put,
     raise_flag,
-    room,
     special_delta,
     undo,
 )
@@ -121,7 +121,7 @@ def fire_plains(env, rows, r, memo, desk, out, stat):
 def expand_soup(env, rows, todo, start, out, memo, desk, misses, deferred, flags, stat):
     """Expand rows todo[start:] until something might overflow; returns where to go on."""
     for at in range(start, todo.shape[0]):
-        if room(out) < ROW_LIMIT or is_full(memo, env.shape[0]):
+        if is_short(out, flags, stat) or is_full(memo, env.shape[0]):
             return at
         r = todo[at]
         specials = look_up(env, rows, r, memo, desk, out, misses, stat)

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 from ..actor import Bag, Broken, Fifo, Kind, Model, Property, Receive, Scope, Soup, Step
+from .laws import require_one_class
 from .naive import verdicts_on_state, verdicts_on_step
 from .world import Drop, Move, Reset
 
@@ -49,6 +50,8 @@ class Stroll:
         self.reached: set[str] = set()
         self._locals: list[Any] = []
         self._messages: list[Any] = []
+        self._notes: list[Any] = []
+        self._ghosts: list[Any] = []
         self._ids: dict[tuple[str, Any], int] = {}
         self._own: dict[tuple[int, int], list[Known]] = {}
         self._arrivals: dict[tuple[int, int], Known | None] = {}
@@ -190,6 +193,7 @@ class Stroll:
                 after = self._observed.get(key)
                 if after is None:
                     after = self._observed[key] = observer.observe(self.observers[k], note)
+                    self._id("observer", (k, after), self._ghosts)
                 if isinstance(after, Broken):
                     return (after.property, after.reason)
                 self.observers[k] = after
@@ -244,6 +248,7 @@ class Stroll:
         at = self._ids.setdefault((kind, value), len(known))
         if at == len(known):
             known.append(value)
+        require_one_class(known[at], value)
         return at
 
     def _own_steps(self, node: int, lid: int) -> list[Known]:
@@ -275,6 +280,7 @@ class Stroll:
             (p, h) for p in self.model.properties for h in verdicts_on_step(p, state, event, step)
         ]
         broken, reached = _sorted_out(verdicts)
+        self._id("notes", step.notes, self._notes)
         return Known(
             node,
             event,

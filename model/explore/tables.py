@@ -17,6 +17,7 @@ from .arrays import (
     MISS_BUDGET,
     MISS_DELIVERY,
     MISS_INTERNAL,
+    MISS_MANY,
     MISS_OBSERVER,
     MISS_PUSH,
     REFUSED,
@@ -28,13 +29,10 @@ from .arrays import (
 )
 from .canonical import MASK, hash64
 from .facts import COST, FLAG, NOTE, SPECIAL
-from .kernel import DROP_BASE, RESET_BASE
+from .kernel import DROP_BASE, RESET_BASE, ROW_LIMIT
+from .laws import TooManyMoves, check_step, renamed, require_one_class
 from .naive import group, verdicts_on_step
 from .world import Drop, Move, Reset
-
-
-class Impure(AssertionError):
-    """A handler answered differently when asked twice, or is not the same under renaming."""
 
 
 class Tables:
@@ -86,19 +84,14 @@ class Tables:
         key = (kind, value)
         found = self._ids.get(key)
         if found is not None:
-            if type(known[found]) is not type(value):
-                raise Impure(f"{value!r} equals {known[found]!r}, which is of another class")
+            require_one_class(known[found], value)
             return found, False
         self._ids[key] = len(known)
         known.append(value)
         return len(known) - 1, True
 
     def _renamed(self, value: Any, permutation: tuple[int, ...]) -> Any:
-        rename = self.model.rename
-        if permutation == self.permutations[0]:
-            return value
-        assert rename is not None, f"{self.model.name} names symmetric actors but no rename"
-        return rename(value, permutation)
+        return renamed(self.model, value, permutation)
 
     def local(self, node: int, state: Any) -> int:
         at, new = self._id("local", (node, state), self.locals)
@@ -217,6 +210,8 @@ class Tables:
                 self._observe(a, b)
             elif kind == MISS_BUDGET:
                 self._spend(a, b)
+            elif kind == MISS_MANY:
+                raise TooManyMoves(self._too_many(a))
             else:
                 assert kind == MISS_PUSH
                 self._push(a, b)
@@ -225,6 +220,8 @@ class Tables:
         node, state = self.locals[lid]
         events = tuple(self.model.events(node, state))
         found = [r for event in events if (r := self._evaluate(lid, event)) != DISABLED]
+        if len(found) > self._most_moves():
+            raise TooManyMoves(self._too_many(lid))
         self.arrays = a = self.arrays._replace(
             own_results=grown(self.arrays.own_results, self._own + len(found))
         )
@@ -232,6 +229,18 @@ class Tables:
         a.own_start[lid] = self._own
         a.own_count[lid] = len(found)
         self._own += len(found)
+
+    def _most_moves(self) -> int:
+        """An actor's part of the moves of a row, those of the network taken off."""
+        network = self.model.network
+        held = 0 if isinstance(network, Soup) else len(self.links) or network.size
+        # Each that is held may be delivered, and may be lost.
+        return (ROW_LIMIT - 2 * held) // len(self.model.actors)
+
+    def _too_many(self, lid: int) -> str:
+        node, state = self.locals[lid]
+        name = self.model.actor_name(node)
+        return f"{name} has more than {self._most_moves():,} moves in the state {state!r}"
 
     def _delivery(self, lid: int, mid: int) -> None:
         result = self._evaluate(lid, Receive(self.messages[mid]))
@@ -247,22 +256,8 @@ class Tables:
         step = self.model.step(node, state, event)
         self.calls += 1
         if self.calls & 31 == 1:
-            self._check_laws(node, state, event, step)
+            check_step(self.model, self.permutations, node, state, event, step)
         return DISABLED if step is None else self._result(lid, event, step)
-
-    def _check_laws(self, node: int, state: Any, event: Any, step: Step | None) -> None:
-        if self.model.step(node, state, event) != step:
-            raise Impure(f"step({state!r}, {event!r}) answered differently the second time")
-        for p in self.permutations[1:]:
-            again = self.model.step(
-                p[node], self._renamed(state, p), _renamed_event(self.model, event, p)
-            )
-            if _shape(again) != _shape(step) or (
-                step is not None
-                and again is not None
-                and again.state != self._renamed(step.state, p)
-            ):
-                raise Impure(f"step({state!r}, {event!r}) is not the same under renaming {p}")
 
     def _result(self, lid: int, event: Any, step: Step) -> int:
         node, before = self.locals[lid]
@@ -315,6 +310,7 @@ class Tables:
             self.notes.append(notes)
             following = widened(self.arrays.observer_next, at + 1, UNKNOWN)
             self.arrays = self.arrays._replace(observer_next=following)
+        require_one_class(self.notes[at], notes)
         return at
 
     def _observe(self, oid: int, note: int) -> None:
@@ -372,14 +368,3 @@ class Tables:
         for at in np.flatnonzero(fired[1:]) + 1:
             names[self.model.name_of(self.results[at][1])] += int(fired[at])
         return names
-
-
-def _renamed_event(model: Model, event: Any, permutation: tuple[int, ...]) -> Any:
-    assert model.rename is not None
-    if isinstance(event, Receive):
-        return Receive(model.rename(event.message, permutation))
-    return model.rename(event, permutation)
-
-
-def _shape(step: Step | None) -> tuple[int, int, str | None] | None:
-    return None if step is None else (len(step.sends), len(step.notes), step.cost)

@@ -2,14 +2,27 @@
 
 import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import pytest
-from delphic.model.actor import Fifo, Kind, Model, Property, Receive, Scope, Soup, Step
+from delphic.model.actor import (
+    Bag,
+    Broken,
+    Fifo,
+    Kind,
+    Model,
+    Network,
+    Property,
+    Receive,
+    Scope,
+    Soup,
+    Step,
+)
 from delphic.model.explore.explorer import Limits, explore
+from delphic.model.explore.laws import Impure, TooManyMoves
 from delphic.model.explore.naive import explore_naively
 from delphic.model.explore.result import Result
-from delphic.model.explore.tables import Impure
+from delphic.model.explore.walk import Plan, walk
 from delphic.model.raft_group import raft_group
 from delphic.model.raft_types import Options
 from hypothesis import HealthCheck, assume, given, settings
@@ -176,3 +189,131 @@ def test_queues_keep_order() -> None:
     broken = explore(soup).violation
     assert broken is not None
     assert len(broken.path) == 4
+
+
+class Armed(TableActor):
+    """Actors 0 and 1 choose a code each and send one letter; the last of all codes arms a ghost.
+
+    Actor 2 takes the letter of 0 and then that of 1: one event of few, in thousands of states.
+    """
+
+    def events(self, state: Local) -> range:
+        return range(80) if state.me < 2 and not state.value else range(0)
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        if isinstance(event, Receive):
+            if event.message.src != state.value:
+                return None
+            notes = ("got",) if event.message.src else ()
+            return Step(state._replace(value=state.value + 1), notes=notes)
+        notes = ("armed",) if event == 79 else ()
+        return Step(state._replace(value=event + 1), (Letter(state.me, 2, 0),), notes)
+
+
+class Arms:
+    """Counts; what actor 2 gets with both armed is refused."""
+
+    name = "arms"
+
+    def initial(self) -> int:
+        return 0
+
+    def observe(self, state: int, note: str) -> int | Broken:
+        if note == "armed":
+            return state + 1
+        return Broken("never", "both are armed") if state == 2 else state
+
+
+@pytest.mark.parametrize("network", [Soup(), Bag(2), Fifo(1)], ids=lambda n: type(n).__name__)
+def test_what_is_reached_thousands_of_times_hides_nothing_that_breaks(network: Network) -> None:
+    model = Model(
+        "crowd",
+        (Armed(1, 3, 2, 1),) * 3,
+        network,
+        observers=(Arms(),),
+        properties=(
+            Property("never", Kind.ALWAYS, Scope.OBSERVER),
+            Property(
+                "got", Kind.SOMETIMES, Scope.STEP, lambda s, e, t: s.me == 2 and t.state.value == 2
+            ),
+        ),
+        event_names=lambda event: "choose" if isinstance(event, int) else "receive",
+    )
+    assert face(explore(model)) == face(explore_naively(model))
+    assert explore(model).violation is not None
+
+
+class Busy(TableActor):
+    """`kinds` moves of its own; or, where `values` is 1, as many letters to the other actor."""
+
+    def events(self, state: Local) -> range:
+        return range(0 if state.me else self.kinds)
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        if isinstance(event, Receive):
+            return Step(state._replace(value=event.message.kind))
+        if self.values == 1:
+            letters = tuple(Letter(0, 1, kind) for kind in range(self.kinds))
+            return Step(state._replace(value=1), letters) if event == 0 else None
+        return Step(state._replace(value=event))
+
+
+@pytest.mark.parametrize("network", [Soup(), Bag(4), Fifo(1)], ids=lambda n: type(n).__name__)
+def test_more_moves_than_a_row_has_room_for_are_refused(network: Network) -> None:
+    with pytest.raises(TooManyMoves, match=r"member 0 has more than 2,0\d\d moves in the state"):
+        explore(Model("busy", (Busy(1, 2, 2, 20_000),) * 2, network))
+
+
+def test_more_deliveries_than_a_row_has_room_for_are_refused() -> None:
+    model = Model("busy", (Busy(1, 2, 1, 2_049),) * 2, Soup())
+    with pytest.raises(TooManyMoves, match="member 1 has more than 2,048 moves in the state"):
+        explore(model)
+
+
+def test_a_network_that_holds_more_than_a_row_has_room_for_is_refused() -> None:
+    with pytest.raises(TooManyMoves):
+        explore(Model("busy", (Busy(1, 2, 2, 2),) * 2, Bag(2_100)))
+
+
+class Zero(NamedTuple):
+    """Equal to the state of a `Nought`, and not of its class."""
+
+    value: int
+
+
+class Nought(NamedTuple):
+    value: int
+
+
+class Twin:
+    """Goes from one state to another, equal, one; `how` says what is of two classes."""
+
+    name = "twin"
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def initial(self, node: int = 0) -> Any:
+        return Zero(0)
+
+    def events(self, state: Any) -> tuple[str, ...]:
+        return ("go", "stay")
+
+    def step(self, state: Any, event: Any) -> Step:
+        other = Nought(0) if event == "go" else Zero(0)
+        if self.how == "state":
+            return Step(other)
+        note = other if self.how == "note" else event
+        return Step(Zero(1 - state.value), notes=(note,))
+
+    def observe(self, state: Any, note: Any) -> Any:
+        return Nought(0) if self.how == "ghost" and note == "go" else Zero(0)
+
+
+@pytest.mark.parametrize("how", ["state", "note", "ghost"])
+def test_equal_values_of_two_classes_are_not_taken_for_one(how: str) -> None:
+    model = Model("twins", (Twin(how),), Soup(), observers=(Twin(how),))  # type: ignore[arg-type]
+    with pytest.raises(Impure, match="which is of another class"):
+        explore(model)
+    with pytest.raises(Impure, match="which is of another class"):
+        walk(model, Plan(walks=5, depth=20))
