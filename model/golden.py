@@ -72,6 +72,7 @@ CASES = (
     _raft(entries=0, reads=1),
     _raft(entries=0, heartbeats=True),
     _raft(entries=0, sync=True),
+    _raft(entries=0, sync=True, checkpoints=1, crashes=1),
     _raft(members=2, terms=3, entries=2, batch=2, crashes=1),
     _raft(members=2, terms=3, entries=0, prevote=True),
     _raft(members=4, entries=0),

@@ -204,9 +204,13 @@ def terms_in_order(s: Member, event: Any, step: Step) -> bool:
 
 
 def snapshot_is_committed(s: Member, event: Any, step: Step) -> bool:
-    """S17, HS-10: a snapshot covers committed, durable entries only, and never shrinks."""
+    """S17, HS-10: a snapshot covers committed, durable entries only, and never shrinks.
+
+    A crash takes one back that was not yet on the disk; that of the disk stays.
+    """
     after = _after(step)
-    return s.snap <= after.snap <= after.commit and after.disk.snap <= len(after.disk.log)
+    stays = s.disk.snap <= after.disk.snap if is_crash(event) else s.snap <= after.snap
+    return stays and after.snap <= after.commit and after.disk.snap <= len(after.disk.log)
 
 
 def persisted_before_reply(m: Any, s: Member, after: Member) -> bool:

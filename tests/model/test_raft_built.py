@@ -1,15 +1,18 @@
 """The Raft group as it is built: what it chooses is harmless, and its promises can be broken."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+from delphic.model.actor import Receive
 from delphic.model.explore.explorer import explore
 from delphic.model.explore.limits import Limits
 from delphic.model.mutants import RAFT_MUTANTS
+from delphic.model.properties import raft as promises
 from delphic.model.raft_built import DIFFERENCES, built_group, images
 from delphic.model.raft_group import raft_group
 from delphic.model.raft_rules import Rules
-from delphic.model.raft_types import NOBODY, Disk, Member, Options, Role, Write
+from delphic.model.raft_types import NOBODY, Disk, Member, Options, Role, Snapshot, Write
 
 PLAIN = Options(members=2, terms=3, entries=1, prevote=True, quorum=True, reads=1, sync=True)
 # Those that two members show soon; the plain model has all of them.
@@ -92,6 +95,24 @@ def test_a_crash_leaves_a_beginning_of_what_was_written() -> None:
 
 def replace_log(disk: Disk, log: tuple[int, ...]) -> Disk:
     return disk._replace(log=log)
+
+
+@pytest.mark.parametrize("group", [raft_group, built_group], ids=["in the paper", "as it is built"])
+def test_a_crash_before_a_snapshot_is_on_the_disk_takes_it_back_and_breaks_nothing(
+    group: Any,
+) -> None:
+    """HS-10: S17 is about what a disk holds, and a member that stays up."""
+    model = group(Options(terms=2, entries=0, checkpoints=1, sync=True), crashes=1)
+    got = model.step(2, model.actors[2].initial(2), Receive(Snapshot(0, 2, 2, (2,))))
+    assert got is not None
+    assert (got.state.snap, got.state.disk.snap) == (1, 0)
+    crash = next(e for e in model.events(2, got.state) if promises.is_crash(e))
+    back = model.step(2, got.state, crash)
+    assert back is not None
+    assert back.state.snap == 0
+    assert promises.snapshot_is_committed(got.state, crash, back)
+    synced = got.state._replace(disk=got.state.disk._replace(snap=1, log=(2,)))
+    assert not promises.snapshot_is_committed(synced, crash, back)
 
 
 def test_a_rule_that_somebody_changed_stays_changed() -> None:
