@@ -12,6 +12,9 @@ from .shaper import shape
 from .tool import widen_path
 from .undo import heal
 
+HEALED = "That is all."
+"""The last line of `heal`: without it, it did not come to its end."""
+
 
 def main() -> None:
     """Read the command line and do it."""
@@ -42,6 +45,6 @@ def main() -> None:
         state, loops = said.state.resolve(), not said.no_loops
         sys.exit(serve(state, said.run, said.lease, said.spare_port, has_loops=loops))
     done, failed = heal(said.state.resolve(), UNDO)
-    for sentence in (*done, *failed):
+    for sentence in (*done, *failed, HEALED):
         print(sentence)  # noqa: T201 - what the command is asked for
     sys.exit(1 if failed else 0)

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Self
 
+from ..agent.command import HEALED
 from ..errors import WorldError
 from .channel import Channel
 from .connection import Host
@@ -19,6 +20,7 @@ _BYE_S = 30.0
 _HEAL_S = 60.0
 _LAST_WORDS_S = 2.0
 _BEATS_A_LEASE = 3
+_BEATS_MISSED_MAX = 3
 _LINE_BYTES_MAX = 1 << 26
 
 _QUIET = frozenset(
@@ -55,10 +57,11 @@ async def heal(host: Host) -> tuple[list[str], bool]:
     """
     words, sudo = await _brought(host, "heal")
     ran = await host.run(*words, sudo=sudo, timeout_s=_HEAL_S, again=True)
-    if ran.code not in (0, 1) or ran.err:
-        detail = ran.err.decode(errors="replace")
-        raise WorldError("the agent cannot heal it", node=host.entry.name, detail=detail)
-    return ran.out.decode(errors="replace").splitlines(), ran.code == 0
+    said = ran.out.decode(errors="replace").splitlines()
+    # What stands on stderr may be sudo's, or a shell's.
+    if ran.code not in (0, 1) or said[-1:] != [HEALED]:
+        raise WorldError("the agent cannot heal it", node=host.entry.name, detail=ran.said)
+    return said[:-1], ran.code == 0
 
 
 async def _brought(host: Host, verb: str) -> tuple[tuple[str, ...], bool]:
@@ -179,19 +182,30 @@ class Agent:
         self.diary.append((asked_s, f"{what} ({after_ms:.0f} ms): {came}"[: 2 * _TOLD_MAX]))
 
     async def _listen(self) -> None:
+        try:
+            why = await self._heard_all()
+        except Exception as error:  # Whatever it is: who waits for answers must be told.
+            why = f"the agent cannot be heard: {error!r}"
+        self._gone(why)
+
+    async def _heard_all(self) -> str:
+        """Hear it to its end; why it is the end."""
         held = b""
         while part := await self._channel.receive():
             *lines, held = (held + part).split(b"\n")
             if len(held) > _LINE_BYTES_MAX:
-                self._gone("the agent says more than can be held")
-                return
+                return "the agent says more than can be held"
             for line in lines:
-                self._hear(json.loads(line))
+                try:
+                    self._hear(json.loads(line))
+                except (ValueError, LookupError, TypeError):
+                    said = line[:_TOLD_MAX].decode(errors="replace")
+                    return f"the agent says what is no answer: {said}"
         why = "the agent has ended"
         with contextlib.suppress(WorldError):
             code, said = await self._channel.ended(_LAST_WORDS_S)
             why += f" (exit code {code})" + (f": {said.strip()}" if said else "")
-        self._gone(why)
+        return why
 
     def _hear(self, said: dict[str, Any]) -> None:
         if "event" in said:
@@ -215,12 +229,16 @@ class Agent:
         self.events.put_nowait({"event": "gone", "why": why})
 
     async def _beat(self) -> None:
+        missed = 0
         while self._lost is None:
             await asyncio.sleep(self._lease_s / _BEATS_A_LEASE)
             try:
                 await self.call("beat", timeout_s=self._lease_s)
-            except WorldError:
-                continue  # The next one may arrive; if none does, that is what the lease is for.
+                missed = 0
+            except WorldError as error:  # The next one may arrive.
+                missed += 1
+                if missed == _BEATS_MISSED_MAX:  # By now its lease has ended, whatever it does.
+                    self._gone(f"the agent does not answer: {error.message}")
 
     async def _event(self, name: str) -> dict[str, Any]:
         said = await self.events.get()

@@ -206,8 +206,12 @@ class Link:
             lost = self._client is not None
             if self._client is not None:
                 self._client.close()
-            self._client = await self._dial(self._patience_s if lost else 0.0)
-            transport = self._client.get_transport()
+            client = await self._dial(self._patience_s if lost else 0.0)
+            if self._closed:  # Meanwhile.
+                client.close()
+                raise self.error("its connection has been closed")
+            self._client = client
+            transport = client.get_transport()
             assert transport is not None
             return transport
 
@@ -219,8 +223,18 @@ class Link:
         while True:
             try:
                 dialled = self.submit(dial, self.entry, timeout_s, self.silence_s)
-                return await asyncio.wrap_future(dialled)
+                try:
+                    return await asyncio.wrap_future(dialled)
+                except asyncio.CancelledError:
+                    dialled.add_done_callback(_hang_up)
+                    raise
             except WorldError:
                 if loop.time() >= until:
                     raise
             await asyncio.sleep(_BACK_OFF_S)
+
+
+def _hang_up(dialled: "Future[paramiko.SSHClient]") -> None:
+    """A thread that dials cannot be stopped; what it brings is nobody's any more."""
+    if not dialled.cancelled() and dialled.exception() is None:
+        dialled.result().close()

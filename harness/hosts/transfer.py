@@ -31,14 +31,14 @@ _PUT = """
 set -eu
 case "$1" in */*) [ -z "${1%/*}" ] || mkdir -p -- "${1%/*}" ;; esac
 [ ! -d "$1" ] || { echo "there is a directory: $1" >&2; exit 1; }
-new="$1.$2.new"
+new="$1.$4.new"
 trap 'rm -f -- "$new"' EXIT
 trap 'exit 1' HUP INT TERM
 umask 077
 cat > "$new"
 found=$(sha256sum < "$new")
-[ "${found%% *}" = "$3" ] || { echo "it arrived as something else" >&2; exit 1; }
-chmod -- "$4" "$new"
+[ "${found%% *}" = "$2" ] || { echo "it arrived as something else" >&2; exit 1; }
+chmod -- "$3" "$new"
 mv -f -- "$new" "$1"
 """
 
@@ -74,7 +74,7 @@ async def put(host: Asked, local: Path | bytes, remote: str, mode: int, *, sudo:
     there = await _script(host, f"look at {remote}", _THERE, (remote, digest, octal), sudo=sudo)
     if there.out == b"there\n":
         return False
-    words = (remote, secrets.token_hex(8), digest, octal)
+    words = (remote, digest, octal)
     ran = await _script(host, f"put {remote}", _PUT, words, size, local, sudo=sudo)
     if ran.code:
         raise host.error(f"cannot put {remote}", ran.said)
@@ -202,12 +202,16 @@ async def _script(
     *,
     sudo: bool,
 ) -> Ran:
-    """One of the scripts above, whose words are all arguments, with a file as its input."""
+    """One of the scripts above, whose words are all arguments, with a file as its input.
+
+    After them comes one that no other attempt has: what was lost may go on there for a while.
+    """
     limit_s = _limit_s(size)
-    timed = spelled.within(limit_s, ("sh", "-c", script, "sh", *words))
-    line, prefix = host.line(timed, sudo=sudo)
 
     def run(place: Place) -> Ran:
+        attempt = secrets.token_hex(8)
+        timed = spelled.within(limit_s, ("sh", "-c", script, "sh", *words, attempt))
+        line, prefix = host.line(timed, sudo=sudo)
         return place.run(line, itertools.chain([prefix], _slices(source)))
 
     return await _use(host, what, run, limit_s)

@@ -5,13 +5,15 @@ import os
 import resource
 import stat
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 from delphic.harness.errors import WorldError
+from delphic.harness.hosts import transfer
 from delphic.harness.hosts.connection import Host
+from delphic.harness.hosts.link import Ran
 
 Sshd = Any
 """The server of conftest.py."""
@@ -129,7 +131,37 @@ def test_an_upload_whose_connection_was_cut_leaves_nothing_half(sshd: Sshd, tmp_
 
     assert on(sshd, work)
     assert (tmp_path / "to" / "remote").read_bytes() == data
+    until = time.monotonic() + 10  # What was begun first goes once it finds its input ended.
+    while os.listdir(tmp_path / "to") != ["remote"] and time.monotonic() < until:
+        time.sleep(0.01)
     assert os.listdir(tmp_path / "to") == ["remote"]
+
+
+def test_no_attempt_writes_where_another_may_still_write() -> None:
+    """The host does not know yet that the first one's connection was lost."""
+    names: list[str] = []
+
+    class Twice:
+        """A link on which the first attempt is lost."""
+
+        silence_s = 1.0
+
+        async def alone(self, what: str, act: Any, limit_s: float, *, again: bool) -> Ran:
+            act(self)
+            return Ran(0, act(self).out, b"")
+
+        def run(self, line: str, source: Iterable[bytes]) -> Ran:
+            names.append(line)
+            return Ran(0, b"", b"")
+
+    class To:
+        link = Twice()
+
+        def line(self, words: Sequence[str], *, sudo: bool = False) -> tuple[str, bytes]:
+            return words[-1], b""
+
+    assert asyncio.run(transfer.put(cast(Any, To()), b"x", "/file", 0o600, sudo=False))
+    assert len(names) == len(set(names)) == 4
 
 
 def test_a_folder_comes_with_all_its_files_and_nothing_else(sshd: Sshd, tmp_path: Path) -> None:
