@@ -33,7 +33,7 @@ case "$1" in */*) [ -z "${1%/*}" ] || mkdir -p -- "${1%/*}" ;; esac
 [ ! -d "$1" ] || { echo "there is a directory: $1" >&2; exit 1; }
 new="$1.$4.new"
 trap 'rm -f -- "$new"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT TERM PIPE
 umask 077
 cat > "$new"
 found=$(sha256sum < "$new")
