@@ -1,14 +1,17 @@
 """The harness's side of the link proxy: where members dial, how links are and should be."""
 
 import asyncio
+import resource
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
+from ..errors import WorldError
 from ..running.leases import Lease
 from ..system import Site
 from .links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
@@ -19,6 +22,9 @@ _REPLY_S = 5.0
 
 _CUT_WAIT_S = 0.1
 """How long a probe of a cut link listens for what must not come; an open one answers in 1 ms."""
+
+_PROBES_MAX = 400
+"""Connections at once, which the usual limit of 1,024 descriptors leaves room for."""
 
 _OPEN_WAIT_S = 2.0
 """How long a probe of any other link may take beyond its delay, on a machine that is busy."""
@@ -33,6 +39,7 @@ class LinkProxy:
         self._lease = lease
         self._dials: dict[Pair, Site] = {}
         self._probes: dict[Pair, int] = {}
+        self._carries: tuple[Carry, ...] = ()
         self._daemon: Daemon | None = None
         self._control: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._ids = 0
@@ -44,9 +51,20 @@ class LinkProxy:
         The sockets listen when this returns, so that members may be started at once: what they
         dial waits for the proxy to come up. Call `ready` before anything depends on it.
         """
-        ours, theirs = socket.socketpair()
+        with _many_descriptors():
+            try:
+                ours = await self._start()
+            except OSError as error:
+                links = len(self._sites) * (len(self._sites) - 1)
+                raise WorldError(f"cannot listen for {links} links: {error.strerror}") from error
+        self._control = await asyncio.open_connection(sock=ours)
+        self._control[1].write(msgspec.json.encode(Opening(self._carries)) + b"\n")
+
+    async def _start(self) -> socket.socket:
+        """Start the process with all that listens; our end of the control socket."""
         listening: list[socket.socket] = []
         carries: list[Carry] = []
+        ours, theirs = socket.socketpair()
         try:
             for pair in pairs(list(self._sites)):
                 link, probe = _listen(), _listen()
@@ -63,12 +81,15 @@ class LinkProxy:
                 pass_fds=[theirs.fileno(), *(one.fileno() for one in listening)],
             )
             await self._daemon.start()
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
             for one in listening:
                 one.close()
-        self._control = await asyncio.open_connection(sock=ours)
-        self._control[1].write(msgspec.json.encode(Opening(tuple(carries))) + b"\n")
+        self._carries = tuple(carries)
+        return ours
 
     async def ready(self) -> None:
         """Wait until the process carries every link. Raises WorldError."""
@@ -93,10 +114,16 @@ class LinkProxy:
             await self._reply(self._ids)
 
     async def probe(self, links: Links) -> Probes:
-        """Send bytes through every link and time them, all at once."""
+        """Send bytes through every link and time them, nearly all at once."""
+        places = asyncio.Semaphore(_PROBES_MAX)
+
+        async def probe(port: int, state: LinkState) -> float | None:
+            async with places:
+                return await _probe(port, state)
+
         async with asyncio.TaskGroup() as group:
             tasks = {
-                pair: group.create_task(_probe(port, links.get(pair, OPEN)))
+                pair: group.create_task(probe(port, links.get(pair, OPEN)))
                 for pair, port in self._probes.items()
             }
         return {pair: task.result() for pair, task in tasks.items()}
@@ -119,6 +146,20 @@ class LinkProxy:
         if not line:
             raise self._daemon.failure("does not answer")
         assert msgspec.json.decode(line, type=Done).id == number
+
+
+@contextmanager
+def _many_descriptors() -> Iterator[None]:
+    """As many as the system lets us have: there are two sockets for each of n (n - 1) links.
+
+    The proxy's process keeps that; members are started with the limit that we had.
+    """
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
 
 
 def _listen() -> socket.socket:

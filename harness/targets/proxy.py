@@ -17,6 +17,9 @@ from .gate import Address, Gate
 from .links import OPEN, Pair
 from .orders import LOOPBACK, Desired, Done, Opening
 
+_LINE_BYTES_MAX = 16 << 20
+"""An order names every link."""
+
 
 class _Echo(asyncio.Protocol):
     """The far end of probes: it gives back what it gets."""
@@ -30,7 +33,7 @@ class _Echo(asyncio.Protocol):
 
 async def carry(control: socket.socket) -> None:
     """Serve until the control socket ends."""
-    reader, writer = await asyncio.open_connection(sock=control)
+    reader, writer = await asyncio.open_connection(sock=control, limit=_LINE_BYTES_MAX)
     gates: dict[Pair, Gate] = {}
     async with asyncio.TaskGroup() as group:
         opening = msgspec.json.decode(await reader.readline(), type=Opening)

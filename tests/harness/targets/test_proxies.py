@@ -1,12 +1,16 @@
 """The link proxy as a process of its own, seen from the harness."""
 
 import asyncio
+import errno
 import os
+import resource
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 import uvloop
 from delphic.harness.agent import proc
@@ -14,6 +18,7 @@ from delphic.harness.errors import WorldError
 from delphic.harness.running import leases
 from delphic.harness.running.leases import Lease
 from delphic.harness.system import Site
+from delphic.harness.targets import proxies, proxy
 from delphic.harness.targets.links import (
     HEALED,
     Links,
@@ -25,6 +30,7 @@ from delphic.harness.targets.links import (
     one_way,
     pairs,
 )
+from delphic.harness.targets.orders import Done, Opening
 from delphic.harness.targets.proxies import LinkProxy
 
 pytestmark = pytest.mark.slow
@@ -41,8 +47,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 
 @asynccontextmanager
-async def carried(folder: Path) -> AsyncIterator[LinkProxy]:
-    servers = {alias: await asyncio.start_server(answer, HOST, 0) for alias in MEMBERS}
+async def carried(folder: Path, members: Sequence[str] = MEMBERS) -> AsyncIterator[LinkProxy]:
+    servers = {alias: await asyncio.start_server(answer, HOST, 0) for alias in members}
     sites = {a: Site(a, HOST, s.sockets[0].getsockname()[1]) for a, s in servers.items()}
     lease = Lease(folder)
     proxy = LinkProxy(sites, folder / "log.txt", lease)
@@ -137,3 +143,61 @@ def test_a_proxy_that_is_gone_is_told_with_its_log(tmp_path: Path) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
+
+
+@contextmanager
+def few_descriptors(spare: int) -> Iterator[None]:
+    """Only so many more than are open now, unless somebody asks for more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1 + spare, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_many_members_need_more_descriptors_than_a_shell_gives(tmp_path: Path) -> None:
+    members = [f"n{number}" for number in range(9)]
+
+    async def run() -> None:
+        async with asyncio.timeout(60):
+            with few_descriptors(110):
+                limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+                async with carried(tmp_path, members) as proxy:
+                    wanted = cut(isolate(["n2"], members))
+                    await proxy.set(wanted)
+                    assert as_wanted(wanted, await proxy.probe(wanted), members)
+                    assert resource.getrlimit(resource.RLIMIT_NOFILE) == limit
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def test_where_there_are_no_descriptors_the_links_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(proxies, "_listen", none)
+
+    async def run() -> None:
+        async with carried(tmp_path):
+            pass
+
+    with pytest.raises(WorldError, match="cannot listen for 6 links: Too many open files"):
+        asyncio.run(run())
+
+
+def test_an_order_may_name_more_links_than_a_line_usually_holds() -> None:
+    async def run() -> None:
+        ours, theirs = socket.socketpair()
+        reader, writer = await asyncio.open_connection(sock=ours)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            group.create_task(proxy.carry(theirs))
+            writer.write(msgspec.json.encode(Opening(())) + b" " * (1 << 20) + b"\n")
+            assert msgspec.json.decode(await reader.readline(), type=Done) == Done(0)
+            writer.close()
+
+    asyncio.run(run())
