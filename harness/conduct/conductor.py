@@ -269,6 +269,7 @@ class Conductor:
             self._observer.note_deaths()
             for alias in set(wish.nodes) - self._failing():
                 self._observer.excused.pop(alias, None)
+        if state is ProcessState.RUNNING:
             # What brought them down is over: a later one of its kind has an undo of its own.
             for step, hit in self._hit.items():
                 self._hit[step] = tuple(alias for alias in hit if alias not in wish.nodes)
