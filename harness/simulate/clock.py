@@ -1,4 +1,4 @@
-"""Clocks that are wrong: each host has an offset and a rate of its own."""
+"""Clocks that are wrong: each host has a time of day and a rate of its own."""
 
 import math
 from collections.abc import Callable
@@ -7,45 +7,56 @@ from .loop import SimLoop
 from .process import Handle, Process
 
 EPOCH_NS = 1_000_000_000_000
-"""What an untouched clock says when the world begins."""
+"""What every steady clock says when the world begins."""
 
 DAY_NS = 1_773_964_800_000_000_000
 """The time of day at which every world begins: 2026-03-20, 00:00 UTC."""
 
 
 class HostClock:
-    """The monotonic clock of one host: ahead by an offset, and running at a rate.
+    """The two clocks of one host: the time of day may be set, and a steady clock never is.
 
-    It never goes back: set to an earlier time, it stands still until that time has come.
+    Both run at one rate.
     """
 
     def __init__(self, loop: SimLoop) -> None:
         self.rate = 1.0
         self._loop = loop
         self._wrong = False
-        self._base_ns = EPOCH_NS
         self._since_ns = 0
-        self._least_ns = 0
+        self._steady_ns = EPOCH_NS
+        self._day_ns = DAY_NS
 
     def now_ns(self) -> int:
-        now_ns = self._loop.now_ns
+        """The steady clock: it never goes back, and no step of the time of day moves it."""
         if not self._wrong:
-            return EPOCH_NS + now_ns
-        said = self._base_ns + int((now_ns - self._since_ns) * self.rate)
-        return max(said, self._least_ns)
+            return EPOCH_NS + self._loop.now_ns
+        return self._steady_ns + self._passed_ns()
+
+    def wall_ns(self) -> int:
+        """The time of day, in nanoseconds since 1970."""
+        if not self._wrong:
+            return DAY_NS + self._loop.now_ns
+        return self._day_ns + self._passed_ns()
 
     @property
     def offset_ns(self) -> int:
-        """How far ahead of the truth it was when it was last set."""
-        return self._base_ns - EPOCH_NS - self._since_ns
+        """How far ahead of the truth the time of day is."""
+        return self.wall_ns() - DAY_NS - self._loop.now_ns
 
     def set(self, offset_ns: int, rate: float) -> None:
-        """Be ahead by this now, and run so from now on. Timers set before keep their moment."""
-        self._least_ns = self.now_ns()
+        """Set the time of day so far ahead of the truth, and run both at this rate from now on.
+
+        Timers set before keep their moment.
+        """
+        self._steady_ns = self.now_ns()
         self._wrong = True
         self._since_ns = self._loop.now_ns
-        self._base_ns = EPOCH_NS + self._since_ns + offset_ns
+        self._day_ns = DAY_NS + self._since_ns + offset_ns
         self.rate = rate
+
+    def _passed_ns(self) -> int:
+        return int((self._loop.now_ns - self._since_ns) * self.rate)
 
 
 class SimClock:
@@ -61,7 +72,7 @@ class SimClock:
         return self._host.now_ns()
 
     def wall_ns(self) -> int:
-        return DAY_NS - EPOCH_NS + self._host.now_ns()
+        return self._host.wall_ns()
 
     def call_soon(self, callback: Callable[[], None]) -> None:
         self._process.call(callback)
