@@ -9,7 +9,6 @@ report that fails is said, not raised.
 import asyncio
 import os
 import shutil
-import signal
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -29,6 +28,7 @@ from .nemeses import NEMESES
 from .plan import Plan, encode
 from .run import Run
 from .rundir import RunDir
+from .running import signals
 from .running.environment import environment
 from .running.journal import SEALED, Journal, digest
 from .running.leases import Lease
@@ -225,16 +225,14 @@ def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
             stop.set()
             show.say("stopping: faults are undone, then what there is is checked")
 
-    for number in _SIGNALS:
+    numbers = signals.ending()
+    for number in numbers:
         loop.add_signal_handler(number, interrupted)
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number in numbers:
             loop.remove_signal_handler(number)
-
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def _seal(life: _Life, stream: BinaryIO, recorder: Recorder, ending: Ending) -> None:

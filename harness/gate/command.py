@@ -19,6 +19,7 @@ from ..language.selector import closest
 from ..language.units import seconds
 from ..lifecycle import Report
 from ..reading import read_text
+from ..running import signals
 from . import baseline, config
 from .bugs import switched_on
 from .gate import Gate, Rules
@@ -243,7 +244,7 @@ def _listed(
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
     """SIGTERM and SIGHUP end a gate as Ctrl-C does: the step under way, and then with a result."""
-    numbers = (signal.SIGTERM, signal.SIGHUP)
+    numbers = [number for number in signals.ending() if number is not signal.SIGINT]
     before = [signal.signal(number, signal.default_int_handler) for number in numbers]
     try:
         yield

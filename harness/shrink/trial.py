@@ -7,7 +7,6 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
 
-from ..errors import WorldError
 from ..language.document import Document
 from ..plan import Plan, plan
 from ..scenario import read
@@ -24,12 +23,10 @@ def planned(candidate: Candidate) -> Plan:
 
 
 def outcome(candidate: Candidate) -> Outcome:
-    """What comes of a candidate; a group that never comes up breaks no promise."""
+    """What comes of a candidate."""
     gc.disable()
     try:
         run = simulate_plan(planned(candidate))
-    except WorldError:
-        return Outcome()
     finally:
         gc.enable()
         gc.collect()

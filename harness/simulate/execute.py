@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from ..clocks import shared
+from ..errors import WorldError
 from ..evidence import Evidence
 from ..history import load
 from ..judging.judgement import Ending, decide
@@ -28,6 +29,9 @@ STARTED = "1970-01-01T00:00:00Z"
 """When every simulated world begins."""
 
 
+States = dict[str, dict[str, Any] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Simulated:
     """One simulated run. The same plan gives the same history and the same traces."""
@@ -39,15 +43,17 @@ class Simulated:
     traces: dict[str, bytes]
     effects: dict[str, int]
     """How many effects on the world each member's first process had."""
-    states: dict[str, dict[str, Any] | None]
+    states: States
     """What each member had in memory at the end; None for one that was not up."""
+    world: WorldError | None = None
+    """What kept the run from its end: a group that did not get ready."""
 
 
 def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     """Run a plan to its end and judge it; touches no file and no clock.
 
     With `until` the world stops right after the op of that index; in lockstep, at the first step of
-    a member that is not the model's. Raises WorldError where the group never comes up.
+    a member that is not the model's. Where the group never gets ready, what there is is judged.
     """
     cluster = SimCluster(plan.setup, SYSTEMS[plan.system], plan.seed, plan.crash)
     stream, loop = io.BytesIO(), cluster.world.loop
@@ -58,7 +64,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     recorder = _Recorder(stream, cluster, until)
     running = Run(plan, cluster, recorder)
     with cluster.world.watched():
-        states = _played(loop, cluster, running)
+        states, world = _played(loop, cluster, running)
     recorder.flush()
     history = _first_lines(stream.getvalue(), until)
     traces = {alias: cluster.trace(alias) for alias in plan.members}
@@ -67,6 +73,7 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         duration_s=round(recorder.now_ns() / 1e9, 3),
         interrupted=until is not None or (lockstep is not None and lockstep.is_broken),
         died=tuple(running.live.observer.died),
+        error=None if world is None else str(world).split("\n")[0],
         zero_ns=EPOCH_NS,
         seen=running.listener.first,
         watch_crash=running.listener.crash,
@@ -82,7 +89,8 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         clocks=shared(EPOCH_NS),
     )
     verdict = decide(evidence, plan, ending, sealed=True)
-    return Simulated(cluster, verdict, ending, history, traces, cluster.effects(), states)
+    effects = cluster.effects()
+    return Simulated(cluster, verdict, ending, history, traces, effects, states, world)
 
 
 class _Recorder(Recorder):
@@ -100,7 +108,7 @@ class _Recorder(Recorder):
         return op
 
 
-def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[str, Any] | None]:
+def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> tuple[States, WorldError | None]:
     """Run until the end, or until something stops the loop; what members then had in memory."""
 
     async def play() -> None:
@@ -117,7 +125,9 @@ def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[
         loop.run_forever()
         task.remove_done_callback(done)
         states = cluster.inspect()
-        if task.done():
+        error = task.exception() if task.done() else None
+        world = error if isinstance(error, WorldError) else None
+        if error is not world:
             task.result()
         cluster.world.end()
         task.cancel()
@@ -129,7 +139,7 @@ def _played(loop: SimLoop, cluster: SimCluster, running: Run) -> dict[str, dict[
         raise
     finally:
         loop.close()
-    return states
+    return states, world
 
 
 async def _quietly(task: asyncio.Task[None]) -> None:

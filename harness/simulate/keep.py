@@ -32,4 +32,4 @@ def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
     failure = reported(run, report)
     if found.verdict.validity is Validity.PASS and not order.keep:
         drop_bulk(plan, run)
-    return Finished(run, found.verdict, None, failure)
+    return Finished(run, found.verdict, found.world, failure)

@@ -1,7 +1,6 @@
 """A cluster's processes on this host, from their start until somebody wants them to end."""
 
 import asyncio
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 
 from ...impl.site import Site
 from ..errors import WorldError
+from ..running import signals
 from ..running.leases import Lease
 from ..running.together import together
 from ..targets.processes import Daemon
@@ -25,8 +25,6 @@ _LOOK_S = 0.2
 
 _AGAIN_S = 1.0
 """How long a node that died stays dead with --restart: it may die again at once."""
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +85,8 @@ class Cluster:
         """Run until a signal; gives its name. Raises WorldError if no node is left."""
         told: asyncio.Queue[str] = asyncio.Queue()
         loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
+        numbers = signals.ending()
+        for number in numbers:
             loop.add_signal_handler(number, told.put_nowait, number.name)
         life = asyncio.create_task(self._live())
         ear = asyncio.create_task(told.get())
@@ -103,7 +102,7 @@ class Cluster:
             await asyncio.wait((life, ear))
             self._leaders.close()
             await self._stop()
-            for number in _SIGNALS:
+            for number in numbers:
                 loop.remove_signal_handler(number)
 
     async def _live(self) -> None:

@@ -10,12 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode, UsageError, WorldError
+from delphic.harness.gate.command import _ended_by_signals
 from delphic.harness.judging.judgement import recheck
 from delphic.harness.lifecycle import Finished, Order, execute, open_run_directory
 from delphic.harness.plan import Plan, plan
 from delphic.harness.run import Live, Run
 from delphic.harness.rundir import RunDir
-from delphic.harness.running import leases
+from delphic.harness.running import leases, signals
 from delphic.harness.running.journal import entries, seal_of
 from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
@@ -175,6 +176,28 @@ def test_an_interrupt_undoes_faults_and_checks_what_there_is(
     assert memory.last.log[-2:] == ["links 0", "down"]
     assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_run_that_is_to_outlive_its_terminal_does(memory: Any, tmp_path: Path) -> None:
+    """As `nohup` starts it: the signal is ignored, and stays so."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        done = finished(tmp_path, TEXT.split("faults")[0], Interrupting(1, signal.SIGHUP))
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert done.verdict.validity is Validity.PASS, done.verdict.sentence
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_signals_that_end_what_runs_are_those_that_nobody_had_ignored(ignored: bool) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    try:
+        assert (signal.SIGHUP in signals.ending()) is not ignored
+        with _ended_by_signals():
+            assert (signal.getsignal(signal.SIGHUP) is signal.SIG_IGN) is ignored
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_an_interrupt_while_replicas_are_compared_does_not_blame_who_is_behind(

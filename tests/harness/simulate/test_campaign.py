@@ -168,6 +168,14 @@ def test_a_bug_of_ours_is_an_outcome_that_says_where() -> None:
     assert "ScenarioError" in found.sentence
 
 
+def test_a_group_that_does_not_get_ready_is_no_bug_of_ours() -> None:
+    job = Job(f"{TINY.replace('BUG', '')}limits: {{leader: 1ms, first_ack: 1ms}}\n", "", "")
+    found = try_case(job, Case(1))
+    assert found.validity in (Validity.INCONCLUSIVE, Validity.UNKNOWN)
+    assert "The run could not be finished: " in found.sentence
+    assert "the group was not ready 2ms after its start" in found.sentence
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("advances", [1, 40, 400])
 def test_who_ends_a_world_ends_the_search(

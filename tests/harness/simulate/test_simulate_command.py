@@ -6,10 +6,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from delphic.harness.errors import ExitCode
+from delphic.harness.judging.judgement import ending_of, judge, plan_of
+from delphic.harness.lifecycle import Order
 from delphic.harness.plan import Plan
+from delphic.harness.running.journal import entries
+from delphic.harness.running.progress import Quiet
 from delphic.harness.simulate.campaign import Case, Job
 from delphic.harness.simulate.cli import again, simulate_command
 from delphic.harness.simulate.execute import Simulated, simulate_plan
+from delphic.harness.simulate.keep import execute_simulated
 
 TEXT = """\
 name: tiny
@@ -120,6 +125,18 @@ def test_a_search_that_somebody_ended_shows_nothing(
     told = CliRunner().invoke(RUN, [str(file), "--jobs", "1"])
     assert told.exit_code == ExitCode.INCONCLUSIVE, told.output
     assert "not seen" not in told.stdout
+
+
+@pytest.mark.slow
+def test_a_group_that_does_not_get_ready_leaves_all_that_there_is(tmp_path: Path) -> None:
+    text = f"{TEXT.partition('faults')[0]}limits: {{leader: 1ms, first_ack: 1ms}}\n"
+    job = Job(text, "tiny.yaml", "tiny.yaml")
+    done = execute_simulated(Order(job.plan(Case(1)), text, tmp_path), Quiet(), lambda path: None)
+    assert done.verdict.exit_code == ExitCode.WORLD, done.verdict.sentence
+    assert "the group was not ready 2ms after its start" in str(done.world)
+    assert [entry["phase"] for entry in entries(done.run.journal)][-2:] == ["sealed", "checked"]
+    assert done.run.node_trace("n1").read_bytes()
+    assert judge(done.run, plan_of(done.run), ending_of(done.run)).sentence == done.verdict.sentence
 
 
 def test_commands_that_are_shown_can_be_copied(tmp_path: Path) -> None:
