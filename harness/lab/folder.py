@@ -2,7 +2,9 @@
 
 import os
 import shutil
+import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +92,22 @@ class Folder:
             return 0.0
 
     def remove(self) -> None:
+        """Raises WorldError, which names what is left."""
+        with suppress(OSError):  # What matters of it is seen below.
+            self.path.chmod(0o700)
+        # Members make files and folders read-only; to root alone that means nothing.
+        for folder, names, _ in os.walk(self.path):
+            for name in names:
+                with suppress(OSError):
+                    _open(Path(folder, name))
         shutil.rmtree(self.path, ignore_errors=True)
+        if left := sum(len(names) for _, _, names in os.walk(self.path)):
+            raise WorldError(f"cannot remove {self.path}: {left} files are left; remove it by hand")
+
+
+def _open(folder: Path) -> None:
+    if not folder.is_symlink():
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IRWXU)
 
 
 def labs_directory() -> Path:

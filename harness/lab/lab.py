@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,7 @@ HOSTS_MIN, HOSTS_MAX = 3, kernel.HOSTS_MAX
 TOOLS = ("ip", "unshare", "ssh-keygen", "/usr/sbin/sshd")
 """What a laboratory is made with."""
 
+_SSH = 22
 _SSHD_S = 20.0
 _RECORDED_S = 60.0  # A folder is made, and then says what it is: no more than a moment apart.
 
@@ -79,7 +81,8 @@ def up(count: int = 3, *, addresses: int = 1, sudo: bool = False, keep: bool = F
     try:
         return _fill(folder, count, addresses, sudo=sudo)
     except BaseException:
-        remove(folder)
+        with suppress(WorldError):  # The next one to heal says so.
+            remove(folder)
         raise
 
 
@@ -134,11 +137,14 @@ def heal() -> list[str]:
     said = []
     for folder in folders():
         record = folder.read()
-        if record is None and folder.age_s() > _RECORDED_S:
-            folder.remove()  # Whoever made it was killed before it said what for.
-        if record is not None and _is_stale(record):
-            remove(folder)
-            said.append(f"The laboratory {folder.name}, which nobody needed any more, is gone.")
+        try:
+            if record is None and folder.age_s() > _RECORDED_S:
+                folder.remove()  # Whoever made it was killed before it said what for.
+            if record is not None and _is_stale(record):
+                remove(folder)
+                said.append(f"The laboratory {folder.name}, which nobody needed any more, is gone.")
+        except WorldError as error:  # The others are to be removed.
+            said.append(f"The laboratory {folder.name} is not gone: {error}.")
     if hindrance() is None:
         said += [_forgotten(name, owner) for name, owner in kernel.bridges().items() if owner]
     return [sentence for sentence in said if sentence]
@@ -199,7 +205,8 @@ def _claim(owner: Identity | None) -> Folder:
             if kernel.connect(number, folder.path):
                 return folder
         except BaseException:
-            remove(folder)
+            with suppress(WorldError):
+                remove(folder)
             raise
         folder.remove()
     raise WorldError(f"all {kernel.NUMBERS} networks for laboratories are taken: delphic lab down")
@@ -317,9 +324,11 @@ def _await_sshds(hosts: Sequence[HostRecord]) -> None:
 
 
 def _answers(address: str) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex((address, 22)) == 0 and probe.recv(4) == b"SSH-"
+    try:
+        with socket.create_connection((address, _SSH), 1.0) as probe:
+            return probe.recv(4) == b"SSH-"
+    except OSError:  # Nobody is there yet, or is slow, or has begun and goes again.
+        return False
 
 
 def _forgotten(name: str, owner: str) -> str:

@@ -27,6 +27,9 @@ from pathlib import Path
 KEPT_S = 30 * 86400
 """An environment that nobody has used for so long is removed."""
 
+NEW_S = 86400
+"""For so long an environment needs not be told that it is used."""
+
 
 def survey(cache: Path) -> dict[str, object]:
     """What is here. `identity` is the same for hosts that share the cache."""
@@ -41,7 +44,7 @@ def survey(cache: Path) -> dict[str, object]:
         "libc": list(platform.libc_ver()),
         "identity": f"{boot}:{at.st_dev}:{at.st_ino}",
         "parts": _names(cache / "parts"),
-        "environments": _names(cache / "environments"),
+        "environments": _used_lately(cache / "environments"),
     }
 
 
@@ -64,6 +67,12 @@ def _names(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _used_lately(folder: Path) -> list[str]:
+    """Those that are there; one that is not named is installed again, which keeps it."""
+    after_s = time.time() - NEW_S
+    return [name for name in _names(folder) if (folder / name).stat().st_mtime > after_s]
 
 
 def _unpack(wheel: Path, part: Path) -> None:

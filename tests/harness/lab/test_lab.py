@@ -3,8 +3,11 @@
 import asyncio
 import os
 import signal
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -286,3 +289,23 @@ def test_a_folder_that_says_nothing_is_somebody_elses_moment_or_a_dead_ones(labs
     os.utime(labs / "lab7", (0, 0))
     lab.heal()
     assert [path.name for path in labs.iterdir()] == ["lab8"]
+
+
+@pytest.mark.parametrize("behaviour", ["silent", "resets"])
+def test_an_sshd_that_is_slow_or_goes_again_does_not_answer_yet(
+    monkeypatch: pytest.MonkeyPatch, behaviour: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(lab, "_SSH", server.getsockname()[1])
+
+        def reset() -> None:
+            connection, _ = server.accept()
+            # Closed so, it is no end of the stream but an error.
+            linger = struct.pack("ii", 1, 0)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.close()
+
+        thread = threading.Thread(target=reset if behaviour == "resets" else str)
+        thread.start()
+        assert not lab._answers("127.0.0.1")
+        thread.join()

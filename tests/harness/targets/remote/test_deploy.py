@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from delphic.harness.errors import WorldError
 from delphic.harness.targets.remote.deploy import Berth, Deployed, deploy
-from delphic.harness.targets.remote.install import KEPT_S, main
+from delphic.harness.targets.remote.install import KEPT_S, NEW_S, main
 from shells import HereShell
 
 PYTHON = str(Path(sys.base_prefix) / "bin" / "python3")
@@ -49,6 +49,13 @@ def test_hosts_that_share_a_disk_are_served_once_and_nothing_is_sent_twice(tmp_p
         found["h1"].python, found["h1"].environment, found["h1"].version, ()
     )
     assert (again.sent, len(again.asked)) == ([], 1), "one question, and nothing else"
+
+    environment = cache / "environments" / found["h1"].environment
+    os.utime(environment, (time.time() - KEPT_S,) * 2)
+    later, fourth = berth("h4", cache)
+    assert asyncio.run(deploy([fourth]))["h4"].sent == ()
+    assert later.sent == []
+    assert time.time() - environment.stat().st_mtime < NEW_S, "what is used is kept"
 
 
 def test_a_wheel_that_was_damaged_on_its_way_is_not_unpacked(tmp_path: Path) -> None:

@@ -1,0 +1,68 @@
+"""The files of a laboratory: removed whoever owns them, and whatever they forbid."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from delphic.harness.errors import WorldError
+from delphic.harness.lab import lab
+from delphic.harness.lab.folder import Folder
+from delphic.harness.targets.permissions import subject
+
+REMOVE = """
+import sys
+from pathlib import Path
+from delphic.harness.lab.folder import Folder
+Folder(Path(sys.argv[1])).remove()
+"""
+
+
+def locked(folder: Path) -> None:
+    """A member's files, as `read-only` leaves them."""
+    (folder / "h1/var-tmp/data/deep").mkdir(parents=True)
+    (folder / "h1/var-tmp/data/deep/file").touch(mode=0o444)
+    (folder / "h1/link").symlink_to("/")
+    for path in (folder / "h1/var-tmp/data/deep", folder / "h1/var-tmp/data"):
+        path.chmod(0o555)
+
+
+def test_folders_that_forbid_it_are_removed_without_root(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    require(shutil.which("setpriv"), "there is no setpriv: apt-get install util-linux")
+    locked(tmp_path / "lab1")
+    words = subject([sys.executable, "-c", REMOVE, str(tmp_path / "lab1")])
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "lab1").exists()
+
+
+def test_what_cannot_be_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    locked(tmp_path / "lab1")
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    with pytest.raises(WorldError, match=r"cannot remove \S*lab1: \d files are left"):
+        Folder(tmp_path / "lab1").remove()
+
+
+def test_one_that_cannot_be_removed_hinders_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    removed = []
+
+    def remove(folder: Folder) -> None:
+        removed.append(folder.name)
+        raise WorldError(f"cannot remove {folder.name}")
+
+    for name in ("lab1", "lab2"):
+        (tmp_path / "labs" / name).mkdir(parents=True)
+    monkeypatch.setattr(Folder, "remove", remove)
+    monkeypatch.setattr(Folder, "age_s", lambda folder: 1e6)
+    monkeypatch.setattr(lab, "hindrance", lambda: "no network here")
+    assert lab.heal() == [
+        f"The laboratory {name} is not gone: cannot remove {name}." for name in ("lab1", "lab2")
+    ]
+    assert removed == ["lab1", "lab2"]
