@@ -10,7 +10,8 @@ import click
 from .. import data
 from ..errors import DelphicError, ExitCode, WorldError
 from ..hosts import trust
-from ..hosts.doctor import Examined, Grade, examine
+from ..hosts.doctor import examine
+from ..hosts.examined import Examined, Grade
 from ..hosts.inventory import Inventory, load
 from ..language import shipped
 from ..scenario import Scenario

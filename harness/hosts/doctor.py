@@ -7,9 +7,6 @@ import asyncio
 import statistics
 import time
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 
 from ..agent.proc import boot_id
 from ..errors import DelphicError, WorldError
@@ -17,8 +14,10 @@ from ..running.together import together
 from . import marker
 from .agent import Agent
 from .connection import Host
-from .inventory import Entry, Inventory
-from .reach import Way, reach
+from .examined import Examined
+from .inventory import Inventory
+from .lookup import plain
+from .network import hear_each_other
 
 PYTHON_MIN = (3, 11)
 
@@ -44,45 +43,17 @@ ip -o addr | while read -r _ _ _ address _; do echo "address ${address%/*}"; don
 """
 
 
-class Grade(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    NOTE = "note"  # Some runs need it, others do not.
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One question about a host, and the answer."""
-
-    grade: Grade
-    about: str
-    sentence: str
-
-
-@dataclass(slots=True)
-class Examined:
-    """A host, and all that was found."""
-
-    entry: Entry
-    findings: list[Finding] = field(default_factory=list)
-    boot: str = ""
-    lacks: Mapping[str, str | None] | None = None
-    """What its agent cannot do, and why; None if there was no agent to ask."""
-
-    def ok(self, about: str, sentence: str) -> None:
-        self.findings.append(Finding(Grade.OK, about, sentence))
-
-    def note(self, about: str, sentence: str) -> None:
-        self.findings.append(Finding(Grade.NOTE, about, sentence))
-
-    def bad(self, about: str, sentence: str) -> None:
-        self.findings.append(Finding(Grade.BAD, about, sentence))
-
-    @property
-    def is_bad(self) -> bool:
-        return any(finding.grade is Grade.BAD for finding in self.findings)
+_BIND = """
+import socket, sys
+for address in sys.argv[1:]:
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family, socket.SOCK_DGRAM) as trial:
+            trial.bind((address, 0))
+    except OSError:
+        continue
+    print(address)
+"""
 
 
 async def examine(inventory: Inventory) -> list[Examined]:
@@ -94,7 +65,7 @@ async def examine(inventory: Inventory) -> list[Examined]:
         await together(*(_host(one, inventory, hosts, agents) for one in found))
         _kernels(found)
         if len(agents) > 1:
-            await _between([one for one in found if one.entry.name in agents], agents)
+            await hear_each_other([one for one in found if one.entry.name in agents], agents)
     finally:
         await asyncio.gather(*(agent.abandon() for agent in agents.values()))
         for host in hosts:
@@ -172,7 +143,7 @@ async def _look(one: Examined, host: Host) -> None:
     else:
         one.ok("python", f"{entry.python} is {spelled}")
     _directory(one, said.get("free", []), ran.said)
-    _addresses(one, said.get("address", []))
+    await _addresses(one, host, said.get("address", []))
 
 
 def _directory(one: Examined, free: list[str], trouble: str) -> None:
@@ -185,9 +156,13 @@ def _directory(one: Examined, free: list[str], trouble: str) -> None:
         one.ok("directory", f"{directory} has {int(free[0]) >> 20} GiB left")
 
 
-def _addresses(one: Examined, there: list[str]) -> None:
+async def _addresses(one: Examined, host: Host, there: list[str]) -> None:
     """Further addresses must be the host's own; the first may be a name, or translated."""
-    missing = [address for address in one.entry.addresses if address not in there]
+    if not there and one.entry.addresses:  # It has no `ip`.
+        ran = await host.run(one.entry.python, "-c", _BIND, *one.entry.addresses, again=True)
+        there = ran.text.splitlines()
+    own = {plain(address) for address in there}
+    missing = [address for address in one.entry.addresses if plain(address) not in own]
     if missing:
         one.bad("addresses", f"not this host's: {', '.join(missing)}")
     else:
@@ -233,30 +208,3 @@ def _kernels(found: list[Examined]) -> None:
         if one.entry.disposable_clock and (others or one.boot == here):
             whose = others[0] if others else "this machine"
             one.bad("clock", f"is not disposable: {whose} has the same; do not say so in the file")
-
-
-async def _between(found: list[Examined], agents: dict[str, Agent]) -> None:
-    ways = [
-        Way(agents[a.entry.name], source, agents[b.entry.name], own)
-        for a in found
-        for b in found
-        if a is not b
-        for source, own in zip(a.entry.every_address, b.entry.every_address, strict=False)
-    ]
-    names = {address: one for one in found for address in one.entry.every_address}
-    try:
-        heard = await reach(ways, wait_s=2.0)
-    except WorldError as error:
-        found[0].note("network", f"cannot be tried between hosts: {error}")
-        return
-    deaf: dict[str, list[str]] = {}
-    for (source, own), got in heard.items():
-        if got is None:
-            deaf.setdefault(own, []).append(source)
-    for one in found:
-        silent = sorted({s for own in one.entry.every_address for s in deaf.get(own, [])})
-        if silent:
-            who = ", ".join(f"{names[s].entry.name} ({s})" for s in silent)
-            one.bad("network", f"hears nothing from {who}: a firewall, or an address of a router")
-        else:
-            one.ok("network", "hears all others")

@@ -1,13 +1,12 @@
 """Which member lives on which host, and at which of its addresses. Pure, but for names of hosts."""
 
-import socket
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address
 
 import msgspec
 
 from ...errors import UsageError, WorldError
 from ...hosts.inventory import Entry
+from ...hosts.lookup import is_local, number
 from ...language.sides import is_controller
 
 CONTROLLER, DATA = "controller", "data"
@@ -73,7 +72,7 @@ def resolved(spots: Mapping[str, Spot]) -> dict[str, Spot]:
         if first != alias:
             both = f"{spots[first].address} of {first} and {spots[alias].address} of {alias}"
             raise WorldError(f"{both} are one address, {spot.address}", node=spot.host)
-    local = [alias for alias, spot in found.items() if ip_address(spot.address).is_loopback]
+    local = [alias for alias, spot in found.items() if is_local(spot.address)]
     if local and len(local) < len(found):
         named = spots[local[0]]
         raise WorldError(
@@ -86,8 +85,6 @@ def resolved(spots: Mapping[str, Spot]) -> dict[str, Spot]:
 
 def _number(spot: Spot) -> str:
     try:
-        found = socket.getaddrinfo(spot.address, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise WorldError(f"{spot.address}: {why}", node=spot.host) from error
-    return str(found[0][4][0])
+        return number(spot.address)
+    except OSError as error:
+        raise WorldError(f"{spot.address}: {error.strerror}", node=spot.host) from error

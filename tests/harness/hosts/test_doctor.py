@@ -9,7 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.commands.doctor import doctor_command
 from delphic.harness.commands.heal import heal_command
-from delphic.harness.hosts.doctor import Examined, Grade, examine
+from delphic.harness.hosts import doctor as doctor_of_hosts
+from delphic.harness.hosts.doctor import examine
+from delphic.harness.hosts.examined import Examined, Grade
 from delphic.harness.hosts.inventory import Entry, Inventory
 from delphic.harness.hosts.marker import NAME, places
 from delphic.harness.lab import lab
@@ -67,6 +69,21 @@ def test_each_thing_that_is_missing_is_said(sshd: Sshd, marked: Path, tmp_path: 
     ):
         said = bad(found(sshd.but(**changes))[0])
         assert sentence in said[about], changes
+
+
+def test_an_address_is_the_hosts_however_it_is_written(
+    sshd: Sshd, marked: Path, tmp_path: Path
+) -> None:
+    (one,) = found(sshd.but(addresses=("0:0:0:0:0:0:0:1", "127.0.0.1")))
+    assert "addresses" not in bad(one)
+
+
+def test_where_there_is_no_ip_addresses_are_tried(
+    sshd: Sshd, marked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor_of_hosts, "_LOOK", doctor_of_hosts._LOOK.replace("ip -o", "no-ip"))
+    (one,) = found(sshd.but(addresses=("127.0.0.7", "192.0.2.7")))
+    assert bad(one)["addresses"] == "not this host's: 192.0.2.7"
 
 
 def test_one_host_that_is_away_does_not_hide_the_others(sshd: Sshd, marked: Path) -> None:
