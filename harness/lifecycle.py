@@ -26,6 +26,7 @@ from .errors import DelphicError, HistoryError, WorldError
 from .judging.judgement import TIME_FORMAT, Ending, judge, write
 from .nemeses import NEMESES
 from .plan import Plan, encode
+from .reading import check_name
 from .run import Run
 from .rundir import RunDir
 from .running import signals
@@ -264,7 +265,11 @@ def drop_bulk(plan: Plan, run: RunDir) -> None:
 
 
 def open_run_directory(order: Order) -> RunDir:
-    """A new directory with all that is known beforehand, and `latest` pointing at it."""
+    """A new directory with all that is known beforehand, and `latest` pointing at it.
+
+    Raises UsageError where its name could stand in no result, WorldError where it cannot be made.
+    """
+    check_name(order.out.absolute())
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     name = f"{now}-{order.plan.scenario}-{order.plan.seed}"
     latest = order.out / "latest"

@@ -25,6 +25,15 @@ def read_bytes(path: Path) -> bytes:
         raise unreadable(path, error) from error
 
 
+def check_name(path: Path) -> None:
+    """Raises UsageError where a name could stand in no result: those are JSON and XML."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        shown = str(path).encode(errors="backslashreplace").decode()
+        raise UsageError(f"{shown}: the name is no text") from None
+
+
 def read_text(path: Path) -> str:
     """Raises UsageError, and of it NoFile where there is none."""
     try:

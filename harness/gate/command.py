@@ -18,7 +18,7 @@ from ..errors import ExitCode, UsageError, WorldError
 from ..language.selector import closest
 from ..language.units import seconds
 from ..lifecycle import Report
-from ..reading import read_text
+from ..reading import check_name, read_text
 from ..running import signals
 from . import baseline, config
 from .bugs import switched_on
@@ -26,7 +26,7 @@ from .gate import Gate, Rules
 from .inputs import Inputs
 from .memory import Memory
 from .process import answer, perform
-from .resolve import check_name, resolve
+from .resolve import resolve
 from .result import GateResult, Known
 from .show import summary, watcher
 from .since import affected, changed

@@ -18,6 +18,7 @@ from ..language.complaints import Complaint, as_error
 from ..language.document import Document, spell
 from ..language.selector import closest
 from ..launch import check_capabilities
+from ..reading import check_name
 from ..rundir import RunDir
 from ..scenario import Scenario
 from ..scenario import load as load_scenario
@@ -203,14 +204,6 @@ def _refuse_of_folder(path: Path, part: CheckPart) -> None:
         raise Unknown(f"{path} is a run directory, which says itself what it is a history of")
     if part.expect != "pass":
         raise Unknown(f"{path} is a run directory: its scenario says what it expects")
-
-
-def check_name(path: Path) -> None:
-    """Raises UsageError where a name could stand in no result: those are JSON and XML."""
-    try:
-        str(path).encode()
-    except UnicodeEncodeError:
-        raise UsageError(f"{path}: the name is no text") from None
 
 
 def matching(base: Path, pattern: str) -> list[Path]:

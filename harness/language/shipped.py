@@ -5,7 +5,7 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from ..errors import UsageError
-from ..reading import read_text
+from ..reading import check_name, read_text
 from ..scenario import Scenario, load
 from .selector import closest
 
@@ -33,6 +33,7 @@ def _in(folder: Traversable) -> list[str]:
 def text_of(name_or_file: str) -> tuple[str, str]:
     """A scenario's text, and the name of its file for messages. Raises UsageError."""
     path = Path(name_or_file)
+    check_name(path)
     if path.suffix in (".yaml", ".yml") or path.is_file():
         return read_text(path), name_or_file
     if name_or_file not in (*names(), *regressions()):

@@ -30,7 +30,8 @@ def provenance() -> Provenance:
 def environment() -> dict[str, Any]:
     """environment.json."""
     return {
-        "command": sys.argv,
+        # JSON is UTF-8, and a word of a command line may be any bytes.
+        "command": [os.fsencode(word).decode(errors="backslashreplace") for word in sys.argv],
         "version": _version(),
         "python": sys.version,
         "executable": sys.executable,

@@ -34,11 +34,20 @@ class Journal:
         self._path = path
 
     def write(self, phase: str, **facts: Any) -> None:
-        """One line, durable when this returns. Raises WorldError."""
+        """One line, durable when this returns. Raises WorldError.
+
+        What could be written of a line in part only, `entries` leaves out, and the next
+        one replaces.
+        """
         line = msgspec.json.encode({"unix_s": round(time.time(), 3), "phase": phase, **facts})
         try:
-            with self._path.open("ab", buffering=0) as stream:
-                stream.write(line + b"\n")
+            with self._path.open("a+b", buffering=0) as stream:
+                stream.seek(0)
+                stream.truncate(stream.read().rfind(b"\n") + 1)
+                left = memoryview(line + b"\n")
+                while left:
+                    # A kernel takes what it has room for; what refuses the rest is the next call.
+                    left = left[stream.write(left) :]
                 os.fsync(stream.fileno())
         except OSError as error:
             raise WorldError(f"cannot write {self._path}: {error.strerror}") from error

@@ -8,7 +8,10 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -31,6 +34,9 @@ CONFORMS = "conformance"
 
 Signature = tuple[str, ...]
 """What broke, and how: equal for failures that are probably the same."""
+
+BROKEN: Signature = (BrokenProcessPool.__name__,)
+"""Of a world whose process was ended: with it, all others are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,23 +223,53 @@ def _anomalies(verdict: Verdict) -> list[dict[str, Any]]:
     return found
 
 
+def submitted(
+    pool: ProcessPoolExecutor, attempt: Callable[[Case], Tried], case: Case
+) -> Future[Tried]:
+    """A case that is to be tried; where a process of the pool is gone, it is not."""
+    try:
+        return pool.submit(attempt, case)
+    except BrokenProcessPool as error:
+        refused = Future[Tried]()
+        refused.set_exception(error)
+        return refused
+
+
+def awaited(case: Case, trying: Future[Tried]) -> Tried:
+    """What came of a case, even where its process did not live to say it."""
+    with suppress(BrokenProcessPool):
+        return trying.result()
+    sentence = (
+        f"A process that tried worlds, {case} or one of those beside it, was ended: mostly the "
+        "machine had no memory left. What was found before stands; fewer --jobs need less."
+    )
+    return Tried(case, Validity.HARNESS_ERROR, False, sentence, BROKEN)
+
+
+def is_last(one: Tried, *, keep_going: bool) -> bool:
+    """Whether no world is tried after this one."""
+    if one.signature == BROKEN:
+        return True
+    return one.validity in (Validity.FAIL, Validity.HARNESS_ERROR) and not keep_going
+
+
 def all_tried(job: Job, cases: Iterable[Case], jobs: int) -> Iterator[Tried]:
     """Every case, in order, whatever number of processes works on them."""
     if jobs == 1:
         yield from (try_case(job, case) for case in cases)
         return
     left = iter(cases)
-    under_way: deque[Future[Tried]] = deque()
+    under_way: deque[tuple[Case, Future[Tried]]] = deque()
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=gc.freeze) as pool:
         try:
             while True:
                 while len(under_way) < jobs * AHEAD and (case := next(left, None)) is not None:
-                    under_way.append(pool.submit(try_case, job, case))
+                    under_way.append((case, submitted(pool, partial(try_case, job), case)))
                 if not under_way:
                     return
-                yield under_way.popleft().result()
+                yield awaited(*under_way.popleft())
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
@@ -273,6 +309,6 @@ def campaign(
         found.wall_s = time.monotonic() - began
         if watch is not None:
             watch(found)
-        if one.validity in (Validity.FAIL, Validity.HARNESS_ERROR) and not keep_going:
+        if is_last(one, keep_going=keep_going):
             break
     return found

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from .. import data
 from ..commands.completion import Scenarios
-from ..errors import ExitCode, UsageError, WorldError, worst_code
+from ..errors import DelphicError, ExitCode, UsageError, worst_code
 from ..judging.judgement import plan_of
 from ..language import shipped
 from ..launch import check_capabilities
@@ -154,7 +154,7 @@ def simulate_command(report: Report) -> click.Command:
 
 
 def _said(
-    job: Job, found: Campaign, kept: dict[Case, Path], lost: WorldError | None, *, as_json: bool
+    job: Job, found: Campaign, kept: dict[Case, Path], lost: DelphicError | None, *, as_json: bool
 ) -> ExitCode:
     """Tell all; the exit code. `lost`: why not everything was kept."""
     code = found.exit_code() if lost is None else worst_code([found.exit_code(), lost.exit_code])
@@ -193,7 +193,7 @@ def seeds_of(job: Job) -> range:
 
 def keep_cases(
     job: Job, cases: Iterable[Case], out: Path, report: Report
-) -> tuple[dict[Case, Path], WorldError | None]:
+) -> tuple[dict[Case, Path], DelphicError | None]:
     """Run cases again, into run directories with everything; and what kept one from being written.
 
     That is no reason to lose what is known of the cases.
@@ -203,7 +203,7 @@ def keep_cases(
         for case in cases:
             order = Order(job.plan(case), case.text or job.text, out, keep=True)
             kept[case] = execute_simulated(order, Quiet(), report).run.path
-    except WorldError as error:
+    except DelphicError as error:
         return kept, error
     return kept, None
 

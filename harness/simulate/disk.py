@@ -117,11 +117,17 @@ class SimDisk:
         return CutFile(path, was, left)
 
     def clear(self, folder: str) -> int:
-        """Somebody removes all files below a folder, for good; how many there were."""
+        """Somebody removes all files below a folder, for good; how many there were.
+
+        Nor does a later sync of their names bring one back.
+        """
         gone = [path for path in self._files if path.startswith(f"{folder}/")]
         for path in gone:
             del self._files[path]
             self._durable.pop(path, None)
+        for place, namings in self._namings.items():
+            if f"{place}/".startswith(f"{folder}/"):
+                namings.items = [_without_files(naming) for naming in namings.items]
         return len(gone)
 
     # For handles.
@@ -212,6 +218,11 @@ class SimDisk:
                     self._durable.pop(path, None)
                 else:
                     self._durable[path] = inode
+
+
+def _without_files(naming: Naming) -> Naming:
+    """The same change, of which no file is left that it gave a name."""
+    return Naming(tuple((path, None) for path, _ in naming.names))
 
 
 def _error(number: int, path: str | None = None) -> OSError:

@@ -11,14 +11,24 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from itertools import starmap
 from multiprocessing import get_context
 
 from ..language.document import parse
 from ..shrink.moments import Data
 from ..shrink.steps import written_out
 from ..shrink.text import write
-from ..verdict import Validity
-from .campaign import Campaign, Case, Job, Tried, expects_failure, try_case
+from .campaign import (
+    Campaign,
+    Case,
+    Job,
+    Tried,
+    awaited,
+    expects_failure,
+    is_last,
+    submitted,
+    try_case,
+)
 from .mutate import mutated, palette
 
 ROUND = 8
@@ -110,7 +120,7 @@ def guided(
                 found.wall_s = time.monotonic() - began
                 if watch is not None:
                     watch(found)
-                if one.validity in (Validity.FAIL, Validity.HARNESS_ERROR) and not keep_going:
+                if is_last(one, keep_going=keep_going):
                     return found
     return found
 
@@ -126,6 +136,13 @@ def _trying(job: Job, jobs: int) -> Iterator[Trying]:
     context.set_forkserver_preload([__name__])
     with ProcessPoolExecutor(jobs, mp_context=context, initializer=gc.freeze) as pool:
         try:
-            yield partial(pool.map, attempt)
+            yield partial(_tried, pool, attempt)
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _tried(
+    pool: ProcessPoolExecutor, attempt: Callable[[Case], Tried], cases: Sequence[Case]
+) -> Iterator[Tried]:
+    under_way = [(case, submitted(pool, attempt, case)) for case in cases]
+    yield from starmap(awaited, under_way)

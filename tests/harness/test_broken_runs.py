@@ -1,6 +1,7 @@
 """Run directories that lack a file, or hold one that is no such: a sentence, never a traceback."""
 
 import json
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +10,12 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.__main__ import main
-from delphic.harness.errors import ExitCode, UsageError
+from delphic.harness.errors import ExitCode, UsageError, WorldError
 from delphic.harness.judging.judgement import Ending
 from delphic.harness.judging.shown import verdict_of
 from delphic.harness.plan import encode, plan
 from delphic.harness.rundir import RunDir
-from delphic.harness.running.journal import SEALED, Journal, digest
+from delphic.harness.running.journal import SEALED, Journal, digest, entries
 from delphic.harness.scenario import load
 
 TEXT = "name: mine\nworkload: {name: log, clients: 1}\nduration: 1s\n"
@@ -101,6 +102,23 @@ def test_a_history_that_is_none_is_refused(
     sealed(run)
     refused(said("check", run.path), run.history, part)
     assert said("report", run.path)[0] == ExitCode.AS_EXPECTED
+
+
+def test_a_line_that_the_disk_has_no_room_for_is_told_and_harms_no_other(tmp_path: Path) -> None:
+    """A write that finds some room takes a part, and is no error; the next one is."""
+    path = tmp_path / "journal.jsonl"
+    diary = Journal(path)
+    diary.write("planned")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, before[1]))
+    try:
+        with pytest.raises(WorldError, match="File too large"):
+            diary.write(SEALED, sha256="0" * 64)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [entry["phase"] for entry in entries(path)] == ["planned"]
+    diary.write("down")
+    assert [entry["phase"] for entry in entries(path)] == ["planned", "down"]
 
 
 LINES = [

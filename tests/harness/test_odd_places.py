@@ -1,14 +1,17 @@
 """Names and places that the system refuses: a sentence and a code, never a traceback."""
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 from delphic.__main__ import delphic, main
 from delphic.harness.errors import ExitCode, UsageError
+from delphic.harness.running.environment import environment
 from delphic.harness.shell import prompt
 from delphic.harness.up.directory import create
 
@@ -67,6 +70,22 @@ def test_what_the_system_refuses_is_the_world_s(
     monkeypatch.setattr(delphic, "get_command", lambda _context, _name: full)
     code, err = said("list")
     assert (code, err) == (ExitCode.WORLD, "error: /somewhere: No space left on device\n")
+
+
+@pytest.mark.parametrize("words", [("mine.yaml", "--out", "r\udcff"), ("m\udcff.yaml",)])
+def test_a_name_that_is_no_text_is_refused_before_anything_is_made(
+    said: Said, words: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / words[0]).write_text("name: mine\nworkload: {name: log}\nduration: 1s\n")
+    code, err = said("run", *words, "--on", "sim")
+    assert (code, "the name is no text" in err) == (ExitCode.USAGE, True), err
+    assert [path.name for path in tmp_path.iterdir()] == [words[0]]
+
+
+def test_an_environment_tells_any_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["delphic", "run", "\udcff", "ä"])
+    told = json.loads(msgspec.json.encode(environment()))
+    assert told["command"] == ["delphic", "run", "\\xff", "ä"]
 
 
 @pytest.mark.parametrize("host", ["a..b", LABEL])

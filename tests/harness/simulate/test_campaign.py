@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 import weakref
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 from delphic.harness.crash import CrashPoint
@@ -21,6 +25,7 @@ from delphic.harness.simulate.campaign import (
     try_case,
 )
 from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.simulate.guided import guided
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.targets.sim import SimCluster
 from delphic.harness.verdict import Validity
@@ -174,6 +179,47 @@ def test_a_group_that_does_not_get_ready_is_no_bug_of_ours() -> None:
     assert found.validity in (Validity.INCONCLUSIVE, Validity.UNKNOWN)
     assert "The run could not be finished: " in found.sentence
     assert "the group was not ready 2ms after its start" in found.sentence
+
+
+class Dying:
+    """A pool of processes, of which one dies with its third case."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        self._count = 0
+
+    def __enter__(self) -> "Dying":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def submit(self, _: object, case: Case) -> "Future[Tried]":
+        self._count += 1
+        if self._count > 4:
+            raise BrokenProcessPool
+        future = Future[Tried]()
+        if self._count < 3:
+            future.set_result(Tried(case, Validity.PASS, True, "…"))
+        else:
+            future.set_exception(BrokenProcessPool())
+        return future
+
+    def shutdown(self, **_: Any) -> None:
+        return None
+
+
+@pytest.mark.parametrize("search", [campaign, guided])
+def test_what_was_found_before_a_process_died_is_told(
+    search: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("campaign", "guided"):
+        monkeypatch.setattr(f"delphic.harness.simulate.{name}.ProcessPoolExecutor", Dying)
+    seeds = range(1, 20)
+    tries: Any = seeds if search is guided else [Case(seed) for seed in seeds]
+    found = search(CORRECT, tries, jobs=2, keep_going=True)
+    assert [one.case.seed for one in found.tried] == [1, 2, 3]
+    assert "A process that tried worlds, seed 3 or one of those beside" in found.tried[-1].sentence
+    assert found.exit_code() is ExitCode.HARNESS
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

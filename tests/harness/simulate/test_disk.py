@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import posixpath
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -46,6 +47,19 @@ def test_a_kill_loses_nothing() -> None:
     disk.handle(process).open(PATH).append(b"ab")
     process.kill()
     assert disk.tree() == {PATH: b"ab"}
+
+
+def test_what_somebody_removed_for_good_no_sync_brings_back() -> None:
+    disk, process = host()
+    handle = disk.handle(process)
+    handle.open(PATH).append(b"ab")
+    handle.open(f"{PATH}.new").append(b"cd")
+    handle.rename(f"{PATH}.new", f"{PATH}.old")
+    assert disk.clear(posixpath.dirname(PATH)) == 2
+    handle.open(f"{PATH}.later").sync()
+    handle.sync_folder(posixpath.dirname(PATH))
+    disk.power_cut(Random(1))
+    assert disk.tree() == {f"{PATH}.later": b""}
 
 
 def test_a_dead_process_changes_nothing() -> None:
