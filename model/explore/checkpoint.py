@@ -26,13 +26,19 @@ from .good_phase import Starts
 from .result import Result
 from .tables import Tables
 
-SCHEMA = 3
+SCHEMA = 4
 LATEST = "LATEST"
 OWN = frozenset({"model", "seed", "permutations", "arrays", "findings"})
 """Attributes of tables that are not pickled: they are given, arrays, or hold functions."""
 KEPT = ("depth", "root", "losses", "hits", "pairs")
 """Attributes of an exploration that are plain data."""
 
+
+DAMAGE = (
+    ArithmeticError, AttributeError, EOFError, ImportError, LookupError, OSError, TypeError,
+    ValueError, pickle.UnpicklingError,
+)  # fmt: skip
+"""What reading a broken file may raise."""
 
 Array = np.ndarray[Any, Any]
 
@@ -147,11 +153,11 @@ def load(exploration: Exploration, folder: Path) -> None:
                 f"{folder} holds another exploration: {what} is {theirs.get(what)!r} there "
                 f"and {ours.get(what)!r} here"
             )
-    with (place / "plain.pickle").open("rb") as file:
-        plain = pickle.load(file)  # noqa: S301 (the user's own file, and said so)
-    with (place / "arrays.npy").open("rb") as file:
-        # Copies: what numpy reads does not own its memory, and could not be resized in place.
-        arrays = {name: np.load(file, allow_pickle=False).copy() for name in plain["arrays"]}
+    with _undamaged(place):
+        plain = pickle.loads((place / "plain.pickle").read_bytes())  # noqa: S301 (the user's own)
+        with (place / "arrays.npy").open("rb") as file:
+            # Copies: what numpy reads does not own its memory, and could not be resized in place.
+            arrays = {name: np.load(file, allow_pickle=False).copy() for name in plain["arrays"]}
     _restore_tables(exploration.tables, plain["tables"], arrays)
     _require_same_rules(exploration.model, exploration.tables, folder)
     for w, shard in enumerate(exploration.shards):
@@ -165,7 +171,7 @@ def load(exploration: Exploration, folder: Path) -> None:
         setattr(exploration, name, plain[name])
     exploration.result.transitions = plain["transitions"]
     exploration.result.reached = plain["reached"]
-    exploration.starts.found = plain["starts"]
+    exploration.starts.go_on(plain["starts"], plain["limit of starts"])
     exploration.started -= plain["seconds"]
 
 
@@ -184,6 +190,7 @@ def _plain(exploration: Exploration) -> dict[str, Any]:
         "transitions": exploration.result.transitions,
         "reached": exploration.result.reached,
         "starts": exploration.starts.found,
+        "limit of starts": exploration.starts.limit,
         "seconds": time.perf_counter() - exploration.started,
     }
 
@@ -260,9 +267,19 @@ def _latest(folder: Path) -> Path:
         raise WrongCheckpoint(f"{folder} holds no checkpoint") from None
 
 
+@contextmanager
+def _undamaged(place: Path) -> Iterator[None]:
+    """A file that is not there, or holds something else, makes it a WrongCheckpoint."""
+    try:
+        yield
+    except DAMAGE as wrong:
+        raise WrongCheckpoint(f"{place} is damaged: {type(wrong).__name__}, {wrong}") from wrong
+
+
 def _header(place: Path) -> dict[str, Any]:
-    header = json.loads((place / "header.json").read_text())
-    assert isinstance(header, dict)
+    with _undamaged(place):
+        header: dict[str, Any] = {**json.loads((place / "header.json").read_text())}
+        int(header["workers"])
     return header
 
 

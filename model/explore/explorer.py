@@ -358,7 +358,7 @@ class Explorer:
             return not_checked(self.model, why)
         limit, starts = self.limits.good_states, self.starts
         if starts.full:
-            return not_checked(self.model, f"more than {limit:,} states to begin in")
+            return not_checked(self.model, f"more than {starts.limit:,} states to begin in")
         begin = starts.starts(self.tables)
         return check_eventually(self.model, begin, lambda origin: self.path(origin, 0), limit)
 

@@ -44,6 +44,12 @@ class Starts:
     def full(self) -> bool:
         return len(self.found) > self.limit
 
+    def go_on(self, found: list[tuple[int, list[int], list[int], int]], limit: int) -> None:
+        """Take up what another search found within its limit: once full is full for good."""
+        self.found = found
+        if len(found) > limit:
+            self.limit = min(limit, self.limit)
+
     def take_tuple(self, depth: int, lids: tuple[int, ...], origin: int) -> None:
         if self.of_tuples and not self.full:
             self.found.append((depth, list(lids), [], origin))

@@ -128,6 +128,48 @@ def test_a_checkpoint_that_was_never_finished_does_not_count(tmp_path: Path) -> 
     assert explore(model, checkpoints=Checkpoints(resume=folder)).states == explore(model).states
 
 
+def cut_in_two(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def garble(file: Path) -> None:
+    file.write_bytes(b"\x80" + b"[1]" * 40)
+
+
+@pytest.mark.parametrize("name", ["header.json", "plain.pickle", "arrays.npy"])
+@pytest.mark.parametrize("how", [cut_in_two, garble, Path.unlink, lambda file: file.write_text("")])
+def test_a_damaged_checkpoint_is_refused(tmp_path: Path, name: str, how: Any) -> None:
+    model = raft_group(Options(members=2, terms=3, entries=1))
+    how(small(tmp_path, model) / "level-4" / name)
+    with pytest.raises(WrongCheckpoint, match="is damaged"):
+        explore(model, checkpoints=Checkpoints(resume=tmp_path))
+    if name == "header.json":
+        with pytest.raises(WrongCheckpoint, match="is damaged"):
+            workers_of(tmp_path)
+
+
+def test_a_header_that_lacks_what_it_must_have_is_damage(tmp_path: Path) -> None:
+    folder = small(tmp_path, raft_group(Options(members=2, terms=3, entries=1)))
+    for header in ("[1]", "{}", '{"workers": null}'):
+        (folder / "level-4" / "header.json").write_text(header)
+        with pytest.raises(WrongCheckpoint, match="is damaged"):
+            workers_of(folder)
+
+
+def test_starts_that_a_search_left_out_are_not_there_for_the_next_one(tmp_path: Path) -> None:
+    """Liveness is not decided from a part of the states in which faults may end."""
+    model = RAFT_MUTANTS["next-stays"].model()
+    whole = explore(model)
+    assert whole.stuck is not None
+    few = Limits(depth=whole.depth - 1, good_states=3)
+    explore(model, limits=few, checkpoints=Checkpoints(tmp_path))
+    rest = explore(
+        model, limits=Limits(good_states=10**6), checkpoints=Checkpoints(resume=tmp_path)
+    )
+    assert rest.stuck is None
+    assert {e.skipped for e in rest.eventually} == {"more than 3 states to begin in"}
+
+
 def test_the_command_line_keeps_and_takes_up(tmp_path: Path) -> None:
     start = ["raft", "--members", "2", "--bound", "entries=1", "--bound", "crashes=1"]
     run = CliRunner().invoke
