@@ -58,6 +58,12 @@ def _all_failed(s: Slave, slot: Slot) -> Slave:
     return s
 
 
+def _by_chunk(o: Options, s: Slave, chunk: int) -> bool:
+    """What no task has touched is free, whatever database it is of."""
+    touched = any(chunk in slot.task.chunks for slot in s.slots)
+    return touched and s.status is not Status.DISABLED
+
+
 REPLICATION_MUTANTS: dict[str, ReplicationMutant] = {
     mutant.name: mutant
     for mutant in (
@@ -254,6 +260,14 @@ REPLICATION_MUTANTS: dict[str, ReplicationMutant] = {
             "S01023",
             Rules(guards=lambda o, s, chunk: False),
             replace(ONE, clients=1),
+            "clients-do-not-write",
+        ),
+        ReplicationMutant(
+            "clients-write-beside",
+            "A slave guards the chunks that tasks have written, not their database.",
+            "S01023",
+            Rules(guards=_by_chunk),
+            replace(ONE, chunks=2, clients=1),
             "clients-do-not-write",
         ),
         ReplicationMutant(

@@ -114,7 +114,7 @@ class Subscriber:
             return Step(s._replace(next=s.held, queue=(), held=None), notes=(note,))
         if self.options.resume is Resume.HANDLED and s.queue:
             s = s._replace(next=s.queue[0], queue=())
-        return Step(s, notes=(note,))
+        return Step(s if self.options.keeps else s._replace(queue=()), notes=(note,))
 
     def _receive(self, s: State, m: Any) -> Step | None:
         """In the order of its connection; what came on another one is nobody's."""
@@ -144,7 +144,8 @@ class Subscriber:
     def _live(self, s: State, start: int) -> Step:
         """It knows where it is; a new subscription records that."""
         key, new = topic(self.options, s.site), s.next is None
-        s = s._replace(phase=Phase.LIVE, took=1, next=start, topic=key, ran=True)
+        handled = max(s.handled, start) if new else s.handled
+        s = s._replace(phase=Phase.LIVE, took=1, next=start, topic=key, ran=True, handled=handled)
         notes = [Note(s.me, What.LIVE, start)]
         if self.options.persist and self.options.anchor and new and s.stored[key] is None:
             s = _stored(s, start - 1)
@@ -179,6 +180,8 @@ class Subscriber:
         rows, failure = s.queue, self.options.failure
         notes = (Note(s.me, What.FAILED, rows[0], len(rows)),)
         s = s._replace(queue=())
+        if not self.options.persist:
+            s = s._replace(handled=max(s.handled, rows[-1] + 1))
         if self.options.persist and failure is Failure.ADVANCE:
             s = s._replace(due=rows[-1])
         elif self.options.persist and failure is not Failure.SKIP:

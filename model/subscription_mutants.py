@@ -129,6 +129,13 @@ SUBSCRIPTION_MUTANTS: dict[str, SubscriptionMutant] = {
             "every row is received",
         ),
         SubscriptionMutant(
+            "queue-dropped",
+            "A break forgets the rows that wait for the handler, and asks behind them.",
+            "B8, B15",
+            Options(rows=1, crashes=0, keeps=False),
+            "every row is processed",
+        ),
+        SubscriptionMutant(
             "record-on-receipt",
             "The offset is recorded when rows are received.",
             "S4 §4, B9",

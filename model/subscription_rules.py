@@ -141,6 +141,7 @@ class Options:
     it begins. `whole`: a batch is all that waits, else its first rows. `counted`: a frame is as
     many offsets as rows, else one. `own`: frames count on the connection that they were asked for
     on. `ring`: a subscriber that fails at one member asks another, else the first one again.
+    `keeps`: rows that wait for the handler outlive the connection.
     """
 
     members: int = 2
@@ -176,6 +177,7 @@ class Options:
     counted: bool = True
     own: bool = True
     ring: bool = True
+    keeps: bool = True
 
     @property
     def topics(self) -> int:

@@ -105,7 +105,8 @@ class State(NamedTuple):
     that it asks for after a break, once it knows. `queue`: rows that wait for the handler. `due`:
     the last row processed, to be recorded. `held`: the first row whose handler failed; nothing is
     recorded behind it. On disk: `stored`, the last row recorded of each topic, and `ran`: whether
-    the program subscribed before. Outside: `handled`, how far the effects of the handler go.
+    the program subscribed before. Outside: `handled`: of all rows before it the handler has seen
+    to; those before the first one that it was to get count as well.
     """
 
     me: int

@@ -3,6 +3,7 @@
 Failures in a row, and what happened before a crash, are in no one state: a ledger follows them.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..actor import Broken, Kind, Property, Scope, Step
@@ -199,13 +200,14 @@ def skip_is_of_one_task(s: Any, event: Any, step: Step) -> bool:
     return others and same and all(state is State.FINISH for state in reads)
 
 
-def clients_do_not_write(s: Any, event: Any, step: Step) -> bool:
+def clients_do_not_write(options: Options, s: Any, event: Any, step: Step) -> bool:
     """PR-22: "client writes on the slave to chunks of replicated DBs are rejected"; the refusal
     asks to stop replication first.
     """
     if not isinstance(event, Write) or step.state == s or s.status is Status.DISABLED:
         return True
-    return not any(event.chunk in slot.task.chunks for slot in s.slots)
+    database = options.of(event.chunk // options.chunks)
+    return not any(slot.task.chunks[0] in database for slot in s.slots)
 
 
 def of_slaves(options: Options) -> tuple[Property, ...]:
@@ -230,6 +232,9 @@ def of_slaves(options: Options) -> tuple[Property, ...]:
     ]
     if options.clients:
         found.append(
-            Property("clients-do-not-write", _A, _S, clients_do_not_write, ("PR-22",), "S01023")
-        )
+            Property(
+                "clients-do-not-write", _A, _S, partial(clients_do_not_write, options),
+                ("PR-22",), "S01023",
+            )
+        )  # fmt: skip
     return tuple(found)
