@@ -107,6 +107,7 @@ CASES = (
     ),
     _replication(writes=1, definitions=1, chunks=2, attempts=1, limit=1, orders=2),
     _replication(writes=1, created=False, flags=2, attempts=1, limit=1),
+    _replication(writes=1, created=False, flags=1, definitions=1, attempts=1, limit=1),
     _replication(writes=1, databases=2, attempts=1, limit=1, flags=1, definitions=1),
     _replication(writes=1, slaves=2),
     _replication(writes=1, controllers=2, elections=1, strangers=True, clients=1, stops=1),

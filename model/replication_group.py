@@ -210,21 +210,26 @@ def _expected(options: Options) -> list[str]:
     """What must happen at least once within these bounds."""
     o = options
     found: list[str] = []
+    tasks = o.created and o.writes + o.definitions > 0
+    fails = o.queues and o.attempts >= o.limit
     wanted = [
         (("begin", "complete", "abort", "receive begun", "receive commit"), o.writes > 0),
         (("flush", "receive fetch", "receive fetched"), o.writes > 0 and o.created),
-        (("pull", "receive pull", "receive pulled", "dispatch", "receive execute"), o.created),
-        (("receive apply", "finish", "lose", "receive forget"), o.created),
+        (("pull", "receive pull"), o.created),
+        (("receive pulled", "dispatch", "receive execute", "receive apply"), tasks),
+        (("finish", "lose"), tasks),
+        (("receive forget",), o.created and o.writes > 0),
         (("define",), o.definitions > 0),
         (("create",), not o.created),
         (("setflag",), o.flags > 0),
-        (("elect", "receive notleader", "turn"), o.elections > 0),
-        (("crash",), o.crashes > 0),
-        (("delete",), o.deletes > 0),
-        (("skip",), o.skips > 0),
+        (("elect", "receive notleader", "turn"), o.elections > 0 and o.controllers > 1),
+        (("crash",), o.crashes > 0 and o.queues),
+        (("delete",), o.deletes > 0 and o.queues),
+        (("skip",), o.skips > 0 and fails),
         (("fail_over",), o.failovers > 0),
         (("poison", "cure"), o.poisons > 0),
-        (("fill", "clear", "receive ended"), o.fills > 0),
+        (("fill", "clear"), o.fills > 0),
+        (("receive ended",), o.fills > 0 and o.queues),
         (("write",), o.clients > 0),
         (("call",), o.strangers),
     ]

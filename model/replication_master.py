@@ -120,7 +120,7 @@ class Controllers:
         """Complete at once; refused while something is committed there, and ends what is open."""
         o, chunks = self.options, self.options.of(database)
         flag = s.flags[database]
-        made = sum(not t.writes for t in s.transactions)
+        made = sum(t.asked for t in s.transactions)
         busy = any(t.deed is Deed.COMMITTED and t.chunks[0] in chunks for t in s.transactions)
         if busy or (flag is None) != new or (not new and made >= o.definitions):
             return None
@@ -130,10 +130,12 @@ class Controllers:
         for tid, t in enumerate(s.transactions, start=1):
             if t.deed is Deed.OPEN and t.chunks[0] in chunks:
                 s = _deed(s, tid, Deed.ABORTED)
-        return Step(self._metadata(s, chunks, flagged=flag is True and not new))
+        return Step(self._metadata(s, chunks, flagged=flag is True and not new, asked=not new))
 
-    def _metadata(self, s: Master, chunks: tuple[int, ...], *, flagged: bool) -> Master:
-        t = Transaction(chunks, writes=False, flagged=flagged, deed=Deed.COMPLETE)
+    def _metadata(
+        self, s: Master, chunks: tuple[int, ...], *, flagged: bool, asked: bool = False
+    ) -> Master:
+        t = Transaction(chunks, writes=False, flagged=flagged, deed=Deed.COMPLETE, asked=asked)
         s = s._replace(transactions=(*s.transactions, t))
         return self._queued(s, len(s.transactions))
 

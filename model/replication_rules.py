@@ -79,7 +79,8 @@ class Grouping(StrEnum):
 class Options:
     """Bounds (how many of each), then readings.
 
-    `writes` and `definitions`: transactions of rows and of metadata. `chunks`: of each database.
+    `writes` and `definitions`: transactions of rows and of metadata; to create a database, or to
+    switch its flag on, is no definition. `chunks`: of each database.
     `attempts`: of each task. `limit`: failures until a slave stops. `batch`: tasks of one answer.
     `created`: databases exist from the start, replicated. How often things happen: `flags` are set,
     `orders` are given to the master, `elections` of its leader, `crashes` of its data node,
@@ -131,6 +132,16 @@ class Options:
         """How many there may be."""
         defines = self.definitions + (0 if self.created else self.databases)
         return self.writes + defines + self.flags
+
+    @property
+    def replicates(self) -> bool:
+        """Whether the flag of a database can be on."""
+        return self.created or self.flags > 0
+
+    @property
+    def queues(self) -> bool:
+        """Whether there can be a task with rows."""
+        return self.replicates and self.writes > 0
 
     def base(self, slave: int) -> int:
         """The actor that is a slave's controllers; its data nodes follow."""

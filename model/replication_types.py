@@ -34,13 +34,14 @@ class Deed(StrEnum):
 
 class Transaction(NamedTuple):
     """`writes`: it has rows, else it is a metadata operation. `flagged`: it began on a replicated
-    database.
+    database. `asked`: a client's metadata operation, not a creation, nor one that a flag makes.
     """
 
     chunks: tuple[int, ...]
     writes: bool
     flagged: bool
     deed: Deed
+    asked: bool = False
 
     def __str__(self) -> str:
         what = "writes" if self.writes else "defines"

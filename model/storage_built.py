@@ -246,7 +246,7 @@ def _shrinks(before: tuple[Cached[Data], ...], step: Step) -> bool:
 
 def _sometimes(options: Options) -> Iterator[Property]:
     kind, scope = Sort.SOMETIMES, Scope.STEP
-    if options.overrules:
+    if options.overrules and options.has_rows:
         yield Property("overruled rows are cut off", kind, scope, rolls_back)
     if options.overrules and options.crashes and not options.ddl:
         yield Property("rows that were found are cut off", kind, scope, cuts_what_it_found)
@@ -256,13 +256,13 @@ def built_storage(options: Options) -> Model:
     """The member as it is built, alone; see `built_options`."""
     member = BuiltStorage(options)
     promises = Promises(options, member.initial(0).tables).properties()
-    expected = ["append", "commit", "sync_log", "write", "sync"]
+    expected = ["append", "commit", "sync_log", "write", *(["sync"] if options.has_rows else ())]
     if options.overrules:
         expected.append("overrule")
     if options.overrules > 1:
         expected.append("return")
     if options.crashes:
-        expected += ["crash", "kill", "redo", "repair", "skip"]
+        expected += ["crash", "kill", "redo", "repair", *(["skip"] if options.has_rows else ())]
     return Model(
         name="storage-built",
         actors=(member,),

@@ -21,12 +21,14 @@ def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: An
 
 def storage(options: Options) -> Model:
     """The member alone: its group is its environment, so that there is no network."""
-    expected = ["append", "commit", "sync_log", "write", "sync", "publish"]
-    if not options.atomic:
+    expected = ["append", "commit", "sync_log", "write"]
+    if options.has_rows:
+        expected += ["sync", "publish"]
+    if options.has_rows and not options.atomic:
         expected.append("mark")
     if options.overrules:
         expected.append("overrule")
-        if options.rollback and options.write is not Write.COMMITTED:
+        if options.has_rows and options.rollback and options.write is not Write.COMMITTED:
             expected.append("roll_back")
     if options.overrules > 1:
         expected.append("return")

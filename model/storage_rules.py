@@ -110,6 +110,11 @@ class Options:
     lower_first: bool = True
 
     @property
+    def has_rows(self) -> bool:
+        """Whether a record can have any: the first one, with DDL, creates the table."""
+        return self.records > 1 or not self.ddl
+
+    @property
     def atomic(self) -> bool:
         """Whether rows and LSN of a file are one write."""
         return self.marking is Marking.ATOMIC

@@ -15,6 +15,7 @@ from .subscription_types import (
     Group,
     Own,
     Publish,
+    Restart,
     Role,
     State,
     StepDown,
@@ -55,7 +56,8 @@ def is_dropping(group: Group, known: int) -> bool:
 def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: Any) -> bool:
     """Faults have ended: who leads goes on, who was deposed finds out, and nobody logs more.
 
-    Members that are down stay down. A connection brings what it brings in its order, and is found
+    Members that are down stay down; where all are, one comes back, or nobody could serve (HS-23),
+    and here one is enough. A connection brings what it brings in its order, and is found
     broken where it is, and only there; of closed ones nobody hears. A subscriber's pauses between
     two tries outlast an election and a drop.
     """
@@ -74,6 +76,8 @@ def is_calm(locals_: tuple[Any, ...], net: tuple[Any, ...], node: int, event: An
             return leads and not is_dropping(group, group.seats[group.leader].known)
         case Own() | Publish() | Commit():
             return True
+        case Restart():
+            return all(seat.role is Role.DOWN for seat in group.seats)
         case StepDown(member):
             return member != group.leader
         case Elect():

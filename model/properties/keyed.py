@@ -82,14 +82,11 @@ class Promises:
 
     def _sometimes(self) -> Iterator[Property]:
         options = self.options
+        leaves = options.changes > 0 or options.restarts > 0
         wanted = [
-            ("a repeated row is dropped", True, drops),
-            ("a row is dropped for one that waits", True, drops_for_pending),
-            (
-                "a row is dropped that another leader has logged",
-                options.changes > 0 or options.restarts > 0,
-                drops_for_former,
-            ),
+            ("a repeated row is dropped", options.timeouts > 0 or leaves, drops),
+            ("a row is dropped for one that waits", options.timeouts > 0, drops_for_pending),
+            ("a row is dropped that another leader has logged", leaves, drops_for_former),
             (
                 "a key comes again",
                 0 < options.window < options.keys

@@ -292,7 +292,7 @@ def properties(options: Options) -> tuple[Property, ...]:
 
 
 def _sometimes(options: Options) -> list[Property]:
-    runs = options.writes > 0
+    runs = options.queues
     fails = runs and options.attempts >= options.limit
     gets_lost = not options.sync and options.crashes > 0 and fails
     several = options.writes > 1 and options.chunks > 1 and options.batch > 1
@@ -305,7 +305,12 @@ def _sometimes(options: Options) -> list[Property]:
         ("a task is skipped", fails and options.skips > 0, is_skipped, ("PR-15",)),
         ("what failed is tried again", fails and options.starts > 0, tries_again, ("PR-14",)),
         ("an attempt that was given up commits", options.attempts > 1 and runs, comes_late, ()),
-        ("another controller leads", options.elections > 0, leads, ("PR-31",)),
+        (
+            "another controller leads",
+            options.elections > 0 and options.controllers > 1,
+            leads,
+            ("PR-31",),
+        ),
     ]
     return [
         Property(name, Kind.SOMETIMES, Scope.STEP, holds, ids)

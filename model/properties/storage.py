@@ -161,19 +161,24 @@ class Promises:
 
     def _sometimes(self) -> list[Property]:
         options = self.options
-        wanted = [("a row is published", True, lambda s, e, t: e is Own.PUBLISH)]
+        rows = options.has_rows
+        wanted = [("a row is published", rows, lambda s, e, t: e is Own.PUBLISH)]
         early = options.write is not Write.COMMITTED
         if options.crashes:
             wanted += [
                 ("a record is redone", True, lambda s, e, t: e is Own.REDO),
                 ("the log is torn", options.records > 1 or options.overrules > 0, torn_log),
-                ("power fails between rows and LSN", not options.atomic, between),
-                ("a batch is torn", options.batch > 1 and not options.atomic, self.torn_batch),
+                ("power fails between rows and LSN", rows and not options.atomic, between),
+                (
+                    "a batch is torn",
+                    rows and options.batch > 1 and not options.atomic,
+                    self.torn_batch,
+                ),
             ]
         wanted.append(
             (
                 "overruled rows are rolled back",
-                options.overrules > 0 and options.rollback and early,
+                rows and options.overrules > 0 and options.rollback and early,
                 lambda s, e, t: e is Own.ROLL_BACK and _after(t).files != s.files,
             )
         )

@@ -38,6 +38,8 @@ def counts(result: Result) -> tuple[int, int, int]:
         Options(terms=1, failures=1, failure=Failure.AGAIN),
         Options(rows=1, members=3, crashes=0),
         Options(rows=1, terms=1, drops=1, unsubscribes=1),
+        Options(rows=1, crashes=0, kills=2),
+        Options(rows=1, crashes=0, kills=3, members=3, terms=1, connections=1),
     ],
     ids=[
         "retention",
@@ -48,6 +50,8 @@ def counts(result: Result) -> tuple[int, int, int]:
         "again",
         "three members",
         "dropped",
+        "no majority",
+        "no majority of three",
     ],
 )
 def test_the_recommended_way_holds(options: Options) -> None:
