@@ -34,6 +34,8 @@ class Heard:
     """When the first that came was sent, by the sender's clock."""
     first_ns: int
     last_ns: int
+    late_ns: int
+    """How long the slowest took, by the two clocks."""
     order: list[int]
     """The packets' numbers as they came."""
 
@@ -101,11 +103,12 @@ class Probes:
                 del self._heard[next(iter(self._heard))]
             by_way = self._heard.setdefault(token, {})
             known = by_way.setdefault(
-                (source, own), Heard(source, own, 0, 0, sent_ns, now, now, [])
+                (source, own), Heard(source, own, 0, 0, sent_ns, now, now, now - sent_ns, [])
             )
             known.packets += 1
             known.bytes += len(data)
             known.last_ns = now
+            known.late_ns = max(known.late_ns, now - sent_ns)
             known.order.append(number)
 
 

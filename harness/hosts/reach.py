@@ -33,6 +33,8 @@ class Heard:
     sent_ns: int
     first_ns: int
     last_ns: int
+    late_ns: int
+    """How long the slowest took, by the two clocks."""
     order: tuple[int, ...]
     """The packets' numbers in the order in which they came."""
 

@@ -160,7 +160,9 @@ class MemoryCluster:
         return {pair: self._fate(self.found_packets.get(pair)) for pair in pairs(self.members)}
 
     def _fate(self, faults: PacketFaults | None) -> PacketProbe:
-        return PacketProbe(20, 20 if faults is None or not faults.lose else 15, 0, 0)
+        if faults is None:
+            return PacketProbe(20, 20, 0, 0)
+        return PacketProbe(20, 15 if faults.lose else 20, 0, 0, faults.jitter_s)
 
     async def set_shares(self, shares: Shares) -> None:
         if "shares" not in self.deaf_to:

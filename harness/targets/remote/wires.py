@@ -27,7 +27,8 @@ _FILL_S, _FILL_PACKETS = 0.2, (20, 250)
 _OFFER_S, _OFFER_TIMES, _OFFER_PACKETS_MAX = 0.6, 3, 5000
 """Then it is offered so many times what it passes, so long."""
 
-_PROBED_MIN, _PROBED_MAX, _HARMED = 20, 2000, 20
+_PROBED_MIN, _PROBED_MAX, _HARMED = 20, 40_000, 20
+_AT_ONCE_MAX = 2000
 
 _NARROW_WAIT_S = 4.0
 """Behind what members send, which may fill a second's worth of queue, and their next tries."""
@@ -41,7 +42,8 @@ class Wires:
         self._spots = spots
         self._links: Links = HEALED
         self._packets: Packets = {}
-        self._set: dict[str, list[dict[str, Any]]] = {}
+        self._set: dict[str, list[dict[str, Any]] | None] = {}
+        """What each host was told last; None where nobody knows whether it is so."""
         self._turn = asyncio.Lock()
 
     async def set(self, links: Links) -> None:
@@ -60,7 +62,7 @@ class Wires:
         """Send datagrams over every link that is not cut, and see what becomes of them."""
         async with self._turn:
             every = [p for p in pairs(list(self._spots)) if not self._links.get(p, OPEN).cut]
-            counts = {pair: _count(packets.get(pair, UNHARMED)) for pair in every}
+            needed = {pair: _needed(packets.get(pair, UNHARMED)) for pair in every}
             wait_s = _OPEN_WAIT_S / 2 + max(
                 (
                     self._links.get(p, OPEN).delay_s + packets.get(p, UNHARMED).jitter_s
@@ -69,13 +71,41 @@ class Wires:
                 default=0.0,
             )
             found: dict[Pair, PacketProbe] = {}
-            for count in sorted(set(counts.values())):
-                these = [self._way(pair) for pair in every if counts[pair] == count]
-                heard = await reach(these, count=count, wait_s=wait_s)
-                for pair in every:
-                    if counts[pair] == count:
-                        found[pair] = _fates(count, heard[self._way(pair).pair])
+            while every:
+                for pair, probe in (await self._fates(every, needed, wait_s)).items():
+                    found[pair] = found[pair].plus(probe) if pair in found else probe
+                # What is rare may show early.
+                every = [
+                    pair
+                    for pair in every
+                    if found[pair].sent < needed[pair]
+                    and not found[pair].shows(packets.get(pair, UNHARMED))
+                ]
             return found
+
+    async def _fates(
+        self, these: Sequence[Pair], needed: Mapping[Pair, int], wait_s: float
+    ) -> dict[Pair, PacketProbe]:
+        """What becomes of so many datagrams over each link, or of as many as go at once."""
+        by_count: dict[int, list[Pair]] = defaultdict(list)
+        for pair in these:
+            by_count[min(_AT_ONCE_MAX, needed[pair])].append(pair)
+        found: dict[Pair, PacketProbe] = {}
+        for count, alike in sorted(by_count.items()):
+            ways = [self._way(pair) for pair in alike]
+            heard = await reach(ways, count=count, wait_s=wait_s)
+            for pair, way in zip(alike, ways, strict=True):
+                one = heard[way.pair]
+                late_s = 0.0 if one is None else self._late_s(pair, one)
+                found[pair] = _fates(count, one, late_s)
+        return found
+
+    def _late_s(self, pair: Pair, heard: Heard) -> float:
+        """How late the slowest was at most, by clocks that are known so well."""
+        source, to = (self._station(alias).clock for alias in pair)
+        took_s = heard.late_ns / 1e9 - to.ahead_s + source.ahead_s
+        error_s = source.within_s + to.within_s
+        return round(max(0.0, took_s + error_s - self._links.get(pair, OPEN).delay_s), 6)
 
     async def probe(self, links: Links) -> Probes:
         """Send datagrams over every link, all at once, and see how long they take.
@@ -135,8 +165,7 @@ class Wires:
         return found
 
     async def _tell(self, name: str, value: list[dict[str, Any]]) -> None:
-        # Whether it is so is not known until the answer comes.
-        self._set.pop(name, None)
+        self._set[name] = None
         await self._fleet.stations[name].agent.call("links", links=value)
         self._set[name] = value
 
@@ -211,13 +240,13 @@ def _asked(state: LinkState, packets: PacketFaults) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value}
 
 
-def _count(packets: PacketFaults) -> int:
+def _needed(packets: PacketFaults) -> int:
     """How many packets tell what a link does: what is to happen, happens to some twenty."""
     rarest = min(packets.chances, default=1.0)
     return max(_PROBED_MIN, min(_PROBED_MAX, round(_HARMED / rarest)))
 
 
-def _fates(sent: int, heard: Heard | None) -> PacketProbe:
+def _fates(sent: int, heard: Heard | None, late_s: float) -> PacketProbe:
     order = () if heard is None else heard.order
     last, seen, overtaken = -1, set[int](), 0
     for number in order:
@@ -225,7 +254,7 @@ def _fates(sent: int, heard: Heard | None) -> PacketProbe:
             overtaken += number < last
             seen.add(number)
         last = max(last, number)
-    return PacketProbe(sent, len(seen), len(order) - len(seen), overtaken)
+    return PacketProbe(sent, len(seen), len(order) - len(seen), overtaken, late_s)
 
 
 def _for_payload(state: LinkState, heard: Heard | None) -> float | None:

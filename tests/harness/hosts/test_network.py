@@ -27,7 +27,7 @@ class FakeAgent:
                 raise WorldError(f"{how['addresses'][0]} is not this host's")
             return {self.own: 1}
         if do == "probe":
-            times = {"sent_ns": 0, "first_ns": 0, "last_ns": 0}
+            times = {"sent_ns": 0, "first_ns": 0, "last_ns": 0, "late_ns": 0}
             for source, own, _ in how["ways"]:
                 one = {"source": source, "own": own, "packets": 3, "bytes": 9, "order": [0, 1, 2]}
                 self.sent.setdefault(own, []).append({**one, **times})

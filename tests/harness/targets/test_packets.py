@@ -8,7 +8,8 @@ from delphic.harness.targets.faults import PacketFaults, PacketProbe, merged_pac
     ("faults", "probe", "shown"),
     [
         (PacketFaults(), PacketProbe(20, 20, 0, 0), True),
-        (PacketFaults(), PacketProbe(20, 19, 0, 0), False),
+        (PacketFaults(), PacketProbe(20, 19, 0, 0), True),
+        (PacketFaults(), PacketProbe(20, 17, 0, 0), False),
         (PacketFaults(), PacketProbe(20, 20, 1, 0), False),
         (PacketFaults(), PacketProbe(20, 20, 0, 1), False),
         (PacketFaults(lose=0.1), PacketProbe(20, 18, 0, 0), True),
@@ -19,7 +20,9 @@ from delphic.harness.targets.faults import PacketFaults, PacketProbe, merged_pac
         (PacketFaults(duplicate=0.1), PacketProbe(20, 20, 0, 0), False),
         (PacketFaults(reorder=0.1), PacketProbe(20, 20, 0, 2), True),
         (PacketFaults(reorder=0.1), PacketProbe(20, 20, 0, 0), False),
-        (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0), True),
+        (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0, 0.05), True),
+        (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0, 0.01), False),
+        (PacketFaults(), PacketProbe(20, 20, 0, 0, 0.05), True),
     ],
 )
 def test_a_receipt_tells_whether_a_link_does_what_is_asked_of_it(
