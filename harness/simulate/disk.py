@@ -96,25 +96,29 @@ class SimDisk:
         for inode in self._files.values():
             inode.power_cut(chance)
 
-    def flip(self, chance: Random, folder: str) -> tuple[str, int] | None:
-        """Turn one bit below a folder, any of them: path and byte; None if there is no bit."""
-        full = sorted(p for p, i in self._files.items() if p.startswith(f"{folder}/") and i.now)
-        if not full:
-            return None
-        (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
-        return path, self._files[path].flip(chance)
+    def flip(self, chance: Random, folders: list[str]) -> tuple[str, int] | None:
+        """Turn one bit below these folders, any of them: path and byte; None if there is none."""
+        path = self._any_file(chance, folders)
+        return None if path is None else (path, self._files[path].flip(chance))
 
     def cut_tail(self, chance: Random, folders: list[str], size: int | None) -> CutFile | None:
         """Take the end of a file in these folders, wherever it is kept; None if there is none."""
+        path = self._any_file(chance, folders)
+        if path is None:
+            return None
+        was = len(self._files[path].now)
+        left = max(0, was - (size or chance.randint(1, min(was, TAIL_BYTES_MAX))))
+        self._files[path].end_at(left)
+        return CutFile(path, was, left)
+
+    def _any_file(self, chance: Random, folders: list[str]) -> str | None:
+        """A file below these folders, the more likely the longer it is."""
         starts = tuple(f"{folder}/" for folder in folders)
         full = sorted(p for p, i in self._files.items() if p.startswith(starts) and i.now)
         if not full:
             return None
         (path,) = chance.choices(full, [len(self._files[path].now) for path in full])
-        was = len(self._files[path].now)
-        left = max(0, was - (size or chance.randint(1, min(was, TAIL_BYTES_MAX))))
-        self._files[path].end_at(left)
-        return CutFile(path, was, left)
+        return path
 
     def clear(self, folder: str) -> int:
         """Somebody removes all files below a folder, for good; how many there were.

@@ -155,10 +155,7 @@ class SimCluster:
 
     async def flip(self, alias: str, of: str | None) -> tuple[str, int] | None:
         chance = self.world.loop.main.chance
-        folders = self._folders(of)
-        if not folders:
-            return None
-        return self.world.hosts[alias].disk.flip(chance, chance.choice(folders))
+        return self.world.hosts[alias].disk.flip(chance, self._folders(of))
 
     async def cut_tail(self, alias: str, of: str | None, size: int | None) -> CutFile | None:
         chance = self.world.loop.main.chance

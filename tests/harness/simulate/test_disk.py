@@ -222,9 +222,9 @@ def test_a_flipped_bit_is_flipped_for_good() -> None:
     disk, process = host()
     disk.write_file(PATH, b"\0\0")
     disk.handle(process).open(PATH).append(b"\0\0")
-    path, at = disk.flip(Random(1), "/node") or ("", -1)
+    path, at = disk.flip(Random(1), ["/node"]) or ("", -1)
     assert (path, sum(disk.tree()[PATH])) == (PATH, disk.tree()[PATH][at])
-    assert disk.flip(Random(1), "/elsewhere") is None
+    assert disk.flip(Random(1), ["/elsewhere"]) is None
     flipped = disk.tree()[PATH]
     disk.handle(process).open(PATH).sync()
     disk.power_cut(Random(1))

@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 
@@ -332,3 +333,19 @@ def disk_cut(seed: int) -> tuple[str, int]:
     assert found is not None
     assert len(disk.tree()[found.path]) == found.left
     return found.path, found.was - found.left
+
+
+def test_a_bit_turns_wherever_there_is_one() -> None:
+    """However many of the folders are empty; and the longer a file is, the more often it is it."""
+    folders = [f"/node/{name}" for name in ("empty", "log", "data", "none")]
+    found: Counter[str] = Counter()
+    for seed in range(300):
+        disk = SimDisk()
+        disk.write_file("/node/log/a", b"a" * 30)
+        disk.write_file("/node/data/b", b"b" * 10)
+        flipped = disk.flip(Random(seed), folders)
+        assert flipped is not None
+        found[flipped[0]] += 1
+    assert found["/node/log/a"] + found["/node/data/b"] == 300
+    assert 40 < found["/node/data/b"] < 110
+    assert SimDisk().flip(Random(1), folders) is None

@@ -139,7 +139,7 @@ def test_a_bit_flipped_before_a_sync_is_flipped_after_it() -> None:
     async def work(disk: SimDisk, process: Process, worker: SimWorker) -> None:
         file = with_log(disk, process).open(PATH)
         file.append(b"\0\0\0\0")
-        disk.flip(Random(1), "/node")
+        disk.flip(Random(1), ["/node"])
         flipped = disk.tree()[PATH]
         file.sync()
         disk.power_cut(Random(1))
