@@ -92,7 +92,9 @@ def _proxied(entry: Entry, command: str) -> socket.socket:
     with theirs:
         try:
             end = theirs.fileno()
-            process = subprocess.Popen(shlex.split(command), stdin=end, stdout=end)
+            words = shlex.split(command)
+            # Of a session of its own: Ctrl-C is for us, who need it to undo everything.
+            process = subprocess.Popen(words, stdin=end, stdout=end, start_new_session=True)
         except (OSError, ValueError) as error:
             ours.close()
             raise WorldError(f"cannot run its proxy {command}: {error}", node=entry.name) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from .. import data
+from ..agent import proc
 from ..errors import UsageError
 from . import kernel
 from . import rootless as namespaces
@@ -105,6 +106,9 @@ def _enter(words: tuple[str, ...]) -> None:
     held = [record.inside for record in records if record.inside is not None]
     if not held:
         raise UsageError("no laboratory was made without root: every command reaches its hosts")
+    held = [inside for inside in held if proc.alive(inside)]
+    if not held:
+        raise UsageError("the laboratory that was made without root is gone: delphic lab up")
     namespaces.enter_holder(held[-1].pid, words)
 
 

@@ -37,6 +37,11 @@ def address(number: int, at: int, index: int = 0) -> str:
     return f"10.97.{number}.{at * ADDRESSES_MAX + index}"
 
 
+def has_sixth() -> bool:
+    """Whether this kernel has IPv6."""
+    return Path("/proc/net/if_inet6").exists()
+
+
 def sixth(ipv4: str) -> str:
     """The IPv6 address that goes with an address of a laboratory."""
     *_, number, last = ipv4.split(".")
@@ -66,7 +71,7 @@ def connect(number: int, owner: Path) -> bool:
         f"link set {name} up",
     ]
     batch(lines)
-    if Path("/proc/net/if_inet6").exists():
+    if has_sixth():
         batch([f"addr add {sixth(ours(number))}/64 dev {name} nodad"])
     return True
 

@@ -228,7 +228,9 @@ def _fill(folder: Folder, count: int, addresses: int, *, sudo: bool) -> Lab:
     starting: list[host.Starting] = []
     try:
         for at in hosts:
-            whole = tuple(p for a in at.addresses for p in (f"{a}/24", f"{kernel.sixth(a)}/64"))
+            whole = [f"{address}/24" for address in at.addresses]
+            if kernel.has_sixth():
+                whole += [f"{kernel.sixth(address)}/64" for address in at.addresses]
             way = host.WITHOUT_ROOT if record.rootless else host.WITH_ROOT
             words = (*way, *host.NAMESPACES)
             starting.append(host.start(at.name, folder.host(at.name), cache, whole, words))

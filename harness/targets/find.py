@@ -56,8 +56,9 @@ def _laboratory(count: int | None, members: Sequence[str]) -> "Iterator[Inventor
     from ..lab import lab, rootless
 
     rootless.enter()
-    hosts = count or max(LAB_HOSTS_MIN, min(LAB_HOSTS_MAX, len(members)))
-    made = lab.up(hosts, addresses=-(-len(members) // hosts))
+    fits = max(LAB_HOSTS_MIN, min(LAB_HOSTS_MAX, len(members)))
+    hosts = fits if count is None else count
+    made = lab.up(hosts, addresses=-(-len(members) // max(1, hosts)))
     try:
         yield made.inventory
     finally:

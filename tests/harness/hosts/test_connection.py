@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import os
+import shlex
+import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.hosts.connection import Host
+from delphic.harness.hosts.dial import dial_socket
+from delphic.harness.hosts.inventory import Entry
 from delphic.harness.hosts.known import fingerprint, key_of
 from delphic.harness.hosts.link import CHANNELS_MAX, Ran
 
@@ -292,6 +296,14 @@ def test_what_runs_when_its_host_is_closed_fails_at_once(sshd: Sshd) -> None:
         channel.close()
 
     do(work())
+
+
+def test_who_interrupts_us_does_not_end_our_proxy(tmp_path: Path) -> None:
+    (tmp_path / "proxy.py").write_text("import os; print(os.getsid(0), flush=True)")
+    proxy = shlex.join([sys.executable, str(tmp_path / "proxy.py")])
+    with dial_socket(Entry("a", "a", "me", proxy=proxy), 1.0, 1.0) as connection:
+        connection.settimeout(20)
+        assert int(connection.recv(100)) != os.getsid(0)
 
 
 @pytest.mark.slow

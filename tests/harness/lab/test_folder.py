@@ -4,12 +4,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from delphic.harness.errors import WorldError
-from delphic.harness.lab import lab
-from delphic.harness.lab.folder import Folder
+from click.testing import CliRunner
+from delphic.harness.agent import proc
+from delphic.harness.errors import UsageError, WorldError
+from delphic.harness.lab import lab, rootless
+from delphic.harness.lab.command import lab_command
+from delphic.harness.lab.folder import Folder, create
 from delphic.harness.targets.permissions import subject
 
 REMOVE = """
@@ -66,3 +70,19 @@ def test_one_that_cannot_be_removed_hinders_no_other(
         f"The laboratory {name} is not gone: cannot remove {name}." for name in ("lab1", "lab2")
     ]
     assert removed == ["lab1", "lab2"]
+
+
+def test_only_namespaces_that_live_are_entered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    entered: list[int] = []
+    monkeypatch.setattr(rootless, "enter_holder", lambda pid, words: entered.append(pid))
+    me = proc.me()
+    dead = replace(me, start=me.start + 1)
+    assert create(1, None, rootless=True, inside=dead) is not None
+    said = CliRunner().invoke(lab_command, ["enter", "true"])
+    assert isinstance(said.exception, UsageError)
+    assert create(0, None, rootless=True, inside=me) is not None
+    CliRunner().invoke(lab_command, ["enter", "true"])
+    assert entered == [me.pid]

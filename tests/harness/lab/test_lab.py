@@ -309,3 +309,16 @@ def test_an_sshd_that_is_slow_or_goes_again_does_not_answer_yet(
         thread.start()
         assert not lab._answers("127.0.0.1")
         thread.join()
+
+
+def test_a_kernel_without_ipv6_has_laboratories_all_the_same(
+    labs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel, "has_sixth", lambda: False)
+
+    async def work(hosts: list[Host]) -> None:
+        found = (await hosts[0].must("ip", "-o", "addr", "show", "dev", "eth0")).text
+        assert " inet " in found
+        assert "inet6 fd" not in found
+
+    on(lab.up(3), work)

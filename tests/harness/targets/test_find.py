@@ -24,6 +24,7 @@ def test_a_target_has_a_name() -> None:
         ("locall", "there is no target 'locall'; did you mean 'local'? (known: "),
         ("labb", "there is no target 'labb'; did you mean 'lab'? (known: "),
         ("nowhere.yaml", "cannot read the inventory nowhere.yaml"),
+        ("lab:0", "a laboratory has 3 to 9 hosts, not 0"),
         ("lab:2", "a laboratory has 3 to 9 hosts, not 2"),
     ],
 )
