@@ -38,6 +38,12 @@ MOST = 9
 GOOD_STATES_ASKED = 5_000_000
 """States of a good phase that are followed where a property asks for it by name."""
 
+OF_SEARCHES = (
+    "checkpoint", "resume", "max_states", "max_depth", "max_memory", "symmetry", "bitstate",
+    "workers",
+)  # fmt: skip
+"""Options that mean nothing to walks."""
+
 
 @click.command("explore")
 @click.argument("name", metavar="MODEL", required=False)
@@ -53,7 +59,13 @@ GOOD_STATES_ASKED = 5_000_000
     "--symmetry", is_flag=True, help="One state of each orbit of interchangeable members."
 )
 @click.option("--workers", type=click.IntRange(1, 64), help="Threads; by default one a core.")
-@click.option("--seed", default=0, show_default=True, help="Of the fingerprints, or walks.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Of the fingerprints, or walks.",
+)
 @click.option("--max-states", type=click.IntRange(1), help="Stop there, with exit code 3.")
 @click.option("--max-depth", type=click.IntRange(1), help="The same, of steps.")
 @click.option(
@@ -100,9 +112,19 @@ def explore_command(
         _wrong(f"no model '{name}'; there are {', '.join(MODELS)}")
     model = build(entry, options)
     quiet = as_json or not sys.stderr.isatty()
+    if options["symmetry"] and not model.symmetric:
+        _wrong(f"--symmetry: {entry.name} has no interchangeable members")
     if options["walks"]:
+        _refuse_with_walks(options)
         return _walk(model, options, quiet=quiet, as_json=as_json, trace_out=trace_out)
     return _search(model, options, quiet=quiet, as_json=as_json, trace_out=trace_out)
+
+
+def _refuse_with_walks(options: dict[str, Any]) -> None:
+    """Walks keep nothing, and end by themselves."""
+    for name in OF_SEARCHES:
+        if options[name]:
+            _wrong(f"--walks: --{name.replace('_', '-')} is about a search, and this is none")
 
 
 def _search(

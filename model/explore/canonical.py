@@ -10,6 +10,8 @@ from hashlib import blake2b
 from typing import Any
 
 MASK = (1 << 64) - 1
+MOST_KEY = 64
+"""Bytes of a key that the hash takes."""
 
 
 def encode(value: Any) -> bytes:
@@ -63,5 +65,7 @@ def hash64(seed: int, kind: str, position: int, value: Any) -> int:
     §5.4).
     """
     key = b"%d/%s/%d" % (seed, kind.encode(), position)
-    digest = blake2b(encode(value), digest_size=8, key=key[:64]).digest()
+    if len(key) > MOST_KEY:
+        key = blake2b(key).digest()
+    digest = blake2b(encode(value), digest_size=8, key=key).digest()
     return int.from_bytes(digest, "little") | 1

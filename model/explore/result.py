@@ -91,5 +91,11 @@ class Result:
         return next((e for e in self.eventually if e.stuck is not None), None)
 
     def collision_probability(self) -> float:
-        """TLC's optimistic estimate: distinct x (generated - distinct) / 2^64."""
-        return self.states * max(0, self.transitions - self.states) / 2**64
+        """TLC's optimistic estimate: distinct x (generated - distinct) / 2^64.
+
+        With symmetry an orbit has the least of k hashes, one a permutation. Least ones lie close
+        together: two of them are equal k^2 / (2k - 1) times as often.
+        """
+        k: int = self.statistics.get("permutations", 1)
+        pairs = self.states * max(0, self.transitions - self.states)
+        return pairs * k * k / (2 * k - 1) / 2**64

@@ -48,6 +48,7 @@ class Stroll:
         self.model = model
         self.network = model.network
         self.reached: set[str] = set()
+        self.idle: set[str] = set()
         self._locals: list[Any] = []
         self._messages: list[Any] = []
         self._notes: list[Any] = []
@@ -92,7 +93,10 @@ class Stroll:
     # What is possible.
 
     def moves(self) -> dict[str, list[Choice]]:
-        """Everything that may happen and changes something, by kind."""
+        """Everything that may happen and changes or breaks something, by kind.
+
+        What changes nothing is not worth a step; that it could happen is noted (`idle`, `reached`).
+        """
         found: dict[str, list[Choice]] = {}
         if self.outside:
             return found
@@ -118,8 +122,13 @@ class Stroll:
 
     def _offer(self, found: dict[str, list[Choice]], choice: Choice) -> None:
         known = choice.known
-        if known is not None and self._possible(known, choice) and self._changes(known, choice):
+        if known is None or not self._possible(known, choice):
+            return
+        if known.broken or self._changes(known, choice):
             found.setdefault(known.kind, []).append(choice)
+        else:
+            self.idle.add(known.kind)
+            self.reached.update(known.reached)
 
     def _possible(self, known: Known, choice: Choice) -> bool:
         if known.cost >= 0 and self.budget[known.cost] == 0:
@@ -239,6 +248,7 @@ class Stroll:
             if wanted:
                 made.append(move)
                 broken = self.make(wanted[0])
+        self.idle.clear()
         self.reached.clear()
         return (made, broken[1]) if broken is not None and broken[0] == name else None
 

@@ -104,6 +104,7 @@ def _one(
     broken = stroll.begin()
     while broken is None and len(taken) < plan.depth:
         choices = stroll.moves()
+        _note(stroll, seen, coverage, len(taken) + 1)
         if not choices:
             break
         kind = chance.choice(sorted(choices))
@@ -113,10 +114,18 @@ def _one(
         broken = stroll.make(move)
         taken.append(stroll.as_move(move))
         coverage[kind] += 1
-        for name in stroll.reached:
-            seen.reached[name] = min(len(taken), seen.reached.get(name, len(taken)))
-        stroll.reached.clear()
+        _note(stroll, seen, coverage, len(taken))
     return taken, None if broken is None else broken[0]
+
+
+def _note(stroll: Stroll, seen: Walked, coverage: Counter[str], steps: int) -> None:
+    """What the stroll came by, so many steps from the beginning."""
+    for kind in stroll.idle:
+        coverage[kind] = max(1, coverage[kind])
+    for name in stroll.reached:
+        seen.reached[name] = min(steps, seen.reached.get(name, steps))
+    stroll.idle.clear()
+    stroll.reached.clear()
 
 
 def _found(model: Model, stroll: Stroll, name: str, taken: list[Move]) -> Finding:

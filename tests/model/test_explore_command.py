@@ -42,6 +42,13 @@ def data(*words: str) -> dict[str, Any]:
         (["raft", "--property", "nope"], "no property 'nope' in this configuration; there are te"),
         (["storage", "--network", "bag:2"], "--network: storage sends no messages"),
         (["storage", "--bound", "records=0"], "'0' is not a whole number from 1 to 9"),
+        (["storage", "--symmetry"], "--symmetry: storage has no interchangeable members"),
+        (["raft", "--seed", "9" * 60], "9 is not in the range 0<=x<="),
+        (["raft", "--walks", "1", "--symmetry"], "--walks: --symmetry is about a search"),
+        (["raft", "--walks", "1", "--workers", "2"], "--walks: --workers is about a search"),
+        (["raft", "--walks", "1", "--bitstate", "1"], "--walks: --bitstate is about a search"),
+        (["raft", "--walks", "1", "--max-depth", "5"], "--walks: --max-depth is about a search"),
+        (["raft", "--walks", "1", "--checkpoint", "x"], "--walks: --checkpoint is about a search"),
     ],
 )
 def test_what_it_does_not_know_it_names_with_what_is_allowed(words: list[str], answer: str) -> None:

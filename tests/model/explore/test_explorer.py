@@ -18,6 +18,7 @@ from delphic.model.actor import (
     Soup,
     Step,
 )
+from delphic.model.explore.canonical import hash64
 from delphic.model.explore.explorer import Limits, explore
 from delphic.model.explore.laws import Impure, TooManyMoves
 from delphic.model.explore.naive import explore_naively
@@ -113,6 +114,22 @@ def test_symmetry_leaves_one_state_an_orbit() -> None:
 def test_counts_do_not_depend_on_the_seed_of_the_fingerprints() -> None:
     model = raft_group(Options(terms=2, entries=0))
     assert face(explore(model, seed=1)) == face(explore(model, seed=2))
+
+
+def test_of_two_orbits_the_least_hashes_collide_more_often_than_any() -> None:
+    model = raft_group(Options(terms=2, entries=0))
+    found = explore(model, symmetry=True)
+    pairs = found.states * (found.transitions - found.states)
+    assert found.collision_probability() == pytest.approx(pairs * 6 * 6 / 11 / 2**64)
+    plain = explore(model)
+    pairs = plain.states * (plain.transitions - plain.states)
+    assert plain.collision_probability() == pytest.approx(pairs / 2**64)
+
+
+def test_a_long_seed_leaves_the_place_of_a_value_in_its_hash() -> None:
+    seed = 10**70
+    assert hash64(seed, "local", 0, 5) != hash64(seed, "local", 1, 5)
+    assert hash64(seed, "local", 0, 5) != hash64(seed, "observer", 0, 5)
 
 
 def test_a_limit_stops_the_search_and_says_so() -> None:

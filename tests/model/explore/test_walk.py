@@ -3,10 +3,10 @@
 import random
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
-from delphic.model.actor import Bag, Fifo, Model, Network, Soup
+from delphic.model.actor import Bag, Fifo, Kind, Model, Network, Property, Scope, Soup, Step
 from delphic.model.explore.replay import replay
 from delphic.model.explore.shorten import shorten
 from delphic.model.explore.stroll import Stroll
@@ -106,6 +106,45 @@ def test_walks_reach_what_no_small_bound_holds() -> None:
     assert walked.violation is None
     assert not walked.never_fired
     assert "a snapshot is installed" in walked.reached
+
+
+class Standing(NamedTuple):
+    """Counts to 3 and begins again; `look` changes nothing, and is forbidden or to be reached."""
+
+    kind: Kind
+
+    def initial(self, node: int) -> int:
+        return 0
+
+    def events(self, state: int) -> tuple[str, ...]:
+        return ("look", "go")
+
+    def step(self, state: int, event: Any) -> Step:
+        return Step(state) if event == "look" else Step((state + 1) % 3)
+
+    def model(self) -> Model:
+        wanted = self.kind is Kind.SOMETIMES
+        looks = Property("look", self.kind, Scope.STEP, lambda s, e, t: (e == "look") is wanted)
+        return Model(
+            "standing",
+            (self,),  # type: ignore[arg-type]
+            Soup(),
+            properties=(looks,),
+            expected_events=("look", "go"),
+        )
+
+
+def test_a_step_that_changes_nothing_is_judged_as_well() -> None:
+    found = walk(Standing(Kind.ALWAYS).model(), Plan(walks=50, depth=50)).violation
+    assert found is not None
+    assert [move.event for move in found.path.moves] == ["look"]
+
+
+def test_a_step_that_changes_nothing_is_noted_and_not_taken() -> None:
+    walked = walk(Standing(Kind.SOMETIMES).model(), Plan(walks=1, depth=20))
+    assert walked.reached == {"look": 1}
+    assert (walked.never_fired, walked.unreached) == ((), ())
+    assert walked.coverage == {"go": 20, "look": 1}
 
 
 def test_time_is_a_limit() -> None:
