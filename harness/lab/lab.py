@@ -233,7 +233,7 @@ def _fill(folder: Folder, count: int, addresses: int, *, sudo: bool) -> Lab:
                 whole += [f"{kernel.sixth(address)}/64" for address in at.addresses]
             way = host.WITHOUT_ROOT if record.rootless else host.WITH_ROOT
             words = (*way, *host.NAMESPACES)
-            starting.append(host.start(at.name, folder.host(at.name), cache, whole, words))
+            starting.append(host.start(at.name, folder.host(at.name), cache, tuple(whole), words))
         for one in starting:
             one.wait(b"plug")
         pids = [one.pid for one in starting]

@@ -1,11 +1,14 @@
 """Traces of members on hosts as they grow, for steps that wait for a state."""
 
 import asyncio
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ...errors import WorldError
-from ...hosts.channel import Channel
+from ...hosts.connection import Host
+from ...hosts.link import CHANNELS_MAX
+from ...running.together import together
 from .fleet import Station
 
 _FOLLOW = 'touch -- "$1" && exec tail -c +1 -F -- "$1"'
@@ -33,7 +36,10 @@ class Tails:
         """What is known of a member's trace from a byte on."""
         if not self._tasks:
             loop = asyncio.get_running_loop()
-            self._tasks = [loop.create_task(self._follow(tail)) for tail in self._tails.values()]
+            self._tasks = [
+                loop.create_task(self._follow_all(station, tails))
+                for station, tails in self._connections()
+            ]
         return bytes(self._tails[alias].data[start:])
 
     async def close(self) -> None:
@@ -42,15 +48,32 @@ class Tails:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
-    async def _follow(self, tail: _Tail) -> None:
-        channel: Channel | None = None
+    def _connections(self) -> Iterator[tuple[Station, list[_Tail]]]:
+        """What is followed over one connection: as much as it has places for."""
+        by_host: dict[str, list[_Tail]] = defaultdict(list)
+        for tail in self._tails.values():
+            by_host[tail.station.name].append(tail)
+        for tails in by_host.values():
+            for at in range(0, len(tails), CHANNELS_MAX):
+                yield tails[0].station, tails[at : at + CHANNELS_MAX]
+
+    async def _follow_all(self, station: Station, tails: Sequence[_Tail]) -> None:
+        """Over a connection of their own: on that of the station all else has to find a place."""
+        host: Host | None = None
         try:
-            channel = await tail.station.host.channel("sh", "-c", _FOLLOW, "sh", tail.path)
-            while part := await channel.receive():
-                tail.data += part
-            raise tail.station.host.error(f"{tail.path} cannot be followed any more")
+            host = await Host.open(station.entry)
+            await together(*(self._follow(host, tail) for tail in tails))
         except WorldError as error:
             self.lost.append(error)
         finally:
-            if channel is not None:
-                channel.close()
+            if host is not None:
+                host.close()
+
+    async def _follow(self, host: Host, tail: _Tail) -> None:
+        channel = await host.channel("sh", "-c", _FOLLOW, "sh", tail.path)
+        try:
+            while part := await channel.receive():
+                tail.data += part
+        finally:
+            channel.close()
+        raise host.error(f"{tail.path} cannot be followed any more")
