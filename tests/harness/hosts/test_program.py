@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from delphic.harness import hosts
+from delphic.harness.agent.command import HEALED
 from delphic.harness.hosts.program import TAKEN_ALONG, built, program
 from near_host import no_fuse
 
@@ -71,7 +72,7 @@ def test_the_file_starts_by_itself_and_says_what_it_can_do(tmp_path: Path) -> No
         text=True,
         check=False,
     )
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, f"{HEALED}\n", "")
 
 
 def test_a_python_that_is_too_old_is_told_so_before_anything_newer_is_read() -> None:
