@@ -10,10 +10,7 @@ from .parts import UNDO
 from .serve import serve
 from .shaper import shape
 from .tool import widen_path
-from .undo import heal
-
-HEALED = "That is all."
-"""The last line of `heal`: without it, it did not come to its end."""
+from .undo import HEALED, heal
 
 
 def main() -> None:

@@ -17,6 +17,9 @@ from pathlib import Path
 
 from .proc import Identity, Place, alive, here
 
+HEALED = "That is all."
+"""The last line of the command `heal`: without it, it did not come to its end."""
+
 What = dict[str, object]
 
 Kinds = Mapping[str, Callable[[What], None]]

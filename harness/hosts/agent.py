@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any, Self
 
-from ..agent.command import HEALED
+from ..agent.undo import HEALED
 from ..errors import WorldError
 from .channel import Channel
 from .connection import Host

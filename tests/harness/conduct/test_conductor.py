@@ -473,4 +473,4 @@ def test_packets_are_lost_until_all_of_them_arrive_again(memory: Any) -> None:
     assert second["wanted"]["n2->n1"] == third["wanted"]["n1->n2"] == mild
     assert last["wanted"] == {}
     seen = last["observed"]["packets"]["n1->n2"]
-    assert seen == {"sent": 20, "arrived": 20, "again": 0, "overtaken": 0}
+    assert seen == {"sent": 20, "arrived": 20, "again": 0, "overtaken": 0, "late_s": 0.0}

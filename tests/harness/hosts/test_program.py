@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from delphic.harness import hosts
-from delphic.harness.agent.command import HEALED
+from delphic.harness.agent.undo import HEALED
 from delphic.harness.hosts.program import TAKEN_ALONG, built, program
 from near_host import no_fuse
 

@@ -37,7 +37,7 @@ def test_damaged_data_is_missing(bug: str) -> None:
     node.start()
     node.save(7, b"many rows")
     node.worker.work()
-    assert node.disk.flip(Random(1), FOLDER) is not None
+    assert node.disk.flip(Random(1), [FOLDER]) is not None
     found = node.store.fetch(7)
     assert (found is Lack.MISSING) == (bug == "")
 

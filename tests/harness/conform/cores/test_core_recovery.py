@@ -13,7 +13,7 @@ from delphic.impl.replication.slave import Slave, SlaveState
 from delphic.impl.replication.tasks import Task, TaskMeta
 from delphic.impl.replication.tracing import fields, master_post, slave_post, told
 from msgspec.structs import replace
-from written import Written
+from written_lines import Written
 
 TASKS = 6
 

@@ -40,7 +40,7 @@ from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
 from delphic.impl.replication.tasks import Task, TaskMeta
 from delphic.impl.replication.tracing import fields, master_post, slave_post, told
-from written import Written
+from written_lines import Written
 
 LIMIT = 3
 SITES = ("s1:1", "s2:1")
