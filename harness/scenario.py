@@ -21,6 +21,8 @@ from .language.document import Document, Path, parse
 from .language.document import spell as spell_path
 from .language.doses import DOSES
 from .language.selector import closest
+from .language.selector import parse as parse_selector
+from .language.sides import reach
 from .language.steps import Part, RandomPart, Step, StepPart, Word
 from .language.units import Duration, spell
 from .nemeses import NEMESES
@@ -213,6 +215,8 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
     if scenario.minimum and not cluster.trace:
         yield ("minimum",), "minimum: counts what traces tell: `cluster.trace` is off"
     yield from _of_another_system(scenario)
+    if not unnamed:
+        yield from _kept_by_nobody(scenario)
     never = never_stopped(scenario) if scenario.stop_on_violation else None
     if never is not None:
         yield ("stop_on_violation",), f"stop_on_violation: {never}"
@@ -229,6 +233,33 @@ def _problems(scenario: Scenario) -> Iterator[Complaint]:
         for at, choice in enumerate(part.kinds):
             for sentence in choice_problems(choice, members):
                 yield (*path, "from", at), f"{spell_path((*path, 'from', at))}: {sentence}"
+
+
+def _kept_by_nobody(scenario: Scenario) -> Iterator[Complaint]:
+    """Faults of a folder that nobody whom they can hit has: they would never take hold."""
+    members, setup = scenario.cluster.aliases, scenario.cluster.setup()
+    steps = [
+        ((*path, fault.kind), fault.kind, fault.of, fault.target)
+        for path, fault in scenario.fixed()
+    ]
+    steps += [
+        ((*path, "from", at), kind, planned.get("of"), planned["target"])
+        for path, part in scenario.random_parts()
+        for at, (kind, planned) in enumerate(part.kinds)
+        if planned is not None and "target" in planned
+    ]
+    for path, kind, said, target in steps:
+        folder = said or NEMESES[kind].of
+        if folder is None:
+            continue
+        selector = parse_selector(target)
+        hit = (
+            members if selector.negated else [m for w in selector.words for m in reach(w, members)]
+        )
+        kept = {name for m in hit for name in SYSTEMS[scenario.cluster.system].keeps(setup, m)}
+        if folder not in kept:
+            has = f"they have {', '.join(sorted(kept))}"
+            yield path, f"{spell_path(path)}: none of these members keeps {folder}; {has}"
 
 
 def never_stopped(scenario: Scenario) -> str | None:

@@ -155,6 +155,9 @@ class System(Protocol):
     def task_data(self, home: Path) -> list[Path]:
         """Where below its home a member keeps what slaves will ask for."""
 
+    def keeps(self, setup: Setup, alias: str) -> Collection[str]:
+        """Which folders of `bulk` this member has, by their names: what faults may be `of`."""
+
     async def program(
         self,
         setup: Setup,

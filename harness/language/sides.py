@@ -79,6 +79,15 @@ def words(members: Sequence[str]) -> list[str]:
     return [*several, *leaders(members), *(f"{ONE_OF}{word}" for word in several)]
 
 
+def reach(word: str, members: Sequence[str]) -> tuple[str, ...]:
+    """All members that a word of a selector can ever mean; of a word for anybody all of them."""
+    if word in members:
+        return (word,)
+    several = groups(members)
+    led = {leader: sides(members)[side].controllers for leader, side in leaders(members).items()}
+    return {**several, **led}.get(word.removeprefix(ONE_OF), tuple(members))
+
+
 def meanings(
     members: Sequence[str], order: Sequence[str], leading: Callable[[str], str | None]
 ) -> dict[str, tuple[str, ...]]:

@@ -245,4 +245,5 @@ LOSE_TASK_DATA = Nemesis(
     aim=_aim_loss,
     requires=Capability.FILES,
     momentary=True,
+    of="task-data",
 )

@@ -87,6 +87,8 @@ class Nemesis:
     """Words that a target may be besides selectors."""
     momentary: bool = False
     """Whether it is over as soon as it is done."""
+    of: str | None = None
+    """The folder of a member that it is always about."""
     check: Callable[[Any, Sequence[str]], str | None] = lambda target, members: None
     """What is wrong with a planned target in a group of these members."""
 

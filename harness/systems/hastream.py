@@ -1,6 +1,6 @@
 """Delphic's own HA stream table: how its data nodes are configured, started and asked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,9 @@ class HaStream:
 
     def task_data(self, home: Path) -> list[Path]:
         return []
+
+    def keeps(self, setup: Setup, alias: str) -> Collection[str]:
+        return ("data", "log")
 
     async def program(
         self,

@@ -1,6 +1,6 @@
 """A master and its slaves: how the nodes of each cluster are configured, started and asked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from ...impl.config import (
 )
 from ...impl.config import load as load_config
 from ...impl.runtime import ClientRuntime, Runtime
-from ..language.sides import MASTER, side_of
+from ..language.sides import MASTER, is_controller, side_of
 from ..system import Connection, Member, Option, Place, Setup, SideSetup, Site
 from . import node
 from .replicated import EXECUTOR_PASSWORD, ReplicatedConnection, open_node
@@ -140,6 +140,11 @@ class Replication:
 
     def task_data(self, home: Path) -> list[Path]:
         return [home / TASK_DATA]
+
+    def keeps(self, setup: Setup, alias: str) -> Collection[str]:
+        if is_controller(alias):
+            return (META,)
+        return (VOLUMES, TASK_DATA) if side_of(alias) == MASTER else (VOLUMES,)
 
     async def program(
         self,

@@ -492,3 +492,51 @@ def test_a_workload_of_another_system_is_refused(system: str, workload: str, sai
         f"name: mine\ncluster: {{system: {system}}}\nworkload: {{name: {workload}}}\nduration: 5s\n"
     )
     assert complaint(text) == f"my.yaml:3: workload.name: {said}"
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("{at: 1s, lose-task-data: n1}", "faults[0].lose-task-data: none of these members keeps"),
+        ("{at: 1s, read-only: {node: one, of: volumes}, for: 1s}", "keeps volumes; they have data"),
+        (
+            "{at: 1s, bit-flip: {node: not n1, of: task-data}}",
+            "keeps task-data; they have data, log",
+        ),
+        (
+            (
+                "{random: {every: 2s, for: 1s, until: 4s, "
+                "from: [bit-flip: {node: n1, of: task-data}]}}"
+            ),
+            "faults[0].random.from[0]: none of these members keeps task-data",
+        ),
+    ],
+)
+def test_a_fault_of_a_folder_that_nobody_has_is_refused(step: str, said: str) -> None:
+    text = f"name: mine\nworkload: {{name: log}}\nduration: 5s\nfaults:\n  - {step}\n"
+    assert "my.yaml:5: " in complaint(text)
+    assert said in complaint(text)
+
+
+@pytest.mark.parametrize(
+    ("step", "is_right"),
+    [
+        ("{at: 1s, lose-task-data: one-of-master-data}", True),
+        ("{at: 1s, lose-task-data: master-controllers}", False),
+        ("{at: 1s, lose-task-data: master-leader}", False),
+        ("{at: 1s, lose-task-data: slaves}", False),
+        ("{at: 1s, lose-task-data: [md1, mc1]}", True),
+        ("{at: 1s, read-only: {node: one-of-s1-data, of: volumes}, for: 1s}", True),
+        ("{at: 1s, read-only: {node: one, of: volumes}, for: 1s}", True),
+        ("{at: 1s, read-only: {node: s1c1, of: volumes}, for: 1s}", False),
+    ],
+)
+def test_which_members_of_several_clusters_have_a_folder(step: str, is_right: bool) -> None:
+    text = (
+        "name: mine\ncluster: {system: replication}\nworkload: {name: replicate}\nduration: 5s\n"
+        f"faults:\n  - {step}\n"
+    )
+    if is_right:
+        assert load(text, "my.yaml").fixed()
+    else:
+        assert "none of these members keeps" in complaint(text)
