@@ -340,12 +340,13 @@ class Group:
         core = self._core
         leader = core.leader or "unknown"
         log.info("group %d: %s in term %d, leader %s", self.id, core.role, core.term, leader)
-        self._owner.changed_role()
         if self.is_leader:
-            # The first entry of its own term is the last one now.
+            # The first entry of its own term is the last one now. Before the owner hears that it
+            # leads: what it begins then waits for that entry, too.
             is_hasty = READ_BEFORE_NOOP in core.bugs
             self._applier.serve_from(0 if is_hasty else core.log.last_index)
-        elif was_leader:
+        self._owner.changed_role()
+        if was_leader and not self.is_leader:
             self.snapshots.follow()
             error = self.not_leader()
             self._debts.default(error)

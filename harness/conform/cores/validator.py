@@ -2,7 +2,7 @@
 
 Every controller applies the same entries and traces them, so there are three things to ask: is each
 step the model's; is what stands at one index of the log the same on all; and does a process begin
-with what the log had made of it (recovery).
+with what the log had made of it, and lead when it has applied all that it knew (recovery).
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,6 +74,8 @@ class _Node:
         self._found = found
         self._replays: dict[str, MasterReplay | SlaveReplay] = {}
         self._at: dict[str, int] = {}
+        self._known = 0
+        """The last entry that any life has applied: the log of the next one has it, too."""
         self._last: CoreRecord | None = None
 
     def follow(self, records: Sequence[CoreRecord]) -> None:
@@ -117,6 +119,8 @@ class _Node:
         if record.index != self._at[record.group]:
             raise Unlike(record, "continuity", "index", self._at[record.group], record.index)
         replay.follow(record)
+        if record.group == "slave":
+            self._known = max(self._known, record.index)
         self._agreed.entry(record)
         self._agreed.state(record, replay)
 
@@ -124,4 +128,7 @@ class _Node:
         replay = self._replays.get("slave")
         if not isinstance(replay, SlaveReplay):
             raise Unlike(record, "continuity", "first record", "boot", record.event["kind"])
+        if record.event["kind"] == "led" and self._at["slave"] < self._known:
+            what = "entries applied by who leads"
+            raise Unlike(record, "recovery", what, self._known, self._at["slave"])
         replay.lead(record)
