@@ -80,8 +80,12 @@ class Settling:
         metrics = yield Step("metrics", None, side.name, chance.choice(side.data))
         if tasks is None or metrics is None:
             return
-        failed = [row for row in tasks[0] if row[6] == "FAILED"]
         if metrics[0]["status"] == "STOPPED":
+            # What stopped it may have failed since the tasks were looked at, and a start forgets.
+            tasks = yield Step("tasks", None, side.name, chance.choice(side.data))
+            if tasks is None:
+                return
+            failed = [row for row in tasks[0] if row[6] == "FAILED"]
             lost = [row[0] for row in failed if LOST in row[8].lower()]
             if lost:
                 yield Step("skip", lost, side.name, chance.choice(side.data))

@@ -194,6 +194,20 @@ def test_settling_skips_what_is_lost_and_never_gives_up_by_itself() -> None:
     assert [s.value for s in steps if s.f == "skip"][:1] == [[1]]
 
 
+def test_a_task_that_fails_between_two_looks_is_skipped_before_the_next_start() -> None:
+    """Each start begins the count of failures anew: looks that are always too early see none."""
+    settler = settling(planned(), 1, MEMBERS)
+    steps: list[Step] = []
+    while (step := settler.next()) is not None and step.f != "skip":
+        looks = [step.f for step in steps if step.f in ("tasks", "metrics")]
+        steps.append(step)
+        # Stopped at its first look, and its task had not failed at the look just before.
+        state = {"state": "FAILED" if looks else "WAITING", "n": 6}
+        settler.completed(step, answer(step, state))
+    assert [step.f for step in steps[-3:]] == ["tasks", "metrics", "tasks"]
+    assert step is not None
+
+
 def test_in_the_end_every_table_is_read_at_every_data_node() -> None:
     final = settling(planned(databases=2, tables=2), 1, MEMBERS).final()
     reads = [(s.node, s.key) for s in final if s.f == "read"]
