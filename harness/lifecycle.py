@@ -114,9 +114,10 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     verdict = _judged(run, plan, ending)
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)
-    failure = reported(run, report)
     if verdict.validity is Validity.PASS and not order.keep:
+        # Before the reports, which list the files of the run.
         drop_bulk(plan, run)
+    failure = reported(run, report)
     return Finished(run, verdict, world or left, failure)
 
 

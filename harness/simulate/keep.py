@@ -29,7 +29,8 @@ def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
     diary.write(SEALED, sha256=digest(run.history), ops=ops, ending=ending)
     write(run, found.verdict)
     diary.write("checked", validity=found.verdict.validity)
-    failure = reported(run, report)
     if found.verdict.validity is Validity.PASS and not order.keep:
+        # Before the reports, which list the files of the run.
         drop_bulk(plan, run)
+    failure = reported(run, report)
     return Finished(run, found.verdict, found.world, failure)

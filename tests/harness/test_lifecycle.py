@@ -23,6 +23,7 @@ from delphic.harness.scenario import load
 from delphic.harness.system import Status
 from delphic.harness.targets.target import TraceClock
 from delphic.harness.verdict import Validity
+from delphic.reports.write import write
 
 pytestmark = pytest.mark.slow
 
@@ -303,16 +304,34 @@ def test_a_directory_that_cannot_be_written_is_told(memory: Any, tmp_path: Path)
         finished(tmp_path / "file" / "runs")
 
 
-def test_bulk_is_dropped_after_a_pass_unless_it_is_to_be_kept(memory: Any, tmp_path: Path) -> None:
-    def leave_data(path: Path) -> None:
-        (path / "nodes/n1/data").mkdir(parents=True)
+class Leaving(Quiet):
+    """A member keeps its rows while clients are at work."""
 
+    def __init__(self, out: Path) -> None:
+        self._out = out
+
+    async def follow(self, plan: Plan, live: Live) -> None:
+        (self._out / "latest/nodes/n1/data").mkdir(parents=True)
+        (self._out / "latest/nodes/n1/data/rows").write_bytes(b"rows")
+
+
+def test_bulk_is_dropped_after_a_pass_unless_it_is_to_be_kept(memory: Any, tmp_path: Path) -> None:
     asked = order(tmp_path, TEXT.split("faults")[0])
-    run = execute(asked, Quiet(), leave_data).run
+    run = execute(asked, Leaving(tmp_path), nothing).run
     assert not (run.node("n1") / "data").exists()
     kept = Order(asked.plan, asked.text, asked.out, keep=True)
-    run = execute(kept, Quiet(), leave_data).run
+    run = execute(kept, Leaving(tmp_path), nothing).run
     assert (run.node("n1") / "data").exists()
+
+
+def test_what_is_dropped_stands_in_no_report(memory: Any, tmp_path: Path) -> None:
+    asked = order(tmp_path, TEXT.split("faults")[0])
+    run = execute(asked, Leaving(tmp_path), write).run
+    page = run.report.read_bytes()
+    assert b"verdict.json" in page
+    assert b"nodes/n1/data/rows" not in page
+    write(run.path)
+    assert run.report.read_bytes() == page
 
 
 @pytest.mark.parametrize("clock", TraceClock)

@@ -15,6 +15,7 @@ from delphic.harness.simulate.campaign import Case, Job
 from delphic.harness.simulate.cli import again, simulate_command
 from delphic.harness.simulate.execute import Simulated, simulate_plan
 from delphic.harness.simulate.keep import execute_simulated
+from delphic.reports.write import write
 
 TEXT = """\
 name: tiny
@@ -137,6 +138,19 @@ def test_a_group_that_does_not_get_ready_leaves_all_that_there_is(tmp_path: Path
     assert [entry["phase"] for entry in entries(done.run.journal)][-2:] == ["sealed", "checked"]
     assert done.run.node_trace("n1").read_bytes()
     assert judge(done.run, plan_of(done.run), ending_of(done.run)).sentence == done.verdict.sentence
+
+
+@pytest.mark.slow
+def test_the_report_lists_the_files_that_a_run_leaves(tmp_path: Path) -> None:
+    text = f"{TEXT.partition('cluster')[0]}{TEXT[TEXT.index('workload') : TEXT.index('faults')]}"
+    job = Job(text, "tiny.yaml", "tiny.yaml")
+    done = execute_simulated(Order(job.plan(Case(1)), text, tmp_path), Quiet(), write)
+    assert done.verdict.exit_code == ExitCode.AS_EXPECTED, done.verdict.sentence
+    page = done.run.report.read_bytes()
+    assert b"nodes/n1/" in page
+    assert not any(done.run.node("n1").rglob("data*.log"))
+    write(done.run.path)
+    assert done.run.report.read_bytes() == page
 
 
 def test_commands_that_are_shown_can_be_copied(tmp_path: Path) -> None:
