@@ -218,8 +218,8 @@ def _story(
     bit = sum(act.bit is True for act in broke)
     terms, which = elections(roles, sides)
     outcomes = ", ".join(f"{found.of_outcome(o):,} {o}" for o in (OpType.FAIL, OpType.INFO))
-    recoveries = [(e.recovery, e.number) for e in struck if e.recovery is not None]
-    slowest = max(recoveries, default=None)
+    waits = [(e.waited, e.number, e) for e in struck if e.waited is not None]
+    slowest = max(waits)[2] if waits else None
     rows = Figure("rows acknowledged", f"{acked.rows:,}", plural(len(acked.times), "write"))
     longest = acked.longest
     return (
@@ -242,10 +242,15 @@ def _story(
         ),
         Figure(
             "slowest recovery after a fault",
-            duration_text(None if slowest is None else slowest[0]),
-            "" if slowest is None else f"from the end of F{slowest[1]} to the next acknowledgement",
+            "–" if slowest is None else slowest.recovery_text,
+            "" if slowest is None else _until(slowest),
         ),
     )
+
+
+def _until(effect: Effect) -> str:
+    until = "to the next acknowledgement" if effect.unanswered is None else "until writers stopped"
+    return f"from the end of F{effect.number} {until}"
 
 
 def elections(roles: Iterable[Span], sides: Sequence[str]) -> tuple[int, str]:

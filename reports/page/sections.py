@@ -74,7 +74,7 @@ def fault_section(document: Document) -> Html:
                 _bit(act),
                 "–" if effect is None else f"{effect.acknowledged:,}",
                 duration_text(longest),
-                duration_text(None if effect is None else effect.recovery),
+                "–" if effect is None else effect.recovery_text,
             ]
         )
     heads = ("fault", "act", "asked for", "hit", "from", "until", "took hold",

@@ -9,6 +9,7 @@ import msgspec
 
 from ...harness.history import History
 from ...harness.op import OpType
+from ..prose import duration_text
 from .calls import OPEN, OUTCOMES, Calls, is_acknowledged, is_write, rows_of
 from .faults import Act, faults
 
@@ -56,21 +57,42 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 class Acknowledged(msgspec.Struct, frozen=True):
-    """When writes were acknowledged (in order), how many rows they carried, the longest gap."""
+    """When writes were acknowledged (in order), how many rows they carried, the longest gap.
+
+    Gaps count from `begin` to `until`, when writers were at work; the last write was asked for at
+    `last_asked`. Times are microseconds.
+    """
 
     times: tuple[int, ...] = ()
     rows: int = 0
     longest: Gap | None = None
+    begin: int = 0
+    until: int = 0
+    last_asked: int = 0
 
 
 class Effect(msgspec.Struct, frozen=True):
     """What one fault did to writers: acknowledgements while it was in force, the longest gap that
-    touches it, and the time from its end to the next acknowledgement."""
+    touches it, and the time from its end to the next acknowledgement or, where writers went on
+    and none came any more, for how long they waited (`unanswered`). Times are microseconds."""
 
     number: int
     acknowledged: int
     longest: Gap | None
     recovery: int | None
+    unanswered: int | None = None
+
+    @property
+    def waited(self) -> int | None:
+        """For how long writers waited after its end, as far as anybody saw."""
+        return self.recovery if self.unanswered is None else self.unanswered
+
+    @property
+    def recovery_text(self) -> str:
+        """`24.0 ms`, `none in 20.0 s`, or a dash where nobody wrote any more."""
+        if self.unanswered is not None:
+            return f"none in {duration_text(self.unanswered)}"
+        return duration_text(self.recovery)
 
 
 def series(calls: Calls) -> Series:
@@ -99,10 +121,11 @@ def acknowledged(history: History, begin: int, end: int) -> Acknowledged:
     """When clients heard that their writes were done; gaps count from `begin` to `end`."""
     times: list[int] = []
     rows = 0
-    last_tried = begin
+    last_asked = last_tried = begin
     for call in history.calls():
         if not is_write(call):
             continue
+        last_asked = max(last_asked, call.invoke.time_ns // 1000)
         last_tried = max(last_tried, (call.completion or call.invoke).time_ns // 1000)
         if is_acknowledged(call) and call.completion is not None:
             times.append(call.completion.time_ns // 1000)
@@ -110,34 +133,45 @@ def acknowledged(history: History, begin: int, end: int) -> Acknowledged:
     times.sort()
     # Writers stop some time before the end: only while one was trying is silence a gap.
     until = min(end, last_tried)
-    return Acknowledged(tuple(times), rows, _longest(times, begin, until) if times else None)
+    longest = _longest(_edges(times, begin, until)) if times else None
+    return Acknowledged(tuple(times), rows, longest, begin, until, last_asked)
 
 
 def effects(done: Iterable[Act], found: Acknowledged, end: int) -> tuple[Effect, ...]:
     """What each fault did to writers."""
     told: list[Effect] = []
+    edges = _edges(found.times, found.begin, found.until)
     for act in faults(done):
         assert act.number is not None
         until = end if act.end is None else act.end
         first, last = bisect_left(found.times, act.start), bisect_right(found.times, until)
-        inside = found.times[max(0, first - 1) : last + 1]
-        next_ack = found.times[last] if last < len(found.times) else None
+        touching = edges[max(0, bisect_right(edges, act.start) - 1) : bisect_left(edges, until) + 1]
+        recovery = unanswered = None
+        if act.end is not None and last < len(found.times):
+            recovery = found.times[last] - act.end
+        elif act.end is not None and act.end < min(found.last_asked, found.until):
+            unanswered = found.until - act.end
         told.append(
             Effect(
                 number=act.number,
                 acknowledged=last - first,
-                longest=_longest(inside, act.start, until) if until > act.start else None,
-                recovery=None if next_ack is None or act.end is None else next_ack - act.end,
+                longest=_longest(touching) if until > act.start else None,
+                recovery=recovery,
+                unanswered=unanswered,
             )
         )
     return tuple(told)
 
 
-def _longest(times: Sequence[int], begin: int, end: int) -> Gap | None:
-    """The longest stretch between acknowledgements, those before and after both ends included."""
-    edges = [min(begin, times[0]), *times, max(end, times[-1])] if times else [begin, end]
-    gaps = [(later - earlier, earlier) for earlier, later in pairwise(edges)]
-    length, start = max(gaps, default=(0, begin))
+def _edges(times: Sequence[int], begin: int, end: int) -> list[int]:
+    """Where gaps begin and end: the acknowledgements, those before and after both ends included."""
+    return [min(begin, times[0]), *times, max(end, times[-1])] if times else [begin, end]
+
+
+def _longest(edges: Sequence[int]) -> Gap | None:
+    """The longest stretch between two that follow one another."""
+    gaps = ((later - earlier, earlier) for earlier, later in pairwise(edges))
+    length, start = max(gaps, default=(0, 0))
     return Gap(start, start + length) if length else None
 
 

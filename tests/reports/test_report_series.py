@@ -6,8 +6,9 @@ import pytest
 from delphic.harness.history import History, validated
 from delphic.harness.op import Op, OpType
 from delphic.reports.page.calls import calls
+from delphic.reports.page.document import _story
 from delphic.reports.page.faults import Act
-from delphic.reports.page.series import POINTS_MAX, acknowledged, effects, series
+from delphic.reports.page.series import POINTS_MAX, Gap, acknowledged, effects, series
 
 SECOND = 10**6
 
@@ -103,9 +104,42 @@ def test_what_a_fault_did_to_writers() -> None:
 
 
 def test_a_fault_that_outlived_the_run_has_no_recovery() -> None:
-    acked = acknowledged(appends(1.0), 0, 8 * SECOND)
+    silent = (3.5, 8.0, "append", OpType.INFO)
+    acked = acknowledged(history((0.9, 1.0, "append", OpType.OK), silent), 0, 8 * SECOND)
     fault = Act("kill", "kill", "n1", 0, 3 * SECOND, None, number=1)
     (found,) = effects([fault], acked, 8 * SECOND)
-    assert (found.acknowledged, found.recovery) == (0, None)
+    assert (found.acknowledged, found.recovery, found.unanswered) == (0, None, None)
+    assert found.recovery_text == "–"
     assert found.longest is not None
     assert found.longest.length == 7 * SECOND
+
+
+def kill(number: int, start: int, end: int) -> Act:
+    return Act("kill", "kill", "n1", 0, start * SECOND, None, number=number, end=end * SECOND)
+
+
+def test_writers_whom_nobody_answered_any_more_are_the_slowest_recovery() -> None:
+    acks = [(t - 0.01, t, "append", OpType.OK) for t in (1.0, 2.5, 3.0, 3.9)]
+    tries = [(float(t), t + 1.0, "append", OpType.INFO) for t in range(4, 25)]
+    acked = acknowledged(history(*acks, *tries), 0, 26 * SECOND)
+    first, second = effects([kill(1, 2, 3), kill(2, 4, 5)], acked, 26 * SECOND)
+    assert (first.recovery_text, first.waited) == ("900.0 ms", 900_000)
+    assert (second.recovery, second.unanswered) == (None, 20 * SECOND)
+    assert second.recovery_text == "none in 20.00 s"
+    assert second.longest == acked.longest == Gap(3_900_000, 25 * SECOND)
+    slowest = _story(calls(history(), 1), acked, (first, second), (), (), ())[-1]
+    assert slowest.value == "none in 20.00 s"
+    assert slowest.note == "from the end of F2 until writers stopped"
+
+
+def test_before_the_first_acknowledgement_silence_counts_from_the_beginning() -> None:
+    acked = acknowledged(appends(3.0, 3.1), 0, 8 * SECOND)
+    (found,) = effects([kill(1, 2, 4)], acked, 8 * SECOND)
+    assert found.longest == acked.longest == Gap(0, 3 * SECOND)
+
+
+def test_after_writers_stopped_nobody_was_left_to_be_answered() -> None:
+    acked = acknowledged(appends(1.0, 2.0), 0, 8 * SECOND)
+    within, after = effects([kill(1, 1, 3), kill(2, 4, 5)], acked, 8 * SECOND)
+    assert (within.recovery, within.unanswered) == (None, None)
+    assert (after.longest, after.recovery_text) == (None, "–")
