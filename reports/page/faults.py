@@ -172,6 +172,9 @@ def _ended(numbered: list[Act]) -> list[Act]:
 def _undone(numbered: list[Act], active: dict[int, set[str]], act: Act) -> list[int]:
     """The faults, by position, that this repair takes back as a whole or in part."""
     candidates = [at for at in active if numbered[at].f in UNDOES.get(act.f, ())]
+    if act.f not in BY_LINK and act.nodes:
+        # Of a fault without a receipt nobody knows whom it hit.
+        return [at for at in candidates if not active[at] or active[at] & set(act.nodes)]
     if act.f not in BY_LINK or act.target == "all":
         return candidates
     named = [at for at in candidates if numbered[at].name == act.target]

@@ -66,6 +66,20 @@ def test_a_kill_lasts_until_all_its_members_are_back() -> None:
     assert found[1].undoes == found[2].undoes == (1,)
 
 
+@pytest.mark.parametrize(("fault", "repair"), [("kill", "restart"), ("disk", "mend")])
+def test_a_repair_ends_faults_of_its_own_members_only(fault: str, repair: str) -> None:
+    found = acts(
+        history(
+            *done(1, fault, "n1", ["n1"]),
+            *done(2, fault, "n5", ["n5"]),
+            *done(3, repair, "n1", ["n1"]),
+            *done(4, repair, "n5", ["n5"]),
+        )
+    )
+    assert [act.undoes for act in found[2:]] == [(1,), (2,)]
+    assert [seconds(act) for act in faults(found)] == [(1, 3), (2, 4)]
+
+
 def test_stacked_network_faults_end_one_by_one() -> None:
     links = [["n1", "n2"], ["n2", "n1"]]
     other = [["n1", "n3"], ["n3", "n1"]]
