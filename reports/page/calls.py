@@ -12,7 +12,8 @@ OUTCOMES = (OpType.OK, OpType.FAIL, OpType.INFO)
 OPEN = -1
 """Stands for the end, and for the index of the end, of a call that never returned."""
 
-LANES_MAX = 64
+LANES_MAX = 256
+"""As many as a workload may have clients: of fewer, one would show the calls of several."""
 
 _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 
@@ -20,8 +21,8 @@ _CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
 class Calls(msgspec.Struct, frozen=True):
     """Columns of equal length, in order of invocation. Times are microseconds from the start.
 
-    `f`, `key` and `node` point into `fs`, `keys` and `nodes`, `outcome` into OUTCOMES. Processes
-    that succeed one another share a lane.
+    `f`, `key` and `node` point into `fs`, `keys` and `nodes`, `outcome` into OUTCOMES. A process
+    is in the lane of that number, modulo `lanes`: those that succeed one another share one.
     """
 
     lanes: int

@@ -11,8 +11,11 @@ from delphic.harness.history import History
 from delphic.harness.op import Op, OpType
 from delphic.harness.rundir import RunDir
 from delphic.harness.verdict import Validity
+from delphic.harness.workloads.workload import CLIENTS_MAX
 from delphic.reports.page.document import Document, document
+from delphic.reports.page.figures import timeline
 from delphic.reports.page.html import render
+from delphic.reports.page.plots import timeline_section
 
 Documents = Callable[[str], Document]
 Copied = Callable[[str], Path]
@@ -38,6 +41,16 @@ def test_its_columns_point_back_at_the_calls(runs: Any, documents: Documents) ->
     assert [found.nodes[n] for n in found.node] == [(c.completion or c.invoke).node for c in calls]
     assert found.lanes == 6
     assert found.fs == ("append", "read")
+
+
+def test_every_client_has_a_lane_of_its_own(build: Callable[..., Any], tmp_path: Path) -> None:
+    found = document(build(tmp_path / "run", ops=800, clients=CLIENTS_MAX).path)
+    assert found.calls.lanes == CLIENTS_MAX
+    label = f"client {CLIENTS_MAX - 1}"
+    assert timeline(found).labels[-1] == label
+    page = str(timeline_section(found))
+    assert f"operations of {CLIENTS_MAX} clients" in page
+    assert f">{label}</option>" in page
 
 
 def test_its_story_is_told_in_numbers_that_can_be_recounted(
