@@ -1,6 +1,7 @@
 """One run directory in a row: what it was, what came of it, and what is wrong with its files."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -117,17 +118,31 @@ def facts(root: Path, name: str) -> Facts:
     plan = read(run.plan, PlanFacts)
     verdict = read(run.verdict, RunVerdict)
     environment = read(run.environment, Environment)
-    text = content(root, f"{name}/{run.scenario.name}") or b""
     return Facts(
         name=name,
         plan=plan or PlanFacts(),
         verdict=verdict,
         environment=environment or Environment(),
         phases=tuple(_phases(content(root, f"{name}/{run.journal.name}") or b"", problems)),
-        digest=sha256(text).hexdigest()[:16],
+        digest=_digest(root, name),
         has_report=run.report.is_file() and not run.report.is_symlink(),
         problems=tuple(problems),
     )
+
+
+def _digest(root: Path, name: str) -> str:
+    """Of what was to be run: the scenario's text, and the plan without the words that asked for it.
+
+    The text alone is not enough: crash points and switches stand in the plan only.
+    """
+    run = RunDir(root / name)
+    text = content(root, f"{name}/{run.scenario.name}") or b""
+    plan = content(root, f"{name}/{run.plan.name}") or b""
+    with suppress(*UNDECODABLE):
+        planned = msgspec.json.decode(plan, type=dict[str, Any])
+        planned.pop("command", None)
+        plan = msgspec.json.encode(planned)
+    return sha256(sha256(text).digest() + plan).hexdigest()[:16]
 
 
 def _decoded(root: Path, name: str, kind: type[T], problems: list[str]) -> T | None:

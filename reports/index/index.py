@@ -17,8 +17,8 @@ from ...harness.verdict import Validity
 from .facts import Facts, State, facts
 from .life import state_of
 
-VERSION = 2
-"""Of the tables below: another one's database is made anew."""
+VERSION = 3
+"""Of the tables below and of what they hold: another one's database is made anew."""
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS run(

@@ -33,6 +33,8 @@ class Run:
     sentence: str = "No acknowledged row is lost."
     bugs: dict[str, list[str]] = field(default_factory=dict)
     never: list[list[str]] = field(default_factory=lambda: KINDS[:1])
+    planned: dict[str, Any] = field(default_factory=dict)
+    """What else stands in the plan."""
 
     @property
     def name(self) -> str:
@@ -67,7 +69,7 @@ def _plan(run: Run) -> dict[str, Any]:
         "faults": [{"at_s": 3.0, "kind": "kill", "target": "leader"}],
         "promises": ["HS-2"],
         "command": f"delphic run {run.scenario} --seed {run.seed}",
-    }
+    } | run.planned
 
 
 def verdict(run: Run) -> RunVerdict:

@@ -120,6 +120,10 @@ def test_only_steps_that_no_run_made_were_never_made(gathered: Gathered, fleet: 
         ({"git": "b" * 40}, False),
         ({"is_dirty": True}, False),
         ({"validity": Validity.PASS}, False),
+        ({"planned": {"crash": [{"node": "n1", "op": 150}]}}, False),
+        ({"planned": {"lockstep": True}}, False),
+        ({"planned": {"stop_on_violation": True}}, False),
+        ({"planned": {"command": "delphic suite runs"}}, True),
     ],
 )
 def test_flaky_is_the_same_seed_and_version_with_another_verdict(
