@@ -238,6 +238,30 @@ def test_a_running_run_is_watched_to_its_verdict(opened: Open, root: Path, fleet
     shutil.rmtree(path.path)
 
 
+def test_who_watches_runs_in_many_tabs_can_open_one_more(
+    opened: Open, root: Path, fleet: Any
+) -> None:
+    path = RunDir(fleet.write(root, fleet.Run("tabs", 1, started=fleet.BEGAN + timedelta(days=4))))
+    path.verdict.unlink()
+    path.history.write_bytes(b"")
+    turn = """isAway => {
+        Object.defineProperty(document, 'hidden', { value: isAway, configurable: true });
+        document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    try:
+        first = opened("/suite")
+        watched = first.url.replace("suite", f"runs/{path.path.name}/")
+        # A browser has six connections to a server.
+        for page in (first, *(first.context.new_page() for _ in range(6))):
+            page.goto(watched, timeout=10_000)
+            expect(page.locator(".now")).to_contain_text("▶ Running")
+            page.evaluate(turn, True)
+        with first.expect_request("**/live"):
+            first.evaluate(turn, False)
+    finally:
+        shutil.rmtree(path.path)
+
+
 def test_the_list_follows_runs_that_begin_and_end_and_disturbs_nobody(
     opened: Open, root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

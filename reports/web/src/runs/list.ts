@@ -8,26 +8,17 @@ interface Told {
 export function keepFresh(place: HTMLElement, changed: () => void): void {
   const address = place.dataset["list"];
   if (address === undefined) return;
-  let source: EventSource | undefined;
-  const watch = () => {
-    source?.close();
-    source = undefined;
-    // A page that nobody sees asks for nothing.
-    if (document.hidden) return;
-    source = follow<Told>(
-      address,
-      ({ html }) => {
-        update(place, new DOMParser().parseFromString(html, "text/html").body);
-        changed();
-      },
-      (text) => {
-        const status = place.querySelector("[role=status]");
-        if (status !== null) say(status, text);
-      },
-    );
-  };
-  document.addEventListener("visibilitychange", watch);
-  watch();
+  follow<Told>(
+    address,
+    ({ html }) => {
+      update(place, new DOMParser().parseFromString(html, "text/html").body);
+      changed();
+    },
+    (text) => {
+      const status = place.querySelector("[role=status]");
+      if (status !== null) say(status, text);
+    },
+  );
 }
 
 /** Both hold a form, a status, the list and the pages of it. */
