@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from delphic.harness.op import OpType
 from delphic.harness.verdict import Validity, Verdict
 from delphic.reports.page import html
+from delphic.reports.page.calls import OPEN, OUTCOMES
 from delphic.reports.page.document import Document, document
 from playwright.sync_api import Browser, Page, expect
 
@@ -171,6 +173,31 @@ def test_touching_a_plot_scrolls_the_page_and_swiping_moves_time(opened: Pages) 
     assert shown_range(page)[0] > before[0]
 
 
+def test_a_mouse_drags_nothing_where_a_finger_was_before(opened: Pages) -> None:
+    page = opened("pass")
+    page.keyboard.press("+")
+    over = page.locator("#latency-plot .u-over")
+    send = """(element, [name, pointerType, pointerId, clientX]) => element.dispatchEvent(
+        new PointerEvent(name, { pointerType, pointerId, clientX }))"""
+
+    def moved(name: str, kind: str, pointer: int, x: int) -> float:
+        before = shown_range(page)[0]
+        over.evaluate(send, [name, kind, pointer, x])
+        return shown_range(page)[0] - before
+
+    moved("pointerdown", "touch", 2, 300)
+    assert moved("pointermove", "mouse", 1, 700) == 0
+    moved("pointerdown", "touch", 3, 600)
+    assert moved("pointermove", "touch", 2, 400) == 0
+    assert moved("pointermove", "touch", 3, 500) > 0
+    for end in ("pointerup", "pointercancel"):
+        moved("pointerdown", "touch", 4, 300)
+        moved(end, "touch", 4, 300)
+        assert moved("pointermove", "mouse", 1, 200) == 0
+    over.hover()
+    assert page.locator(".tip").is_visible()
+
+
 def test_the_banner_leads_to_the_witness_and_that_into_the_timeline(opened: Pages) -> None:
     page = opened("fail")
     assert not in_view(page, ".witnesses .mark")
@@ -273,6 +300,56 @@ def completed_within(run: Any, begin: float, end: float) -> int:
     return sum(
         op.is_client and op.type != "invoke" and begin <= op.time_ns / 1e9 <= end for op in run.ops
     )
+
+
+def test_bars_of_operations_that_never_returned_are_told_wherever_one_points(
+    browser: Browser, documents: Documents, tmp_path: Path
+) -> None:
+    told = documents("pass")
+    calls = told.calls
+    end_index, end, outcome = (list(of) for of in (calls.end_index, calls.end, calls.outcome))
+    opened = [
+        next(
+            at
+            for at, f in enumerate(calls.f)
+            if calls.fs[f] == name and calls.process[at] == 1 and calls.start[at] > 500_000
+        )
+        for name in ("append", "read")
+    ]
+    for at in opened:
+        end_index[at], end[at], outcome[at] = OPEN, OPEN, OUTCOMES.index(OpType.INFO)
+    calls = msgspec.structs.replace(
+        calls, end_index=tuple(end_index), end=tuple(end), outcome=tuple(outcome)
+    )
+    report = tmp_path / "report.html"
+    report.write_text(html.render(msgspec.structs.replace(told, calls=calls)))
+    tab = Tab(browser, report, 1280)
+    page = tab.page
+    rows = page.evaluate("JSON.parse(document.getElementById('data').textContent).timeline")
+    page.locator("#timeline-plot").scroll_into_view_if_needed()
+    box = page.locator("#timeline-plot .u-over").bounding_box()
+    assert box is not None
+    high = box["height"] / len(rows["labels"])
+    top = box["y"] + (rows["lane"] + 1) * high
+
+    def told_at(share: float) -> list[str]:
+        """The first words of what is said, from the top of the lane to its bottom."""
+        said = []
+        for down in range(round(high)):
+            page.mouse.move(box["x"] + share * box["width"], top + down)
+            tip = page.locator(".tip").text_content() or ""
+            said.append(tip.split()[0] if "never returned" in tip else "")
+        return said
+
+    for name in ("ok", "fail: certainly not done"):
+        page.get_by_role("button", name=name, exact=True).click()
+    for share in (0.3, 0.97):
+        said = told_at(share)
+        assert said.count("append") >= high / 4
+        assert said.count("read") >= high / 4
+        assert max(at for at, name in enumerate(said) if name == "append") < said.index("read")
+    assert tab.complaints == []
+    tab.context.close()
 
 
 def test_functions_and_outcomes_can_be_hidden(opened: Pages) -> None:

@@ -182,14 +182,21 @@ export class Chart {
       },
       { passive: false },
     );
-    let touched: number | null = null;
+    // Of several fingers the last one put down drags; a mouse beside it does not.
+    let finger: { id: number; x: number } | undefined;
     over.addEventListener("pointerdown", (event) => {
-      touched = event.pointerType === "touch" ? event.clientX : null;
+      if (event.pointerType === "touch") finger = { id: event.pointerId, x: event.clientX };
     });
+    for (const end of ["pointerup", "pointercancel"] as const) {
+      over.addEventListener(end, (event) => {
+        if (finger?.id === event.pointerId) finger = undefined;
+      });
+    }
     over.addEventListener("pointermove", (event) => {
-      if (touched !== null) {
-        this.drag(event.clientX - touched);
-        touched = event.clientX;
+      if (event.pointerType === "touch") {
+        if (finger?.id !== event.pointerId) return;
+        this.drag(event.clientX - finger.x);
+        finger.x = event.clientX;
         return;
       }
       tip(this.plan.told?.(this.u, event.offsetX, event.offsetY) ?? null, event.clientX, event.clientY);

@@ -3,7 +3,6 @@ import uPlot from "uplot";
 import { colour } from "../shared/theme";
 import { Blit } from "./blit";
 import {
-  endOf,
   firstFrom,
   isOpen,
   KINDS,
@@ -184,13 +183,25 @@ function ring({ ctx }: uPlot, x: number, y: number, radius: number): void {
   ctx.stroke();
 }
 
+/** The operation of a group whose bar lies at a time; marks from `first` to `last` are there themselves. */
+function barAt({ ids, at, longest }: Group, first: number, last: number, time: number): number | undefined {
+  for (let k = last; k < ids.length && at[k] <= time + longest; k++) {
+    if (startOf(ids[k]) <= time) return ids[k];
+  }
+  if (time > data.end) return undefined;
+  // The mark of one that never returned is where its bar begins.
+  for (let k = first - 1; k >= 0; k--) if (isOpen(ids[k])) return ids[k];
+  return undefined;
+}
+
 /** The operation whose mark or bar is nearest to a place, and how many marks it stands for. */
 export function callAt(u: uPlot, x: number, y: number): { i: number; others: number } | null {
   const reach = 7;
   const [near, far] = [u.posToVal(x - reach, "x"), u.posToVal(x + reach, "x")];
   const time = u.posToVal(x, "x");
   let best: { i: number; others: number } | null = null;
-  let least = Infinity;
+  let bar: number | undefined;
+  let [least, leastUp] = [Infinity, Infinity];
   for (const group of shownGroups()) {
     const up = Math.abs(u.valToPos(group.row, "y") - y);
     if (up > reach) continue;
@@ -199,12 +210,8 @@ export function callAt(u: uPlot, x: number, y: number): { i: number; others: num
       const away = Math.abs(u.valToPos(group.at[k], "x") - x) + up + (KINDS - group.kind) / 100;
       if (away < least) [best, least] = [{ i: group.ids[k], others: last - first - 1 }, away];
     }
-    for (let k = last; k < group.ids.length && group.at[k] <= time + group.longest; k++) {
-      const i = group.ids[k];
-      if (least > reach && startOf(i) <= time && endOf(i) >= time) {
-        [best, least] = [{ i, others: 0 }, reach + up];
-      }
-    }
+    const found = up < leastUp ? barAt(group, first, last, time) : undefined;
+    if (found !== undefined) [bar, leastUp] = [found, up];
   }
-  return best;
+  return least > reach && bar !== undefined ? { i: bar, others: 0 } : best;
 }
