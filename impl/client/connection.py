@@ -37,7 +37,7 @@ class Audience(Protocol):
     def pushed(self, frame: Rows | Ended) -> None:
         """Rows of a subscription, or its end; in order, the first perhaps before the answer."""
 
-    def lost(self, reason: str) -> None:
+    def lost(self, connection: "Connection", reason: str) -> None:
         """The connection has ended."""
 
 
@@ -193,7 +193,7 @@ class Connection:
                 error = RequestError(DISCONNECTED, False, f"{self._where}: {reason}")
                 future.set_exception(error)
         if self._audience is not None:
-            self._audience.lost(reason)
+            self._audience.lost(self, reason)
 
     async def _open(self, host: str, port: int, timeout_s: float, tls: Tls | None) -> None:
         clock = self._runtime.clock

@@ -185,9 +185,10 @@ class Subscription:
         else:
             self._take(frame)
 
-    def lost(self, reason: str) -> None:
-        """The connection has ended."""
-        self._break(RequestError(DISCONNECTED, True, reason))
+    def lost(self, connection: Connection, reason: str) -> None:
+        """A connection has ended: perhaps one that we have hung up, a moment ago."""
+        if connection is self._connection:
+            self._break(RequestError(DISCONNECTED, True, reason))
 
     async def _follow(self) -> None:
         """Ask, listen, and ask again elsewhere when that is over."""

@@ -11,7 +11,7 @@ from delphic.impl.client.subscribing import Note, Options
 from delphic.impl.client.subscription import Subscription
 from delphic.impl.raft.debts import Answer
 from delphic.impl.visitor import Visitor
-from delphic.impl.wire import Credit, Rows
+from delphic.impl.wire import Credit, Ended, Rows
 from members import ids, run
 from scripted_leader import BEGUN, begins, frame, until
 from scripted_node import ScriptedNode
@@ -44,6 +44,39 @@ def test_a_leader_from_which_nothing_is_heard_is_given_up_for_another_member() -
             ("lost", ""),
             ("live", "n2"),
         ]
+
+    run(scenario())
+
+
+def test_the_end_of_the_old_leaders_connection_does_not_end_the_one_to_its_successor() -> None:
+    """What was hung up is told a moment later, when the next leader is being asked already."""
+
+    async def scenario() -> None:
+        got: list[int] = []
+        notes: list[Note] = []
+        sends = begins(lambda node, number: frame(node, 0, 7, number=number))
+        async with ScriptedNode("n2", sends) as next_one, ScriptedNode("n3", begins()) as other:
+            successor = f"<NotLeader>{next_one.site}:n2"
+
+            def hands_over(node: ScriptedNode, number: int) -> None:
+                for visitor in node.visitors:
+                    visitor.push(Ended(number, "NotLeader", successor))
+
+            async with ScriptedNode("n1", begins(hands_over)) as old:
+                found = Subscription(
+                    [old.site, next_one.site, other.site],
+                    "t",
+                    lambda table: got.extend(ids(table)),
+                    Options(offset=0, reconnect=True, msg_as_table=True),
+                    told=notes.append,
+                )
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(found.run())
+                    await until(lambda: bool(got) and not old.visitors)
+                    found.close()
+        told = [(note.what, note.leader) for note in notes if note.what in ("live", "lost")]
+        assert told == [("live", "n1"), ("lost", ""), ("live", "n2")]
+        assert (next_one.asked, other.asked) == (["subscribeTable"], [])
 
     run(scenario())
 
