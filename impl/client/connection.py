@@ -30,6 +30,11 @@ from .errors import DISCONNECTED, FRAME_TOO_LARGE, TIMEOUT, RequestError
 FRAME_BYTES_MAX = 64 << 20
 """The nodes' default of `maxFrameSize`."""
 
+LOGIN_S = 10.0
+"""A node compares some seven passwords a second, in the order in which they came; who loses
+patience and comes again waits behind everybody.
+"""
+
 
 class Audience(Protocol):
     """Whoever is told what a node sends unasked."""
@@ -76,6 +81,7 @@ class Connection:
         port: int,
         *,
         timeout_s: float = 5.0,
+        login_s: float | None = None,
         frame_bytes_max: int = FRAME_BYTES_MAX,
         runtime: ClientRuntime | None = None,
         audience: Audience | None = None,
@@ -83,15 +89,19 @@ class Connection:
         password: str = "",
         tls: Tls | None = None,
     ) -> "Connection":
-        """Connect, shake hands, log in; raises RequestError, always a definite one."""
+        """Connect, shake hands, log in; raises RequestError, always a definite one.
+
+        All of it takes at most `timeout_s`; with `login_s` the login may take so long besides.
+        """
         runtime = loop_client_runtime() if runtime is None else runtime
         connection = cls(runtime, f"{host}:{port}", frame_bytes_max, audience)
         deadline_ns = runtime.clock.now_ns() + int(timeout_s * 1e9)
         await connection._open(host, port, timeout_s, tls)
         if user is not None:
-            left_s = max(0.001, (deadline_ns - runtime.clock.now_ns()) / 1e9)
+            if login_s is None:
+                login_s = max(0.001, (deadline_ns - runtime.clock.now_ns()) / 1e9)
             try:
-                await connection.call("login", (user, password), timeout_s=left_s)
+                await connection.call("login", (user, password), timeout_s=login_s)
             except BaseException as error:
                 connection.close()
                 if isinstance(error, RequestError):

@@ -15,12 +15,14 @@ from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address
 from ..stream.commands import RETENTION_MINUTES
 from . import functions
-from .connection import FRAME_BYTES_MAX, Connection
+from .connection import FRAME_BYTES_MAX, LOGIN_S, Connection
 from .errors import DISCONNECTED, INDETERMINATE, NOT_LEADER, OVERLOADED, TIMEOUT, RequestError
+from .shared import CLOSED, SharedConnection
 
 PAUSE_FIRST_S = 0.01
 PAUSE_MAX_S = 0.5
 DIAL_S = 1.0
+"""How long a member may take to connect and to greet; a login is waited for longer."""
 
 RETRIED = frozenset({NOT_LEADER, OVERLOADED, DISCONNECTED, TIMEOUT, INDETERMINATE})
 """Errors after which another member, or another moment, may give another answer."""
@@ -57,7 +59,7 @@ class Session:
         self._retry_indeterminate = retry_indeterminate
         self._frame_bytes_max = frame_bytes_max
         self._runtime = loop_client_runtime() if runtime is None else runtime
-        self._connection: Connection | None = None
+        self._shared: SharedConnection | None = None
         self._user = user
         self._password = password
         self._tls = tls
@@ -113,8 +115,8 @@ class Session:
     def close(self) -> None:
         """End the connection; calls under way fail."""
         self._closed = True
-        if self._connection is not None:
-            self._connection.close()
+        if self._shared is not None:
+            self._shared.close()
 
     async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
         """Any function, within `timeout_s` in all; raises RequestError."""
@@ -125,8 +127,10 @@ class Session:
         pause_s = PAUSE_FIRST_S
         while True:
             left_s = max(0.001, (deadline_ns - clock.now_ns()) / 1e9)
+            shared: SharedConnection | None = None
             try:
-                return await self._attempt(function, args, left_s)
+                shared = self._current()
+                return await self._attempt(shared, function, args, left_s)
             except RequestError as error:
                 last = error
             if last.name not in RETRIED or self._closed:
@@ -135,7 +139,7 @@ class Session:
                     raise RequestError(INDETERMINATE, False, str(last)) from last
                 raise last
             # Also if this call ends here, the next one need not go to the same silent member.
-            named = self._go_on(last)
+            named = self._go_on(last, shared)
             if not last.definite and not repeatable:
                 raise RequestError(INDETERMINATE, False, str(last)) from last
             doubt = doubt or not last.definite
@@ -150,43 +154,42 @@ class Session:
             await pause(clock, self._runtime.randomness.uniform(pause_s / 2, pause_s))
             pause_s = min(2 * pause_s, PAUSE_MAX_S)
 
-    async def _attempt(self, function: str, args: tuple[Any, ...], left_s: float) -> Any:
+    async def _attempt(
+        self, shared: SharedConnection, function: str, args: tuple[Any, ...], left_s: float
+    ) -> Any:
         clock = self._runtime.clock
         start_ns = clock.now_ns()
-        if self._connection is None or not self._connection.is_open:
-            await self._connect(min(left_s, DIAL_S))
-        connection = self._connection
-        assert connection is not None
+        connection = await shared.opened(left_s)
         left_s -= (clock.now_ns() - start_ns) / 1e9
         return await connection.call(
             function, args, timeout_s=max(0.001, min(left_s, self._attempt_s))
         )
 
-    async def _connect(self, timeout_s: float) -> None:
-        target = self._target
-        connection = await Connection.open(
-            *target,
-            timeout_s=timeout_s,
-            frame_bytes_max=self._frame_bytes_max,
-            runtime=self._runtime,
-            user=self._user,
-            password=self._password,
-            tls=self._tls,
-        )
-        # Another call may have got there first, or have learnt of a better place.
-        if self._closed or target != self._target:
-            connection.close()
-            raise RequestError(DISCONNECTED, True, "the session moved on")
-        if self._connection is not None and self._connection.is_open:
-            connection.close()
-        else:
-            self._connection = connection
+    def _current(self) -> SharedConnection:
+        """What calls are made over now; a new one if the last one has ended."""
+        if self._closed:
+            raise RequestError(DISCONNECTED, True, CLOSED)
+        if self._shared is None or not self._shared.is_usable:
+            made = Connection.open(
+                *self._target,
+                timeout_s=DIAL_S,
+                login_s=LOGIN_S,
+                frame_bytes_max=self._frame_bytes_max,
+                runtime=self._runtime,
+                user=self._user,
+                password=self._password,
+                tls=self._tls,
+            )
+            self._shared = SharedConnection(self._runtime.clock, made)
+        return self._shared
 
-    def _go_on(self, error: RequestError) -> bool:
+    def _go_on(self, error: RequestError, tried: SharedConnection | None) -> bool:
         """Choose where to ask next; true if the error named the place."""
         site = error.site
-        here = "" if self._connection is None else self._connection.alias
-        if site is not None and site.alias != here:
+        if tried is None or tried is not self._shared or tried.is_awaited:
+            # Another call has learnt more since this attempt began, or is about to.
+            return site is not None and (site.host, site.port) == self._target
+        if site is not None and site.alias != tried.alias:
             self._move_to((site.host, site.port))
             return True
         if error.name != OVERLOADED:
@@ -195,8 +198,8 @@ class Session:
         return False
 
     def _move_to(self, target: tuple[str, int]) -> None:
-        if self._connection is not None and target != self._target:
+        if self._shared is not None and target != self._target:
             # Other calls may still wait for their answers there.
-            self._connection.retire()
-            self._connection = None
+            self._shared.retire()
+            self._shared = None
         self._target = target

@@ -16,7 +16,7 @@ from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address
 from ..stream.broker import Ask
 from ..wire import Ended, Rows
-from .connection import Connection
+from .connection import LOGIN_S, Connection
 from .cursor import STORED, Cursor, GapError, Taken
 from .errors import (
     DISCONNECTED,
@@ -237,6 +237,7 @@ class Subscription:
         self._connection = await Connection.open(
             *self._target,
             timeout_s=ATTEMPT_S,
+            login_s=LOGIN_S,
             runtime=self._runtime,
             audience=self,
             user=self._login[0],

@@ -259,7 +259,7 @@ def test_a_session_that_is_closed_after_a_doubtful_attempt_knows_no_more_than_be
             sessions.append(Session([node.site], retry_indeterminate=True))
             error = await failure(sessions[0].append("t", rows(1)))
             assert (error.name, error.definite) == ("Indeterminate", False)
-            assert "the session moved on" in error.message
+            assert "the session is closed" in error.message
 
     run(scenario())
 
