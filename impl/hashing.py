@@ -49,6 +49,11 @@ NOBODY = Hash(COST, BLOCK, LANES, b"", b"")
 class _Job:
     work: Callable[[], Any]
     done: Callable[[Any], None]
+    is_wanted: Callable[[], bool]
+
+
+def _always() -> bool:
+    return True
 
 
 class Hashing:
@@ -61,15 +66,21 @@ class Hashing:
         self._jobs: deque[_Job] = deque()
         self._is_busy = False
 
-    def submit(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def submit(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None],
+        is_wanted: Callable[[], bool] = _always,
+    ) -> None:
         """Call `done` with what `work` gave, beside the loop, or with its OSError.
 
-        Refuses, by a RequestError, when too many wait.
+        Refuses, by a RequestError, when too many wait, and what is not wanted when its turn comes:
+        work for those who have given up would let those wait who have not.
         """
         if len(self._jobs) >= WAITING_MAX:
             done(RequestError(OVERLOADED, True, "too many logins wait"))
             return
-        self._jobs.append(_Job(work, done))
+        self._jobs.append(_Job(work, done, is_wanted))
         self._next()
 
     def salt(self) -> bytes:
@@ -78,10 +89,18 @@ class Hashing:
         return b"".join((word & 0xFFFFFFFF).to_bytes(4, "big") for word in words)
 
     def _next(self) -> None:
-        if self._is_busy or not self._jobs:
+        if self._is_busy:
             return
         self._is_busy = True
-        job = self._jobs.popleft()
+        while self._jobs:
+            job = self._jobs.popleft()
+            if job.is_wanted():
+                self._begin(job)
+                return
+            job.done(RequestError(OVERLOADED, True, "its turn came too late"))
+        self._is_busy = False
+
+    def _begin(self, job: _Job) -> None:
         outcome: list[Any] = []
 
         def finished(error: OSError | None) -> None:

@@ -67,7 +67,13 @@ class Users:
         """Whether that user may change others."""
         return name in self._users and self._users[name].admin
 
-    def check(self, name: str, password: str, done: Callable[[bool | RequestError], None]) -> None:
+    def check(
+        self,
+        name: str,
+        password: str,
+        done: Callable[[bool | RequestError], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
         """Tell whether the password is right; users that there are not take as long."""
         user = self._users.get(name)
         kept = NOBODY if user is None else user.hash
@@ -77,7 +83,7 @@ class Users:
             is_same = known is not None and known.hash is kept
             done(matches if isinstance(matches, RequestError) else matches and is_same)
 
-        self._hashing.submit(lambda: kept.matches(password), checked)
+        self._hashing.submit(lambda: kept.matches(password), checked, is_wanted)
 
     def set(
         self, by: str | None, name: str, password: str, done: Done, *, admin: bool | None

@@ -46,6 +46,11 @@ known whether they were done, the caller is told so. All others may be asked aga
 _PASSING = frozenset((NOT_LEADER, BUSY, OVERLOADED, DISCONNECTED))
 
 
+def attempt_s(config: NodeConfig) -> float:
+    """How long the leader is waited for before it is asked again."""
+    return max(ATTEMPT_S_MIN, ATTEMPT_TICKS * config.election_tick_s)
+
+
 @dataclass(slots=True, eq=False)
 class _Asked:
     function: str
@@ -67,7 +72,7 @@ class Controllers:
         self._clock = clock
         self._ask = ask
         self._patience_s = max(PATIENCE_S_MIN, PATIENCE_TICKS * config.election_tick_s)
-        self._attempt_s = max(ATTEMPT_S_MIN, ATTEMPT_TICKS * config.election_tick_s)
+        self._attempt_s = attempt_s(config)
         self.leader = self._names[0]
 
     def ask(

@@ -14,7 +14,15 @@ class ClusterUsers:
     def __init__(self, controllers: Controllers) -> None:
         self._controllers = controllers
 
-    def check(self, name: str, password: str, done: Callable[[bool | RequestError], None]) -> None:
+    def check(
+        self,
+        name: str,
+        password: str,
+        done: Callable[[bool | RequestError], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """The leader works for nodes, and knows only how long they wait."""
+
         def told(answer: Any) -> None:
             if isinstance(answer, bool | RequestError):
                 done(answer)

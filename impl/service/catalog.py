@@ -25,6 +25,7 @@ from ..cluster.commands import (
     SetUser,
     Statement,
 )
+from ..cluster.controllers import attempt_s
 from ..cluster.group import CatalogGroup
 from ..cluster.operations import Operation
 from ..config import NodeConfig
@@ -46,6 +47,7 @@ class CatalogFunctions:
         self._config = config
         self._clock = clock
         self._hashing = hashing
+        self._attempt_s = attempt_s(config)
         self._shows_incomplete = INCOMPLETE_SHOWN in config.seeded_bugs
         self._nodes = tuple(site.alias for site in config.data_nodes)
 
@@ -139,6 +141,8 @@ class CatalogFunctions:
 
     def _check_user(self, call: Call, name: str, password: str) -> None:
         """Answers whether it is right; users that there are not take as long."""
+        # Who asks will have asked again by then.
+        deadline_ns = self._clock.now_ns() + round(self._attempt_s * 1e9)
 
         def found(told: Any) -> None:
             if isinstance(told, RequestError):
@@ -151,7 +155,11 @@ class CatalogFunctions:
                 return
             kept = users.get(name)
             kept_hash = NOBODY if kept is None else kept.hash
-            self._hashing.submit(lambda: kept_hash.matches(password), call.answer)
+            self._hashing.submit(
+                lambda: kept_hash.matches(password),
+                call.answer,
+                lambda: self._clock.now_ns() < deadline_ns,
+            )
 
         self.group.look(lambda catalog: None, found)
 

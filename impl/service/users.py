@@ -23,8 +23,14 @@ log = logging.getLogger("delphic.users")
 class Book(Protocol):
     """The users, wherever they are kept. Answers come later."""
 
-    def check(self, name: str, password: str, done: Callable[[bool | RequestError], None]) -> None:
-        """Tell whether the password is right."""
+    def check(
+        self,
+        name: str,
+        password: str,
+        done: Callable[[bool | RequestError], None],
+        is_wanted: Callable[[], bool],
+    ) -> None:
+        """Tell whether the password is right, if that is wanted when its turn comes."""
 
     def set(
         self, by: str | None, name: str, password: str, done: Done, *, admin: bool | None
@@ -97,7 +103,7 @@ class UserFunctions:
                     visitor.user = None
                 self._turn_away(call, visitor, user)
 
-        self._book.check(user, password, checked)
+        self._book.check(user, password, checked, lambda: visitor.is_open)
 
     def _turn_away(self, call: Call, visitor: Visitor, user: str) -> None:
         log.warning("wrong password for %s from %s", printable(user), visitor.channel.peer)
@@ -125,7 +131,7 @@ class UserFunctions:
                 visitor.tries += 1
                 self._turn_away(call, visitor, name)
 
-        book.check(name, old, checked)
+        book.check(name, old, checked, lambda: visitor.is_open)
 
     def _create(self, call: Call, user: str, password: str, admin: bool) -> None:
         if self._book is None:
