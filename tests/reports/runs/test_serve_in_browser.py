@@ -1,7 +1,10 @@
 """Runs in a real browser: found, compared, watched and downloaded, by mouse, keyboard and ear."""
 
+import json
+import os
 import re
 import shutil
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -93,6 +96,14 @@ def opened(browser: Browser, address: str) -> Iterator[Open]:
         context.close()
     # Of an address of nothing Chromium says so, whatever the page makes of it.
     assert [said for said in complaints if "status of 404" not in said] == []
+
+
+def begin(run: RunDir) -> None:
+    """Let a run be one that this process makes, however long nothing is written."""
+    me = {"host": socket.gethostname(), "pid": os.getpid()}
+    run.environment.write_text(json.dumps(me))
+    run.history.write_bytes(b"")
+    run.verdict.unlink()
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -208,8 +219,7 @@ def test_a_run_comes_as_a_zip(opened: Open) -> None:
 def test_a_running_run_is_watched_to_its_verdict(opened: Open, root: Path, fleet: Any) -> None:
     path = RunDir(fleet.write(root, fleet.Run("live", 1, started=fleet.BEGAN + timedelta(days=2))))
     verdict = path.verdict.read_bytes()
-    path.verdict.unlink()
-    path.history.write_bytes(b"")
+    begin(path)
     page = opened("/?verdict=running")
     # The list is at most two seconds old.
     for _ in range(30):
@@ -242,8 +252,7 @@ def test_who_watches_runs_in_many_tabs_can_open_one_more(
     opened: Open, root: Path, fleet: Any
 ) -> None:
     path = RunDir(fleet.write(root, fleet.Run("tabs", 1, started=fleet.BEGAN + timedelta(days=4))))
-    path.verdict.unlink()
-    path.history.write_bytes(b"")
+    begin(path)
     turn = """isAway => {
         Object.defineProperty(document, 'hidden', { value: isAway, configurable: true });
         document.dispatchEvent(new Event('visibilitychange'));
@@ -253,7 +262,7 @@ def test_who_watches_runs_in_many_tabs_can_open_one_more(
         watched = first.url.replace("suite", f"runs/{path.path.name}/")
         # A browser has six connections to a server.
         for page in (first, *(first.context.new_page() for _ in range(6))):
-            page.goto(watched, timeout=10_000)
+            page.goto(watched)
             expect(page.locator(".now")).to_contain_text("▶ Running")
             page.evaluate(turn, True)
         with first.expect_request("**/live"):
@@ -282,7 +291,7 @@ def test_the_list_follows_runs_that_begin_and_end_and_disturbs_nobody(
     added = page.locator("tbody tr").first
     try:
         verdict = path.verdict.read_bytes()
-        path.verdict.unlink()
+        begin(path)
         expect(added).to_have_attribute("data-run", path.path.name)
         expect(added).to_contain_text("Running")
         expect(page.get_by_role("status").first).to_have_text("3 runs")
