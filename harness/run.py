@@ -175,6 +175,9 @@ class Run:
 
     async def _quiesce(self, stop: asyncio.Event, clients: list[asyncio.Task[None]]) -> None:
         """Until an operation that began after healing is acknowledged, or took too long."""
+        for worker in self._workers:
+            # Where none sits at the leader, those that stay could be refused for ever.
+            worker.follow()
         self._proof.index = self._recorder.next_index
         limits = self._plan.limits
         deadline = _now() + limits.leader_s + limits.first_ack_s

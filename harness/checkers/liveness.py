@@ -12,6 +12,7 @@ from ..history import Call, History
 from ..op import OBSERVER, Op, OpType
 from ..verdict import Validity, Verdict, worst
 from .checker import Checker, undecided
+from .refusals import named_site
 from .replicas import Replica, answered, last_of_each, replica_ops
 from .timeline import BY_LINK, UNDOES, Act, acts, phase
 
@@ -127,10 +128,11 @@ def _leader(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
 def _acknowledgement(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
     limit_s = evidence.limits.first_ack_s
     name, promises = "first_ack", ("HS-23", "HS-26")
+    tried = _first_attempt(evidence.history, heal)
+    if tried is None:
+        sentence = "after the heal no append was tried by a client that goes where refusals point"
+        return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises)
     if acknowledged is None or acknowledged.completion is None:
-        if not _was_append_tried(evidence.history, heal):
-            sentence = "after the heal no append was tried"
-            return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises)
         sentence = "after the heal no append was acknowledged any more"
         return Finding(name, None, limit_s, Validity.FAIL, sentence, promises, (heal.index,))
     completion = acknowledged.completion
@@ -138,6 +140,12 @@ def _acknowledgement(evidence: Evidence, heal: Op, acknowledged: Call | None) ->
     if taken <= limit_s:
         sentence = f"the first append was acknowledged within {taken:.3f} s"
         return Finding(name, taken, limit_s, Validity.PASS, sentence, promises)
+    if _since(tried.invoke, completion) <= limit_s:
+        sentence = (
+            f"after the heal the first append was tried after {_since(heal, tried.invoke):.3f} s "
+            f"only, {limit_s:g} s are allowed for its acknowledgement"
+        )
+        return Finding(name, None, limit_s, Validity.UNKNOWN, sentence, promises)
     sentence = (
         f"after the heal the first append was acknowledged after {taken:.3f} s only, "
         f"{limit_s:g} s are allowed"
@@ -225,14 +233,29 @@ def _completion_index(call: Call) -> int:
     return call.completion.index
 
 
-def _was_append_tried(history: History, heal: Op) -> bool:
-    """Whether a client asked for an append after the heal, or was still waiting for one."""
-    return any(
-        call.invoke.index > heal.index
-        or (call.completion is not None and call.completion.index > heal.index)
+def _first_attempt(history: History, heal: Op) -> Call | None:
+    """The first append that was asked for after the heal, or was waited for then.
+
+    One that a member refused and nobody carried to where the refusal points says nothing of the
+    group: a client that stays at its member is refused by a sound one, too.
+    """
+    tried = (
+        call
         for call in history.calls()
         if call.invoke.f == "append"
+        and (call.completion or call.invoke).index > heal.index
+        and not _was_sent_on(call)
     )
+    return min(tried, key=lambda call: call.invoke.index, default=None)
+
+
+def _was_sent_on(call: Call) -> bool:
+    """Whether the member that was asked first named another one, and the client left it at that."""
+    end = call.completion
+    if end is None or end.type is not OpType.FAIL or end.node != call.invoke.node:
+        return False
+    named = named_site(end)[1]
+    return named not in ("", end.node)
 
 
 def _since(heal: Op, op: Op) -> float:

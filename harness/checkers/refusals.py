@@ -95,10 +95,9 @@ def _is_refusal(call: Call) -> bool:
     return end is not None and end.type is OpType.FAIL and (end.error or "").startswith("NotLeader")
 
 
-def _site(call: Call) -> tuple[str, str]:
-    """Address and alias that a refusal names; empty if it names none."""
-    assert call.completion is not None
-    error = call.completion.error or ""
+def named_site(refusal: Op) -> tuple[str, str]:
+    """Address and alias that a refusal names; empty if it names none, or is none."""
+    error = refusal.error or ""
     if not error.startswith(_TAG):
         return "", ""
     address, _, alias = error.removeprefix(_TAG).rpartition(":")
@@ -109,8 +108,8 @@ def _site(call: Call) -> tuple[str, str]:
 def _badly_named(refused: list[Call], members: tuple[str, ...]) -> list[Wrong]:
     addresses: dict[str, tuple[str, Call]] = {}
     for call in refused:
-        address, alias = _site(call)
         assert call.completion is not None
+        address, alias = named_site(call.completion)
         if alias not in members:
             sentence = (
                 f"A refusal without the site of a member: #{identity(call)} by {node_of(call)} at "
@@ -133,8 +132,8 @@ def _answers(history: History, node: str) -> list[Told]:
     for call in history.calls():
         if node_of(call) != node:
             continue
-        if _is_refusal(call):
-            found.append(Told(call, node, _site(call)[1]))
+        if call.completion is not None and _is_refusal(call):
+            found.append(Told(call, node, named_site(call.completion)[1]))
         elif call.invoke.f == "append" and call.outcome is OpType.OK:
             found.append(Told(call, node, _ACCEPTED))
     return sorted(found, key=lambda told: told.end.index)

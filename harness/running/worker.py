@@ -94,6 +94,10 @@ class Worker:
                 self._at = who(op.node) or self._at
             await self.ask(Step(op.f, op.value))
 
+    def follow(self) -> None:
+        """Go where refusals point from now on, also if it stayed at its member so far."""
+        self._follows = True
+
     def stop(self) -> None:
         """Begin no more operations; the one under way is finished."""
         self._stopped = True

@@ -79,6 +79,16 @@ def test_a_client_that_stays_at_home_is_refused_for_certain(memory: Any) -> None
     assert cluster.rows == []
 
 
+def test_a_client_that_stays_follows_once_it_is_told_to(memory: Any) -> None:
+    async def scene(worker: Worker, cluster: Any) -> None:
+        worker.follow()
+        await worker.ask(ROW)
+
+    found, cluster = ops(memory, 1, scene)
+    assert [(op.type, op.node) for op in found] == [(OpType.INVOKE, "n2"), (OpType.OK, "n1")]
+    assert cluster.rows == [1]
+
+
 def test_a_timeout_ends_the_process_keeps_the_connection_and_sends_it_home(memory: Any) -> None:
     async def scene(worker: Worker, cluster: Any) -> None:
         await worker.ask(ROW)

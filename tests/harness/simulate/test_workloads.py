@@ -29,8 +29,17 @@ faults:
 """
 
 
-def played(text: str, file: str) -> RunVerdict:
-    return simulate_plan(plan(load(text, file), seed=5, target="sim", command="")).verdict
+QUIET = """
+name: quiet
+workload: {name: log, clients: 2, routing: home, rate: 100}
+duration: 2s
+faults: [{at: 500ms, kill: leader, for: 500ms}]
+"""
+"""The second leader is the third member, where no client is at home."""
+
+
+def played(text: str, file: str, seed: int = 5) -> RunVerdict:
+    return simulate_plan(plan(load(text, file), seed=seed, target="sim", command="")).verdict
 
 
 def validity(verdict: RunVerdict, checker: str) -> Validity:
@@ -51,3 +60,8 @@ def test_the_workloads_own_checker_sees_the_bug_that_it_is_for(name: str) -> Non
     verdict = played(*shipped.text_of(scenario))
     assert verdict.as_expected, verdict.sentence
     assert validity(verdict, checker) is Validity.FAIL
+
+
+def test_clients_that_stay_at_their_members_find_a_leader_elsewhere_once_all_is_healed() -> None:
+    verdict = played(QUIET, "quiet.yaml", seed=1)
+    assert verdict.validity is Validity.PASS, verdict.sentence
