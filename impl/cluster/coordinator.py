@@ -90,6 +90,8 @@ class _Execution:
     asked: list[str] = field(default_factory=list)
     """Data nodes that may have prepared."""
     rows: int = 0
+    may_happen: bool = False
+    """Whether its commit was asked for."""
     is_saved: bool = False
 
     @property
@@ -120,6 +122,7 @@ class Coordinator:
         self._task_data = task_data
         self._is_sync = is_sync
         self._under_way: dict[int, _Execution] = {}
+        self._is_ending = False
 
     @property
     def tids(self) -> list[int]:
@@ -282,7 +285,21 @@ class Coordinator:
 
     # The decision, and what follows from it.
 
+    def finish(self) -> None:
+        """The node ends: keep the data of what may happen yet, and ask for nothing more.
+
+        Of what is aborted after all the next process drops it.
+        """
+        self._is_ending = True
+        for run in self._under_way.values():
+            if run.may_happen:
+                self._save_late(run)
+
     def _decide(self, run: _Execution) -> None:
+        if self._is_ending:
+            self._abort(run, RequestError(OVERLOADED, True, "this node is being stopped"))
+            return
+        run.may_happen = True
         meta = None
         if run.replicates:
             names = tuple(f"{run.database}/{run.table}/{key}" for key in run.keys)

@@ -27,6 +27,7 @@ class Replication:
         """Raises ConfigError."""
         self._node = node
         self._controllers: Controllers | None = None
+        self._coordinator: Coordinator | None = None
         self._keeper: Keeper | None = None
         self._sources: Sources | None = None
         self._executor: Executor | None = None
@@ -54,6 +55,7 @@ class Replication:
         """Recover what the disk holds, and execute what a slave is told to. Raises OSError."""
         node, controllers = self._node, self._controllers
         assert controllers is not None
+        self._coordinator = coordinator
         if self._keeper is not None:
             self._keeper.open()
         if self.side == SLAVE:
@@ -63,11 +65,12 @@ class Replication:
             node.peers.offer(self._executor.functions())
 
     async def run(self) -> None:
-        """Execute tasks, until cancelled; then what waits for the disk is written."""
-        if self._keeper is not None:
+        """Execute tasks, until cancelled; then what slaves may need is written."""
+        if self._keeper is not None and self._coordinator is not None:
             try:
                 await asyncio.get_running_loop().create_future()
             finally:
+                self._coordinator.finish()
                 self._keeper.finish()
         if self._executor is not None and self._sources is not None:
             try:

@@ -340,6 +340,38 @@ def test_a_slave_waits_for_data_while_nobody_has_told_the_coordinator_what_was_d
     assert isinstance(store.fetch(7), bytes) if has_data else store.fetch(7) is Lack.MISSING
 
 
+@pytest.mark.parametrize("step", ["txnCommit", "d1 chunkCommit"])
+def test_a_node_that_ends_in_order_leaves_the_data_of_what_may_happen_yet(step: str) -> None:
+    disk, worker = SimDisk(), HandWorker()
+    stage = Stage()
+
+    def opened(life: int) -> TaskDataStore:
+        handle = disk.handle(Process(SimLoop("1"), "d1", life, "1"))
+        store = TaskDataStore(handle, "/d1/replication", worker, stage.clock)
+        store.open()
+        return store
+
+    store = opened(1)
+    stage.coordinator = Coordinator(SITE, stage.clock, stage, stage.ask_node, 1 << 20, store)
+    stage.until(step, replicates=True)
+    stage.coordinator.finish()
+    store.finish()
+    while worker.jobs:
+        worker.work()
+    found = opened(2).fetch(7)
+    assert isinstance(found, bytes)
+    assert decode(found).change == append(0, 1, 2)
+
+
+def test_a_node_that_ends_asks_for_no_commit_any_more() -> None:
+    stage = Stage()
+    stage.until("d2 chunkPrepare", replicates=True)
+    stage.coordinator.finish()
+    stage.expect("d2 chunkPrepare", [1, 1])
+    assert [name for name, _, _ in stage.asked] == ["txnAbort", "d1 chunkAbort", "d2 chunkAbort"]
+    assert (stage.disk.saved, failure(stage).definite) == ({}, True)
+
+
 @pytest.mark.parametrize("is_lost", [False, True])
 @pytest.mark.parametrize("is_sync", [False, True])
 def test_a_decision_that_the_controllers_have_forgotten_is_no_abort(

@@ -1,12 +1,14 @@
 """Clusters that replicate: users, traces, restarts of everything, cut networks, detours."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from clusters import Clusters
 from delphic.harness.targets.links import CUT, Links
 from delphic.impl.client.errors import RequestError
+from delphic.impl.cluster.commands import Commit
 
 pytestmark = pytest.mark.slow
 
@@ -167,3 +169,44 @@ async def signed_in(world: Clusters, alias: str, user: str = "admin") -> Any:
         else:
             return connection
     raise AssertionError("nobody can log in")
+
+
+class AtDecision:
+    """Follows the catalog: stops a node when the next transaction is decided."""
+
+    def __init__(self, world: Clusters, alias: str) -> None:
+        self._world = world
+        self._alias = alias
+
+    def applied(self, command: Any, outcome: Any) -> None:
+        if isinstance(command, Commit) and self._alias in self._world.nodes:
+            self._world.nodes.pop(self._alias).stop()
+
+    def led(self) -> None:
+        """It leads already."""
+
+    def stood_down(self) -> None:
+        """There is no other."""
+
+
+def test_a_data_node_that_is_stopped_leaves_the_data_of_what_has_just_been_decided() -> None:
+    async def story(world: Clusters) -> None:
+        await world.create()
+        await world.insert(1)
+        await world.arrived()
+        role: Any = world.nodes["mc1"].role
+        role.group.follow(AtDecision(world, "m1"))
+        with suppress(RequestError):
+            await world.insert(2)
+        await world.wait(1)
+        assert world.world.deaths == [("m1", "ended by itself, exit code 0")]
+        world.world.deaths.clear()
+        world.start("m1")
+
+        async def is_there() -> bool:
+            return await world.ids("s1") == [1, 2]
+
+        await world.until(is_there)
+
+    with Clusters(47) as world:
+        world.run(story)
