@@ -202,8 +202,9 @@ class Catalog:
         refusal = self.rights.refusal(command.user, Right.DB_MANAGE, path)
         refusal = refusal or self.seat.refusal(path, applied)
         flagged = self.seat.replicates(path)
-        if refusal is None and flagged and (why := self.introduced.refuses(statement)):
-            refusal = RequestError(BAD_REQUEST, True, why)
+        if refusal is None and flagged:
+            why = self.introduced.refuses(statement, is_told=self.seat.is_on())
+            refusal = RequestError(BAD_REQUEST, True, why) if why else None
         refusal = refusal or self.metadata.execute(statement, is_again=applied is not None)
         if refusal is not None:
             return refusal
@@ -223,10 +224,12 @@ class Catalog:
             database = self.metadata.database(command.database)
         except RequestError as refusal:
             return refusal
-        if command.on and (why := self.introduced.refuses_on(command.database, database.tables)):
+        path, is_told = command.database, self.seat.is_on()
+        why = self.introduced.refuses_on(path, database.tables, is_told=is_told)
+        if command.on and why:
             return RequestError(BAD_REQUEST, True, why)
-        self.seat.set_flag(command.database, command.on)
-        if command.on and not self.introduced.has(command.database):
+        self.seat.set_flag(path, command.on)
+        if command.on and not self.introduced.has(path):
             self._introduce(database, command)
         return None
 

@@ -41,8 +41,11 @@ class Introduced:
         """Whether slaves have a database of this name."""
         return database in self.names
 
-    def refuses_on(self, database: str, tables: Iterable[str]) -> str:
-        """Why a database with these tables cannot be switched on; empty if it can (U5)."""
+    def refuses_on(self, database: str, tables: Iterable[str], *, is_told: bool) -> str:
+        """Why a database with these tables cannot be switched on; empty if it can (U5).
+
+        `is_told`: slaves would be told to make it.
+        """
         if self.names.get(database) is False:
             return _left(database)
         for table in tables:
@@ -51,13 +54,19 @@ class Introduced:
                 return _left(_name(database, table))
             if known is None or not self.has(database):
                 return f"{database} has tables already, which nothing would copy: {table}"
-        return ""
+        return "" if is_told or self.has(database) else _untold(database)
 
-    def refuses(self, statement: Statement) -> str:
-        """Why slaves could not repeat a metadata operation; empty if they can."""
+    def refuses(self, statement: Statement, *, is_told: bool) -> str:
+        """Why a metadata operation is none for a database that is on; empty if it is.
+
+        What slaves cannot repeat, or are not told although what comes after it needs it.
+        """
+        if statement.operation is not Operation.CREATE_PARTITIONED_TABLE:
+            return ""
         name = _name(statement.database, statement.table)
-        is_made = statement.operation is Operation.CREATE_PARTITIONED_TABLE
-        return _left(name) if is_made and self.names.get(name) is False else ""
+        if self.names.get(name) is False:
+            return _left(name)
+        return "" if is_told else _untold(name)
 
 
 def _name(database: str, table: str) -> str:
@@ -66,3 +75,10 @@ def _name(database: str, table: str) -> str:
 
 def _left(name: str) -> str:
     return f"slaves still have the {name} that was dropped here without them: take another name"
+
+
+def _untold(name: str) -> str:
+    return (
+        f"slaves would never be told of {name}: replication is stopped on this master; call "
+        "startClusterReplication first"
+    )

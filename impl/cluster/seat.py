@@ -21,6 +21,9 @@ class Seat(Protocol):
     def replicates(self, database: str) -> bool:
         """Whether transactions of this database become tasks, if replication is on."""
 
+    def is_on(self) -> bool:
+        """On a master: whether it is, so that slaves hear of what completes now."""
+
     def set_flag(self, database: str, on: bool) -> None:
         """On a master: switch the replication of a database."""
 
@@ -47,6 +50,9 @@ class Nobody:
         return None if applied is None else RequestError(BAD_REQUEST, True, NOT_CONFIGURED)
 
     def replicates(self, database: str) -> bool:
+        return False
+
+    def is_on(self) -> bool:
         return False
 
     def set_flag(self, database: str, on: bool) -> None:

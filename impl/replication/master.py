@@ -113,6 +113,11 @@ class Master:
         """Whether a transaction that begins now must keep its data for slaves."""
         return database in self.flagged
 
+    @property
+    def is_on(self) -> bool:
+        """Whether what completes now may become a task (U4)."""
+        return self.status is Status.ENABLED or QUEUES_WHILE_DISABLED in self._bugs
+
     def needed(self) -> frozenset[int]:
         """Of which transactions some slave has still to get the data (PR-18)."""
         return frozenset(task.meta.tid for task in self.queued() if task.meta.operation.is_write)
@@ -206,12 +211,11 @@ class Master:
     def _complete(self, entry: Completed) -> MasterEffects:
         """Enqueue what completed while replication was on for it (P7)."""
         meta = entry.meta
-        is_on = entry.flagged and meta.database in self.flagged
+        is_flagged = entry.flagged and meta.database in self.flagged
         if meta.operation is Operation.DROP_DB:
             # Another database of this name is a new one, and those are not replicated (PR-24).
             self.flagged.pop(meta.database, None)
-        is_enabled = self.status is Status.ENABLED or QUEUES_WHILE_DISABLED in self._bugs
-        if not (is_on and is_enabled):
+        if not (is_flagged and self.is_on):
             return NOTHING
         if not self.group or not meta.operation.is_write or self._touched.conflicts(meta):
             self.group += 1

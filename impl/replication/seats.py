@@ -114,6 +114,9 @@ class MasterSeat:
     def replicates(self, database: str) -> bool:
         return self.master.replicates(database)
 
+    def is_on(self) -> bool:
+        return self.master.is_on
+
     def set_flag(self, database: str, on: bool) -> None:
         self._apply(FlagSet(database, on))
 
@@ -184,6 +187,9 @@ class SlaveSeat:
         return RequestError(READ_ONLY, True, message)
 
     def replicates(self, database: str) -> bool:
+        return False
+
+    def is_on(self) -> bool:
         return False
 
     def set_flag(self, database: str, on: bool) -> None:

@@ -302,13 +302,39 @@ def test_a_database_is_not_switched_on_again_with_tables_that_slaves_do_not_know
     do(catalog, ddl(Operation.DROP_TABLE, table="t"))
     do(catalog, flag(True))
     do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="t"))
-    do(catalog, Replicate(encode_entry(Stopped())))
-    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="u"))
     do(catalog, flag(False))
+    do(catalog, ddl(Operation.CREATE_PARTITIONED_TABLE, table="u"))
     assert refusal(catalog, flag(True)) == "BadRequest"
     assert [task.meta.operation for task in seat.master.queued()] == [
         Operation.CREATE_DOMAIN,
         Operation.CREATE_PARTITIONED_TABLE,
+    ]
+
+
+def test_while_a_master_is_stopped_nothing_is_made_that_later_tasks_would_need() -> None:
+    seat = master()
+    catalog = Catalog(seat=seat)
+    do(catalog, ddl(Operation.CREATE_DOMAIN))
+    do(catalog, Replicate(encode_entry(Stopped())))
+    assert "startClusterReplication" in catalog.apply(flag(True)).message
+    assert not seat.replicates(DB)
+    do(catalog, Replicate(encode_entry(Started())))
+    do(catalog, flag(True))
+    do(catalog, Replicate(encode_entry(Stopped())))
+    making = ddl(Operation.CREATE_PARTITIONED_TABLE, table="t")
+    assert "startClusterReplication" in catalog.apply(making).message
+    # Slaves have the database: it may go off and on again, with a gap (U4).
+    for on in (False, True):
+        do(catalog, flag(on))
+    do(catalog, Replicate(encode_entry(Started())))
+    do(catalog, making)
+    tid = do(catalog, begin("a"))["tid"]
+    do(catalog, Commit(tid, meta(tid, f"{DB}/t/a")))
+    do(catalog, Complete(tid, 9))
+    assert [(task.meta.operation, task.meta.table) for task in seat.master.queued()] == [
+        (Operation.CREATE_DOMAIN, ""),
+        (Operation.CREATE_PARTITIONED_TABLE, "t"),
+        (Operation.APPEND, "t"),
     ]
 
 

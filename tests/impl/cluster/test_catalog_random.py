@@ -18,6 +18,7 @@ from delphic.impl.cluster.commands import (
     Commit,
     Complete,
     RemoveUser,
+    Replicate,
     Right,
     SetFlag,
     SetRight,
@@ -26,12 +27,14 @@ from delphic.impl.cluster.commands import (
     decode,
     encode,
 )
+from delphic.impl.cluster.introduced import Introduced
 from delphic.impl.cluster.operations import Operation
 from delphic.impl.cluster.placement import Placement
 from delphic.impl.cluster.seat import Seat
 from delphic.impl.cluster.transactions import Transactions
+from delphic.impl.replication.events import Started, Stopped
 from delphic.impl.replication.master import Master
-from delphic.impl.replication.seats import MasterSeat
+from delphic.impl.replication.seats import MasterSeat, encode_entry
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -183,7 +186,7 @@ class RandomCatalog(RuleBasedStateMachine):
         self.apply(SetFlag(None, "h", 1, DB, on, 3))
         self.tasks.extend(range(before, self.master.next))
 
-    @rule(which=st.integers(0, 5), by=USERS, on=st.booleans(), right=st.sampled_from(Right))
+    @rule(which=st.integers(0, 6), by=USERS, on=st.booleans(), right=st.sampled_from(Right))
     def administer(self, which: int, by: str | None, on: bool, right: Right) -> None:
         """One rule of many commands, so that most steps are transactions."""
         match which:
@@ -197,6 +200,8 @@ class RandomCatalog(RuleBasedStateMachine):
                 self.apply(SetRight(by, "bob", right, DB, on))
             case 4:
                 self.apply(RemoveUser(by, "bob"))
+            case 5:
+                self.apply(Replicate(encode_entry(Started() if on else Stopped())))
             case _:
                 dropped = self.steady.placement.dropped.get("n1", [99])
                 self.apply(Swept("n1", tuple(dropped[: 1 + on])))
@@ -247,6 +252,29 @@ class RandomCatalog(RuleBasedStateMachine):
         assert groups == sorted(groups)
 
 
+    @invariant()
+    def slaves_can_repeat_what_they_are_told(self) -> None:
+        there: set[str] = set()
+        for task in self.master.queued():
+            said = task.meta
+            database, table = said.database, f"{said.database}/{said.table}"
+            match said.operation:
+                case Operation.CREATE_DOMAIN:
+                    assert database not in there
+                    there.add(database)
+                case Operation.CREATE_PARTITIONED_TABLE:
+                    assert database in there
+                    assert table not in there
+                    there.add(table)
+                case Operation.DROP_DB:
+                    assert database in there
+                    there = {name for name in there if not name.startswith(database)}
+                case _:
+                    assert table in there
+                    if said.operation is Operation.DROP_TABLE:
+                        there.remove(table)
+
+
 def explore(examples: int) -> None:
     run_state_machine_as_test(
         RandomCatalog,
@@ -285,6 +313,7 @@ def numbers_again(self: Transactions) -> int:
         (Transactions, "take_tid", numbers_again),
         (Placement, "drop", lambda self, chunks: None),
         (Transactions, "save", lambda self, state: None),
+        (Introduced, "refuses_on", lambda self, database, tables, **_: ""),
     ],
 )
 def test_a_catalog_with_a_mistake_is_found_out(
