@@ -151,7 +151,7 @@ class SlaveService:
             attempt_s=PULL_ATTEMPT_S,
             frame_bytes_max=self._config.frame_bytes_max,
             runtime=self._runtime,
-            user=options.execution_user if self._config.wants_login else None,
+            user=options.execution_user,
             password=options.execution_password,
             tls=self._config.tls,
         )

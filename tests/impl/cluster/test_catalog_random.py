@@ -251,7 +251,6 @@ class RandomCatalog(RuleBasedStateMachine):
         groups = [task.group for task in self.master.queued()]
         assert groups == sorted(groups)
 
-
     @invariant()
     def slaves_can_repeat_what_they_are_told(self) -> None:
         there: set[str] = set()

@@ -47,10 +47,13 @@ class Clusters:
         controllers: int = 1,
         data_nodes: int = 2,
         slaves_max: int | None = None,
-        authentication: str = "off",
+        login: Sequence[str] = (),
         options: Mapping[str, str] | None = None,
     ) -> None:
-        """`options`: more lines for `m`'s or a slave's files, `m.controller` or `m.cluster`."""
+        """`login`: the clusters where users log in.
+
+        `options`: more lines for `m`'s or a slave's files, `m.controller` or `m.cluster`.
+        """
         self.names = ("m", *slaves)
         self._slaves_max = len(slaves) if slaves_max is None else slaves_max
         self.controllers = {
@@ -64,11 +67,13 @@ class Clusters:
         ]
         self.world = World(f"clusters {seed}", self.aliases)
         self.ports = {alias: at for at, alias in enumerate(self.aliases, start=1)}
-        self._base = f"{BASE}authentication={authentication}\n"
-        self.files = {name: self._files(name, options or {}) for name in self.names}
+        self.files = {
+            name: self._files(name, options or {}, "on" if name in login else "off")
+            for name in self.names
+        }
         self.nodes: dict[str, Node] = {}
 
-    def _files(self, name: str, options: Mapping[str, str]) -> dict[str, str]:
+    def _files(self, name: str, options: Mapping[str, str], authentication: str) -> dict[str, str]:
         lines = [
             f"127.0.0.1:{self.ports[alias]}:{alias},{mode}"
             for mode, aliases in (
@@ -77,7 +82,7 @@ class Clusters:
             )
             for alias in aliases
         ]
-        controller = cluster = self._base
+        controller = cluster = f"{BASE}authentication={authentication}\n"
         if name == "m":
             controller += f"clusterReplicationSlaveNum={self._slaves_max}\n"
             cluster += "clusterReplicationMode=master\n"

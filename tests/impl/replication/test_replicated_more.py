@@ -5,8 +5,9 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from clusters import Clusters
+from clusters import PATH, Clusters
 from delphic.harness.targets.links import CUT, Links
+from delphic.impl.client import cluster as client
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.commands import Commit
 
@@ -153,7 +154,22 @@ def test_with_users_a_slave_logs_in_and_only_administrators_operate() -> None:
 
     options = dict.fromkeys(("m.controller", "s.controller"), "initialAdminPassword=secret\n")
     options["s.cluster"] = "clusterReplicationExecutionPassword=secret\n"
-    with Clusters(44, options=options, authentication="on") as world:
+    with Clusters(44, options=options, login="ms") as world:
+        world.run(story)
+
+
+def test_a_slave_where_nobody_logs_in_logs_in_at_its_master() -> None:
+    async def story(world: Clusters) -> None:
+        master = await signed_in(world, "m1")
+        await client.create_database(master, PATH, "HASH", "LONG", 4, timeout_s=20)
+        await master.call("setDatabaseForClusterReplication", (PATH, True), timeout_s=20)
+        await world.finished(1)
+
+    options = {
+        "m.controller": "initialAdminPassword=secret\n",
+        "s.cluster": "clusterReplicationExecutionPassword=secret\n",
+    }
+    with Clusters(48, options=options, login="m") as world:
         world.run(story)
 
 
