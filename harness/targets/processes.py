@@ -89,12 +89,19 @@ class Daemon:
         return ProcessState.PAUSED if letter in "Tt" else ProcessState.RUNNING
 
     def death(self) -> str | None:
-        """How it ended, if it did so by itself; said once."""
-        if self._process is None or self._ended_by_us or self._process.returncode is None:
+        """How it ended, if it did so by itself; said once, and as soon as `state` says DEAD.
+
+        The event loop may hear later how: told only then, it would count against the next process.
+        """
+        if self._process is None or self._ended_by_us or self.state() is not ProcessState.DEAD:
             return None
         self._ended_by_us = True
         self._lease.remove(self._process.pid)
         code = self._process.returncode
+        if code is None:
+            code = _exit_code(self._process.pid)
+        if code is None:
+            return "its exit status is not known yet"
         return f"exit status {code}" if code >= 0 else f"signal {-code}"
 
     async def kill(self) -> None:
@@ -145,6 +152,17 @@ class Daemon:
         except TimeoutError:
             raise self.failure(f"still runs {timeout_s:g} s after it was told to end") from None
         self._lease.remove(self._process.pid)
+
+
+def _exit_code(pid: int) -> int | None:
+    """Of a child that is dead and was not waited for, which it stays; minus the signal's number."""
+    try:
+        found = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return None  # The loop has waited for it, and not told yet.
+    if found is None:
+        return None
+    return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
 
 def tail(log: Path) -> str:

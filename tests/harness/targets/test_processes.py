@@ -1,6 +1,7 @@
 """Daemons: started, stopped, continued, killed, and what the kernel says of them."""
 
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -74,15 +75,30 @@ def test_a_death_of_its_own_is_told_once_and_how(tmp_path: Path) -> None:
     async def scene(daemon: Daemon) -> None:
         await daemon.start()
         await until(daemon, ProcessState.DEAD)
-        how = None
-        while how is None:
-            how = daemon.death()
-            await asyncio.sleep(0)
-        assert how == "exit status 3"
+        assert daemon.death() == "exit status 3"
         assert daemon.death() is None
         assert "why" in str(daemon.failure("ended"))
 
     check(tmp_path, "import sys; print('why'); sys.exit(3)", scene)
+
+
+def _until_dead(pid: int) -> None:
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
+
+def test_a_death_is_told_as_soon_as_the_kernel_knows_of_it(tmp_path: Path) -> None:
+    """Who is started again at once would have to answer for it later: nobody excuses it then."""
+
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        pid = daemon.pid
+        assert pid is not None
+        _until_dead(pid)  # The loop hears nothing of it before this coroutine waits.
+        assert daemon.state() is ProcessState.DEAD
+        assert daemon.death() == "exit status 3"
+        assert daemon.death() is None
+
+    check(tmp_path, "import sys; sys.exit(3)", scene)
 
 
 def test_a_daemon_that_ignores_sigterm_is_ended_all_the_same(
