@@ -89,7 +89,7 @@ def excuse(entry: Known, attempt: Attempt, today: date) -> tuple[bool, str]:
     if today > date.fromisoformat(entry.until):
         return False, f"It was known until {entry.until} ({entry.why}), which is over."
     others = [p for p in attempt.promises if p not in entry.promises]
-    if entry.promises and (others or not attempt.promises):
+    if entry.promises and (others or not all(attempt.kinds) or not attempt.kinds):
         broken = ", ".join(others) or "something without a promise"
         known = ", ".join(entry.promises)
         return False, f"It is known that {known} breaks ({entry.why}), but this is {broken}."

@@ -100,7 +100,7 @@ class Gate:
             told = "Nothing that it depends on has changed."
             return _result(step, State.UNAFFECTED, ExitCode.AS_EXPECTED, told)
         before = self.memory.recall(step)
-        if before is not None:
+        if before is not None and not (self._is_known(step) and _is_in_part(before)):
             return before
         refusal = self._refusal(step)
         if refusal:
@@ -108,6 +108,10 @@ class Gate:
         found = self._tried(step)
         self.memory.keep(step, found)
         return found
+
+    def _is_known(self, step: Step) -> bool:
+        """Whether the baseline may excuse it, and so all of it has to be done."""
+        return step.name in self.rules.baseline
 
     def _left(self) -> float:
         return self.rules.budget_s - (time.monotonic() - self._began)
@@ -161,7 +165,13 @@ class Gate:
     def _attempt(self, step: Step, number: int) -> Attempt:
         left = self._left()
         seconds = left if step.budget_s is None else min(left, step.budget_s)
-        order = Order(step.work, max(LEAST_S, seconds), self.rules.jobs, str(self.rules.out))
+        order = Order(
+            step.work,
+            max(LEAST_S, seconds),
+            self.rules.jobs,
+            str(self.rules.out),
+            self._is_known(step),
+        )
         words = "".join(c if c.isalnum() or c in "-." else "-" for c in step.name)[:80]
         name = f"{self.steps.index(step) + 1:02}-{words}{f'-{number + 1}' if number else ''}.txt"
         log = self.rules.out / "logs" / name
@@ -178,7 +188,7 @@ class Gate:
             return found
         is_excused, told = excuse(entry, last, self.rules.today)
         notes = (*found.notes, *([told] if told else []))
-        code = ExitCode.AS_EXPECTED if is_excused else found.code
+        code = last.beside if is_excused else found.code
         known = entry if is_excused else None
         return msgspec.structs.replace(found, code=code, known=known, notes=notes)
 
@@ -203,6 +213,11 @@ class Gate:
             notes=rules.notes,
             provenance=provenance(),
         )
+
+
+def _is_in_part(found: StepResult) -> bool:
+    """Whether something of it is not decided, besides a promise that broke."""
+    return found.last is not None and found.last.beside is not ExitCode.AS_EXPECTED
 
 
 def _result(step: Step, state: State, code: ExitCode, sentence: str) -> StepResult:

@@ -35,7 +35,11 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What came of doing a step once. `unfinished`: what stopped it before its end."""
+    """What came of doing a step once. `unfinished`: what stopped it before its end.
+
+    `broken`: the promises of each kind of failure, where findings do not tell all kinds. `beside`:
+    what came of the rest of it, should the broken promise be known: what is undecided never is.
+    """
 
     code: ExitCode
     sentence: str
@@ -44,11 +48,18 @@ class Attempt(msgspec.Struct, frozen=True, omit_defaults=True):
     seconds: float = 0.0
     unfinished: str = ""
     details: dict[str, Any] = {}
+    broken: tuple[tuple[str, ...], ...] = ()
+    beside: ExitCode = ExitCode.AS_EXPECTED
+
+    @property
+    def kinds(self) -> tuple[tuple[str, ...], ...]:
+        """The promises of each failure; none, where what broke is no promise."""
+        return self.broken or tuple(finding.promises for finding in self.findings)
 
     @property
     def promises(self) -> tuple[str, ...]:
         """Those that broke, each once."""
-        return tuple(dict.fromkeys(p for finding in self.findings for p in finding.promises))
+        return tuple(dict.fromkeys(promise for kind in self.kinds for promise in kind))
 
 
 class Known(msgspec.Struct, frozen=True):

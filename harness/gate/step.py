@@ -74,12 +74,16 @@ def kind_of(work: Work) -> str:
 
 
 class Order(msgspec.Struct, frozen=True):
-    """What a process that does one step is told: the work, how long it may take, where files go."""
+    """What a process that does one step is told: the work, how long it may take, where files go.
+
+    `keep_going`: all of it, whatever breaks on the way.
+    """
 
     work: Work
     seconds: float
     jobs: int
     out: str
+    keep_going: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from ..plan import Switches
 from ..prose import plural
 from ..rundir import RunDir
 from ..running.progress import Quiet
-from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases
+from ..simulate.campaign import Campaign, Case, Job, Tried, campaign, crash_cases, is_last
 from ..simulate.cli import again, keep_cases
 from ..verdict import RunVerdict, Validity
 from .resolve import options_of
@@ -46,6 +46,8 @@ FINDINGS_MAX = 5
 """Of more kinds of failures of one step only the number is told."""
 
 OUT_OF_TIME = "out of time"
+
+Kinds = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,15 +119,16 @@ class Doer:
         findings = tuple(_diverging(work, results))
         told = show.sentence(results)
         got = ExitCode.PROMISE_BROKEN if findings else ExitCode.AS_EXPECTED
-        unfinished = ""
-        if len(results) < len(bounds) and not findings:
-            got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
+        unfinished, beside = "", ExitCode.AS_EXPECTED
+        if len(results) < len(bounds):
+            beside = ExitCode.INCONCLUSIVE
             told = f"{len(results)} of {len(bounds)} bounds were compared. {told}"
+            if not findings:
+                got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
         pairs = sum(result.pairs.total() for result in results)
-        return _hoped(
-            work.expect,
-            Attempt(got, told, findings[:FINDINGS_MAX], (), 0.0, unfinished, {"pairs": pairs}),
-        )
+        shown, details = findings[:FINDINGS_MAX], {"pairs": pairs}
+        found = Attempt(got, told, shown, (), 0.0, unfinished, details, (), beside)
+        return _hoped(work.expect, found)
 
     def _simulate(self, work: Simulate) -> Attempt:
         job = Job(work.text, work.file, work.name, Switches(lockstep=work.lockstep))
@@ -138,19 +141,21 @@ class Doer:
 
         def watch(now: Campaign) -> None:
             self.tell(f"{len(now.tried):,} of {count:,} worlds, {len(now.failed)} broken")
-            if now.failed and not now.expects_failure:
-                self._found("pass", _worlds(now), (_world(job, now.failed[0], {}),))
+            if now.tried[-1].validity is Validity.FAIL and not now.expects_failure:
+                self._found("pass", _worlds(now), (_world(job, now.failed[0], {}),), _kinds(now))
 
         in_time = _until(time.monotonic() + self.order.seconds, cases)
-        found = campaign(job, in_time, jobs=self.order.jobs, watch=watch)
+        keep_going = self.order.keep_going
+        found = campaign(job, in_time, jobs=self.order.jobs, keep_going=keep_going, watch=watch)
+        is_short = len(found.tried) < count
+        found.is_cut_short = is_short and not _is_over(found, keep_going=keep_going)
         got = found.exit_code()
         shown = [group[0] for group in found.groups()[:FINDINGS_MAX]]
         kept, lost = keep_cases(job, (one.case for one in shown), self._runs, self.report)
         findings = tuple(_world(job, one, kept) for one in shown)
         told, unfinished = _worlds(found), ""
-        is_short = len(found.tried) < count and not (found.failed or got is ExitCode.HARNESS)
-        if is_short:
-            got, unfinished = ExitCode.INCONCLUSIVE, OUT_OF_TIME
+        if found.is_cut_short:
+            unfinished = OUT_OF_TIME if got is ExitCode.INCONCLUSIVE else ""
             told = f"{len(found.tried):,} of {count:,} worlds were tried. {told}"
         if lost is not None:
             got, told = worst_code([got, lost.exit_code]), f"{told} {lost}."
@@ -159,7 +164,8 @@ class Doer:
         runs = tuple(str(path) for path in kept.values())
         cpu_s = round(sum(one.cpu_s for one in found.tried), 2)
         details = {"worlds": len(found.tried), "cpu_s": cpu_s}
-        return Attempt(got, told, findings, runs, 0.0, unfinished, details)
+        beside = ExitCode.INCONCLUSIVE if is_short or others else ExitCode.AS_EXPECTED
+        return Attempt(got, told, findings, runs, 0.0, unfinished, details, _kinds(found), beside)
 
     def _run(self, work: Run) -> Attempt:
         asked = Asked(work.name, work.target, work.seed)
@@ -185,8 +191,16 @@ class Doer:
         findings = () if found.validity is Validity.PASS else (wrong,)
         return _hoped(work.expect, Attempt(ExitCode(found.exit_code), found.sentence, findings))
 
-    def _found(self, expect: Expected, told: str, findings: Iterable[Finding]) -> None:
-        broken = Attempt(ExitCode.PROMISE_BROKEN, told, tuple(findings)[:FINDINGS_MAX])
+    def _found(
+        self, expect: Expected, told: str, findings: Iterable[Finding], kinds: Kinds = ()
+    ) -> None:
+        broken = Attempt(
+            ExitCode.PROMISE_BROKEN,
+            told,
+            tuple(findings)[:FINDINGS_MAX],
+            broken=kinds,
+            beside=ExitCode.INCONCLUSIVE,
+        )
         self.found(_hoped(expect, broken))
 
     @property
@@ -241,14 +255,23 @@ def _until(deadline: float, cases: Iterable[Case]) -> Iterator[Case]:
 
 def _world(job: Job, one: Tried, kept: dict[Case, Path]) -> Finding:
     run = kept.get(one.case)
-    promises: tuple[str, ...] = ()
-    witness: tuple[str, ...] = ()
-    if run is not None:
-        found = verdict_of(run)
-        promises, witness = broken_promises(found), witness_lines(found, RunDir(run))
+    witness = () if run is None else witness_lines(verdict_of(run), RunDir(run))
     told = f"{one.case}: {one.sentence}"
     where = None if run is None else str(run)
-    return Finding(told, promises, witness, where, again(job, one.case, kept))
+    return Finding(told, one.promises, witness, where, again(job, one.case, kept))
+
+
+def _kinds(found: Campaign) -> Kinds:
+    """The promises of worlds that broke, each kind once."""
+    return tuple(dict.fromkeys(one.promises for one in found.failed))
+
+
+def _is_over(found: Campaign, *, keep_going: bool) -> bool:
+    """Whether the last world ended the search."""
+    if not found.tried:
+        return False
+    hoping = found.expects_failure
+    return is_last(found.tried[-1], keep_going=keep_going, expects_failure=hoping)
 
 
 def _worlds(found: Campaign) -> str:
@@ -258,8 +281,9 @@ def _worlds(found: Campaign) -> str:
         if found.of(validity)
     ]
     count = plural(len(found.tried), "world")
-    if found.failed:
-        return f"{count}: {', '.join(told)}. {found.failed[0].sentence}"
+    shown = [one for one in found.failed if one.as_expected or not found.expects_failure]
+    if shown:
+        return f"{count}: {', '.join(told)}. {shown[0].sentence}"
     if found.expects_failure:
         return f"{count}: {', '.join(told)}. The failure that the scenario expects was not seen."
     return f"{count}: {', '.join(told) or 'none'}."

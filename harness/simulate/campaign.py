@@ -19,6 +19,7 @@ from ..conform.kinds import Exercised
 from ..conform.novelty import measured
 from ..crash import CrashPoint
 from ..errors import ExitCode
+from ..judging.shown import broken_promises
 from ..plan import NO_SWITCHES, Plan, Switches, plan
 from ..scenario import load
 from ..verdict import RunVerdict, Validity, Verdict
@@ -103,6 +104,8 @@ class Tried:
     """The same in more detail, where it was asked for."""
     asked: int = 0
     """Operations of clients, whatever came of them: all that the checkers saw."""
+    promises: tuple[str, ...] = ()
+    """Those that broke."""
 
 
 @dataclass(slots=True)
@@ -200,6 +203,7 @@ def try_case(job: Job, case: Case, *, measure: bool = False) -> Tried:
         made.kinds.to_dict() if made is not None else coverage_of(verdict),
         made.local_steps if made is not None else frozenset(),
         verdict.statistics.get("count", 0),
+        broken_promises(verdict),
     )
 
 
@@ -246,11 +250,18 @@ def awaited(case: Case, trying: Future[Tried]) -> Tried:
     return Tried(case, Validity.HARNESS_ERROR, False, sentence, BROKEN)
 
 
-def is_last(one: Tried, *, keep_going: bool) -> bool:
-    """Whether no world is tried after this one."""
+def is_last(one: Tried, *, keep_going: bool, expects_failure: bool) -> bool:
+    """Whether no world is tried after this one.
+
+    A world that fails otherwise than expected decides nothing: a later one may be as expected.
+    """
     if one.signature == BROKEN:
         return True
-    return one.validity in (Validity.FAIL, Validity.HARNESS_ERROR) and not keep_going
+    if keep_going:
+        return False
+    if one.validity is Validity.FAIL:
+        return one.as_expected or not expects_failure
+    return one.validity is Validity.HARNESS_ERROR
 
 
 def all_tried(job: Job, cases: Iterable[Case], jobs: int) -> Iterator[Tried]:
@@ -298,7 +309,7 @@ def campaign(
     watch: Callable[[Campaign], None] | None = None,
     found: Campaign | None = None,
 ) -> Campaign:
-    """Try cases until one breaks a promise, or all of them with `keep_going`.
+    """Try cases until one breaks a promise, the expected one if one is, or all with `keep_going`.
 
     `found` is what to add to, for who wants to have it whatever ends the search.
     """
@@ -309,6 +320,6 @@ def campaign(
         found.wall_s = time.monotonic() - began
         if watch is not None:
             watch(found)
-        if is_last(one, keep_going=keep_going):
+        if is_last(one, keep_going=keep_going, expects_failure=found.expects_failure):
             break
     return found

@@ -120,7 +120,7 @@ def guided(
                 found.wall_s = time.monotonic() - began
                 if watch is not None:
                     watch(found)
-                if is_last(one, keep_going=keep_going):
+                if is_last(one, keep_going=keep_going, expects_failure=found.expects_failure):
                     return found
     return found
 

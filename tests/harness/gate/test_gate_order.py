@@ -177,6 +177,25 @@ def test_what_is_not_that_failure_any_more_is_told(
     assert bool(found.steps[0].notes) == bool(note)
 
 
+def test_a_known_failure_does_not_excuse_what_else_is_undecided(tmp_path: Path) -> None:
+    partly = msgspec.structs.replace(BROKEN, beside=ExitCode.INCONCLUSIVE)
+    found = play(tmp_path, [step("a")], partly, baseline=known())
+    assert (found.exit_code, found.sentence) == (3, "Undecided: a.")
+    again = play(tmp_path, [step("a")], resume=True)
+    assert (again.exit_code, words(again)) == (1, ["broken"])
+    # Of a step that stopped at its failure nobody knows the rest; where it is known, that is asked.
+    later = play(tmp_path, [step("a")], BROKEN, resume=True, baseline=known())
+    assert (later.exit_code, words(later)) == (0, ["known failure"])
+
+
+def test_only_a_step_with_a_known_failure_goes_on_after_one(tmp_path: Path) -> None:
+    performer = Play(BROKEN, BROKEN)
+    rules = Rules("gate", "gate.yaml", 100.0, 2, tmp_path, baseline=known())
+    memory = Memory(tmp_path / "done", lambda one: one.name, is_asked=False)
+    Gate(rules, [step("a"), step("b")], None, memory, performer, Quiet()).run(lambda _: None)
+    assert [order.keep_going for order in performer.orders] == [True, False]
+
+
 def test_resuming_does_nothing_again_whose_inputs_are_the_same(tmp_path: Path) -> None:
     steps = [step(name) for name in "abcd"]
     first = play(tmp_path, steps, GOOD, BROKEN, SHORT, BUG)
