@@ -137,8 +137,12 @@ class Gate:
         while len(attempts) < tries and (not attempts or self._is_to_be_retried(step, attempts)):
             try:
                 attempts.append(self._attempt(step, len(attempts)))
-            except Interrupted:
+            except Interrupted as error:
                 self._is_interrupted = True
+                if error.attempt is not None and error.attempt.code is ExitCode.PROMISE_BROKEN:
+                    # Nobody knows the rest of it.
+                    rest = ExitCode.INCONCLUSIVE
+                    attempts.append(msgspec.structs.replace(error.attempt, beside=rest))
                 told = "Not done: the gate was interrupted."
                 if not attempts:
                     return _result(step, State.NOT_DONE, ExitCode.INCONCLUSIVE, told)

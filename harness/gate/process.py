@@ -45,7 +45,11 @@ COMMAND: tuple[str, ...] = (sys.executable, "-m", "delphic", "gate", "--do")
 
 
 class Interrupted(Exception):
-    """Somebody asked the gate to end."""
+    """Somebody asked the gate to end; `attempt`: what the step had said by then, if anything."""
+
+    def __init__(self, attempt: Attempt | None = None) -> None:
+        super().__init__()
+        self.attempt = attempt
 
 
 def perform(
@@ -80,14 +84,14 @@ def perform(
             doing.end()
         except KeyboardInterrupt:
             doing.kill()
-        raise Interrupted from None
+        raise Interrupted(doing.after(began)) from None
     finally:
         os.close(hear)
         process.wait()
-    seconds = round(time.monotonic() - began, 2)
-    found = doing.attempt
+    found = doing.after(began)
     if found is not None:
-        return msgspec.structs.replace(found, seconds=seconds)
+        return found
+    seconds = round(time.monotonic() - began, 2)
     if not in_time:
         told = f"It was ended after {seconds:.0f} s."
         return Attempt(ExitCode.INCONCLUSIVE, told, seconds=seconds, unfinished="out of time")
@@ -115,7 +119,7 @@ class _Doing:
     def __init__(
         self, process: "subprocess.Popen[bytes]", hear: int, tell: Callable[[str], object]
     ) -> None:
-        self.attempt: Attempt | None = None
+        self._attempt: Attempt | None = None
         self._process = process
         self._hear = hear
         self._tell = tell
@@ -147,7 +151,13 @@ class _Doing:
                 case Said(text):
                     self._tell(text)
                 case Ended(attempt):
-                    self.attempt = attempt
+                    self._attempt = attempt
+
+    def after(self, began: float) -> Attempt | None:
+        """What came of it, with the time that it took."""
+        if self._attempt is None:
+            return None
+        return msgspec.structs.replace(self._attempt, seconds=round(time.monotonic() - began, 2))
 
     def end(self) -> None:
         """Ask it to end; if it does not, end it and all that it started."""

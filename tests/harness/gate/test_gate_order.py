@@ -36,7 +36,7 @@ def step(name: str, work: Work = WORLDS, **more: Any) -> Step:
 class Play:
     """Answers as it was told to, and remembers what it was asked."""
 
-    def __init__(self, *attempts: Attempt | type[Interrupted]) -> None:
+    def __init__(self, *attempts: Attempt | Interrupted) -> None:
         self.left = list(attempts)
         self.orders: list[Order] = []
 
@@ -51,7 +51,7 @@ class Play:
 def play(
     tmp_path: Path,
     steps: Iterable[Step],
-    *attempts: Attempt | type[Interrupted],
+    *attempts: Attempt | Interrupted,
     affected: dict[str, str] | None = None,
     resume: bool = False,
     digest: Callable[[Step], str] = lambda step: digest_of(step.name.encode()),
@@ -230,9 +230,18 @@ def test_what_a_change_cannot_affect_is_not_done_and_that_is_said(tmp_path: Path
 
 
 def test_an_interrupted_gate_ends_with_a_result_and_is_not_green(tmp_path: Path) -> None:
-    found = play(tmp_path, [step("a"), step("b"), step("c")], GOOD, Interrupted)
+    found = play(tmp_path, [step("a"), step("b"), step("c")], GOOD, Interrupted(GOOD))
     assert words(found) == ["pass", "not done", "not done"]
     assert found.exit_code == 3
+
+
+def test_an_interrupted_step_that_broke_a_promise_is_red(tmp_path: Path) -> None:
+    found = play(tmp_path, [step("a"), step("b")], Interrupted(BROKEN))
+    assert (found.exit_code, words(found)) == (1, ["broken", "not done"])
+    assert found.sentence == "HS-4 broke: a."
+    # Where that is known, the rest of the step is not.
+    excused = play(tmp_path, [step("a")], Interrupted(BROKEN), baseline=known())
+    assert excused.exit_code == 3
 
 
 def test_what_is_written_on_the_way_is_not_green_before_the_end(tmp_path: Path) -> None:

@@ -137,6 +137,20 @@ def test_an_interrupt_ends_the_process_first(inherited: Any, tmp_path: Path) -> 
     assert log.read_text().startswith("ended\n")
 
 
+def test_what_was_found_before_an_interrupt_is_not_lost(tmp_path: Path) -> None:
+    def interrupt(_: str) -> None:
+        raise KeyboardInterrupt
+
+    code = 'end(1, "found")\nsay("ready")\ntime.sleep(60)'
+    order, log = Order(Explore("raft"), 30.0, 1, str(tmp_path)), tmp_path / "log.txt"
+    body = "\n".join(f"    {line}" for line in code.splitlines())
+    with pytest.raises(Interrupted) as caught:
+        perform(order, log, interrupt, (sys.executable, "-c", BEGIN + body))
+    assert caught.value.attempt is not None
+    assert caught.value.attempt.code is ExitCode.PROMISE_BROKEN
+    assert caught.value.attempt.seconds > 0
+
+
 def test_an_order_is_read_as_it_was_given() -> None:
     work = Run("quickstart", "scenarios/quickstart.yaml", "text", "local", None, 15.0)
     order = Order(work, 3.5, 2, "out")
