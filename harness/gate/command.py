@@ -4,7 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,7 @@ from .inputs import Inputs
 from .memory import Memory
 from .process import answer, perform
 from .resolve import resolve
-from .result import GateResult, Known
+from .result import GateResult, Known, lacking
 from .show import summary, watcher
 from .since import affected, changed
 from .step import Step
@@ -179,6 +179,7 @@ class _Asked:
                 result = gate.run(lambda so_far: self.pages.gate(so_far, self.out))
         finally:
             watch.close()
+        result = self._on_the_jobs_page(result)
         if self.as_json:
             data.show(result)
         else:
@@ -187,17 +188,28 @@ class _Asked:
         return int(result.exit_code)
 
     def _annotate(self, result: GateResult) -> None:
-        """What GitHub shows beside files, and on the page of the job."""
-        is_github = os.environ.get("GITHUB_ACTIONS") == "true"
-        if self.annotations == "github" or (self.annotations == "auto" and is_github):
+        """What GitHub shows beside files."""
+        if self._is_for_github:
             click.echo(self.pages.annotations(result), nl=False, err=self.as_json)
-            page = os.environ.get("GITHUB_STEP_SUMMARY")
-            if page:
-                try:
-                    with open(page, "a", encoding="utf-8", errors="replace") as stream:
-                        stream.write(self.pages.markdown(result))
-                except OSError as error:
-                    raise WorldError(f"cannot write {page}: {error.strerror}") from error
+
+    def _on_the_jobs_page(self, result: GateResult) -> GateResult:
+        """Show it on the page of GitHub's job; where that cannot be, the result says so."""
+        page = os.environ.get("GITHUB_STEP_SUMMARY")
+        if not page or not self._is_for_github:
+            return result
+        try:
+            with open(page, "a", encoding="utf-8", errors="replace") as stream:
+                stream.write(self.pages.markdown(result))
+        except OSError as error:
+            result = lacking(result, [f"cannot write {page}: {error.strerror}"])
+            with suppress(WorldError):
+                self.pages.gate(result, self.out)
+        return result
+
+    @property
+    def _is_for_github(self) -> bool:
+        is_github = os.environ.get("GITHUB_ACTIONS") == "true"
+        return self.annotations == "github" or (self.annotations == "auto" and is_github)
 
     def _chosen(self, steps: list[Step]) -> list[Step]:
         names = [step.name for step in steps]

@@ -16,7 +16,7 @@ from ..running.environment import provenance
 from .baseline import excuse
 from .memory import Memory
 from .process import Interrupted
-from .result import Attempt, GateResult, Known, State, StepResult, promises_of
+from .result import Attempt, GateResult, Known, State, StepResult, lacking, promises_of
 from .step import Order, Run, Step
 
 LEAST_S = 1.0
@@ -80,15 +80,29 @@ class Gate:
         self._began = time.monotonic()
         self._started = datetime.now(UTC).strftime(TIME_FORMAT)
         self._is_interrupted = False
+        self._unkept: list[str] = []
+        self._unwritten: list[str] = []
 
     def run(self, write: Callable[[GateResult], object]) -> GateResult:
-        """Do all steps; what there is so far is written after each of them."""
+        """Do all steps; what there is so far is written before the first and after each of them.
+
+        That something cannot be written ends nothing, and is told in the result.
+        """
         done: list[StepResult] = []
+        self._write(write, done)
         for result in self._results():
             done.append(result)
             self.watch.ended(result)
-            write(self._result(done, is_over=len(done) == len(self.steps)))
+            self._write(write, done)
         return self._result(done, is_over=True)
+
+    def _write(self, write: Callable[[GateResult], object], done: Sequence[StepResult]) -> None:
+        try:
+            write(self._result(done, is_over=len(done) == len(self.steps)))
+        except WorldError as error:
+            self._unwritten = [str(error)]
+        else:
+            self._unwritten = []
 
     def _results(self) -> Iterator[StepResult]:
         for step in self.steps:
@@ -106,7 +120,8 @@ class Gate:
         if refusal:
             return _result(step, State.NOT_DONE, ExitCode.INCONCLUSIVE, refusal)
         found = self._tried(step)
-        self.memory.keep(step, found)
+        lost = self.memory.keep(step, found)
+        self._unkept += [] if lost is None else [str(lost)]
         return found
 
     def _is_known(self, step: Step) -> bool:
@@ -183,7 +198,7 @@ class Gate:
             log.parent.mkdir(parents=True, exist_ok=True)
             return self.perform(order, log, self.watch.news)
         except OSError as error:
-            raise WorldError(f"cannot do {step.name}: {error}") from error
+            return Attempt(ExitCode.WORLD, f"It cannot be done: {error}")
 
     def _excused(self, step: Step, found: StepResult) -> StepResult:
         """With what the baseline says of it."""
@@ -202,7 +217,7 @@ class Gate:
             code = ExitCode.INCONCLUSIVE
         seconds = round(time.monotonic() - self._began, 1)
         rules = self.rules
-        return GateResult(
+        found = GateResult(
             schema=1,
             gate=rules.name,
             file=rules.file,
@@ -217,6 +232,7 @@ class Gate:
             notes=rules.notes,
             provenance=provenance(),
         )
+        return lacking(found, [*self._unkept, *self._unwritten])
 
 
 def _is_in_part(found: StepResult) -> bool:

@@ -38,10 +38,10 @@ class Memory:
             found, name=step.name, line=step.line, state=State.KEPT, notes=told
         )
 
-    def keep(self, step: Step, found: StepResult) -> None:
-        """Write down what came of it. Raises WorldError."""
+    def keep(self, step: Step, found: StepResult) -> WorldError | None:
+        """Write down what came of it, or say why it cannot be: no result is lost with it."""
         if found.state is not State.DONE or found.code not in FINAL:
-            return
+            return None
         file = self._file(step)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,8 @@ class Memory:
             unfinished.write_bytes(msgspec.json.encode(found))
             unfinished.replace(file)
         except OSError as error:
-            raise WorldError(f"cannot write {file}: {error.strerror}") from error
+            return WorldError(f"cannot write {file}: {error.strerror}")
+        return None
 
     def _file(self, step: Step) -> Path:
         return self.path / f"{self.digest(step)}.json"

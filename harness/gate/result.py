@@ -1,12 +1,12 @@
 """gate.json: what a gate did, step by step, and what is to be told about it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Literal
 
 import msgspec
 
-from ..errors import ExitCode
+from ..errors import ExitCode, worst_code
 from ..promise import order
 from ..schema import schema_of, schema_text
 from ..verdict import Provenance
@@ -131,6 +131,17 @@ class GateResult(msgspec.Struct, frozen=True):
     def word(self) -> str:
         """The exit code in a word or two."""
         return WORDS[self.exit_code]
+
+
+def lacking(found: GateResult, lost: Sequence[str]) -> GateResult:
+    """The result where something could not be written, which hides nothing that is worse."""
+    if not lost:
+        return found
+    code, sentence = worst_code([found.exit_code, ExitCode.WORLD]), found.sentence
+    if code is not found.exit_code:
+        sentence = f"{sentence} Not everything could be written: {lost[0]}."
+    notes = (*found.notes, *lost)
+    return msgspec.structs.replace(found, exit_code=code, sentence=sentence, notes=notes)
 
 
 WORDS = {

@@ -1,5 +1,6 @@
 """Writes all that CI reads of a gate: the door to this room."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -12,7 +13,10 @@ RESULT = "gate.json"
 
 
 def write(gate: GateResult, out: Path) -> None:
-    """gate.json, and what is made of it. Raises WorldError where the files cannot be written."""
+    """gate.json, and what is made of it. Raises WorldError where the files cannot be written.
+
+    One that cannot be is removed: what an earlier gate said there would be taken for this one's.
+    """
     pages = {
         RESULT: msgspec.json.format(msgspec.json.encode(gate), indent=2) + b"\n",
         "junit.xml": junit.render(gate),
@@ -20,6 +24,7 @@ def write(gate: GateResult, out: Path) -> None:
         "gate.sarif": alerts.sarif(gate),
         "gl-code-quality.json": alerts.gitlab(gate),
     }
+    lost: OSError | None = None
     for name, data in pages.items():
         path = out / name
         unfinished = out / f".{name}"
@@ -28,4 +33,9 @@ def write(gate: GateResult, out: Path) -> None:
             unfinished.write_bytes(data)
             unfinished.replace(path)
         except OSError as error:
-            raise WorldError(f"cannot write {path}: {error.strerror}") from error
+            lost = lost or error
+            for one in (path, unfinished):
+                with suppress(OSError):
+                    one.unlink()
+    if lost is not None:
+        raise WorldError(f"cannot write {out / RESULT} and its like: {lost.strerror}") from lost

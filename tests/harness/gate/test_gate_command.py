@@ -2,10 +2,13 @@
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from delphic.__main__ import main
+from delphic.harness.errors import ExitCode
+from delphic.harness.gate.result import Attempt, Finding
 
 RIGHT = """\
 {:type :invoke, :f :write, :value 1, :process 0}
@@ -70,6 +73,46 @@ def test_given_histories_are_judged_and_ci_gets_all_of_its_files(
     assert gate(monkeypatch, text, "--resume", "--json", "--annotations", "none") == 0
     mended = json.loads(capsys.readouterr().out)
     assert [step["state"] for step in mended["steps"]] == ["kept", "done"]
+
+
+def answering(code: int) -> Callable[..., Attempt]:
+    """Instead of processes: every step comes to this."""
+    sentence = "A read was stale."
+    finding = Finding(sentence, ("HS-4",))
+    return lambda *_: Attempt(ExitCode(code), sentence, (finding,) if code else ())
+
+
+def test_a_job_s_page_that_cannot_be_written_hides_no_broken_promise(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "none/page.md"))
+    for code, ends in ((1, 1), (0, 4)):
+        monkeypatch.setattr("delphic.harness.gate.command.perform", answering(code))
+        assert gate(monkeypatch, "steps: [{explore: raft}]", "--json") == ends
+        told = json.loads(capsys.readouterr().out)
+        assert told["exit_code"] == ends
+        assert told["notes"] == [
+            f"cannot write {folder / 'none/page.md'}: No such file or directory"
+        ]
+        assert json.loads((folder / "runs/gate/gate.json").read_text())["exit_code"] == ends
+
+
+def test_no_older_result_stands_where_a_new_one_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "steps: [{explore: raft}]"
+    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(0))
+    assert gate(monkeypatch, text) == 0
+    # A name that is taken by a folder cannot be written, whoever tries.
+    for name in (".gate.json", ".junit.xml"):
+        (folder / "runs/gate" / name).mkdir()
+    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(1))
+    capsys.readouterr()
+    assert gate(monkeypatch, text) == 1
+    assert capsys.readouterr().out.startswith("broken: HS-4 broke: explore raft.")
+    made = {path.name for path in (folder / "runs/gate").iterdir() if path.is_file()}
+    assert made == {"summary.md", "gate.sarif", "gl-code-quality.json"}
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from delphic.harness.errors import ExitCode
+from delphic.harness.errors import ExitCode, WorldError
 from delphic.harness.gate.gate import Gate, Rules
 from delphic.harness.gate.memory import Memory, digest_of
 from delphic.harness.gate.process import Interrupted
@@ -244,13 +244,38 @@ def test_an_interrupted_step_that_broke_a_promise_is_red(tmp_path: Path) -> None
     assert excused.exit_code == 3
 
 
+def test_what_cannot_be_remembered_or_written_hides_no_broken_promise(tmp_path: Path) -> None:
+    (tmp_path / "done").touch()
+    found = play(tmp_path, [step("a"), step("b")], BROKEN, GOOD)
+    assert (found.exit_code, found.sentence) == (1, "HS-4 broke: a.")
+    assert found.notes[0].startswith(f"cannot write {tmp_path / 'done'}")
+    green = play(tmp_path, [step("b")], GOOD)
+    assert green.exit_code == 4
+    assert "Not everything could be written: cannot write" in green.sentence
+
+    def full(_: GateResult) -> None:
+        raise WorldError("no space")
+
+    rules = Rules("gate", "gate.yaml", 100.0, 2, tmp_path / "out")
+    memory = Memory(tmp_path / "kept", lambda one: one.name, is_asked=False)
+    steps = [step("a"), step("b")]
+    lost = Gate(rules, steps, None, memory, Play(BROKEN, GOOD), Quiet()).run(full)
+    assert (lost.exit_code, len(lost.steps), lost.notes) == (1, 2, ("no space",))
+
+
+def test_a_step_that_has_no_place_for_its_log_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    found = play(tmp_path, [step("a")])
+    assert (found.exit_code, found.sentence) == (4, "The hosts failed us: a.")
+
+
 def test_what_is_written_on_the_way_is_not_green_before_the_end(tmp_path: Path) -> None:
     codes: list[int] = []
     rules = Rules("gate", "gate.yaml", 100.0, 2, tmp_path)
     memory = Memory(tmp_path / "done", lambda one: one.name, is_asked=False)
     gate = Gate(rules, [step("a"), step("b")], None, memory, Play(GOOD, GOOD), Quiet())
     gate.run(lambda so_far: codes.append(so_far.exit_code))
-    assert codes == [3, 0]
+    assert codes == [3, 3, 0]
 
 
 def test_a_result_is_read_back_as_it_was_written(tmp_path: Path) -> None:
