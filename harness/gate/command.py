@@ -2,9 +2,8 @@
 
 import json
 import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,8 +18,8 @@ from ..language.selector import closest
 from ..language.units import seconds
 from ..lifecycle import Report
 from ..reading import check_name, read_text
-from ..running import signals
 from . import baseline, config
+from .bell import Bell
 from .bugs import switched_on
 from .gate import Gate, Rules
 from .inputs import Inputs
@@ -174,8 +173,9 @@ class _Asked:
     ) -> int:
         watch = watcher(rules.budget_s, quiet=self.quiet or self.as_json)
         try:
-            with _ended_by_signals():
-                gate = Gate(rules, steps, reasons, memory, perform, watch)
+            bell = Bell()
+            with bell.hung():
+                gate = Gate(rules, steps, reasons, memory, perform, watch, bell)
                 result = gate.run(lambda so_far: self.pages.gate(so_far, self.out))
         finally:
             watch.close()
@@ -251,15 +251,3 @@ def _listed(
         click.echo(f"{'do' if one['do'] else 'leave':6} {one['step']:34} {one['why']}".rstrip())
     for note in notes:
         click.echo(note)
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """SIGTERM and SIGHUP end a gate as Ctrl-C does: the step under way, and then with a result."""
-    numbers = [number for number in signals.ending() if number is not signal.SIGINT]
-    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

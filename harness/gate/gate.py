@@ -14,6 +14,7 @@ from ..judging.judgement import TIME_FORMAT
 from ..prose import plural
 from ..running.environment import provenance
 from .baseline import excuse
+from .bell import Bell
 from .memory import Memory
 from .process import Interrupted
 from .result import Attempt, GateResult, Known, State, StepResult, lacking, promises_of
@@ -75,11 +76,11 @@ class Gate:
     memory: Memory
     perform: Perform
     watch: Watch
+    bell: Bell = field(default_factory=Bell)
 
     def __post_init__(self) -> None:
         self._began = time.monotonic()
         self._started = datetime.now(UTC).strftime(TIME_FORMAT)
-        self._is_interrupted = False
         self._unkept: list[str] = []
         self._unwritten: list[str] = []
 
@@ -133,7 +134,7 @@ class Gate:
 
     def _refusal(self, step: Step) -> str:
         """Why it is not begun."""
-        if self._is_interrupted:
+        if self.bell.has_rung:
             return "Not done: the gate was interrupted."
         left = self._left()
         if left < LEAST_S:
@@ -153,7 +154,7 @@ class Gate:
             try:
                 attempts.append(self._attempt(step, len(attempts)))
             except Interrupted as error:
-                self._is_interrupted = True
+                self.bell.has_rung = True
                 if error.attempt is not None and error.attempt.code is ExitCode.PROMISE_BROKEN:
                     # Nobody knows the rest of it.
                     rest = ExitCode.INCONCLUSIVE
@@ -196,7 +197,11 @@ class Gate:
         log = self.rules.out / "logs" / name
         try:
             log.parent.mkdir(parents=True, exist_ok=True)
-            return self.perform(order, log, self.watch.news)
+            with self.bell.heard():
+                return self.perform(order, log, self.watch.news)
+        except KeyboardInterrupt:
+            # It came before there was a process, or after that had ended.
+            raise Interrupted from None
         except OSError as error:
             return Attempt(ExitCode.WORLD, f"It cannot be done: {error}")
 

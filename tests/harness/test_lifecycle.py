@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode, UsageError, WorldError
-from delphic.harness.gate.command import _ended_by_signals
+from delphic.harness.gate.bell import Bell
 from delphic.harness.judging.judgement import recheck
 from delphic.harness.lifecycle import Finished, Order, execute, open_run_directory
 from delphic.harness.plan import Plan, plan
@@ -195,7 +195,7 @@ def test_signals_that_end_what_runs_are_those_that_nobody_had_ignored(ignored: b
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         assert (signal.SIGHUP in signals.ending()) is not ignored
-        with _ended_by_signals():
+        with Bell().hung():
             assert (signal.getsignal(signal.SIGHUP) is signal.SIG_IGN) is ignored
     finally:
         signal.signal(signal.SIGHUP, before)

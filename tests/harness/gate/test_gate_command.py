@@ -1,6 +1,7 @@
 """`delphic gate` as a user and a CI host have it: real steps, in processes of their own."""
 
 import json
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 from delphic.__main__ import main
 from delphic.harness.errors import ExitCode
+from delphic.harness.gate.inputs import Inputs
 from delphic.harness.gate.result import Attempt, Finding
+from delphic.harness.gate.step import Step
 
 RIGHT = """\
 {:type :invoke, :f :write, :value 1, :process 0}
@@ -113,6 +116,36 @@ def test_no_older_result_stands_where_a_new_one_cannot_be_written(
     assert capsys.readouterr().out.startswith("broken: HS-4 broke: explore raft.")
     made = {path.name for path in (folder / "runs/gate").iterdir() if path.is_file()}
     assert made == {"summary.md", "gate.sarif", "gl-code-quality.json"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_two_steps_ends_the_gate_with_its_result(
+    number: signal.Signals,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def digest(inputs: Inputs, step: Step, base: Path) -> str:
+        signal.raise_signal(number)
+        return step.name
+
+    monkeypatch.setattr(Inputs, "digest", digest)
+    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(1))
+    before = signal.getsignal(number)
+    assert gate(monkeypatch, "steps: [{explore: [raft, storage]}]", "--json", "--resume") == 3
+    told = json.loads(capsys.readouterr().out)
+    assert [step["state"] for step in told["steps"]] == ["not done", "not done"]
+    assert signal.getsignal(number) == before
+
+    def rung(*_: object) -> Attempt:
+        monkeypatch.setattr(Inputs, "digest", digest)
+        return answering(1)()
+
+    monkeypatch.setattr(Inputs, "digest", lambda inputs, step, base: step.name)
+    monkeypatch.setattr("delphic.harness.gate.command.perform", rung)
+    assert gate(monkeypatch, "steps: [{explore: [raft, storage]}]", "--json") == 1
+    told = json.loads(capsys.readouterr().out)
+    assert [step["state"] for step in told["steps"]] == ["done", "not done"]
 
 
 @pytest.mark.slow

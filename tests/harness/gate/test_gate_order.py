@@ -1,5 +1,6 @@
 """A gate's order: budgets, retries, known failures, memory, and one exit code for all."""
 
+import signal
 from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode, WorldError
+from delphic.harness.gate.bell import Bell
 from delphic.harness.gate.gate import Gate, Rules
 from delphic.harness.gate.memory import Memory, digest_of
 from delphic.harness.gate.process import Interrupted
@@ -233,6 +235,21 @@ def test_an_interrupted_gate_ends_with_a_result_and_is_not_green(tmp_path: Path)
     found = play(tmp_path, [step("a"), step("b"), step("c")], GOOD, Interrupted(GOOD))
     assert words(found) == ["pass", "not done", "not done"]
     assert found.exit_code == 3
+
+
+def test_who_rings_while_a_step_is_done_is_heard_by_it(tmp_path: Path) -> None:
+    def ringing(order: Order, log: Path, tell: Callable[[str], object]) -> Attempt:
+        signal.raise_signal(signal.SIGTERM)
+        raise AssertionError("it was not heard")
+
+    bell = Bell()
+    memory = Memory(tmp_path / "done", lambda one: one.name, is_asked=False)
+    rules = Rules("gate", "gate.yaml", 100.0, 2, tmp_path)
+    steps = [step("a"), step("b")]
+    with bell.hung():
+        gate = Gate(rules, steps, None, memory, ringing, Quiet(), bell)
+        found = gate.run(lambda _: signal.raise_signal(signal.SIGTERM) if bell.has_rung else None)
+    assert words(found) == ["not done", "not done"]
 
 
 def test_an_interrupted_step_that_broke_a_promise_is_red(tmp_path: Path) -> None:
