@@ -114,14 +114,15 @@ class Gate:
         if self.affected is not None and step.name not in self.affected:
             told = "Nothing that it depends on has changed."
             return _result(step, State.UNAFFECTED, ExitCode.AS_EXPECTED, told)
-        before = self.memory.recall(step)
+        now = self.memory.now(step)
+        before = self.memory.recall(step, now)
         if before is not None and not (self._is_known(step) and _is_in_part(before)):
             return before
         refusal = self._refusal(step)
         if refusal:
             return _result(step, State.NOT_DONE, ExitCode.INCONCLUSIVE, refusal)
         found = self._tried(step)
-        lost = self.memory.keep(step, found)
+        lost = self.memory.keep(step, found, now)
         self._unkept += [] if lost is None else [str(lost)]
         return found
 

@@ -31,7 +31,7 @@ _JUDGE = ("harness.judging.judge", "harness.judging.judgement")
 
 @dataclass(frozen=True)
 class Inputs:
-    """Answers for one package; reads each source once."""
+    """Answers for one package; finds out once who imports whom."""
 
     sources: Sources = field(default_factory=Sources)
 
@@ -79,24 +79,14 @@ class Inputs:
                 yield Path(work.spec.rpartition(":")[0]).resolve()
 
     def digest(self, step: Step, base: Path) -> str:
-        """Equal where nothing that the step depends on has changed."""
+        """Equal where nothing that the step depends on has changed. Raises OSError."""
         modules = sorted(self.modules(step.work))
         folders = {self.sources.files[module].parent for module in modules}
         data = [path for folder in sorted(folders) for path in self._data.get(folder, ())]
         files = [self.sources.files[module] for module in modules]
         named = [*files, *data, *self.files(step, base)]
-        texts = [part for path in named for part in (str(path).encode(), self._text(path))]
+        texts = [part for path in named for part in (str(path).encode(), _text(path))]
         return digest_of(msgspec.json.encode(step.work), *self._world, *texts)
-
-    @cached_property
-    def _texts(self) -> dict[Path, bytes]:
-        return {}
-
-    def _text(self, path: Path) -> bytes:
-        """A file as a digest; of ours each is read once."""
-        if path not in self._texts:
-            self._texts[path] = digest_of(path.read_bytes()).encode() if path.exists() else b""
-        return self._texts[path]
 
     @cached_property
     def _data(self) -> dict[Path, list[Path]]:
@@ -119,6 +109,11 @@ class Inputs:
         return [
             word.encode() for word in (platform.python_version(), platform.machine(), *versions)
         ]
+
+
+def _text(path: Path) -> bytes:
+    """A file as a digest, of what lies there now: somebody may save it while a gate goes on."""
+    return digest_of(path.read_bytes()).encode() if path.exists() else b""
 
 
 def _name(requirement: str) -> str:

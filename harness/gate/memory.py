@@ -25,12 +25,19 @@ class Memory:
     is_asked: bool
     """Whether what is remembered counts (`--resume`); it is written down in any case."""
 
-    def recall(self, step: Step) -> StepResult | None:
+    def now(self, step: Step) -> str | None:
+        """The digest of what lies there; None where some of it cannot be read."""
+        try:
+            return self.digest(step)
+        except OSError:
+            return None
+
+    def recall(self, step: Step, now: str | None) -> StepResult | None:
         """What came of the step, if nothing that it depends on has changed since."""
-        if not self.is_asked:
+        if not self.is_asked or now is None:
             return None
         try:
-            found = msgspec.json.decode(self._file(step).read_bytes(), type=StepResult)
+            found = msgspec.json.decode(self._file(now).read_bytes(), type=StepResult)
         except (OSError, *UNDECODABLE):
             return None
         told = (*found.notes, "Done before, and nothing that it depends on has changed.")
@@ -38,11 +45,16 @@ class Memory:
             found, name=step.name, line=step.line, state=State.KEPT, notes=told
         )
 
-    def keep(self, step: Step, found: StepResult) -> WorldError | None:
-        """Write down what came of it, or say why it cannot be: no result is lost with it."""
+    def keep(self, step: Step, found: StepResult, before: str | None) -> WorldError | None:
+        """Write down what came of it, or say why it cannot be: no result is lost with it.
+
+        If something has changed since `before`, nobody knows what of it the step has seen.
+        """
         if found.state is not State.DONE or found.code not in FINAL:
             return None
-        file = self._file(step)
+        if before is None or self.now(step) != before:
+            return None
+        file = self._file(before)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             unfinished = file.with_suffix(".part")
@@ -52,8 +64,8 @@ class Memory:
             return WorldError(f"cannot write {file}: {error.strerror}")
         return None
 
-    def _file(self, step: Step) -> Path:
-        return self.path / f"{self.digest(step)}.json"
+    def _file(self, digest: str) -> Path:
+        return self.path / f"{digest}.json"
 
 
 def digest_of(*parts: bytes) -> str:

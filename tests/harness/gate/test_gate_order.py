@@ -212,6 +212,35 @@ def test_resuming_does_nothing_again_whose_inputs_are_the_same(tmp_path: Path) -
     assert [one.state for one in changed.steps] == ["kept", "done"]
 
 
+def test_what_changed_while_a_step_was_done_is_done_again(tmp_path: Path) -> None:
+    """Nobody knows which of the two it has seen."""
+    watched = tmp_path / "watched"
+    watched.write_text("right")
+
+    def saved(order: Order, log: Path, tell: Callable[[str], object]) -> Attempt:
+        watched.write_text("wrong")
+        return GOOD
+
+    memory = Memory(tmp_path / "done", lambda _: digest_of(watched.read_bytes()), is_asked=True)
+    rules = Rules("gate", "gate.yaml", 100.0, 2, tmp_path)
+    for _ in range(2):
+        gate = Gate(rules, [step("a")], None, memory, saved, Quiet())
+        found = gate.run(lambda _: None)
+        assert words(found) == ["pass"]
+        assert found.steps[0].state is State.DONE
+        watched.write_text("wrong")
+    assert gate.run(lambda _: None).steps[0].state is State.KEPT
+
+
+def test_what_cannot_be_read_is_not_remembered(tmp_path: Path) -> None:
+    def digest(_: Step) -> str:
+        raise PermissionError
+
+    found = play(tmp_path, [step("a")], GOOD, resume=True, digest=digest)
+    assert (found.exit_code, words(found)) == (0, ["pass"])
+    assert not (tmp_path / "done").exists()
+
+
 def test_without_resume_everything_is_done_again(tmp_path: Path) -> None:
     assert play(tmp_path, [step("a")], GOOD).steps[0].state == "done"
     assert play(tmp_path, [step("a")], BROKEN).steps[0].code == 1

@@ -157,7 +157,7 @@ def test_a_digest_changes_with_every_input_and_with_nothing_else(
     (base / "given.edn").write_text(GIVEN * 2)
     (base / "other.edn").write_text(GIVEN)
     try:
-        after = {name: Inputs(inputs.sources).digest(step, base) for name, step in by_name.items()}
+        after = {name: inputs.digest(step, base) for name, step in by_name.items()}
     finally:
         (base / "given.edn").write_text(GIVEN)
     changed = {name for name in before if before[name] != after[name]}
