@@ -173,10 +173,13 @@ class Doer:
         found, run = finished.verdict, finished.run.path
         if finished.world is not None and found.exit_code == ExitCode.AS_EXPECTED:
             return Attempt(ExitCode.WORLD, str(finished.world), (), (str(run),))
-        if finished.report_failure is not None:
-            sentence = f"The report could not be written: {finished.report_failure}"
+        judged = _judged(found, run, plan_of(finished.run).command)
+        if finished.report_failure is None:
+            return judged
+        sentence = f"The report could not be written: {finished.report_failure}"
+        if judged.code is ExitCode.AS_EXPECTED:
             return Attempt(ExitCode.HARNESS, sentence, (), (str(run),))
-        return _judged(found, run, plan_of(finished.run).command)
+        return msgspec.structs.replace(judged, sentence=f"{judged.sentence} {sentence}")
 
     def _check(self, work: Check) -> Attempt:
         path = Path(work.path)

@@ -2,13 +2,18 @@
 
 import shlex
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 from delphic.harness.errors import ExitCode
 from delphic.harness.gate.result import Attempt
-from delphic.harness.gate.step import Check, Conform, Explore, Order, Simulate, Work
+from delphic.harness.gate.step import Check, Conform, Explore, Order, Run, Simulate, Work
 from delphic.harness.gate.work import Doer
+from delphic.harness.lifecycle import Finished
+from delphic.harness.rundir import RunDir
+from delphic.harness.running.environment import provenance
+from delphic.harness.verdict import RunVerdict, Validity, Verdict
 
 SCENARIO = """\
 name: small
@@ -98,3 +103,27 @@ def test_what_was_checked_is_checked_again_by_what_is_shown(tmp_path: Path) -> N
     again = shlex.split(found.findings[0].again)
     assert again == ["delphic", "check", str(file), "--spec", f"{own}:Mine", "--format", "csv",
                      "--partition", "none"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("validity", "code", "found"),
+    [(Validity.FAIL, 1, ExitCode.PROMISE_BROKEN), (Validity.PASS, 0, ExitCode.HARNESS)],
+)
+def test_a_report_that_cannot_be_written_hides_no_broken_promise(
+    validity: Validity,
+    code: int,
+    found: ExitCode,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    verdict = RunVerdict(
+        1, "small", 1, "local", "", 1.0, validity, "pass", code == 0, code, "A read was stale.",
+        (Verdict("linearizable", validity, "A read was stale.", ("HS-4",)),), {}, provenance(),
+    )  # fmt: skip
+    finished = Finished(RunDir(tmp_path), verdict, report_failure="An assertion.")
+    monkeypatch.setattr("delphic.harness.gate.work.launch", lambda *_, **__: finished)
+    monkeypatch.setattr("delphic.harness.gate.work.plan_of", lambda _: SimpleNamespace(command=""))
+    came, _ = done(Run("small", "small.yaml", SCENARIO, "local", 1, 6.0), tmp_path)
+    assert came.code is found
+    assert came.promises == (("HS-4",) if code else ())
+    assert came.sentence.endswith("The report could not be written: An assertion.")
