@@ -25,10 +25,14 @@ class Affected:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Files that differ from a revision, and those that git does not know yet, below `top`."""
+    """Files that differ from a revision, and those that git does not know yet, below `top`.
+
+    `tracked`: those of which git would say so.
+    """
 
     top: Path
     paths: tuple[Path, ...]
+    tracked: frozenset[Path]
 
 
 def changed(revision: str, base: Path, but: Path | None = None) -> Change:
@@ -41,7 +45,12 @@ def changed(revision: str, base: Path, but: Path | None = None) -> Change:
     unknown = _git(top, "ls-files", "--others", "--exclude-standard", "-z")
     names = {name for name in (differ + unknown).split("\0") if name}
     paths = (top / name for name in sorted(names))
-    return Change(top, tuple(p for p in paths if but is None or not p.is_relative_to(but)))
+    tracked = _git(top, "ls-files", "-z")
+    return Change(
+        top,
+        tuple(p for p in paths if but is None or not p.is_relative_to(but)),
+        frozenset(top / name for name in tracked.split("\0") if name),
+    )
 
 
 def _git(where: Path, *words: str, of: str = "") -> str:
@@ -64,10 +73,21 @@ def affected(
     """The steps that a change of these files can affect.
 
     What is no module of ours, no file of any step and not ignored may be anything: it affects all.
+    A step is done, too, if it has a file of which git would not say that it has changed.
     """
     own = {step.name: frozenset(inputs.files(step, base)) for step in steps}
     modules = {step.name: inputs.modules(step.work) for step in steps}
     reasons: dict[str, list[str]] = {}
+    is_known = inputs.sources.files[""] in change.tracked
+    covered = change.tracked.union(change.paths)
+    unseen = {
+        name: [
+            _near(path, change.top)
+            for path in sorted(files - covered)
+            if is_known or not path.is_relative_to(inputs.sources.root)
+        ]
+        for name, files in own.items()
+    }
     ignored: list[str] = []
     strange: list[str] = []
     for path in change.paths:
@@ -86,9 +106,18 @@ def affected(
             having = [step.name for step in steps]
         for one in dict.fromkeys(having):
             reasons.setdefault(one, []).append(name)
-    return Affected(
-        {name: _told(found) for name, found in reasons.items()}, tuple(_notes(ignored, strange))
-    )
+    why = {name: [_told(found)] for name, found in reasons.items()}
+    for name, files in unseen.items():
+        if files:
+            why.setdefault(name, []).append(f"git does not know {_few(files)}")
+    notes = _notes(ignored, strange)
+    if not is_known:
+        notes.append(f"That Delphic is the same is not known to git: {inputs.sources.root}")
+    return Affected({name: "; ".join(told) for name, told in why.items()}, tuple(notes))
+
+
+def _near(path: Path, top: Path) -> str:
+    return str(path.relative_to(top) if path.is_relative_to(top) else path)
 
 
 def _has_any_of(modules: frozenset[str], folder: str) -> bool:
@@ -106,9 +135,13 @@ def _is_ignored(name: str, patterns: Sequence[str]) -> bool:
 
 
 def _told(names: list[str]) -> str:
+    return f"changed: {_few(names)}"
+
+
+def _few(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     shown = (os.fsencode(name).decode(errors="replace") for name in names[:SHOWN])
-    return f"changed: {', '.join(shown)}{more}"
+    return f"{', '.join(shown)}{more}"
 
 
 def _notes(ignored: list[str], strange: list[str]) -> list[str]:

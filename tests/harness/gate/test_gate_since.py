@@ -72,7 +72,9 @@ def steps(base: Path) -> list[Step]:
 
 
 def of(paths: list[Path], steps: list[Step], inputs: Inputs, top: Path) -> Affected:
-    return affected(Change(top, tuple(paths)), steps, inputs, top, ["*.md", "docs/*"])
+    tracked = {file for step in steps for file in inputs.files(step, top)}
+    change = Change(top, tuple(paths), frozenset({*tracked, *inputs.sources.files.values()}))
+    return affected(change, steps, inputs, top, ["*.md", "docs/*"])
 
 
 def names(path: str, steps: list[Step], inputs: Inputs) -> set[str]:
@@ -189,6 +191,27 @@ def test_git_tells_what_was_changed_added_moved_and_removed(tmp_path: Path) -> N
     (tmp_path / "results/gate.json").write_text("")
     assert tmp_path / "results/gate.json" in changed("HEAD", tmp_path).paths
     assert changed("HEAD", tmp_path, but=tmp_path / "results") == found
+    tracked = {".gitignore", "changed", "kept", "moved", "removed"}
+    assert found.tracked == {tmp_path / name for name in tracked}
+
+
+def test_a_file_that_git_does_not_know_selects_its_step(tmp_path: Path, inputs: Inputs) -> None:
+    """It is ignored, or lies elsewhere: nobody would say that it has changed."""
+    top = tmp_path / "project"
+    top.mkdir()
+    for path in (top / "ignored.edn", top / "known.edn", tmp_path / "outside.edn"):
+        path.write_text(GIVEN)
+    (top / ".gitignore").write_text("ignored.edn\n")
+    git(top, "init", "-q")
+    git(top, "add", ".")
+    git(top, "commit", "-qm", "first")
+    text = "steps: [{check: [ignored.edn, known.edn, ../outside.edn], spec: register}]"
+    gate, document = config.load(text, str(top / "gate.yaml"))
+    found = affected(changed("HEAD", top), resolve(gate, document), inputs, top, [])
+    assert list(found.reasons.values()) == [
+        "git does not know ignored.edn", f"git does not know {tmp_path / 'outside.edn'}",
+    ]  # fmt: skip
+    assert found.notes == (f"That Delphic is the same is not known to git: {ROOT}",)
 
 
 def test_a_name_that_is_no_text_is_told_as_far_as_it_is(
