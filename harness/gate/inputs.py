@@ -63,7 +63,8 @@ class Inputs:
     def files(self, step: Step, base: Path) -> Iterator[Path]:
         """Files of the step's own: its scenario, its hosts, its history, what it watches."""
         for pattern in step.watch:
-            yield from (path.resolve() for path in matching(base, pattern) if path.is_file())
+            for path in matching(base, pattern):
+                yield from _inside(path.resolve())
         work = step.work
         if isinstance(work, Simulate | Run) and Path(work.name).suffix:
             yield Path(work.name).resolve()
@@ -72,9 +73,7 @@ class Inputs:
         if isinstance(work, Run) and Path(work.target).suffix:
             yield Path(work.target).resolve()
         if isinstance(work, Check):
-            path = Path(work.path).resolve()
-            inside = sorted(path.rglob("*")) if path.is_dir() else [path]
-            yield from (one for one in inside if one.is_file())
+            yield from _inside(Path(work.path).resolve())
             if work.spec is not None and ".py:" in work.spec:
                 yield Path(work.spec.rpartition(":")[0]).resolve()
 
@@ -109,6 +108,12 @@ class Inputs:
         return [
             word.encode() for word in (platform.python_version(), platform.machine(), *versions)
         ]
+
+
+def _inside(path: Path) -> Iterator[Path]:
+    """The file; of a folder all that lies below it."""
+    inside = sorted(path.rglob("*")) if path.is_dir() else [path]
+    yield from (one for one in inside if one.is_file())
 
 
 def _text(path: Path) -> bytes:

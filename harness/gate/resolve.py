@@ -1,8 +1,10 @@
 """From what gate.yaml says to steps of which everything is known to be there, before any begins."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from glob import glob
+from fnmatch import fnmatchcase
+from glob import escape, glob
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,9 @@ def resolve(gate: GatePart, document: Document) -> list[Step]:
 
 def _steps(part: StepPart, path: Place, document: Document, base: Path) -> Iterator[Step]:
     works = list(_works(part, base))
+    for pattern in part.watch:
+        if not matching(base, pattern):
+            raise Unknown(f"watch: there is no file {base / pattern}")
     for what, work in works:
         kind = str(work.__struct_config__.tag)
         name = f"{kind} {what}"
@@ -210,6 +215,13 @@ def matching(base: Path, pattern: str) -> list[Path]:
     """What there is of this name, or of names like it, in order."""
     path = base / pattern
     return [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))
+
+
+def is_matched(base: Path, pattern: str, path: Path) -> bool:
+    """Whether a file that is not there any more may have been one of these, or lain below one."""
+    # `*` reaches beyond slashes here: rather one too many than one too few.
+    plain = os.path.normpath(os.path.join(escape(str(base)), pattern)).replace("**/", "*")
+    return any(fnmatchcase(str(path), one) for one in (plain, f"{plain}/*"))
 
 
 @dataclass(frozen=True, slots=True)

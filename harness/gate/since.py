@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from .inputs import Inputs
+from .resolve import is_matched
 from .step import Step
 
 SHOWN = 3
@@ -92,7 +93,9 @@ def affected(
     strange: list[str] = []
     for path in change.paths:
         name = str(path.relative_to(change.top))
-        having = [step.name for step in steps if path in own[step.name]]
+        having = [
+            step.name for step in steps if path in own[step.name] or _has_watched(step, base, path)
+        ]
         module = inputs.sources.module_of(path)
         folder = None if module is not None else inputs.sources.folder_of(path)
         if module is not None:
@@ -114,6 +117,11 @@ def affected(
     if not is_known:
         notes.append(f"That Delphic is the same is not known to git: {inputs.sources.root}")
     return Affected({name: "; ".join(told) for name, told in why.items()}, tuple(notes))
+
+
+def _has_watched(step: Step, base: Path, path: Path) -> bool:
+    """Whether it watches a file that is gone."""
+    return not path.exists() and any(is_matched(base, pattern, path) for pattern in step.watch)
 
 
 def _near(path: Path, top: Path) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import FrameType
 
 import pytest
-from delphic.harness.errors import UsageError
+from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.gate import config
 from delphic.harness.gate.inputs import Inputs
 from delphic.harness.gate.resolve import resolve
@@ -224,6 +224,42 @@ def test_a_name_that_is_no_text_is_told_as_far_as_it_is(
     assert [os.fsencode(path.name) for path in found.paths] == [b"odd\xff.txt"]
     told = affected(found, steps, inputs, tmp_path, [])
     assert "odd" in " ".join((*told.notes, *told.reasons.values())).encode().decode()
+
+
+def watching(top: Path, pattern: str) -> list[Step]:
+    text = f"steps: [{{explore: raft, watch: [{pattern!r}]}}]"
+    gate, document = config.load(text, str(top / "gate.yaml"))
+    return resolve(gate, document)
+
+
+def test_a_folder_that_is_watched_is_all_that_lies_below_it(tmp_path: Path, inputs: Inputs) -> None:
+    file = tmp_path / "data/deep/table.csv"
+    file.parent.mkdir(parents=True)
+    file.write_text("1")
+    (step,) = watching(tmp_path, "data")
+    assert list(inputs.files(step, tmp_path)) == [file]
+    before = inputs.digest(step, tmp_path)
+    file.write_text("2")
+    assert inputs.digest(step, tmp_path) != before
+
+
+@pytest.mark.parametrize("pattern", ["docs/*.md", "docs", "./docs/**/*.md", "docs/**"])
+def test_a_watched_file_that_was_removed_selects_its_step(
+    pattern: str, tmp_path: Path, inputs: Inputs
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/other.md").write_text("")
+    steps = watching(tmp_path, pattern)
+    change = Change(
+        tmp_path, (tmp_path / "docs/table.md",), frozenset([tmp_path / "docs/other.md"])
+    )
+    found = affected(change, steps, inputs, tmp_path, ["docs/*"])
+    assert found.reasons == {"explore raft": "changed: docs/table.md"}
+
+
+def test_a_watched_file_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ScenarioError, match=r"gate.yaml:1: .*watch: there is no file .*none\.csv"):
+        watching(tmp_path, "none.csv")
 
 
 @pytest.mark.parametrize("revision", ["nowhere", "--output=x", ""])
