@@ -14,6 +14,7 @@ from ...model.cli import build
 from ...model.models import MODELS
 from ..conform.cli import BINDINGS
 from ..errors import ScenarioError, UsageError
+from ..judging.judge import refuse_a_runs
 from ..judging.own import spec_of
 from ..language import shipped
 from ..language.complaints import Complaint, as_error
@@ -197,6 +198,7 @@ def _checks(pattern: str, part: CheckPart, base: Path) -> Iterator[tuple[str, Ch
         check_name(path)
         if path.is_dir():
             _refuse_of_folder(path, part)
+        refuse_a_runs(path)
         if path.is_file() and spec is None:
             raise Unknown(f"{path}: `spec` is missing: delphic check --specs lists them")
         yield str(path), Check(str(path), spec, part.format, part.partition, part.expect)

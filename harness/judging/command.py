@@ -1,6 +1,5 @@
 """`delphic check`: a run directory, or a file with anybody's history."""
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..formats.csv_table import COLUMNS
 from ..prose import plural
 from ..rundir import RunDir
 from ..verdict import Validity
-from .judge import Question, judge
+from .judge import Question, checking, judge
 from .judged import Judged, lines_of
 from .partition import Partition
 
@@ -93,7 +92,6 @@ def check_command(check_run: Callable[[Path, bool], int], page: Page) -> click.C
             if spec or form or report or model:
                 raise UsageError(_refusal_of_folder(path))
             context.exit(check_run(path, as_json))
-        _refuse_a_runs(path)
         budget = Budget(seconds=seconds, configurations=GENEROUS.configurations, memory_mib=memory)
         which = None if partition is None else Partition(partition)
         names = _mapping(columns)
@@ -116,20 +114,7 @@ def _refusal_of_folder(path: Path) -> str:
     """Why nobody says what a folder is a history of."""
     if not RunDir(path).plan.is_file():
         return f"{path} is no run directory: it has no plan.json; give a file with a history"
-    return f"{path} is a run directory, which says itself what it is: {_again(path)}"
-
-
-def _refuse_a_runs(path: Path) -> None:
-    """A run's rows come in batches, which its own checkers know and no specification does."""
-    run = RunDir(path.parent)
-    if path == run.history and run.plan.is_file():
-        raise UsageError(
-            f"{path} is the history of a run, which has its own checks: {_again(path.parent)}"
-        )
-
-
-def _again(run: Path) -> str:
-    return shlex.join(["delphic", "check", str(run)])
+    return f"{path} is a run directory, which says itself what it is: {checking(path)}"
 
 
 def _mapping(text: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """From a file to what is to be told about it."""
 
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..formats.read import Source, read
 from ..prose import plural
+from ..rundir import RunDir
 from .judged import Judged, judged
 from .own import promising, spec_of
 from .partition import Partition, is_by_first, partitioned
@@ -32,6 +34,7 @@ class Question(msgspec.Struct, frozen=True):
 
 def judge(question: Question) -> Judged:
     """Read, judge, and cut out what shows it. Raises UsageError, with file and line where known."""
+    refuse_a_runs(question.file)
     spec = None if question.spec is None else spec_of(question.spec)
     if spec is not None and question.model is not None:
         spec = promising(spec, question.model)
@@ -63,6 +66,22 @@ def judge(question: Question) -> Judged:
         read_s=round(has_read - began, 3),
         judged_s=round(done - has_read, 3),
     )
+
+
+def refuse_a_runs(path: Path) -> None:
+    """A run's rows come in batches, which its own checkers know and no specification does.
+
+    Raises UsageError.
+    """
+    run = RunDir(path.parent)
+    if path == run.history and run.plan.is_file():
+        again = checking(path.parent)
+        raise UsageError(f"{path} is the history of a run, which has its own checks: {again}")
+
+
+def checking(run: Path) -> str:
+    """The command that judges a run directory."""
+    return shlex.join(["delphic", "check", str(run)])
 
 
 def _notes(source: Source) -> list[str]:

@@ -170,6 +170,17 @@ def test_the_published_schemas_are_those_of_the_code() -> None:
     assert msgspec.json.decode(said["gate"])["title"] == "GatePart"
 
 
+def test_the_history_of_a_run_is_left_to_its_own_checks(tmp_path: Path) -> None:
+    run = tmp_path / "runs/one"
+    run.mkdir(parents=True)
+    for name in ("history.jsonl", "plan.json"):
+        (run / name).write_text("")
+    with pytest.raises(
+        ScenarioError, match=r"gate.yaml:2: .* its own checks: delphic check .*one$"
+    ):
+        steps_of("steps:\n  - {check: runs/one/history.jsonl, spec: log}\n", tmp_path)
+
+
 def test_a_history_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"h\xff.jsonl")).write_text("")
     with pytest.raises(ScenarioError, match="the name is no text"):
