@@ -2,13 +2,15 @@
 
 import shlex
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from ..checkers.judging import Misfit, check
+from ..checkers.operations import Judgement, Operation
 from ..checkers.specs import SPECS
+from ..checkers.specs.spec import Spec
 from ..errors import HistoryError, UsageError
 from ..evidence import Budget
 from ..formats.read import Source, read
@@ -16,7 +18,7 @@ from ..prose import plural
 from ..rundir import RunDir
 from .judged import Judged, judged
 from .own import promising, spec_of
-from .partition import Partition, is_by_first, partitioned
+from .partition import Partition, keyed
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -43,16 +45,12 @@ def judge(question: Question) -> Judged:
     if spec is None:
         raise UsageError(_which(source))
     notes = _notes(source)
-    partition = question.partition
-    if partition is None and is_by_first(source.operations, spec):
-        partition = Partition.FIRST
+    operations, partition = keyed(source, spec, question.partition)
+    if question.partition is None and partition is Partition.FIRST:
         notes.append("every value is a pair: judged key by key, by its first part")
-    operations = partitioned(source, partition or Partition.KEY)
     has_read = time.perf_counter()
-    try:
-        judgement = check(operations, spec, question.budget, second_opinion=question.second_opinion)
-    except Misfit as error:
-        raise HistoryError(f"{source.where(error.place)}: {error.message}") from error
+    second = question.second_opinion
+    judgement = decided(source, operations, spec, question.budget, second_opinion=second)
     done = time.perf_counter()
     numbered = zip(operations, source.recorded.lines, strict=True) if judgement.findings else ()
     lines = {operation.invoked: line for operation, line in numbered}
@@ -60,12 +58,27 @@ def judge(question: Question) -> Judged:
         judged(operations, spec, judgement, lines),
         file=source.file,
         format=source.format,
-        partition=(partition or Partition.KEY).value,
+        partition=partition.value,
         failed=source.recorded.failed,
         notes=tuple(notes),
         read_s=round(has_read - began, 3),
         judged_s=round(done - has_read, 3),
     )
+
+
+def decided(
+    source: Source,
+    operations: Sequence[Operation],
+    spec: Spec,
+    budget: Budget | None,
+    *,
+    second_opinion: bool = False,
+) -> Judgement:
+    """Judge what was read. Raises HistoryError with the line of what the specification has not."""
+    try:
+        return check(operations, spec, budget, second_opinion=second_opinion)
+    except Misfit as error:
+        raise HistoryError(f"{source.where(error.place)}: {error.message}") from error
 
 
 def refuse_a_runs(path: Path) -> None:

@@ -20,6 +20,18 @@ class Partition(StrEnum):
     NONE = "none"
 
 
+def keyed(
+    source: Source, spec: Spec, asked: Partition | None = None
+) -> tuple[list[Operation], Partition]:
+    """The operations with the keys that they are judged by; None: their values tell.
+
+    Raises HistoryError with file and line.
+    """
+    if asked is None:
+        asked = Partition.FIRST if is_by_first(source.operations, spec) else Partition.KEY
+    return partitioned(source, asked), asked
+
+
 def partitioned(source: Source, partition: Partition) -> list[Operation]:
     """The operations with the keys that were asked for. Raises HistoryError with file and line."""
     match partition:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from delphic.harness.checkers.operations import UNKNOWN, Operation
 from delphic.harness.checkers.specs import SPECS
+from delphic.harness.errors import HistoryError, UsageError
 from delphic.harness.judging.assertion import assert_right
 from delphic.harness.judging.picture import label, picture
 from delphic.harness.verdict import Validity
@@ -47,6 +48,27 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     path.write_text("f,argument,result,invoked,returned\nwrite,1,,1,2\nread,,3,3,4\n")
     with pytest.raises(AssertionError, match="phantom"):
         assert_right(path, "register")
+
+
+def test_a_file_is_read_as_by_the_command(tmp_path: Path) -> None:
+    """Values of Jepsen's independent workloads are [key, value]."""
+    path = tmp_path / "history.edn"
+    events = [("write", 1, 1), ("write", 2, 2), ("read", 1, 1), ("read", 2, 2)]
+    path.write_text(
+        "".join(
+            f"{{:type :invoke, :f :{f}, :value [{key} {value if f == 'write' else 'nil'}], "
+            f":process 0}}\n{{:type :ok, :f :{f}, :value [{key} {value}], :process 0}}\n"
+            for f, key, value in events
+        )
+    )
+    assert assert_right(path, "cas-register").validity is Validity.PASS
+    with pytest.raises(HistoryError, match=re.escape(f"{path}:1: ")):
+        assert_right(path, "queue")
+    run = tmp_path / "history.jsonl"
+    for file in (run, tmp_path / "plan.json"):
+        file.write_text("")
+    with pytest.raises(UsageError, match="is the history of a run"):
+        assert_right(run, "log")
 
 
 def test_in_a_picture_what_precedes_stands_left_and_what_overlaps_overlaps() -> None:
