@@ -31,7 +31,7 @@ from .run import Run
 from .rundir import RunDir
 from .running import signals
 from .running.environment import environment
-from .running.journal import SEALED, Journal, digest
+from .running.journal import SEALED, TRACES, Journal, digest, digests
 from .running.leases import Lease
 from .running.progress import Progress
 from .running.recorder import Recorder
@@ -110,7 +110,9 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
             raise KeyboardInterrupt from None
         finally:
             left = _down(runner, cluster, lease)
-    diary.write("down", left=None if left is None else str(left))
+    # What could not be ended or brought home may still grow.
+    traces = {} if left is not None else {TRACES: digests(run.traces(plan.members))}
+    diary.write("down", left=None if left is None else str(left), **traces)
     verdict = _judged(run, plan, ending)
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)

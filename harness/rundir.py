@@ -1,5 +1,6 @@
 """The files of one run: the only place that knows their names."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,6 +80,10 @@ class RunDir:
 
     def node_trace(self, alias: str) -> Path:
         return self.node(alias) / "trace.jsonl"
+
+    def traces(self, members: Iterable[str]) -> dict[str, Path]:
+        """Where they are, or would be."""
+        return {alias: self.node_trace(alias) for alias in members}
 
     def node_aliases(self) -> list[str]:
         folder = self.path / "nodes"

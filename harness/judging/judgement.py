@@ -61,7 +61,7 @@ class _Sealed(msgspec.Struct, frozen=True):
 
 
 def judge(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
-    """Check a run directory's evidence. Raises UsageError where the history is not as sealed.
+    """Check a run directory's evidence. Raises UsageError where any of it is not as sealed.
 
     A run that was cut short proves nothing about recovery, so that liveness is not asked then.
     """
@@ -84,6 +84,7 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
     seal = journal.seal_of(run.journal)
     if seal is not None and seal != journal.digest(run.history):
         raise UsageError(f"{run.history} is not what was sealed: its SHA-256 is another")
+    _assert_whole(run, plan)
     try:
         with run.history.open("rb") as stream:
             history = load(stream, torn_tail=seal is None)
@@ -103,6 +104,15 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
         facts=plan.facts,
         clocks=clocks_of(run),
     )
+
+
+def _assert_whole(run: RunDir, plan: Plan) -> None:
+    """Raises UsageError where a trace is not what the run left; one that is gone is told later."""
+    sealed = journal.traces_of(run.journal) if plan.trace else {}
+    for alias, found in journal.digests(run.traces(sealed)).items():
+        if found != sealed[alias]:
+            trace = run.node_trace(alias)
+            raise UsageError(f"{trace} is not what was sealed: its SHA-256 is another")
 
 
 def trace_of(run: RunDir, alias: str) -> Trace:

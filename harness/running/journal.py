@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,9 @@ from ..reading import NoFile, from_data, from_json, read_bytes, unreadable
 
 SEALED = "sealed"
 """The phase whose line carries the history's SHA-256 and length."""
+
+TRACES = "traces"
+"""What a line calls the SHA-256 of traces, which are whole only when all members are down."""
 
 _OF_OURS = "a line of a run's journal"
 _UNIX_MAX_S = 253_402_300_799  # The last second that a date can tell.
@@ -25,6 +29,10 @@ class _Entry(msgspec.Struct, frozen=True):
 
 class _Seal(msgspec.Struct, frozen=True):
     sha256: str
+
+
+class _Traces(msgspec.Struct, frozen=True):
+    traces: dict[str, str]
 
 
 class Journal:
@@ -77,10 +85,24 @@ def seal_of(path: Path) -> str | None:
     return from_data(seals[-1], _Seal, str(path), "a run's journal").sha256 if seals else None
 
 
-def digest(history: Path) -> str:
+def traces_of(path: Path) -> dict[str, str]:
+    """The SHA-256 of each member's trace as the run left it; of none, where nobody said so.
+
+    Raises UsageError.
+    """
+    told = [entry for entry in entries(path) if TRACES in entry]
+    return from_data(told[-1], _Traces, str(path), "a run's journal").traces if told else {}
+
+
+def digest(file: Path) -> str:
     """The SHA-256 of a file, as text. Raises UsageError where it cannot be read."""
     try:
-        with history.open("rb") as stream:
+        with file.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
-        raise unreadable(history, error) from error
+        raise unreadable(file, error) from error
+
+
+def digests(files: Mapping[str, Path]) -> dict[str, str]:
+    """The same of those that are there."""
+    return {name: digest(file) for name, file in files.items() if file.is_file()}

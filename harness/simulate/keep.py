@@ -5,7 +5,7 @@ import msgspec
 from ..errors import WorldError
 from ..judging.judgement import write
 from ..lifecycle import Finished, Order, Report, announce, drop_bulk, open_run_directory, reported
-from ..running.journal import SEALED, Journal, digest
+from ..running.journal import SEALED, TRACES, Journal, digest, digests
 from ..running.progress import Progress
 from ..verdict import Validity
 from .execute import simulate_plan
@@ -26,7 +26,8 @@ def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
         raise WorldError(f"cannot write {error.filename or run.path}: {error.strerror}") from error
     ops = found.history.count(b"\n")
     ending = msgspec.to_builtins(found.ending)
-    diary.write(SEALED, sha256=digest(run.history), ops=ops, ending=ending)
+    traces = {TRACES: digests(run.traces(plan.members))}
+    diary.write(SEALED, sha256=digest(run.history), ops=ops, ending=ending, **traces)
     write(run, found.verdict)
     diary.write("checked", validity=found.verdict.validity)
     if found.verdict.validity is Validity.PASS and not order.keep:

@@ -15,7 +15,7 @@ from delphic.harness.judging.judgement import Ending
 from delphic.harness.judging.shown import verdict_of
 from delphic.harness.plan import encode, plan
 from delphic.harness.rundir import RunDir
-from delphic.harness.running.journal import SEALED, Journal, digest, entries
+from delphic.harness.running.journal import SEALED, Journal, digest, digests, entries
 from delphic.harness.scenario import load
 
 TEXT = "name: mine\nworkload: {name: log, clients: 1}\nduration: 1s\n"
@@ -77,6 +77,18 @@ def refused(found: tuple[int, str], path: Path, *parts: str) -> None:
 def test_a_sealed_run_without_its_history_is_refused(said: Said, run: RunDir, command: str) -> None:
     run.history.unlink()
     refused(said(command, run.path), run.history, "No such file")
+
+
+@pytest.mark.parametrize("command", ["check", "shrink"])
+def test_a_trace_that_was_cut_after_the_run_is_refused(
+    said: Said, run: RunDir, command: str
+) -> None:
+    trace = run.node_trace("n1")
+    trace.parent.mkdir(parents=True)
+    trace.write_text("{}\n{}\n")
+    Journal(run.journal).write("down", traces=digests(run.traces(["n1", "n2"])))
+    trace.write_text("{}\n")
+    refused(said(command, run.path), trace, "is not what was sealed")
 
 
 def test_a_history_in_whose_place_is_a_directory_is_refused(said: Said, run: RunDir) -> None:

@@ -17,7 +17,7 @@ from delphic.harness.plan import Plan, plan
 from delphic.harness.run import Live, Run
 from delphic.harness.rundir import RunDir
 from delphic.harness.running import leases, signals
-from delphic.harness.running.journal import entries, seal_of
+from delphic.harness.running.journal import digests, entries, seal_of
 from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.system import Status
@@ -77,6 +77,7 @@ def test_a_run_leaves_everything_that_is_needed_to_judge_it(memory: Any, tmp_pat
     assert json.loads(run.environment.read_text())["pid"] == os.getpid()
     assert json.loads(run.verdict.read_text())["validity"] == "pass"
     assert phases(run) == ["planned", "up", "run", "sealed", "down", "checked"]
+    assert entries(run.journal)[-2]["traces"] == digests(run.traces(["n1", "n2", "n3"]))
     assert (tmp_path / "latest").resolve() == run.path
     assert run.path.name.endswith("Z-mine-5")
 

@@ -9,7 +9,7 @@ from delphic.harness.errors import ExitCode
 from delphic.harness.judging.judgement import ending_of, judge, plan_of
 from delphic.harness.lifecycle import Order
 from delphic.harness.plan import Plan
-from delphic.harness.running.journal import entries
+from delphic.harness.running.journal import digest, entries, traces_of
 from delphic.harness.running.progress import Quiet
 from delphic.harness.simulate.campaign import Case, Job
 from delphic.harness.simulate.cli import again, simulate_command
@@ -137,6 +137,7 @@ def test_a_group_that_does_not_get_ready_leaves_all_that_there_is(tmp_path: Path
     assert "the group was not ready 2ms after its start" in str(done.world)
     assert [entry["phase"] for entry in entries(done.run.journal)][-2:] == ["sealed", "checked"]
     assert done.run.node_trace("n1").read_bytes()
+    assert traces_of(done.run.journal)["n1"] == digest(done.run.node_trace("n1"))
     assert judge(done.run, plan_of(done.run), ending_of(done.run)).sentence == done.verdict.sentence
 
 
