@@ -3,7 +3,6 @@
 import json
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -78,11 +77,15 @@ def test_given_histories_are_judged_and_ci_gets_all_of_its_files(
     assert [step["state"] for step in mended["steps"]] == ["kept", "done"]
 
 
-def answering(code: int) -> Callable[..., Attempt]:
-    """Instead of processes: every step comes to this."""
+def answers(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """Without processes: every step comes to this, and depends on nothing."""
+    monkeypatch.setattr(Inputs, "digest", lambda inputs, step, base: step.name)
+    monkeypatch.setattr("delphic.harness.gate.command.perform", lambda *_: answer(code))
+
+
+def answer(code: int) -> Attempt:
     sentence = "A read was stale."
-    finding = Finding(sentence, ("HS-4",))
-    return lambda *_: Attempt(ExitCode(code), sentence, (finding,) if code else ())
+    return Attempt(ExitCode(code), sentence, (Finding(sentence, ("HS-4",)),) if code else ())
 
 
 def test_a_job_s_page_that_cannot_be_written_hides_no_broken_promise(
@@ -91,7 +94,7 @@ def test_a_job_s_page_that_cannot_be_written_hides_no_broken_promise(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(folder / "none/page.md"))
     for code, ends in ((1, 1), (0, 4)):
-        monkeypatch.setattr("delphic.harness.gate.command.perform", answering(code))
+        answers(monkeypatch, code)
         assert gate(monkeypatch, "steps: [{explore: raft}]", "--json") == ends
         told = json.loads(capsys.readouterr().out)
         assert told["exit_code"] == ends
@@ -105,12 +108,12 @@ def test_no_older_result_stands_where_a_new_one_cannot_be_written(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "steps: [{explore: raft}]"
-    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(0))
+    answers(monkeypatch, 0)
     assert gate(monkeypatch, text) == 0
     # A name that is taken by a folder cannot be written, whoever tries.
     for name in (".gate.json", ".junit.xml"):
         (folder / "runs/gate" / name).mkdir()
-    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(1))
+    answers(monkeypatch, 1)
     capsys.readouterr()
     assert gate(monkeypatch, text) == 1
     assert capsys.readouterr().out.startswith("broken: HS-4 broke: explore raft.")
@@ -129,23 +132,24 @@ def test_a_signal_between_two_steps_ends_the_gate_with_its_result(
         signal.raise_signal(number)
         return step.name
 
-    monkeypatch.setattr(Inputs, "digest", digest)
-    monkeypatch.setattr("delphic.harness.gate.command.perform", answering(1))
-    before = signal.getsignal(number)
-    assert gate(monkeypatch, "steps: [{explore: [raft, storage]}]", "--json", "--resume") == 3
-    told = json.loads(capsys.readouterr().out)
-    assert [step["state"] for step in told["steps"]] == ["not done", "not done"]
-    assert signal.getsignal(number) == before
-
     def rung(*_: object) -> Attempt:
         monkeypatch.setattr(Inputs, "digest", digest)
-        return answering(1)()
+        return answer(1)
 
-    monkeypatch.setattr(Inputs, "digest", lambda inputs, step, base: step.name)
-    monkeypatch.setattr("delphic.harness.gate.command.perform", rung)
-    assert gate(monkeypatch, "steps: [{explore: [raft, storage]}]", "--json") == 1
-    told = json.loads(capsys.readouterr().out)
-    assert [step["state"] for step in told["steps"]] == ["done", "not done"]
+    answers(monkeypatch, 1)
+    text = "steps: [{explore: [raft, storage]}]"
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        monkeypatch.setattr("delphic.harness.gate.command.perform", rung)
+        assert gate(monkeypatch, text, "--json") == 1
+        told = json.loads(capsys.readouterr().out)
+        assert [step["state"] for step in told["steps"]] == ["done", "not done"]
+        assert gate(monkeypatch, text, "--json") == 3
+        told = json.loads(capsys.readouterr().out)
+        assert [step["state"] for step in told["steps"]] == ["not done", "not done"]
+        assert signal.getsignal(number) is signal.default_int_handler
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.slow

@@ -141,7 +141,12 @@ def test_what_was_found_before_an_interrupt_is_not_lost(tmp_path: Path) -> None:
     def interrupt(_: str) -> None:
         raise KeyboardInterrupt
 
-    code = 'end(1, "found")\nsay("ready")\ntime.sleep(60)'
+    code = """\
+signal.signal(signal.SIGINT, signal.default_int_handler)
+end(1, "found")
+say("ready")
+time.sleep(60)
+"""
     order, log = Order(Explore("raft"), 30.0, 1, str(tmp_path)), tmp_path / "log.txt"
     body = "\n".join(f"    {line}" for line in code.splitlines())
     with pytest.raises(Interrupted) as caught:
