@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ...impl.site import Site
+from ...impl.users import ADMIN
 from ..errors import WorldError
 from ..running import signals
 from ..running.leases import Lease
@@ -39,7 +40,7 @@ class Wishes:
 class Teller:
     """Who is told. `ready` comes once: all nodes of this host answer, and all groups have leaders.
 
-    A group with too few members on this host is not waited for.
+    A group with too few members on this host is not waited for, nor one that tells us nothing.
     """
 
     say: Callable[[str], None]
@@ -78,6 +79,7 @@ class Cluster:
         }
         self._leaders = Leaders(directory.nodes, directory.groups)
         self._known: dict[int, Leader | None] = dict.fromkeys(directory.groups)
+        self._unseen: set[int] = set()
         self._dead_since: dict[str, float] = {}
         self._is_ready = False
 
@@ -162,7 +164,14 @@ class Cluster:
             if leader != before:
                 self._known[group] = leader
                 self._teller.say(_change(group, leader))
-        if not self._is_ready and all(self._known[group] for group in self._waiting):
+        unseen = self._leaders.unseen
+        for group in sorted(unseen - self._unseen):
+            self._teller.say(
+                f"group {group}: who leads is not seen: its members do not let {ADMIN} in "
+                "with the initialAdminPassword"
+            )
+        self._unseen = unseen
+        if not self._is_ready and all(self._known[g] for g in self._waiting - unseen):
             self._is_ready = True
             self._teller.ready(self._pids(), dict(self._known))
 

@@ -1,5 +1,6 @@
 """The commands `up` and `shell` on real nodes: play, kill, go on, end with nothing left."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,8 @@ import pytest
 from delphic.harness.agent import proc
 from delphic.harness.agent.proc import Identity
 from delphic.harness.running import leases
+from delphic.harness.up import directory
+from delphic.impl.client.connection import Connection
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 
@@ -208,3 +211,26 @@ def test_a_cluster_with_a_controller_has_databases(tmp_path: Path) -> None:
         unconfigured = shell(cluster.sites, "-c", "getMasterReplicationStatus()")
         assert unconfigured.returncode == 1
         assert "Replication is not enabled." in unconfigured.stderr
+
+
+def test_a_cluster_whose_first_password_was_changed_starts_again(tmp_path: Path) -> None:
+    directory.create(tmp_path / "c", 3, None)
+    options = tmp_path / "c/config/cluster.cfg"
+    settings = options.read_text()
+    options.write_text(settings.replace("authentication=off", "initialAdminPassword=first"))
+
+    async def change(site: str) -> None:
+        host, _, port = site.partition(":")
+        connection = await Connection.open(host, int(port), user="admin", password="first")
+        await connection.call("changePwd", ("first", "second"), timeout_s=5)
+        connection.close()
+
+    with up(str(tmp_path / "c")) as cluster:
+        assert cluster.state["groups"][0]["leader"] is not None
+        for site in cluster.sites.split(","):
+            asyncio.run(change(site))
+        assert cluster.ends(signal.SIGINT) == 0
+    with up(str(tmp_path / "c")) as cluster:
+        assert cluster.state["groups"][0]["leader"] is None
+        assert "group 2: who leads is not seen" in cluster.hears("who leads")
+        assert cluster.ends(signal.SIGINT) == 0
