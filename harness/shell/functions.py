@@ -23,6 +23,7 @@ from .function import Args, Function, Parameter, optional
 from .grammar import Invocation, Value
 from .kinds import row_batch
 from .receive import received
+from .show import records
 from .sites import Sites
 
 
@@ -188,8 +189,7 @@ def _rows(answer: Any) -> list[dict[str, Any]]:
         case RequestError():
             return [{"error": str(answer)}]
         case pa.Table():
-            rows: list[dict[str, Any]] = answer.to_pylist()
-            return rows
+            return records(answer)
         case dict():
             return [answer]
         case list():

@@ -6,7 +6,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from ...impl.cluster.operations import OPS, Condition, Filter, Op
-from ...impl.stream.types import TYPES, name_of
+from ...impl.stream.types import TYPES, from_text, name_of
 from ..errors import UsageError
 from ..language.selector import closest
 from .grammar import Name, Value
@@ -149,7 +149,7 @@ def _column(field: pa.Field, values: list[Value]) -> pa.Array:
     try:
         written = [value for value in values if value is not None]
         if pa.types.is_temporal(field.type) and all(isinstance(value, str) for value in written):
-            return pa.array(values, pa.string()).cast(field.type)
+            return from_text(pa.array(values, pa.string()), field.type)
         if pa.types.is_integer(field.type):
             # Arrow would cut a fraction off.
             for value in written:

@@ -1,6 +1,7 @@
 """How results look: tables on a terminal, plain columns or JSON lines elsewhere."""
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from ...impl.client.errors import RequestError
 from .. import data
 
 Write = Callable[[str], None]
+
+_NO_FRACTION = re.compile(r"(:[0-9]{2})\.0+(?![0-9])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,16 @@ def on_terminal(console: Console, write_error: Write) -> Look:
         if not names:
             console.print(Text(_said(value)))
             return
-        table = Table(title=title or None, title_justify="left")
+        table = Table(title=Text(_printable(title)) if title else None, title_justify="left")
         for name in names:
-            table.add_column(Text(name))
+            table.add_column(Text(_printable(name)))
         for line in lines:
             table.add_row(*(Text(cell) for cell in line))
         console.print(table)
         if isinstance(value, pa.Table):
             console.print(Text(f"{len(lines)} rows"), style="dim")
 
-    return Look(result, lambda _, error: write_error(f"error: {error}"))
+    return Look(result, lambda _, error: write_error(_complaint(error)))
 
 
 def plain(write: Write, write_error: Write) -> Look:
@@ -55,7 +58,7 @@ def plain(write: Write, write_error: Write) -> Look:
     def result(_: str, value: Any) -> None:
         for title, part in parts(value):
             if title:
-                write(f"{title}:")
+                write(f"{_printable(title)}:")
             one(part)
 
     def one(value: Any) -> None:
@@ -63,20 +66,20 @@ def plain(write: Write, write_error: Write) -> Look:
         if not names:
             write(_said(value))
             return
-        grid = [names, *lines]
+        grid = [[_printable(name) for name in names], *lines]
         widths = [max(len(line[at]) for line in grid) for at in range(len(names))]
         for line in grid:
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
             write("  ".join(padded).rstrip())
 
-    return Look(result, lambda _, error: write_error(f"error: {error}"))
+    return Look(result, lambda _, error: write_error(_complaint(error)))
 
 
 def json_lines(write: Write) -> Look:
     """One object a call; what went wrong stands in it, too."""
 
     def result(call: str, value: Any) -> None:
-        rows = value.to_pylist() if isinstance(value, pa.Table) else value
+        rows = records(value) if isinstance(value, pa.Table) else value
         told = {"call": call, "ok": True, "value": rows}
         write(json.dumps(data.finite(json.dumps(told, default=_text))))
 
@@ -100,7 +103,7 @@ def cells(value: Any) -> tuple[list[str], list[list[str]]]:
     """The names of columns, and rows of text; no names where the value is no table."""
     match value:
         case pa.Table():
-            columns = [column.to_pylist() for column in value.columns]
+            columns = [_values(column) for column in value.columns]
             rows = [[_text(cell) for cell in row] for row in zip(*columns, strict=True)]
             return list(value.column_names), rows
         case dict():
@@ -112,6 +115,22 @@ def cells(value: Any) -> tuple[list[str], list[list[str]]]:
             names.sort(key=lambda name: name == "node")
             return names, [[_cell(name, row.get(name, "")) for name in names] for row in value]
     return [], []
+
+
+def records(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of a table by name; times are texts."""
+    columns = [_values(column) for column in table.columns]
+    return [dict(zip(table.column_names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Times as Arrow writes them: Python's know no nanoseconds, and no year 10000."""
+    kind = column.type
+    if not pa.types.is_temporal(kind) or pa.types.is_interval(kind):
+        values: list[Any] = column.to_pylist()
+        return values
+    texts = column.cast(pa.string()).to_pylist()
+    return [None if text is None else _NO_FRACTION.sub(r"\1", text) for text in texts]
 
 
 def _said(value: Any) -> str:
@@ -132,8 +151,25 @@ def _text(value: Any) -> str:
             return "null"
         case bool():
             return str(value).lower()
+        case str():
+            return _printable(value.replace("\\", r"\\"))
         case bytes():
             return value.hex()
         case list() | dict() | tuple():
             return json.dumps(value, default=_text)
     return str(value)
+
+
+def _printable(text: str, but: str = "") -> str:
+    """What could drive a terminal, or make a line more, as one would write it in a call."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in but else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
+def _complaint(error: Exception) -> str:
+    return f"error: {_printable(str(error), but=chr(10))}"

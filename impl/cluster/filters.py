@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..client.errors import BAD_REQUEST, RequestError
+from ..stream.types import from_text
 from .operations import Filter, Scalar
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
@@ -81,7 +82,7 @@ def literal(value: Scalar | tuple[Scalar, ...], field: pa.Field) -> Any:
         raise refused(f"column {field.name} is {kind}; {value!r} is not")
     try:
         if isinstance(value, str) and not _is_text(kind):
-            return pc.cast(pa.scalar(value), kind)
+            return from_text(pa.array([value], pa.string()), kind)[0]
         return pa.scalar(value, kind)
     except (pa.ArrowException, OverflowError, TypeError) as error:
         raise refused(f"column {field.name} is {kind}; {value!r} is not: {error}") from None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 TYPES: Mapping[str, pa.DataType] = {
     "BOOL": pa.bool_(),
@@ -28,3 +29,11 @@ TYPES: Mapping[str, pa.DataType] = {
 def name_of(kind: pa.DataType) -> str:
     """The documented name of an Arrow type, or Arrow's own where the documents have none."""
     return next((name for name, known in TYPES.items() if known == kind), str(kind))
+
+
+def from_text(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """Texts as values of a type; raises ArrowException. Arrow itself reads no times of day."""
+    if not pa.types.is_time(kind):
+        return texts.cast(kind)
+    moments = pc.binary_join_element_wise("1970-01-01", texts, " ")
+    return moments.cast(pa.timestamp(kind.unit)).cast(kind)

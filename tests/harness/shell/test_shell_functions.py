@@ -11,6 +11,7 @@ from delphic.harness.shell.functions import FUNCTIONS, SIGNATURES
 from delphic.harness.shell.grammar import parse
 from delphic.harness.shell.kinds import KINDS, row_batch
 from delphic.harness.shell.prompt import completions, prepared
+from delphic.harness.shell.show import cells
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.operations import Condition
 from delphic.impl.stream.types import TYPES, name_of
@@ -104,6 +105,30 @@ def test_a_value_that_does_not_fit_is_refused_by_column(rows: Any, complaint: st
     with pytest.raises(UsageError) as error:
         row_batch(rows, SCHEMA)
     assert complaint in str(error.value)
+
+
+WRITTEN = {
+    "BOOL": (True, "true"),
+    "FLOAT": (0.5, "0.5"),
+    "DOUBLE": (0.5, "0.5"),
+    "STRING": ("a", "a"),
+    "SYMBOL": ("a", "a"),
+    "BLOB": ("a", "61"),
+    "DATE": ("2024-01-31", "2024-01-31"),
+    "TIME": ("09:30:00.250", "09:30:00.250"),
+    "DATETIME": ("2024-01-31 09:30:00", "2024-01-31 09:30:00"),
+    "TIMESTAMP": ("2024-01-31 09:30:00.250", "2024-01-31 09:30:00.250"),
+    "NANOTIME": ("09:30:00.000000001", "09:30:00.000000001"),
+    "NANOTIMESTAMP": ("2024-01-31 09:30:00.123456789", "2024-01-31 09:30:00.123456789"),
+}
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_a_column_of_every_type_can_be_written_and_read(name: str) -> None:
+    value, text = WRITTEN.get(name, (5, "5"))
+    for rows, shown in ((((value,), (None,)), [[text], ["null"]]), (((None,),), [["null"]])):
+        batch = row_batch(rows, pa.schema([("x", TYPES[name])]))
+        assert cells(pa.table(batch))[1] == shown
 
 
 def test_every_documented_type_has_one_arrow_type_and_a_name_that_leads_back() -> None:

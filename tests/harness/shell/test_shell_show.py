@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -47,6 +48,52 @@ def test_moments_are_shown_as_such_where_the_column_says_so() -> None:
         "finishTime  tid",
         "            7",
     ]
+
+
+def in_all_looks(value: Any) -> tuple[list[str], str, Any]:
+    lines: list[str] = []
+    plain(lines.append, lines.append).result("", value)
+    written: list[str] = []
+    json_lines(written.append).result("", value)
+    console = Console(width=60, file=None)
+    with console.capture() as shown:
+        on_terminal(console, lambda _: None).result("", value)
+    return lines, shown.get(), json.loads(written[0])["value"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (pa.timestamp("ns"), 1_706_693_400_123_456_789, "2024-01-31 09:30:00.123456789"),
+        (pa.timestamp("ms"), 1_706_693_400_000, "2024-01-31 09:30:00"),
+        (pa.timestamp("s"), 253_402_300_800, "10000-01-01 00:00:00"),
+        (pa.time64("ns"), 5, "00:00:00.000000005"),
+        (pa.time32("ms"), 34_200_000, "09:30:00"),
+        (pa.date32(), 99_999_999, "<value out of range: 99999999>"),
+        (pa.duration("ns"), 5, "5"),
+    ],
+)
+def test_times_that_python_does_not_know_are_shown_in_all_looks(
+    kind: pa.DataType, value: int, text: str
+) -> None:
+    table = pa.table({"x": pa.array([value, None], kind)})
+    lines, shown, rows = in_all_looks(table)
+    assert lines == ["x", text, "null"]
+    assert text in shown
+    assert rows == [{"x": text}, {"x": None}]
+
+
+def test_text_of_a_table_cannot_drive_the_terminal_or_make_lines() -> None:
+    table = pa.table({"x\n": ["\x1b[2J\x1b]0;x\x07", "a\nb", "\x9b\\n", "ä 漢"]})
+    lines, shown, rows = in_all_looks(table)
+    told = ["\\x1b[2J\\x1b]0;x\\x07", "a\\nb", "\\x9b\\\\n", "ä 漢"]
+    assert lines == ["x\\n", *told]
+    assert all(text in shown for text in told)
+    assert shown.replace("\n", "").isprintable()
+    assert [row["x\n"] for row in rows] == table["x\n"].to_pylist()
+    look = plain(lines.append, lines.append)
+    look.error("", RequestError("BadRequest", True, "no table \x1b[2J\nat all"))
+    assert lines[-1] == "error: BadRequest (not executed): no table \\x1b[2J\nat all"
 
 
 def test_several_tables_are_shown_by_name_without_the_empty_ones() -> None:

@@ -20,6 +20,7 @@ BATCH = pa.record_batch(
             [datetime(2023, 1, 8, 9, 30), datetime(2023, 1, 8, 9, 31), None, None],
             pa.timestamp("ms"),
         ),
+        "of_day": pa.array([34_200_250, 36_000_000, None, 0], pa.time32("ms")),
         "raw": pa.array([b"a", b"b", None, b"d"]),
     }
 )
@@ -50,6 +51,8 @@ def chosen(*conditions: tuple[Any, ...]) -> list[int]:
         (("day", "<", "2023-01-09"), [0]),
         (("at", "=", "2023-01-08 09:31:00"), [1]),
         (("at", "in", ("2023-01-08 09:30:00",)), [0]),
+        (("of_day", "=", "09:30:00.250"), [0]),
+        (("of_day", ">", "09:30"), [0, 1]),
     ],
 )
 def test_a_condition_chooses_rows_and_never_one_that_it_says_nothing_of(
