@@ -3,7 +3,7 @@
 import errno
 import shlex
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,6 +17,7 @@ from ...impl.config import (
     NODES_HEADER,
     ConfigError,
     NodeConfig,
+    Read,
     load,
     read_sites,
 )
@@ -32,7 +33,6 @@ _LOOPBACK = "127.0.0.1"
 _CONTROLLERS = """\
 # The options of controllers: docs/configuration.md.
 raftElectionTick=50
-authentication=off
 """
 
 _SETTINGS = """\
@@ -40,12 +40,24 @@ _SETTINGS = """\
 streamingHAMode=raft
 streamingRaftGroups={groups}
 persistenceDir=data
-# In units of 10 ms: elections after 0.5 to 1 s of silence, to play with. The default is 8 to 16 s.
+# In units of 10 ms: with 50, elections after 0.5 to 1 s of silence, to play with.
+# The default is 8 to 16 s.
 raftElectionTick=50
-# Everybody on this host may do everything: a cluster to play with. To have users, write instead:
+"""
+
+_OPEN = """\
+# Everybody on this host may do everything: a cluster to play with.
+# To have users, write instead{too}:
 # initialAdminPassword=…
 authentication=off
 """
+
+_OPEN_TOO = """\
+# To have users, see controller.cfg.
+authentication=off
+"""
+
+_FIRST_LOGIN = "initialAdminPassword"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +118,17 @@ def understood(path: Path) -> Directory:
         return place.read_bytes() if place.is_file() else None
 
     try:
-        aliases = read_sites(read)
-        nodes = {alias: load(str((path / alias).resolve()), alias, read) for alias in aliases}
+        return _understood(path, read)
     except ConfigError as error:
         file = str(path / error.file)
         raise ScenarioError(error.message, file=file, line=error.line) from None
     except OSError as error:
         raise WorldError(f"cannot read {error.filename}: {error.strerror}") from error
-    return Directory(path, nodes)
+
+
+def _understood(path: Path, read: Read) -> Directory:
+    aliases = read_sites(read)
+    return Directory(path, {a: load(str((path / a).resolve()), a, read) for a in aliases})
 
 
 def a_controller(path: Path) -> Site:
@@ -132,11 +147,11 @@ def create(
     replication: Replication | None = None,
     more: Sequence[str] = (),
 ) -> None:
-    """Write a new cluster of this host; never over one that is there.
+    """Write a new cluster of this host; never over one that is there, and none that nodes refuse.
 
-    `groups` is written as it is, for `understood` to judge; None: group 2, of all members. A file
-    that it refuses is left for the user to mend. With controllers there are databases, too. Each
-    of `more`, as OPTION=VALUE, goes where that option belongs. Raises UsageError, WorldError.
+    `groups` as in `streamingRaftGroups`; None: group 2, of all members. With controllers there are
+    databases, too. Each of `more`, as OPTION=VALUE, goes where that option belongs, in place of
+    what would stand there. Raises UsageError, WorldError.
     """
     if (path / "config").exists():
         again = shlex.join(["delphic", "up", str(path)])
@@ -153,23 +168,53 @@ def create(
     ]
     others = _CONTROLLERS if controllers else "# Data nodes take no option from this file.\n"
     settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
+    if not {_FIRST_LOGIN, "authentication"} & {_name(line) for line in more}:
+        others += _OPEN.format(too=" (in cluster.cfg: nothing)") if controllers else ""
+        settings += _OPEN_TOO if controllers else _OPEN.format(too="")
     if replication is not None:
         others += f"{replication.controllers}\n"
         settings += f"clusterReplicationMode={replication.mode}\n"
-    for line in more:
-        # What nobody knows is refused with its line, as all that is written here.
-        name = line.partition("=")[0].rpartition(".")[2]
-        if name in CONTROLLER_OPTIONS:
-            others += f"{line}\n"
-        if name in OPTIONS or name not in CONTROLLER_OPTIONS:
-            settings += f"{line}\n"
+    for_controllers = [line for line in more if CONTROLLER in _owners(line, modes)]
+    for_nodes = [line for line in more if DATA_NODE in _owners(line, modes)]
+    files = {
+        NODES_FILE: "\n".join([NODES_HEADER, *lines]) + "\n",
+        CLUSTER_FILE: _merged(settings, for_nodes),
+        CONTROLLER_FILE: _merged(others, for_controllers),
+    }
+    try:
+        _understood(path, {file: text.encode() for file, text in files.items()}.get)
+    except ConfigError as error:
+        raise UsageError(f"{error.message}; nothing is written") from None
     try:
         (path / "config").mkdir(parents=True)
-        (path / NODES_FILE).write_text("\n".join([NODES_HEADER, *lines]) + "\n")
-        (path / CLUSTER_FILE).write_text(settings)
-        (path / CONTROLLER_FILE).write_text(others)
+        for file, text in files.items():
+            (path / file).write_text(text)
     except OSError as error:
         raise WorldError(f"cannot write {path / 'config'}: {error.strerror}") from error
+
+
+def _name(line: str) -> str:
+    """Of the option in OPTION=VALUE, or ALIAS.OPTION=VALUE."""
+    return line.partition("=")[0].rpartition(".")[2].strip()
+
+
+def _owners(line: str, modes: Mapping[str, str]) -> set[str]:
+    """The modes in whose files a line belongs; cluster.cfg refuses what belongs nowhere."""
+    alias, name = line.partition("=")[0].rpartition(".")[0].strip(), _name(line)
+    has_controllers = CONTROLLER in modes.values()
+    owners = set()
+    if name in CONTROLLER_OPTIONS and (has_controllers or name not in OPTIONS):
+        owners.add(CONTROLLER)
+    if name in OPTIONS and not (has_controllers and name == _FIRST_LOGIN):
+        owners.add(DATA_NODE)
+    return (owners & {modes[alias]} if alias in modes else owners) or {DATA_NODE}
+
+
+def _merged(template: str, more: Sequence[str]) -> str:
+    """The template with lines more; the options that these give are theirs alone."""
+    given = {line.partition("=")[0].strip() for line in more}
+    kept = [line for line in template.splitlines() if line.partition("=")[0] not in given]
+    return "\n".join([*kept, *more]) + "\n"
 
 
 def of_this_host(sites: Sequence[Site]) -> list[Site]:

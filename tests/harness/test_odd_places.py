@@ -95,7 +95,7 @@ def test_a_host_that_can_have_no_address_is_refused(said: Said, host: str, tmp_p
     assert (code, host in err) == (ExitCode.USAGE, True), err
     code, err = said("shell", f"{host}:4001", "-c", "help()")
     assert (code, host in err) == (ExitCode.USAGE, True), err
-    create(tmp_path / "new", 1, None)
+    create(tmp_path / "new", 3, None)
     nodes = tmp_path / "new/config/cluster.nodes"
     nodes.write_text(nodes.read_text().replace("127.0.0.1", host))
     code, err = said("up", "new")

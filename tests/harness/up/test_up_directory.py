@@ -13,6 +13,7 @@ from delphic.harness.up.directory import (
     understood,
 )
 from delphic.harness.up.follow import Follower
+from delphic.impl.options import CONTROLLER_OPTIONS, OPTIONS
 from delphic.impl.site import Site
 
 
@@ -70,10 +71,60 @@ def test_an_option_goes_where_it_belongs(tmp_path: Path) -> None:
     assert [line in controllers.splitlines() for line in more] == [True, True, False]
 
 
-def test_an_option_that_nobody_knows_is_refused_with_its_line(tmp_path: Path) -> None:
-    create(tmp_path, 3, None, more=["maxFrameSise=1"])
-    with pytest.raises(ScenarioError, match="maxFrameSise"):
-        understood(tmp_path)
+VALUES = {
+    "maxFrameSize": "8388608",
+    "raftElectionTick": "80",
+    "raftRequestEntries": "1",
+    "authentication": "on",
+    "initialAdminPassword": "abc12345",
+    "traceFile": "trace.jsonl",
+}
+
+
+@pytest.mark.parametrize("controllers", [0, 1])
+@pytest.mark.parametrize("name", sorted(VALUES))
+def test_an_option_of_both_files_can_be_set(tmp_path: Path, name: str, controllers: int) -> None:
+    create(tmp_path, 3, None, controllers, more=[f"{name}={VALUES[name]}"])
+    nodes = understood(tmp_path).nodes.values()
+    assert {node.wants_login for node in nodes} == {
+        name in ("authentication", "initialAdminPassword")
+    }
+    if name == "raftElectionTick":
+        assert {node.election_tick_s for node in nodes} == {0.8}
+
+
+def test_what_both_files_have_is_tried_or_needs_files_or_permission() -> None:
+    others = {"tlsCertificate", "tlsKey", "tlsAuthority", "seededBugs"}
+    assert VALUES.keys() | others == OPTIONS.keys() & CONTROLLER_OPTIONS.keys()
+
+
+def test_one_nodes_option_goes_to_the_file_of_that_node(tmp_path: Path) -> None:
+    create(tmp_path, 3, None, 1, more=["n1.raftElectionTick=80", "c1.raftElectionTick=90"])
+    ticks = {alias: node.election_tick_s for alias, node in understood(tmp_path).nodes.items()}
+    assert ticks == {"c1": 0.9, "n1": 0.8, "n2": 0.5, "n3": 0.5}
+
+
+@pytest.mark.parametrize("controllers", [0, 1])
+def test_what_a_new_cluster_says_of_users_is_so(tmp_path: Path, controllers: int) -> None:
+    create(tmp_path, 3, None, controllers)
+    for name in ("cluster.cfg", "controller.cfg"):
+        file = tmp_path / "config" / name
+        text = file.read_text().replace("authentication=off\n", "")
+        file.write_text(text.replace("# initialAdminPassword=…", "initialAdminPassword=abc12345"))
+    nodes = understood(tmp_path).nodes.values()
+    passwords = {node.first_password for node in nodes if node.is_controller == bool(controllers)}
+    assert passwords == {"abc12345"}
+    assert all(node.wants_login for node in nodes)
+
+
+@pytest.mark.parametrize(("more", "groups"), [(["maxFrameSise=1"], None), ([], "1:n1:n2:n3")])
+def test_what_is_refused_is_not_left_in_the_way(
+    tmp_path: Path, more: list[str], groups: str | None
+) -> None:
+    with pytest.raises(UsageError, match="nothing is written"):
+        create(tmp_path / "c", 3, groups, more=more)
+    assert not (tmp_path / "c").exists()
+    create(tmp_path / "c", 3, None)
 
 
 def test_a_directory_is_never_written_over(tmp_path: Path) -> None:
@@ -85,7 +136,9 @@ def test_a_directory_is_never_written_over(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_the_configuration_has_its_file_and_line(tmp_path: Path) -> None:
-    create(tmp_path, 3, "1:n1:n2:n3")
+    create(tmp_path, 3, None)
+    file = tmp_path / "config/cluster.cfg"
+    file.write_text(file.read_text().replace("Groups=2:", "Groups=1:"))
     with pytest.raises(ScenarioError) as error:
         understood(tmp_path)
     assert str(error.value).startswith(f"{tmp_path}/config/cluster.cfg:3: streamingRaftGroups: ")
