@@ -57,9 +57,7 @@ class Place:
     @cached_property
     def address(self) -> str:
         """Without its check: behind it indices may follow."""
-        if self.parent is None:
-            return START
-        return following(self.parent.address, self.index)
+        return ".".join(str(place.index) for place in self.path()[1:]) or START
 
     def path(self) -> list["Place"]:
         """From the start to here, both included."""

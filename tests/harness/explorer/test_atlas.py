@@ -284,3 +284,13 @@ def test_a_step_that_an_observer_refuses_has_nothing_behind_it() -> None:
     assert page.ends.startswith("An observer refused this step")
     said = next(one.sentence for one in page.properties if one.name == "election-safety")
     assert said == f"Broken here: {violation.reason}."
+
+
+def test_an_address_of_as_many_steps_as_may_be_is_followed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = atlas()
+    still = found.start
+    monkeypatch.setattr(found, "step", lambda here, index, _: Place(still.state, here, index))
+    address = ".".join(["0"] * (STEPS_MAX - 1))
+    assert found.open(address).address == address
