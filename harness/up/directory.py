@@ -1,6 +1,7 @@
 """A cluster's directory: config/ for all nodes, and a folder a node with its files and its log."""
 
 import errno
+import re
 import shlex
 import socket
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ from ..errors import ScenarioError, UsageError, WorldError
 
 LOG = "node.log"
 """What a node says, below its folder."""
+
+FOLDER = "config"
+"""Of the configuration; the others are those of nodes, by their aliases."""
 
 _LOOPBACK = "127.0.0.1"
 
@@ -96,11 +100,11 @@ class Directory:
         It is a link, not a copy: there is one truth about the cluster.
         """
         home = self.home(alias)
-        link = home / "config"
+        link = home / FOLDER
         try:
             home.mkdir(exist_ok=True)
             if not link.is_symlink():
-                link.symlink_to(Path("..") / "config")
+                link.symlink_to(Path("..") / FOLDER)
         except OSError as error:
             raise WorldError(f"cannot prepare {home}: {error.strerror}", node=alias) from error
 
@@ -128,6 +132,12 @@ def understood(path: Path) -> Directory:
 
 def _understood(path: Path, read: Read) -> Directory:
     aliases = read_sites(read)
+    if FOLDER in aliases:
+        lines = (read(NODES_FILE) or b"").decode("utf-8-sig").splitlines()
+        named = re.compile(rf"[^#]*:\s*{FOLDER}\s*,")
+        at = next((n for n, line in enumerate(lines, start=1) if named.match(line)), None)
+        message = f"no node can be called {FOLDER} here: that folder holds the configuration"
+        raise ConfigError(message, file=NODES_FILE, line=at)
     return Directory(path, {a: load(str((path / a).resolve()), a, read) for a in aliases})
 
 
@@ -153,7 +163,7 @@ def create(
     databases, too. Each of `more`, as OPTION=VALUE, goes where that option belongs, in place of
     what would stand there. Raises UsageError, WorldError.
     """
-    if (path / "config").exists():
+    if (path / FOLDER).exists():
         again = shlex.join(["delphic", "up", str(path)])
         raise UsageError(f"{path / 'config'} is there already; start it with: {again}")
     aliases = [f"n{number}" for number in range(1, members + 1)]
@@ -169,7 +179,11 @@ def create(
     others = _CONTROLLERS if controllers else "# Data nodes take no option from this file.\n"
     settings = _SETTINGS.format(groups=groups or ":".join(["2", *aliases]))
     if not {_FIRST_LOGIN, "authentication"} & {_name(line) for line in more}:
-        others += _OPEN.format(too=" (in cluster.cfg: nothing)") if controllers else ""
+        others += (
+            _OPEN.format(too=", and take authentication=off out of cluster.cfg, too")
+            if controllers
+            else ""
+        )
         settings += _OPEN_TOO if controllers else _OPEN.format(too="")
     if replication is not None:
         others += f"{replication.controllers}\n"
@@ -186,7 +200,7 @@ def create(
     except ConfigError as error:
         raise UsageError(f"{error.message}; nothing is written") from None
     try:
-        (path / "config").mkdir(parents=True)
+        (path / FOLDER).mkdir(parents=True)
         for file, text in files.items():
             (path / file).write_text(text)
     except OSError as error:

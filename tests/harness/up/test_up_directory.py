@@ -144,6 +144,16 @@ def test_a_mistake_in_the_configuration_has_its_file_and_line(tmp_path: Path) ->
     assert str(error.value).startswith(f"{tmp_path}/config/cluster.cfg:3: streamingRaftGroups: ")
 
 
+def test_no_node_is_called_as_the_folder_of_the_configuration(tmp_path: Path) -> None:
+    create(tmp_path, 3, None)
+    file = tmp_path / "config/cluster.nodes"
+    file.write_text(file.read_text().replace(":n2,", ":config ,"))
+    options = tmp_path / "config/cluster.cfg"
+    options.write_text(options.read_text().replace(":n2:", ":config:"))
+    with pytest.raises(ScenarioError, match=r"cluster\.nodes:3: no node can be called config"):
+        understood(tmp_path)
+
+
 def test_a_directory_without_configuration_is_refused_with_the_way_to_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=f"delphic up --new '{tmp_path}/not here'"):
         understood(tmp_path / "not here")
