@@ -4,6 +4,7 @@ import asyncio
 import os
 import sys
 from functools import partial
+from typing import TextIO
 
 import click
 from rich.console import Console
@@ -44,13 +45,11 @@ def shell_command(
 
     With -c, or from a pipe, all calls are looked up before the first is made, and the first that
     fails is the last. Exit code: 0 all went well, 1 a call failed, 2 a mistake in the calls or the
-    command, 4 no node answers.
+    command, or a wrong password, 3 stopped by Ctrl-C, 4 no node answers.
     """
-    talks = text is None and sys.stdin.isatty()
-    if text is None and not talks:
+    if text is None and not _is_terminal(sys.stdin):
         text = _piped()
-    if text is not None:
-        prepared(text)
+    calls = None if text is None else prepared(text)
     known = Sites(
         [site.strip() for site in sites.split(",")],
         timeout_s,
@@ -62,16 +61,26 @@ def shell_command(
     with asyncio.Runner() as runner:
         try:
             runner.run(known.open())
-            if text is None:
+            if calls is None:
                 click.echo(f"nodes: {', '.join(known.aliases)}; help lists functions; Ctrl-D ends")
                 converse(runner, known, look, click.echo)
-            elif not runner.run(script(text, known, look)):
+            elif not runner.run(script(calls, known, look)):
                 context.exit(ExitCode.PROMISE_BROKEN)
+        except KeyboardInterrupt:
+            click.echo("stopped; a call under way may have been executed", err=True)
+            context.exit(ExitCode.INCONCLUSIVE)
         finally:
             runner.run(_closed(known))
 
 
+def _is_terminal(stream: TextIO | None) -> bool:
+    """None: there is no such stream, as after `<&-`."""
+    return stream is not None and stream.isatty()
+
+
 def _piped() -> str:
+    if sys.stdin is None:
+        raise UsageError("there are no calls to make: neither -c nor a standard input")
     try:
         return sys.stdin.read()
     except UnicodeDecodeError as error:
@@ -82,7 +91,10 @@ def _password(user: str) -> str:
     """Never from the command line, which everybody on the host can read."""
     found = os.environ.get("DELPHIC_PASSWORD")
     if found is None:
-        found = str(click.prompt(f"password of {user}", hide_input=True, err=True))
+        try:
+            found = str(click.prompt(f"password of {user}", hide_input=True, err=True))
+        except click.Abort:
+            raise UsageError("no password was given; it may be in DELPHIC_PASSWORD") from None
     return found
 
 
@@ -94,6 +106,6 @@ def _look(as_json: bool) -> Look:
     if as_json:
         return json_lines(click.echo)
     complain = partial(click.echo, err=True)
-    if sys.stdout.isatty():
+    if _is_terminal(sys.stdout):
         return on_terminal(Console(), complain)
     return plain(click.echo, complain)

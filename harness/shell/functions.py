@@ -23,7 +23,7 @@ from .function import Args, Function, Parameter, optional
 from .grammar import Invocation, Value
 from .kinds import row_batch
 from .receive import received
-from .show import records
+from .show import Everywhere, records
 from .sites import Sites
 
 
@@ -100,7 +100,7 @@ FUNCTIONS = {
             (
                 _TABLE,
                 optional("offset", "INT", LATEST),
-                optional("rows", "INT", 10),
+                optional("rows", "COUNT", 10),
                 optional("filter", "LIST"),
             ),
             "Shows so many rows as they come: from an offset on, or new ones (-1).",
@@ -168,8 +168,8 @@ async def _on_one(function: Function, args: Args, alias: str, sites: Sites) -> A
     return await function.ask(await sites.node(alias), args, sites.timeout_s)
 
 
-async def _on_all(function: Function, args: Args, _: str, sites: Sites) -> list[dict[str, Any]]:
-    """One line a row of a node's result, with the column `node`; fails if nobody answers."""
+async def _on_all(function: Function, args: Args, _: str, sites: Sites) -> Everywhere:
+    """One line a row of a node's result, with the node's alias; fails if nobody answers."""
 
     async def ask(alias: str) -> Any:
         try:
@@ -181,7 +181,10 @@ async def _on_all(function: Function, args: Args, _: str, sites: Sites) -> list[
     if all(isinstance(answer, RequestError) for answer in answers):
         raise answers[0]
     lines = zip(sites.aliases, answers, strict=True)
-    return [{**row, "node": alias} for alias, answer in lines for row in _rows(answer)]
+    return Everywhere(
+        [(alias, row) for alias, answer in lines for row in _rows(answer)],
+        are_theirs=any(isinstance(answer, pa.Table) for answer in answers),
+    )
 
 
 def _rows(answer: Any) -> list[dict[str, Any]]:

@@ -51,21 +51,58 @@ def parse(text: str) -> list[Invocation]:
     """The calls in a text, separated by `;` or new lines. Raises GrammarError."""
     if len(text) > TEXT_CHARACTERS_MAX:
         raise GrammarError(f"more than {TEXT_CHARACTERS_MAX} characters")
+    lines, indents = _laid_out(text)
     try:
         # A dubious escape is a warning of Python's; here it is a mistake.
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            module = ast.parse(text.strip())
+            module = ast.parse("\n".join(lines))
     except SyntaxError as error:
-        message = error.msg.partition(". Perhaps")[0]
-        raise GrammarError(message, line=error.lineno or 1, column=error.offset or 1) from None
+        message, line = error.msg.partition(". Perhaps")[0], error.lineno or 1
+        column = (error.offset or 1) + (indents[line - 1] if line <= len(indents) else 0)
+        raise GrammarError(message, line=line, column=column) from None
     except (ValueError, RecursionError, MemoryError, Warning) as error:
         raise GrammarError(f"cannot be read: {error}") from None
-    return [_invocation(statement, text.strip()) for statement in module.body]
+    # Python counts the bytes of a line.
+    written = [line.encode() for line in lines]
+    try:
+        return [_invocation(statement, written) for statement in module.body]
+    except GrammarError as error:
+        before = written[error.line - 1][: error.column - 1].decode()
+        error.column = len(before) + 1 + indents[error.line - 1]
+        raise
 
 
-def _invocation(statement: ast.stmt, text: str) -> Invocation:
-    written = ast.get_source_segment(text, statement) or ""
+def _laid_out(text: str) -> tuple[list[str], list[int]]:
+    """The lines as Python reads them, and how much of each was taken away.
+
+    What is indented as a whole, or in its first line only, as if cut out of another text, is not.
+    """
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    filled = [number for number, line in enumerate(lines) if line.strip()]
+    if not filled:
+        return lines, [0] * len(lines)
+    first = lines[filled[0]]
+    indent = first[: len(first) - len(first.lstrip())]
+    if not all(lines[number].startswith(indent) for number in filled):
+        filled = filled[:1]
+    taken = set(filled)
+    for number in taken:
+        lines[number] = lines[number].removeprefix(indent)
+    return lines, [len(indent) * (number in taken) for number in range(len(lines))]
+
+
+def _segment(node: ast.stmt, lines: list[bytes]) -> str:
+    """As ast.get_source_segment, which splits the whole text for each part of it."""
+    last = node.lineno if node.end_lineno is None else node.end_lineno
+    part = lines[node.lineno - 1 : last]
+    part[-1] = part[-1][: node.end_col_offset]
+    part[0] = part[0][node.col_offset :]
+    return b"\n".join(part).decode()
+
+
+def _invocation(statement: ast.stmt, lines: list[bytes]) -> Invocation:
+    written = _segment(statement, lines)
     match statement:
         case ast.Expr(value=ast.Name(id=word)):
             return Invocation(word, (), {}, written)
@@ -83,7 +120,9 @@ def _invocation(statement: ast.stmt, text: str) -> Invocation:
 
 def _value(node: ast.expr) -> Value:
     match node:
-        case ast.Constant(value=None | bool() | int() | float() | str() as value):
+        case ast.Constant(value=str(value)):
+            return _text(node, value)
+        case ast.Constant(value=None | bool() | int() | float() as value):
             return value
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as number)):
             if not isinstance(number, bool):
@@ -108,10 +147,18 @@ def _dictionary(
             case ast.Name(id=word) | ast.Constant(value=str(word)):
                 if word in found:
                     raise _wrong(key, f"{word} is given twice")
-                found[word] = _value(value)
+                found[_text(key, word)] = _value(value)
             case _:
                 raise _wrong(key or node, "want {name: value}")
     return found
+
+
+def _text(node: ast.expr, value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise _wrong(node, f"{value!a} is no text: half of a surrogate pair") from None
+    return value
 
 
 def _wrong(node: ast.expr | ast.stmt | ast.keyword, message: str) -> GrammarError:

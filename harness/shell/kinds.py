@@ -73,6 +73,8 @@ def _scalar(value: Value) -> Any:
         return tuple(_scalar(one) for one in value)
     if isinstance(value, Name | dict):
         raise ValueError(f"want a number, a string, true, false or null, got {_shown(value)}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _integer(value)
     return value
 
 
@@ -118,6 +120,13 @@ def _number(value: Value) -> int:
     return number
 
 
+def _count(value: Value) -> int:
+    number = _number(value)
+    if number < 1:
+        raise ValueError(f"want 1 or more, got {number}")
+    return number
+
+
 KINDS: Mapping[str, Callable[[Value], Any]] = {
     "INT": _integer,
     "STRING": _string,
@@ -131,6 +140,7 @@ KINDS: Mapping[str, Callable[[Value], Any]] = {
     "BOOL": _truth,
     "PARTITIONS": _partitions,
     "INTS": _numbers,
+    "COUNT": _count,
 }
 """By the names that signatures show. Each raises ValueError with what would be right."""
 

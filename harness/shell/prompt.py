@@ -1,6 +1,7 @@
 """Where calls come from and what becomes of them: a script, or a person at a prompt."""
 
 import asyncio
+import re
 import readline
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,10 +20,15 @@ PROMPT = "delphic> "
 HISTORY = "shell_history"
 HISTORY_LINES_MAX = 1000
 
+Calls = Sequence[tuple[Invocation, Ready]]
+
+_SECRET = re.compile(r"\b(login|createUser|changePwd)\b")
+"""Functions that take passwords."""
+
 _HELP, _LEAVE = "help", ("exit", "quit")
 
 
-def prepared(text: str) -> list[tuple[Invocation, Ready]]:
+def prepared(text: str) -> Calls:
     """All calls of a text, looked up before the first is made. Raises UsageError."""
     try:
         return [(call, _prepared(call)) for call in parse(text)]
@@ -56,9 +62,9 @@ async def perform(call: Invocation, ready: Ready, sites: Sites, look: Look) -> b
     return True
 
 
-async def script(text: str, sites: Sites, look: Look) -> bool:
-    """Make the calls of a text up to the first that fails; whether none did."""
-    for call, ready in prepared(text):
+async def script(calls: Calls, sites: Sites, look: Look) -> bool:
+    """Make the calls up to the first that fails; whether none did."""
+    for call, ready in calls:
         if not await perform(call, ready, sites, look):
             return False
     return True
@@ -72,6 +78,7 @@ def converse(runner: asyncio.Runner, sites: Sites, look: Look, say: Callable[[st
         while True:
             try:
                 line = input(PROMPT).strip()
+                _keep(line)
                 if line.removesuffix("()") in _LEAVE:
                     return
                 for call, ready in prepared(line):
@@ -100,6 +107,7 @@ def _complete(text: str, state: int) -> str | None:
 
 
 def _begin(history: Path, say: Callable[[str], None]) -> None:
+    readline.set_auto_history(False)
     readline.set_completer(_complete)
     readline.set_completer_delims(" \t\n\"'()[]{},;:=")
     readline.parse_and_bind("tab: complete")
@@ -109,6 +117,13 @@ def _begin(history: Path, say: Callable[[str], None]) -> None:
             readline.read_history_file(history)
     except OSError as error:
         say(f"cannot read what was typed before ({history}): {error.strerror}")
+
+
+def _keep(line: str) -> None:
+    """For later, if it holds no password."""
+    last = readline.get_history_item(readline.get_current_history_length())
+    if line and line != last and _SECRET.search(line) is None:
+        readline.add_history(line)
 
 
 def _end(history: Path, say: Callable[[str], None]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,19 @@ from .. import data
 Write = Callable[[str], None]
 
 _NO_FRACTION = re.compile(r"(:[0-9]{2})\.0+(?![0-9])")
+
+
+class Everywhere(list[dict[str, Any]]):
+    """What several nodes told, a row each with the alias of its node in the column `where`."""
+
+    def __init__(self, told: Sequence[tuple[str, dict[str, Any]]], *, are_theirs: bool) -> None:
+        """`are_theirs`: rows of users' tables, in which no name means anything to us."""
+        self.are_theirs = are_theirs
+        self.where = "node"
+        # Nor may our column hide one of theirs.
+        while any(self.where in row for _, row in told):
+            self.where += "_"
+        super().__init__({**row, self.where: alias} for alias, row in told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +125,14 @@ def cells(value: Any) -> tuple[list[str], list[list[str]]]:
         case list() if value and all(isinstance(row, dict) for row in value):
             names = list(dict.fromkeys(name for row in value for name in row))
             # Where from is best read last, as in the documents' pnodeRun.
-            names.sort(key=lambda name: name == "node")
-            return names, [[_cell(name, row.get(name, "")) for name in names] for row in value]
+            where = "node"
+            cell: Callable[[str, Any], str] = _cell
+            if isinstance(value, Everywhere):
+                where = value.where
+                if value.are_theirs:
+                    cell = _theirs
+            names.sort(key=lambda name: name == where)
+            return names, [[cell(name, row.get(name, "")) for name in names] for row in value]
     return [], []
 
 
@@ -142,6 +161,10 @@ def _cell(name: str, value: Any) -> str:
     """Times of day come as nanoseconds since 1970, under names that say so (`submitTime`)."""
     if name.endswith("Time") and type(value) is int:
         return str(datetime64(value, "ns")).replace("T", " ") if value else ""
+    return _text(value)
+
+
+def _theirs(_: str, value: Any) -> str:
     return _text(value)
 
 

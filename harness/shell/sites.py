@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...impl.client.connection import Connection
-from ...impl.client.errors import RequestError
+from ...impl.client.errors import NOT_AUTHENTICATED, RequestError
 from ...impl.client.functions import Caller, get_streaming_raft_groups
 from ...impl.client.session import Session
 from ...impl.client.subscriber import Subscriber
@@ -55,11 +55,17 @@ class Sites:
         return self._session
 
     async def open(self) -> None:
-        """Learn who is there, from whoever answers. Raises WorldError if nobody does."""
+        """Learn who is there, from whoever answers.
+
+        Raises WorldError if nobody does, UsageError if they do not take the password.
+        """
         said = await asyncio.gather(*(self._meet(place) for place in self._given))
         failures = [problem for problem in said if problem is not None]
         if not self._places:
-            raise WorldError("no node answers\n" + "\n".join(failures))
+            told = "\n".join(str(problem) for problem in failures)
+            if any(problem.name == NOT_AUTHENTICATED for problem in failures):
+                raise UsageError(f"no node lets {self._user} in\n{told}")
+            raise WorldError(f"no node answers\n{told}")
         everybody = dict.fromkeys([*self._given, *self._places.values()])
         others = {self._places[alias] for alias in self._controllers}
         chosen = [place for place in everybody if place not in others] or list(everybody)
@@ -97,8 +103,8 @@ class Sites:
             *place, timeout_s=_DIAL_S, user=self._user, password=self._password, tls=self._tls
         )
 
-    async def _meet(self, place: Address) -> str | None:
-        """Ask a node who it is and whom it knows; a sentence if it does not answer."""
+    async def _meet(self, place: Address) -> RequestError | None:
+        """Ask a node who it is and whom it knows; why it does not answer, if so."""
         try:
             connection = await self._connected(place)
             self._places[connection.alias] = place
@@ -108,7 +114,7 @@ class Sites:
             )
             status = await connection.call("nodeStatus", (), timeout_s=_DIAL_S)
         except RequestError as error:
-            return str(error)
+            return error
         for group in groups:
             for text in group["sites"].split(","):
                 site = parse_site(text)

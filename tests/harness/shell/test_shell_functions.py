@@ -2,7 +2,7 @@
 
 import asyncio
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import pyarrow as pa
 import pytest
@@ -12,6 +12,7 @@ from delphic.harness.shell.grammar import parse
 from delphic.harness.shell.kinds import KINDS, row_batch
 from delphic.harness.shell.prompt import completions, prepared
 from delphic.harness.shell.show import cells
+from delphic.harness.shell.sites import Sites
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.operations import Condition
 from delphic.impl.stream.types import TYPES, name_of
@@ -63,6 +64,12 @@ def test_a_filter_is_one_value_or_a_list_of_them() -> None:
         ("sqlUpdate('dfs://a', 't', [1])", "want values, as in {price: 2.5}, got [1]"),
         ("database('dfs://a', HASH, LONG, null)", "want a whole number, got null"),
         ("setDatabaseForClusterReplication('dfs://a', 1)", "want true or false, got 1"),
+        ("sqlCount('dfs://a', 't', [['id', '>', 99999999999999999999]])", "number is too large"),
+        ("sqlUpdate('dfs://a', 't', {id: -99999999999999999999})", "the number is too large"),
+        ("subscribeTable('t', 0, null)", "rows: want a whole number, got null"),
+        ("subscribeTable('t', 0, 0)", "rows: want 1 or more, got 0"),
+        ("subscribeTable('t', rows=-1)", "rows: want 1 or more, got -1"),
+        ('select("\\ud800")', "is no text: half of a surrogate pair"),
         ("rpc(getStreamingLeader, 2)", "want rpc(alias STRING, function NAME, [its arguments])"),
         ("rpc('n1', getStreamingLeader)", "groupId is missing"),
         ("pnodeRun()", "want pnodeRun(function NAME, [its arguments])"),
@@ -201,6 +208,53 @@ def test_what_controllers_do_is_asked_of_their_leader() -> None:
     asyncio.run(FUNCTIONS["skipClusterReplicationTask"].ask(caller, args, 1.0))
     skip = ("rpc", ("c2", "skipClusterReplicationTask", ((3, 4),)))
     assert caller.asked == [("getControllerAlias", ()), skip]
+
+
+class Nodes:
+    """Two nodes; the second is away."""
+
+    timeout_s = 1.0
+    aliases: ClassVar[list[str]] = ["n1", "n2"]
+
+    def __init__(self, *rows: pa.RecordBatch | dict[str, Any]) -> None:
+        self.answer = rows[0]
+
+    async def node(self, alias: str) -> Any:
+        if alias == "n2":
+            raise RequestError("Disconnected", True, "away")
+        return self
+
+    async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
+        if isinstance(self.answer, dict):
+            return self.answer
+        schema = self.answer.schema.serialize().to_pybytes()
+        batch = self.answer.serialize().to_pybytes()
+        return {"schema": schema, "batches": [batch], "end": 1, "table": [2, 1]}
+
+
+def everywhere(text: str, answer: Any) -> Any:
+    ((_, ready),) = prepared(text)
+    return asyncio.run(ready(cast(Sites, Nodes(answer))))
+
+
+def test_rows_of_tables_stay_theirs_when_all_nodes_are_asked() -> None:
+    rows = pa.record_batch({"node": ["mine", "m"], "fooTime": [5, 0]})
+    told = everywhere('pnodeRun(select, "t")', rows)
+    assert told[:2] == [
+        {"node": "mine", "fooTime": 5, "node_": "n1"},
+        {"node": "m", "fooTime": 0, "node_": "n1"},
+    ]
+    away = "Disconnected (not executed): away"
+    assert cells(told) == (
+        ["node", "fooTime", "error", "node_"],
+        [["mine", "5", "", "n1"], ["m", "0", "", "n1"], ["", "", away, "n2"]],
+    )
+
+
+def test_a_status_says_where_from_and_when() -> None:
+    names, lines = cells(everywhere("pnodeRun(nodeStatus)", {"startTime": 5, "up": True}))
+    assert names == ["startTime", "up", "error", "node"]
+    assert lines[0] == ["1970-01-01 00:00:00.000000005", "true", "", "n1"]
 
 
 def test_words_are_completed_to_functions_and_types() -> None:

@@ -1,5 +1,7 @@
 """The shell's language: what it reads, and that nothing else gets through."""
 
+import ast
+
 import pytest
 from delphic.harness.shell.grammar import GrammarError, Invocation, Name, Value, parse
 from hypothesis import given
@@ -101,3 +103,39 @@ def test_calls_are_separated_by_semicolons_or_lines() -> None:
 def test_a_mistake_names_its_line_and_column() -> None:
     with pytest.raises(GrammarError, match="line 2, column 8: a call within a call"):
         parse("help()\nselect(f(2))")
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("\n\n\nfoo(1)\nselect(1,2) + 3", "line 5, column 1: want a call"),
+        ("\n\n\nselect(=1)", "line 4, column 8: "),
+        ('select("ä", 1+1)', "line 1, column 13: want a number"),
+        ("  a(1)\n  b(c())", "line 2, column 5: a call within"),
+        ("  a(b())\nc(1)", "line 1, column 5: a call within"),
+        ("  a(1)\n  b(=)", "line 2, column 5: "),
+        ("\r\n\ra(b())", "line 3, column 3: "),
+        ('a("\\ud800")', "line 1, column 3: '\\ud800' is no text"),
+        ('a({"\\ud800": 1})', "line 1, column 4: '\\ud800' is no text"),
+    ],
+)
+def test_lines_and_columns_are_those_of_what_was_written(text: str, where: str) -> None:
+    with pytest.raises(GrammarError) as error:
+        parse(text)
+    assert str(error.value).startswith(where)
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffa(1)\r\nb(2)", "\n\t a(1)\n\n\t b(2)\n", "  a(1)\nb(2)", "a(1)\rb(2)"]
+)
+def test_a_mark_of_an_editor_and_an_indent_of_all_are_no_part_of_calls(text: str) -> None:
+    assert [call.text for call in parse(text)] == ["a(1)", "b(2)"]
+
+
+def test_the_text_of_calls_is_cut_out_of_lines_that_are_split_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ast, "get_source_segment", lambda *_: pytest.fail("splits the whole text"))
+    calls = parse('a("ä"); b("ö",\n  1)\nc')
+    assert [call.text for call in calls] == ['a("ä")', 'b("ö",\n  1)', "c"]
+    assert parse(" \n ") == []
