@@ -13,6 +13,7 @@ from ...impl.config import (
     NODES_FILE,
     NODES_HEADER,
     ConfigError,
+    NodeConfig,
 )
 from ...impl.config import load as load_config
 from ...impl.runtime import ClientRuntime, Runtime
@@ -79,21 +80,17 @@ class Replication:
                     path = (*part, name)
                     yield path, f"{_spelled(path)}: not for scenarios: {_OWN[name]}"
                     return
-        sites = {
-            alias: Site(alias, "127.0.0.1", number)
-            for number, alias in enumerate(setup.members, start=1)
-        }
+        sites = _anywhere(setup)
         for alias in setup.members:
-            text = self.files(setup, alias, sites, Path("/"))
             try:
-                load_config("/", alias, partial(_read, text), allow_seeded_bugs=True)
+                self._read(setup, alias, sites)
             except ConfigError as error:
                 path, sentence = _placed(setup, alias, error)
                 yield path, f"{_spelled(path)}: {sentence}"
                 return
 
     def facts(self, setup: Setup) -> dict[str, Any]:
-        """Whether task data is synced first; how many failures make each slave STOPPED.
+        """Whether all of the master sync task data first; how many failures make a slave STOPPED.
 
         And how long that takes at least: of several slaves the shortest time.
         """
@@ -101,12 +98,19 @@ class Replication:
         limits = [int(found[_LIMIT]) for found in options]
         delays_ms = [int(found["clusterReplicationRetryDelay"]) for found in options]
         names = [side.name for side in setup.sides[1:]]
+        sites = _anywhere(setup)
+        master = [self._read(setup, alias, sites) for alias in setup.sides[0].data]
         pairs = zip(limits, delays_ms, strict=True)
         return {
-            "synced": bool(setup.sides[0].config.get("clusterReplicationSyncPersistence", False)),
+            "synced": all(config.replication.sync_persistence for config in master),
             "failure_limits": dict(zip(names, limits, strict=True)),
             "stops_after_s": min((limit - 1) * delay_ms / 1000 for limit, delay_ms in pairs),
         }
+
+    def _read(self, setup: Setup, alias: str, sites: Mapping[str, Site]) -> NodeConfig:
+        """What the member will make of its files. Raises ConfigError."""
+        text = self.files(setup, alias, sites, Path("/"))
+        return load_config("/", alias, partial(_read, text), allow_seeded_bugs=True)
 
     def files(
         self, setup: Setup, alias: str, sites: Mapping[str, Site], home: Path
@@ -168,6 +172,11 @@ class Replication:
 
 
 _FILES = (CONTROLLER_FILE, CLUSTER_FILE)
+
+
+def _anywhere(setup: Setup) -> dict[str, Site]:
+    """Sites for all members, to read configurations with before anybody lives anywhere."""
+    return {a: Site(a, "127.0.0.1", n) for n, a in enumerate(setup.members, start=1)}
 
 
 def _read(text: Mapping[str, str], file: str) -> bytes | None:
@@ -240,7 +249,7 @@ def _parts(setup: Setup) -> Iterator[tuple[Where, Mapping[str, Option]]]:
 def _placed(setup: Setup, alias: str, error: ConfigError) -> tuple[Where, str]:
     """Where below `cluster` a complaint about a file belongs, without the place in it."""
     side = _side(setup, alias)
-    sites = {a: Site(a, "127.0.0.1", n) for n, a in enumerate(setup.members, start=1)}
+    sites = _anywhere(setup)
     if error.file not in _FILES or error.line is None:
         return _part(setup, side), error.message
     path, line = _lines(setup, side, error.file, sites)[error.line - 1]

@@ -22,6 +22,7 @@ from delphic.impl.config import NodeConfig, load
 from pydantic import ValidationError
 
 REPLICATION = SYSTEMS["replication"]
+OPTION = "clusterReplicationSyncPersistence"
 THREE: dict[str, Any] = {
     "system": "replication",
     "master": {"controllers": 3, "nodes": 2, "config": {"clusterReplicationSyncPersistence": True}},
@@ -105,6 +106,23 @@ def test_checkers_learn_what_is_synced_and_how_soon_a_slave_can_stop() -> None:
     facts = REPLICATION.facts(ClusterPart(system="replication").setup())
     assert facts["stops_after_s"] == pytest.approx(2.9)
     assert (facts["synced"], facts["failure_limits"]) == (False, {"s1": 30})
+
+
+@pytest.mark.parametrize(
+    ("config", "of_md1", "is_synced"),
+    [
+        ({OPTION: True}, {OPTION: False}, False),
+        ({OPTION: "false"}, {}, False),
+        ({OPTION: "true"}, {}, True),
+        ({}, {OPTION: True}, False),
+        ({OPTION: False}, {OPTION: True}, False),
+    ],
+)
+def test_task_data_is_synced_where_every_data_node_of_the_master_says_so(
+    config: dict[str, Any], of_md1: dict[str, Any], is_synced: bool
+) -> None:
+    setup = setup_of(master={"config": config}, node_config={"md1": of_md1}, bugs={})
+    assert REPLICATION.facts(setup)["synced"] is is_synced
 
 
 def test_other_clusters_are_dialled_by_their_address() -> None:
