@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from ..language.selector import closest
+from ..language.sides import MASTER, is_controller, side_of
 
 MATCHED = "matched"
 """The selector for the members for which the state of a step holds."""
@@ -40,9 +41,12 @@ Names = Mapping[str, tuple[str, ...]]
 """Words bound by `as`, and whom they stand for."""
 
 
-def leader_of(snapshot: Snapshot) -> str | None:
-    """The member that leads in the highest term; others that think they lead are behind."""
-    leading = _in_role(snapshot, "leader")
+def leader_of(snapshot: Snapshot, side: str = MASTER) -> str | None:
+    """The member that leads in the highest term; others that think they lead are behind.
+
+    Of several clusters the one called `side` is meant.
+    """
+    leading = _in_role(_group(snapshot, side), "leader")
     return max(leading, key=lambda alias: snapshot[alias].term, default=None)
 
 
@@ -135,6 +139,18 @@ def _asked(snapshot: Snapshot, word: str, names: Names) -> tuple[str, ...]:
     return () if leader is None else (leader,)
 
 
+def _group(snapshot: Snapshot, side: str = MASTER) -> Snapshot:
+    """Those who elect a leader together: all of a single group, the controllers of one of several.
+
+    Terms and logs of two groups say nothing about each other.
+    """
+    return {
+        a: state
+        for a, state in snapshot.items()
+        if side_of(a) is None or (side_of(a) == side and is_controller(a))
+    }
+
+
 def _in_role(snapshot: Snapshot, role: str) -> tuple[str, ...]:
     return tuple(a for a, state in sorted(snapshot.items()) if state.alive and state.role == role)
 
@@ -154,27 +170,29 @@ def _uncommitted(
 
 def _behind(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
     who, exactly, by = words
-    leader = leader_of(snapshot)
-    if leader is None:
-        return None
     least = int(by or 1)
     most = least if exactly else None
-    asked = _in_role(snapshot, "follower") if who == "a follower" else _meant(who, names)
-    missing = {a: snapshot[leader].last - s.last for a in asked if (s := snapshot.get(a))}
+    asked = _in_role(_group(snapshot), "follower") if who == "a follower" else _meant(who, names)
+    leaders = {a: leader_of(snapshot, side_of(a) or MASTER) for a in asked}
+    missing = {
+        a: snapshot[leader].last - s.last
+        for a, leader in leaders.items()
+        if leader is not None and (s := snapshot.get(a))
+    }
     return _found([a for a, n in missing.items() if least <= n and (most is None or n <= most)])
 
 
 def _two_leaders(snapshot: Snapshot, _: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    leading = _in_role(snapshot, "leader")
+    leading = _in_role(_group(snapshot), "leader")
     return leading if len(leading) > 1 else None
 
 
 def _no_leader(snapshot: Snapshot, _: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    return None if _in_role(snapshot, "leader") else ()
+    return None if _in_role(_group(snapshot), "leader") else ()
 
 
 def _a_role(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    return _found(_in_role(snapshot, words[0]))
+    return _found(_in_role(_group(snapshot), words[0]))
 
 
 def _is_role(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
@@ -183,11 +201,13 @@ def _is_role(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[
 
 
 def _term_above(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    return _found([a for a, state in snapshot.items() if state.term > int(words[0])])
+    group = _group(snapshot)
+    return _found([a for a, state in group.items() if state.term > int(words[0])])
 
 
 def _committed(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:
-    return _found([a for a, state in snapshot.items() if state.commit >= int(words[0])])
+    group = _group(snapshot)
+    return _found([a for a, state in group.items() if state.commit >= int(words[0])])
 
 
 def _voted(snapshot: Snapshot, words: tuple[str, ...], names: Names) -> tuple[str, ...] | None:

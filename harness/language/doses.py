@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ..traces import AppendResponse, Boot, Message, Received, Record, Stop, Trace, VoteResponse
+from .sides import side_of
 
 Traces = Mapping[str, Trace]
 
@@ -23,7 +24,15 @@ def _all(traces: Traces) -> Iterator[Record]:
 
 
 def _elections(traces: Traces) -> int:
-    return len({r.post.term for r in _all(traces) if r.post.role == "leader"})
+    """Terms of two clusters are not the same ones."""
+    return len(
+        {
+            (side_of(alias), record.post.term)
+            for alias, trace in traces.items()
+            for record in trace.records
+            if record.post.role == "leader"
+        }
+    )
 
 
 def _changes(traces: Traces, before: str, after: str) -> int:

@@ -76,6 +76,11 @@ def test_a_dose_is_counted_as_traces_tell_it(
     assert DOSES[name].count({"n1": typed(*trace), "n2": typed()}) == expected
 
 
+def test_terms_of_two_clusters_are_elections_of_each() -> None:
+    led = typed(step("timer", "leader", term=1))
+    assert DOSES["elections"].count({"mc1": led, "mc2": led, "s1c1": led}) == 2
+
+
 def judged(minimum: dict[str, int], trace: list[dict[str, Any]]) -> Verdict:
     evidence = Evidence(History(()), ("n1",), traces={"n1": typed(*trace)}, minimum=minimum)
     return check(evidence, ["dose"])[0]

@@ -102,6 +102,42 @@ def test_of_several_that_think_they_lead_the_latest_does() -> None:
     assert leader_of(LOST) is None
 
 
+SEVERAL: Snapshot = {
+    "mc1": MemberState(term=1, role="follower", last=5, commit=5),
+    "mc2": leader(last=6),
+    "md1": MemberState(),
+    "s1c1": MemberState(term=2, role="candidate", last=9, commit=7),
+    "s1c3": leader(term=2, last=9, commit=9),
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "nodes"),
+    [
+        ("two leaders", None),
+        ("leader has an uncommitted entry", ("mc2",)),
+        ("leader has no uncommitted entry", None),
+        ("a follower is behind", ("mc1",)),
+        ("s1c1 is behind", None),
+        ("mc1 is behind by exactly 1", ("mc1",)),
+        ("a candidate", None),
+        ("term above 1", None),
+        ("6 entries committed", None),
+        ("s1c3 is leader", ("s1c3",)),
+    ],
+)
+def test_of_several_clusters_states_without_a_name_are_about_the_master(
+    text: str, nodes: tuple[str, ...] | None
+) -> None:
+    assert parse(text).holds(SEVERAL, NAMES) == nodes
+    assert leader_of(SEVERAL) == "mc2"
+
+
+def test_the_master_has_no_leader_whoever_leads_a_slave() -> None:
+    alone = {alias: state for alias, state in SEVERAL.items() if alias != "mc2"}
+    assert parse("no leader").holds(alone, NAMES) == ()
+
+
 def test_every_form_can_be_read_and_holds_nowhere_where_nothing_is_known() -> None:
     for form in FORMS:
         text = form.text.replace("NODE", "n1").replace("NAME", "old")
