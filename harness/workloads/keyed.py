@@ -10,7 +10,7 @@ from pydantic import Field
 
 from ..checkers import GROUP_CHECKERS
 from ..checkers.keyed import KEYED as CHECKER
-from .log import Batch, Tail, proofs, whole
+from .log import BATCH_ROWS_MAX, Batch, Tail, proofs, whole
 from .log_poll import polled
 from .workload import Generator, Options, Step, Workload
 
@@ -81,8 +81,11 @@ class KeyedGenerator:
             known = self.random.choice(self.recent)
             if self.random.random() < 0.5:
                 return known
+        count = self.random.randint(*self.batch)
+        # Known batches hold known rows themselves: without a bound they would grow and grow.
+        known = known[: BATCH_ROWS_MAX - count]
         first = self.next_id
-        self.next_id += self.random.randint(*self.batch) * self.stride
+        self.next_id += count * self.stride
         return [*known, *range(first, self.next_id, self.stride)]
 
 

@@ -30,13 +30,17 @@ _WHOLE_ROWS_MAX = 5_000
 """A longer log is read whole only at the end of the run; more would measure JSON, not the log."""
 
 
+BATCH_ROWS_MAX = 10_000
+"""So many rows a connection can make at once."""
+
+
 class Batch(BaseModel):
     """How many rows one append writes: a number drawn between the two."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    min: int = Field(default=1, ge=1, le=10_000)
-    max: int = Field(default=8, ge=1, le=10_000)
+    min: int = Field(default=1, ge=1, le=BATCH_ROWS_MAX)
+    max: int = Field(default=8, ge=1, le=BATCH_ROWS_MAX)
 
     @model_validator(mode="after")
     def _ordered(self) -> "Batch":
@@ -72,7 +76,9 @@ class Operation(BaseModel):
     node: str | None = Field(
         default=None, description="Who is asked: n1, leader, or a name that a step gives (`as`)."
     )
-    append: int | None = Field(default=None, ge=1, le=10_000, description="So many new rows.")
+    append: int | None = Field(
+        default=None, ge=1, le=BATCH_ROWS_MAX, description="So many new rows."
+    )
     read: (
         Annotated[list[int | None], Field(min_length=2, max_length=2), AfterValidator(_pollable)]
         | None

@@ -4,6 +4,7 @@ from typing import Any
 
 from delphic.harness.workloads import WORKLOADS
 from delphic.harness.workloads.keyed import KeyedOptions
+from delphic.harness.workloads.log import Batch
 from delphic.harness.workloads.workload import Generator, Step
 
 KEYED = WORKLOADS["keyed"]
@@ -32,6 +33,18 @@ def test_what_was_answered_is_sent_again_by_others_too_now_and_then() -> None:
         sent.append(step.value)
     assert any(set(first.value) & set(rows) for rows in sent)
     assert all(len(set(rows)) == len(rows) for rows in sent)
+
+
+def test_no_batch_outgrows_what_a_connection_can_make() -> None:
+    batch = Batch(min=4000, max=8000)
+    (generator,) = generators(clients=1, read_share=0.0, again_share=0.9, batch=batch)
+    sizes = []
+    for _ in range(60):
+        step = generator.next()
+        generator.completed(step, [0, 1])
+        sizes.append(len(step.value))
+    assert max(sizes) == 10_000
+    assert min(sizes) >= 4000
 
 
 def test_reads_are_near_the_end() -> None:
