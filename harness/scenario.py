@@ -24,7 +24,7 @@ from .language.selector import closest
 from .language.selector import parse as parse_selector
 from .language.sides import reach
 from .language.steps import Part, RandomPart, Step, StepPart, Word
-from .language.units import Duration, spell
+from .language.units import Duration, Patience, spell
 from .nemeses import NEMESES
 from .schedule import choice_problems, problems
 from .systems import SYSTEMS
@@ -93,9 +93,9 @@ def _run_length(duration_s: float) -> float:
 class LimitsPart(Part):
     """How long recovery may take after the final heal."""
 
-    leader: Duration = 10.0
-    first_ack: Duration = 10.0
-    replicas: Duration = 15.0
+    leader: Patience = 10.0
+    first_ack: Patience = 10.0
+    replicas: Patience = 15.0
 
 
 class ExpectPart(Part):

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import BeforeValidator, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _BYTES = {"B": 1, "kB": 1_000, "MB": 1_000_000}
@@ -40,6 +40,15 @@ def size(text: object) -> int:
     return count
 
 
+LEAST_S = 0.001
+
+
+def _long_enough(duration_s: float) -> float:
+    if duration_s < LEAST_S:
+        raise ValueError(f"must be at least {spell(LEAST_S)}: in less nobody answers")
+    return duration_s
+
+
 def spell(duration_s: float) -> str:
     """The shortest spelling that `seconds` reads back."""
     if duration_s < 1 and duration_s:
@@ -53,6 +62,9 @@ _DURATION_SCHEMA = WithJsonSchema(
 
 Duration = Annotated[float, BeforeValidator(seconds), _DURATION_SCHEMA]
 """Seconds, written with a unit."""
+
+Patience = Annotated[Duration, AfterValidator(_long_enough)]
+"""How long somebody waits for something: never no time at all."""
 
 Rate = Annotated[
     float,

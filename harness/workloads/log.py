@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from ...impl.stream.checks import CACHE_LIMIT_MIN, NUMBER_MAX
 from ..checkers import LOG_CHECKERS
 from ..language.complaints import Complaint
 from ..language.selector import closest
@@ -49,8 +50,20 @@ class Batch(BaseModel):
         return self
 
 
+def _cacheable(rows: int) -> int:
+    if 0 < rows < CACHE_LIMIT_MIN:
+        raise ValueError(f"must be 0 or at least {CACHE_LIMIT_MIN}, not {rows}")
+    return rows
+
+
 CacheLimit = Annotated[
-    int, Field(ge=0, description="Rows that members keep in memory, at least 1000; 0: all.")
+    int,
+    Field(
+        ge=0,
+        le=NUMBER_MAX,
+        description=f"Rows that members keep in memory, at least {CACHE_LIMIT_MIN}; 0: all.",
+    ),
+    AfterValidator(_cacheable),
 ]
 
 
@@ -104,7 +117,10 @@ class LogOptions(Options):
     read_share: float = Field(default=0.4, ge=0, lt=1)
     cache_limit: CacheLimit = 0
     retention_minutes: int = Field(
-        default=0, ge=0, description="How long members keep data files of old rows; 0: a day."
+        default=0,
+        ge=0,
+        le=NUMBER_MAX,
+        description="How long members keep data files of old rows; 0: a day.",
     )
     ops: list[Operation] | None = Field(
         default=None, description="A script: exactly these operations, instead of chance."

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from ..checkers import REPLICATION_CHECKERS
 from ..language.sides import MASTER, sides
-from ..language.units import Duration
+from ..language.units import Patience
 from .log import Batch
 from .replicate_roles import Known, Place, Role, operator, owner, reader, watcher, writer
 from .replicate_settle import Settling
@@ -30,7 +30,7 @@ class ReplicateOptions(Options):
 
     name: Literal["replicate"]
     clients: int = Field(default=8, ge=STAFF + 1, le=256)
-    op_timeout: Duration = 2.0
+    op_timeout: Patience = 2.0
     databases: int = Field(
         default=2, ge=1, le=16, description="Partitioned by VALUE, HASH and RANGE in turn."
     )

@@ -8,7 +8,7 @@ import msgspec
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from ..language.complaints import Complaint
-from ..language.units import Duration
+from ..language.units import Patience
 
 CLIENTS_MAX = 256
 RATE_MAX = 1_000_000
@@ -47,7 +47,7 @@ class Options(BaseModel):
 
     clients: int = Field(default=8, ge=1, le=CLIENTS_MAX)
     rate: OperationRate = 300.0
-    op_timeout: Duration = 1.0
+    op_timeout: Patience = 1.0
     routing: Literal["mixed", "follow", "home"] = Field(
         default="mixed",
         description="follow: clients go where NotLeader points; home: each stays at its member, "
