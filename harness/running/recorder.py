@@ -46,12 +46,18 @@ class Recorder:
         node: str | None = None,
         error: str | None = None,
     ) -> Op:
-        """Record one op, now."""
+        """Record one op, now.
+
+        Raises TypeError or ValueError where JSON cannot hold the key or the value; nothing is
+        recorded then.
+        """
         op = Op(self._next, self.now_ns(), process, kind, f, key, value, node, error)
+        # Only a line that is whole gets into the buffer, and only that one uses up the index.
+        line = self._encoder.encode(op)
         self._next += 1
         if type(process) is int:
             self.counts[kind] += 1
-        self._encoder.encode_into(op, self._buffer, -1)
+        self._buffer += line
         self._buffer += b"\n"
         if self._listener is not None:
             self._listener(op)

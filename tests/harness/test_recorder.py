@@ -28,6 +28,21 @@ def test_indices_are_dense_and_lines_are_those_of_the_history() -> None:
     assert [op.index for op in load(io.BytesIO(stream.getvalue())).ops] == [0, 1, 2]
 
 
+@pytest.mark.parametrize(
+    ("value", "error"), [([1, 2, object()], TypeError), ("\ud800", UnicodeEncodeError)]
+)
+def test_what_no_history_can_hold_leaves_no_trace(value: object, error: type[Exception]) -> None:
+    stream = io.BytesIO()
+    recorder = Recorder(stream, clock)
+    recorder.add(1, OpType.INVOKE, "read")
+    with pytest.raises(error):
+        recorder.add(1, OpType.OK, "read", value=value)
+    recorder.add(1, OpType.FAIL, "read")
+    recorder.flush()
+    assert [op.index for op in load(io.BytesIO(stream.getvalue())).ops] == [0, 1]
+    assert recorder.counts == {OpType.INVOKE: 1, OpType.FAIL: 1}
+
+
 def test_nothing_reaches_the_file_before_a_flush_and_nothing_twice() -> None:
     stream = io.BytesIO()
     recorder = Recorder(stream, clock)
