@@ -149,13 +149,14 @@ class FaultSchedule:
 
     def _planned_s(self, step: int) -> float | None:
         """When a step was to be due if every act took no time; None if it waits for an event."""
-        fault = self.faults[step]
-        if fault.after is not None or fault.when is not None:
-            return None
-        if fault.at_s is not None or step == 0:
-            return fault.at_s or 0.0
-        before = self._planned_s(step - 1)
-        return None if before is None else before + (fault.then_s or 0.0)
+        moment = 0.0
+        for fault in reversed(self.faults[: step + 1]):
+            if fault.after is not None or fault.when is not None:
+                return None
+            if fault.at_s is not None:
+                return moment + fault.at_s
+            moment += fault.then_s or 0.0
+        return moment
 
     def _head(self, chain: Chain, seen: Seen) -> tuple[float, Due] | None:
         """The chain's first step and since when it is due."""

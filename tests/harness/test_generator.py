@@ -1,10 +1,11 @@
 """Pure decisions: paces, and schedules under made-up observations."""
 
 import random
+from dataclasses import replace
 
 import pytest
 from delphic.harness.fault import NEW_LEADER, Fault
-from delphic.harness.generator import LEADER_WAIT_S, Due, FaultSchedule, Pace, Seen
+from delphic.harness.generator import LEADER_WAIT_S, Chain, Due, FaultSchedule, Pace, Seen
 
 
 def kill(**when: object) -> Fault:
@@ -73,6 +74,20 @@ def test_then_counts_from_the_step_before() -> None:
     plan = schedule(kill(at_s=1.0), kill(then_s=0.5)).after(Due(0), Seen(1.2))
     assert plan.due(Seen(1.6)) is None
     assert plan.due(Seen(1.7)) == Due(1)
+
+
+def test_a_first_step_with_then_counts_from_the_beginning_and_is_not_behind_before() -> None:
+    plan = schedule(kill(then_s=20.0))
+    assert not plan.is_behind(2.0)
+    assert plan.is_behind(20.1)
+    assert plan.due(Seen(2.0)) is None
+
+
+def test_a_chain_may_be_longer_than_the_stack() -> None:
+    plan = schedule(*[kill(then_s=1.0)] * 2000)
+    plan = replace(plan, chains=(Chain((1999,)),))
+    assert plan.is_behind(2000.1)
+    assert not plan.is_behind(1999.9)
 
 
 def test_new_leader_waits_for_another_one_or_a_later_term_than_at_the_step_before() -> None:
