@@ -18,6 +18,7 @@ import { data } from "./data";
 const PLACE = 3;
 const MANY = 3_000;
 const BAR = 3;
+const BAR_INK = 0.8;
 
 /** How many marks the last drawing had. */
 export let drawn = 0;
@@ -51,7 +52,7 @@ function drawBars(u: uPlot, group: Group): void {
   const perSecond = bbox.width / (to - from);
   const x = (time: number) => bbox.left + (Math.min(Math.max(time, from), to) - from) * perSecond;
   ctx.strokeStyle = colour(`--op-${data.outcomes[outcome]}`);
-  ctx.globalAlpha = 0.45;
+  ctx.globalAlpha = BAR_INK;
   ctx.beginPath();
   let last = -1;
   for (let k = firstFrom(group, from); k < ids.length; k++) {

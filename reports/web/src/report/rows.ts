@@ -10,6 +10,8 @@ const HATCHED: Record<string, string> = {
   disabled: "/",
   stopped: "x",
 };
+/** Too pale to be seen as they are: a frame tells how far they reach. */
+const QUIET = new Set(["follower", "precandidate", "phase", "unknown", "unseen"]);
 const WRITTEN: Record<string, string> = { leader: "--on-leader" };
 const BAR_SHARE = 0.78;
 
@@ -66,8 +68,18 @@ function drawRows(u: uPlot, rows: Rows): void {
     ctx.fillRect(x, y, width, height);
     const shape = HATCHED[look];
     if (shape && width > 4 * ratio) hatch(ctx, shape, x, y, width, height);
-    if (look === "phase") ctx.clearRect(x + width - ratio, y, ratio, height);
+    if (QUIET.has(look) && width > 3 * ratio) {
+      ctx.strokeStyle = colour("--muted");
+      ctx.lineWidth = ratio;
+      ctx.strokeRect(x + ratio / 2, y + ratio / 2, width - ratio, height - ratio);
+    }
     if (text && ctx.measureText(text).width < width - 6 * ratio) {
+      if (shape) {
+        // Lines behind letters are hard to read.
+        ctx.strokeStyle = ctx.fillStyle;
+        ctx.lineWidth = 4 * ratio;
+        ctx.strokeText(text, x + width / 2, middle);
+      }
       ctx.fillStyle = colour(WRITTEN[look] ?? "--text");
       ctx.fillText(text, x + width / 2, middle);
     }
