@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from ..client.errors import (
     BAD_REQUEST,
+    FRAME_TOO_LARGE,
     NO_SUCH_TABLE,
     OVERLOADED,
     SCHEMA_MISMATCH,
@@ -21,6 +22,9 @@ CACHE_LIMIT_MIN = 1000
 """Rows; a positive limit below is raised to it (C1)."""
 
 NUMBER_MAX = 2**31 - 1
+
+COLUMNS_SHARE = 2
+"""A table's columns take at most one part of so many of a frame: each answer has them, and rows."""
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 """A table's name begins its folder's."""
@@ -49,6 +53,13 @@ def checked_batch(table: StreamTable, fingerprint: bytes, body: bytes) -> pa.Rec
     if not batch.num_rows:
         raise RequestError(BAD_REQUEST, True, "a batch has at least one row")
     return batch
+
+
+def check_fits(what: str, size: int, room: int) -> None:
+    """Refuse what no frame could hold, in the log or in an answer; raises RequestError."""
+    if size > room:
+        message = f"{what} of {size} bytes does not fit into a frame: at most {room} do here"
+        raise RequestError(FRAME_TOO_LARGE, True, message)
 
 
 def check_range(start: int, limit: int | None) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..bugs import PUBLISH_WRITTEN
-from ..client.errors import FRAME_TOO_LARGE, RequestError
+from ..client.errors import RequestError
 from ..config import GroupConfig
 from ..raft.core import Core
 from ..raft.debts import Answer, Proposal
@@ -18,6 +18,7 @@ from ..raft.messages import Entry, Kind
 from ..raft.surroundings import Surroundings
 from ..raft.wal import Wal
 from .broker import FRAME_BYTES, Broker
+from .checks import COLUMNS_SHARE, check_fits
 from .commands import TableOptions
 from .reading import Reading
 from .tables import Tables
@@ -67,6 +68,7 @@ class TableGroup:
 
         def go() -> None:
             payload = self._tables.creation(name, schema, options)
+            check_fits("a table's columns", len(payload), self._room // COLUMNS_SHARE)
             self.raft.propose(Kind.CREATE_TABLE, payload, answer)
 
         self.raft.as_leader(go, answer)
@@ -104,9 +106,8 @@ class TableGroup:
         def go() -> None:
             insertion = self._tables.insertion(table, fingerprint, body)
             # The filter of keys copies, and columns that shared their bytes do so no more.
-            if (size := len(insertion.payload)) > self._room + ENTRY_BYTES:
-                message = f"a batch of {size} bytes does not fit into a frame"
-                raise RequestError(FRAME_TOO_LARGE, True, message)
+            room = self._room + ENTRY_BYTES - insertion.beside_bytes
+            check_fits("a batch", len(insertion.payload), room)
 
             def told(outcome: Any) -> None:
                 answer(insertion.told(outcome))

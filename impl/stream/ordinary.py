@@ -21,7 +21,15 @@ from ..raft.disk import Disk
 from ..raft.messages import Entry, HardState, Kind
 from ..raft.wal import Wal
 from ..runtime import Clock, Worker
-from .checks import check_range, checked_batch, checked_schema, exists, missing
+from .checks import (
+    COLUMNS_SHARE,
+    check_fits,
+    check_range,
+    checked_batch,
+    checked_schema,
+    exists,
+    missing,
+)
 from .schema import from_bytes, to_bytes
 from .table import StreamTable
 
@@ -163,6 +171,7 @@ class OrdinaryTables:
     def create(self, name: str, schema_bytes: bytes, answer: Answer) -> None:
         """Create a table; answers with None. Raises RequestError."""
         schema = checked_schema(name, schema_bytes)
+        check_fits("a schema", len(schema_bytes), self._answer_bytes_max // COLUMNS_SHARE)
         if name in self._tables:
             raise exists(name)
         listed = _Listed(self._last_id + 1, name, to_bytes(schema))
@@ -187,6 +196,7 @@ class OrdinaryTables:
         """
         table = self._known(name)
         batch = checked_batch(table.rows, fingerprint, body)
+        check_fits("a batch", len(body), self._answer_bytes_max - len(table.listed.schema))
         size = self._queue.size + len(body)
         if self.waiting_count >= CALLS_MAX or (self._queue.size and size > PAYLOAD_BYTES_MAX):
             message = f"{self.waiting_count} calls with {self._queue.size} bytes wait already"
@@ -197,7 +207,7 @@ class OrdinaryTables:
         """Rows from `start` on, schema, identity and the table's length; raises RequestError."""
         table = self._known(name)
         check_range(start, limit)
-        batches = table.rows.read(start, limit, self._answer_bytes_max)
+        batches = table.rows.read(start, limit, self._answer_bytes_max - len(table.listed.schema))
         return {
             "schema": table.listed.schema,
             "batches": [batch.serialize().to_pybytes() for batch in batches],

@@ -2,7 +2,7 @@
 
 import errno
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -39,34 +39,14 @@ from .commands import (
     encode,
 )
 from .datafile import FILE_BYTES, DataFileError
-from .dedup import NO_ROW, Dedup, Screened, check_columns, recent
+from .dedup import Dedup, check_columns, recent
 from .filtering import check_filter_column
+from .insertion import Insertion
 from .manifest import NOTHING_KEPT, KeptTable
 from .schema import SchemaError, from_bytes, to_bytes
 from .snapshot import Outgoing, catch_up, staging, unpack
 from .store import Store, Stored
 from .table import StreamTable
-
-
-@dataclass(frozen=True, slots=True)
-class Insertion:
-    """A batch as it is to be logged. `logged` once it is sure to be."""
-
-    payload: bytes
-    screened: Screened | None = None
-    """What the key columns left of it, if the table has any."""
-
-    def logged(self) -> None:
-        """Later batches are judged against this one, too."""
-        if self.screened is not None:
-            self.screened.logged()
-
-    def told(self, outcome: Any) -> Any:
-        """What its producer is told: an offset; with key columns also how many rows were new."""
-        if self.screened is None or isinstance(outcome, RequestError):
-            return outcome
-        rows = self.screened.rows
-        return [outcome if rows else NO_ROW, rows]
 
 
 class Tables:
@@ -175,9 +155,10 @@ class Tables:
         stored = self._stored(name)
         table = stored.table
         batch = checked_batch(table, fingerprint, body)
-        options = stored.options
+        options, beside = stored.options, len(stored.schema_bytes)
         if not options.key_columns:
-            return Insertion(encode(AppendRows(name, stored.id, batch.num_rows, memoryview(body))))
+            command = AppendRows(name, stored.id, batch.num_rows, memoryview(body))
+            return Insertion(encode(command), beside)
         screened = self._dedup.screen(
             stored.id,
             options.key_columns,
@@ -186,7 +167,8 @@ class Tables:
             lambda: recent(table, options.cache_limit),
         )
         left = memoryview(body if screened.body is None else screened.body)
-        return Insertion(encode(AppendRows(name, stored.id, screened.rows, left)), screened)
+        command = AppendRows(name, stored.id, screened.rows, left)
+        return Insertion(encode(command), beside, screened)
 
     def apply(self, index: int, entry: Entry) -> int | RequestError | None:
         """Execute a committed entry; gives what its producer is told. Then call `flush`."""
@@ -236,12 +218,15 @@ class Tables:
         self._touched.clear()
 
     def read(self, name: str, start: int, limit: int | None, bytes_max: int) -> dict[str, Any]:
-        """Rows from `start` on, with the schema and the table's length; raises RequestError."""
+        """Rows from `start` on, with the schema and the table's length; raises RequestError.
+
+        Schema and rows take about `bytes_max`, and more only for a single row.
+        """
         stored = self._stored(name)
         check_range(start, limit)
         if self._is_installing and start < stored.table.memory_offset:
             raise being_replaced(name)
-        batches = stored.table.read(start, limit, bytes_max)
+        batches = stored.table.read(start, limit, bytes_max - len(stored.schema_bytes))
         return {
             "schema": stored.schema_bytes,
             "batches": [batch.serialize().to_pybytes() for batch in batches],

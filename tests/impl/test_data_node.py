@@ -369,6 +369,25 @@ def test_a_batch_larger_than_a_frame_is_refused_and_the_node_lives(tmp_path: Pat
         run(scenario(homes))
 
 
+def test_columns_that_leave_no_room_for_rows_are_refused_and_the_group_goes_on(
+    tmp_path: Path,
+) -> None:
+    """HS-22: an entry that no frame holds is sent to nobody, and nothing behind it commits."""
+    broad = pa.schema([("x" * ((4 << 20) - 600), pa.int64())])
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes, frame_bytes_max=4 << 20) as members:
+            await members.start(*ALIASES)
+            one = await members.connect(await members.leader())
+            error = await failure(functions.create_table(one, GROUP, "broad", broad))
+            assert refusal(error) == ("FrameTooLarge", True)
+            await functions.create_table(one, GROUP, "t", SCHEMA)
+            assert await functions.append(one, "t", rows(1)) == 0
+
+    with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
 async def raw_exchange(port: int, data: bytes) -> bytes:
     """Send bytes, and read what comes until the node ends the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)

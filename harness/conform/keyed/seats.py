@@ -7,8 +7,9 @@ import pyarrow as pa
 
 from ....impl.raft.messages import Entry, Kind
 from ....impl.stream.commands import AppendRows, CreateTable, TableOptions, decode_append, encode
+from ....impl.stream.insertion import Insertion
 from ....impl.stream.schema import fingerprint, to_bytes
-from ....impl.stream.tables import Insertion, Tables
+from ....impl.stream.tables import Tables
 from ....model.keyed_types import Keys
 from ..wal.disk import ImageDisk
 

@@ -174,6 +174,40 @@ def test_too_much_at_once_is_refused(node: Node, monkeypatch: pytest.MonkeyPatch
     assert node.ids() == [1, 2, 3]
 
 
+def test_what_is_taken_can_be_read_in_answers_that_fit(node: Node) -> None:
+    """HS-21: an answer has the schema beside the rows."""
+    wide = pa.schema([(f"sensor_{i:03}", pa.float64()) for i in range(200)])
+    node.tables.create("wide", to_bytes(wide), lambda _: None)
+    rows = pa.record_batch([[float(i) for i in range(1000)]] * 200, schema=wide)
+    for part in (rows.slice(0, 500), rows.slice(500)):
+        body = part.serialize().to_pybytes()
+        node.tables.append("wide", fingerprint(wide), body, node.told.append)
+    node.settle()
+    assert node.told == [0, 500]
+    found = node.tables.read("wide", 0, None)
+    assert len(found["schema"]) + sum(map(len, found["batches"])) <= BYTES_MAX
+    assert found["batches"]
+
+
+def test_what_no_answer_could_hold_is_refused(node: Node) -> None:
+    def refused(go: Callable[[], object]) -> str:
+        with pytest.raises(RequestError) as caught:
+            go()
+        assert caught.value.definite
+        return caught.value.name
+
+    broad = pa.schema([("x" * (BYTES_MAX // 2), pa.int64())])
+    assert refused(lambda: node.tables.create("broad", to_bytes(broad), lambda _: None)) == (
+        "FrameTooLarge"
+    )
+    texts = pa.schema([("text", pa.string())])
+    node.tables.create("texts", to_bytes(texts), lambda _: None)
+    body = pa.record_batch([["x" * BYTES_MAX]], schema=texts).serialize().to_pybytes()
+    assert refused(
+        lambda: node.tables.append("texts", fingerprint(texts), body, node.told.append)
+    ) == ("FrameTooLarge")
+
+
 def test_after_a_failed_sync_nobody_is_told_anything(node: Node) -> None:
     node.append(1)
     node.clock.advance(0)

@@ -134,3 +134,21 @@ def test_a_small_cache_limit_is_raised(store: Tables) -> None:
 def test_options_out_of_range_are_refused(store: Tables, options: TableOptions, told: str) -> None:
     with pytest.raises(RequestError, match=told):
         store.creation("t", to_bytes(SCHEMA), options)
+
+
+def test_what_is_read_of_a_wide_table_leaves_room_for_its_columns(store: Tables) -> None:
+    """HS-21: an answer has the schema beside the rows."""
+    wide = pa.schema([(f"sensor_{i:03}", pa.float64()) for i in range(100)])
+    rows = pa.record_batch([[float(i) for i in range(60)]] * 100, schema=wide)
+    create(store, 1, wide)
+    insertion = store.insertion("t", fingerprint(wide), rows.serialize().to_pybytes())
+    assert insertion.beside_bytes == len(to_bytes(wide))
+    store.apply(2, Entry(1, Kind.APPEND, insertion.payload))
+    room, at = 40_000, 0
+    while at < 60:
+        found = store.read("t", at, None, room)
+        assert len(found["schema"]) + sum(map(len, found["batches"])) <= room
+        at += sum(
+            pa.ipc.read_record_batch(pa.py_buffer(body), wide).num_rows for body in found["batches"]
+        )
+    assert at == 60
