@@ -6,51 +6,38 @@ through a function given by the caller, so that nothing here touches a disk.
 
 import hashlib
 import posixpath
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import cast
 
-from .options import CONTROLLER_OPTIONS, OPTIONS, PLACES, GroupLine, OptionValue
+from .options import PLACES, GroupLine, OptionValue
 from .raft.checkpoints import Policy
 from .replication.options import ReplicationOptions, read_replication
 from .runtime import Tls
+from .settings import CLUSTER_FILE as CLUSTER_FILE
+from .settings import CONTROLLER as CONTROLLER
+from .settings import CONTROLLER_FILE as CONTROLLER_FILE
+from .settings import DATA_NODE as DATA_NODE
+from .settings import (
+    KNOWN,
+    OWN_FILES,
+    Read,
+    Settings,
+    lines_of,
+    listed,
+    read_settings,
+    setting_of,
+    text_of,
+)
+from .settings import NODES_FILE as NODES_FILE
+from .settings import NODES_HEADER as NODES_HEADER
+from .settings import ConfigError as ConfigError
 from .site import Site, parse_site
-
-NODES_FILE = "config/cluster.nodes"
-CLUSTER_FILE = "config/cluster.cfg"
-CONTROLLER_FILE = "config/controller.cfg"
-NODES_HEADER = "localSite,mode"
-
-DATA_NODE = "datanode"
-CONTROLLER = "controller"
-
-CATALOG_GROUP = 1
-"""The id of the controllers' Raft group."""
-
-OWN_FILES = {DATA_NODE: CLUSTER_FILE, CONTROLLER: CONTROLLER_FILE}
-"""Where a node's options are, by its mode."""
 
 TLS_OPTIONS = ("tlsCertificate", "tlsKey", "tlsAuthority")
 
-_KNOWN = {CLUSTER_FILE: OPTIONS, CONTROLLER_FILE: CONTROLLER_OPTIONS}
-
-Read = Callable[[str], bytes | None]
-"""Gives the bytes of a file, or None if there is no such file."""
-
-
-class ConfigError(Exception):
-    """A configuration that cannot be used: where, and what would be right."""
-
-    def __init__(self, message: str, *, file: str, line: int | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.file = file
-        self.line = line
-
-    def __str__(self) -> str:
-        where = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{where}: {self.message}"
+CATALOG_GROUP = 1
+"""The id of the controllers' Raft group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,46 +91,35 @@ class NodeConfig:
         return self.site in self.controllers
 
     @property
-    def folders(self) -> tuple[str, ...]:
-        """What no other process may use."""
+    def folders(self) -> Mapping[str, str]:
+        """What no other process may use, by the option that names it."""
         if self.is_controller:
-            return (self.meta_dir,)
-        mine = (self.streaming_ha_dir, self.persistence_dir)
-        return (*mine, self.volumes) if self.controllers else mine
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One line of cluster.cfg or controller.cfg, understood."""
-
-    value: OptionValue
-    line: int
-
-
-Settings = dict[tuple[str | None, str], Setting]
-"""(alias, or None for all nodes; option name) → what was written."""
+            return {"dfsMetaDir": self.meta_dir}
+        mine = {"persistenceDir": self.persistence_dir, "streamingHADir": self.streaming_ha_dir}
+        return mine | {"volumes": self.volumes} if self.controllers else mine
 
 
 def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) -> NodeConfig:
     """The configuration of node `alias` below `home`; raises ConfigError."""
-    nodes = _nodes(NODES_FILE, _text(NODES_FILE, read))
+    nodes = _nodes(NODES_FILE, text_of(NODES_FILE, read))
     sites = {name: site for name, (site, _) in nodes.items()}
     if alias not in sites:
-        raise ConfigError(f"no node is called {alias}; there are {_listed(sites)}", file=NODES_FILE)
+        raise ConfigError(f"no node is called {alias}; there are {listed(sites)}", file=NODES_FILE)
     modes = {name: mode for name, (_, mode) in nodes.items()}
     settings = {
-        file: _settings(file, read, [name for name in nodes if OWN_FILES[modes[name]] == file])
+        file: read_settings(file, read, [name for name in nodes if OWN_FILES[modes[name]] == file])
         for file in OWN_FILES.values()
     }
     controllers = tuple(site for name, site in sites.items() if modes[name] == CONTROLLER)
     data_nodes = tuple(site for name, site in sites.items() if modes[name] == DATA_NODE)
     _check(settings, sites, controllers, allow_seeded_bugs=allow_seeded_bugs)
     lines = _group_lines(settings[CLUSTER_FILE], [site.alias for site in data_nodes])
+    _check_frame_sizes(settings, lines, controllers, data_nodes)
     groups = [line for line in lines if alias in line.aliases]
 
     def option(name: str, file: str = OWN_FILES[modes[alias]]) -> OptionValue | None:
-        setting = settings[file].get((alias, name)) or settings[file].get((None, name))
-        return _KNOWN[file][name].default if setting is None else setting.value
+        setting = setting_of(settings[file], alias, name)
+        return KNOWN[file][name].default if setting is None else setting.value
 
     def number(name: str, file: str = OWN_FILES[modes[alias]]) -> int:
         value = option(name, file)
@@ -153,26 +129,20 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
     def path(name: str, file: str) -> str:
         return posixpath.join(home, str(option(name, file)))
 
-    persistence_dir = option("persistenceDir", CLUSTER_FILE)
-    if groups and persistence_dir is None:
-        raise ConfigError(
-            f"persistenceDir is missing for {alias}, a member of group {groups[0].id}; "
-            f"write {alias}.persistenceDir=PATH",
-            file=CLUSTER_FILE,
-        )
+    persistence_dir = _persistence_dir(alias, groups, option("persistenceDir", CLUSTER_FILE))
     trace_file = option("traceFile")
     purge = "streamingHAPurge"
     if modes[alias] == CONTROLLER:
         purge = "dfsMetaPurge"
         groups = [GroupLine(CATALOG_GROUP, tuple(site.alias for site in controllers))]
-    return NodeConfig(
+    config = NodeConfig(
         site=sites[alias],
         sites=sites,
         controllers=controllers,
         data_nodes=data_nodes,
         groups=tuple(GroupConfig(g.id, tuple(sites[a] for a in g.aliases)) for g in groups),
         cluster_id=_cluster_id(sites, lines, controllers),
-        persistence_dir=posixpath.join(home, str(persistence_dir or "data")),
+        persistence_dir=posixpath.join(home, persistence_dir),
         streaming_ha_dir=path("streamingHADir", CLUSTER_FILE),
         election_tick_s=number("raftElectionTick") / 100,
         frame_bytes_max=number("maxFrameSize"),
@@ -193,15 +163,13 @@ def load(home: str, alias: str, read: Read, *, allow_seeded_bugs: bool = False) 
         tls=_tls([option(name) for name in TLS_OPTIONS], home, OWN_FILES[modes[alias]]),
         first_password=cast(str | None, option("initialAdminPassword")),
     )
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names)
+    _check_own_places(config, settings[CLUSTER_FILE])
+    return config
 
 
 def read_sites(read: Read) -> dict[str, Site]:
     """All nodes of cluster.nodes by alias; raises ConfigError."""
-    nodes = _nodes(NODES_FILE, _text(NODES_FILE, read))
+    nodes = _nodes(NODES_FILE, text_of(NODES_FILE, read))
     return {alias: site for alias, (site, _) in nodes.items()}
 
 
@@ -215,26 +183,9 @@ def _tls(paths: list[OptionValue | None], home: str, file: str) -> Tls | None:
     return Tls(authority, certificate, key)
 
 
-def _text(file: str, read: Read) -> str:
-    data = read(file)
-    if data is None:
-        raise ConfigError("no such file", file=file)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data[: error.start].count(b"\n") + 1
-        raise ConfigError("not UTF-8 text", file=file, line=line) from None
-
-
-def _lines(text: str) -> list[tuple[int, str]]:
-    """Numbered lines without blank ones and comments."""
-    numbered = ((number, line.strip()) for number, line in enumerate(text.splitlines(), start=1))
-    return [(number, line) for number, line in numbered if line and not line.startswith("#")]
-
-
 def _nodes(file: str, text: str) -> dict[str, tuple[Site, str]]:
     """Sites and modes."""
-    lines = _lines(text)
+    lines = lines_of(text)
     if not lines or lines[0][1].replace(" ", "") != NODES_HEADER:
         at = lines[0][0] if lines else 1
         raise ConfigError(f"the first line must be '{NODES_HEADER}'", file=file, line=at)
@@ -266,49 +217,6 @@ def _nodes(file: str, text: str) -> dict[str, tuple[Site, str]]:
     return nodes
 
 
-def _settings(file: str, read: Read, aliases: Collection[str]) -> Settings:
-    if file == CONTROLLER_FILE and read(file) is None:
-        return {}
-    settings: Settings = {}
-    text = _text(file, read)
-    for number, line in _lines(text):
-        left, equals, value = (word.strip() for word in line.partition("="))
-        if not equals or not left:
-            raise ConfigError(f"want option=value, got '{line}'", file=file, line=number)
-        key = _key(file, number, left, aliases)
-        if key in settings:
-            raise ConfigError(
-                f"{left} is already given on line {settings[key].line}", file=file, line=number
-            )
-        try:
-            settings[key] = Setting(_KNOWN[file][key[1]].parse(value), number)
-        except ValueError as error:
-            raise ConfigError(f"{left}: {error}", file=file, line=number) from None
-    return settings
-
-
-def _key(file: str, number: int, left: str, aliases: Collection[str]) -> tuple[str | None, str]:
-    """`aliases` are the nodes whose options are in this file."""
-    before, dot, after = left.partition(".")
-    alias, name = (before, after) if dot else (None, left)
-    known = _KNOWN[file]
-    reason = ""
-    if file == CONTROLLER_FILE and not aliases:
-        reason = f"unknown option '{name}'; data nodes take none from this file"
-    elif alias is not None and alias not in aliases:
-        mode = next(mode for mode, own in OWN_FILES.items() if own == file)
-        reason = f"no {mode} is called {alias}; there are {_listed(aliases)}"
-    elif name not in known:
-        close = get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(sorted(known))}"
-        reason = f"unknown option '{name}'; {hint}"
-    elif alias is not None and not known[name].per_node:
-        reason = f"{name} is one for all nodes; write it without '{alias}.'"
-    if reason:
-        raise ConfigError(reason, file=file, line=number)
-    return alias, name
-
-
 def _group_lines(settings: Settings, aliases: Collection[str]) -> tuple[GroupLine, ...]:
     setting = settings.get((None, "streamingRaftGroups"))
     if setting is None:
@@ -322,11 +230,21 @@ def _group_lines(settings: Settings, aliases: Collection[str]) -> tuple[GroupLin
         for alias in group.aliases:
             if alias not in aliases:
                 raise ConfigError(
-                    f"group {group.id} names {alias}; there are {_listed(aliases)}",
+                    f"group {group.id} names {alias}; there are {listed(aliases)}",
                     file=CLUSTER_FILE,
                     line=setting.line,
                 )
     return groups
+
+
+def _persistence_dir(alias: str, groups: list[GroupLine], told: OptionValue | None) -> str:
+    if groups and told is None:
+        raise ConfigError(
+            f"persistenceDir is missing for {alias}, a member of group {groups[0].id}; "
+            f"write {alias}.persistenceDir=PATH",
+            file=CLUSTER_FILE,
+        )
+    return str(told or "data")
 
 
 def _check(
@@ -374,7 +292,7 @@ def _check_distinct_places(file: str, settings: Settings, sites: Mapping[str, Si
     for name in PLACES:
         taken: dict[tuple[str, str], str] = {}
         for alias, site in sites.items():
-            setting = settings.get((alias, name)) or settings.get((None, name))
+            setting = setting_of(settings, alias, name)
             if setting is None or not posixpath.isabs(str(setting.value)):
                 continue
             place = (site.host, posixpath.normpath(str(setting.value)))
@@ -386,6 +304,50 @@ def _check_distinct_places(file: str, settings: Settings, sites: Mapping[str, Si
                     line=setting.line,
                 )
             taken[place] = alias
+
+
+def _check_own_places(config: NodeConfig, settings: Settings) -> None:
+    """What a node writes of one kind must not be among what it writes of another."""
+    taken: dict[str, str] = {}
+    for name, folder in config.folders.items():
+        place = posixpath.normpath(folder)
+        if place in taken:
+            said = [setting_of(settings, config.alias, one) for one in (taken[place], name)]
+            raise ConfigError(
+                f"{taken[place]} and {name} of {config.alias} are one folder, {place}; "
+                "give each its own",
+                file=CLUSTER_FILE,
+                line=max((setting.line for setting in said if setting), default=None),
+            )
+        taken[place] = name
+
+
+def _check_frame_sizes(
+    settings: Mapping[str, Settings],
+    lines: tuple[GroupLine, ...],
+    controllers: tuple[Site, ...],
+    data_nodes: tuple[Site, ...],
+) -> None:
+    """What one logs the others must take, or nothing is committed any more (promise HS-22)."""
+    circles = [(f"group {line.id}", CLUSTER_FILE, line.aliases) for line in lines]
+    if controllers:
+        aliases = tuple(site.alias for site in data_nodes)
+        circles.append(("the data nodes", CLUSTER_FILE, aliases))
+        aliases = tuple(site.alias for site in controllers)
+        circles.append(("the controllers", CONTROLLER_FILE, aliases))
+    name = "maxFrameSize"
+    for circle, file, (first, *others) in circles:
+        common = setting_of(settings[file], first, name)
+        for alias in others:
+            own = setting_of(settings[file], alias, name)
+            sizes = [one.value if one else KNOWN[file][name].default for one in (common, own)]
+            if sizes[0] != sizes[1]:
+                raise ConfigError(
+                    f"{name} is {sizes[0]} for {first} and {sizes[1]} for {alias}; "
+                    f"what one of {circle} sends, all must take",
+                    file=file,
+                    line=max(one.line for one in (common, own) if one),
+                )
 
 
 def _cluster_id(

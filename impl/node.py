@@ -134,7 +134,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         config = load(home, options.alias, read, allow_seeded_bugs=options.allow_seeded_bugs)
         with ExitStack() as claims:
-            for folder in config.folders:
+            for folder in config.folders.values():
                 claims.enter_context(claimed(disk, folder))
             uvloop.run(serve(config, disk, options))
     except ConfigError as error:

@@ -178,6 +178,21 @@ def test_a_bad_list_of_nodes_is_refused(nodes: str | bytes | None, message: str)
             "give each its own, as in n2.streamingHADir=PATH",
         ),
         (
+            "n1.streamingHADir=./data",
+            "config/cluster.cfg:4: persistenceDir and streamingHADir of n1 are one folder, "
+            "/home/x/data; give each its own",
+        ),
+        (
+            "maxFrameSize=8388608\nn2.maxFrameSize=4194304",
+            "config/cluster.cfg:5: maxFrameSize is 8388608 for n1 and 4194304 for n2; what one of "
+            "group 2 sends, all must take",
+        ),
+        (
+            "n1.maxFrameSize=8388608",
+            "config/cluster.cfg:4: maxFrameSize is 8388608 for n1 and 67108864 for n2; what one of "
+            "group 2 sends, all must take",
+        ),
+        (
             "seededBugs=stale-read",
             "config/cluster.cfg:4: seededBugs breaks promises on purpose; only a test that starts "
             "nodes with --allow-seeded-bugs may use it",
@@ -221,6 +236,12 @@ def test_what_a_group_needs_must_be_there() -> None:
         load_from(cluster="streamingHAMode=paxos\n")
     with pytest.raises(ConfigError, match=r"write n1\.persistenceDir=PATH"):
         load_from(cluster="streamingHAMode=raft\nstreamingRaftGroups=2:n1:n2:n3\n")
+
+
+def test_nodes_of_no_common_group_may_take_frames_of_different_lengths() -> None:
+    nodes = NODES + "127.0.0.1:9004:n4,datanode\n"
+    config = load_from(nodes=nodes, cluster=CLUSTER + "n4.maxFrameSize=8388608\n")
+    assert config.frame_bytes_max == 64 << 20
 
 
 def test_options_of_a_controller_are_refused_by_line() -> None:

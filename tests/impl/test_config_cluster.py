@@ -82,6 +82,24 @@ def test_whoever_adds_a_controller_is_another_cluster() -> None:
             "config/controller.cfg: authentication is on here and off in config/cluster.cfg",
         ),
         (
+            CLUSTER,
+            "c2.maxFrameSize=8388608\n",
+            "config/controller.cfg:1: maxFrameSize is 67108864 for c1 and 8388608 for c2; what one "
+            "of the controllers sends, all must take",
+        ),
+        (
+            "n3.maxFrameSize=8388608\n",
+            "",
+            "config/cluster.cfg:1: maxFrameSize is 67108864 for n1 and 8388608 for n3; what one of "
+            "the data nodes sends, all must take",
+        ),
+        (
+            CLUSTER + "n1.volumes=/home/x/data\n",
+            "",
+            "config/cluster.cfg:4: persistenceDir and volumes of n1 are one folder, "
+            "/home/x/data; give each its own",
+        ),
+        (
             CLUSTER.replace("n3", "c1"),
             "",
             "config/cluster.cfg:2: group 2 names c1; there are n1, n2, n3",

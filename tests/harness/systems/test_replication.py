@@ -27,7 +27,7 @@ THREE: dict[str, Any] = {
     "system": "replication",
     "master": {"controllers": 3, "nodes": 2, "config": {"clusterReplicationSyncPersistence": True}},
     "slaves": [{"nodes": 1}, {"controller_config": {"clusterReplicationFailureLimit": 4}}],
-    "node_config": {"s2d1": {"maxFrameSize": 8_000_000}},
+    "node_config": {"s2d1": {"dataFileSize": 8_000_000}},
     "bugs": {"s1c1": ["failures-add-up"]},
 }
 
@@ -93,8 +93,8 @@ def test_options_reach_the_side_or_the_member_that_they_are_for() -> None:
     setup = setup_of()
     assert config_of(setup, "s1c1").replication.failure_limit == 30
     assert config_of(setup, "s2c1").replication.failure_limit == 4
-    assert config_of(setup, "s2d1").frame_bytes_max == 8_000_000
-    assert config_of(setup, "s2d2").frame_bytes_max != 8_000_000
+    assert config_of(setup, "s2d1").data_file_bytes == 8_000_000
+    assert config_of(setup, "s2d2").data_file_bytes != 8_000_000
     assert config_of(setup, "s1c1").seeded_bugs == {"failures-add-up"}
     assert config_of(setup, "s2c1").seeded_bugs == frozenset()
 
