@@ -1,6 +1,7 @@
 """One connection that somebody else dialled: a client that calls, or a peer that sends."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -92,6 +93,7 @@ class Visitor:
         self._calls = 0
         self._is_blocked = False
         self._is_paused = False
+        self._until_room: deque[Callable[[], None]] = deque()
         self._patience: Alarm = host.clock.call_later(HELLO_S, self._give_up)
         self.alias = ""
         self.user: str | None = None
@@ -123,6 +125,14 @@ class Visitor:
         self.user = user
         self.tries = 0
         self.channel.trust()
+
+    def when_room(self, go: Callable[[], None]) -> None:
+        """Let `go` make a long answer as soon as the client reads as fast as we write.
+
+        In the order of asking; not at all if the connection ends before.
+        """
+        self._until_room.append(go)
+        self._use_room()
 
     def push(self, frame: Rows | Ended) -> None:
         """Send what was not asked for just now; nothing if the connection has ended."""
@@ -156,10 +166,12 @@ class Visitor:
         self._is_blocked = False
         self._pace()
         self._host.writable(self)
+        self._use_room()
 
     def closed(self, reason: str) -> None:
         """Tell the node; say why if it was not the other side's wish."""
         self._patience.cancel()
+        self._until_room.clear()
         if reason not in ("closed", NODE_STOPS):
             who = printable(self.alias) or self._who or "stranger"
             log.warning("connection from %s (%s) ended: %s", self.channel.peer, who, reason)
@@ -205,6 +217,10 @@ class Visitor:
         except FrameTooLargeError as error:
             # Only results of reads can be long, and reads change nothing.
             self.channel.send(Failure(call_id, FRAME_TOO_LARGE, True, str(error)))
+
+    def _use_room(self) -> None:
+        while self._until_room and not self._is_blocked:
+            self._until_room.popleft()()
 
     def _pace(self) -> None:
         """Let a client wait that has too much under way."""

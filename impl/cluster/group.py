@@ -60,9 +60,9 @@ class CatalogGroup:
 
     def propose(self, command: Command, answer: Answer) -> None:
         """Log a command; answers with what the catalog says, or NotLeader."""
+        payload = encode(command)
 
         def go() -> None:
-            payload = encode(command)
             if len(payload) > self._room:
                 message = f"a command of {len(payload)} bytes does not fit into a frame"
                 raise RequestError(FRAME_TOO_LARGE, True, message)
@@ -73,7 +73,7 @@ class CatalogGroup:
                 raise RequestError(BAD_REQUEST, True, str(error)) from None
             self.raft.propose(Kind.CATALOG, payload, answer)
 
-        self.raft.as_leader(go, answer)
+        self.raft.as_leader(go, answer, len(payload))
 
     def look(self, view: Callable[[Catalog], Any], answer: Answer) -> None:
         """Answer with what `view` finds, linearizably, or with the RequestError that it raises."""

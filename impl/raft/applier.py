@@ -5,7 +5,7 @@ from typing import Any
 
 from ..client.errors import OVERLOADED, RequestError
 from .core import Core
-from .debts import CALLS_MAX, Answer, Debts
+from .debts import CALLS_MAX, PAYLOAD_BYTES_MAX, Answer, Debts
 from .machine import Machine
 from .owner import Owner
 
@@ -29,6 +29,7 @@ class Applier:
         self._debts = debts
         self._owner = owner
         self._until_serving: list[tuple[Callable[[], None], Answer]] = []
+        self._waiting_bytes = 0
         self._serving_from = 0
         self.applied = machine.applied.index
         self.bytes = 0
@@ -45,24 +46,28 @@ class Applier:
         """This member leads: what it does for clients begins when `index` is applied."""
         self._serving_from = index
 
-    def wait(self, go: Callable[[], None], answer: Answer) -> None:
-        """Go on when this member serves; refuses when too many wait."""
-        if len(self._until_serving) >= CALLS_MAX:
+    def wait(self, go: Callable[[], None], answer: Answer, size: int) -> None:
+        """Go on when this member serves; refuses when too many wait, or with too many bytes."""
+        held = self._waiting_bytes
+        if len(self._until_serving) >= CALLS_MAX or (held and held + size > PAYLOAD_BYTES_MAX):
             answer(RequestError(OVERLOADED, True, "the new leader is not ready yet"))
         else:
             self._until_serving.append((go, answer))
+            self._waiting_bytes += size
 
     def refuse_waiting(self, error: RequestError) -> None:
         """This member leads no more."""
-        waiting, self._until_serving = self._until_serving, []
-        for _, answer in waiting:
+        for _, answer in self._waited():
             answer(error)
 
     def take_waiting(self) -> list[tuple[Callable[[], None], Answer]]:
         """Who waited, if this member serves now."""
         if not self._until_serving or not self.serves:
             return []
-        waiting, self._until_serving = self._until_serving, []
+        return self._waited()
+
+    def _waited(self) -> list[tuple[Callable[[], None], Answer]]:
+        waiting, self._until_serving, self._waiting_bytes = self._until_serving, [], 0
         return waiting
 
     def apply(self) -> bool:

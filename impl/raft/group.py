@@ -205,13 +205,16 @@ class Group:
 
     # A turn: everything that arrived, then the disk, then what committed.
 
-    def as_leader(self, go: Callable[[], None], answer: Answer) -> None:
-        """Do what only a leader does, once it has applied all that its predecessors committed."""
+    def as_leader(self, go: Callable[[], None], answer: Answer, size: int = 0) -> None:
+        """Do what only a leader does, once it has applied all that its predecessors committed.
+
+        `size`: the bytes that are kept until then.
+        """
         if not self.is_leader:
             answer(self.not_leader())
             return
         if not self._applier.serves:
-            self._applier.wait(go, answer)
+            self._applier.wait(go, answer, size)
             return
         try:
             go()

@@ -32,6 +32,13 @@ class Call(msgspec.Struct, frozen=True):
         """Who has logged in; None where nobody need."""
         return self.login if self.visitor is None else self.visitor.user
 
+    def when_room(self, go: Callable[[], None]) -> None:
+        """Let `go` make a long answer; a client that does not read has to wait for it."""
+        if self.visitor is None:
+            go()
+        else:
+            self.visitor.when_room(go)
+
 
 class Functions:
     """Finds a function by name and checks its arguments' types."""

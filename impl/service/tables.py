@@ -66,19 +66,24 @@ class TableFunctions:
 
     def _read(self, call: Call, table: str, start: int, limit: int | None) -> None:
         if self._is_ordinary(table):
-            _try(call, lambda: call.answer(self._ordinary.read(table, start, limit)))
+            self._read_ordinary(call, table, start, limit)
             return
         group = self.group_with(table, call.answer)
         if group is not None:
-            group.read(table, start, limit, call.answer)
+            group.read(table, start, limit, call.answer, call.when_room)
 
     def _poll(self, call: Call, table: str, start: int, limit: int | None) -> None:
         if self._is_ordinary(table):
-            _try(call, lambda: call.answer(self._ordinary.read(table, start, limit)))
+            self._read_ordinary(call, table, start, limit)
             return
         group = self.group_with(table, call.answer)
         if group is not None:
-            _try(call, lambda: call.answer(group.poll(table, start, limit)))
+            call.when_room(lambda: _try(call, lambda: call.answer(group.poll(table, start, limit))))
+
+    def _read_ordinary(self, call: Call, table: str, start: int, limit: int | None) -> None:
+        call.when_room(
+            lambda: _try(call, lambda: call.answer(self._ordinary.read(table, start, limit)))
+        )
 
     def _create_ordinary(self, call: Call, schema: bytes, name: str) -> None:
         if self._known(name) is not None:

@@ -5,7 +5,7 @@ entry is overruled (W3, V2); they are in the table, for all who look, once they 
 producer is answered when both is done (promise HS-3).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..bugs import PUBLISH_WRITTEN
@@ -71,7 +71,7 @@ class TableGroup:
             check_fits("a table's columns", len(payload), self._room // COLUMNS_SHARE)
             self.raft.propose(Kind.CREATE_TABLE, payload, answer)
 
-        self.raft.as_leader(go, answer)
+        self.raft.as_leader(go, answer, len(schema))
 
     def drop(self, name: str, answer: Answer) -> None:
         """Drop a table on every member; answers with None. Not one with subscriptions (HS-17)."""
@@ -115,20 +115,34 @@ class TableGroup:
             self.raft.propose(Kind.APPEND, insertion.payload, told)
             insertion.logged()
 
-        self.raft.as_leader(go, answer)
+        self.raft.as_leader(go, answer, len(body))
 
-    def read(self, table: str, start: int, limit: int | None, answer: Answer) -> None:
-        """Read linearizably; answers with rows, schema, identity and the table's length."""
+    def read(
+        self,
+        table: str,
+        start: int,
+        limit: int | None,
+        answer: Answer,
+        when_room: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """Read linearizably; answers with rows, schema, identity and the table's length.
 
-        def ready(error: RequestError | None) -> None:
+        `when_room` says when rows may be fetched: what is applied then is not older.
+        """
+
+        def look() -> None:
             try:
-                value: Any = error
-                if error is None:
-                    found = self._reading.read(table, start, limit)
-                    value = found | {"table": self.identity(table)}
+                found = self._reading.read(table, start, limit)
+                value: Any = found | {"table": self.identity(table)}
             except RequestError as refusal:
                 value = refusal
             answer(value)
+
+        def ready(error: RequestError | None) -> None:
+            if error is None:
+                when_room(look)
+            else:
+                answer(error)
 
         self.raft.as_leader(lambda: self.raft.read(ready), answer)
 

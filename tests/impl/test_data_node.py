@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import pytest
 from delphic.impl.client import functions
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
+from delphic.impl.host import Node
 from delphic.impl.raft.disk import File
 from delphic.impl.raft.messages import VoteRequest
 from delphic.impl.role import NodeFailedError
 from delphic.impl.runtime_disk import RealDisk, RealFile
-from delphic.impl.wire import MAGIC, PEER, VERSION, Hello, PeerMessage, encode
+from delphic.impl.visitor import Visitor
+from delphic.impl.wire import CLIENT, MAGIC, PEER, VERSION, Hello, PeerMessage, Request, encode
 from members import ALIASES, GROUP, SCHEMA, Homes, Members, ids, rows, run
 
 pytestmark = pytest.mark.slow
@@ -383,6 +386,47 @@ def test_columns_that_leave_no_room_for_rows_are_refused_and_the_group_goes_on(
             assert refusal(error) == ("FrameTooLarge", True)
             await functions.create_table(one, GROUP, "t", SCHEMA)
             assert await functions.append(one, "t", rows(1)) == 0
+
+    with Homes(tmp_path) as homes:
+        run(scenario(homes))
+
+
+async def blocked(node: Node, before: set[Visitor]) -> Visitor:
+    """The first newer visitor that does not read what it is sent."""
+    async with asyncio.timeout(10):
+        while True:
+            for visitor in node.visitors:
+                if visitor not in before and not visitor.is_writable:
+                    return visitor
+            await asyncio.sleep(0.001)
+
+
+def test_reads_of_a_client_that_reads_no_answers_wait(tmp_path: Path) -> None:
+    schema = pa.schema([("id", pa.int64())])
+    part = pa.record_batch([list(range(100_000))], schema=schema)
+    asks = [Hello(MAGIC, VERSION, CLIENT, "", "")]
+    asks += [Request(i, "readRows", ("t", 0, None)) for i in range(40)]
+    data = b"".join(piece for frame in asks for piece in encode(frame, 1 << 20))
+
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start(*ALIASES)
+            leader = await members.leader()
+            other = await members.connect(leader)
+            await functions.create_table(other, GROUP, "t", schema)
+            await functions.append(other, "t", part)
+            before = set(members.node(leader).visitors)
+            with socket.create_connection(("127.0.0.1", members.homes.ports[leader])) as client:
+                client.sendall(data)
+                visitor = await blocked(members.node(leader), before)
+                for _ in range(3):
+                    # Reads of others are answered meanwhile.
+                    assert ids(await functions.read(other, "t", 7, 1)) == [7]
+                assert visitor.channel.buffered() < 2 * part.nbytes
+                client.setblocking(False)
+                arrived = 0
+                while arrived < 40 * part.nbytes:
+                    arrived += len(await asyncio.get_running_loop().sock_recv(client, 1 << 20))
 
     with Homes(tmp_path) as homes:
         run(scenario(homes))
