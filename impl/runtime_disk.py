@@ -97,13 +97,25 @@ class RealDisk:
             return []
 
     def make_folder(self, folder: str) -> None:
-        if os.path.isdir(folder):
-            return
         above = os.path.dirname(folder)
-        if above != folder:
+        if above == folder:
+            return
+        was_there = os.path.isdir(folder)
+        if not was_there:
             self.make_folder(above)
-        os.mkdir(folder)
-        self.sync_folder(above)
+            try:
+                os.mkdir(folder)
+            except FileExistsError:
+                # Another node of this host was quicker.
+                if not os.path.isdir(folder):
+                    raise
+        try:
+            # Also if it was there: whoever made it may have been killed before he synced.
+            self.sync_folder(above)
+        except PermissionError:
+            # An operator made it where we see nothing else.
+            if not was_there:
+                raise
 
     def rename(self, old: str, new: str) -> None:
         os.replace(old, new)

@@ -45,7 +45,7 @@ class Disk(Protocol):
         """What is in a folder, sorted; empty if there is no such folder."""
 
     def make_folder(self, folder: str) -> None:
-        """Make it and what is above it, durably, unless it is there."""
+        """Make it and what is above it; its name is durable then, also if it was there."""
 
     def rename(self, old: str, new: str) -> None:
         """Put a file in the place of another, at once."""

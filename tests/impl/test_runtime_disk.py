@@ -77,6 +77,51 @@ def test_folders_are_made_with_what_is_above_them_and_again(tmp_path: Path) -> N
     assert disk.names(str(tmp_path / "a" / "b")) == ["c"]
 
 
+def test_a_folder_that_another_process_makes_meanwhile_is_as_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkdir
+
+    def outrun(path: str) -> None:
+        make(path)
+        raise FileExistsError(path)
+
+    monkeypatch.setattr(os, "mkdir", outrun)
+    RealDisk().make_folder(str(tmp_path / "shared" / "n1"))
+    assert RealDisk().names(str(tmp_path / "shared")) == ["n1"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(b"")
+    with pytest.raises(FileExistsError):
+        RealDisk().make_folder(str(tmp_path / "data"))
+
+
+def test_the_name_of_a_folder_that_was_there_is_made_durable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it may have been killed before the sync."""
+    synced: list[str] = []
+    monkeypatch.setattr(RealDisk, "sync_folder", lambda _, folder: synced.append(folder))
+    (tmp_path / "shared").mkdir()
+    RealDisk().make_folder(str(tmp_path / "shared" / "n1"))
+    assert synced == [str(tmp_path), str(tmp_path / "shared")]
+    RealDisk().make_folder(str(tmp_path / "shared" / "n1"))
+    assert synced[2:] == [str(tmp_path / "shared")]
+
+
+def test_what_lies_in_a_folder_that_may_not_be_read_is_taken_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(_: RealDisk, folder: str) -> None:
+        raise PermissionError(folder)
+
+    monkeypatch.setattr(RealDisk, "sync_folder", forbidden)
+    RealDisk().make_folder(str(tmp_path))
+    with pytest.raises(PermissionError):
+        RealDisk().make_folder(str(tmp_path / "new"))
+
+
 def test_names_are_given_and_taken_away(tmp_path: Path) -> None:
     disk = RealDisk()
     for name in ("b", "a"):
