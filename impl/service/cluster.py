@@ -15,6 +15,9 @@ RPC_S = 60.0
 HERE_ONLY = frozenset(("login", "logout", "changePwd", "subscribeTable", "unsubscribeTable"))
 """They are about the caller's own connection."""
 
+ONWARD = frozenset(("rpc", "pnodeRun"))
+"""Whoever had these called elsewhere could have 3^n calls made by one of n times 10 bytes."""
+
 
 class ClusterFunctions:
     """`controllers` is None in a cluster that has none."""
@@ -71,6 +74,9 @@ class ClusterFunctions:
             answer(RequestError(BAD_REQUEST, True, message))
         elif function in HERE_ONLY:
             message = f"{function} is about the caller's connection, and not for other nodes"
+            answer(RequestError(BAD_REQUEST, True, message))
+        elif function in ONWARD:
+            message = f"{function} calls other nodes itself, and is not called at other nodes"
             answer(RequestError(BAD_REQUEST, True, message))
         else:
             lost = RequestError(DISCONNECTED, True, f"{alias} cannot be reached")

@@ -236,6 +236,10 @@ def test_calls_reach_other_nodes_and_all_data_nodes() -> None:
         assert await refused(world.call("n1", "rpc", "n2", "logout2", ())) == "BadRequest"
         assert await refused(world.call("n1", "rpc", "n2", "login", ("a", "b"))) == "BadRequest"
         assert await refused(world.call("c1", "pnodeRun", "nonsense", ())) == "BadRequest"
+        # One that may pass calls on would make 3^n of n times three nodes.
+        for onward in (("rpc", ("n2", "nodeStatus", ())), ("pnodeRun", ("nodeStatus", ()))):
+            assert await refused(world.call("n1", "pnodeRun", *onward)) == "BadRequest"
+            assert await refused(world.call("n1", "rpc", "n2", *onward)) == "BadRequest"
         world.kill("n2")
         await later(world, 1.0)
         assert await refused(world.call("n1", "rpc", "n2", "nodeStatus", ())) == "Disconnected"
