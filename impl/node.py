@@ -116,10 +116,11 @@ def _die(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
 def main(argv: Sequence[str]) -> int:
     """Start the node; gives the exit code when it has ended."""
     options = arguments(argv)
+    alias = options.alias.replace("%", "%%")
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
-        format=f"%(asctime)s.%(msecs)03d {options.alias} %(levelname)s %(message)s",
+        format=f"%(asctime)s.%(msecs)03d {alias} %(levelname)s %(message)s",
         datefmt="%H:%M:%S",
     )
     keep_freed_memory()

@@ -10,8 +10,11 @@ def check(message: Message, core: Core) -> None:
     """Raises FrameError for nonsense; what is only surprising is for the core."""
     reason = complaint(message)
     match message:
-        case AppendResponse(term=core.term, match=matched) if matched > core.log.last_index:
-            # Whatever was asked for in this term is in the log, and stays while the term lasts.
+        case AppendResponse(term=core.term, match=matched) if (
+            core.leading is not None and matched > core.log.last_index
+        ):
+            # Whatever a leader asked for in its term is in its log, and stays while it leads. Who
+            # was restarted may have sent more in this term than it had written.
             reason = f"{matched} entries, where there are {core.log.last_index}"
     if reason is not None:
         raise FrameError(f"nonsense from {message.src}: {reason}")

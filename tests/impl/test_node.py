@@ -160,6 +160,10 @@ def test_a_configuration_that_is_wrong_is_exit_code_2_with_file_and_line(homes: 
     [
         (["--dial", "n2"], "argument --dial: want ALIAS=HOST:PORT, got 'n2'"),
         (["--dial", "n2=h:x"], "argument --dial: want a port from 1 to 65535, got 'x'"),
+        (
+            ["--alias", "n%1"],
+            "n%1 ERROR config/cluster.nodes: no node is called n%1; there are n1, n2, n3",
+        ),
         (["--what"], "unrecognized arguments: --what"),
         (["--dial", "n9=127.0.0.1:1"], "n1 ERROR --dial n9: no peer is called n9"),
         (["--from", "nowhere"], "'nowhere' does not appear to be an IPv4 or IPv6 address"),
