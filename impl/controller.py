@@ -48,7 +48,7 @@ class Controller:
         self._slave: SlaveService | None = None
         self._functions = CatalogFunctions(config, node.clock, self._hashing)
         node.peers.offer(self._functions.functions())
-        users = ClusterUsers(self.controllers)
+        users = ClusterUsers(self.controllers, node.others, node.peers.ask)
         self.door = UserFunctions(
             users,
             lambda: node.visitors,
@@ -57,6 +57,7 @@ class Controller:
         )
         cluster = ClusterFunctions(node, self.controllers)
         node.peers.offer(cluster.for_peers())
+        node.peers.offer(self.door.for_peers())
         groups = GroupFunctions(config.alias, config.groups, node.groups, node.status)
         for part in (groups, cluster, self.door):
             node.offer(part.functions())

@@ -66,7 +66,7 @@ class DataNode:
         book: Book | None = None
         if config.controllers:
             self.controllers = Controllers(config, node.clock, node.peers.ask)
-            book = ClusterUsers(self.controllers)
+            book = ClusterUsers(self.controllers, node.others, node.peers.ask)
             insert = functions.pop("tableInsert")
             task_data = self.replication.begin(self.controllers)
             self.databases = Databases(node, self.controllers, insert, task_data)
@@ -81,6 +81,7 @@ class DataNode:
         )
         cluster = ClusterFunctions(node, self.controllers)
         node.peers.offer(cluster.for_peers())
+        node.peers.offer(self.door.for_peers())
         for part in (
             GroupFunctions(config.alias, config.groups, node.groups, node.status),
             self._subscriptions,

@@ -131,6 +131,11 @@ class Node:
         """Let clients call these, too. (`peers.offer` is for the nodes of this cluster.)"""
         self._functions.add(functions)
 
+    @property
+    def others(self) -> list[str]:
+        """All nodes of the cluster but this one."""
+        return [alias for alias in self.config.sites if alias != self.alias]
+
     def reached(self, host: str, port: int) -> Address:
         """Where to dial for this address in another cluster."""
         return self._detours.get(f"{host}:{port}", (host, port))

@@ -232,7 +232,11 @@ async def create_user(
 
 
 async def delete_user(caller: Caller, user: str, *, timeout_s: float = CALL_S) -> None:
-    """Delete a user at the node that answers, and end its connections; for administrators."""
+    """Delete a user at the node that answers; for administrators.
+
+    The user's connections end, too. In a cluster with controllers the user is that of all nodes:
+    all that can be reached end them before this returns.
+    """
     await caller.call("deleteUser", (user,), timeout_s=timeout_s)
 
 

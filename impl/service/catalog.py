@@ -155,9 +155,21 @@ class CatalogFunctions:
                 return
             kept = users.get(name)
             kept_hash = NOBODY if kept is None else kept.hash
+
+            def is_same(catalog: Catalog) -> bool:
+                known = catalog.rights.users.get(name)
+                return known is not None and known.hash == kept_hash
+
+            def compared(matches: Any) -> None:
+                if matches is True:
+                    # He may have been deleted meanwhile, or have got another password.
+                    self.group.look(is_same, call.answer)
+                else:
+                    call.answer(matches)
+
             self._hashing.submit(
                 lambda: kept_hash.matches(password),
-                call.answer,
+                compared,
                 lambda: self._clock.now_ns() < deadline_ns,
             )
 

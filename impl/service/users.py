@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from ..bugs_of_users import DOOR_OPEN, LOGIN_SURVIVES
 from ..client.errors import BAD_REQUEST, NOT_AUTHENTICATED, RequestError
+from ..cluster.users import USER_GONE
 from ..users import Done
 from ..visitor import Visitor
 from ..wire import printable
@@ -71,6 +72,10 @@ class UserFunctions:
             "deleteUser": (tuple[str], self._delete),
             "getUserList": (tuple[()], self._list),
         }
+
+    def for_peers(self) -> dict[str, Function]:
+        """What nodes ask of one another."""
+        return {USER_GONE: (tuple[str], self._gone)}
 
     def refusal(self, visitor: Visitor, function: str) -> RequestError | None:
         """Why this visitor may not call that; None if it may."""
@@ -143,14 +148,22 @@ class UserFunctions:
         def done(outcome: Any) -> None:
             call.answer(outcome)
             if outcome is None:
-                for visitor in list(self._visitors()):
-                    if visitor.user == user:
-                        visitor.channel.close(f"{user} is no user any more")
+                self._end(user)
 
         if self._book is None:
             call.answer(_off())
         else:
             self._book.remove(call.user, user, done)
+
+    def _gone(self, call: Call, user: str) -> None:
+        """Another node has deleted him."""
+        self._end(user)
+        call.answer(None)
+
+    def _end(self, user: str) -> None:
+        for visitor in list(self._visitors()):
+            if visitor.user == user:
+                visitor.channel.close(f"{user} is no user any more")
 
     def _list(self, call: Call) -> None:
         if self._book is None:

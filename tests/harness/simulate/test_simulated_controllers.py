@@ -207,6 +207,19 @@ def test_users_of_a_cluster_log_in_at_any_node() -> None:
         assert await world.call("n1", "rpc", *asked, login=admin) is None
         await world.call("c2", "changePwd", "hunter2", "hunter4", login=bob)
         assert (await world.call("n2", "nodeStatus", login=("bob", "hunter4")))["alias"] == "n2"
+        inside = [await world.connect(alias) for alias in world.aliases]
+        for connection in inside:
+            await connection.call("login", ("bob", "hunter4"), timeout_s=20)
+        other = await world.connect("n2")
+        await other.call("login", admin, timeout_s=20)
+        await world.call("n1", "deleteUser", "bob", login=admin)
+        for connection in inside:
+            assert (
+                await refused(connection.call("getControllerAlias", timeout_s=5)) == "Disconnected"
+            )
+            connection.close()
+        assert await other.call("getControllerAlias", timeout_s=5) in world.controllers
+        other.close()
 
     with ClusterWorld(7, cluster="", controller=SECRET) as world:
         world.run(story(world))
