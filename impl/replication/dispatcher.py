@@ -213,21 +213,23 @@ class Dispatcher:
     def _dispatch(self) -> None:
         if self._slave.status is not Status.ENABLED:
             return
-        nodes = self._nodes
-        busy: dict[str, int] = {}
+        room = dict.fromkeys(self._nodes, RUNNING_PER_NODE_MAX)
         for task_id in self._running:
-            node = nodes[task_id % len(nodes)]
-            busy[node] = busy.get(node, 0) + 1
-        if len(busy) == len(nodes) and min(busy.values()) >= RUNNING_PER_NODE_MAX:
-            return
-        for record in self._slave.current():
+            room[self.node_of(task_id)] -= 1
+        left = sum(room.values())
+        for record in self._slave.current() if left else ():
             task_id = record.task.id
             if record.state is not TaskState.WAITING or task_id in self._running:
                 continue
             if task_id in self._failing or task_id in self._resting:
                 continue
             node = self.node_of(task_id)
-            if busy.get(node, 0) < RUNNING_PER_NODE_MAX:
-                busy[node] = busy.get(node, 0) + 1
-                self._running[task_id] = None
-                self._effects.append(Dispatch(task_id, node))
+            if not room[node]:
+                continue
+            room[node] -= 1
+            self._running[task_id] = None
+            self._effects.append(Dispatch(task_id, node))
+            left -= 1
+            if not left:
+                # A group may have thousands of tasks more, and each piece of news comes here.
+                return

@@ -1,5 +1,8 @@
 """The slave's leader: when it pulls, what it dispatches where, what it waits for."""
 
+from collections.abc import Iterator
+
+import pytest
 from delphic.impl.replication.dispatcher import RUNNING_PER_NODE_MAX, Dispatcher
 from delphic.impl.replication.effects import Arm, Dispatch, Effect, Propose, Pull, Wait
 from delphic.impl.replication.events import (
@@ -18,7 +21,7 @@ from delphic.impl.replication.events import (
     StoodDown,
     Stopped,
 )
-from delphic.impl.replication.slave import Slave
+from delphic.impl.replication.slave import Record, Slave
 from delphic.impl.replication.status import Status
 from delphic.impl.replication.tasks import PULL_TASKS_MAX, QUEUE_TASKS_MAX, Task
 from queue_makers import executed, queued, task
@@ -189,6 +192,28 @@ def test_a_data_node_is_given_no_more_at_once_than_it_can_take() -> None:
     slave.step(queued(*(task(task_id, 1) for task_id in range(1, 101))))
     effects = Dispatcher(slave, ("d1",), 30).step(Led())
     assert len([e for e in effects if isinstance(e, Dispatch)]) == RUNNING_PER_NODE_MAX
+
+
+def test_of_a_group_of_many_tasks_only_the_next_ones_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    count, looked = 500, 0
+    leader = Leader(*(task(task_id, 1) for task_id in range(1, count + 1)))
+    current = leader.slave.current
+
+    def counted() -> Iterator[Record]:
+        nonlocal looked
+        for record in current():
+            looked += 1
+            yield record
+
+    monkeypatch.setattr(leader.slave, "current", counted)
+    while leader.dispatcher.running:
+        task_id = min(leader.dispatcher.running)
+        leader.apply(*executed(task_id))
+        leader.ended(task_id, Ending.DONE)
+    assert leader.slave.finished == count
+    assert looked < 2 * len(NODES) * RUNNING_PER_NODE_MAX * count
 
 
 def test_a_dump_is_everything() -> None:
