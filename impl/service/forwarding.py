@@ -85,12 +85,12 @@ class Forwarding:
         """
         if self._is_closed:
             return
-        if alias == self._alias:
-            call = Call(answer, peer=alias)
-            self._clock.call_soon(lambda: self._functions.call(function, args, call))
-            return
         call_id = next(self._ids)
-        if not self._send(alias, Request(call_id, function, args)):
+        if alias == self._alias:
+            # A disk of one's own may hang as well: the others must not wait for it without an end.
+            call = Call(lambda value: self.returned(alias, call_id, value), peer=alias)
+            self._clock.call_soon(lambda: self._functions.call(function, args, call))
+        elif not self._send(alias, Request(call_id, function, args)):
             answer(lost)
             return
         delay_s = self._patience_s if patience_s is None else patience_s

@@ -91,13 +91,14 @@ def test_without_a_link_nobody_was_asked() -> None:
     assert two.answers == [LOST]
 
 
+@pytest.mark.parametrize("alias", ["n2", "n1"])
 @pytest.mark.parametrize(("patience_s", "waits_s"), [(None, PATIENCE_S), (1.5, 1.5)])
 def test_who_is_silent_has_perhaps_done_it_and_what_comes_later_is_not_heard(
-    patience_s: float | None, waits_s: float
+    patience_s: float | None, waits_s: float, alias: str
 ) -> None:
     two = Two()
     two.mute = True
-    two.ask("n2", 4, patience_s)
+    two.ask(alias, 4, patience_s)
     two.clock.advance(waits_s - 0.1)
     assert two.answers == []
     two.clock.advance(0.2)
