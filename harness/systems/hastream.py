@@ -44,9 +44,11 @@ class HaStream:
     def problems(self, setup: Setup) -> Iterator[tuple[tuple[str | int, ...], str]]:
         for part, options in _parts(setup):
             for name in options:
-                if name in _OWN:
+                sentence = node.refused(name, _OWN)
+                if sentence is not None:
                     path = (*part, name)
-                    yield path, f"{'.'.join(path)}: not for scenarios: {_OWN[name]}"
+                    said = path if name in _OWN else part
+                    yield path, f"{'.'.join(said)}: {sentence}"
                     return
         lines = _settings(setup)
         sites = {

@@ -1,6 +1,7 @@
 """What all systems of Delphic's own nodes share: how one is started, and what it tells."""
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,17 @@ from ...impl.launch import run_node
 from ...impl.runtime import Runtime
 from ..conduct.triggers import MemberState
 from ..system import Member, Place, Setup
+
+
+def refused(name: str, own: Mapping[str, str]) -> str | None:
+    """Why a scenario may not say this option; None if it may.
+
+    `own` are the harness's own, each with the reason. Whoever reads the file finds more in a line
+    than a name: an alias before a point, blanks, a comment, another line.
+    """
+    if not re.fullmatch("[A-Za-z][A-Za-z0-9]*", name):
+        return f"{name!r} is no option: a name is letters and digits (members: `node_config`)"
+    return f"not for scenarios: {own[name]}" if name in own else None
 
 
 def command(setup: Setup, alias: str, place: Place, dials: Iterable[str]) -> list[str]:

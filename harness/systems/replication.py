@@ -76,9 +76,10 @@ class Replication:
     def problems(self, setup: Setup) -> Iterator[tuple[Where, str]]:
         for part, options in _parts(setup):
             for name in options:
-                if name in _OWN:
+                sentence = node.refused(name, _OWN)
+                if sentence is not None:
                     path = (*part, name)
-                    yield path, f"{_spelled(path)}: not for scenarios: {_OWN[name]}"
+                    yield path, f"{_spelled(path if name in _OWN else part)}: {sentence}"
                     return
         sites = _anywhere(setup)
         for alias in setup.members:

@@ -74,6 +74,24 @@ def test_the_command_dials_the_links_and_allows_bugs_only_where_there_are_any() 
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "n1.persistenceDir",
+        "n1.seededBugs",
+        " streamingHADir",
+        "# no",
+        "raftElectionTick=40\nfoo",
+        "",
+    ],
+)
+def test_a_key_that_is_more_than_an_options_name_is_refused(name: str) -> None:
+    for part in ({"config": {name: 1}}, {"node_config": {"n1": {name: 1}}}):
+        ((path, sentence),) = HASTREAM.problems(Setup(MEMBERS, **part))  # type: ignore[arg-type]
+        assert path[-1] == name
+        assert f": {name!r} is no option" in sentence
+
+
+@pytest.mark.parametrize(
     ("error", "kind", "leader"),
     [
         (not_leader(NodeSite("127.0.0.1", 4001, "n2")), OpType.FAIL, "n2"),

@@ -156,6 +156,11 @@ def test_other_clusters_are_dialled_by_their_address() -> None:
             "slaves.1.controller_config.clusterReplicationPullIntervall: unknown option",
         ),
         (
+            {"slaves": [{"config": {"s1d1.volumes": "/x"}}]},
+            ("slaves", 0, "config", "s1d1.volumes"),
+            "slaves.0.config: 's1d1.volumes' is no option",
+        ),
+        (
             {"node_config": {"md1": {"maxFrameSize": "big"}}},
             ("node_config", "md1", "maxFrameSize"),
             "node_config.md1.maxFrameSize: want a whole number",
