@@ -108,6 +108,8 @@ class ExpectPart(Part):
     def _a_failure_names_promises(self) -> "ExpectPart":
         if self.verdict == "fail" and not self.promises:
             raise ValueError("a scenario that expects `fail` names the `promises` that break")
+        if self.verdict == "pass" and self.promises:
+            raise ValueError("`promises` are those that break: they need `verdict: fail`")
         return self
 
 

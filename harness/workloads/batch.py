@@ -6,8 +6,15 @@ from pydantic import Field
 
 from ..checkers import LOG_CHECKERS
 from ..checkers.batches import BATCHES
-from .log import TABLE, Batch, LogGenerator, created, generators_of, proofs, whole
+from .log import BATCH_ROWS_MAX, TABLE, Batch, LogGenerator, created, generators_of, proofs, whole
 from .workload import Options, Workload
+
+
+class SeveralRows(Batch):
+    """How many rows one append writes: at least two, for one row has no parts."""
+
+    min: int = Field(default=2, ge=2, le=BATCH_ROWS_MAX)
+    max: int = Field(default=40, ge=2, le=BATCH_ROWS_MAX)
 
 
 class BatchOptions(Options):
@@ -16,7 +23,7 @@ class BatchOptions(Options):
     named: ClassVar[str] = "batch"
 
     name: Literal["batch"]
-    batch: Batch = Field(default_factory=lambda: Batch(min=2, max=40))
+    batch: SeveralRows = Field(default_factory=SeveralRows)
     read_share: float = Field(default=0.5, ge=0, lt=1)
 
     def planned(self) -> dict[str, Any]:

@@ -20,6 +20,12 @@ STAFF = 4
 KINDS = ("VALUE", "HASH", "RANGE")
 
 
+_OF_TABLES = ("metadata", "truncates", "flags", "master_stops", "poison")
+"""What the owner of the databases and the operator do once there are tables."""
+
+_NO = (False, "none")
+
+
 class ReplicateOptions(Options):
     """Rows, updates, upserts and deletes in several databases of the master.
 
@@ -76,6 +82,15 @@ class ReplicateOptions(Options):
             raise ValueError("`updates`, `upserts` and `deletes` leave no share for new rows")
         if not (self.tables or self.bulk):
             raise ValueError("no `tables` and no `bulk` leave nothing to write")
+        if self.skips and not self.slave_stops:
+            raise ValueError("`skips` is about slaves that are stopped: it needs `slave_stops`")
+        for name in _OF_TABLES:
+            if (
+                not self.tables
+                and name in self.model_fields_set
+                and self.planned()[name] not in _NO
+            ):
+                raise ValueError(f"`{name}` needs `tables`: the rows of `bulk` are left alone")
         return self
 
     def planned(self) -> dict[str, Any]:

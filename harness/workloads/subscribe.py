@@ -61,6 +61,8 @@ class SubscribeOptions(Options):
             raise ValueError(
                 f"of {self.clients} `clients`, {self.subscribers} `subscribers` leave no producer"
             )
+        if self.crashes + self.disconnects >= 1:
+            raise ValueError("`crashes` and `disconnects` leave no share for receiving")
         return self
 
     def planned(self) -> dict[str, Any]:

@@ -25,10 +25,46 @@ def refusal(workload: str, rest: str = "") -> str:
             "{name: log, retention_minutes: 1000000000000}",
             f"retention_minutes: must be at most {NUMBER_MAX}",
         ),
+        ("{name: batch, batch: {min: 1, max: 8}}", "batch.min: must be at least 2, not 1"),
+        (
+            "{name: subscribe, crashes: 1, disconnects: 1}",
+            "`crashes` and `disconnects` leave no share for receiving",
+        ),
     ],
 )
 def test_a_workload_is_refused(workload: str, said: str) -> None:
-    assert refusal(workload).startswith(f"my.yaml:2: workload.{said}")
+    assert refusal(workload).startswith(
+        ("my.yaml:2: workload." + said, "my.yaml:2: workload: " + said)
+    )
+
+
+REPLICATED = "cluster: {system: replication}\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ("skips: true", "`skips` is about slaves that are stopped: it needs `slave_stops`"),
+        *(
+            (f"tables: 0, bulk: 9, {name}: {value}", f"`{name}` needs `tables`")
+            for name, value in (
+                ("metadata", "true"),
+                ("truncates", "0.1"),
+                ("flags", "true"),
+                ("master_stops", "true"),
+                ("poison", "cure"),
+            )
+        ),
+    ],
+)
+def test_what_would_do_nothing_is_refused(options: str, said: str) -> None:
+    found = refusal(f"{{name: replicate, {options}}}", REPLICATED)
+    assert found.startswith(f"my.yaml:2: workload: {said}")
+
+
+def test_promises_that_are_to_break_need_a_failure() -> None:
+    found = refusal("{name: log}", "expect: {promises: [HS-2]}\n")
+    assert found == "my.yaml:4: expect: `promises` are those that break: they need `verdict: fail`"
 
 
 @pytest.mark.parametrize("limit", ["leader", "first_ack", "replicas"])
