@@ -1,6 +1,7 @@
 """A run directory as one frozen, JSON-able value: all that any report says."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,7 @@ def document(directory: Path) -> Document:
         witnesses=shown,
         exchanges=exchanges(traces, files.clocks, _moments(shown, judged)),
         logs=tuple(log.edges() for log in logs),
-        merged=merged(logs, files.hosts, _worth_a_look(shown, done)),
+        merged=merged(logs, _worth_a_look(shown, done)),
         environment=files.environment,
         hosts=files.hosts,
         scenario=files.scenario,
@@ -313,7 +314,21 @@ def _worth_a_look(shown: Iterable[Witness], done: Iterable[Act]) -> Iterable[int
 
 
 def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:
+    zeros = {
+        member: _zero(files.zero, host.clock_before.ahead_s)
+        for host in files.hosts.values()
+        for member in host.members
+    }
     for alias in files.run.node_aliases():
         path = files.run.node_log(alias)
         if path.is_file():
-            yield read_log(alias, path, files.zero, end)
+            yield read_log(alias, path, zeros.get(alias, files.zero), end)
+
+
+def _zero(ours: datetime | None, ahead_s: float) -> datetime | None:
+    """What a host's clock, so far ahead of ours, said when the run's time began."""
+    try:
+        return None if ours is None else ours + timedelta(seconds=ahead_s)
+    except OverflowError:
+        # No clock is so wrong: the file is.
+        return ours

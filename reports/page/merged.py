@@ -1,7 +1,7 @@
 """The logs of all members as one, in the order of the harness's clock, to be searched."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from ...harness.prose import plural
 from ..markup import Child, Html, el
 from ..prose import seconds_text
-from .hosts import HostFacts
 from .nodelogs import NodeLog
 
 LINES_MAX = 2_000
@@ -36,18 +35,11 @@ class Merged(msgspec.Struct, frozen=True):
     untimed: tuple[str, ...] = ()
 
 
-def merged(
-    logs: Sequence[NodeLog], hosts: Mapping[str, HostFacts], moments: Iterable[int]
-) -> Merged:
+def merged(logs: Sequence[NodeLog], moments: Iterable[int]) -> Merged:
     """All lines that tell a time, or the nearest to these moments if they are very many."""
-    ahead_us = {
-        member: round(host.clock_before.ahead_s * 1e6)
-        for host in hosts.values()
-        for member in host.members
-    }
     found = [
         MergedLine(
-            line.time - ahead_us.get(log.node, 0),
+            line.time,
             log.node,
             line.number,
             # Members of ours begin with their own name, too.

@@ -90,7 +90,8 @@ class NodeLog(msgspec.Struct, frozen=True):
 
 
 def read(node: str, path: Path, zero: datetime | None, duration_us: int) -> NodeLog:
-    """Read a log. `zero` is when the run's time was zero, for lines with the time of day."""
+    """Read a log. `zero` is what the member's clock said when the run's time was zero, for lines
+    with the time of day; times are by the run's clock then."""
     lines: list[Line] = []
     clock = Clock(zero)
     timed, last = 0, None

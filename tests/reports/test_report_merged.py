@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from delphic.reports.page.document import Document
-from delphic.reports.page.hosts import ClockFacts, HostFacts
 from delphic.reports.page.merged import LINES_MAX, merged, merged_section
 from delphic.reports.page.nodelogs import Line, NodeLog
 
@@ -16,22 +15,16 @@ def log(node: str, *times: int | None) -> NodeLog:
 
 
 def test_lines_of_all_members_stand_by_time() -> None:
-    found = merged([log("n1", 10, 30, 30), log("n2", 20, 40)], {}, ())
+    found = merged([log("n1", 10, 30, 30), log("n2", 20, 40)], ())
     told = [(line.time, line.node, line.number) for line in found.lines]
     assert told == [(10, "n1", 1), (20, "n2", 1), (30, "n1", 2), (30, "n1", 3), (40, "n2", 2)]
     assert found.total == 5
 
 
-def test_clocks_of_hosts_are_brought_together() -> None:
-    host = HostFacts(members={"n2": "10.0.0.2:1"}, clock_before=ClockFacts(ahead_s=1.0))
-    found = merged([log("n1", 500_000), log("n2", 1_400_000)], {"h": host}, ())
-    assert [(line.time, line.node) for line in found.lines] == [(400_000, "n2"), (500_000, "n1")]
-
-
 def test_of_very_many_the_nearest_to_what_matters_stay_and_gaps_are_told() -> None:
     count = 5 * LINES_MAX
     middle = count // 2
-    found = merged([log("n1", *range(count))], {}, [middle])
+    found = merged([log("n1", *range(count))], [middle])
     times = [line.time for line in found.lines]
     assert len(times) == LINES_MAX
     assert found.total == count
@@ -45,12 +38,12 @@ def test_of_very_many_the_nearest_to_what_matters_stay_and_gaps_are_told() -> No
 
 
 def test_logs_without_times_are_named() -> None:
-    found = merged([log("n1", 1), log("n2", None, None), log("n3")], {}, ())
+    found = merged([log("n1", 1), log("n2", None, None), log("n3")], ())
     assert found.untimed == ("n2",)
     section = merged_section(found)
     assert section is not None
     assert "left out: n2." in section.text
-    assert merged_section(merged([log("n2", None)], {}, ())) is None
+    assert merged_section(merged([log("n2", None)], ())) is None
 
 
 def test_lines_are_text(documents: Documents) -> None:
