@@ -86,5 +86,9 @@ class RunDir:
         return {alias: self.node_trace(alias) for alias in members}
 
     def node_aliases(self) -> list[str]:
+        """Members that left a folder; none where that cannot be looked into, or is a link."""
         folder = self.path / "nodes"
-        return sorted(p.name for p in folder.iterdir()) if folder.is_dir() else []
+        try:
+            return [] if folder.is_symlink() else sorted(p.name for p in folder.iterdir())
+        except OSError:
+            return []

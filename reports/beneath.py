@@ -41,6 +41,15 @@ def opened(root: Path, name: str) -> BinaryIO:
     return os.fdopen(file, "rb")
 
 
+def holds(root: Path, path: Path) -> bool:
+    """Whether a path below the root is an ordinary file that can be read, and no link to one."""
+    try:
+        opened(root, path.relative_to(root).as_posix()).close()
+    except Outside:
+        return False
+    return True
+
+
 def _parts(name: str) -> list[str]:
     parts = name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
@@ -74,9 +83,10 @@ class Entry:
     modified_s: float
 
 
-def entries(root: Path, name: str) -> Iterator[Entry]:
-    """Every ordinary file below a folder of the root, in order of names; links are left out."""
-    _parts(name)
+def entries(root: Path, name: str = "") -> Iterator[Entry]:
+    """Every ordinary file below the root or a folder of it, by folders; links are left out."""
+    if name:
+        _parts(name)
     for folder, folders, found in os.walk(root / name):
         folders.sort()
         for file in sorted(found):

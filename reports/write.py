@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from ..harness.errors import WorldError
 from ..harness.rundir import RunDir
+from ..harness.writing import put
 from . import junit, markdown
 from .page import html
 from .page.document import document
@@ -23,11 +23,5 @@ def write(run_directory: Path) -> list[Path]:
     }
     for path, text in pages.items():
         # Text of a run may hold halves of surrogate pairs, which no file can.
-        data = text.encode("utf-8", errors="replace")
-        unfinished = path.with_name(f".{path.name}")
-        try:
-            unfinished.write_bytes(data)
-            unfinished.replace(path)
-        except OSError as error:
-            raise WorldError(f"cannot write {path}: {error.strerror}") from error
+        put(path, text.encode("utf-8", errors="replace"))
     return list(pages)

@@ -13,6 +13,7 @@ from ...harness.op import HARNESS, OpType
 from ...harness.prose import plural
 from ...harness.verdict import RunVerdict, Validity, Verdict, worst
 from .. import promises
+from ..beneath import holds
 from ..prose import duration_text, seconds_text
 from .calls import Calls, calls
 from .faults import Act, acts, faults
@@ -282,7 +283,7 @@ def _ranges(terms: list[int]) -> str:
 def _traces(files: RunFiles) -> dict[str, Path]:
     """The traces that members left."""
     paths = {alias: files.run.node_trace(alias) for alias in files.run.node_aliases()}
-    return {alias: path for alias, path in paths.items() if path.is_file()}
+    return {alias: path for alias, path in paths.items() if holds(files.run.path, path)}
 
 
 def _moments(shown: Sequence[Witness], judged: Iterable[Verdict]) -> Iterable[Moment]:
@@ -321,7 +322,7 @@ def _logs(files: RunFiles, end: int) -> Iterable[NodeLog]:
     }
     for alias in files.run.node_aliases():
         path = files.run.node_log(alias)
-        if path.is_file():
+        if holds(files.run.path, path):
             yield read_log(alias, path, zeros.get(alias, files.zero), end)
 
 

@@ -1,5 +1,6 @@
 """What a run left behind, read as far as it can be read; what cannot be is named, not raised."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from ...harness.op import Op
 from ...harness.reading import UNDECODABLE
 from ...harness.rundir import RunDir
 from ...harness.verdict import RunVerdict
+from ..beneath import entries, holds
 from .hosts import HostFacts, HostsFile
 from .nodelogs import instant
 
@@ -98,23 +100,23 @@ class RunFiles:
 def read(directory: Path) -> RunFiles:
     """Read a run directory. Raises UsageError where there is nothing of a run."""
     run = RunDir(directory)
-    if not any(path.is_file() for path in (run.plan, run.history, run.verdict)):
+    if not any(holds(directory, path) for path in (run.plan, run.history, run.verdict)):
         raise UsageError(
             f"{directory} is no run directory: "
             f"it holds none of {run.plan.name}, {run.history.name}, {run.verdict.name}"
         )
     missing: list[str] = []
-    plan = _decoded(run.plan, PlanFacts, missing, "what was planned is unknown")
-    verdict = _decoded(run.verdict, RunVerdict, missing, "the run has not been judged")
-    environment = _decoded(run.environment, dict[str, Any], missing, "versions are unknown")
+    plan = _decoded(run, run.plan, PlanFacts, missing, "what was planned is unknown")
+    verdict = _decoded(run, run.verdict, RunVerdict, missing, "the run has not been judged")
+    environment = _decoded(run, run.environment, dict[str, Any], missing, "versions are unknown")
     hosts = HostsFile()
-    if run.hosts.is_file():
-        hosts = _decoded(run.hosts, HostsFile, missing, "of hosts nothing is known") or hosts
-    history = _history(run.history, missing)
-    scenario = _scenario(run.scenario, missing)
+    if os.path.lexists(run.hosts):
+        hosts = _decoded(run, run.hosts, HostsFile, missing, "of hosts nothing is known") or hosts
+    history = _history(run, missing)
+    scenario = _scenario(run, missing)
     plan = PlanFacts() if plan is None else plan
     missing += _nodes(run, plan)
-    journal = _journal(run.journal)
+    journal = _journal(run)
     ups = (line.unix_s for line in journal if line.phase == "up" and 0 < line.unix_s < _UNIX_S_MAX)
     zero = next((datetime.fromtimestamp(unix_s, UTC) for unix_s in ups), None)
     if zero is None and verdict is not None:
@@ -127,23 +129,23 @@ def read(directory: Path) -> RunFiles:
         hosts.hosts,
         history,
         scenario,
-        _text(run.shrunk),
+        _text(run, run.shrunk),
         zero,
-        clocks_of(run),
+        _clocks(run),
         tuple(missing),
     )
 
 
 def sizes(run: RunDir) -> list[tuple[str, int]]:
-    """Every file that the run itself left, with its size in bytes."""
-    made_here = {run.report, run.junit, run.summary}
-    files = sorted(path for path in run.path.rglob("*") if path.is_file() and path not in made_here)
-    return [(str(path.relative_to(run.path)), path.stat().st_size) for path in files]
+    """Every file that the run itself left, with its size in bytes. Links are left out."""
+    made_here = {run.report.name, run.junit.name, run.summary.name}
+    found = (entry for entry in entries(run.path) if entry.name not in made_here)
+    return [(e.name, e.size) for e in sorted(found, key=lambda entry: entry.name.split("/"))]
 
 
-def _decoded(path: Path, kind: type[S], missing: list[str], so: str) -> S | None:
-    if not path.is_file():
-        missing.append(f"{path.name} is missing: {so}.")
+def _decoded(run: RunDir, path: Path, kind: type[S], missing: list[str], so: str) -> S | None:
+    if not holds(run.path, path):
+        missing.append(f"{_absent(path)}: {so}.")
         return None
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
@@ -152,11 +154,18 @@ def _decoded(path: Path, kind: type[S], missing: list[str], so: str) -> S | None
         return None
 
 
-def _journal(path: Path) -> Iterator[JournalLine]:
+def _absent(path: Path) -> str:
+    """Links may lead to what is nobody's business, and are not followed."""
+    if os.path.lexists(path):
+        return f"{path.name} is no ordinary file that can be read"
+    return f"{path.name} is missing"
+
+
+def _journal(run: RunDir) -> Iterator[JournalLine]:
     """The phases of the run; where members were started it is more exact than the verdict."""
-    if not path.is_file():
+    if not holds(run.path, run.journal):
         return
-    for line in path.read_bytes().split(b"\n"):
+    for line in run.journal.read_bytes().split(b"\n"):
         try:
             yield msgspec.json.decode(line, type=JournalLine)
         except UNDECODABLE:
@@ -164,35 +173,40 @@ def _journal(path: Path) -> Iterator[JournalLine]:
             return
 
 
-def _scenario(path: Path, missing: list[str]) -> str:
-    if not path.is_file():
-        missing.append(f"{path.name} is missing: the scenario's text is unknown.")
-        return ""
-    return _text(path)
+def _clocks(run: RunDir) -> Clocks:
+    told = [path for path in (run.journal, run.hosts) if os.path.lexists(path)]
+    return clocks_of(run) if all(holds(run.path, path) for path in told) else Clocks()
 
 
-def _text(path: Path) -> str:
+def _scenario(run: RunDir, missing: list[str]) -> str:
+    if not holds(run.path, run.scenario):
+        missing.append(f"{_absent(run.scenario)}: the scenario's text is unknown.")
+    return _text(run, run.scenario)
+
+
+def _text(run: RunDir, path: Path) -> str:
     """What the file says; nothing where there is none."""
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    return path.read_text(encoding="utf-8", errors="replace") if holds(run.path, path) else ""
 
 
 def _nodes(run: RunDir, plan: PlanFacts) -> Iterator[str]:
     """Name what the members should have left behind, and did not."""
     members = plan.members or tuple(run.node_aliases())
     found = set(run.node_aliases())
-    without_log = [m for m in members if m not in found or not run.node_log(m).is_file()]
+    without_log = [m for m in members if m not in found or not holds(run.path, run.node_log(m))]
     if without_log:
         yield f"No log of {', '.join(without_log)}."
     if plan.trace:
-        without = [m for m in members if m not in found or not run.node_trace(m).is_file()]
+        without = [m for m in members if m not in found or not holds(run.path, run.node_trace(m))]
         if without:
             yield f"No trace of {', '.join(without)}."
 
 
-def _history(path: Path, missing: list[str]) -> History:
+def _history(run: RunDir, missing: list[str]) -> History:
     """The ops up to the first that cannot be used."""
-    if not path.is_file():
-        missing.append(f"{path.name} is missing: there are no operations to show.")
+    path = run.history
+    if not holds(run.path, path):
+        missing.append(f"{_absent(path)}: there are no operations to show.")
         return History(())
     data = path.read_bytes()
     try:
