@@ -9,7 +9,7 @@ from ..check import check, overall, statistics
 from ..checkers.liveness import LIVENESS
 from ..checkers.online.watch import Sighting
 from ..clocks import clocks_of
-from ..errors import ExitCode, HistoryError, UsageError, WorldError
+from ..errors import ExitCode, HistoryError, UsageError
 from ..evidence import Evidence
 from ..history import History, load
 from ..plan import Plan, decode
@@ -20,6 +20,7 @@ from ..running.environment import provenance
 from ..traces import Trace
 from ..verdict import RunVerdict, Validity, Verdict, worst
 from ..workloads import WORKLOADS
+from ..writing import put
 
 TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
@@ -256,10 +257,7 @@ def recheck(run: RunDir) -> RunVerdict:
 
 def write(run: RunDir, found: RunVerdict) -> None:
     """verdict.json. Raises WorldError."""
-    try:
-        run.verdict.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
-    except OSError as error:
-        raise WorldError(f"cannot write {run.verdict}: {error.strerror}") from error
+    put(run.verdict, msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
 
 
 def plan_of(run: RunDir) -> Plan:

@@ -1,11 +1,12 @@
 """What verdicts come to: one validity, one exit code, one sentence."""
 
+from errno import ENOSPC
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 import pytest
-from delphic.harness.errors import ExitCode, HistoryError, UsageError
+from delphic.harness.errors import ExitCode, HistoryError, UsageError, WorldError
 from delphic.harness.judging.judgement import (
     INTERRUPTED,
     NOT_SEEN,
@@ -14,6 +15,7 @@ from delphic.harness.judging.judgement import (
     ending_of,
     evidence_of,
     plan_of,
+    recheck,
     trace_of,
 )
 from delphic.harness.plan import Expectation, Plan, encode, plan
@@ -101,6 +103,29 @@ def test_an_interrupted_run_cannot_be_blamed_for_what_it_did_not_see() -> None:
 def test_a_directory_without_a_plan_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"is no run directory: it has no plan\.json"):
         plan_of(RunDir(tmp_path))
+
+
+def test_whoever_looks_while_a_verdict_is_written_finds_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunDir(tmp_path)
+    run.plan.write_bytes(encode(planned()))
+    run.history.write_bytes(b"")
+    recheck(run)
+    before = run.verdict.read_bytes()
+    seen: list[bytes] = []
+
+    def full(self: Path, target: Path) -> None:
+        seen.append(target.read_bytes())
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(WorldError, match=r"cannot write .*verdict\.json: No space left on device"):
+        recheck(run)
+    assert seen == [before] == [run.verdict.read_bytes()]
+    assert {path.name for path in tmp_path.iterdir()} == {
+        path.name for path in (run.plan, run.history, run.verdict)
+    }
 
 
 def test_the_ending_is_read_from_the_seal_or_told_to_be_unknown(tmp_path: Path) -> None:
