@@ -234,7 +234,7 @@ def _row(root: Path, found: Facts, stamp: str) -> dict[str, Any]:
         "severity": _severity(kind, verdict.as_expected if verdict else None),
         "scenario": plan.scenario or (verdict.scenario if verdict else ""),
         "title": plan.title,
-        "seed": _integer(plan.seed if verdict is None else verdict.seed),
+        "seed": integer(plan.seed if verdict is None else verdict.seed),
         "target": plan.target or (verdict.target if verdict else ""),
         "expected": verdict and verdict.expected,
         "as_expected": verdict and verdict.as_expected,
@@ -269,7 +269,7 @@ def _encoded(value: Any) -> str | None:
     return None if value is None else json.dumps(value)
 
 
-def _integer(value: int | None) -> int | None:
+def integer(value: int | None) -> int | None:
     """The number, if the database can hold it."""
     return value if value is not None and abs(value) < 1 << 63 else None
 

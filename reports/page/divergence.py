@@ -21,6 +21,37 @@ _HEADS = ("field", "last agreed", "then, in the model", "then, in the implementa
 _AROUND = ("when", "member", "step", "was given", "was then")
 
 
+class Line(msgspec.Struct, frozen=True):
+    """What a member did around a divergence, as verdict.json says."""
+
+    at_s: float | None = None
+    member: Any = ""
+    step: Any = ""
+    event: Any = ""
+    then: Any = ""
+    is_it: bool = False
+
+
+class Other(msgspec.Struct, frozen=True):
+    """Something else that cannot be."""
+
+    where: Any = None
+    reason: Any = ""
+    promises: tuple[Any, ...] = ()
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """What verdict.json says of a divergence: the schema leaves it to the checker."""
+
+    member: Any = None
+    incarnation: Any = None
+    step: Any = None
+    cause: Any = None
+    would_break: tuple[Any, ...] = ()
+    states: tuple[tuple[Any, Any, Any, Any], ...] = ()
+    around: tuple[Line, ...] = ()
+
+
 def divergence_section(document: Document) -> Html | None:
     """The first step that the model does not make; None if there was none."""
     for verdict in document.verdicts:
@@ -57,29 +88,35 @@ def _spelled(value: Any) -> str:
     return shortened(text, VALUE_CHARACTERS_MAX)
 
 
-def _divergence(verdict: Verdict, found: Mapping[str, Any]) -> Html:
-    broken = found.get("would_break") or ()
+def _divergence(verdict: Verdict, told: Mapping[str, Any]) -> Html:
+    sentence = el("p", verdict.sentence, class_="sentence")
+    try:
+        found = msgspec.convert(told, Divergence)
+        others = msgspec.convert(verdict.details.get("others") or (), tuple[Other, ...])
+    except msgspec.ValidationError as error:
+        # By another version, or damaged.
+        more = el("p", f"What verdict.json says of it cannot be read ({error}).")
+        return el("article", sentence, more, class_="violation")
+    broken = ", ".join(map(str, found.would_break))
     return el(
         "article",
-        el("p", verdict.sentence, class_="sentence"),
+        sentence,
         _states(found),
-        el("p", f"In the model such a step breaks: {', '.join(map(str, broken))}.")
-        if broken
-        else None,
-        _around(found.get("around") or ()),
-        _others(verdict.details.get("others") or ()),
+        el("p", f"In the model such a step breaks: {broken}.") if broken else None,
+        _around(found.around),
+        _others(others),
         class_="violation",
     )
 
 
-def _states(found: Mapping[str, Any]) -> Html | None:
+def _states(found: Divergence) -> Html | None:
     """Rows in which model and implementation differ come first, and are marked."""
-    rows = [tuple(map(str, row)) for row in found.get("states") or () if len(row) == len(_HEADS)]
+    rows = [tuple(map(str, row)) for row in found.states]
     if not rows:
         return None
     rows.sort(key=lambda row: not _differs(row))
-    caption = f"Step {found.get('step')} of incarnation {found.get('incarnation')} of "
-    caption += f"{found.get('member')} ({found.get('cause') or 'came by no event'}); ≠ differs"
+    caption = f"Step {found.step} of incarnation {found.incarnation} of "
+    caption += f"{found.member} ({found.cause or 'came by no event'}); ≠ differs"
     return table(caption, _HEADS, [_cells(row) for row in rows], class_="stack sides")
 
 
@@ -99,33 +136,28 @@ def _cells(row: Sequence[str]) -> list[Child]:
     ]
 
 
-def _around(lines: Sequence[Mapping[str, Any]]) -> Html | None:
+def _around(lines: Sequence[Line]) -> Html | None:
     if not lines:
         return None
     rows: list[list[Child]] = []
     for line in lines:
-        at_s = line.get("at_s")
-        when = "–" if at_s is None else f"{at_s:,.4f} s"
-        mark: Child = el("span", when, class_="mark") if line.get("is_it") else when
-        rows.append(
-            [mark, *(str(line.get(name, "")) for name in ("member", "step", "event", "then"))]
-        )
+        when = "–" if line.at_s is None else f"{line.at_s:,.4f} s"
+        mark: Child = el("span", when, class_="mark") if line.is_it else when
+        rows.append([mark, *map(str, (line.member, line.step, line.event, line.then))])
     caption = "What members did around it, by their clocks (step: incarnation/number)"
     return table(caption, _AROUND, rows, class_="stack around")
 
 
-def _others(others: Sequence[Mapping[str, Any]]) -> Html | None:
+def _others(others: Sequence[Other]) -> Html | None:
     """What else is wrong: often what comes of the first."""
     if not others:
         return None
     items = [
-        el("li", el("strong", f"{one.get('where')}: "), str(one.get("reason", "")), _broke(one))
-        for one in others
+        el("li", el("strong", f"{one.where}: "), str(one.reason), _broke(one)) for one in others
     ]
     summary = el("summary", f"{plural(len(items), 'thing')} more that cannot be")
     return el("details", summary, el("ul", items))
 
 
-def _broke(one: Mapping[str, Any]) -> str:
-    promises = one.get("promises") or ()
-    return f" (breaks {', '.join(map(str, promises))})" if promises else ""
+def _broke(one: Other) -> str:
+    return f" (breaks {', '.join(map(str, one.promises))})" if one.promises else ""

@@ -29,6 +29,9 @@ from .replication import Replication, replication
 from .series import Acknowledged, Effect, Series, acknowledged, effects, series
 from .witness import Findings, Witness, witnesses
 
+_S_MAX = 1e9
+"""No run is so long: whoever says so is wrong."""
+
 KEPT, BROKEN, UNDECIDED = "kept", "broken", "undecided"
 
 
@@ -292,7 +295,7 @@ def _moments(shown: Sequence[Witness], judged: Iterable[Verdict]) -> Iterable[Mo
         found = verdict.details.get("divergence")
         if verdict.checker != "conformance" or not isinstance(found, dict):
             continue
-        if isinstance(at_s := found.get("at_s"), int | float):
+        if isinstance(at_s := found.get("at_s"), int | float) and abs(at_s) < _S_MAX:
             time = round(at_s * 1e6)
             yield "The divergence", time, ((time, f"{found.get('member')} diverges"),)
     rows = [row for witness in shown[:1] for row in witness.numbered]

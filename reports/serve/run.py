@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from ...harness.prose import plural
 from ..beneath import Entry, content, entries
 from ..index.facts import Facts, State
-from ..index.index import Index
+from ..index.index import Index, integer
 from ..index.life import state_of
 from ..markup import Child, Html, el
 from ..page.tables import table
@@ -92,10 +92,11 @@ def compared(one: str, other: str) -> str:
 
 def _before(index: Index, found: Facts) -> str | None:
     """The last run of the same scenario on the same target, of the same seed if there is one."""
+    seed = integer(found.plan.seed)
     rows: Sequence[sqlite3.Row] = index.rows(
         "SELECT name FROM run WHERE scenario = ? AND target = ? AND name != ? AND is_judged "
         "AND started <= ? ORDER BY seed IS ? DESC, started DESC LIMIT 1",
-        (found.plan.scenario, found.plan.target, found.name, found.started, found.plan.seed),
+        (found.plan.scenario, found.plan.target, found.name, found.started, seed),
     )
     return rows[0]["name"] if rows else None
 

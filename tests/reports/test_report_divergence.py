@@ -1,6 +1,8 @@
 """Where members part from the model, the page shows both next states side by side."""
 
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +10,8 @@ import pytest
 from delphic.harness.verdict import Validity, Verdict
 from delphic.reports.page.divergence import divergence_section
 from delphic.reports.page.document import Document
+from delphic.reports.page.document import document as read
+from delphic.reports.page.html import render
 
 Documents = Callable[[str], Document]
 
@@ -55,6 +59,35 @@ def test_what_else_is_wrong_is_folded_away(document: Document) -> None:
     assert text is not None
     assert "1 thing more that cannot be" in text
     assert "it leads, too (breaks HS-1)" in text
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"states": [1, 2]},
+        {"states": 7},
+        {"states": [["term", 3, None, {"a": 1}]]},
+        {"around": [1]},
+        {"around": {"n1": 2}},
+        {"around": [{"at_s": "soon"}]},
+        {"would_break": 3},
+        {"at_s": 1e308},
+        {"member": ["n1"], "step": {}},
+        {"others": 3},
+        {"others": [3]},
+        {"others": [{"promises": 1}]},
+    ],
+)
+def test_what_another_program_said_of_it_costs_no_report(
+    runs: Callable[[str], Any], tmp_path: Path, odd: dict[str, Any]
+) -> None:
+    path = shutil.copytree(runs("small").path, tmp_path / "run")
+    judged = msgspec.json.decode((path / "verdict.json").read_bytes())
+    details = {"divergence": DIVERGENCE | odd, "others": odd.get("others")}
+    found = {"checker": "conformance", "validity": "fail", "sentence": "Not so."}
+    one = judged["verdicts"][0] | found | {"details": details}
+    (path / "verdict.json").write_bytes(msgspec.json.encode(judged | {"verdicts": [one]}))
+    assert "Where the model says otherwise" in render(read(path))
 
 
 def test_a_run_that_conforms_has_no_such_section(document: Document) -> None:

@@ -5,9 +5,10 @@ import os
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from delphic.harness.verdict import Validity
 from delphic.reports import beneath
 from delphic.reports.index.index import Index
 from delphic.reports.index.listing import UNEXPECTED, Filter, Order, choices, count, listed
+from delphic.reports.page.document import document
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -223,6 +225,26 @@ def test_files_that_lead_elsewhere_are_not_read(root: Path, fleet: Any, tmp_path
     path.verdict.rename(outside)
     path.verdict.symlink_to(outside)
     assert kinds(root) == {path.path.name: "running"}
+
+
+def test_a_folder_of_members_that_nobody_may_read_costs_no_other_run(
+    root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = RunDir(fleet.write(root, fleet.Run("of-root", 1)))
+    fleet.write(root, fleet.Run("mine", 1))
+    path.verdict.unlink()
+    path.node("n1").mkdir(parents=True)
+    iterdir = Path.iterdir
+
+    def forbidden(self: Path) -> Iterator[Path]:
+        if self.name == "nodes":
+            raise PermissionError(EACCES, "Permission denied")
+        return iterdir(self)
+
+    # Whoever tests as root may read everything.
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert sorted(kinds(root).values()) == ["pass", "running"]
+    assert "No log of n1, n2, n3." in document(path.path).missing
 
 
 def test_unjudged_runs_are_running_silent_or_dead(root: Path, fleet: Any) -> None:

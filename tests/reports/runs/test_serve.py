@@ -83,6 +83,16 @@ def test_the_list_is_filtered_sorted_and_turned_as_the_address_says(
     assert {row["kind"] for row in rows} == {"fail"}
 
 
+def test_a_seed_that_no_database_can_hold_is_a_seed(
+    root: Path, fleet: Any, client: TestClient
+) -> None:
+    path = fleet.write(root, fleet.Run("huge", 2**70))
+    assert client.get("/").status_code == 200
+    answer = client.get(f"/runs/{path.name}/")
+    assert answer.status_code == 200
+    assert f"seed {2**70}" in answer.text
+
+
 def test_new_runs_are_there_without_a_restart(
     root: Path, fleet: Any, client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
