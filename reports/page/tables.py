@@ -120,13 +120,20 @@ def value_cell(value: Any) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return f"{value:,.3f}".rstrip("0").rstrip(".")
+            return _float_cell(value)
         case str():
             return value
         case list() | tuple() if all(isinstance(item, str | int) for item in value):
             return ", ".join(map(str, value)) or "–"
         case _:
             return value_text(value)
+
+
+def _float_cell(value: float) -> str:
+    """Three decimals; of what is below one, three digits that say something."""
+    if 0 < abs(value) < 1:
+        return f"{value:.3g}"
+    return f"{value:,.3f}".rstrip("0").rstrip(".")
 
 
 def reachability(act: Act) -> Html | None:

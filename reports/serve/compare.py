@@ -86,7 +86,7 @@ def _plans(root: Path, one: str, other: str) -> Html:
     plans = [dict(_flat(_plan(root, name))) for name in (one, other)]
     names = list(dict.fromkeys(name for plan in plans for name in plan))
     rows = [
-        (name, *(value_cell(plan.get(name)) for plan in plans))
+        (name, *_told_apart(*(plan.get(name) for plan in plans)))
         for name in names
         if plans[0].get(name) != plans[1].get(name)
     ]
@@ -94,6 +94,16 @@ def _plans(root: Path, one: str, other: str) -> Html:
         return el("p", f"Both were planned alike, in all {len(names):,} points.")
     caption = f"{plural(len(rows), 'point')} in which they differ, of {len(names):,}"
     return table(caption, ("what", "first", "second"), rows, class_="stack lead sides")
+
+
+def _told_apart(first: Any, second: Any) -> tuple[str, str]:
+    """Two values that differ: in full where they would look alike."""
+    cells = value_cell(first), value_cell(second)
+    return cells if cells[0] != cells[1] else (_in_full(first), _in_full(second))
+
+
+def _in_full(value: Any) -> str:
+    return msgspec.json.encode(value).decode(errors="replace")
 
 
 def _plan(root: Path, name: str) -> Mapping[str, Any]:

@@ -340,6 +340,18 @@ def test_two_runs_stand_side_by_side(
     assert client.get(f"/compare?run={names[0]}&run=no").status_code == 404
 
 
+def test_what_differs_between_two_plans_looks_different(
+    fleet: Any, root: Path, client: TestClient
+) -> None:
+    def planned(seed: int, drift: float, by_s: float) -> str:
+        faults = [{"kind": "clock", "drift": drift, "by_s": by_s}]
+        return fleet.write(root, fleet.Run("one", seed, planned={"faults": faults})).name
+
+    names = planned(1, 1.0001, 0.0001), planned(2, 1.0004, 0.0004)
+    page = client.get(f"/compare?run={names[0]}&run={names[1]}").text
+    assert all(f">{told}</" in page for told in ("1.0001", "1.0004", "0.0001", "0.0004"))
+
+
 def test_a_run_that_leads_elsewhere_is_not_compared(
     build: Callable[..., Any], root: Path, tmp_path: Path, client: TestClient
 ) -> None:
