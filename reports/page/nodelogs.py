@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from os import fstat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +25,7 @@ _ISO = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:\s?(?:Z|[+-]\d\d:?\d\d)\b)?"
 )
 _CLOCK = re.compile(r"^\W?(\d\d):(\d\d):(\d\d(?:[.,]\d{1,9})?)\b")
-_SECONDS = re.compile(r"""^\W{0,2}(?:time["']?\s*[=:]\s*)?(\d{1,10}\.\d{1,9})\b""")
+_SECONDS = re.compile(r"""^\W{0,2}(?:time["']?\s*[=:]\s*)?(\d{1,10}\.\d{1,9})\b(?!\.\d)""")
 _STAMP = re.compile(rf"^\W?(?:{_ISO.pattern}|{_CLOCK.pattern[1:]})\W?\s*")
 _LOOK_IN = 80
 """A line's time stands near its beginning."""
@@ -86,7 +87,7 @@ class NodeLog(msgspec.Struct, frozen=True):
             note = f"All {plural(len(self.lines), 'line')}." if self.lines else "Empty."
             return Excerpt(self.node, note, self.lines)
         shown = (*self.lines[:EDGE_LINES], *self.lines[-EDGE_LINES:])
-        return Excerpt(self.node, f"The ends of {plural(len(self.lines), 'line')}.", shown)
+        return Excerpt(self.node, f"The ends of {plural(self.lines[-1].number, 'line')}.", shown)
 
 
 def read(node: str, path: Path, zero: datetime | None, duration_us: int) -> NodeLog:
@@ -95,7 +96,7 @@ def read(node: str, path: Path, zero: datetime | None, duration_us: int) -> Node
     lines: list[Line] = []
     clock = Clock(zero)
     timed, last = 0, None
-    for number, text in enumerate(_lines(path), start=1):
+    for number, text in _lines(path):
         found = clock.time_us(text)
         # Another run's lines, or times of another clock, say nothing about this run.
         is_stamped = found is not None and -_SLACK_US <= found <= duration_us + _SLACK_US
@@ -163,17 +164,35 @@ def _distance(line: Line, times: Sequence[int]) -> float:
     return min(abs(line.time - time) for time in times)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """The lines by their numbers; of a long log a line stands for those in the middle."""
     with path.open("rb") as stream:
-        parts = [stream.read()] if path.stat().st_size <= BYTES_MAX else list(_ends(stream, path))
-    text = "\n".join(part.decode("utf-8", errors="replace") for part in parts)
+        size = fstat(stream.fileno()).st_size
+        if size <= BYTES_MAX:
+            yield from enumerate(_split(stream.read(size)), start=1)
+            return
+        half = BYTES_MAX // 2
+        head = stream.read(half)
+        head = head[: head.rfind(b"\n") + 1]
+        stream.seek(size - half)
+        tail = stream.read(half).partition(b"\n")[2]
+        stream.seek(len(head))
+        left_out = _newlines(stream, size - len(head) - len(tail))
+    shown = _split(head)
+    yield from enumerate(shown, start=1)
+    yield len(shown) + 1, f"… {plural(left_out, 'line')} left out …"
+    yield from enumerate(_split(tail), start=len(shown) + left_out + 1)
+
+
+def _split(data: bytes) -> list[str]:
+    text = data.decode("utf-8", errors="replace")
     return text.removesuffix("\n").split("\n") if text else []
 
 
-def _ends(stream: BinaryIO, path: Path) -> Iterator[bytes]:
-    half = BYTES_MAX // 2
-    yield stream.read(half).rpartition(b"\n")[0]
-    left_out = path.stat().st_size - BYTES_MAX
-    yield f"… about {left_out:,} bytes left out …".encode()
-    stream.seek(-half, 2)
-    yield stream.read().partition(b"\n")[2]
+def _newlines(stream: BinaryIO, count: int) -> int:
+    """How many there are in the next so many bytes."""
+    found = 0
+    while count > 0 and (chunk := stream.read(min(count, 1 << 20))):
+        found += chunk.count(b"\n")
+        count -= len(chunk)
+    return found

@@ -30,6 +30,11 @@ def log(path: Path, text: str, zero: datetime | None = ZERO) -> NodeLog:
         ("no time at all", None),
         ("2026-13-41T99:00:00Z impossible", None),
         ("  at line 12.5 of it", None),
+        ("12.345: ok", 12.345),
+        ("12.345. ok", 12.345),
+        ("10.0.0.1 refused the connection", None),
+        ("127.0.0.1:5000: reset", None),
+        ("3.11.7 (main, Dec  4 2023)", None),
     ],
 )
 def test_a_lines_time_is_read_in_many_forms(line: str, seconds: float | None) -> None:
@@ -124,6 +129,21 @@ def test_of_a_huge_log_both_ends_are_read(tmp_path: Path, monkeypatch: pytest.Mo
     assert texts[-1] == "line 499"
     assert sum("left out" in text for text in texts) == 1
     assert len(texts) < 120
+
+
+def test_lines_behind_a_gap_have_the_numbers_of_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodelogs, "BYTES_MAX", 1000)
+    found = log(tmp_path / "log", "".join(f"line number {n}\n" for n in range(1, 501)))
+    last = found.lines[-1]
+    assert (last.number, last.text) == (500, "line number 500")
+    told = [line for line in found.lines if line.text.startswith("line number")]
+    assert all(line.text == f"line number {line.number}" for line in told)
+    (gap,) = [line for line in found.lines if "left out" in line.text]
+    assert len(told) < 120
+    assert f"{500 - len(told)} lines" in gap.text
+    assert found.edges().note == "The ends of 500 lines."
 
 
 def test_bytes_that_are_no_text_and_endless_lines_are_borne(tmp_path: Path) -> None:
