@@ -99,12 +99,13 @@ class Facts:
 
     @property
     def text(self) -> str:
-        """What a search looks through, in small letters."""
-        said = (self.name, self.plan.title, self.plan.description, self.plan.target)
+        """What a search looks through, in small letters. What may be very long comes last."""
+        said = (self.name, self.plan.title, self.plan.target)
         judged = [f"{v.checker} {' '.join(v.promises)} {v.sentence}" for v in self.verdicts]
         bugs = [bug for names in self.plan.bugs.values() for bug in names]
         whole = "" if self.verdict is None else self.verdict.sentence
-        return "\n".join([*said, whole, *bugs, *judged, *self.problems])[:_TEXT_MAX].lower()
+        told = [*said, whole, *bugs, *judged, *self.problems, self.plan.description]
+        return "\n".join(told)[:_TEXT_MAX].lower()
 
 
 def facts(root: Path, name: str) -> Facts:

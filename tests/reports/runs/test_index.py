@@ -103,6 +103,15 @@ def test_filters_orders_and_pages(root: Path, fleet: Any) -> None:
     assert sum(choice.count for choice in choices(index, "scenario")) == 240
 
 
+def test_a_long_description_hides_no_bug_no_promise_and_no_sentence(root: Path, fleet: Any) -> None:
+    planned = {"description": "word " * 1_000}
+    fleet.write(root, fleet.Run("talkative", 1, bugs={"n1": ["stale-read"]}, planned=planned))
+    index = Index(root)
+    index.refresh()
+    for text in ("stale-read", "HS-2", "no acknowledged row", "word"):
+        assert count(index, Filter(text=text)) == 1
+
+
 def test_only_what_changed_is_read_again(root: Path, fleet: Any) -> None:
     runs = list(fleet.drawn(5))
     paths = [fleet.write(root, run) for run in runs]
