@@ -17,7 +17,7 @@ from ...harness.verdict import Validity
 from .facts import Facts, State, facts
 from .life import state_of
 
-VERSION = 3
+VERSION = 4
 """Of the tables below and of what they hold: another one's database is made anew."""
 
 _TABLES = """
@@ -77,17 +77,21 @@ class Index:
         """Forget everything, and read all run directories again."""
         with self._lock:
             self._start_over()
-            self.refresh()
+            self.refresh(is_only_one=True)
 
-    def refresh(self) -> int:
-        """Read what has changed since the last time; how many runs that were."""
+    def refresh(self, *, is_only_one: bool = False) -> int:
+        """Read what has changed since the last time; how many runs that were.
+
+        While another process does so nothing is read, or all of it if this `is_only_one`: if nobody
+        will ask again.
+        """
         with self._lock:
             try:
                 return self._refresh()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                    return 0  # Another process does it at this moment.
-                # A disk that is full or read-only: what is there is read all the same.
+                if error.sqlite_errorcode == sqlite3.SQLITE_BUSY and not is_only_one:
+                    return 0
+                # A disk that is full or read-only, too: what is there is read all the same.
                 self._database.close()
                 self._file = None
                 self._database = self._opened()

@@ -42,7 +42,10 @@ def suite_report_command(
     zoo = None if matrix is None else read(matrix)
     index = Index(directory)
     try:
-        (index.rebuild if rebuild else index.refresh)()
+        if rebuild:
+            index.rebuild()
+        else:
+            index.refresh(is_only_one=True)
         found = gather(index, zoo)
     finally:
         index.close()

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -141,6 +142,27 @@ def test_a_simulated_world_with_two_outcomes_is_a_bug_of_ours(
     suite = gathered(fleet.Run("a", 1), fleet.Run("a", 1, validity=Validity.INCONCLUSIVE))
     assert [one.is_simulated for one in suite.flaky] == [True]
     assert "a bug of Delphic</small>" in render(suite)
+
+
+def test_while_somebody_else_reads_the_runs_the_page_is_about_all_of_them(
+    tmp_path: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def impatient(file: Any, **more: Any) -> sqlite3.Connection:
+        return connect(file, **more | {"timeout": 0.01})
+
+    monkeypatch.setattr(sqlite3, "connect", impatient)
+    for seed in range(3):
+        fleet.write(tmp_path / "runs", fleet.Run("a", seed))
+    Index(tmp_path / "runs").close()
+    (file,) = (tmp_path / "cache").rglob("*.sqlite3")
+    other = connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    for more in ([], ["--rebuild"]):
+        told = CliRunner().invoke(suite_report_command, [str(tmp_path / "runs"), "--json", *more])
+        assert (told.exit_code, json.loads(told.stdout)["runs"]) == (0, 3)
+    other.close()
 
 
 def test_of_very_many_runs_those_that_need_somebody_are_shown(
