@@ -1,5 +1,6 @@
 """Files that others may read at any moment: written beside, and put in place as a whole."""
 
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
@@ -20,4 +21,5 @@ def put(path: Path, data: bytes) -> None:
     except OSError as error:
         raise WorldError(f"cannot write {path}: {error.strerror}") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink()
