@@ -6,8 +6,9 @@ from .cluster.checkpoint import CheckpointPolicy
 from .cluster.chunk_files import ChunkFileError
 from .cluster.chunk_records import RecordError
 from .cluster.chunk_store import ChunkStore
+from .cluster.contract import TaskData
 from .cluster.controllers import Controllers
-from .cluster.coordinator import Coordinator, TaskData
+from .cluster.coordinator import Coordinator
 from .cluster.participant import Participant
 from .cluster.reading import Reading
 from .cluster.resolver import UNDER_WAY

@@ -1,4 +1,4 @@
-"""What the controllers tell data nodes about tables and transactions."""
+"""What a data node's parts need of others: what controllers tell them, where task data is kept."""
 
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -24,6 +24,21 @@ class Controllers(Protocol):
 
     def ask(self, function: str, args: tuple[Any, ...], answer: Answer) -> None:
         """Have it do something; answers the result, or a RequestError: definite if not executed."""
+
+
+class TaskData(Protocol):
+    """Where the data of tasks is kept for slaves (replication/taskdata.py)."""
+
+    @property
+    def has_room(self) -> bool: ...
+
+    def save(
+        self, tid: int, data: bytes, done: Callable[[OSError | None], None], *, at_once: bool
+    ) -> None: ...
+
+    def announce(self, tid: int) -> None: ...
+
+    def delete(self, tid: int) -> None: ...
 
 
 class Begun(msgspec.Struct, frozen=True):

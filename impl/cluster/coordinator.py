@@ -7,10 +7,9 @@ the controllers complete it. What fails before the decision is asked for has cer
 Later on nobody knows until the controllers have said; what cannot be finished here they resolve.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from ..client.errors import (
     ABORTED,
@@ -26,10 +25,12 @@ from ..service.forwarding import Ask
 from ..site import Site
 from .changes import Change, Work, bytes_of
 from .chunk_store import LOCK_S
+from .commands import KEYS_MAX
 from .contract import (
     Answer,
     Begun,
     Controllers,
+    TaskData,
     definite,
     layout_of,
     outcome_of,
@@ -54,21 +55,6 @@ FRAME_SLACK_BYTES = 4096
 
 TASK_DATA = "TaskData"
 """What slaves need could not be kept (S01035)."""
-
-
-class TaskData(Protocol):
-    """Where the data of tasks is kept for slaves (replication/taskdata.py)."""
-
-    @property
-    def has_room(self) -> bool: ...
-
-    def save(
-        self, tid: int, data: bytes, done: Callable[[OSError | None], None], *, at_once: bool
-    ) -> None: ...
-
-    def announce(self, tid: int) -> None: ...
-
-    def delete(self, tid: int) -> None: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -215,12 +201,15 @@ class Coordinator:
         self._prepare(run)
 
     def _too_large(self, run: _Execution) -> RequestError | None:
-        """Whether a data node's part fits into no frame, here or where slaves repeat it.
+        """Whether a data node's part fits into no frame or command, here or where slaves repeat it.
 
         The part of this node counts, too: a slave may have it elsewhere, or all on one data node.
         """
         sizes = [bytes_of(works) for works in run.works.values()]
         if run.replicates:
+            if len(run.keys) > KEYS_MAX:
+                message = f"slaves repeat nothing in {len(run.keys)} partitions, but in {KEYS_MAX}"
+                return RequestError(FRAME_TOO_LARGE, True, message)
             sizes = [len(run.payload), sum(sizes)]
         size = max(sizes, default=0)
         if size <= self._frame_bytes_max - FRAME_SLACK_BYTES:
@@ -286,10 +275,7 @@ class Coordinator:
     # The decision, and what follows from it.
 
     def finish(self) -> None:
-        """The node ends: keep the data of what may happen yet, and ask for nothing more.
-
-        Of what is aborted after all the next process drops it.
-        """
+        """The node ends: keep the data of what may happen yet, and ask for nothing more."""
         self._is_ending = True
         for run in self._under_way.values():
             if run.may_happen:

@@ -12,7 +12,7 @@ from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Process
 from delphic.impl import wire
 from delphic.impl.client.errors import RequestError
-from delphic.impl.cluster import transactions
+from delphic.impl.cluster import coordinator, transactions
 from delphic.impl.cluster.changes import (
     WORK_BYTES,
     Append,
@@ -418,6 +418,21 @@ def test_a_filter_is_about_the_partitions_that_there_are_and_slaves_learn_which(
     assert [work.change for work in works] == [change]
     stage.expect("d2 chunkPrepare", [0, 2])
     assert decode(stage.disk.saved[7]).keys == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("replicates", [False, True])
+def test_a_statement_over_more_partitions_than_a_slave_takes_is_refused_where_it_replicates(
+    replicates: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coordinator, "KEYS_MAX", len(CHUNKS) - 1)
+    stage = Stage()
+    stage.write(Delete(()))
+    stage.expect("tableLayout", layout())
+    begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": replicates}
+    stage.expect("txnBegin", begun)
+    asked = [name for name, _, _ in stage.asked]
+    assert asked == (["txnAbort"] if replicates else ["d1 chunkPrepare"])
+    assert not replicates or failure(stage).definite
 
 
 def test_a_task_is_about_the_masters_partitions_as_far_as_they_are_there() -> None:
