@@ -120,18 +120,21 @@ def database_status(with_data: Iterable[str], flagged: Iterable[str]) -> list[Ro
 def metrics(slave: Slave, now_ns: int, secs: int = 30) -> Row:
     """The row of getClusterReplicationMetrics: of the last `secs` seconds, or of all time (-1).
 
-    A cost is from pull to finish, waiting included. A skipped task counts as a finished one.
+    A cost is from pull to finish, waiting included. A skipped task counts as a finished one. Of
+    the last seconds only what is remembered is counted, and spread over the time that it covers.
     """
     records = [r for r in slave.records.values() if r.state is TaskState.FINISH]
     tasks = groups = cost_ns = cost_ns_max = 0
-    span_s = secs
+    span_ns = secs * SECOND_NS
     if secs == NO_LIMIT:
         old = slave.forgotten
         tasks, groups, cost_ns, cost_ns_max = old.tasks, old.groups, old.cost_ns, old.cost_ns_max
         # A group of which a part is forgotten is counted there.
         groups += len({r.task.group for r in records} - {old.last_group})
-        span_s = (now_ns - slave.began_ns) // SECOND_NS if slave.began_ns else 0
+        span_ns = now_ns - slave.began_ns if slave.began_ns else 0
     else:
+        if slave.forgotten.tasks and records:
+            span_ns = min(span_ns, now_ns - min(r.finished_ns for r in records))
         records = [r for r in records if r.finished_ns > now_ns - secs * SECOND_NS]
         groups = len({r.task.group for r in records})
     tasks += len(records)
@@ -141,7 +144,7 @@ def metrics(slave: Slave, now_ns: int, secs: int = 30) -> Row:
         "status": str(slave.status),
         "finishedTasks": tasks,
         "unfinishedTasks": sum(r.state is not TaskState.FINISH for r in slave.records.values()),
-        "finishedTasksPerSec": tasks // span_s if span_s > 0 else tasks,
+        "finishedTasksPerSec": tasks * SECOND_NS // max(span_ns, SECOND_NS),
         "maxCostPerTask": _time(cost_ns_max),
         "avgCostPerTask": _time(cost_ns // tasks if tasks else 0),
         "averageGroupSize": tasks / groups if groups else 0.0,

@@ -1,5 +1,6 @@
 """The status functions' tables: columns, order, limits, arithmetic."""
 
+import pytest
 from delphic.impl.replication.events import Failed, FlagSet, Recorded, Stopped
 from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
@@ -199,6 +200,19 @@ def test_metrics_of_all_time_count_what_is_no_longer_remembered() -> None:
     assert found["finishedTasksPerSec"] == many // 10
     assert found["averageGroupSize"] == many / ((many + 2) // 3)
     assert len(slave.records) == SHOWN_MAX
+
+
+def test_a_rate_is_that_of_the_time_that_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("delphic.impl.replication.slave.SHOWN_MAX", 100)
+    slave = Slave()
+    slave.step(queued(*(task(each) for each in range(1, 301)), at_ns=SECOND_NS))
+    for each in range(1, 301):
+        for entry in executed(each, at_ns=SECOND_NS + each * SECOND_NS // 10):
+            slave.step(entry)
+    now_ns = 31 * SECOND_NS
+    for secs, count in ((5, 50), (60, 100), (-1, 300)):
+        found = metrics(slave, now_ns, secs)
+        assert (found["finishedTasks"], found["finishedTasksPerSec"]) == (count, 10)
 
 
 def test_unfinished_tasks_are_counted_whatever_their_state() -> None:
