@@ -87,6 +87,7 @@ class Visitor:
 
     def __init__(self, host: Host, frame_bytes_max: int) -> None:
         self.channel = Channel(self, limit=frame_bytes_max, first_limit=HELLO_BYTES_MAX)
+        self._frame_bytes_max = frame_bytes_max
         self.channel.distrust()
         self._host = host
         self._who = ""
@@ -197,7 +198,7 @@ class Visitor:
         if hello.who == PEER or not host.wants_login:
             self.channel.trust()
         host.arrived(self)
-        self.channel.send(Welcome(VERSION, host.alias, host.cluster_id))
+        self.channel.send(Welcome(VERSION, host.alias, host.cluster_id, self._frame_bytes_max))
 
     def _give_up(self) -> None:
         if self.channel.is_open:

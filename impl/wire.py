@@ -40,11 +40,12 @@ class Hello(msgspec.Struct, frozen=True, array_like=True, tag=0):
 
 
 class Welcome(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """Who answers."""
+    """Who answers, and how many bytes a frame to it may have once it trusts who sends it."""
 
     version: int
     alias: str
     cluster: str
+    frame_bytes_max: int
 
 
 class Refused(msgspec.Struct, frozen=True, array_like=True, tag=2):
@@ -226,7 +227,7 @@ class Channel:
     def __init__(self, receiver: Receiver, *, limit: int, first_limit: int) -> None:
         """`first_limit` holds for the first frame that arrives, `limit` for all others."""
         self._receiver = receiver
-        self._limit = self._limit_received = limit
+        self._limit = self._limit_received = self._limit_sent = limit
         self._splitter = Splitter(first_limit)
         self._stream: Stream | None = None
         self._reason = ""
@@ -253,6 +254,10 @@ class Channel:
     def trust(self) -> None:
         """The next frames may be as long as `limit`."""
         self._limit_received = self._splitter.limit = self._limit
+
+    def shorten(self, limit: int) -> None:
+        """Send no frame that is longer, for the other side would not take it."""
+        self._limit_sent = min(self._limit, limit)
 
     def opened(self, stream: Stream) -> None:
         self._stream = stream
@@ -296,7 +301,7 @@ class Channel:
         """Write a frame; False if the channel has ended. Raises FrameTooLargeError."""
         if self._stream is None or self._reason:
             return False
-        self._stream.write(*encode(frame, self._limit))
+        self._stream.write(*encode(frame, self._limit_sent))
         return True
 
     def buffered(self) -> int:

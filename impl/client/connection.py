@@ -171,8 +171,10 @@ class Connection:
                     future.set_exception(RequestError(name, definite, message))
             case Rows() | Ended() if self._audience is not None:
                 self._audience.pushed(frame)
-            case Welcome(alias=alias) if not self._welcome.done():
+            case Welcome(alias=alias, frame_bytes_max=most) if not self._welcome.done():
                 self._alias = alias
+                # Short frames, as of credit, are always taken.
+                self._channel.shorten(max(most, HELLO_BYTES_MAX))
                 self._welcome.set_result(None)
             case Refused(reason=reason):
                 self._channel.close(f"refused: {reason}")

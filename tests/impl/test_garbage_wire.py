@@ -37,7 +37,7 @@ from hypothesis import strategies as st
 FRAMES: list[Frame] = [
     Hello(MAGIC, VERSION, CLIENT, "", ""),
     Hello(MAGIC, VERSION, PEER, "n2", "0123456789abcdef"),
-    Welcome(VERSION, "n1", "0123456789abcdef"),
+    Welcome(VERSION, "n1", "0123456789abcdef", 1 << 20),
     Refused("no"),
     Request(1, "tableInsert", ("t", b"12345678", b"\0" * 100)),
     Request(2, "readRows", ("t", 0, None)),

@@ -189,7 +189,8 @@ def test_a_stranger_may_not_make_a_node_keep_much(tmp_path: Path) -> None:
             reader, writer = await asyncio.open_connection("127.0.0.1", homes.ports["n1"])
             writer.write(hello + large[:200])
             answer = await asyncio.wait_for(reader.read(), 10)
-            welcome = Welcome(VERSION, "n1", members.node("n1").cluster_id)
+            config = members.node("n1").config
+            welcome = Welcome(VERSION, "n1", config.cluster_id, config.frame_bytes_max)
             assert answer == b"".join(encode(welcome, 1 << 20))
             writer.close()
 

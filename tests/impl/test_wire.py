@@ -32,7 +32,7 @@ from hypothesis import strategies as st
 
 FRAMES: list[Frame] = [
     Hello(MAGIC, VERSION, CLIENT, "", ""),
-    Welcome(VERSION, "n1", "c"),
+    Welcome(VERSION, "n1", "c", 1 << 20),
     Request(7, "tableInsert", ("t", b"12345678", b"\0" * 300)),
     Result(7, {"rows": 3, "batches": [b"x"]}),
     Failure(8, "NotLeader", True, "<NotLeader>h:1:n1"),

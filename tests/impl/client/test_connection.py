@@ -7,7 +7,7 @@ import pytest
 from delphic.impl.client.connection import Connection
 from delphic.impl.client.errors import RequestError
 from delphic.impl.raft.debts import Answer
-from delphic.impl.wire import Frame
+from delphic.impl.wire import VERSION, Frame, Welcome, encode
 from members import run
 from scripted_leader import until
 from scripted_node import ScriptedNode
@@ -110,6 +110,39 @@ def test_what_does_not_fit_into_a_frame_is_not_sent() -> None:
             assert large == ("FrameTooLarge", CERTAIN)
             assert await connection.call("f", (1,), timeout_s=5) == ["f", 1]
             assert node.asked == ["f"]
+            connection.close()
+
+    run(scenario())
+
+
+def test_what_the_node_would_not_take_is_not_sent() -> None:
+    """It would end the connection, and nobody could tell whether the call was executed."""
+
+    async def scenario() -> None:
+        async with ScriptedNode("n1", echo) as node:
+            connection = await Connection.open("127.0.0.1", node.port)
+            large = await failure(connection.call("f", (b"x" * (1 << 20),), timeout_s=5))
+            assert large == ("FrameTooLarge", CERTAIN)
+            assert await connection.call("f", (1,), timeout_s=5) == ["f", 1]
+            assert node.asked == ["f"]
+            connection.close()
+
+    run(scenario())
+
+
+def test_a_node_that_claims_to_take_nothing_is_asked_all_the_same() -> None:
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"".join(encode(Welcome(VERSION, "n1", "", -1), 1 << 20)))
+        await reader.read()
+        writer.close()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(greet, "127.0.0.1", 0)
+        async with server:
+            port = server.sockets[0].getsockname()[1]
+            connection = await Connection.open("127.0.0.1", port)
+            connection.credit(1, 1)
+            assert connection.is_open
             connection.close()
 
     run(scenario())

@@ -142,12 +142,12 @@ def packed(*frames: Welcome | Result | Failure | Refused) -> bytes:
 
 def test_a_damaged_stream_of_answers_ends_the_connection_or_is_another_answer() -> None:
     chance = random.Random(6)
-    welcome = packed(Welcome(VERSION, "n1", "0123456789abcdef"))
+    welcome = packed(Welcome(VERSION, "n1", "0123456789abcdef", 1 << 20))
     answers = [
         packed(Result(1, {"rows": 3})),
         packed(Failure(1, "NotLeader", True, "<NotLeader>h:1:n1")),
         packed(Refused("no")),
-        packed(Welcome(VERSION, "n1", "")),
+        packed(Welcome(VERSION, "n1", "", 0)),
         b"\xff\xff\xff\xff",
     ]
 
