@@ -135,6 +135,12 @@ class Visitor:
         self._until_room.append(go)
         self._use_room()
 
+    def log_out(self) -> None:
+        """It is a stranger again, whose frames are short."""
+        self.user = None
+        if self._host.wants_login:
+            self.channel.distrust()
+
     def push(self, frame: Rows | Ended) -> None:
         """Send what was not asked for just now; nothing if the connection has ended."""
         self.channel.send(frame)

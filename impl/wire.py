@@ -248,8 +248,9 @@ class Channel:
         return self._stream is not None and not self._reason
 
     def distrust(self) -> None:
-        """Take short frames only, until `trust`."""
+        """Take short frames only from now on, until `trust`."""
         self._limit_received = STRANGER_BYTES_MAX
+        self._splitter.limit = min(self._splitter.limit, STRANGER_BYTES_MAX)
 
     def trust(self) -> None:
         """The next frames may be as long as `limit`."""

@@ -4,7 +4,7 @@ import asyncio
 from functools import partial
 from typing import Any, Protocol
 
-from ..runtime import Alarm, ClientRuntime, Tls, within
+from ..runtime import Alarm, ClientRuntime, Clock, Tls, within
 from ..runtime_asyncio import loop_client_runtime
 from ..wire import (
     CLIENT,
@@ -108,6 +108,11 @@ class Connection:
                     raise RequestError(error.name, True, error.message) from None
                 raise
         return connection
+
+    @property
+    def clock(self) -> Clock:
+        """What time limits are measured with."""
+        return self._runtime.clock
 
     @property
     def alias(self) -> str:

@@ -6,10 +6,11 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 import msgspec
 import pyarrow as pa
 
+from ..runtime import Clock
 from ..stream import batch_bytes
 from ..stream.commands import RETENTION_MINUTES
 from ..stream.schema import SchemaError, fingerprint, from_bytes, plain, to_bytes
-from .errors import BAD_ANSWER, RequestError, table_replaced
+from .errors import BAD_ANSWER, TIMEOUT, RequestError, table_replaced
 
 T = TypeVar("T")
 
@@ -58,6 +59,10 @@ class Rows(msgspec.Struct, frozen=True):
 
 class Caller(Protocol):
     """Whatever can call a function of a node by name; raises RequestError."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time limits are measured with."""
 
     async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
         """One call."""
@@ -163,9 +168,9 @@ async def read_batches(
 ) -> tuple[pa.Schema, list[pa.RecordBatch]]:
     """As `read`, in the pieces in which they came.
 
-    More than one answer's worth is fetched in parts. The first part fixes the moment: rows never
-    change, so that later parts cannot differ from what was there then. Raises RequestError, also
-    where the table was replaced in between (TableReplaced).
+    More than one answer's worth is fetched in parts, all within `timeout_s`. The first part fixes
+    the moment: rows never change, so that later parts cannot differ from what was there then.
+    Raises RequestError, also where the table was replaced in between (TableReplaced).
     """
     return await _in_parts(caller, "readRows", table, start, limit, timeout_s)
 
@@ -261,11 +266,18 @@ def _bad_answer(message: str) -> RequestError:
 async def _in_parts(
     caller: Caller, function: str, table: str, start: int, limit: int | None, timeout_s: float
 ) -> tuple[pa.Schema, list[pa.RecordBatch]]:
+    deadline_ns = caller.clock.now_ns() + int(timeout_s * 1e9)
     first, schema, batches = await _part(caller, function, table, start, limit, timeout_s)
     end = first.end if limit is None else min(first.end, start + limit)
     at = start + sum(batch.num_rows for batch in batches)
     while at < end:
-        part, _, more = await _part(caller, function, table, at, end - at, timeout_s)
+        left_s = (deadline_ns - caller.clock.now_ns()) / 1e9
+        if left_s <= 0:
+            message = (
+                f"rows {start} to {at - 1} came within {timeout_s:g} s, not those to {end - 1}"
+            )
+            raise RequestError(TIMEOUT, True, message)
+        part, _, more = await _part(caller, function, table, at, end - at, left_s)
         if part.table != first.table:
             raise table_replaced(table)
         if not more:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ..runtime import ClientRuntime, Tls, pause
+from ..runtime import ClientRuntime, Clock, Tls, pause
 from ..runtime_asyncio import loop_client_runtime
 from ..site import parse_address
 from ..stream.commands import RETENTION_MINUTES
@@ -64,6 +64,11 @@ class Session:
         self._password = password
         self._tls = tls
         self._closed = False
+
+    @property
+    def clock(self) -> Clock:
+        """What time limits are measured with."""
+        return self._runtime.clock
 
     @property
     def target(self) -> str:

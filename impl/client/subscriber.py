@@ -51,7 +51,12 @@ class Subscriber:
     ) -> None:
         for found in self._topics.values():
             found.close()
-        await self._tasks.__aexit__(kind, error, trace)
+        try:
+            await self._tasks.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            # What only the block raised goes on as it is: `except RequestError` has to catch it.
+            if group.exceptions != (error,):
+                raise
 
     async def subscribe_table(self, table: str, handler: Handler, **options: Any) -> str:
         """Subscribe, through any member; gives the topic. Options are those of `Options`.

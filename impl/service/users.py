@@ -105,7 +105,7 @@ class UserFunctions:
             else:
                 # Who claims to be somebody else and is not, is nobody.
                 if LOGIN_SURVIVES not in self._bugs:
-                    visitor.user = None
+                    visitor.log_out()
                 self._turn_away(call, visitor, user)
 
         self._book.check(user, password, checked, lambda: visitor.is_open)
@@ -118,7 +118,7 @@ class UserFunctions:
 
     def _logout(self, call: Call) -> None:
         if call.visitor is not None:
-            call.visitor.user = None
+            call.visitor.log_out()
         call.answer(None)
 
     def _change_password(self, call: Call, old: str, new: str) -> None:

@@ -37,6 +37,25 @@ async def opened(homes: Homes, **login: Any) -> AsyncIterator[Connection]:
         connection.close()
 
 
+def test_who_has_logged_out_may_send_no_more_than_any_stranger(tmp_path: Path) -> None:
+    async def scenario(homes: Homes) -> None:
+        async with Members(homes) as members:
+            await members.start("n1")
+            for leave in (("logout", ()), ("login", ("admin", "wrong"))):
+                async with opened(homes, **ADMIN) as connection:
+                    long = connection.call("nodeStatus", ("x" * 5000,), timeout_s=5)
+                    assert (await failure(long))[0] == "BadRequest"
+                    with contextlib.suppress(RequestError):
+                        await connection.call(*leave, timeout_s=5)
+                    refused = await failure(connection.call("nodeStatus", timeout_s=5))
+                    assert refused == ("NotAuthenticated", True)
+                    long = connection.call("nodeStatus", ("x" * 5000,), timeout_s=5)
+                    assert (await failure(long))[0] == "Disconnected"
+
+    with Homes(tmp_path, extra=SECRET) as homes:
+        run(scenario(homes))
+
+
 def test_who_has_not_logged_in_may_call_nothing(tmp_path: Path) -> None:
     async def scenario(homes: Homes) -> None:
         async with Members(homes) as members:

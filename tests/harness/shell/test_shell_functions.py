@@ -15,6 +15,7 @@ from delphic.harness.shell.show import cells
 from delphic.harness.shell.sites import Sites
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.operations import Condition
+from delphic.impl.runtime_asyncio import LoopClock
 from delphic.impl.stream.types import TYPES, name_of
 
 
@@ -154,6 +155,10 @@ class Scripted:
     def __init__(self, answer: Any) -> None:
         self.answer = answer
         self.asked: list[tuple[str, tuple[Any, ...]]] = []
+
+    @property
+    def clock(self) -> LoopClock:
+        return LoopClock(asyncio.get_running_loop())
 
     async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
         self.asked.append((function, args))

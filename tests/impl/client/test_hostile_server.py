@@ -17,6 +17,7 @@ from delphic.impl.raft.debts import Answer
 from delphic.impl.stream.schema import to_bytes
 from delphic.impl.wire import VERSION, Failure, Refused, Result, Welcome, encode
 from garbage import damaged, values
+from hand_clock import HandClock
 from hypothesis import example, given, settings
 from members import GROUP, SCHEMA, rows, run
 from scripted_node import ScriptedNode
@@ -30,6 +31,7 @@ class Liar:
 
     def __init__(self, value: Any) -> None:
         self._value = value
+        self.clock = HandClock()
 
     async def call(self, function: str, args: tuple[Any, ...] = (), *, timeout_s: float) -> Any:
         return self._value

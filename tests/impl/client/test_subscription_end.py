@@ -185,3 +185,23 @@ def test_a_handler_may_end_its_own_subscription() -> None:
             assert (got, offsets.load("t/")) == ([0, 1], None)
 
     run(scenario())
+
+
+def test_what_the_block_of_a_subscriber_raises_arrives_as_it_is() -> None:
+    def purged(_: object, __: str, ___: tuple[Any, ...], answer: Answer) -> None:
+        answer(RequestError("OffsetPurged", True, "row 0 is gone"))
+
+    async def scenario() -> None:
+        async with ScriptedNode("n1", LIVE) as node, ScriptedNode("n2", purged) as other:
+
+            async def block(site: str) -> None:
+                async with Subscriber([site]) as subscriber:
+                    await subscriber.subscribe_table("t", print, offset=0)
+                    raise KeyError("mine")
+
+            with pytest.raises(RequestError, match="row 0 is gone"):
+                await block(other.site)
+            with pytest.raises(KeyError, match="mine"):
+                await block(node.site)
+
+    run(scenario())
