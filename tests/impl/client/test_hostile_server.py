@@ -1,6 +1,7 @@
 """A server that answers nonsense: a client raises RequestError and nothing else."""
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -143,7 +144,7 @@ def packed(*frames: Welcome | Result | Failure | Refused) -> bytes:
 
 
 def test_a_damaged_stream_of_answers_ends_the_connection_or_is_another_answer() -> None:
-    chance = random.Random(6)
+    chance = random.Random(11)
     welcome = packed(Welcome(VERSION, "n1", "0123456789abcdef", 1 << 20))
     answers = [
         packed(Result(1, {"rows": 3})),
@@ -154,10 +155,12 @@ def test_a_damaged_stream_of_answers_ends_the_connection_or_is_another_answer() 
     ]
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read(1 << 16)
-        writer.write(damaged(welcome, chance) if chance.random() < 0.3 else welcome)
-        await asyncio.wait_for(reader.read(1 << 16), 0.2)
-        writer.write(damaged(chance.choice(answers), chance))
+        # A client that makes no sense of it, or is slow, hangs up at any moment.
+        with contextlib.suppress(ConnectionError, TimeoutError):
+            await reader.read(1 << 16)
+            writer.write(damaged(welcome, chance) if chance.random() < 0.3 else welcome)
+            await asyncio.wait_for(reader.read(1 << 16), 0.2)
+            writer.write(damaged(chance.choice(answers), chance))
         writer.close()
 
     async def ask(port: int) -> str:
