@@ -18,11 +18,11 @@ from ...impl.config import (
     NODES_HEADER,
     ConfigError,
     NodeConfig,
-    Read,
     load,
     read_sites,
 )
 from ...impl.options import CONTROLLER_OPTIONS, OPTIONS
+from ...impl.settings import Read
 from ...impl.site import Site
 from ..errors import ScenarioError, UsageError, WorldError
 

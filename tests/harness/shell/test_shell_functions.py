@@ -224,6 +224,10 @@ class Nodes:
     def __init__(self, *rows: pa.RecordBatch | dict[str, Any]) -> None:
         self.answer = rows[0]
 
+    @property
+    def clock(self) -> LoopClock:
+        return LoopClock()
+
     async def node(self, alias: str) -> Any:
         if alias == "n2":
             raise RequestError("Disconnected", True, "away")
