@@ -226,7 +226,7 @@ class Nodes:
 
     @property
     def clock(self) -> LoopClock:
-        return LoopClock()
+        return LoopClock(asyncio.get_running_loop())
 
     async def node(self, alias: str) -> Any:
         if alias == "n2":
