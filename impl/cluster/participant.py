@@ -10,6 +10,7 @@ import pyarrow as pa
 from ..client.errors import RequestError
 from ..runtime import Alarm, Clock
 from ..service.call import Answer, Call, Function
+from ..stream.table import fitting
 from .changes import Work
 from .chunk_store import ChunkStore
 from .contract import is_forgotten, outcome_of
@@ -64,7 +65,7 @@ class Participant:
     def __init__(
         self, store: ChunkStore, clock: Clock, ask_outcome: AskOutcome, page_bytes: int
     ) -> None:
-        """About so many bytes of rows go into one answer."""
+        """At most so many bytes of rows go into one answer, or one row."""
         self._store = store
         self._clock = clock
         self._ask_outcome = ask_outcome
@@ -125,14 +126,17 @@ class Participant:
             return Page(True, version.cid, count)
         for column in wanted.columns:
             field_of(schema, column)
+        columns = list(wanted.columns)
         found: list[bytes] = []
         count = size = at = 0
         for block in version.blocks:
             start = max(0, wanted.start - at)
             while start < block.num_rows:
-                piece = block.slice(start, PAGE_ROWS)
+                ahead = block.slice(start, PAGE_ROWS)
+                piece, _ = fitting(ahead.select(columns), self._page_bytes)
+                piece = ahead.slice(0, max(1, piece.num_rows))
                 chosen = piece.filter(mask(piece)) if wanted.filter else piece
-                chosen = chosen.select(list(wanted.columns))
+                chosen = chosen.select(columns)
                 body = b"" if not chosen.num_rows else _bytes(chosen)
                 if found and size + len(body) > self._page_bytes:
                     following = at + start

@@ -142,7 +142,7 @@ class StreamTable:
         if start < self.disk_offset:
             raise offset_purged(self.name, self.disk_offset, start)
         for wanted in self._pieces(start, end, bytes_max):
-            piece, size = _fitting(wanted, bytes_max)
+            piece, size = fitting(wanted, bytes_max)
             if not piece.num_rows and not batches:
                 piece = wanted.slice(0, 1)
             if piece.num_rows:
@@ -235,7 +235,7 @@ def _merge(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
         return merged
 
 
-def _fitting(batch: pa.RecordBatch, bytes_max: int) -> tuple[pa.RecordBatch, int]:
+def fitting(batch: pa.RecordBatch, bytes_max: int) -> tuple[pa.RecordBatch, int]:
     """The longest prefix found in few steps whose bytes are at most `bytes_max`, and its bytes."""
     size = 0
     while batch.num_rows:
