@@ -192,6 +192,8 @@ class ChunkStore:
         self._end(known)
         if is_unanswered:
             known.answer(RequestError(ABORTED, True, f"transaction {tid} was aborted"))
+        if known.index:
+            self.checkpoints.changed()
 
     def drop(self, chunks: Collection[int], answer: Answer) -> None:
         """These are no more, nor will be; answers None once that is durable, each time."""

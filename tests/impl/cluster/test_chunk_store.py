@@ -314,6 +314,19 @@ def test_a_long_log_brings_a_checkpoint_and_so_does_time() -> None:
     assert node.store.checkpoints.count == count + 1, "without news there is nothing to write"
 
 
+def test_a_log_of_nothing_but_aborts_begins_anew_too() -> None:
+    node = Node(policy=CheckpointPolicy(log_bytes=2000, interval_s=60))
+    for tid in range(1, 30):
+        node.prepare(tid, append(1, tid))
+        node.settle()
+        node.store.abort(tid, node.hear(f"a{tid}"))
+        node.settle()
+    assert node.store.checkpoints.count > 1
+    assert node.store.redo.size < 3000
+    node.restart()
+    assert (node.store.chunks, node.store.open_count) == ([], 0)
+
+
 def test_a_dropped_chunk_is_gone_for_good_and_its_files_with_it(node: Node) -> None:
     node.write(1, 1, append(1, 1), append(2, 2))
     node.store.checkpoints.start()
