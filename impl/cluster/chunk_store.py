@@ -212,9 +212,12 @@ class ChunkStore:
     # Readers.
 
     def seen(self, chunk: int, cid: int, excluded: Collection[int]) -> Version | None:
-        """What a reader sees of a moment; None where nothing ever was. Raises RequestError."""
+        """What a reader sees of a moment; None where nothing ever was. Raises RequestError.
+
+        A chunk in which nothing was committed may be a dropped one that a late write made anew.
+        """
         known = self._chunks.get(chunk)
-        return None if known is None else known.seen(cid, excluded)
+        return None if known is None or not known.newest.cid else known.seen(cid, excluded)
 
     def schema(self, chunk: int) -> pa.Schema:
         """The columns of a chunk that there is."""
