@@ -159,6 +159,9 @@ def _key_codes(blocks: Blocks, batch: pa.RecordBatch, keys: tuple[str, ...]) -> 
         field = field_of(batch.schema, key)
         pieces = [block.column(key) for block in (*blocks, batch)]
         column = pa.chunked_array(pieces, field.type)
+        if pa.types.is_floating(field.type):
+            # -0.0 becomes 0.0: they are equal, and their hashes are not.
+            column = pc.add(column, pa.scalar(0.0, field.type))
         values = column.unique()
         at = pc.cast(pc.index_in(column, value_set=values), pa.int64()).combine_chunks()
         count = pa.scalar(max(1, len(values)), pa.int64())

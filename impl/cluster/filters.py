@@ -114,6 +114,8 @@ def _test(
         if not isinstance(value, tuple):
             raise refused(f"column {column}: `in` wants a list, got {value!r}")
         known = pa.array([literal(one, field) for one in value], field.type)
+        if pa.types.is_floating(field.type):
+            known = _as_compared(known)
         return lambda batch: pc.is_in(batch.column(column), value_set=known)
     if isinstance(value, tuple):
         raise refused(f"column {column}: {op} wants one value, got a list")
@@ -124,6 +126,12 @@ def _test(
         return lambda batch: test(batch.column(column))
     compare, other = _COMPARISONS[op], literal(value, field)
     return lambda batch: compare(batch.column(column), other)
+
+
+def _as_compared(numbers: Any) -> Any:
+    """As a hash has to know them to find what `=` finds: both zeros, and no NaN."""
+    found = [one for one in numbers.to_pylist() if one is None or one == one]
+    return pa.array([*found, 0.0, -0.0] if 0.0 in found else found, numbers.type)
 
 
 def _is_text(kind: pa.DataType) -> bool:

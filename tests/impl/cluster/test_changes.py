@@ -151,3 +151,14 @@ def test_many_small_appends_make_few_blocks_and_copy_no_large_one() -> None:
     one = (Condition("id", "=", 149_999),)
     changed = apply(Update((("n", 1),), one), SCHEMA, large).blocks
     assert [a is b for a, b in zip(large, changed, strict=True)].count(False) == 1
+
+
+def test_both_zeros_are_one_key_of_an_upsert() -> None:
+    schema = pa.schema([("key", pa.float64()), ("n", pa.int64())])
+
+    def of(key: float, n: int) -> memoryview:
+        return encoded(pa.record_batch([[key], [n]], schema=schema))
+
+    blocks = apply(Append(of(0.0, 1)), schema, ()).blocks
+    blocks = apply(Upsert(of(-0.0, 2), ("key",)), schema, blocks).blocks
+    assert [value for block in blocks for value in block["n"].to_pylist()] == [2]

@@ -61,6 +61,18 @@ def test_a_condition_chooses_rows_and_never_one_that_it_says_nothing_of(
     assert chosen(condition) == rows
 
 
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+@pytest.mark.parametrize("value", [0.0, -0.0, 0, 1.5, 1e-60, float("nan"), None])
+def test_in_a_list_of_one_number_is_what_equals_it(kind: pa.DataType, value: float | None) -> None:
+    numbers = pa.array([0.0, -0.0, 1.5, 1e-60, float("nan"), None], kind)
+    batch = pa.record_batch({"n": numbers})
+    equal, among = (
+        compiled((Condition("n", op, wanted),), batch.schema)(batch).to_pylist()
+        for op, wanted in (("=", value), ("in", (value,)))
+    )
+    assert among == equal
+
+
 def test_a_filter_is_a_conjunction_and_an_empty_one_means_all() -> None:
     assert chosen(("id", ">", 1), ("name", "=", "b")) == [1]
     assert chosen() == [0, 1, 2, 3]
