@@ -23,6 +23,8 @@ _OUT_OF_RANGE = "<value out of range"
 """How Arrow writes a date that no calendar has."""
 
 CALENDAR = ("0001-01-01 00:00:00", "9999-12-31 23:59:59")
+FIRST_DAY_NS = "1677-09-22 00:00:00"
+"""Nanoseconds begin within the day before, whose midnight they cannot tell."""
 
 FEW_ROWS = 64
 """Up to so many are dealt with one by one."""
@@ -155,10 +157,13 @@ def _int64(value: int) -> Any:
 
 def _dates(moments: Any, column: str) -> Any:
     if moments.type.unit != "ns":
-        # Arrow does not mind what is too far away for a date; nanoseconds do not reach so far.
+        # Arrow does not mind what is too far away for a date.
         low, high = (pc.cast(pa.scalar(text), moments.type) for text in CALENDAR)
-        if pc.any(pc.or_(pc.less(moments, low), pc.greater(moments, high))).as_py():
-            raise refused(f"{column}: a moment is too far away to have a date")
+        is_far = pc.or_(pc.less(moments, low), pc.greater(moments, high))
+    else:
+        is_far = pc.less(moments, pc.cast(pa.scalar(FIRST_DAY_NS), moments.type))
+    if pc.any(is_far).as_py():
+        raise refused(f"{column}: a moment is too far away to have a date")
     return pc.cast(pc.floor_temporal(moments, unit="day"), pa.date32())
 
 

@@ -153,3 +153,15 @@ def test_few_rows_belong_where_they_would_among_many(
     assert sorted(at for part in few.values() for at in part) == list(range(len(values)))
     monkeypatch.setattr("delphic.impl.cluster.partitions.FEW_ROWS", -1)
     assert parts(scheme, values) == few
+
+
+def test_nanoseconds_of_the_day_that_is_cut_off_have_no_date() -> None:
+    scheme = Scheme("VALUE", "date32[day]", ("2024-01-01",))
+    day_ns = 86_400 * 10**9
+    first = -((2**63) // day_ns) * day_ns
+    batch = pa.record_batch({"at": pa.array([first], pa.timestamp("ns"))})
+    assert list(split(scheme, batch, "at")) == ["1677-09-22"]
+    for far in (first - 1, -(2**63) + 1):
+        batch = pa.record_batch({"at": pa.array([far], pa.timestamp("ns"))})
+        with pytest.raises(RequestError, match="too far away"):
+            split(scheme, batch, "at")
