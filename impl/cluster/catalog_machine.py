@@ -71,6 +71,7 @@ class CatalogMachine:
             self._unpack(base)
         self._bytes = self._read_bytes(FILE)
         self._put(self._read(FILE))
+        self._incoming.begin()
         self._is_saving = False
 
     def _put(self, saved: Saved) -> None:

@@ -16,6 +16,7 @@ class StagingFile:
     ) -> None:
         self._disk = disk
         self._folder = folder
+        self._name = name
         self._path = posixpath.join(folder, name)
         self._check = check
         self._file: File | None = None
@@ -29,6 +30,13 @@ class StagingFile:
 
     def clear(self) -> None:
         self._opened().truncate(0)
+
+    def begin(self) -> None:
+        """Remove what a crash left: no process goes on with another's. Raises OSError."""
+        if self._name in self._disk.names(self._folder) and self.size():
+            # What was installed from it was perhaps renamed, and not yet durably.
+            self._disk.sync_folder(self._folder)
+            self.clear()
 
     def seal(self) -> None:
         file = self._opened()

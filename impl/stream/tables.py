@@ -88,6 +88,7 @@ class Tables:
         self._staging = staging(disk, folder)
         self._store = self._open_store()
         self._tables = self._store.open_all()
+        self._staging.begin()
         self._installed: tuple[Store, dict[str, Stored]] | None = None
         self._is_installing = False
         self._keeps = DROP_KEEPS_TABLE in bugs

@@ -128,6 +128,7 @@ def test_a_snapshot_takes_the_place_of_all_there_was() -> None:
     # From here on a crash at any moment ends with the snapshot: the log begins behind it.
     crashed = opened(ImageDisk(disk.now()), ((1, 4),))
     assert crashed.catalog.dump() == source.catalog.dump()
+    assert crashed.staging.size() == 0, "nothing needs these bytes any more"
     machine.install(((1, 4),))()
     machine.install_done()
     assert machine.applied == machine.checkpointed == Position(4, 1)
@@ -151,3 +152,35 @@ def test_a_snapshot_that_is_not_whole_or_of_other_entries_is_refused() -> None:
     with pytest.raises(OSError, match="other entries"):
         machine.install(((2, 4),))()
     assert INCOMING != FILE
+
+
+def test_a_snapshot_is_kept_until_what_was_made_of_it_outlasts_a_power_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = fed(opened(ImageDisk()))
+    save(source)
+    export = source.export()
+    assert export is not None
+    disk = ImageDisk()
+    machine = fed(opened(disk), COMMANDS[:1])
+    save(machine)
+    machine.staging.append(export.read(0, export.size))
+    machine.staging.seal()
+
+    def killed(folder: str) -> None:
+        raise InterruptedError(folder)
+
+    monkeypatch.setattr(disk, "sync_folder", killed)
+    with pytest.raises(InterruptedError):
+        machine.install(((1, 4),))()
+    monkeypatch.undo()
+    disk.watched = []
+    assert opened(disk, ((1, 4),)).catalog.dump() == source.catalog.dump()
+    for left in (*disk.watched, *disk.beginnings()):
+        assert opened(ImageDisk(left), ((1, 4),)).catalog.dump() == source.catalog.dump()
+
+
+def test_what_a_crash_left_of_a_snapshot_that_was_arriving_goes() -> None:
+    disk = ImageDisk()
+    opened(disk).staging.append(b"half")
+    assert opened(ImageDisk(disk.now())).staging.size() == 0

@@ -157,6 +157,7 @@ def test_an_installation_that_a_power_cut_interrupts_is_done_again() -> None:
     for left in (*disk.watched, *disk.beginnings()):
         found = Tables(ImageDisk(left), FOLDER, base=source.terms())
         assert found.summary() == source.tables.summary()
+        assert found.staging.size() == 0, "nothing needs these bytes any more"
     life.tables.install_done()
     assert life.tables.summary() == source.tables.summary()
 
