@@ -129,9 +129,14 @@ class Runs:
 
     def _found(self, name: str) -> Facts:
         """A run by its name. Raises HTTPException where there is none."""
-        if not self._fresh().rows("SELECT 1 FROM run WHERE name = ?", (name,)):
-            raise HTTPException(404, "There is no such run.")
+        if not self._is_known(name):
+            self._fresh_until = 0.0  # It may have begun a moment ago.
+            if not self._is_known(name):
+                raise HTTPException(404, "There is no such run.")
         return facts(self._index.root, name)
+
+    def _is_known(self, name: str) -> bool:
+        return bool(self._fresh().rows("SELECT 1 FROM run WHERE name = ?", (name,)))
 
     async def _of_run(self, request: Request, answer: Callable[[Facts], T]) -> T:
         """What there is to say about the run that the address names."""

@@ -14,6 +14,7 @@ from delphic.harness.op import NEMESIS, OpType
 from delphic.harness.running.observer import Observer
 from delphic.harness.running.recorder import Recorder
 from delphic.harness.system import Setup
+from delphic.harness.systems.hastream import HaStream
 from delphic.harness.targets.faults import SOUND, TRUE, DiskState, MessageFaults, PacketFaults
 from delphic.harness.targets.target import ProcessState
 from scene import Scene
@@ -295,6 +296,13 @@ def test_where_nothing_is_stored_no_tail_was_cut(memory: Any) -> None:
     assert scene.told() == [("cut-tail", ["n2"], False)]
 
 
+@pytest.fixture
+def folders_of_replication(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The members of the group keep what data nodes of a master do."""
+    monkeypatch.setattr(HaStream, "keeps", lambda *_: ("volumes", "task-data"))
+
+
+@pytest.mark.usefixtures("folders_of_replication")
 def test_lost_task_data_leaves_a_receipt_that_counts_files(memory: Any) -> None:
     scene = Scene(memory, "[{at: 50ms, lose-task-data: n2}, {at: 100ms, lose-task-data: n2}]")
     assert scene.told() == [("lose-task-data", ["n2"], True), ("lose-task-data", ["n2"], False)]
@@ -336,6 +344,7 @@ def test_who_could_not_start_without_permission_is_started_once_it_is_back(memor
     assert second.value["observed"] == {"read-only": {"n2": False}}
 
 
+@pytest.mark.usefixtures("folders_of_replication")
 def test_of_two_folders_that_may_not_be_written_all_may_not(memory: Any) -> None:
     scene = Scene(
         memory,

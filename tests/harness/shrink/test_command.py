@@ -137,7 +137,7 @@ def test_what_the_simulator_does_not_show_is_said(run: RunDir) -> None:
 
 def test_a_group_that_never_comes_up_breaks_no_promise() -> None:
     data = parse(TEXT, "").data
-    stopped = {**data, "limits": {"leader": "0s", "first_ack": "0s"}}
+    stopped = {**data, "limits": {"leader": "1ms", "first_ack": "1ms"}}
     assert outcome(Candidate(stopped, 3)).failing == frozenset()
 
 

@@ -61,8 +61,8 @@ cluster: {system: replication, bugs: {mc1: [BUGS]}}
 workload: {name: replicate, clients: 12, rate: 200}
 duration: 2500ms
 faults:
-  - {at: 1500ms, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
-  - {at: 2s, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
+  - {at: 1147ms, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
+  - {at: 1910ms, power-cut: {node: mc1, keeps: nothing}, for: 100ms}
 limits: {leader: 10s, first_ack: 10s, replicas: 20s}
 """
 

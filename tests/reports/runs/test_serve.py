@@ -103,6 +103,12 @@ def test_new_runs_are_there_without_a_restart(
     assert client.get(f"/runs/{path.name}/").status_code == 200
 
 
+def test_a_run_that_began_a_moment_ago_is_found(root: Path, fleet: Any, client: TestClient) -> None:
+    assert client.get("/").status_code == 200
+    name = fleet.write(root, fleet.Run("fresh", 1)).name
+    assert client.get(f"/runs/{name}/").status_code == 200
+
+
 def test_who_looks_at_the_list_is_told_when_it_is_another(
     root: Path, fleet: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
