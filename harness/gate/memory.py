@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import ExitCode, WorldError
 from ..reading import UNDECODABLE
+from ..writing import put
 from .result import State, StepResult
 from .step import Step
 
@@ -57,11 +58,11 @@ class Memory:
         file = self._file(before)
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = file.with_suffix(".part")
-            unfinished.write_bytes(msgspec.json.encode(found))
-            unfinished.replace(file)
+            put(file, msgspec.json.encode(found))
         except OSError as error:
             return WorldError(f"cannot write {file}: {error.strerror}")
+        except WorldError as error:
+            return error
         return None
 
     def _file(self, digest: str) -> Path:

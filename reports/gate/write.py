@@ -7,6 +7,7 @@ import msgspec
 
 from ...harness.errors import WorldError
 from ...harness.gate.result import GateResult
+from ...harness.writing import put
 from . import alerts, junit, markdown
 
 RESULT = "gate.json"
@@ -24,18 +25,16 @@ def write(gate: GateResult, out: Path) -> None:
         "gate.sarif": alerts.sarif(gate),
         "gl-code-quality.json": alerts.gitlab(gate),
     }
-    lost: OSError | None = None
+    lost: list[WorldError] = []
     for name, data in pages.items():
-        path = out / name
-        unfinished = out / f".{name}"
         try:
             out.mkdir(parents=True, exist_ok=True)
-            unfinished.write_bytes(data)
-            unfinished.replace(path)
+            put(out / name, data)
         except OSError as error:
-            lost = lost or error
-            for one in (path, unfinished):
-                with suppress(OSError):
-                    one.unlink()
-    if lost is not None:
-        raise WorldError(f"cannot write {out / RESULT} and its like: {lost.strerror}") from lost
+            lost.append(WorldError(f"cannot write {out}: {error.strerror}"))
+        except WorldError as error:
+            lost.append(error)
+            with suppress(OSError):
+                (out / name).unlink()
+    if lost:
+        raise lost[0]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from delphic.__main__ import main
-from delphic.harness.errors import ExitCode
+from delphic.harness.errors import ExitCode, WorldError
 from delphic.harness.gate.inputs import Inputs
 from delphic.harness.gate.result import Attempt, Finding
 from delphic.harness.gate.step import Step
+from delphic.harness.writing import put
 
 RIGHT = """\
 {:type :invoke, :f :write, :value 1, :process 0}
@@ -110,9 +111,13 @@ def test_no_older_result_stands_where_a_new_one_cannot_be_written(
     text = "steps: [{explore: raft}]"
     answers(monkeypatch, 0)
     assert gate(monkeypatch, text) == 0
-    # A name that is taken by a folder cannot be written, whoever tries.
-    for name in (".gate.json", ".junit.xml"):
-        (folder / "runs/gate" / name).mkdir()
+
+    def full(path: Path, data: bytes) -> None:
+        if path.name in ("gate.json", "junit.xml"):
+            raise WorldError(f"cannot write {path}: No space left on device")
+        put(path, data)
+
+    monkeypatch.setattr("delphic.reports.gate.write.put", full)
     answers(monkeypatch, 1)
     capsys.readouterr()
     assert gate(monkeypatch, text) == 1

@@ -144,6 +144,16 @@ def test_all_files_are_written_and_what_cannot_be_is_said(tmp_path: Path) -> Non
         write(ALL, tmp_path / "file")
 
 
+def test_files_are_written_through_no_link(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.write_text("mine")
+    for name in (".gate.json", "gate.json", ".summary.md", "summary.md"):
+        (tmp_path / name).symlink_to(other)
+    write(ALL, tmp_path)
+    assert other.read_text() == "mine"
+    assert not (tmp_path / "gate.json").is_symlink()
+
+
 def test_what_a_witness_holds_is_shown_as_it_is_and_never_done() -> None:
     lines = ("<img src=x onerror=alert(1)> [click](http://evil) **b**", "~~~~ ``` ````", "  c ├─┤")
     for more in (STALE, Finding("s", (), (), None, "")):
