@@ -1,5 +1,6 @@
 """A real sshd on loopback, with keys and a configuration of its own."""
 
+import contextlib
 import dataclasses
 import getpass
 import os
@@ -95,7 +96,8 @@ class Sshd:
     def cut(self) -> None:
         """Every connection ends at once, as when the host restarts."""
         for pid in self.sessions():
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # It ended by itself meanwhile.
+                os.kill(pid, signal.SIGKILL)
 
     def stop(self) -> None:
         assert self._process is not None
