@@ -9,7 +9,7 @@ newest group unless it is a metadata operation or conflicts with a member of it 
 within a group order means nothing, and groups in order are the order of conflicts (PR-5, PR-6).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 
 import msgspec
 
@@ -50,7 +50,7 @@ class SlaveCluster(msgspec.Struct, frozen=True, array_like=True):
 class MasterState(msgspec.Struct, frozen=True, array_like=True):
     """Everything, as plain values: what a checkpoint holds.
 
-    `tasks`: the newest truncated ones, for the table, and all that are not: from `head` on.
+    `tasks`: the newest truncated ones, for the table, in outline, and all others: from `head` on.
     `joined`: database and chunks of the members of the newest group, truncated or not.
     """
 
@@ -95,6 +95,7 @@ class Master:
         self._touched = _Touched(self._joined)
         self.slaves = {slave.name: slave for slave in state.slaves}
         self._bugs = bugs
+        self._needed = {task.meta.tid for task in self.queued() if task.meta.operation.is_write}
 
     def dump(self) -> MasterState:
         """All of it."""
@@ -118,9 +119,9 @@ class Master:
         """Whether what completes now may become a task (U4)."""
         return self.status is Status.ENABLED or QUEUES_WHILE_DISABLED in self._bugs
 
-    def needed(self) -> frozenset[int]:
+    def needed(self) -> Set[int]:
         """Of which transactions some slave has still to get the data (PR-18)."""
-        return frozenset(task.meta.tid for task in self.queued() if task.meta.operation.is_write)
+        return self._needed
 
     def queued(self) -> Iterator[Task]:
         """The tasks that are not truncated."""
@@ -206,6 +207,7 @@ class Master:
             for task in list(self.queued()):
                 if task.meta.database == entry.database:
                     del self.tasks[task.id]
+                    self._needed.discard(task.meta.tid)
         return NOTHING
 
     def _complete(self, entry: Completed) -> MasterEffects:
@@ -225,6 +227,8 @@ class Master:
         self._touched.add(meta.database, meta.chunks)
         task = Task(self.next, self.group, meta)
         self.tasks[task.id] = task
+        if meta.operation.is_write:
+            self._needed.add(meta.tid)
         self.next += 1
         truncated: tuple[int, ...] = ()
         if TRIMS_UNREAD in self._bugs:
@@ -248,6 +252,9 @@ class Master:
         gone = tuple(range(self.head, head))
         for task_id in gone:
             self.tasks.pop(task_id - SHOWN_MAX, None)
+            if (task := self.tasks.get(task_id)) is not None:
+                self._needed.discard(task.meta.tid)
+                self.tasks[task_id] = task.outline()
         self.head = max(self.head, head)
         return gone
 

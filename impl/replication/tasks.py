@@ -1,6 +1,7 @@
 """A task: one completed transaction of a replicated database, as slaves are told of it."""
 
 import msgspec
+from msgspec.structs import replace
 
 from ..cluster.operations import Operation
 
@@ -18,9 +19,10 @@ SHOWN_MAX = 10_000
 class TaskMeta(msgspec.Struct, frozen=True, array_like=True):
     """What the coordinator sends with its commit; for a metadata operation, what the log says.
 
-    `chunks` are partitions by name, "dfs://db/table/key"; empty: the whole database (G4).
-    `statement`: a metadata operation in full; empty for writes, whose data stays on the data node
-    at `source_host`:`source_port` under their tid (U11). `submitted_ns` is the time of day.
+    `chunks` are partitions by name, "dfs://db/table/key"; empty: the whole database (G4), or the
+    task is over. `statement`: a metadata operation in full; empty for writes, whose data stays on
+    the data node at `source_host`:`source_port` under their tid (U11). `submitted_ns` is the time
+    of day.
     """
 
     tid: int
@@ -46,3 +48,10 @@ class Task(msgspec.Struct, frozen=True, array_like=True):
     id: int
     group: int
     meta: TaskMeta
+
+    def outline(self) -> "Task":
+        """What is left of it when it is over: nobody asks for its partitions and statement again.
+
+        There may be thousands of them, and of these tasks.
+        """
+        return replace(self, meta=replace(self.meta, chunks=(), statement=b""))

@@ -25,11 +25,12 @@ class MasterReplay:
     def boot(self, record: CoreRecord) -> None:
         """What a checkpoint held; truncated tasks that nobody shows any more are of no group.
 
-        Raises Unlike.
+        What the others wrote is known of the newest group only. Raises Unlike.
         """
         told = record.event["state"]
         names = self._names
-        tasks = {task[0]: names.task(task) for task in told["tasks"]}
+        joined = dict(enumerate(told["joined"], start=told["next"] - len(told["joined"])))
+        tasks = {task[0]: names.task(_whole(task, joined)) for task in told["tasks"]}
         self._queue = {task[0]: task for task in told["tasks"] if task[0] >= told["head"]}
         queued = list(range(told["head"], told["next"]))
         if sorted(self._queue) != queued:
@@ -136,6 +137,14 @@ class MasterReplay:
         for name, value in expected.items():
             if record.post[name] != value:
                 raise Unlike(record, "step", name, value, record.post[name])
+
+
+def _whole(task: list[Any], joined: dict[int, list[Any]]) -> list[Any]:
+    """A task with what it writes, if it is of the newest group; of others that may be forgotten."""
+    number, group, meta = task
+    if number not in joined:
+        return task
+    return [number, group, [*meta[:4], joined[number][1], *meta[5:]]]
 
 
 _ORDERS = {"started": Order.START, "stopped": Order.STOP}

@@ -89,14 +89,18 @@ class Names:
             self._database(name)
         for task in state.get("tasks", ()):
             self._meta(task[2])
+        for database, chunks in state.get("joined", ()):
+            self._chunks_of(self._database(database), chunks)
         for slave in state.get("slaves", ()):
             self._slave(slave[0])
         for record in state.get("records", ()):
             self._meta(record[0][2])
 
     def _meta(self, meta: list[Any]) -> None:
-        number = self._database(meta[2])
-        for chunk in meta[4]:
+        self._chunks_of(self._database(meta[2]), meta[4])
+
+    def _chunks_of(self, number: int, chunks: Iterable[str]) -> None:
+        for chunk in chunks:
             if chunk not in self._chunks:
                 self._chunks[chunk] = (number, self._counts[number])
                 self._counts[number] += 1

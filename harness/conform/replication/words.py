@@ -72,7 +72,10 @@ def concrete_master(options: Options, m: Master) -> MasterState:
     return MasterState(
         status=CoreStatus(m.status),
         flagged=tuple(database_of(at) for at, flag in enumerate(m.flags) if flag),
-        tasks=tuple(task_of(options, task) for task in m.tasks),
+        tasks=tuple(
+            task_of(options, task).outline() if task.id <= m.cut else task_of(options, task)
+            for task in m.tasks
+        ),
         head=m.cut + 1,
         next=len(m.tasks) + 1,
         group=group,
@@ -105,7 +108,10 @@ def concrete_slot(options: Options, slot: Slot) -> Record:
         state = TaskState.EXECUTING
     if slot.skipped:
         details = SKIPPED
-    return Record(task_of(options, slot.task), 0, state, slot.fails, "", 0, details)
+    task = task_of(options, slot.task)
+    if state is TaskState.FINISH:
+        task = task.outline()
+    return Record(task, 0, state, slot.fails, "", 0, details)
 
 
 def concrete_slave(options: Options, s: Slave) -> SlaveState:

@@ -1,5 +1,6 @@
 """The master's core: what becomes a task, in which group, and how long it is kept."""
 
+import msgspec
 import pytest
 from delphic.impl.cluster.operations import Operation
 from delphic.impl.replication.events import Completed, FlagSet, Started, Stopped
@@ -204,6 +205,21 @@ def test_finished_tasks_are_remembered_up_to_a_number() -> None:
     master.step(pulled("s", SHOWN_MAX + 10, SHOWN_MAX + 10))
     assert min(master.tasks) == 11
     assert ids(master) == [SHOWN_MAX + 11]
+
+
+def test_of_a_task_that_has_left_the_queue_only_its_columns_stay() -> None:
+    master = replicating()
+    chunks = tuple(f"{A}/t/{key}" for key in range(1000))
+    for tid in range(1, 31):
+        master.step(completed(tid, A, chunks, Operation.SQL_DELETE))
+    master.step(completed(31, A, chunks[:1]))
+    master.step(pulled("s", 31, 31))
+    assert len(msgspec.msgpack.encode(master.dump())) < 31 * 100
+    # Of the newest group it is still known what it writes.
+    assert master.step(completed(32, A, ("y",))).enqueued == Task(32, 31, meta(32, A, ("y",)))
+    assert master.step(completed(33, A, chunks[:1])).enqueued == Task(
+        33, 32, meta(33, A, chunks[:1])
+    )
 
 
 def test_a_dump_is_everything() -> None:

@@ -1,6 +1,8 @@
 """The slave's core: what it takes, what it counts, what it refuses."""
 
+import msgspec
 import pytest
+from delphic.impl.cluster.operations import Operation
 from delphic.impl.replication.events import (
     Failed,
     Finished,
@@ -12,8 +14,8 @@ from delphic.impl.replication.events import (
 )
 from delphic.impl.replication.slave import SKIPPED, Admission, Slave
 from delphic.impl.replication.status import Status, TaskState
-from delphic.impl.replication.tasks import SHOWN_MAX
-from queue_makers import executed, queued, task
+from delphic.impl.replication.tasks import SHOWN_MAX, Task
+from queue_makers import executed, meta, queued, task
 
 WAITING, EXECUTING = TaskState.WAITING, TaskState.EXECUTING
 FINISH, FAILED = TaskState.FINISH, TaskState.FAILED
@@ -246,3 +248,16 @@ def test_a_dump_is_everything() -> None:
     for entry in (Finished(2, "d1", 9), Started(), failed(3, 2), queued(task(5)), Stopped()):
         assert again.step(entry) == slave.step(entry)
     assert again.dump() == slave.dump()
+
+
+def test_of_a_finished_task_only_its_columns_stay() -> None:
+    slave = Slave()
+    chunks = tuple(f"dfs://a/t/{key}" for key in range(1000))
+    slave.step(queued(*(Task(each, each, meta(each, "dfs://a", chunks)) for each in range(1, 31))))
+    for each in range(1, 30):
+        for entry in executed(each):
+            slave.step(entry)
+    slave.step(Stopped())
+    slave.step(Skipped((30,), 9))
+    assert len(msgspec.msgpack.encode(slave.dump())) < 30 * 120
+    assert slave.records[30].task == Task(30, 30, meta(30, "dfs://a", (), Operation.APPEND))

@@ -72,6 +72,29 @@ def test_what_was_truncated_need_not_be_shown_any_more() -> None:
     assert of_master(lambda state: replace(state, tasks=state.tasks[2:])) == []
 
 
+def test_what_the_newest_group_writes_is_known_after_a_restart_though_it_is_truncated() -> None:
+    master, written, index = Master(), Written("mc1"), 0
+    fresh = replace(meta(4), chunks=("dfs://d/t/fresh",))
+    for entries in (
+        (
+            FlagSet("dfs://d", on=True),
+            *(Completed(meta(tid), flagged=True) for tid in (1, 2, 3)),
+            Pulled("s1:1", ("s1:1",), 3, 3, 0, 1),
+        ),
+        (Completed(fresh, flagged=True), Completed(meta(5), flagged=True)),
+    ):
+        boot = {"kind": "boot", "state": fields(master.dump())}
+        written.add("master", boot, master_post(master), index)
+        for entry in entries:
+            index += 1
+            effects = master.step(entry)
+            written.add("master", told(entry), master_post(master), index, fields(effects))
+        written.again()
+        master = Master(master.dump())
+    assert [(task.id, task.group) for task in master.queued()] == [(4, 1), (5, 2)]
+    assert follow({"mc1": written.records}).unlike == []
+
+
 @pytest.mark.parametrize(
     ("change", "what"),
     [
