@@ -140,6 +140,11 @@ DATABASES = (
     _controllers("startClusterReplication", (), "Lets replication go on."),
     _controllers("stopClusterReplication", (), "Stops replication."),
     _controllers("skipClusterReplicationTask", (Parameter("taskIds", "INTS"),), "Skips tasks."),
+    _controllers(
+        "forgetReplicationSlave",
+        (Parameter("allControllersInRaft", "STRING"),),
+        "The master waits for this slave no more.",
+    ),
     _controllers("getMasterReplicationStatus", (_LIMIT,), "The master's tasks."),
     _controllers("getSlaveReplicationStatus", (_LIMIT,), "The slave's tasks."),
     _controllers("getRecentSlaveReplicationInfo", (), "The slaves that have pulled."),

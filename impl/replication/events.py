@@ -57,6 +57,12 @@ class Pulled(msgspec.Struct, frozen=True, array_like=True, tag=True):
         return ",".join(sorted(self.controllers))
 
 
+class SlaveForgotten(msgspec.Struct, frozen=True, array_like=True, tag=True):
+    """An operator called forgetReplicationSlave: this slave is no more. `slave`: as in `Pulled`."""
+
+    slave: str
+
+
 class Queued(msgspec.Struct, frozen=True, array_like=True, tag=True):
     """A slave takes what it pulled."""
 
@@ -99,7 +105,7 @@ class Skipped(msgspec.Struct, frozen=True, array_like=True, tag=True):
     at_ns: int
 
 
-MasterEntry = Started | Stopped | FlagSet | Completed | Pulled
+MasterEntry = Started | Stopped | FlagSet | Completed | Pulled | SlaveForgotten
 SlaveEntry = Started | Stopped | Queued | Recorded | Finished | Failed | Skipped
 
 

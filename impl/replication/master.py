@@ -21,7 +21,7 @@ from ..bugs_of_replication import (
     WAITS_FOR_SLOWEST,
 )
 from ..cluster.operations import Operation
-from .events import Completed, FlagSet, MasterEntry, Pulled, Started, Stopped
+from .events import Completed, FlagSet, MasterEntry, Pulled, SlaveForgotten, Started, Stopped
 from .status import Status
 from .tasks import PULL_BYTES_MAX, PULL_TASKS_MAX, SHOWN_MAX, Task, TaskMeta
 
@@ -143,6 +143,8 @@ class Master:
                 return self._complete(entry)
             case Pulled():
                 return self._pulled(entry)
+            case SlaveForgotten():
+                return self._forget(entry.slave)
 
     # What the leader asks of it about a pull.
 
@@ -158,8 +160,10 @@ class Master:
             return f"clusterReplicationSlaveNum={pull.slaves_max} slaves are known already"
         if TRIMS_UNREAD in self._bugs:
             return ""
-        if pull.offset + 1 < self.head:
-            return f"task {pull.offset + 1} is gone: the queue begins with task {self.head}"
+        # One that was forgotten, and is there after all, may have pulled what it has not done.
+        wanted = 1 + (pull.finished if known is None else pull.offset)
+        if wanted < self.head:
+            return f"task {wanted} is gone: the queue begins with task {self.head}"
         if known is not None and pull.offset < known.finished:
             # It was made anew, or is late. What it has reported may be gone before it has done it.
             reported, wanted = known.finished, pull.offset + 1
@@ -243,9 +247,16 @@ class Master:
         finished = pull.finished if known is None else max(known.finished, pull.finished)
         controllers = tuple(sorted(pull.controllers))
         self.slaves[pull.slave] = SlaveCluster(controllers, pull.site, finished, pull.at_ns)
-        # What all have done nobody will ask for again; who comes later is refused (PR-17).
-        least = min(slave.finished for slave in self.slaves.values())
-        return MasterEffects(truncated=self._truncate(least + 1))
+        return MasterEffects(truncated=self._truncate_done())
+
+    def _forget(self, slave: str) -> MasterEffects:
+        if self.slaves.pop(slave, None) is None:
+            return MasterEffects(refusal=f"no slave is known by the controllers {slave}")
+        return MasterEffects(truncated=self._truncate_done() if self.slaves else ())
+
+    def _truncate_done(self) -> tuple[int, ...]:
+        """What all have done nobody will ask for again; who comes later is refused (PR-17)."""
+        return self._truncate(1 + min(slave.finished for slave in self.slaves.values()))
 
     def _truncate(self, head: int) -> tuple[int, ...]:
         """Let the queue begin there; the newest of what is gone stay to be shown."""

@@ -23,6 +23,7 @@ from .events import (
     Recorded,
     Skipped,
     SlaveEntry,
+    SlaveForgotten,
     Started,
     Stopped,
 )
@@ -57,8 +58,8 @@ class SavedSlave(msgspec.Struct, frozen=True, array_like=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_of_master: msgspec.msgpack.Decoder[Started | Stopped | Pulled] = msgspec.msgpack.Decoder(
-    Started | Stopped | Pulled
+_of_master: msgspec.msgpack.Decoder[Started | Stopped | Pulled | SlaveForgotten] = (
+    msgspec.msgpack.Decoder(Started | Stopped | Pulled | SlaveForgotten)
 )
 _of_slave: msgspec.msgpack.Decoder[Started | Stopped | Queued | Failed | Skipped | Learned] = (
     msgspec.msgpack.Decoder(Started | Stopped | Queued | Failed | Skipped | Learned)

@@ -1,4 +1,6 @@
-"""The documented functions about replication, on controllers and on data nodes (semantics §2.1).
+"""The functions about replication, on controllers and on data nodes (semantics §2.1).
+
+All are documented ones but forgetReplicationSlave, which is ours.
 
 A function that is called where it does not belong says where it does (E2); one that is called in a
 cluster that was not configured for replication says so first (E1).
@@ -14,7 +16,7 @@ from ..cluster.controllers import Controllers
 from ..cluster.group import CatalogGroup
 from ..cluster.seat import NOT_CONFIGURED
 from ..replication import tables
-from ..replication.events import Skipped, Started, Stopped
+from ..replication.events import Skipped, SlaveForgotten, Started, Stopped
 from ..replication.master_service import MasterService, master_of
 from ..replication.seats import encode_entry
 from ..replication.sides import MASTER, SLAVE
@@ -26,6 +28,7 @@ ON_CONTROLLERS = {
     "startClusterReplication": "master or slave",
     "stopClusterReplication": "master or slave",
     "skipClusterReplicationTask": SLAVE,
+    "forgetReplicationSlave": MASTER,
     "getMasterReplicationStatus": MASTER,
     "getRecentSlaveReplicationInfo": MASTER,
     "getSlaveReplicationStatus": SLAVE,
@@ -65,6 +68,7 @@ class ControllerReplication:
             "startClusterReplication": (tuple[()], self._start),
             "stopClusterReplication": (tuple[()], self._stop),
             "skipClusterReplicationTask": (tuple[int | tuple[int, ...]], self._skip),
+            "forgetReplicationSlave": (tuple[str], self._forget),
             "getMasterReplicationStatus": (tuple[int, ...], self._master_status),
             "getRecentSlaveReplicationInfo": (tuple[()], self._recent_slaves),
             "getSlaveReplicationStatus": (tuple[int, ...], self._slave_status),
@@ -101,7 +105,13 @@ class ControllerReplication:
 
         self._operate(call, entry)
 
-    def _operate(self, call: Call, entry: Callable[[], Started | Stopped | Skipped]) -> None:
+    def _forget(self, call: Call, controllers: str) -> None:
+        """As a row of getRecentSlaveReplicationInfo names it."""
+        self._operate(call, lambda: SlaveForgotten(",".join(sorted(controllers.split(",")))))
+
+    def _operate(
+        self, call: Call, entry: Callable[[], Started | Stopped | Skipped | SlaveForgotten]
+    ) -> None:
         """An administrator's entry for the log; answers once it is applied."""
 
         def look(catalog: Catalog) -> None:

@@ -63,6 +63,8 @@ class MasterReplay:
                 self._complete(record)
             case "pulled":
                 refusal = self._pulled(record)
+            case "slaveforgotten":
+                refusal = self._forgotten(record.event["slave"])
         out = record.out or {}
         if bool(out.get("refusal")) != bool(refusal):
             raise Unlike(record, "step", "refusal", refusal, out.get("refusal"))
@@ -105,10 +107,22 @@ class MasterReplay:
         known = sum(each is not None for each in done)
         if done[nth] is None and known >= event["slaves_max"]:
             return "one slave more than there may be"
+        if done[nth] is None and event["finished"] < self.state.cut:
+            return "it was forgotten, and what it has not done is gone"
         pull = Pull(source, 0, 0, event["offset"], event["finished"])
         step = self._actor.step(self.state, Receive(pull))
         self._take(step)
         return "it is gone" if step is None else ""
+
+    def _forgotten(self, slave: str) -> str:
+        """An operator's, of which the documents and the model know nothing; as `_pulled`."""
+        s, nth = self.state, self._names.slaves.get(slave)
+        if nth is None or s.done[nth] is None:
+            return "no such slave"
+        done = tuple(None if at == nth else each for at, each in enumerate(s.done))
+        left = [each for each in done if each is not None]
+        self.state = s._replace(done=done, cut=max(s.cut, min(left)) if left else s.cut)
+        return ""
 
     def _enqueued(self, record: CoreRecord, before: Master, told: list[Any] | None) -> None:
         new = self.state.tasks[len(before.tasks) :]

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from delphic.impl.cluster.operations import Operation
-from delphic.impl.replication.events import Completed, FlagSet, Started, Stopped
+from delphic.impl.replication.events import Completed, FlagSet, SlaveForgotten, Started, Stopped
 from delphic.impl.replication.master import Master
 from delphic.impl.replication.status import Status
 from delphic.impl.replication.tasks import PULL_BYTES_MAX, SHOWN_MAX, Task
@@ -250,3 +250,33 @@ def test_a_known_slave_that_was_made_anew_is_refused_and_loses_no_tasks() -> Non
     # The one that has them goes on.
     assert master.step(pulled("b", 100, 100)).truncated == tuple(range(1, 101))
     assert master.refuses(pulled("a", 100, 100)) == ""
+
+
+def test_a_slave_that_is_forgotten_holds_nothing_back_and_takes_no_place() -> None:
+    master = replicating()
+    for tid in range(1, 7):
+        master.step(completed(tid, A, ("x",)))
+    gone, other = pulled("gone", 5, 2, slaves_max=2), pulled("other", 6, 6, slaves_max=2)
+    for pull in (gone, other):
+        assert not master.step(pull).refusal
+    assert master.head == 3
+    late = pulled("late", 6, 6, slaves_max=2)
+    assert "slaves are known already" in master.refuses(late)
+    assert "no slave" in master.step(SlaveForgotten("s:1")).refusal
+    assert master.step(SlaveForgotten(gone.slave)).truncated == (3, 4, 5, 6)
+    assert (master.needed(), list(master.slaves)) == (set(), [other.slave])
+    assert not master.refuses(late)
+    # It is there after all, and has pulled what is gone before it has done it.
+    assert "task 3 is gone" in master.refuses(gone)
+
+
+def test_a_master_that_forgets_its_only_slave_keeps_what_it_has() -> None:
+    master = replicating()
+    for tid in range(1, 4):
+        master.step(completed(tid, A, ("x",)))
+    pull = pulled("s", 3, 1)
+    master.step(pull)
+    assert master.step(SlaveForgotten(pull.slave)).truncated == ()
+    assert ids(master) == [2, 3]
+    assert master.step(pull).truncated == ()
+    assert list(master.slaves) == [pull.slave]

@@ -269,6 +269,7 @@ def test_clients_do_not_write_what_is_replicated() -> None:
         ("mc1", "getClusterReplicationMetrics", (), "on the controller of the slave cluster"),
         ("sc1", "getMasterReplicationStatus", (), "on the controller of the master cluster"),
         ("sc1", "getRecentSlaveReplicationInfo", (), "on the controller of the master cluster"),
+        ("sc1", "forgetReplicationSlave", ("x:1",), "on the controller of the master cluster"),
         ("s1", "setDatabaseForClusterReplication", (PATH,), "on a data node of the master"),
         ("mc1", "setDatabaseForClusterReplication", (PATH,), "on a data node of the master"),
     ],

@@ -52,6 +52,26 @@ def test_one_slave_too_many_gets_nothing() -> None:
         world.run(story)
 
 
+def test_a_slave_that_is_no_more_is_forgotten() -> None:
+    async def story(world: Clusters) -> None:
+        await world.create()
+        await world.insert(1)
+        await world.arrived()
+        world.kill("tc1", "t1", "t2")
+        await world.insert(2)
+        await world.arrived("s")
+        await world.wait(3)
+        assert not (await world.queue())[-1]["isTruncated"]
+        gone = f"127.0.0.1:{world.ports['tc1']}"
+        await world.control("m", "forgetReplicationSlave", gone)
+        assert [row["isTruncated"] for row in await world.queue()] == [True] * 4
+        (left,) = await world.control("m", "getRecentSlaveReplicationInfo")
+        assert left["connectedController"] == f"127.0.0.1:{world.ports['sc1']}"
+
+    with Clusters(14, slaves=("s", "t")) as world:
+        world.run(story)
+
+
 @pytest.mark.parametrize("side", ["m", "s"])
 def test_another_controller_goes_on_where_the_leader_was(side: str) -> None:
     async def story(world: Clusters) -> None:

@@ -136,6 +136,7 @@ def test_with_users_a_slave_logs_in_and_only_administrators_operate() -> None:
         for alias, function, args in (
             ("m1", "getMasterReplicationStatus", ()),
             ("m1", "getRecentSlaveReplicationInfo", ()),
+            ("m1", "forgetReplicationSlave", ("x:1",)),
             ("m1", "stopClusterReplication", ()),
             ("m1", "startClusterReplication", ()),
             ("m1", "pullClusterReplication", ("x:1", ["x:1"], 0, 0, 9)),

@@ -7,7 +7,14 @@ import pytest
 from delphic.harness.conform.cores.finding import Unlike
 from delphic.harness.conform.cores.validator import follow
 from delphic.impl.cluster.operations import Operation
-from delphic.impl.replication.events import Completed, FlagSet, Pulled, Queued, Recorded
+from delphic.impl.replication.events import (
+    Completed,
+    FlagSet,
+    Pulled,
+    Queued,
+    Recorded,
+    SlaveForgotten,
+)
 from delphic.impl.replication.master import Master, MasterState
 from delphic.impl.replication.slave import Slave, SlaveState
 from delphic.impl.replication.tasks import Task, TaskMeta
@@ -128,3 +135,26 @@ def test_a_slave_that_begins_with_other_tasks_is_seen() -> None:
     for change in (_of_record(meta=meta(1)), _of_record(group=1)):
         (unlike,) = of_slave(change)
         assert (unlike.rule, unlike.what) == ("recovery", "state at this index")
+
+
+def test_a_slave_that_an_operator_has_forgotten_is_followed() -> None:
+    master, written = Master(), Written("mc1")
+    written.add("master", {"kind": "boot", "state": fields(master.dump())}, master_post(master))
+    entries = (
+        FlagSet("dfs://d", on=True),
+        *(Completed(meta(tid), flagged=True) for tid in range(1, TASKS + 1)),
+        Pulled("s1:1", ("s1:1",), 4, 2, 0, 2),
+        Pulled("t1:1", ("t1:1",), 5, 5, 0, 2),
+        SlaveForgotten("s1:1"),
+        SlaveForgotten("s1:1"),
+        SlaveForgotten("x1:1"),
+        Pulled("s1:1", ("s1:1",), 4, 2, 0, 2),
+        SlaveForgotten("t1:1"),
+    )
+    heads = []
+    for index, entry in enumerate(entries, start=1):
+        effects = master.step(entry)
+        written.add("master", told(entry), master_post(master), index, fields(effects))
+        heads.append(master.head)
+    assert heads[-7:] == [3, 3, 6, 6, 6, 6, 6]
+    assert follow({"mc1": written.records}).unlike == []
