@@ -7,6 +7,7 @@ import random
 from dataclasses import dataclass, replace
 
 from .fault import Fault
+from .language.sides import MASTER
 from .language.units import spell
 from .nemeses import NEMESES
 
@@ -43,6 +44,8 @@ class Seen:
     leader: str | None = None
     held: frozenset[int] = frozenset()
     """Steps whose state was seen since they wait for it."""
+    led: frozenset[str] = frozenset()
+    """Of several clusters those whose leader is known."""
 
     def is_newer(self, term: int, leader: str | None) -> bool:
         """Whether another one leads now, or the same one in a later term. Not an older one."""
@@ -173,7 +176,7 @@ class FaultSchedule:
                 return seen.now_s, Due(step)
             why = f"no new leader was seen within {spell(fault.within_s or 0.0)}"
             return moment, Due(step, missed=why)
-        if seen.leader is None and _needs_leader(fault):
+        if not _leads(fault) <= seen.led | ({MASTER} if seen.leader is not None else set()):
             why = f"no leader was known for {spell(LEADER_WAIT_S)}"
             return moment + LEADER_WAIT_S, Due(step, missed=why)
         return moment, Due(step)
@@ -192,5 +195,7 @@ def _begins_s(fault: Fault, chain: Chain) -> float:
     return chain.since_s + (fault.then_s or 0.0)
 
 
-def _needs_leader(fault: Fault) -> bool:
-    return any(s.needs_leader for s in NEMESES[fault.kind].selectors(fault.target))
+def _leads(fault: Fault) -> frozenset[str]:
+    """The sides whose leaders a step aims at."""
+    selectors = NEMESES[fault.kind].selectors(fault.target)
+    return frozenset[str]().union(*(s.leads(fault.order) for s in selectors))

@@ -7,7 +7,7 @@ from typing import Any
 from ..fault import Fault
 from ..generator import Due, FaultSchedule, Seen
 from ..language.selector import View
-from ..language.sides import meanings
+from ..language.sides import meanings, sides
 from ..nemeses import NEMESES
 from ..nemeses.nemesis import ENDS, HEALS, Aim
 from ..plan import Plan
@@ -287,7 +287,9 @@ class Conductor:
 
     def _seen(self, now_s: float) -> Seen:
         held = frozenset(self._watch.matches)
-        return Seen(now_s, self._observer.term, self._observer.leader, held)
+        leading = self._observer.leader_of
+        led = frozenset(side for side in sides(self._members) if leading(side) is not None)
+        return Seen(now_s, self._observer.term, self._observer.leader, held, led)
 
     async def _look(self, seconds: float) -> None:
         """Until something is seen to change, but not longer than this."""

@@ -4,10 +4,12 @@ import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from .sides import MASTER, leaders
+
 WORDS = ("one", "leader", "follower", "followers", "majority", "minority", "all")
 """Words with a meaning of their own; member aliases and names bound by `as` come on top."""
 
-_NEED_LEADER = frozenset({"leader", "follower", "followers"})
+_ABOUT_LEADER = frozenset({"leader", "follower", "followers"})
 
 Raw = str | list[str]
 """A selector as it stands in YAML and in plan.json."""
@@ -20,10 +22,11 @@ class Selector:
     words: tuple[str, ...]
     negated: bool = False
 
-    @property
-    def needs_leader(self) -> bool:
-        """Whether it means nothing while no leader is known."""
-        return not _NEED_LEADER.isdisjoint(self.words)
+    def leads(self, members: Sequence[str]) -> frozenset[str]:
+        """The sides without whose leaders it means nothing; that of a single group is MASTER."""
+        named = leaders(members)
+        sides = {named[word] for word in self.words if word in named}
+        return frozenset(sides if _ABOUT_LEADER.isdisjoint(self.words) else {*sides, MASTER})
 
     def explicit(self, members: Collection[str]) -> bool:
         """Whether it names members only, so that it means the same at any moment."""
@@ -83,7 +86,10 @@ def resolve(
     Empty when nothing qualifies: no leader is known, or every candidate is gone.
     """
     fit = [m for m in view.order if candidates is None or m in candidates]
-    if selector.needs_leader and view.leader is None:
+    needed = selector.leads(view.order)
+    if (MASTER in needed and view.leader is None) or any(
+        not view.names.get(word) for word, side in leaders(view.order).items() if side in needed
+    ):
         return ()
     chosen = {member for word in selector.words for member in _meaning(word, view, fit)}
     if selector.negated:

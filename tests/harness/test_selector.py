@@ -2,6 +2,7 @@
 
 import pytest
 from delphic.harness.language.selector import Raw, View, parse, resolve
+from delphic.harness.language.sides import MASTER
 
 ORDER = ("n3", "n1", "n5", "n2", "n4")
 
@@ -56,8 +57,9 @@ def test_what_is_not_understood_is_refused(raw: object) -> None:
 
 
 def test_a_selector_knows_whether_it_needs_a_leader_and_whether_it_is_explicit() -> None:
-    assert parse("not old nor leader").needs_leader
-    assert not parse("majority").needs_leader
+    assert parse("not old nor leader").leads(ORDER) == {MASTER}
+    assert parse("majority").leads(ORDER) == frozenset()
+    assert parse("s1-leader").leads(ORDER) == frozenset()
     assert parse(["n1", "n2"]).explicit(ORDER)
     assert not parse("not n1").explicit(ORDER)
     assert not parse("one").explicit(ORDER)

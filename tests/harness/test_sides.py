@@ -2,6 +2,8 @@
 
 import pytest
 from delphic.harness.errors import ScenarioError
+from delphic.harness.fault import Fault
+from delphic.harness.generator import Due, FaultSchedule, Seen
 from delphic.harness.language.selector import View, parse, resolve
 from delphic.harness.language.sides import groups, meanings, words
 from delphic.harness.nemeses import NEMESES
@@ -42,6 +44,22 @@ def view() -> View:
 )
 def test_a_word_means_members_of_one_side(word: str | list[str], meant: tuple[str, ...]) -> None:
     assert resolve(parse(word), view()) == meant
+
+
+@pytest.mark.parametrize("word", ["s2-leader", "not s2-leader", ["s2-leader", "mc1"]])
+def test_without_the_leader_that_it_names_a_selector_means_nobody(word: str | list[str]) -> None:
+    assert resolve(parse(word), view()) == ()
+
+
+@pytest.mark.parametrize(("word", "side"), [("master-leader", "m"), ("s1-leader", "s1")])
+def test_a_step_waits_for_the_leader_of_the_side_that_it_names(word: str, side: str) -> None:
+    kill = Fault(kind="kill", target=word, at_s=1.0, order=ORDER)
+    waiting = FaultSchedule.of((kill,), Seen(0.0))
+    assert waiting.due(Seen(1.0, led=frozenset({"s2"}))) is None
+    assert waiting.due(Seen(1.0, led=frozenset({side}))) == Due(0)
+    late = waiting.due(Seen(6.0))
+    assert late is not None
+    assert late.missed == "no leader was known for 5s"
 
 
 def test_a_single_group_has_no_such_words() -> None:
