@@ -25,29 +25,33 @@ Steps = Sequence[tuple[Path, Fault]]
 def problems(steps: Steps, members: Sequence[str], duration_s: float) -> Iterator[Complaint]:
     """Everything about a schedule that cannot work, each with the place to mend."""
     names: dict[str, Fault] = {}
-    done: list[Fault] = []
-    for path, fault in steps:
+    for step, (path, fault) in enumerate(steps):
         for sentence in _untimely(fault, duration_s):
             yield path, sentence
         bound = [*names, *_matched(fault)]
         if fault.when is not None:
-            complaint = problem(fault.when, members, names)
+            rules = [name for name, named in names.items() if named.kind in _CATCH]
+            complaint = problem(fault.when, members, names, rules)
             if complaint is not None:
                 yield (*path, "when"), complaint
         for sentence in (
             *_bad_target(fault.kind, fault.target, members, bound),
-            *_nothing_to_undo(fault, members, names, done),
+            *_nothing_to_undo(fault, members, names, _before(steps, step)),
         ):
             yield (*path, fault.kind), sentence
         if fault.name is not None:
             if fault.name in (*WORDS, *members, *words(members), *names, *_RESERVED):
                 yield (*path, "as"), f"{fault.name!r} has a meaning already; choose another word"
             names[fault.name] = fault
-        done.append(fault)
     yield from _overlapping_kills(steps, members)
 
 
-_RESERVED = ("not", "nor", "others", "halves", MATCHED)
+_SHAPES = tuple(shape for nemesis in NEMESES.values() for shape in nemesis.shapes)
+
+_RESERVED = ("not", "nor", "others", MATCHED, *_SHAPES)
+
+_CATCH = ("hold", "drop")
+"""Kinds whose names stand for messages, too."""
 
 
 def _matched(fault: Fault) -> list[str]:
@@ -83,6 +87,8 @@ def _bad_target(
         complaint = unknown(selector, [*nemesis.shapes, *members, *words(members)], names)
         if complaint is not None:
             yield complaint
+        if selector.negated and ("all" in selector.words or set(members) <= set(selector.words)):
+            yield f"not {' nor '.join(selector.words)}: that is nobody"
     complaint = nemesis.check(target, members)
     if complaint is not None:
         yield complaint
@@ -125,6 +131,20 @@ def _nothing_to_undo(
             never = set(asked.words) - {word for s in hit for word in s.words}
             if never:
                 yield f"{min(never)} is never {past} before"
+
+
+def _before(steps: Steps, step: int) -> list[Fault]:
+    """What is done before a step: by the clock where both have a time, else in the list's order."""
+    fault = steps[step][1]
+    return [
+        other
+        for at, (_, other) in enumerate(steps)
+        if (
+            at < step
+            if None in (other.at_s, fault.at_s) or other.at_s == fault.at_s
+            else (other.at_s or 0) < (fault.at_s or 0)
+        )
+    ]
 
 
 def _overlapping_kills(steps: Steps, members: Sequence[str]) -> Iterator[Complaint]:

@@ -92,6 +92,8 @@ class Form:
     """What may stand for a member in this form only."""
     matches: bool = True
     """Whether it holds for members that a step can hit."""
+    of_rules: bool = False
+    """Whether its words name no members, but rules for messages."""
 
 
 def parse(text: str) -> Trigger:
@@ -112,8 +114,13 @@ def _clause(text: str) -> Clause:
     raise ValueError(f"{text!r} is no state to wait for{closest(text, known)}")
 
 
-def problem(text: str, members: Collection[str], names: Collection[str]) -> str | None:
-    """What is wrong with the text of a trigger; `names` are those that earlier steps bind."""
+def problem(
+    text: str, members: Collection[str], names: Collection[str], rules: Collection[str] = ()
+) -> str | None:
+    """What is wrong with the text of a trigger; `names` are those that earlier steps bind.
+
+    `rules` are those of them that catch messages.
+    """
     try:
         trigger = parse(text)
     except ValueError as error:
@@ -121,6 +128,10 @@ def problem(text: str, members: Collection[str], names: Collection[str]) -> str 
     for clause in trigger.clauses:
         for at in clause.form.nodes:
             word = clause.words[at]
+            if clause.form.of_rules:
+                if word not in rules:
+                    return f"no `hold` or `drop` before is called {word!r}{closest(word, rules)}"
+                continue
             known = [*members, *names, *clause.form.also]
             if word not in known:
                 return f"{word!r} is no member{closest(word, known)}"
@@ -273,6 +284,7 @@ FORMS = (
         rf"{_NODE} has caught (?:a message|(\d+) messages)",
         _caught,
         nodes=(0,),
+        of_rules=True,
     ),
 )
 """The whole vocabulary."""

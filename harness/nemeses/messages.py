@@ -13,7 +13,7 @@ from ..targets.links import isolate, pairs
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned
 from .network import Where, ends
-from .partition import Ends, ends_pairs, ends_selectors
+from .partition import Ends, check_ends, ends_pairs, ends_selectors
 from .process import Members
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -82,6 +82,7 @@ MESSAGES = Nemesis(
     selectors=ends_selectors,
     aim=_aim_messages,
     requires=Capability.MESSAGE_ORDER,
+    check=check_ends,
     undo="heal",
     drawn=({"lose": 0.05}, {"duplicate": 0.1, "reorder": 0.1}, {"delay": "50ms"}),
 )
@@ -95,6 +96,7 @@ RESET = Nemesis(
     selectors=_reset_selectors,
     aim=_aim_reset,
     requires=Capability.RESET,
+    check=check_ends,
     momentary=True,
     drawn=("one", "leader", "all"),
 )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Tag, model_validator
 
 from ..fault import Fault
 from ..language.selector import View
@@ -11,7 +11,7 @@ from ..language.units import Duration, Rate
 from ..targets.links import LinkState
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned
-from .partition import Ends, ends_pairs, ends_selectors
+from .partition import Ends, check_ends, ends_pairs, ends_selectors
 
 Where = Annotated[
     Annotated[Literal["all"], Tag("word")] | Annotated[Ends, Tag("ends")],
@@ -27,6 +27,12 @@ class Delay(BaseModel):
 
     links: Where = "all"
     by: Duration
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Delay":
+        if not self.by:
+            raise ValueError("delays nothing: `by` is above 0s")
+        return self
 
 
 class Narrow(BaseModel):
@@ -69,6 +75,7 @@ DELAY = Nemesis(
     aim=_aim,
     requires=Capability.DELAY,
     undo="heal",
+    check=check_ends,
     drawn=({"links": "all", "by": "100ms"}, {"links": "all", "by": "300ms"}),
 )
 
@@ -82,5 +89,6 @@ RATE = Nemesis(
     aim=_aim,
     requires=Capability.RATE,
     undo="heal",
+    check=check_ends,
     drawn=({"links": "all", "limit": "32kB/s"},),
 )

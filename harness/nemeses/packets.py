@@ -12,7 +12,7 @@ from ..targets.faults import PacketFaults
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned
 from .network import Where, ends
-from .partition import ends_pairs, ends_selectors
+from .partition import check_ends, ends_pairs, ends_selectors
 
 Chance = Annotated[float, Field(ge=0, lt=1)]
 """How likely it is, for each packet by itself."""
@@ -57,6 +57,7 @@ PACKETS = Nemesis(
     value=Harmed,
     plan=_plan,
     selectors=ends_selectors,
+    check=check_ends,
     aim=_aim,
     requires=Capability.PACKETS,
     undo="heal",

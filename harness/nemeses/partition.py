@@ -57,13 +57,25 @@ def _selectors(target: Raw | Groups) -> list[Selector]:
     return [parse(target)]
 
 
+def _cuts_nothing(selector: Selector, members: Sequence[str]) -> str | None:
+    for word in selector.words:
+        if word in SHAPES and word not in WORDS:
+            return f"{word!r} is a shape, no member: it stands alone"
+    everybody = selector.explicit(members) and set(selector.words) >= set(members)
+    if everybody or (not selector.negated and "all" in selector.words):
+        return "cuts nothing: nobody is left on the other side"
+    return None
+
+
 def _check(target: Raw | Groups, members: Sequence[str]) -> str | None:
     if target == "all":
         return "cuts nothing: nobody is left on the other side"
     if target == "majority-ring" and len(members) < 4:
         return f"a majority-ring needs at least 4 members, not {len(members)}"
     if not isinstance(target, list) or not _is_groups(target):
-        return None
+        return None if target in SHAPES else _cuts_nothing(parse(target), members)
+    if len(target) < 2:
+        return "cuts nothing: there is one group only"
     listed = [alias for group in target for alias in group]
     for alias in listed:
         if alias not in members:
@@ -105,6 +117,22 @@ class Ends(BaseModel):
 
     source: Members = Field(alias="from")
     destination: Members = Field(alias="to")
+
+
+def check_ends(target: Any, members: Sequence[str]) -> str | None:
+    """What is wrong with a planned pair of ends; targets that are none are not looked at."""
+    if not isinstance(target, dict):
+        return None
+    source, destination = target["from"], target["to"]
+    if source == "others":
+        return "`others` are all that are not in `from`: it stands in `to` only"
+    if destination == "others":
+        return "names no link: nobody is left for `to`" if source == "all" else None
+    sides = [parse(raw) for raw in (source, destination)]
+    if all(s.explicit(members) and len(set(s.words)) == 1 for s in sides):
+        same = sides[0].words[0] == sides[1].words[0]
+        return "names no link: both ends are the same member" if same else None
+    return None
 
 
 def ends_selectors(target: Any) -> list[Selector]:
@@ -162,6 +190,7 @@ ONE_WAY = Nemesis(
     aim=_aim_one_way,
     requires=Capability.CUT,
     undo="heal",
+    check=check_ends,
     drawn=(
         {"from": "leader", "to": "others"},
         {"from": "followers", "to": "leader"},

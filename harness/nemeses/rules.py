@@ -11,7 +11,7 @@ from ..language.selector import View
 from ..targets.rules import ANY, KINDS, Rule
 from ..targets.target import Capability, ProcessState
 from .nemesis import Aim, Nemesis, Planned
-from .partition import ends_pairs, ends_selectors
+from .partition import check_ends, ends_pairs, ends_selectors
 from .process import Members
 
 
@@ -64,6 +64,7 @@ HOLD = Nemesis(
     value=Which,
     plan=lambda value: _planned(value, hold=True),
     selectors=ends_selectors,
+    check=check_ends,
     aim=_aim,
     requires=Capability.MESSAGE_ORDER,
     undo="heal",
@@ -76,6 +77,7 @@ DROP = Nemesis(
     value=Which,
     plan=lambda value: _planned(value, hold=False),
     selectors=ends_selectors,
+    check=check_ends,
     aim=_aim,
     requires=Capability.MESSAGE_ORDER,
     undo="heal",

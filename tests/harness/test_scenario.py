@@ -368,6 +368,29 @@ def test_an_impossible_fault_is_refused_before_anything_starts(text: str, said: 
 
 
 @pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("partition: [n1, n2, n3]", "partition: cuts nothing: nobody is left on the other side"),
+        ("partition: [[n1, n2, n3]]", "partition: cuts nothing: there is one group only"),
+        ("partition: not halves", "partition: 'halves' is a shape, no member: it stands alone"),
+        ("partition: [halves]", "partition: 'halves' is a shape, no member: it stands alone"),
+        ("partition: [all]", "partition: cuts nothing: nobody is left on the other side"),
+        ("kill: not all", "kill: not all: that is nobody"),
+        ("kill: not n1 nor n2 nor n3", "kill: not n1 nor n2 nor n3: that is nobody"),
+        ("one-way: {from: n1, to: n1}", "one-way: names no link: both ends are the same member"),
+        ("one-way: {from: all, to: others}", "one-way: names no link: nobody is left for `to`"),
+        (
+            "one-way: {from: others, to: leader}",
+            "one-way: `others` are all that are not in `from`: it stands in `to` only",
+        ),
+        ("delay: {by: 0s}", "delay: delays nothing: `by` is above 0s"),
+    ],
+)
+def test_what_can_never_hit_is_refused_before_the_run(step: str, said: str) -> None:
+    assert fault(f"{{at: 1s, {step}, for: 1s}}") == f"my.yaml:5: faults[0].{said}"
+
+
+@pytest.mark.parametrize(
     ("steps", "said"),
     [
         (
@@ -383,6 +406,23 @@ def test_an_impossible_fault_is_refused_before_anything_starts(text: str, said: 
             "faults[1].restart: n2 is never killed before",
         ),
         (
+            "[{at: 3s, kill: n1}, {at: 1s, restart: n1}]",
+            "faults[1].restart: no member is killed before",
+        ),
+        (
+            "[{at: 1s, pause: one, for: 1s, as: bridge}]",
+            "faults[0].as: 'bridge' has a meaning already; choose another word",
+        ),
+        (
+            "[{at: 1s, partition: n1, as: x}, {at: 2s, when: x has caught a message, within: 1s,"
+            " stage: never}]",
+            "faults[1].when: no `hold` or `drop` before is called 'x' (known: )",
+        ),
+        (
+            "[{when: n1 has caught a message, within: 1s, stage: never}]",
+            "faults[0].when: no `hold` or `drop` before is called 'n1' (known: )",
+        ),
+        (
             "[{at: 2s, power-cut: n1, for: 5s}, {at: 3s, kill: n1}]",
             "faults[1].kill: hits a member that is dead already: faults[0] ends n1 at 2s for 5s",
         ),
@@ -395,6 +435,7 @@ def test_steps_that_contradict_each_other_are_refused(steps: str, said: str) -> 
 @pytest.mark.parametrize(
     "steps",
     [
+        "[{at: 4s, restart: n1}, {at: 2s, kill: n1}]",
         "[{at: 2s, kill: n1, for: 1s}, {at: 3s, kill: n1}]",
         "[{at: 2s, kill: n1}, {at: 3s, restart: n1}, {at: 4s, kill: n1}]",
         "[{at: 2s, kill: leader, for: 5s}, {at: 3s, kill: leader}]",

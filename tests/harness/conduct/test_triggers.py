@@ -165,7 +165,11 @@ def test_every_form_can_be_read_and_holds_nowhere_where_nothing_is_known() -> No
         ("n9 has an uncommitted entry", "'n9' is no member (known: n1, n2, n3, old, leader)"),
         ("n1 is leader and n9 is behind", "'n9' is no member (known: n1, n2, n3, old, a follower)"),
         ("n9 has the log of n1", "'n9' is no member (known: n1, n2, n3, old)"),
-        ("old has caught 2 messages", None),
+        ("late has caught 2 messages", None),
+        (
+            "old has caught 2 messages",
+            "no `hold` or `drop` before is called 'old' (known: late)",
+        ),
         ("n1 is leader and old has the log of n1", None),
         ("old is leader", None),
         ("leader has an uncommitted entry", None),
@@ -174,4 +178,4 @@ def test_every_form_can_be_read_and_holds_nowhere_where_nothing_is_known() -> No
 def test_a_state_that_cannot_be_waited_for_is_told_with_what_can(
     text: str, said: str | None
 ) -> None:
-    assert problem(text, MEMBERS, ["old"]) == said
+    assert problem(text, MEMBERS, ["old"], ["late"]) == said
