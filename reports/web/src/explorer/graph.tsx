@@ -8,9 +8,12 @@ const ROWS_MAX = 12;
 const ROW = 34;
 const NARROW = "(max-width: 720px)";
 
+/** A state that one step leads to: by these events, of which the one shown is the one that says most. */
 interface Target {
   choice: Choice;
   numbers: number[];
+  breaks: string[];
+  reaches: string[];
 }
 
 export function Graph({ here, trail }: { here: Here; trail: string }): JSX.Element {
@@ -21,7 +24,7 @@ export function Graph({ here, trail }: { here: Here; trail: string }): JSX.Eleme
   const width = narrow ? 340 : 860;
   const height = Math.max(3, shown.length) * ROW + 8;
   const middle = height / 2;
-  const at = { back: narrow ? 34 : 120, here: narrow ? 140 : 300, next: narrow ? 250 : 470 };
+  const at = { back: narrow ? 34 : 120, here: narrow ? 140 : 300, next: narrow ? 230 : 470 };
   return (
     <section aria-labelledby="graph-title">
       <h2 id="graph-title">Neighbourhood</h2>
@@ -49,7 +52,7 @@ export function Graph({ here, trail }: { here: Here; trail: string }): JSX.Eleme
           return (
             <path
               key={target.choice.address}
-              class={`edge ${look(target.choice)}`}
+              class={`edge ${look(target)}`}
               d={`M ${at.here} ${middle} C ${at.here + 70} ${middle}, ${at.next - 70} ${y}, ${at.next} ${y}`}
             />
           );
@@ -69,9 +72,9 @@ export function Graph({ here, trail }: { here: Here; trail: string }): JSX.Eleme
               y={y}
               to={stateUrl(target.choice.address, trail)}
               label={spoken(target)}
-              look={look(target.choice)}
-              mark={sign(target.choice)}
-              caption={narrow ? short(target.numbers) : `${short(target.numbers)}. ${words(target)}`}
+              look={look(target)}
+              mark={sign(target)}
+              caption={narrow ? short(target.numbers) : words(target)}
             />
           );
         })}
@@ -112,9 +115,17 @@ function grouped(choices: Choice[]): Target[] {
   const found = new Map<number, Target>();
   choices.forEach((choice, at) => {
     if (choice.stays) return;
+    const { breaks = [], reaches = [] } = choice;
     const target = found.get(choice.target);
-    if (target) target.numbers.push(at + 1);
-    else found.set(choice.target, { choice, numbers: [at + 1] });
+    if (!target) {
+      found.set(choice.target, { choice, numbers: [at + 1], breaks: [...breaks], reaches: [...reaches] });
+      return;
+    }
+    // Properties of steps may see a difference between events that lead to the same state.
+    if (breaks.length && !target.breaks.length) target.choice = choice;
+    target.numbers.push(at + 1);
+    target.breaks.push(...breaks.filter((name) => !target.breaks.includes(name)));
+    target.reaches.push(...reaches.filter((name) => !target.reaches.includes(name)));
   });
   return [...found.values()];
 }
@@ -122,7 +133,7 @@ function grouped(choices: Choice[]): Target[] {
 function inWords(here: Here, targets: Target[]): string {
   const count = (number: number, what: string): string =>
     `${number} ${what}${number === 1 ? "" : "s"}`;
-  const broken = targets.filter((one) => one.choice.breaks?.length).length;
+  const broken = here.choices.filter((one) => one.breaks?.length).length;
   const visited = targets.filter((one) => one.choice.visited).length;
   const beyond = targets.length - ROWS_MAX;
   return [
@@ -138,14 +149,14 @@ function inWords(here: Here, targets: Target[]): string {
     .join(" ");
 }
 
-function look(choice: Choice): string {
-  if (choice.breaks?.length) return "broken";
-  if (choice.reaches?.length) return "reached";
+function look({ choice, breaks, reaches }: Target): string {
+  if (breaks.length) return "broken";
+  if (reaches.length) return "reached";
   return choice.visited ? "visited" : "";
 }
 
-function sign(choice: Choice): string {
-  return { broken: "✕", reached: "★", visited: "✓" }[look(choice)] ?? "";
+function sign(target: Target): string {
+  return { broken: "✕", reached: "★", visited: "✓" }[look(target)] ?? "";
 }
 
 function short(numbers: number[]): string {
@@ -155,15 +166,15 @@ function short(numbers: number[]): string {
 const WIDE = 54;
 
 /** Cut between words: what is read aloud begins with what is seen. */
-function words({ choice }: Target): string {
-  const text = `${choice.who} ${choice.caption}`;
+function words({ choice, numbers }: Target): string {
+  const text = `${short(numbers)}. ${choice.who} ${choice.caption}`;
   return text.length > WIDE ? text.slice(0, text.lastIndexOf(" ", WIDE)) : text;
 }
 
-function spoken({ choice, numbers }: Target): string {
+function spoken({ choice, numbers, breaks, reaches }: Target): string {
   const marks = [
-    ...(choice.breaks ?? []).map((name) => `breaks ${name}`),
-    ...(choice.reaches ?? []).map((name) => `reaches: ${name}`),
+    ...breaks.map((name) => `breaks ${name}`),
+    ...reaches.map((name) => `reaches: ${name}`),
     ...(choice.visited ? ["visited"] : []),
     ...(numbers.length > 1 ? [`the same by ${numbers.length} events`] : []),
   ];
