@@ -251,9 +251,9 @@ class SlaveMachine(RuleBasedStateMachine):
     def what_was_pulled_is_the_masters(self) -> None:
         """In full until it is over."""
         pulled = self.master[: self.slave.offset]
-        for record, task in zip(self.slave.records.values(), pulled, strict=True):
+        for record, told in zip(self.slave.records.values(), pulled, strict=True):
             is_over = record.state is TaskState.FINISH
-            assert record.task == (task.outline() if is_over else task)
+            assert record.task == (told.outline() if is_over else told)
 
     def teardown(self) -> None:
         """Once nothing fails any more and replication is started, everything finishes (PR-26)."""
