@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from .raft.disk import File
 
@@ -122,6 +122,10 @@ class RealDisk:
 
     def remove(self, path: str) -> None:
         os.remove(path)
+
+    def remove_folder(self, folder: str) -> None:
+        with suppress(FileNotFoundError):
+            os.rmdir(folder)
 
     def sync_folder(self, folder: str) -> None:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -162,6 +162,13 @@ class SimDisk:
             self.check_permission(folder)
             self._folders.add(folder)
 
+    def remove_folder(self, folder: str) -> None:
+        """Remove it, if it is there. Raises OSError, also where something is in it."""
+        self.check_permission(folder)
+        if self.below(folder):
+            raise _error(errno.ENOTEMPTY, folder)
+        self._folders.discard(folder)
+
     def sync_folder(self, folder: str) -> None:
         """Make the names in a folder last, as they are when it begins. Raises OSError."""
         namings = self._namings[folder]
@@ -264,6 +271,9 @@ class DiskHandle:
 
     def remove(self, path: str) -> None:
         self._process.effect("remove", path, partial(self._remove, path))
+
+    def remove_folder(self, folder: str) -> None:
+        self._process.effect("remove_folder", folder, partial(self._disk.remove_folder, folder))
 
     def sync_folder(self, folder: str) -> None:
         self._process.effect("sync_folder", folder, partial(self._disk.sync_folder, folder))

@@ -93,6 +93,9 @@ class MemoryDisk:
     def remove(self, path: str) -> None:
         del self._files[path]
 
+    def remove_folder(self, folder: str) -> None:
+        """Folders are where their files are."""
+
     def sync_folder(self, folder: str) -> None:
         """Nothing is left to do."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..client.errors import BAD_REQUEST, NOT_AUTHORIZED, RequestError
+from ..client.errors import BAD_REQUEST, NOT_AUTHORIZED, OVERLOADED, RequestError
 from ..replication.tasks import TaskMeta
 from .catalog_state import CatalogState, Database, Placed
 from .commands import (
@@ -33,7 +33,7 @@ from .commands import (
 )
 from .introduced import Introduced
 from .metadata import Metadata
-from .operations import Operation
+from .operations import Operation, mark_of
 from .placement import Placement
 from .rights import Rights
 from .seat import Nobody, Seat
@@ -182,6 +182,10 @@ class Catalog:
         refusal = refusal or self.transactions.refuse_more()
         if refusal is not None:
             return refusal
+        scheme = self.metadata.database(command.database).scheme
+        if command.layout != mark_of(scheme, table.column):
+            # Before chunks are made that no row of this table can be in.
+            return RequestError(OVERLOADED, True, "the table has just been replaced")
         if command.keys is not None and makes_chunks(command.operation):
             chunks = self.placement.chunks_for(table, command.keys, command.nodes)
         else:
@@ -192,7 +196,7 @@ class Catalog:
             "chunks": _told(chunks),
             "schema": table.schema,
             "column": table.column,
-            "scheme": msgspec.to_builtins(self.metadata.database(command.database).scheme),
+            "scheme": msgspec.to_builtins(scheme),
             "replicates": txn.flagged,
         }
 

@@ -23,6 +23,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARACTERS_MAX)
 Keys = Annotated[tuple[Name, ...], msgspec.Meta(max_length=KEYS_MAX)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=1 << 62)]
 Port = Annotated[int, msgspec.Meta(ge=0, le=65535)]
+Crc = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
 
 
 class Right(StrEnum):
@@ -54,7 +55,10 @@ class Statement(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Begin(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """A transaction that writes. `keys` None: all chunks that there are."""
+    """A transaction that writes. `keys` None: all chunks that there are.
+
+    `layout`: `mark_of` the table by which the coordinator found the keys.
+    """
 
     user: str | None
     coordinator: Name
@@ -62,6 +66,7 @@ class Begin(msgspec.Struct, frozen=True, array_like=True, tag=1):
     database: Name
     table: Name
     keys: Keys | None
+    layout: Crc
     applied: Id | None
     nodes: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1)]
     """All data nodes, in the order of the configuration."""

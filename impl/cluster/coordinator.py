@@ -162,6 +162,7 @@ class Coordinator:
             run.table,
             str(run.operation),
             keys,
+            made.mark,
             run.applied,
         )
         self._controllers.ask("txnBegin", args, lambda told: self._begun(run, made, divided, told))

@@ -1,5 +1,6 @@
 """What a transaction can do, by the documented names (semantics §1.12), and how a row is chosen."""
 
+import zlib
 from enum import StrEnum
 from typing import Literal, get_args
 
@@ -60,3 +61,8 @@ class Scheme(msgspec.Struct, frozen=True, array_like=True):
     type: str
     values: tuple[int | str, ...] = ()
     buckets: int = 0
+
+
+def mark_of(scheme: Scheme, column: str) -> int:
+    """CRC-32 of how a table's rows are divided: partitions made by another one are of no use."""
+    return zlib.crc32(msgspec.msgpack.encode((scheme, column)))

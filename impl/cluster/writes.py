@@ -14,7 +14,7 @@ from ..stream import batch_bytes
 from ..stream.schema import fingerprint
 from .changes import Append, Change, Delete, Update, Upsert, checked_values, encoded
 from .filters import compiled, field_of, refused
-from .operations import Operation, Scheme
+from .operations import Operation, Scheme, mark_of
 from .partitions import split
 
 OPERATIONS: dict[type, Operation] = {
@@ -42,6 +42,11 @@ class Layout(msgspec.Struct, frozen=True):
     schema: pa.Schema
     scheme: Scheme
     column: str
+
+    @property
+    def mark(self) -> int:
+        """Tells schemes apart (`mark_of`)."""
+        return mark_of(self.scheme, self.column)
 
 
 _encoder = msgspec.msgpack.Encoder()

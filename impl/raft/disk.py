@@ -53,5 +53,8 @@ class Disk(Protocol):
     def remove(self, path: str) -> None:
         """Delete a file."""
 
+    def remove_folder(self, folder: str) -> None:
+        """Delete an empty folder, if it is there; a power cut may bring its name back."""
+
     def sync_folder(self, folder: str) -> None:
         """Make names made, renamed and removed in it survive a power cut."""

@@ -13,6 +13,7 @@ from ..cluster.commands import (
     Begin,
     Commit,
     Complete,
+    Crc,
     Ddl,
     Id,
     Keys,
@@ -56,7 +57,7 @@ class CatalogFunctions:
         return {
             "controllersLeader": (tuple[()], self._leader),
             "txnBegin": (
-                tuple[str | None, Name, Name, Operation, Keys | None, Id | None],
+                tuple[str | None, Name, Name, Operation, Keys | None, Crc, Id | None],
                 self._begin,
             ),
             "txnCommit": (tuple[Id, TaskMeta | None], self._commit),
@@ -91,9 +92,11 @@ class CatalogFunctions:
         table: str,
         operation: Operation,
         keys: tuple[str, ...] | None,
+        layout: int,
         applied: int | None,
     ) -> None:
-        command = Begin(user, call.peer, operation, database, table, keys, applied, self._nodes)
+        wanted = (operation, database, table, keys, layout, applied)
+        command = Begin(user, call.peer, *wanted, self._nodes)
         self.group.propose(command, call.answer)
 
     def _commit(self, call: Call, tid: int, meta: TaskMeta | None) -> None:

@@ -383,9 +383,10 @@ class DataFiles:
 
 
 def remove_files(disk: Disk, folder: str) -> None:
-    """Delete what is in a table's folder."""
+    """Delete a table's folder with what is in it."""
     names = disk.names(folder)
     for name in names:
         disk.remove(posixpath.join(folder, name))
     if names:
         disk.sync_folder(folder)
+    disk.remove_folder(folder)

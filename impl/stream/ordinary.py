@@ -30,6 +30,7 @@ from .checks import (
     exists,
     missing,
 )
+from .datafile import remove_files
 from .schema import from_bytes, to_bytes
 from .table import StreamTable
 
@@ -147,7 +148,7 @@ class OrdinaryTables:
         for name in self._disk.names(self._folder):
             folder = posixpath.join(self._folder, name)
             if name not in (CATALOG, FRESH_CATALOG) and folder not in folders:
-                self._empty(folder)
+                remove_files(self._disk, folder)
 
     def close(self) -> None:
         """Give the files back; calls under way are not answered, their connections end."""
@@ -333,12 +334,7 @@ class OrdinaryTables:
         del self._tables[table.listed.name]
         table.wal.close()
         self._list(*(other.listed for other in self._tables.values()))
-        self._empty(table.folder)
-
-    def _empty(self, folder: str) -> None:
-        for name in self._disk.names(folder):
-            self._disk.remove(posixpath.join(folder, name))
-        self._disk.sync_folder(folder)
+        remove_files(self._disk, table.folder)
 
     def _catalog(self) -> _Catalog:
         path = posixpath.join(self._folder, CATALOG)

@@ -112,6 +112,9 @@ class ImageDisk:
     def remove(self, path: str) -> None:
         del self.files[path]
 
+    def remove_folder(self, folder: str) -> None:
+        """Folders are where their files are."""
+
     def sync_folder(self, folder: str) -> None:
         self.about_to_sync()
         start = f"{folder}/"

@@ -13,7 +13,7 @@ from delphic.harness.conform.trace.validator import validate
 from delphic.harness.traces import Trace
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.commands import Statement
-from delphic.impl.cluster.operations import Operation, Scheme
+from delphic.impl.cluster.operations import Operation, Scheme, mark_of
 from delphic.impl.runtime import pause
 
 pytestmark = pytest.mark.slow
@@ -55,7 +55,7 @@ class Campaign:
         ask = self.world.ask
         while not self.is_over:
             await self.pause(0.01, 0.1)
-            args = (None, DB, "t", "APPEND", [key, "3"], None)
+            args = (None, DB, "t", "APPEND", [key, "3"], mark_of(SCHEME, "k"), None)
             try:
                 tid = (await ask(node, "txnBegin", *args, patience_s=PATIENCE_S))["tid"]
                 cid = await ask(node, "txnCommit", tid, None, patience_s=PATIENCE_S)

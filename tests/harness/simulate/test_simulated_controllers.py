@@ -9,16 +9,17 @@ from delphic.harness.targets.links import HEALED, cut, isolate
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.catalog_machine import CatalogMachine
 from delphic.impl.cluster.commands import CommandError, Statement
-from delphic.impl.cluster.operations import Operation, Scheme
+from delphic.impl.cluster.operations import Operation, Scheme, mark_of
 from delphic.impl.config import NODES_FILE
 from delphic.impl.runtime import pause
 
 DB = "dfs://db"
+SCHEME = Scheme("HASH", "int64", (), 4)
 SECRET = "initialAdminPassword=correct horse\n"
 
 
 def create(operation: Operation, table: str = "") -> Statement:
-    return Statement(operation, DB, table, Scheme("HASH", "int64", (), 4), b"schema", "k")
+    return Statement(operation, DB, table, SCHEME, b"schema", "k")
 
 
 async def prepared(world: ClusterWorld) -> None:
@@ -28,7 +29,9 @@ async def prepared(world: ClusterWorld) -> None:
 
 
 async def begun(world: ClusterWorld, *keys: str, node: str = "n1") -> int:
-    told = await world.ask(node, "txnBegin", None, DB, "t", "APPEND", keys, None)
+    told = await world.ask(
+        node, "txnBegin", None, DB, "t", "APPEND", keys, mark_of(SCHEME, "k"), None
+    )
     tid: int = told["tid"]
     return tid
 

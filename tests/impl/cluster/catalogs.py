@@ -5,13 +5,14 @@ from typing import Any
 from delphic.impl.client.errors import RequestError
 from delphic.impl.cluster.catalog import Catalog
 from delphic.impl.cluster.commands import Begin, Command, Ddl, Statement
-from delphic.impl.cluster.operations import Operation, Scheme
+from delphic.impl.cluster.operations import Operation, Scheme, mark_of
 from delphic.impl.hashing import NOBODY
 from delphic.impl.replication.tasks import TaskMeta
 
 DB = "dfs://db"
 NODES = ("n1", "n2")
 SCHEME = Scheme("VALUE", "int64", (1, 2))
+LAYOUT = mark_of(SCHEME, "k")
 HASH = NOBODY
 
 
@@ -37,8 +38,10 @@ def begin(
     applied: int | None = None,
     operation: Operation = Operation.APPEND,
     every: bool = False,
+    layout: int = LAYOUT,
 ) -> Begin:
-    return Begin(user, "n1", operation, DB, table, None if every else keys, applied, NODES)
+    wanted = None if every else keys
+    return Begin(user, "n1", operation, DB, table, wanted, layout, applied, NODES)
 
 
 def meta(tid: int, *chunks: str, table: str = "t") -> TaskMeta:

@@ -24,7 +24,7 @@ from delphic.impl.cluster.commands import (
     Swept,
     decode_statement,
 )
-from delphic.impl.cluster.operations import Operation, Scheme
+from delphic.impl.cluster.operations import Operation, Scheme, mark_of
 from delphic.impl.hashing import Hash
 from delphic.impl.replication.events import Queued, Started, Stopped
 from delphic.impl.replication.seats import MasterSeat, SlaveSeat, encode_entry
@@ -72,6 +72,14 @@ def test_a_change_of_what_is_there_makes_no_chunks() -> None:
     do(catalog, begin("b"))
     told = do(catalog, begin(operation=Operation.SQL_UPDATE, every=True))
     assert list(told["chunks"]) == ["a", "b"]
+
+
+def test_a_write_for_the_table_as_it_was_makes_no_partitions() -> None:
+    catalog = made()
+    other = mark_of(Scheme("RANGE", "int64", (0, 10)), "k")
+    assert refusal(catalog, begin("5", layout=other)) == "Overloaded"
+    assert refusal(catalog, begin("5", layout=mark_of(SCHEME, "other"))) == "Overloaded"
+    assert catalog.snapshot(None, DB, "t")["chunks"] == {}
 
 
 def test_a_transaction_is_decided_once_and_told_again_to_whoever_asks_again() -> None:

@@ -26,7 +26,7 @@ from delphic.impl.cluster.changes import (
 )
 from delphic.impl.cluster.commands import Abort, Commit, Complete
 from delphic.impl.cluster.coordinator import COMMIT_S, Coordinator
-from delphic.impl.cluster.operations import Condition, Operation, Scheme
+from delphic.impl.cluster.operations import Condition, Operation, Scheme, mark_of
 from delphic.impl.cluster.writes import OPERATIONS, Write, decode, encode
 from delphic.impl.replication.taskdata import DELAY_S, Lack, TaskDataStore
 from delphic.impl.site import Site
@@ -162,7 +162,8 @@ def test_a_write_is_begun_prepared_node_by_node_decided_committed_and_completed(
     assert stage.expect("tableLayout", layout()) == ("ann", DATABASE, TABLE)
     begun = {"tid": 7, "chunks": CHUNKS, **layout(), "replicates": False}
     args = stage.expect("txnBegin", begun)
-    assert args == ("ann", DATABASE, TABLE, "APPEND", ("0", "1", "2"), None)
+    mark = mark_of(layout()["scheme"], "id")
+    assert args == ("ann", DATABASE, TABLE, "APPEND", ("0", "1", "2"), mark, None)
     assert stage.coordinator.tids == [7]
     tid, works = stage.expect("d1 chunkPrepare", [1])
     assert (tid, [work.chunk for work in works]) == (7, [12])
@@ -441,7 +442,7 @@ def test_a_task_is_about_the_masters_partitions_as_far_as_they_are_there() -> No
     stage.expect("tableLayout", layout())
     chunks = {"0": [11, "d2"]}
     begun = {"tid": 7, "chunks": chunks, **layout(), "replicates": False}
-    assert stage.expect("txnBegin", begun)[4:] == (("0", "9"), 3)
+    assert stage.expect("txnBegin", begun)[4::2] == (("0", "9"), 3)
     _, works = stage.expect("d2 chunkPrepare", [2])
     assert [work.chunk for work in works] == [11]
 

@@ -139,6 +139,9 @@ class MemoryDisk:
     def remove(self, path: str) -> None:
         del self.files[path]
 
+    def remove_folder(self, folder: str) -> None:
+        """Folders are where their files are."""
+
     def sync_folder(self, folder: str) -> None:
         self.attempt("sync_folder")
         kept = {p: i for p, i in self.named.items() if not p.startswith(folder)}

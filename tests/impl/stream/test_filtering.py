@@ -60,6 +60,14 @@ def test_rows_with_one_of_the_values_are_left_in_order(
     assert ids(found.among(bodies)) == left
 
 
+def test_both_zeros_are_equal() -> None:
+    schema = pa.schema([("k", pa.float64())])
+    body = pa.record_batch([[0.0, -0.0, 1.0, float("nan")]], schema=schema).serialize().to_pybytes()
+    for zero in (0.0, -0.0, 0):
+        (left,) = wanted(schema, "k", (zero,)).among([body])
+        assert pa.ipc.read_record_batch(pa.py_buffer(left), schema).num_rows == 2
+
+
 def test_values_that_the_column_cannot_have_are_refused() -> None:
     assert "no values of column id" in refusal("id", ("x",))
     assert "no values of column small" in refusal("small", (1000,))

@@ -1,5 +1,6 @@
 """Ordinary tables: answered once durable, in groups; dropped in order; power cuts, damage."""
 
+import posixpath
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -257,6 +258,16 @@ def test_a_power_cut_takes_nothing_that_was_acknowledged(seed: int) -> None:
             del batches[kept:]
 
 
+def test_a_dropped_table_leaves_no_folder(node: Node) -> None:
+    node.append(1)
+    node.settle()
+    (folder,) = {posixpath.dirname(path) for path in node.disk.tree() if path.endswith(".wal")}
+    above, name = posixpath.split(folder)
+    node.tables.drop("t", node.told.append)
+    node.settle()
+    assert name not in node.disk.below(above)
+
+
 def test_a_crash_between_a_drop_and_the_removal_of_its_files_leaves_nothing(node: Node) -> None:
     node.append(1)
     node.settle()
@@ -267,6 +278,8 @@ def test_a_crash_between_a_drop_and_the_removal_of_its_files_leaves_nothing(node
     node.disk.write_file(leftover, content)
     node.start()
     assert leftover not in node.disk.tree()
+    above, name = posixpath.split(posixpath.dirname(leftover))
+    assert name not in node.disk.below(above)
     node.create()
     assert node.ids() == []
 
