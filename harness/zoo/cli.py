@@ -1,6 +1,7 @@
 """`delphic zoo`: every seeded mistake against every check, from the command line."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -13,7 +14,7 @@ from . import bugs as zoo
 from . import checks as hunters
 from .matrix import Matrix, Terms, matrix, rows
 from .matrix import known as known_cells
-from .nouns import Family
+from .nouns import Bug, Check, Family
 from .page import counts, head, line, page, title
 
 BUDGET_S = 60.0
@@ -58,7 +59,8 @@ def zoo_command(
     """Hunt every seeded mistake with every check: who catches what, how soon, who misses it.
 
     Exit code 0: each was caught by some check, and none raised a false alarm. 1: one escaped. 5: a
-    check caught something where no mistake was made.
+    check caught something where no mistake was made. Of some checks, only the mistakes count that
+    they can see.
     """
     if table is not None and as_json:
         raise UsageError("--table prints a page, of what --json printed: without --json")
@@ -67,6 +69,7 @@ def zoo_command(
         return ExitCode.AS_EXPECTED
     names = [name for name in checks.split(",") if name]
     asked, hunting = zoo.chosen(bugs), hunters.chosen(names)
+    _can_see(asked, hunting)
     terms = Terms(budget, starts, jobs or os.cpu_count() or 1)
     before = None if known is None else known_cells(measured(known))
     found = []
@@ -83,6 +86,17 @@ def zoo_command(
     else:
         _explain(result)
     return code(result)
+
+
+def _can_see(asked: Sequence[Bug], hunting: Sequence[Check]) -> None:
+    """Raises UsageError where only some checks are asked, and none can see any of the mistakes."""
+    everybody = len(hunting) == len(hunters.CHECKS)
+    if everybody or any(check.blind(bug) is None for bug in asked for check in hunting):
+        return
+    names = ", ".join(dict.fromkeys(bug.name for bug in asked))
+    raise UsageError(
+        f"nothing to hunt: {', '.join(check.name for check in hunting)} cannot see {names}"
+    )
 
 
 def code(found: Matrix) -> ExitCode:

@@ -83,8 +83,19 @@ class Matrix(msgspec.Struct, frozen=True):
 
     @property
     def mistakes(self) -> list[Row]:
-        """All rows but the one of no mistake, and those at which no check looked."""
-        return [row for row in self.rows if row.family is not Family.NOTHING and row.seen]
+        """What was made: all of it where all checks were asked, else what those asked can see."""
+        return [row for row in self._made() if row.seen or self._by_all()]
+
+    @property
+    def unseen(self) -> list[Row]:
+        """What was made and none of the checks that were asked can see; others may."""
+        return [row for row in self._made() if not (row.seen or self._by_all())]
+
+    def _by_all(self) -> bool:
+        return CHECKS.keys() <= {told.name for told in self.checks}
+
+    def _made(self) -> list[Row]:
+        return [row for row in self.rows if row.family is not Family.NOTHING]
 
     @property
     def escaped(self) -> list[Row]:

@@ -88,6 +88,10 @@ def _list(found: Matrix) -> Iterator[str]:
         yield f"| {number} | {', '.join(named.get(number, ()))} | {why} |"
 
 
+NAMED_MAX = 5
+"""More mistakes at which nobody looked are counted: the table has their dots."""
+
+
 def counts(found: Matrix) -> str:
     """How many were caught, in one sentence."""
     caught = len(found.mistakes) - len(found.escaped)
@@ -95,10 +99,15 @@ def counts(found: Matrix) -> str:
     sentence = f"{caught} of {len(found.mistakes)} mistakes were caught ({share:.0%})"
     if found.escaped:
         sentence += f"; not {', '.join(row.name for row in found.escaped)}"
+    sentence += "."
+    if unseen := found.unseen:
+        named = ", ".join(row.name for row in unseen)
+        told = named if len(unseen) <= NAMED_MAX else f"{len(unseen)} more"
+        sentence += f" These checks cannot see {told}."
     if found.alarms:
         alarms = ", ".join(cell.check for cell in found.alarms)
-        return f"{sentence}. FALSE ALARM where no mistake was made: {alarms}."
-    return f"{sentence}."
+        sentence += f" FALSE ALARM where no mistake was made: {alarms}."
+    return sentence
 
 
 def title(place: str, name: str) -> str:

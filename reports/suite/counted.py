@@ -177,6 +177,8 @@ def zoo_section(zoo: Zoo | None) -> Html | None:
         f"{caught:,} of {plural(hunted, 'mistake')} made on purpose were caught: "
         "✓ caught, ✕ missed, · cannot be seen by that check."
     )
+    if hunted < len(outcomes):
+        told += f" At {len(outcomes) - hunted:,} more none of these checks could look."
     checks = [check.name for check in zoo.checks]
     rows = [_zoo_row(row, checks) for row in zoo.rows]
     heads = ("mistake", "in", *checks)

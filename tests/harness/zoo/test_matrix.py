@@ -76,6 +76,38 @@ def test_a_mistake_that_nobody_catches_has_escaped(monkeypatch: pytest.MonkeyPat
     assert "| `told` | `vote-twice` | Too dark. |" in page(result)
 
 
+def test_a_mistake_at_which_no_check_can_look_has_escaped_where_all_were_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: Check = Told({"stale-read": [*CAUGHT]})
+    monkeypatch.setattr(matrix, "CHECKS", {told.name: told})
+    monkeypatch.setattr(checks, "CHECKS", matrix.CHECKS)
+    asked = [bug for bug in zoo.chosen(["stale-read", "aborted-read"]) if not bug.place]
+    result = matrix.matrix(list(rows(asked, [told], TWICE)), [told], TWICE)
+    assert counts(result) == "1 of 2 mistakes were caught (50%); not aborted-read."
+    assert code(result) is ExitCode.PROMISE_BROKEN
+
+
+def test_a_mistake_at_which_none_of_some_checks_can_look_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: Check = Told({"stale-read": [*CAUGHT]})
+    monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
+    asked = [bug for bug in zoo.chosen(["stale-read", "aborted-read"]) if not bug.place]
+    result = matrix.matrix(list(rows(asked, [told], TWICE)), [told], TWICE)
+    assert counts(result) == (
+        "1 of 1 mistakes were caught (100%). These checks cannot see aborted-read."
+    )
+    assert code(result) is ExitCode.AS_EXPECTED
+
+
+def test_to_ask_checks_that_can_see_none_of_the_mistakes_is_refused() -> None:
+    words = ["stale-read", "--checks", "drills", "--jobs", "1"]
+    found = CliRunner().invoke(zoo_command, words, standalone_mode=False)
+    assert isinstance(found.exception, UsageError), found.output
+    assert str(found.exception) == "nothing to hunt: drills cannot see stale-read"
+
+
 def test_what_is_caught_where_nothing_is_wrong_is_a_false_alarm(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

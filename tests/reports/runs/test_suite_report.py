@@ -206,6 +206,16 @@ def test_the_zoo_is_shown_as_its_file_says(gathered: Gathered, fleet: Any) -> No
     assert '"heard">a false alarm' not in page
 
 
+def test_mistakes_at_which_no_check_could_look_are_counted(gathered: Gathered, fleet: Any) -> None:
+    matrix = zoo.read(ROOT / "docs" / "zoo.json")
+    row = next(row for row in matrix.rows if row.name == "stale-read")
+    blind = msgspec.structs.replace(row, cells=(zoo.Cell("drills", "blind"),))
+    matrix = msgspec.structs.replace(matrix, rows=(row, blind))
+    page = render(msgspec.structs.replace(gathered(fleet.Run("a", 1)), zoo=matrix))
+    assert "1 of 1 mistake made on purpose were caught" in page
+    assert "At 1 more none of these checks could look." in page
+
+
 def test_what_is_no_zoo_is_refused(tmp_path: Path) -> None:
     for text in ("", "{}", '{"checks": [], "rows": [{"name": 3}]}'):
         (tmp_path / "zoo.json").write_text(text)
