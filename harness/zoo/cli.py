@@ -37,7 +37,7 @@ BUDGET_S = 60.0
     "--known",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="JSON",
-    help="Hunt only what is not in there; an earlier output of --json.",
+    help="Hunt only what is not in there, or missed in less time; an earlier output of --json.",
 )
 @data.AS_JSON
 @click.option(
@@ -71,7 +71,7 @@ def zoo_command(
     asked, hunting = zoo.chosen(bugs), hunters.chosen(names)
     _can_see(asked, hunting)
     terms = Terms(budget, starts, jobs or os.cpu_count() or 1)
-    before = None if known is None else known_cells(measured(known))
+    before = None if known is None else known_cells(measured(known), budget)
     found = []
     titles = [title(bug.place, bug.name) for bug in asked]
     if not as_json:

@@ -122,13 +122,16 @@ Known = Mapping[tuple[Family, str, str, str], Cell]
 """Cells that were measured before: by family, place and name of the mistake, and check."""
 
 
-def known(before: Matrix) -> Known:
-    """What need not be hunted again."""
+def known(before: Matrix, budget_s: float) -> Known:
+    """What need not be hunted again for so many seconds.
+
+    What was caught from every start stays caught; what a shorter hunt missed, a longer one may not.
+    """
     return {
         (row.family, row.place, row.name, cell.check): cell
         for row in before.rows
         for cell in row.cells
-        if cell.outcome != "blind"
+        if cell.outcome != "blind" and (cell.found == cell.starts or before.budget_s >= budget_s)
     }
 
 

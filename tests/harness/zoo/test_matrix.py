@@ -123,7 +123,7 @@ def test_what_is_known_is_not_hunted_again(monkeypatch: pytest.MonkeyPatch) -> N
     told: Check = Told({"stale-read": [], "vote-twice": [*CAUGHT]})
     monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
     asked = [bug for bug in zoo.chosen(["stale-read", "vote-twice"]) if not bug.place]
-    first, second = rows(asked, [told], TWICE, matrix.known(before))
+    first, second = rows(asked, [told], TWICE, matrix.known(before, TWICE.budget_s))
     assert first.cells == before.rows[0].cells
     assert second.caught
 
@@ -133,14 +133,34 @@ def test_what_is_known_from_fewer_starts_is_hunted_again(monkeypatch: pytest.Mon
     told: Check = Told({"stale-read": [*CAUGHT, CAUGHT[0]]})
     monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
     asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
-    (row,) = rows(asked, [told], Terms(1.0, starts=3), matrix.known(before))
+    (row,) = rows(asked, [told], Terms(1.0, starts=3), matrix.known(before, TWICE.budget_s))
     assert row.cells[0].starts == 3
+
+
+@pytest.mark.parametrize(
+    ("first", "again"),
+    [
+        (Missed("Too dark.", 1.0), True),
+        (Caught("eye HS-1", "Seen.", 1, 0.5), False),
+    ],
+)
+def test_what_a_shorter_hunt_missed_is_hunted_again(
+    monkeypatch: pytest.MonkeyPatch, first: Outcome, again: bool
+) -> None:
+    before = found(monkeypatch, {"stale-read": [CAUGHT[0], first]})
+    later = Caught("eye HS-1", "Seen late.", 9, 5.0)
+    told: Check = Told({"stale-read": [later, later]})
+    monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
+    asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
+    for budget_s, hunted in ((TWICE.budget_s, False), (600.0, again)):
+        (row,) = rows(asked, [told], Terms(budget_s, starts=2), matrix.known(before, budget_s))
+        assert (row.cells[0].sentence == "Seen late.") is hunted
 
 
 def test_what_a_check_cannot_see_any_more_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     before = found(monkeypatch, {"stale-read": [*CAUGHT]})
     asked = [bug for bug in zoo.chosen(["stale-read"]) if not bug.place]
-    (row,) = rows(asked, [Told({})], TWICE, matrix.known(before))
+    (row,) = rows(asked, [Told({})], TWICE, matrix.known(before, TWICE.budget_s))
     assert [cell.outcome for cell in row.cells] == ["blind"]
 
 
