@@ -57,8 +57,8 @@ nightly: test lab
 	$(BIN)/python bench/leaks.py
 	DELPHIC_FUZZ_HISTORIES=100000 DELPHIC_FUZZ_SEED=$$(date +%Y%m%d) $(BIN)/python -m pytest -n auto --maxprocesses 4 --timeout 0 tests/harness/checkers/transactions -k brute_force
 	$(BIN)/python bench/explore.py --large
-	$(BIN)/python bench/campaign.py --on local --seeds 20 --jobs 1 --ledger build/campaigns.jsonl --minutes 120
-	$(BIN)/python bench/campaign.py --on sim --seeds 1000 --ledger build/campaigns.jsonl --minutes 240
+	$(BIN)/python bench/campaign.py --on local --seeds 20 --jobs 1 --ledger build/campaigns.jsonl --fresh --minutes 120
+	$(BIN)/python bench/campaign.py --on sim --seeds 1000 --ledger build/campaigns.jsonl --fresh --minutes 240
 	$(BIN)/delphic simulate handful --seeds 1 --crash-points --keep-going
 	$(BIN)/delphic zoo --starts 3
 	$(BIN)/delphic aa --seeds 5

@@ -2,10 +2,11 @@
 
 A line of the ledger is a range of seeds of one scenario at one place: how many gave which verdict,
 and of which commit. Ranges that a ledger has are not run again; all scenarios grow together. Usage:
-python bench/campaign.py --on sim|local|lab [--seeds N] [--ledger FILE] [--minutes M] [--jobs N]
-[SCENARIO …] runs what is missing and prints the ledger's sums as JSON (without --ledger: of this
-campaign alone); --table FILE writes such a ledger as a page. Exit code 1 when something else came
-out than expected.
+python bench/campaign.py --on sim|local|lab [--seeds N] [--ledger FILE] [--fresh] [--minutes M]
+[--jobs N] [SCENARIO …] runs what is missing and prints the ledger's sums as JSON (without --ledger:
+of this campaign alone), and on standard error how much was missing and how much of it was run. With
+--fresh, lines of other commits count for nothing, neither as done nor in the sums. --table FILE
+writes such a ledger as a page. Exit code 1 when something else came out than expected.
 """
 
 import argparse
@@ -159,12 +160,22 @@ def read(ledger: Path | None) -> list[Line]:
     return [json.loads(line) for line in ledger.read_text().splitlines()]
 
 
+def commit_of_here() -> str:
+    """What is tried; a tree with changes ends in `-dirty`."""
+    words = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def of_commit(commit: str, lines: Sequence[Line]) -> list[Line]:
+    """What was found on exactly this commit: never of a tree with changes, which may be others."""
+    return [line for line in lines if line["commit"] == commit and not commit.endswith("-dirty")]
+
+
 def campaign(
     on: str, chunks: Sequence[Chunk], jobs: int, until: float, ledger: Path | None
 ) -> list[Line]:
     """Try all, so many at a time, none begun after `until` (monotonic); lines are kept at once."""
-    words = ["git", "describe", "--always", "--dirty"]
-    commit = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    commit = commit_of_here()
     found: list[Line] = []
     lock = Lock()
 
@@ -194,6 +205,7 @@ def main() -> int:
     parser.add_argument("--on", choices=list(TRIED), default="local")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--fresh", action="store_true", help="only this commit's lines count")
     parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--table", type=Path)
@@ -203,10 +215,14 @@ def main() -> int:
         print(page(read(asked.table)), end="")
         return 0
     lines = read(asked.ledger)
+    if asked.fresh:
+        lines = of_commit(commit_of_here(), lines)
     chunks = list(missing(asked.scenario or shipped(asked.on), asked.seeds, asked.on, lines))
     until = time.monotonic() + 60 * asked.minutes
-    lines += campaign(asked.on, chunks, asked.jobs, until, asked.ledger)
-    told = sums(lines)
+    ran = campaign(asked.on, chunks, asked.jobs, until, asked.ledger)
+    told = sums(lines + ran)
+    how_many = f"{len(ran)} of {len(chunks)} missing ranges were run"
+    print(how_many if chunks else "nothing was missing: nothing was run", file=sys.stderr)
     print(json.dumps(told, indent=2))
     return 1 if told["unexpected"] else 0
 

@@ -3,10 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -74,6 +75,89 @@ def test_a_second_campaign_runs_only_what_is_new(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["sim"]["handful"]["verdicts"] == {"pass": 3}
     kept = [json.loads(text) for text in ledger.read_text().splitlines()]
     assert [(one["first"], one["last"]) for one in kept] == [(1, 2), (3, 3)]
+
+
+def called(
+    bench: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    ledger: Path,
+    *words: str,
+    commit: str = "c2",
+    unexpected: Sequence[str] = (),
+) -> tuple[int, list[tuple[int, int]]]:
+    """Its exit code and what it tried, where every world ends as told and this is the commit."""
+    tried: list[tuple[int, int]] = []
+
+    def play(chunk: Any, on: str, folder: Path) -> dict[str, object]:
+        tried.append((chunk.first, chunk.last))
+        return {"verdicts": {"pass": 1}, "unexpected": list(unexpected)}
+
+    monkeypatch.setattr(bench, "TRIED", dict.fromkeys(bench.TRIED, play))
+    monkeypatch.setattr(bench.tempfile, "tempdir", str(ledger.parent))
+    monkeypatch.setattr(bench, "commit_of_here", lambda: commit)
+    asked = ["campaign.py", "--on", "sim", "--ledger", str(ledger), *words, "a"]
+    monkeypatch.setattr(sys, "argv", asked)
+    return bench.main(), tried
+
+
+def kept(ledger: Path, *lines: dict[str, object]) -> Path:
+    ledger.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    return ledger
+
+
+def test_a_fresh_campaign_runs_what_other_commits_have_run(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = {**line("a", "sim", 1, 100), "unexpected": ["long ago"]}
+    ledger = kept(tmp_path / "ledger.jsonl", old, {**line("a", "sim", 1, 50), "commit": "c2"})
+    bench = load("campaign")
+    assert called(bench, monkeypatch, ledger, "--seeds", "100", "--fresh") == (0, [(51, 100)])
+    assert called(bench, monkeypatch, ledger, "--seeds", "100", "--fresh") == (0, [])
+    assert called(bench, monkeypatch, ledger, "--seeds", "100") == (1, [])
+
+
+def test_a_fresh_campaign_fails_as_long_as_its_commit_does(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench, ledger = load("campaign"), tmp_path / "ledger.jsonl"
+    words = ("--seeds", "50", "--fresh")
+    assert called(bench, monkeypatch, ledger, *words, unexpected=["broken"]) == (1, [(1, 50)])
+    assert called(bench, monkeypatch, ledger, *words) == (1, [])
+    assert called(bench, monkeypatch, ledger, *words, commit="c3") == (0, [(1, 50)])
+
+
+def test_a_tree_with_changes_is_never_the_same_again(
+    load: Load, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bench, ledger = load("campaign"), tmp_path / "ledger.jsonl"
+    for _ in range(2):
+        ran = called(bench, monkeypatch, ledger, "--seeds", "50", "--fresh", commit="c2-dirty")
+        assert ran == (0, [(1, 50)])
+
+
+def test_a_campaign_says_how_much_of_what_was_missing_it_ran(
+    load: Load,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bench, ledger = load("campaign"), tmp_path / "ledger.jsonl"
+    called(bench, monkeypatch, ledger, "--seeds", "100", "--minutes", "-1")
+    assert "0 of 2 missing ranges were run" in capsys.readouterr().err
+    called(bench, monkeypatch, ledger, "--seeds", "100")
+    assert "2 of 2 missing ranges were run" in capsys.readouterr().err
+    called(bench, monkeypatch, ledger, "--seeds", "100")
+    assert "nothing was missing: nothing was run" in capsys.readouterr().err
+
+
+def test_nights_run_what_other_nights_have_run_of_other_commits() -> None:
+    nights = [
+        text
+        for text in (BENCH.parent / "Makefile").read_text().splitlines()
+        if "bench/campaign.py" in text
+    ]
+    assert len(nights) == 2
+    assert all("--fresh" in night for night in nights)
 
 
 @pytest.mark.slow
