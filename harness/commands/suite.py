@@ -1,6 +1,7 @@
 """Many runs at one place: every scenario that can be run there, for several seeds."""
 
 import asyncio
+import json
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -32,12 +33,13 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """How a run ended: its exit code, and its first sentence."""
+    """How a run ended: its exit code, and its verdict; `beside` is what it said of other things."""
 
     job: Job
     code: int
     sentence: str
     seconds: float
+    beside: str = ""
 
 
 Say = Callable[[Done], object]
@@ -69,17 +71,29 @@ async def _run(job: Job, words: Sequence[str]) -> Done:
         *words,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
-        output, _ = await process.communicate()
+        output, errors = await process.communicate()
     except asyncio.CancelledError:
         # The terminal's Ctrl-C was theirs, too: they undo what they did, and end.
         await process.wait()
         raise
     assert process.returncode is not None
-    first = output.decode(errors="replace").strip().partition("\n")[0]
-    return Done(job, process.returncode, first, loop.time() - began)
+    sentence, beside = _said(output, errors.decode(errors="replace"))
+    return Done(job, process.returncode, sentence, loop.time() - began, beside)
+
+
+def _said(output: bytes, errors: str) -> tuple[str, str]:
+    """The verdict, or what went wrong where there is none; and what else was said."""
+    lines = [line for line in errors.splitlines() if line.strip()]
+    try:
+        told = json.loads(output)
+        return f"{told['validity']}: {told['sentence']}", "\n".join(lines)
+    except (ValueError, KeyError, TypeError):
+        mistakes = (line for line in lines if line.lower().startswith("error:"))
+        sentence = next(mistakes, lines[-1] if lines else "")
+        return sentence, "\n".join(line for line in lines if line != sentence)
 
 
 def counted(found: Sequence[Done]) -> list[Done]:
@@ -138,12 +152,14 @@ def suite_command(
 
     def command(job: Job) -> list[str]:
         own = ["run", job.scenario, "--seed", str(job.seed), "--on", target]
-        return [sys.executable, "-m", "delphic", *own, "--quiet", "--out", str(out)]
+        return [sys.executable, "-m", "delphic", *own, "--json", "--out", str(out)]
 
     def say(done: Done) -> None:
         how = "ok" if done.code == ExitCode.AS_EXPECTED else f"exit {done.code}"
         job = done.job
         tell(f"{how:9} {job.scenario} {job.seed} ({done.seconds:.0f} s)  {done.sentence}")
+        if done.beside:
+            click.echo(done.beside, err=True)
 
     planned = [Job(name, seed) for name in chosen for seed in seeds]
     found = asyncio.run(run_all(planned, command, jobs, say))

@@ -27,14 +27,67 @@ def play(code: str, parallel: int, tmp_path: Path) -> list[Done]:
     return found
 
 
-def test_every_job_is_run_and_told_with_its_code_and_first_sentence(tmp_path: Path) -> None:
-    code = "import sys; print(sys.argv[1], 'said'); print('more'); sys.exit(int(sys.argv[2]))"
-    found = {done.job: (done.code, done.sentence) for done in play(code, 3, tmp_path)}
+TOLD = """
+import json, sys
+print("The harness of gone (pid 7) is gone.", "", "more", sep="\\n", file=sys.stderr)
+print(json.dumps({"validity": "pass", "sentence": f"{sys.argv[1]} said"}, indent=2))
+sys.exit(int(sys.argv[2]))
+"""
+
+
+def test_every_job_is_run_and_told_with_its_code_and_what_its_verdict_says(tmp_path: Path) -> None:
+    found = {done.job: (done.code, done.sentence) for done in play(TOLD, 3, tmp_path)}
     assert found == {
-        Job("one", 1): (1, "one said"),
-        Job("one", 2): (2, "one said"),
-        Job("two", 1): (1, "two said"),
+        Job("one", 1): (1, "pass: one said"),
+        Job("one", 2): (2, "pass: one said"),
+        Job("two", 1): (1, "pass: two said"),
     }
+
+
+def test_what_a_run_says_beside_its_verdict_is_kept_apart(tmp_path: Path) -> None:
+    beside = "The harness of gone (pid 7) is gone.\nmore"
+    assert [done.beside for done in play(TOLD, 1, tmp_path)] == [beside] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence", "beside"),
+    [
+        (
+            "Something is gone.\nerror: no such place\n",
+            "error: no such place",
+            "Something is gone.",
+        ),
+        ("Usage: x\n\nError: no such option\n", "Error: no such option", "Usage: x"),
+        ("stopped\n", "stopped", ""),
+        ("", "", ""),
+    ],
+)
+def test_of_a_run_without_a_verdict_the_mistake_is_told(
+    text: str, sentence: str, beside: str, tmp_path: Path
+) -> None:
+    code = f"import sys; sys.stderr.write({text!r}); sys.exit(2)"
+    for done in play(code, 1, tmp_path):
+        assert (done.code, done.sentence, done.beside) == (2, sentence, beside)
+
+
+def test_runs_are_asked_for_data_and_their_warnings_are_no_verdict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What makes a seeded bug count as not shown stands in the verdict's sentence alone."""
+    asked: list[Sequence[str]] = []
+
+    async def play(job: Job, words: Sequence[str]) -> Done:
+        asked.append(words)
+        shown = job.seed == 1
+        sentence = "fail: HS-2 broke" if shown else f"pass: HS-2 {NOT_SEEN} (pass)."
+        return Done(job, int(not shown), sentence, 1.0, "A harness is gone.")
+
+    monkeypatch.setattr(suite, "_run", play)
+    words = ["handful", "--on", "sim", "--seeds", "1..2", "--out", str(tmp_path / "r")]
+    found = CliRunner().invoke(suite.suite_command, words)
+    assert all("--json" in words for words in asked)
+    assert found.exit_code == 0, found.output
+    assert found.stderr.count("A harness is gone.") == 2
 
 
 @pytest.mark.parametrize("parallel", [1, 2])
@@ -43,7 +96,7 @@ def test_no_more_than_so_many_are_under_way_at_a_time(tmp_path: Path, parallel: 
         import pathlib, sys, time
         mine = pathlib.Path(sys.argv[3]) / f"{sys.argv[1]}-{sys.argv[2]}"
         mine.touch()
-        print(len(list(mine.parent.iterdir())))
+        print(len(list(mine.parent.iterdir())), file=sys.stderr)
         time.sleep(0.1)
         mine.unlink()
     """
