@@ -63,15 +63,16 @@ class Explore:
     def hunt(self, bug: Bug, budget: Budget) -> Outcome:
         began = time.process_time()
         for model in _models(bug):
-            limits = Limits(seconds=budget.seconds)
+            left = budget.seconds - (time.process_time() - began)
+            limits = Limits(cpu_seconds=left)
             found = explore(model, symmetry=bool(model.symmetric), limits=limits)
             cpu_s = time.process_time() - began
             caught = _caught(model, found, cpu_s)
             if caught is not None:
                 return caught
             if found.stopped_by:
-                reason = f"{found.states:,} states broke nothing: {found.stopped_by}."
-                return Missed(reason, cpu_s)
+                told = f"{found.states:,} states broke nothing in {budget.seconds:g} seconds"
+                return Missed(f"{told} of one core.", cpu_s)
         return Missed("No state within its bounds breaks a promise.", time.process_time() - began)
 
 

@@ -93,7 +93,7 @@ class Explorer:
         self.memos = [Memo.empty(SITUATIONS[0], words, groups) for _ in range(workers)]
         self.desks = [Desk.empty(self.tables.arrays.shape, words, workers) for _ in range(workers)]
         self.tuples = np.empty((workers * capacity, len(model.actors) + 1), np.int64)
-        self.started = time.perf_counter()
+        self.started, self.cpu_started = time.perf_counter(), time.process_time()
 
     def _sees_tuples(self) -> bool:
         return bool(self.on_state) or self.starts.of_tuples
@@ -301,6 +301,7 @@ class Explorer:
             sum(s.count for s in self.shards),
             sum(s.bytes_held() for s in self.shards),
             time.perf_counter() - self.started,
+            time.process_time() - self.cpu_started,
         )
 
     def _exceeds(self, *, inside_level: bool) -> bool:
@@ -352,10 +353,8 @@ class Explorer:
         if self.broken:
             return ()
         if not self.result.complete:
-            why = (
-                "states may have been missed" if self.bitstate else "the exploration was cut short"
-            )
-            return not_checked(self.model, why)
+            cut = "the exploration was cut short"
+            return not_checked(self.model, "states may have been missed" if self.bitstate else cut)
         limit, starts = self.limits.good_states, self.starts
         if starts.full:
             return not_checked(self.model, f"more than {starts.limit:,} states to begin in")

@@ -10,6 +10,7 @@ GOOD_STATES = 200_000
 class Limits:
     """When to stop early: states, depth, bytes held, seconds. None: never.
 
+    `seconds` are of the clock, `cpu_seconds` of one core: with all threads, as if it had only one.
     `good_states`: how large a good phase may be whose graph is searched for EVENTUALLY.
     """
 
@@ -17,6 +18,7 @@ class Limits:
     depth: int | None = None
     memory: int | None = None
     seconds: float | None = None
+    cpu_seconds: float | None = None
     good_states: int = GOOD_STATES
 
 
@@ -30,6 +32,7 @@ class Progress:
     queue: int
     bytes_held: int
     seconds: float
+    cpu_seconds: float
 
 
 def exceeded(limits: Limits, now: Progress, *, inside_level: bool) -> str:
@@ -39,6 +42,7 @@ def exceeded(limits: Limits, now: Progress, *, inside_level: bool) -> str:
         (limits.states, now.states, "states"),
         (limits.depth, now.depth + 1, "levels"),
         (limits.seconds, now.seconds, "seconds"),
+        (limits.cpu_seconds, now.cpu_seconds, "seconds of one core"),
     )
     for limit, value, what in checks[:1] if inside_level else checks:
         if limit is not None and value > limit:

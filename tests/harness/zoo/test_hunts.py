@@ -19,6 +19,9 @@ from delphic.harness.zoo.sabotage import entry
 from delphic.harness.zoo.worlds import HISTORY, LOCKSTEP, TRACE
 from delphic.impl.bugs import ALL_BUGS
 from delphic.impl.bugs_of_replication import REPLICATION_BUGS
+from delphic.model.actor import Model
+from delphic.model.explore.limits import Limits
+from delphic.model.explore.result import Result
 from delphic.model.models import MODELS
 
 ENOUGH = Budget(60.0)
@@ -54,7 +57,31 @@ def test_exploring_hunts_a_seeded_bug_as_the_mutant_that_makes_the_same_mistake(
 def test_a_budget_that_is_too_small_is_a_miss_that_says_so() -> None:
     found = EXPLORE.hunt(bug(Family.MODEL, "read-on-lease"), Budget(0.01))
     assert isinstance(found, Missed)
-    assert "the limit of 0.01 seconds" in found.reason
+    assert found.reason.endswith(" states broke nothing in 0.01 seconds of one core.")
+
+
+def test_exploring_stops_by_what_it_costs_and_not_by_the_clock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    later = iter(range(0, 10**9, 1000))
+    monkeypatch.setattr("time.perf_counter", lambda: float(next(later)))
+    found = EXPLORE.hunt(bug(Family.MODEL, "vote-twice"), ENOUGH)
+    assert isinstance(found, Caught)
+
+
+def test_all_models_that_a_hunt_explores_share_its_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    spent = iter(range(0, 10**9, 25))
+    monkeypatch.setattr("time.process_time", lambda: float(next(spent)))
+    asked: list[float | None] = []
+
+    def explore(model: Model, *, limits: Limits, **_: object) -> Result:
+        asked.append(limits.cpu_seconds)
+        late = limits.cpu_seconds is not None and limits.cpu_seconds <= 0
+        return Result(model.name, complete=not late, stopped_by="time" if late else "")
+
+    monkeypatch.setattr("delphic.harness.zoo.explore.explore", explore)
+    assert isinstance(EXPLORE.hunt(NOTHING, ENOUGH), Missed)
+    assert asked == [35.0, -15.0]
 
 
 @pytest.mark.parametrize("name", ALL_BUGS)
