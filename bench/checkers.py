@@ -12,8 +12,8 @@ logs         the checks of a run's own log
 
 Each part is a program of its own, whose output stands under its name. Porcupine comes from the Go
 module proxy; where that or Go is missing, `absent` says so, and `recorded` has nothing to judge.
-Exit code 1: a program failed, or two judges contradict each other. A bar that was missed is told,
-and one that was not measured is neither met nor missed: `met` is null.
+Exit code 1: a program failed, a monitor judged wrongly, or two judges contradict each other. A bar
+that was missed is told, and one that was not measured is neither met nor missed: `met` is null.
 """
 
 import argparse
@@ -71,10 +71,13 @@ def bars(found: dict[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def monitored(case: dict[str, Any]) -> dict[str, Any]:
-    is_met = case["check_s"] <= CHECK_S and case["memory_mib"] <= MEMORY_MIB
+    validity = "fail" if case["violate"] else "pass"
+    is_soon = case["check_s"] <= CHECK_S and case["memory_mib"] <= MEMORY_MIB
+    is_met = is_soon and case["validity"] == validity
+    aim = {"operations": OPERATIONS, "check_s": CHECK_S, "memory_mib": MEMORY_MIB}
     return {
-        "aim": {"operations": OPERATIONS, "check_s": CHECK_S, "memory_mib": MEMORY_MIB},
-        "reached": {key: case[key] for key in ("check_s", "check_cpu_s", "memory_mib")},
+        "aim": {"validity": validity, **aim},
+        "reached": {key: case[key] for key in ("validity", "check_s", "check_cpu_s", "memory_mib")},
         # Fewer operations than asked for prove nothing.
         "met": is_met if case["asked"] >= OPERATIONS else None,
     }

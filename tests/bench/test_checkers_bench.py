@@ -20,6 +20,7 @@ def bench(load: Callable[..., ModuleType]) -> ModuleType:
 
 def monitors(**changed: Any) -> dict[str, Any]:
     case = {"spec": "queue", "violate": False, "asked": 1_000_000, "check_s": 4.9}
+    case["validity"] = "pass"
     return {"monitors": {"monitors": [{**case, "check_cpu_s": 3.0, "memory_mib": 900, **changed}]}}
 
 
@@ -45,6 +46,9 @@ def ambiguous(search: int, porcupine: int, ratio: float | None) -> dict[str, Any
         (monitors(check_s=5.1), False),
         (monitors(memory_mib=1537), False),
         (monitors(asked=100_000), None),
+        (monitors(validity="fail"), False),
+        (monitors(violate=True), False),
+        (monitors(violate=True, validity="fail"), True),
         (registers(), True),
         (registers(decided=3), False),
         (registers(slowest_s=1.0), False),
