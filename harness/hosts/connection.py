@@ -81,7 +81,7 @@ class Host:
 
         The host itself ends it after `timeout_s`. Raises WorldError; not for an exit code.
         """
-        line, prefix = self.line(spelled.within(timeout_s, words), sudo=sudo)
+        line, prefix = self.line(words, sudo=sudo, within_s=timeout_s)
         began = time.monotonic()
         ran = await self.link.alone(
             words[0],
@@ -143,18 +143,31 @@ class Host:
         """
         await transfer.get(self, remote, local, sudo=sudo)
 
-    def line(self, words: Sequence[str], *, sudo: bool = False) -> tuple[str, bytes]:
-        """The command line, and what is to precede the command's own input."""
+    def line(
+        self, words: Sequence[str], *, sudo: bool = False, within_s: float | None = None
+    ) -> tuple[str, bytes]:
+        """The command line, and what is to precede the command's own input.
+
+        `within_s`: the host ends it after so long; its input is given whole, and then ended.
+        """
+        if within_s is None:
+            words, prefix = self._raised(words, sudo=sudo)
+        else:
+            words, prefix = self._raised(spelled.within(within_s, words), sudo=sudo)
+            words = spelled.heard(words)
+        return spelled.line(words), prefix
+
+    def _raised(self, words: Sequence[str], *, sudo: bool) -> tuple[Sequence[str], bytes]:
         entry = self.entry
         if not sudo or entry.user == "root":
-            return spelled.line(words), b""
+            return words, b""
         if not entry.sudo:
             raise self.error(f"{words[0]} needs root: log in as root, or say `sudo: true`")
         password = secret(entry, entry.sudo_password_env)
         if password is None:
-            return spelled.line(spelled.as_root(words)), b""
+            return spelled.as_root(words), b""
         if not {"\0", "\r", "\n"}.isdisjoint(password):  # Each would end it for sudo.
             raise self.error(f"the password of ${entry.sudo_password_env} is not one line")
         mark = secrets.token_hex(16)
         prefix = f"{password}\n{mark}\n".encode(errors="surrogateescape")
-        return spelled.line(spelled.as_root_after(mark, words)), prefix
+        return spelled.as_root_after(mark, words), prefix

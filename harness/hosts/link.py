@@ -33,6 +33,7 @@ _CONNECT_S = 3.0  # At least; a host that may be silent for longer may take long
 _OUTPUT_BYTES_MAX = 64 << 20
 _BACK_OFF_S = 0.2
 _PLACE_S = 120.0
+_FULL_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Lost(Exception):
         self.sent = sent
 
 
+class Full(Lost):
+    """The host starts no more commands on this connection now: some that ended are not cleared."""
+
+
 class Place:
     """A connection during one attempt to do something with it."""
 
@@ -74,9 +79,11 @@ class Place:
         self._channel: paramiko.Channel | None = None
 
     def start(self, line: str) -> paramiko.Channel:
-        """A command on a channel of its own. Raises Lost."""
+        """A command on a channel of its own. Raises Lost, or Full."""
         try:
             self._channel = channel = self.transport.open_session(timeout=self._timeout_s)
+        except paramiko.ChannelException as error:
+            raise Full(False, error) from error
         except CLIENT_FAILURES as error:
             raise Lost(False, error) from error
         try:
@@ -170,12 +177,17 @@ class Link:
 
     async def use(self, what: str, act: Act[T], limit_s: float, *, again: bool) -> T:
         """Do it with a live connection. Raises WorldError that says what was tried."""
-        tried = []
-        for attempt in range(_ATTEMPTS):
-            await asyncio.sleep(_BACK_OFF_S * attempt)
+        tried: list[str] = []
+        until = asyncio.get_running_loop().time() + _FULL_S
+        while len(tried) < _ATTEMPTS:
+            await asyncio.sleep(_BACK_OFF_S * len(tried))
             transport = await self._transport()
             try:
                 return await self._in_thread(act, transport, limit_s)
+            except Full as full:
+                if asyncio.get_running_loop().time() >= until:
+                    raise self.error(f"the host does not start {what}", str(full)) from full
+                await asyncio.sleep(_BACK_OFF_S)
             except Lost as lost:
                 tried.append(str(lost))
                 if lost.sent and not again:

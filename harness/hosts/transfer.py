@@ -11,7 +11,6 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ..errors import WorldError
-from . import words as spelled
 from .link import Link, Place, Ran
 
 _SLICE_BYTES = 1 << 18
@@ -62,7 +61,9 @@ class Asked(Protocol):
     @property
     def link(self) -> Link: ...
 
-    def line(self, words: Sequence[str], *, sudo: bool = False) -> tuple[str, bytes]: ...
+    def line(
+        self, words: Sequence[str], *, sudo: bool = False, within_s: float | None = None
+    ) -> tuple[str, bytes]: ...
 
     def error(self, message: str, detail: str = "") -> WorldError: ...
 
@@ -112,7 +113,7 @@ async def _get_part(host: Asked, remote: str, part: Path, size: int, *, sudo: bo
             part.unlink()
             have = 0
         words = ("sh", "-c", _PART, "sh", remote, str(have + 1), str(size - have))
-        line, prefix = host.line(spelled.within(limit_s, words), sudo=sudo)
+        line, prefix = host.line(words, sudo=sudo, within_s=limit_s)
         with part.open("ab") as file:
             return place.run(line, [prefix], file.write)
 
@@ -124,8 +125,8 @@ async def _get_part(host: Asked, remote: str, part: Path, size: int, *, sudo: bo
 async def _get_folder(host: Asked, remote: str, local: Path, part: Path, *, sudo: bool) -> None:
     """The folder as one archive, whose checksum the host says after it; then unpacked."""
     limit_s = _limit_s(_BIG)
-    words = spelled.within(limit_s, ("sh", "-c", _FOLDER, "sh", remote))
-    line, prefix = host.line(words, sudo=sudo)
+    words = ("sh", "-c", _FOLDER, "sh", remote)
+    line, prefix = host.line(words, sudo=sudo, within_s=limit_s)
     archive = part.with_name(part.name + ".tar")
 
     def fetch(place: Place) -> Ran:
@@ -210,8 +211,8 @@ async def _script(
 
     def run(place: Place) -> Ran:
         attempt = secrets.token_hex(8)
-        timed = spelled.within(limit_s, ("sh", "-c", script, "sh", *words, attempt))
-        line, prefix = host.line(timed, sudo=sudo)
+        started = ("sh", "-c", script, "sh", *words, attempt)
+        line, prefix = host.line(started, sudo=sudo, within_s=limit_s)
         return place.run(line, itertools.chain([prefix], _slices(source)))
 
     return await _use(host, what, run, limit_s)

@@ -16,6 +16,9 @@ LENGTH_MAX = 100_000
 _SKIP = 'while IFS= read -r line && [ "$line" != "$1" ]; do :; done; shift; exec "$@"'
 """Reads up to a mark: sudo takes the password from the input only where it asks for one."""
 
+_HEARD = '"$@"; code=$?; cat > /dev/null; exit "$code"'
+"""Does not end before its input does."""
+
 
 def line(words: Sequence[str]) -> str:
     """The words as a POSIX shell reads them back, run in the shell's place. Raises UsageError."""
@@ -39,6 +42,15 @@ def line(words: Sequence[str]) -> str:
 def within(timeout_s: float, words: Sequence[str]) -> tuple[str, ...]:
     """The command, ended by the host itself after so long."""
     return ("timeout", "-k", "1", f"{timeout_s:.3f}", *words)
+
+
+def heard(words: Sequence[str]) -> tuple[str, ...]:
+    """The command, which ends after its input only, with the same code.
+
+    When a command ends first, the library answers the host's close while another thread says that
+    the input ends; where that comes second, sshd ends the connection with all other commands on it.
+    """
+    return ("sh", "-c", _HEARD, "sh", *words)
 
 
 def as_root(words: Sequence[str]) -> tuple[str, ...]:

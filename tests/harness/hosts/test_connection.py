@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+import paramiko
 import pytest
 from delphic.harness.errors import UsageError, WorldError
 from delphic.harness.hosts.connection import Host
@@ -17,6 +18,7 @@ from delphic.harness.hosts.dial import dial_socket
 from delphic.harness.hosts.inventory import Entry
 from delphic.harness.hosts.known import fingerprint, key_of
 from delphic.harness.hosts.link import CHANNELS_MAX, Ran
+from paramiko.common import cMSG_CHANNEL_EOF
 
 Sshd = Any
 """The server of conftest.py."""
@@ -49,6 +51,34 @@ def test_output_and_errors_larger_than_any_window_come_whole(sshd: Sshd) -> None
 
 def test_input_that_nobody_reads_is_no_failure(sshd: Sshd) -> None:
     assert ran(sshd, "true", input=b"x" * 5_000_000).code == 0
+
+
+def end_late(channel: paramiko.Channel) -> None:
+    """As `Channel.shutdown_write`, by a thread that stands still where the library lets it."""
+    until = time.monotonic() + 0.2
+    while not channel.closed and time.monotonic() < until:
+        time.sleep(0.001)
+    message = paramiko.Message()
+    message.add_byte(cMSG_CHANNEL_EOF)
+    message.add_int(channel.remote_chanid)
+    channel.transport._send_user_message(message)
+
+
+def test_the_end_of_an_input_comes_before_that_of_its_command(
+    sshd: Sshd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or sshd ends the connection: "ieof packet referred to nonexistent channel"."""
+    monkeypatch.setattr(paramiko.Channel, "shutdown_write", end_late)
+
+    async def work() -> list[Ran]:
+        host = await Host.open(sshd.entry)
+        try:
+            words = (("true",), ("sh", "-c", "exit 3"), ("sh", "-c", "cat; sleep 0.1; echo done"))
+            return await asyncio.gather(*(host.run(*command, input=b"in") for command in words))
+        finally:
+            host.close()
+
+    assert do(work()) == [Ran(0, b"", b""), Ran(3, b"", b""), Ran(0, b"indone\n", b"")]
 
 
 def test_an_exit_code_is_an_error_where_it_must_be_zero(sshd: Sshd) -> None:

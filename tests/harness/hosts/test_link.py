@@ -44,6 +44,46 @@ def test_a_connection_that_dies_under_a_command_is_lost_even_where_closing_fails
         place.abandon()
 
 
+def test_a_host_that_starts_no_more_commands_now_is_asked_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "_BACK_OFF_S", 0.0)
+    refusals = [paramiko.ChannelException(2, "Connect failed") for _ in range(10)]
+
+    def act(place: Place) -> str:
+        if refusals:
+            place.start("true")
+        return "done"
+
+    class FullTransport:
+        def open_session(self, timeout: float) -> Any:
+            raise refusals.pop()
+
+        def is_active(self) -> bool:
+            return True
+
+    class Client:
+        def get_transport(self) -> FullTransport:
+            return FullTransport()
+
+        def close(self) -> None:
+            """Nothing is open."""
+
+    async def work() -> str:
+        one = Link(Entry("a", "192.0.2.1", "me"), 1.0, 0.0)
+        try:
+            return await one.alone("true", act, 1.0, again=False)
+        finally:
+            one.close()
+
+    monkeypatch.setattr(link, "dial", lambda *_: Client())
+    assert asyncio.run(work()) == "done"
+    monkeypatch.setattr(link, "_FULL_S", 0.0)
+    refusals.append(paramiko.ChannelException(2, "Connect failed"))
+    with pytest.raises(WorldError, match="the host does not start true"):
+        asyncio.run(work())
+
+
 class SlowDial:
     """A host that is reached only once somebody says so, and the connection to it."""
 

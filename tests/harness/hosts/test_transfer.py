@@ -157,7 +157,9 @@ def test_no_attempt_writes_where_another_may_still_write() -> None:
     class To:
         link = Twice()
 
-        def line(self, words: Sequence[str], *, sudo: bool = False) -> tuple[str, bytes]:
+        def line(
+            self, words: Sequence[str], *, sudo: bool = False, within_s: float | None = None
+        ) -> tuple[str, bytes]:
             return words[-1], b""
 
     assert asyncio.run(transfer.put(cast(Any, To()), b"x", "/file", 0o600, sudo=False))
