@@ -17,7 +17,7 @@ Move = Callable[[Data], Iterator[Data]]
 
 Size = tuple[int | float, ...]
 
-_TOLD = ("name", "title", "description", "promises", "expect", "seed")
+TOLD = ("name", "title", "description", "promises", "expect", "seed")
 """Keys that tell people about the scenario, and make nothing happen."""
 
 _RATES = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0)
@@ -49,7 +49,7 @@ def size(data: Data) -> Size:
         clusters.extent(data),
         sum("read" in op and op["read"] != [0, None] for op in ops or ()),
         sum(_is_alias(op.get("node", "")) for op in ops or ()),
-        _leaves({key: part for key, part in data.items() if key not in _TOLD}),
+        _leaves({key: part for key, part in data.items() if key not in TOLD}),
         *moments.cost(data),
     )
 
@@ -205,7 +205,7 @@ def _optional(value: Any, place: moments.Place) -> Iterator[moments.Place]:
     if isinstance(value, dict):
         for key, part in value.items():
             here = (*place, key)
-            if len(here) == 1 and key in _TOLD:
+            if len(here) == 1 and key in TOLD:
                 continue
             if here not in _KEPT:
                 yield here
