@@ -2,6 +2,8 @@
 
 python bench/regress.py [NAME …] [--jobs 2]           # anew
 python bench/regress.py --tell [NAME …] [--local 5]   # only their stories; runs on this machine
+
+With `--tell --local 0` what runs on this machine once showed is left as it is said.
 """
 
 import argparse
@@ -23,6 +25,7 @@ from delphic.harness.shrink.trial import outcome, trials
 
 FOLDER = Path(__file__).resolve().parent.parent / "scenarios" / "regress"
 SEEDS = 60
+SEEN = "# With --on local: seen in "
 
 
 def failing(name: str) -> tuple[Candidate, frozenset[str]] | None:
@@ -50,13 +53,13 @@ def on_local(text: str, runs: int) -> str:
         with tempfile.TemporaryDirectory() as out:
             found = execute(Order(planned, text, Path(out)), Quiet(), lambda path: None)
             seen += found.verdict.as_expected
-    return f"# With --on local: seen in {seen} of {runs} runs.\n"
+    return f"{SEEN}{seen} of {runs} runs.\n"
 
 
-def keep(name: str, text: str, runs: int) -> None:
+def keep(name: str, text: str, seen: str) -> None:
     """Write the file of a scenario."""
     head = f"# The smallest scenario that shows {name}, made by bench/regress.py.\n"
-    (FOLDER / f"{name}.yaml").write_text(head + on_local(text, runs) + text)
+    (FOLDER / f"{name}.yaml").write_text(head + seen + text)
     print(textwrap.indent(text, "    "), flush=True)
 
 
@@ -68,7 +71,9 @@ def tell_again(name: str, runs: int) -> None:
         return
     start, _ = found
     text, file = shipped.text_of(f"regress/{name}")
-    keep(name, written(start, frozenset(load(text, file).expect.promises))[0], runs)
+    again = written(start, frozenset(load(text, file).expect.promises))[0]
+    said = "".join(line for line in text.splitlines(keepends=True) if line.startswith(SEEN))
+    keep(name, again, on_local(again, runs) if runs else said)
 
 
 def shrink_again(name: str, asked: argparse.Namespace) -> None:
@@ -85,7 +90,7 @@ def shrink_again(name: str, asked: argparse.Namespace) -> None:
     took = f"{small.shrunk.trials} runs, {time.monotonic() - began:.0f} s"
     minimal = "" if small.shrunk.is_minimal else ", not minimal"
     print(f"{name}: {summary(small.shrunk.candidate.data)}; {took}{minimal}", flush=True)
-    keep(name, small.text, asked.local)
+    keep(name, small.text, on_local(small.text, asked.local))
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""The smallest scenarios for seeded bugs: each still shows its bug, and only with the bug in it."""
+"""The smallest scenarios for seeded bugs: each shows its bug as it is, and only with the bug."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 import pytest
 from delphic.harness.language import shipped
@@ -13,12 +12,8 @@ from delphic.harness.verdict import RunVerdict, Validity
 
 NAMES = shipped.regressions()
 
-OTHER_SEEDS = 40
-"""Tried where the scenario's own seed does not show the bug any more: what a seed decides changes
-with every change of the simulator. If none does, bench/regress.py makes the scenario anew."""
-
-SEEDS_WITHOUT = 6
-"""A step that waits for what only the bug brings about is missed in some of them."""
+SEEDS_WITHOUT = 5
+"""Besides its own: a step that waits for what only the bug brings about is missed in some."""
 
 
 def scenario(name: str, *, bugs: bool) -> Scenario:
@@ -31,7 +26,7 @@ def scenario(name: str, *, bugs: bool) -> Scenario:
 
 def verdicts(found: Scenario) -> Iterator[RunVerdict]:
     assert found.seed is not None
-    for seed in (found.seed, *range(OTHER_SEEDS)):
+    for seed in (found.seed, *range(SEEDS_WITHOUT)):
         yield simulate_plan(plan(found, seed=seed, target="sim", command="")).verdict
 
 
@@ -57,15 +52,16 @@ def text_lines(name: str) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_the_promise_breaks(name: str) -> None:
-    found = scenario(name, bugs=True)
-    assert any(verdict.as_expected for verdict in verdicts(found))
+def test_the_promise_breaks_with_the_seed_that_it_carries(name: str) -> None:
+    """What a seed decides changes with the simulator: bench/regress.py --tell finds another."""
+    found = next(verdicts(scenario(name, bugs=True)))
+    assert found.as_expected, found.sentence
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_without_the_bug_it_does_not(name: str) -> None:
-    tried = islice(verdicts(scenario(name, bugs=False)), SEEDS_WITHOUT)
+    tried = verdicts(scenario(name, bugs=False))
     found = {verdict.validity: verdict.sentence for verdict in tried}
     assert Validity.FAIL not in found, found[Validity.FAIL]
     assert Validity.PASS in found
