@@ -11,10 +11,11 @@ import msgspec
 from .. import data
 from ..crash import CrashPoint
 from ..crash import parse as parse_crash
-from ..errors import ExitCode
+from ..errors import ExitCode, WorldError, worst_code
 from ..judging import command as judging
 from ..judging.command import Page
-from ..judging.judgement import plan_of, recheck
+from ..judging.judgement import plan_of, rejudged
+from ..judging.judgement import write as keep_verdict
 from ..language import reference, shipped
 from ..launch import Asked, launch
 from ..lifecycle import Finished, Report
@@ -162,12 +163,25 @@ def check_command(report: Report, page: Page) -> click.Command:
     def check_run(directory: Path, as_json: bool) -> int:
         """Check a run directory again, and write its reports again."""
         run = RunDir(directory.resolve())
-        found = recheck(run)
-        report(run.path)
-        _tell(found, run, found.exit_code, as_json=as_json)
-        return found.exit_code
+        found = rejudged(run)
+        lost = _lost(found, run, report)
+        code = worst_code([found.exit_code] if lost is None else [found.exit_code, lost.exit_code])
+        _tell(found, run, code, as_json=as_json)
+        if lost is not None:
+            click.echo(f"error: {lost}", err=True)
+        return code
 
     return judging.check_command(check_run, page)
+
+
+def _lost(found: RunVerdict, run: RunDir, report: Report) -> WorldError | None:
+    """Write verdict and reports, or say why they cannot be: no verdict is lost with them."""
+    try:
+        keep_verdict(run, found)
+        report(run.path)
+    except WorldError as error:
+        return error
+    return None
 
 
 def report_command(report: Report) -> click.Command:

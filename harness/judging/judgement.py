@@ -249,10 +249,14 @@ def _hoped_to_fail(
 
 def recheck(run: RunDir) -> RunVerdict:
     """Judge a run directory again and replace its verdict.json. Raises UsageError, WorldError."""
-    plan = plan_of(run)
-    found = judge(run, plan, ending_of(run))
+    found = rejudged(run)
     write(run, found)
     return found
+
+
+def rejudged(run: RunDir) -> RunVerdict:
+    """Judge a run directory again, and write nothing there. Raises UsageError."""
+    return judge(run, plan_of(run), ending_of(run))
 
 
 def write(run: RunDir, found: RunVerdict) -> None:

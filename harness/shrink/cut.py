@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..history import load
-from ..judging.judgement import plan_of, recheck
+from ..judging.judgement import plan_of, rejudged
 from ..language.document import parse
 from ..language.steps import WORD_MAX
 from ..reading import read_text
@@ -102,7 +102,7 @@ def cut_down(
 ) -> Small:
     """The smallest scenario in which the run's failure is seen. Raises UsageError, WorldError."""
     start = start_of(run)
-    wanted = failing_in(recheck(run), promises, plan_of(run).expect.promises)
+    wanted = failing_in(rejudged(run), promises, plan_of(run).expect.promises)
     small = shrunk_scenario(start, wanted, trials, bounds, say)
     if small is None:
         raise UsageError(
