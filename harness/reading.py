@@ -34,6 +34,14 @@ def check_name(path: Path) -> None:
         raise UsageError(f"{shown}: the name is no text") from None
 
 
+def resolved(path: Path) -> Path:
+    """Where a path leads in the end. Raises UsageError where that is back to itself."""
+    try:
+        return path.resolve()
+    except RuntimeError as error:
+        raise UsageError(f"cannot read {path}: its symbolic links lead in a circle") from error
+
+
 def read_text(path: Path) -> str:
     """Raises UsageError, and of it NoFile where there is none."""
     try:

@@ -20,6 +20,7 @@ from ..language import reference, shipped
 from ..launch import Asked, launch
 from ..lifecycle import Finished, Report
 from ..plan import Switches
+from ..reading import resolved
 from ..rundir import RunDir
 from ..running.progress import progress
 from ..scenario import SEED_MAX, schema
@@ -162,7 +163,7 @@ def check_command(report: Report, page: Page) -> click.Command:
 
     def check_run(directory: Path, as_json: bool) -> int:
         """Check a run directory again, and write its reports again."""
-        run = RunDir(directory.resolve())
+        run = RunDir(resolved(directory))
         found = rejudged(run)
         lost = _lost(found, run, report)
         code = worst_code([found.exit_code] if lost is None else [found.exit_code, lost.exit_code])
@@ -192,7 +193,7 @@ def report_command(report: Report) -> click.Command:
     @data.AS_JSON
     def write(directory: Path, as_json: bool) -> None:
         """Write the reports of a run directory again, as it was judged."""
-        run = RunDir(directory.resolve())
+        run = RunDir(resolved(directory))
         report(run.path)
         if as_json:
             files = {"report": run.report, "junit": run.junit, "summary": run.summary}

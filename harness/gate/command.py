@@ -17,7 +17,7 @@ from ..errors import ExitCode, UsageError, WorldError
 from ..language.selector import closest
 from ..language.units import seconds
 from ..lifecycle import Report
-from ..reading import check_name, read_text
+from ..reading import check_name, read_text, resolved
 from . import baseline, config
 from .bell import Bell
 from .bugs import switched_on
@@ -135,7 +135,7 @@ class _Asked:
     def gate(self) -> int:
         """Do it; the exit code."""
         for path in (self.file, self.out):
-            check_name(path.resolve())
+            check_name(resolved(path))
         part, document = config.load(read_text(self.file), str(self.file))
         steps = resolve(part, document)
         known = self._known(part.baseline, [step.name for step in steps])

@@ -216,7 +216,10 @@ def _refuse_of_folder(path: Path, part: CheckPart) -> None:
 def matching(base: Path, pattern: str) -> list[Path]:
     """What there is of this name, or of names like it, in order."""
     path = base / pattern
-    return [path] if path.exists() else sorted(map(Path, glob(str(path), recursive=True)))
+    if path.exists():
+        return [path]
+    # Of a link that leads nowhere `glob` says that it is there.
+    return sorted(one for one in map(Path, glob(str(path), recursive=True)) if one.exists())
 
 
 def is_matched(base: Path, pattern: str, path: Path) -> bool:

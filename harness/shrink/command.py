@@ -9,6 +9,7 @@ import click
 from .. import data
 from ..commands.numbers import Seconds
 from ..errors import UsageError, WorldError
+from ..reading import resolved
 from ..rundir import RunDir
 from ..scenario import PROMISES
 from .cut import Small, cut_down
@@ -66,7 +67,7 @@ def shrink_command(
     Faults, operations, members, clients and times go as long as the simulator still shows the
     failure, with one of several seeds. What is left runs as it is: `delphic run FILE --on sim`.
     """
-    run = RunDir(directory.resolve())
+    run = RunDir(resolved(directory))
     file = run.shrunk if out is None else out
     _refuse_place(file)
     bounds = Bounds(trials=most, seconds=seconds)

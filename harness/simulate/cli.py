@@ -22,7 +22,7 @@ from ..language import shipped
 from ..launch import check_capabilities
 from ..lifecycle import Order, Report
 from ..plan import NO_SWITCHES, Switches
-from ..reading import read_bytes
+from ..reading import read_bytes, resolved
 from ..rundir import RunDir
 from ..running.progress import Quiet
 from ..scenario import SEED_MAX, load
@@ -358,7 +358,7 @@ def replay_command(
     Exit code 0: the same history, as far as it was played. 1: another one, because this is another
     version of Delphic, or because something reached out of its world.
     """
-    run = RunDir(directory.resolve())
+    run = RunDir(resolved(directory))
     planned = plan_of(run)
     if planned.target != SIM.name:
         raise UsageError(

@@ -9,6 +9,7 @@ import click
 
 from .. import data
 from ..errors import UsageError
+from ..reading import resolved
 from ..running import leases
 from ..running.leases import Lease
 from .cluster import Cluster, Teller, Wishes
@@ -78,7 +79,7 @@ def up_command(
         raise UsageError("replication is of databases, which need --controllers; give it, too")
     for sentence in leases.heal():
         click.echo(sentence, err=True)
-    path = directory.resolve()
+    path = resolved(directory)
     if new:
         create(path, members or 3, groups, int(controllers or 0), replication, settings)
     cluster = understood(path)
@@ -105,7 +106,7 @@ def _replication(slaves: int | None, slave_of: Path | None) -> Replication | Non
     if slaves is not None:
         return Replication("master", f"clusterReplicationSlaveNum={slaves}")
     if slave_of is not None:
-        site = a_controller(slave_of.resolve())
+        site = a_controller(resolved(slave_of))
         return Replication("slave", f"clusterReplicationMasterCtl={site.host}:{site.port}")
     return None
 

@@ -82,6 +82,40 @@ def test_a_bad_scenario_is_told_by_line_before_anything_starts(
     assert not (folder / "runs").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["gate", "loop"],
+        ["gate", "gate.yaml", "--out", "loop/x"],
+        ["shrink", "loop"],
+        ["report", "loop"],
+        ["replay", "loop"],
+        ["up", "loop"],
+        ["up", "there", "--new", "--controllers", "1", "--slave-of", "loop"],
+    ],
+)
+def test_a_link_that_leads_to_itself_is_a_mistake(
+    capsys: pytest.CaptureFixture[str], folder: Path, words: list[str]
+) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "gate.yaml").write_text("steps:\n  - explore: stream\n")
+    found = Said(capsys, *words)
+    assert found.code == ExitCode.USAGE
+    assert found.err.startswith("error: cannot read loop")
+    assert found.err.endswith(": its symbolic links lead in a circle\n")
+
+
+def test_a_link_that_leads_nowhere_is_no_file_of_a_gate(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "loop").symlink_to("loop")
+    (folder / "gate.yaml").write_text("steps:\n  - check: loop\n  - check: lo*\n")
+    found = Said(capsys, "gate")
+    assert found.code == ExitCode.USAGE
+    assert "gate.yaml:2: steps[0]: there is no file loop" in found.err
+    assert "gate.yaml:3: steps[1]: there is no file lo*" in found.err
+
+
 def test_the_list_has_every_shipped_scenario_with_its_title(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
