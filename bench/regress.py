@@ -91,6 +91,8 @@ def shrink_again(name: str, asked: argparse.Namespace) -> None:
     minimal = "" if small.shrunk.is_minimal else ", not minimal"
     print(f"{name}: {summary(small.shrunk.candidate.data)}; {took}{minimal}", flush=True)
     keep(name, small.text, on_local(small.text, asked.local))
+    if small.shrunk.stopped is not None:
+        raise small.shrunk.stopped
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ import click
 
 from .. import data
 from ..commands.numbers import Seconds
-from ..errors import UsageError, WorldError
+from ..errors import ExitCode, UsageError, WorldError
 from ..reading import resolved
 from ..rundir import RunDir
 from ..scenario import PROMISES
@@ -51,7 +51,9 @@ _DEFAULT = Bounds()
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True)
 @data.AS_JSON
 @click.option("--quiet", is_flag=True, help="Say nothing of the way there.")
+@click.pass_context
 def shrink_command(
+    context: click.Context,
     directory: Path,
     out: Path | None,
     promises: tuple[str, ...],
@@ -66,6 +68,7 @@ def shrink_command(
     Where members only differ from the model, to the smallest in which they differ in the same way.
     Faults, operations, members, clients and times go as long as the simulator still shows the
     failure, with one of several seeds. What is left runs as it is: `delphic run FILE --on sim`.
+    Ctrl-C ends the search: the smallest that was found by then is written, exit code 3.
     """
     run = RunDir(resolved(directory))
     file = run.shrunk if out is None else out
@@ -87,10 +90,25 @@ def shrink_command(
         # What took so long to find is shown at least.
         click.echo(small.text, nl=False, err=as_json)
         raise WorldError(f"cannot write {file}: {error.strerror}") from error
+    code = _code(small)
     if as_json:
-        data.show(_plain(small, run, file))
+        data.show(_plain(small, run, file), code)
     else:
         _tell(small, file)
+    context.exit(code)
+
+
+def _code(small: Small) -> ExitCode:
+    """What ended the search, if anything did, as an exit code; and said."""
+    match small.shrunk.stopped:
+        case None:
+            return ExitCode.AS_EXPECTED
+        case WorldError() as error:
+            click.echo(f"error: {error}", err=True)
+            return error.exit_code
+        case KeyboardInterrupt():
+            click.echo("stopped", err=True)
+            return ExitCode.INCONCLUSIVE
 
 
 def _refuse_place(file: Path) -> None:

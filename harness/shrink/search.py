@@ -19,7 +19,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from ..errors import ScenarioError
+from ..errors import ScenarioError, WorldError
 from ..language.document import Document
 from ..prose import plural
 from ..scenario import read
@@ -65,7 +65,9 @@ class Outcome:
 
 
 Trials = Callable[[Iterable[Candidate]], Generator[Outcome, None, None]]
-"""Runs candidates, in order; may look ahead, and is told to stop by being closed."""
+"""Runs candidates, in order; may look ahead, and is told to stop by being closed.
+
+Raises WorldError where it cannot go on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,16 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Shrunk:
-    """What is left. `is_minimal`: no move makes it smaller; otherwise the bounds were met first."""
+    """What is left. `is_minimal`: no move makes it smaller; otherwise the bounds were met first.
+
+    `stopped`: what ended the search before that.
+    """
 
     candidate: Candidate
     outcome: Outcome
     trials: int
     is_minimal: bool
+    stopped: WorldError | KeyboardInterrupt | None = None
 
 
 def shrink(
@@ -98,13 +104,21 @@ def shrink(
     bounds: Bounds,
     say: Callable[[str], None] = lambda line: None,
 ) -> Shrunk | None:
-    """The smallest scenario found in which all of `failing` fail; None if not even `start` does."""
+    """The smallest scenario found in which all of `failing` fail; None if not even `start` does.
+
+    Raises WorldError, KeyboardInterrupt where that is not known when trials cannot go on.
+    """
     search = _Search(start, failing, trials, bounds, say)
-    if not search.begin():
-        return None
-    for search.seeds in (1, bounds.seeds):
-        search.until_nothing_goes(_less)
-    search.until_nothing_goes(_rounder, _less)
+    try:
+        if not search.begin():
+            return None
+        for search.seeds in (1, bounds.seeds):
+            search.until_nothing_goes(_less)
+        search.until_nothing_goes(_rounder, _less)
+    except (WorldError, KeyboardInterrupt) as error:
+        if not failing <= search.outcome.failing:
+            raise
+        return Shrunk(search.best, search.outcome, search.spent, False, error)
     return Shrunk(search.best, search.outcome, search.spent, not search.is_over)
 
 

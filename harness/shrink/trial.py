@@ -4,9 +4,12 @@ import gc
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
+from signal import SIG_IGN, SIGINT, signal
 
+from ..errors import WorldError
 from ..language.document import Document
 from ..plan import Plan, plan
 from ..scenario import read
@@ -14,6 +17,11 @@ from ..simulate.execute import simulate_plan
 from ..verdict import Validity
 from .failing import failing
 from .search import Candidate, Failure, Outcome, Trials
+
+_ENDED = (
+    "a process that tried scenarios was ended: mostly the machine had no memory left; fewer --jobs "
+    "need less"
+)
 
 
 def planned(candidate: Candidate) -> Plan:
@@ -49,7 +57,10 @@ def trials(jobs: int) -> Iterator[Trials]:
     if jobs == 1:
         yield one_by_one
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
+    # Ctrl-C is for whoever asked for the trials: it says when they end.
+    with ProcessPoolExecutor(
+        jobs, get_context("forkserver"), initializer=signal, initargs=(SIGINT, SIG_IGN)
+    ) as pool:
 
         def at_once(candidates: Iterable[Candidate]) -> Generator[Outcome, None, None]:
             left = iter(candidates)
@@ -61,6 +72,8 @@ def trials(jobs: int) -> Iterator[Trials]:
                     if not under_way:
                         return
                     yield under_way.popleft().result()
+            except BrokenProcessPool as error:
+                raise WorldError(_ENDED) from error
             finally:
                 for future in under_way:
                     future.cancel()
