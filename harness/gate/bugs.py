@@ -1,5 +1,6 @@
 """Seeded bugs switched on in the steps of a gate: a gate that stays green then is no gate."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from ..language.document import parse
 from ..language.selector import closest
 from ..scenario import load
 from ..systems import SYSTEMS
+from ..writing import put
 from .step import Conform, Run, Simulate, Step
 
 
@@ -51,13 +53,15 @@ def _with(step: Step, bugs: Sequence[str], out: Path) -> Step:
             return replace(step, work=changed)
         case Simulate() | Run() as scenario:
             text = _planted(scenario.text, scenario.file, mine)
-            name = "-".join([Path(scenario.name).stem, "with", *mine])
+            # Files of several folders may bear one name; a run is started from what is written.
+            mark = hashlib.sha256(text.encode()).hexdigest()[:8]
+            name = "-".join([Path(scenario.name).stem, "with", *mine, mark])
             file = out / "scenarios" / f"{name}.yaml"
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise WorldError(f"cannot write {file}: {error.strerror}") from error
+            put(file, text.encode())
             return replace(
                 step,
                 work=msgspec.structs.replace(scenario, text=text, name=str(file), file=str(file)),

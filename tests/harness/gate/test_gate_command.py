@@ -175,7 +175,7 @@ def test_a_seeded_bug_turns_a_green_gate_red_and_the_promise_is_named(
         "bugs:\n    all:\n    - ack-before-quorum" in (folder / run / "scenario.yaml").read_text()
     )
     assert step["attempts"][0]["findings"][0]["witness"]
-    assert "mine-with-ack-before-quorum.yaml" in step["attempts"][0]["findings"][0]["again"]
+    assert "mine-with-ack-before-quorum-" in step["attempts"][0]["findings"][0]["again"]
 
 
 @pytest.mark.parametrize(
