@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 MARKER = "delphic"
 FIXTURE = "delphic_run"
 
-_IS_SCENARIO = re.compile(r"^workload\s*:", re.MULTILINE)
+_IS_MEANT = re.compile(r"^workload\s*:", re.MULTILINE)
+"""Where a file is no YAML: its test says what is wrong with it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -47,8 +48,11 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Col
     """A YAML file that says what clients do is a scenario; every other one is left alone."""
     if not parent.config.getoption("--delphic") or file_path.suffix not in (".yaml", ".yml"):
         return None
+    from .language.document import keys_of
+
     text = file_path.read_text(encoding="utf-8", errors="replace")
-    if not _IS_SCENARIO.search(text):
+    keys = keys_of(text)
+    if not (_IS_MEANT.search(text) if keys is None else "workload" in keys):
         return None
     found: pytest.Collector = ScenarioFile.from_parent(parent, path=file_path)
     return found
@@ -106,7 +110,7 @@ _MARKER_WORDS = ("on", "seed")
 
 
 class NotAsExpected(AssertionError):
-    """A run that is not as its scenario expects."""
+    """A run that is not as its scenario expects, or lacks its report."""
 
 
 @pytest.fixture(name=FIXTURE)
@@ -114,7 +118,7 @@ def delphic_run(request: pytest.FixtureRequest) -> "Finished":
     """The run of the scenario that the test's marker names: its directory, its verdict."""
     __tracebackhide__ = True
     marker = request.node.get_closest_marker(MARKER)
-    if marker is None or not marker.args:
+    if marker is None or len(marker.args) != 1:
         raise pytest.UsageError(f"{request.node.nodeid}: write @pytest.mark.{MARKER}('SCENARIO')")
     strange = [word for word in marker.kwargs if word not in _MARKER_WORDS]
     if strange:
@@ -123,10 +127,22 @@ def delphic_run(request: pytest.FixtureRequest) -> "Finished":
             f"there are {', '.join(_MARKER_WORDS)}"
         )
     told = {"on": request.config.getoption("--delphic-on"), "seed": None, **marker.kwargs}
+    for word, said in _wrong(**told):
+        raise pytest.UsageError(f"{request.node.nodeid}: @pytest.mark.{MARKER}: {word} is {said}")
     scenario = str(marker.args[0])
     beside = request.node.path.parent / scenario
     named = str(beside) if beside.is_file() else scenario
     return _run(named, told["on"], told["seed"], request.node)
+
+
+def _wrong(on: object, seed: object) -> Iterator[tuple[str, str]]:
+    """What a marker says that nothing can be run by, and what would be right."""
+    from .scenario import SEED_MAX
+
+    if not isinstance(on, str):
+        yield "on", f"a text, not {on!r}"
+    if seed is not None and not (type(seed) is int and 0 <= seed <= SEED_MAX):
+        yield "seed", f"a whole number from 0 to {SEED_MAX}, not {seed!r}"
 
 
 def _run(scenario: str, target: str, seed: int | None, item: pytest.Item) -> "Finished":
@@ -143,7 +159,8 @@ def _run(scenario: str, target: str, seed: int | None, item: pytest.Item) -> "Fi
     item.user_properties.append((FIXTURE, str(finished.run.path)))
     if any(one.checker == INTERRUPTED for one in finished.verdict.verdicts):
         raise KeyboardInterrupt
-    if finished.verdict.exit_code != ExitCode.AS_EXPECTED or finished.world is not None:
+    lacks = finished.world or finished.report_failure
+    if finished.verdict.exit_code != ExitCode.AS_EXPECTED or lacks is not None:
         raise NotAsExpected(_told(finished))
     return finished
 
@@ -157,6 +174,8 @@ def _told(finished: "Finished") -> str:
     promises = f" [{', '.join(broken_promises(found))}]" if broken_promises(found) else ""
     lines = [f"{found.validity.value}{promises}: {found.sentence}"]
     lines += [str(finished.world)] if finished.world is not None else []
+    if finished.report_failure is not None:
+        lines.append(f"The report could not be written:\n{finished.report_failure}")
     witness = witness_lines(found, run)
     lines += ["witness:", *(f"  {line}" for line in witness)] if witness else []
     lines += [f"run     {run.path}", f"report  {run.report}", f"again   {plan_of(run).command}"]

@@ -75,6 +75,16 @@ def parse(text: str, file: str) -> Document:
     return Document(data, lines, file)
 
 
+def keys_of(text: str) -> frozenset[str] | None:
+    """The keys at the top of a YAML text, none where it is no mapping; None where it is no YAML."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return None
+    pairs = root.value if isinstance(root, yaml.MappingNode) else []
+    return frozenset(key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode))
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """What goes along while a text is read. `nodes_max`: more values it must not have."""

@@ -129,3 +129,55 @@ def test_a_marker_with_a_word_that_nobody_knows_is_refused(folder: Path) -> None
     code, said = run(folder)
     assert (code, "'target'; there are on, seed" in said) == (1, True), said
     assert not (folder / "runs").exists()
+
+
+def test_a_scenario_is_one_however_its_yaml_is_written(folder: Path) -> None:
+    for name, text in {
+        "block.yaml": "{\n  name: block,\n  workload: {name: log}, duration: 2s}\n",
+        "flow.yml": "{name: flow, workload: {name: log}, duration: 2s}\n",
+        "indented.yaml": "  name: indented\n  workload: {name: log}\n  duration: 2s\n",
+        "quoted.yaml": "name: quoted\n'workload': {name: log}\nduration: 2s\n",
+        "twice.yaml": "{name: twice, workload: {name: log}, name: twice, duration: 2s}\n",
+        "broken.yaml": "name: broken\nworkload: {name: log\n",
+        "inner.yaml": "spec:\n  workload: {name: log}\n",
+        "list.yaml": "[workload]\n",
+        "none.yaml": "text: |\n  workload: none\nlater: [\n",
+        "tagged.yaml": "Thing: !Ref workload\n",
+    }.items():
+        (folder / name).write_text(text)
+    code, told = run(folder, "--delphic", "--collect-only", "-q")
+    assert code == 0, told
+    found = sorted(line.partition("::")[0] for line in told.splitlines() if "::" in line)
+    ours = ["bad", "block", "broken", "flow", "good", "indented", "quoted", "twice"]
+    assert [name.partition(".")[0] for name in found] == ours
+
+
+def test_what_a_marker_says_wrongly_is_refused_before_anything_is_run(folder: Path) -> None:
+    wrong = ['seed="7"', "seed=-1", f"seed={1 << 63}", "seed=True", "seed=7.0", "on=7", "'sim', 7"]
+    (folder / "test_it.py").write_text(
+        "import pytest\n"
+        + "".join(
+            f"@pytest.mark.delphic('good.yaml', {said})\ndef test_{at}(): pass\n"
+            for at, said in enumerate(wrong)
+        )
+    )
+    code, told = run(folder, "--tb=line")
+    assert (code, f"{len(wrong)} errors" in told) == (1, True), told
+    assert told.count("seed is a whole number from 0 to 9223372036854775807, not") == 5
+    assert told.count("on is a text, not 7") == 1
+    assert told.count("write @pytest.mark.delphic('SCENARIO')") == 1
+    assert not (folder / "runs").exists()
+
+
+def test_a_report_that_cannot_be_written_fails_the_test(folder: Path) -> None:
+    (folder / "conftest.py").write_text(
+        "import delphic.reports.write\n"
+        "def refused(run):\n"
+        "    raise AssertionError('no page')\n"
+        "delphic.reports.write.write = refused\n"
+    )
+    code, told = run(folder, "--delphic", "good.yaml")
+    assert code == 1, told
+    assert "pass: " in told
+    assert "The report could not be written:" in told
+    assert "AssertionError: no page" in told
