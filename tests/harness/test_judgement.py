@@ -73,6 +73,16 @@ def test_a_hoped_for_failure_is_as_expected() -> None:
     assert found.sentence == "HS-2 broke, as the scenario expects: It is fail."
 
 
+def test_a_hoped_for_failure_hides_no_bug_of_ours() -> None:
+    odd = Verdict("two", Validity.HARNESS_ERROR, "DELPHIC CONTRADICTS ITSELF: …")
+    found = conclude(planned("fail", "HS-2"), [verdict(Validity.FAIL, "HS-2"), odd], ENDED)
+    assert (found.exit_code, found.as_expected) == (ExitCode.HARNESS, False)
+    assert found.validity is Validity.FAIL
+    assert found.sentence == (
+        "HS-2 broke, as the scenario expects, but Delphic failed: DELPHIC CONTRADICTS ITSELF: …"
+    )
+
+
 def test_another_failure_than_the_one_hoped_for_is_not() -> None:
     found = conclude(planned("fail", "HS-2"), [verdict(Validity.FAIL, "HS-25")], ENDED)
     assert (found.exit_code, found.as_expected) == (ExitCode.PROMISE_BROKEN, False)

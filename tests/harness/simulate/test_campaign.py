@@ -9,12 +9,15 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from delphic.harness.crash import CrashPoint
 from delphic.harness.errors import ExitCode
+from delphic.harness.judging.judgement import conclude
+from delphic.harness.plan import Plan
 from delphic.harness.simulate.campaign import (
     Campaign,
     Case,
@@ -24,11 +27,11 @@ from delphic.harness.simulate.campaign import (
     crash_cases,
     try_case,
 )
-from delphic.harness.simulate.execute import simulate_plan
+from delphic.harness.simulate.execute import Simulated, simulate_plan
 from delphic.harness.simulate.guided import guided
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.targets.sim import SimCluster
-from delphic.harness.verdict import Validity
+from delphic.harness.verdict import Validity, Verdict
 
 TINY = """
 name: tiny
@@ -171,6 +174,20 @@ def test_a_bug_of_ours_is_an_outcome_that_says_where() -> None:
     found = try_case(broken, Case(1))
     assert found.validity is Validity.HARNESS_ERROR
     assert "ScenarioError" in found.sentence
+
+
+def test_a_failure_that_is_expected_hides_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    hoping = replace(CORRECT, text=f"{CORRECT.text}expect: {{verdict: fail, promises: [HS-2]}}\n")
+    found = simulate_plan(CORRECT.plan(Case(1)))
+    lost = Verdict("durability", Validity.FAIL, "Lost.", ("XX-1",))
+    odd = Verdict("order", Validity.HARNESS_ERROR, "DELPHIC CONTRADICTS ITSELF")
+
+    def broken(plan: Plan) -> Simulated:
+        return replace(found, verdict=conclude(plan, [lost, odd], found.ending))
+
+    monkeypatch.setattr("delphic.harness.simulate.campaign.simulate_plan", broken)
+    assert try_case(hoping, Case(1)).validity is Validity.HARNESS_ERROR
+    assert try_case(CORRECT, Case(1)).validity is Validity.FAIL
 
 
 def test_a_group_that_does_not_get_ready_is_no_bug_of_ours() -> None:
