@@ -11,6 +11,7 @@ from typing import BinaryIO, TextIO, cast
 import msgspec
 import pyarrow
 
+from ..characters import printable
 from ..checkers.operations import Operation
 from ..errors import HistoryError
 from . import FORMATS
@@ -67,7 +68,7 @@ def _read(file: str, text: TextIO, name: str | None, columns: Mapping[str, str])
     try:
         recorded = chosen.read(chain(head, lines), columns)
     except BadLine as error:
-        raise HistoryError(f"{file}:{error.line}: {error.message}") from error
+        raise HistoryError(f"{file}:{error.line}: {printable(error.message)}") from error
     except RecursionError as error:
         raise HistoryError(f"{file}: a value is nested too deeply") from error
     return Source(file, chosen.name, name is None, recorded)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..characters import printable
 from ..checkers.judging import Misfit, check
 from ..checkers.operations import Judgement, Operation
 from ..checkers.specs import SPECS
@@ -116,7 +117,8 @@ def _which(source: Source) -> str:
     """Which specifications have all operations of the file."""
     used = {operation.f for operation in source.operations}
     fit = [spec.name for spec in SPECS.values() if used <= {shape.f for shape in spec.operations}]
-    what = f"its operations ({', '.join(sorted(used))}) are those of {', '.join(fit)}"
+    told = printable(", ".join(sorted(used)))
+    what = f"its operations ({told}) are those of {', '.join(fit)}"
     if not fit:
-        what = f"no specification of ours has its operations ({', '.join(sorted(used))})"
+        what = f"no specification of ours has its operations ({told})"
     return f"{source.file}: say what it is a history of, with --spec NAME; {what}"

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..characters import printable
 from ..checkers.operations import UNKNOWN, Finding, Judgement, Operation
 from ..checkers.search.second_opinion import CONTRADICTION
 from ..checkers.specs.spec import Spec
@@ -111,7 +112,7 @@ def lines_of(found: Judged) -> list[str]:
     lines += [f"  {told.anomaly}: {told.meaning}" for told in found.findings[:1] if told.meaning]
     if found.picture:
         lines += ["", *(f"  {line}" for line in found.picture)]
-        places = [f"{o.f} #{o.invoked}: line {o.line}" for o in found.witness if o.line]
+        places = [f"{printable(o.f)} #{o.invoked}: line {o.line}" for o in found.witness if o.line]
         lines += [f"  ({'; '.join(places)})"] if places else []
         lines += [f"  {found.proof}", ""]
     lines += [f"  also: {told.sentence}" for told in found.findings[1:FINDINGS_SHOWN]]
@@ -152,7 +153,7 @@ def judged(
         spec=spec.name,
         validity=judgement.validity,
         exit_code=EXIT_CODES[judgement.validity],
-        sentence=judgement.sentence,
+        sentence=printable(judgement.sentence),
         method=judgement.method,
         operations=len(operations),
         unanswered=sum(operation.is_open for operation in operations),
@@ -187,7 +188,7 @@ def _nearest(few: Sequence[Operation], findings: Sequence[Finding]) -> Sequence[
 
 def _told(finding: Finding, meanings: Mapping[str, str]) -> Told:
     meaning = meanings.get(finding.anomaly, "")
-    return Told(finding.anomaly, meaning, finding.sentence, finding.witness)
+    return Told(finding.anomaly, meaning, printable(finding.sentence), finding.witness)
 
 
 def _shown(operation: Operation, line: int | None, columns: tuple[int, int]) -> Shown:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ..characters import printable
 from ..checkers.operations import UNKNOWN, Operation
 from ..checkers.specs.spec import Spec
 from ..errors import HistoryError
@@ -66,8 +67,8 @@ def _split(source: Source, at: int, operation: Operation) -> Operation:
 def _pair(source: Source, at: int, operation: Operation, value: Any) -> tuple[Any, Any]:
     if not _is_pair(value):
         raise HistoryError(
-            f"{source.where(at)}: the value of {operation.f} is {value!r}, no [key, value] to be "
-            "told apart by its first part"
+            f"{source.where(at)}: the value of {printable(operation.f)} is {value!r}, no "
+            "[key, value] to be told apart by its first part"
         )
     return value[0], value[1]
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..characters import printable
 from ..checkers.monitors.prose import value_text
 from ..checkers.operations import UNKNOWN, Operation
 
@@ -18,7 +19,7 @@ def picture(operations: Sequence[Operation]) -> list[str]:
     """
     places = layout(operations)
     processes = list(dict.fromkeys(operation.process for operation in operations))
-    names = [f"process {process}" for process in processes]
+    names = [printable(f"process {process}") for process in processes]
     margin = max(map(len, names), default=0) + 2
     lines = []
     for process, name in zip(processes, names, strict=True):
@@ -47,7 +48,7 @@ def layout(operations: Sequence[Operation]) -> dict[int, tuple[int, int]]:
 
 def label(operation: Operation) -> str:
     """`write 3`, `read → 3`, `read → nothing`, `cas [1, 2] → ?`."""
-    words = [operation.f]
+    words = [printable(operation.f)]
     if operation.argument is not None:
         words.append(value_text(operation.argument))
     if operation.result is UNKNOWN:

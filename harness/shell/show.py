@@ -14,6 +14,7 @@ from rich.text import Text
 
 from ...impl.client.errors import RequestError
 from .. import data
+from ..characters import printable
 
 Write = Callable[[str], None]
 
@@ -53,9 +54,9 @@ def on_terminal(console: Console, write_error: Write) -> Look:
         if not names:
             console.print(Text(_said(value)))
             return
-        table = Table(title=Text(_printable(title)) if title else None, title_justify="left")
+        table = Table(title=Text(printable(title)) if title else None, title_justify="left")
         for name in names:
-            table.add_column(Text(_printable(name)))
+            table.add_column(Text(printable(name)))
         for line in lines:
             table.add_row(*(Text(cell) for cell in line))
         console.print(table)
@@ -71,7 +72,7 @@ def plain(write: Write, write_error: Write) -> Look:
     def result(_: str, value: Any) -> None:
         for title, part in parts(value):
             if title:
-                write(f"{_printable(title)}:")
+                write(f"{printable(title)}:")
             one(part)
 
     def one(value: Any) -> None:
@@ -79,7 +80,7 @@ def plain(write: Write, write_error: Write) -> Look:
         if not names:
             write(_said(value))
             return
-        grid = [[_printable(name) for name in names], *lines]
+        grid = [[printable(name) for name in names], *lines]
         widths = [max(len(line[at]) for line in grid) for at in range(len(names))]
         for line in grid:
             padded = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
@@ -175,7 +176,7 @@ def _text(value: Any) -> str:
         case bool():
             return str(value).lower()
         case str():
-            return _printable(value.replace("\\", r"\\"))
+            return printable(value.replace("\\", r"\\"))
         case bytes():
             return value.hex()
         case list() | dict() | tuple():
@@ -183,16 +184,5 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _printable(text: str, but: str = "") -> str:
-    """What could drive a terminal, or make a line more, as one would write it in a call."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() or c in but else _escaped(c) for c in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode()
-
-
 def _complaint(error: Exception) -> str:
-    return f"error: {_printable(str(error), but=chr(10))}"
+    return f"error: {printable(str(error), but=chr(10))}"

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.commands.cli import check_command
 from delphic.harness.errors import UsageError
+from delphic.harness.judging.assertion import assert_right
 from delphic.harness.judging.judged import Judged, judged_schema_text
 from delphic.reports import judged
 
@@ -254,6 +256,44 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
     (folder / "plan.json").touch()
     told = refused(folder, "--spec", "register")
     assert told.endswith(f"which says itself what it is: delphic check '{folder}'")
+
+
+HOSTILE = "a\n::error::hacked\x1b[2J"
+
+
+def jsonl(*lines: dict[str, Any]) -> str:
+    return "".join(f"{json.dumps(line)}\n" for line in lines)
+
+
+def test_names_in_a_file_begin_no_line_and_drive_no_terminal(tmp_path: Path) -> None:
+    """Hosts of CI do what lines say that begin so."""
+    asked = {"process": HOSTILE, "f": "read", "node": HOSTILE}
+    begun = {**asked, "type": "invoke"}
+    path = written(tmp_path, jsonl(begun, {**asked, "type": "ok", "value": 2}), "h.jsonl")
+    output = run(path, "--spec", "register").output
+    assert output.count(r"process a\n::error::hacked\x1b[2J") == 2
+    assert "\n::" not in output
+    with pytest.raises(AssertionError, match=r"a\\n::error"):
+        assert_right(path, "register")
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        (({"process": HOSTILE, "f": HOSTILE, "type": "ok"},), ("--spec", "register")),
+        (({"process": 1, "f": HOSTILE, "type": "invoke"},), ()),
+        (
+            ({"process": 1, "f": HOSTILE, "type": "invoke"},),
+            ("--spec", "register", "--partition", "first"),
+        ),
+    ],
+)
+def test_nor_do_they_in_what_is_refused(
+    lines: tuple[dict[str, Any], ...], words: tuple[str, ...], tmp_path: Path
+) -> None:
+    told = refused(written(tmp_path, jsonl(*lines), "h.jsonl"), *words)
+    assert r"a\n::error::hacked\x1b[2J" in told
+    assert told.isprintable()
 
 
 def test_an_edn_set_is_no_log(tmp_path: Path) -> None:
