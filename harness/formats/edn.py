@@ -27,6 +27,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_STRING_END = re.compile(r'(?:[^"\\]|\\.)*"', re.DOTALL)
 _SIMPLE = r"""(?:-?\d+|:?[A-Za-z][^\s,;"\\()\[\]{}#@^`~]*|"[^"\\]*"|\[[^\[\]{}()"\\;\#@^`~]*\])"""
 _PAIR = re.compile(rf"(:[A-Za-z][^\s,;\"\\()\[\]{{}}#@^`~]*)[\s,]+({_SIMPLE})(?=[\s,}}])")
 _FLAT = re.compile(rf"\s*\{{\s*(?:{_PAIR.pattern}[\s,]*)+\}}\s*")
@@ -103,28 +104,35 @@ def forms(lines: Lines, *, unwrap: bool = True) -> Iterator[tuple[int, Any]]:
 
 def _tokens(lines: Lines) -> Iterator[tuple[int, str, Any]]:
     """Line, kind and text of everything that means something; of a simple map, the map."""
-    held, began = "", 0
+    # A string that is open, line by line: what is looked through again and again takes too long.
+    held: list[str] = []
+    began = 0
     for number, line in lines:
-        if not held and _FLAT.fullmatch(line):
+        at, end = 0, len(line)
+        if held:
+            rest = _STRING_END.match(line)
+            held.append(line if rest is None else rest.group())
+            if rest is None:
+                continue
+            yield began, "string", "".join(held)
+            held, at = [], rest.end()
+        elif _FLAT.fullmatch(line):
             yield number, "map", {key: _simple(text, number) for key, text in _PAIR.findall(line)}
             continue
-        text = held + line
-        start, held = (began if held else number), ""
-        at, end = 0, len(text)
         while at < end:
-            match = _TOKEN.match(text, at)
+            match = _TOKEN.match(line, at)
             if match is None:
-                raise BadLine(start, f"{text[at : at + 20]!r} is no EDN")
+                raise BadLine(number, f"{line[at : at + 20]!r} is no EDN")
             kind = match.lastgroup
             assert kind is not None
             if kind == "open_string":
-                held, began = text[at:], start
+                held, began = [line[at:]], number
                 break
             if kind != "space":
-                yield start, kind, match.group()
+                yield number, kind, match.group()
             at = match.end()
     if held:
-        raise BadLine(began, f"the string {held[:20]!r} is never closed")
+        raise BadLine(began, f"the string {held[0][:20]!r} is never closed")
 
 
 def _closed(stack: list[tuple[str, list[Any], int]], closer: str, line: int) -> tuple[Any, int]:
