@@ -32,13 +32,19 @@ class Said(msgspec.Struct, frozen=True, tag="said"):
     text: str
 
 
-class Ended(msgspec.Struct, frozen=True, tag="ended"):
-    """What came of it; of several the last one counts."""
+class Found(msgspec.Struct, frozen=True, tag="found"):
+    """What came of it so far; of several the last one counts."""
 
     attempt: Attempt
 
 
-_decoder = msgspec.json.Decoder(Said | Ended)
+class Ended(msgspec.Struct, frozen=True, tag="ended"):
+    """What came of it in the end."""
+
+    attempt: Attempt
+
+
+_decoder = msgspec.json.Decoder(Said | Found | Ended)
 
 COMMAND: tuple[str, ...] = (sys.executable, "-m", "delphic", "gate", "--do")
 """Does the step whose order is on standard input; tells the descriptor that follows."""
@@ -89,13 +95,18 @@ def perform(
         os.close(hear)
         process.wait()
     found = doing.after(began)
-    if found is not None:
+    # Of one that died by itself nobody knows what else it would have found.
+    if found is not None and (doing.has_answered or not in_time):
         return found
     seconds = round(time.monotonic() - began, 2)
     if not in_time:
         told = f"It was ended after {seconds:.0f} s."
         return Attempt(ExitCode.INCONCLUSIVE, told, seconds=seconds, unfinished="out of time")
-    return Attempt(ExitCode.HARNESS, _death(process, log), seconds=seconds)
+    death = _death(process, log)
+    if found is not None and found.code is ExitCode.PROMISE_BROKEN:
+        told = f"{found.sentence} {death}"
+        return msgspec.structs.replace(found, sentence=told, beside=ExitCode.HARNESS)
+    return Attempt(ExitCode.HARNESS, death, seconds=seconds)
 
 
 def _give(process: "subprocess.Popen[bytes]", order: Order) -> None:
@@ -120,6 +131,7 @@ class _Doing:
         self, process: "subprocess.Popen[bytes]", hear: int, tell: Callable[[str], object]
     ) -> None:
         self._attempt: Attempt | None = None
+        self.has_answered = False
         self._process = process
         self._hear = hear
         self._tell = tell
@@ -150,8 +162,10 @@ class _Doing:
             match _decoder.decode(line):
                 case Said(text):
                     self._tell(text)
-                case Ended(attempt):
+                case Found(attempt):
                     self._attempt = attempt
+                case Ended(attempt):
+                    self._attempt, self.has_answered = attempt, True
 
     def after(self, began: float) -> Attempt | None:
         """What came of it, with the time that it took."""
@@ -185,8 +199,8 @@ def answer(channel: int, do: Do) -> None:
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
     with os.fdopen(channel, "wb", buffering=0) as stream:
 
-        def tell(message: Said | Ended) -> None:
+        def tell(message: Said | Found | Ended) -> None:
             stream.write(msgspec.json.encode(message) + b"\n")
 
-        found = do(order, lambda text: tell(Said(text)), lambda so_far: tell(Ended(so_far)))
+        found = do(order, lambda text: tell(Said(text)), lambda so_far: tell(Found(so_far)))
         tell(Ended(found))

@@ -20,9 +20,10 @@ BEGIN = """if True:
     order = json.loads(sys.stdin.read())
     channel = os.fdopen(int(sys.argv[1]), "w", buffering=1)
     def say(text): print(json.dumps({"type": "said", "text": text}), file=channel)
-    def end(code, sentence):
+    def end(code, sentence, type="ended"):
         attempt = {"code": code, "sentence": sentence}
-        print(json.dumps({"type": "ended", "attempt": attempt}), file=channel)
+        print(json.dumps({"type": type, "attempt": attempt}), file=channel)
+    def find(code, sentence): end(code, sentence, "found")
 """
 
 
@@ -101,9 +102,9 @@ def test_what_was_found_before_its_time_was_over_is_not_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "GRACE_S", 0.2)
-    found, _, _ = done('end(1, "found")\ntime.sleep(60)', tmp_path, seconds=1.0)
+    found, _, _ = done('find(1, "found")\ntime.sleep(60)', tmp_path, seconds=1.0)
     assert found == Attempt(ExitCode.PROMISE_BROKEN, "found")
-    found, _, _ = done('end(1, "so far")\nend(1, "all of it")', tmp_path)
+    found, _, _ = done('find(1, "so far")\nend(1, "all of it")', tmp_path)
     assert found.sentence == "all of it"
 
 
@@ -143,7 +144,7 @@ def test_what_was_found_before_an_interrupt_is_not_lost(tmp_path: Path) -> None:
 
     code = """\
 signal.signal(signal.SIGINT, signal.default_int_handler)
-end(1, "found")
+find(1, "found")
 say("ready")
 time.sleep(60)
 """
@@ -154,6 +155,35 @@ time.sleep(60)
     assert caught.value.attempt is not None
     assert caught.value.attempt.code is ExitCode.PROMISE_BROKEN
     assert caught.value.attempt.seconds > 0
+
+
+DYING = """
+import sys
+from delphic.harness.errors import ExitCode
+from delphic.harness.gate.process import answer
+from delphic.harness.gate.result import Attempt
+def do(order, tell, found):
+    found(Attempt(ExitCode(int(sys.argv[1])), "So far."))
+    sys.exit("no memory")
+answer(int(sys.argv[2]), do)
+"""
+
+
+@pytest.mark.parametrize(
+    ("so_far", "code", "beside"),
+    [
+        (ExitCode.AS_EXPECTED, ExitCode.HARNESS, ExitCode.AS_EXPECTED),
+        (ExitCode.PROMISE_BROKEN, ExitCode.PROMISE_BROKEN, ExitCode.HARNESS),
+    ],
+)
+def test_a_death_is_hidden_by_no_failure_that_was_expected_or_is_known(
+    so_far: ExitCode, code: ExitCode, beside: ExitCode, tmp_path: Path
+) -> None:
+    order, log = Order(Explore("raft"), 30.0, 1, str(tmp_path)), tmp_path / "log.txt"
+    command = (sys.executable, "-c", DYING, str(int(so_far)))
+    found = perform(order, log, lambda _: None, command)
+    assert (found.code, found.beside) == (code, beside)
+    assert found.sentence.endswith("exit status 1 and no answer: no memory")
 
 
 def test_an_order_is_read_as_it_was_given() -> None:
