@@ -1,5 +1,6 @@
 """Our own format: one JSON object a line, each something that began or how it ended."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
@@ -45,7 +46,8 @@ class Line(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(Line)
-_array_decoder = msgspec.json.Decoder(list[Line])
+_array_decoder = msgspec.json.Decoder(list[msgspec.Raw])
+_BYTE = re.compile(r"\(byte (\d+)\)$")
 _TYPES = {kind.value: kind for kind in OpType}
 
 
@@ -85,18 +87,31 @@ def _events(lines: Lines) -> Iterator[Event]:
 
 
 def _of_array(lines: Lines) -> Iterator[Event]:
-    numbers, texts = [], []
-    for number, text in lines:
-        numbers.append(number)
-        texts.append(text)
+    data = "".join(text for _, text in lines).encode()
     try:
-        found = _array_decoder.decode("".join(texts))
+        found = _array_decoder.decode(data)
     except msgspec.DecodeError as error:
-        raise BadLine(numbers[0], str(error)) from error
-    # One to a line, mostly; if not, the line of an element is not known.
-    exact = len(found) == len(numbers)
-    for at, line in enumerate(found):
-        yield _event(numbers[at] if exact else numbers[0], line)
+        raise BadLine(_place(error, data), str(error)) from error
+    number, end = 1, 0
+    for raw in found:
+        # Between two elements there is white space and a comma.
+        start = data.index(raw, end)
+        number += data.count(b"\n", end, start)
+        try:
+            line = _decoder.decode(raw)
+        except msgspec.DecodeError as error:
+            raise BadLine(number, str(error)) from error
+        yield _event(number, line)
+        end = start + len(memoryview(raw))
+        number += data.count(b"\n", start, end)
+
+
+def _place(error: msgspec.DecodeError, data: bytes) -> int:
+    """The line on which text ceases to be JSON: what is told is a byte, or that there is no end."""
+    if isinstance(error, msgspec.ValidationError):
+        return 1
+    at = _BYTE.search(str(error))
+    return data.count(b"\n", 0, int(at[1]) if at else len(data.rstrip())) + 1
 
 
 def _event(number: int, line: Line) -> Event:

@@ -1,6 +1,7 @@
 """One small history in every format: read alike, told apart, and refused with line numbers."""
 
 import gzip
+import json
 from pathlib import Path
 
 import pyarrow
@@ -102,6 +103,7 @@ ROW_COLUMNS = {
 }
 
 ARRAY = "[" + ",\n".join(line for line in JSONL.splitlines() if line) + "]\n"
+USUAL = ARRAY.replace("[", "[\n", 1).replace("]\n", "\n]\n")
 
 SAMPLES = {
     "jsonl": JSONL,
@@ -159,6 +161,17 @@ def test_moments_of_a_table_that_are_equal_make_no_order(tmp_path: Path) -> None
     assert first.returned is not None
     assert [first.returned > one.invoked for one in reads] == [True, True]
     assert len({operation.process for operation in (first, *reads)}) == 3
+
+
+def test_an_array_s_objects_have_the_lines_where_they_begin(tmp_path: Path) -> None:
+    text = json.dumps([json.loads(line) for line in JSONL.splitlines() if line], indent=1)
+    begins = [at for at, line in enumerate(text.splitlines(), start=1) if line == " {"]
+    lines = read(written(tmp_path, text)).recorded.lines
+    assert lines == [begins[at] for at in (0, 3, 4, 9)]
+    # As many lines as objects, by chance.
+    text = USUAL.replace("[\n", "[", 1).replace(",\n", ",", 1)
+    assert len(text.splitlines()) == len(begins)
+    assert read(written(tmp_path, text)).recorded.lines == [1, 3, 4, 9]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -245,7 +258,11 @@ def test_transactions_need_not_say_that_they_are(tmp_path: Path) -> None:
 WRONG = [
     (JSONL.replace(', "f": "write"', "", 1), 1, "there is no f"),
     (JEPSEN.replace(", :f :write", "", 1), 1, "has no :f"),
-    (ARRAY.replace('"type": "ok"', '"type": "okay"', 1), 1, "okay"),
+    (ARRAY.replace('"type": "ok"', '"type": "okay"', 1), 2, "okay"),
+    (USUAL.replace('"type": "ok"', '"type": "okay"', 1), 3, "okay"),
+    (USUAL.replace('0, "type": "ok"', '5, "type": "ok"', 1), 3, "never invoked"),
+    (USUAL.replace('"ok"', '"ök" "', 1), 3, "malformed"),
+    (USUAL.replace("\n]\n", "\n"), 11, "truncated"),
     (ARRAY.replace('0, "type": "ok"', '5, "type": "ok"', 1), 2, "never invoked"),
     (JSONL.replace('"type": "ok"', '"type": "okay"', 1), 2, "Invalid enum value 'okay'"),
     (JSONL + "{\n", 12, "truncated"),
