@@ -218,7 +218,8 @@ def _broken(work: Explore, model: Model, result: Result, told: list[str]) -> Fin
     bounds = [word for bound in work.bounds for word in ("--bound", bound)]
     more = [*(["--network", work.network] if work.network else []),
             *(["--mutant", work.mutant] if work.mutant else []),
-            *(["--symmetry"] if work.symmetry else [])]  # fmt: skip
+            *(["--symmetry"] if work.symmetry else []),
+            *(word for name in work.properties for word in ("--property", name))]  # fmt: skip
     command = shlex.join(["delphic", "explore", work.model, *bounds, *more])
     return Finding(told[0], tuple(promises), tuple(told[1:LINES_MAX]), None, command)
 

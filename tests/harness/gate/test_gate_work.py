@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from delphic.harness.lifecycle import Finished
 from delphic.harness.rundir import RunDir
 from delphic.harness.running.environment import provenance
 from delphic.harness.verdict import RunVerdict, Validity, Verdict
+from delphic.model.explore.result import Result
 
 SCENARIO = """\
 name: small
@@ -59,6 +61,21 @@ def test_a_model_with_a_mistake_names_the_promise_and_the_path(tmp_path: Path) -
     right, _ = done(Explore("keyed", ("changes=0", "batches=1"), expect="fail"), tmp_path)
     assert right.code is ExitCode.PROMISE_BROKEN
     assert right.sentence.startswith("A failure was expected, and none was seen.")
+
+
+def test_what_was_explored_is_explored_again_by_what_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "an entry is committed"
+    nothing: dict[str, Any] = {"seconds": 0.0, "bytes_held": 0, "step_calls": 0}
+    found = Result("raft", complete=True, unreached=(name,), statistics=nothing)
+    monkeypatch.setattr("delphic.harness.gate.work.explore", lambda *_, **__: found)
+    asked = ("one-vote-per-term", name)
+    work = Explore("raft", ("entries=1",), "bag:2", True, asked, "commit-old-term")
+    again = shlex.split(done(work, tmp_path)[0].findings[0].again)
+    assert again == ["delphic", "explore", "raft", "--bound", "entries=1", "--network", "bag:2",
+                     "--mutant", "commit-old-term", "--symmetry", "--property", asked[0],
+                     "--property", name]  # fmt: skip
 
 
 @pytest.mark.slow
