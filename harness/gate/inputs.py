@@ -1,5 +1,6 @@
 """What a step depends on: modules of ours, and files of its own."""
 
+import hashlib
 import platform
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -118,7 +119,10 @@ def _inside(path: Path) -> Iterator[Path]:
 
 def _text(path: Path) -> bytes:
     """A file as a digest, of what lies there now: somebody may save it while a gate goes on."""
-    return digest_of(path.read_bytes()).encode() if path.exists() else b""
+    if not path.exists():
+        return b""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def _name(requirement: str) -> str:

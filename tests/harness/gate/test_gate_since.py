@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import FrameType
 
@@ -241,6 +242,22 @@ def test_a_folder_that_is_watched_is_all_that_lies_below_it(tmp_path: Path, inpu
     before = inputs.digest(step, tmp_path)
     file.write_text("2")
     assert inputs.digest(step, tmp_path) != before
+
+
+def test_a_file_is_never_held_as_a_whole(tmp_path: Path, inputs: Inputs) -> None:
+    """A history may be larger than memory; its judge reads it by line."""
+    file = tmp_path / "history"
+    file.touch()
+    (step,) = watching(tmp_path, "history")
+    empty = inputs.digest(step, tmp_path)
+    with file.open("wb") as stream:
+        stream.truncate(1 << 26)
+    tracemalloc.start()
+    try:
+        assert inputs.digest(step, tmp_path) != empty
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("pattern", ["docs/*.md", "docs", "./docs/**/*.md", "docs/**"])
