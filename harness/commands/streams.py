@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -33,7 +34,8 @@ def lasting() -> Iterator[Callable[[], str | None]]:
 
     Yields what tells why standard output could not be written, in the system's words; None where
     nothing was lost. A reader who went away (`| head -1`) had enough: that is no loss. Streams that
-    are not the process's own are left alone.
+    are not the process's own are left alone; in place of one that is closed (`2>&-`) is one that
+    drops everything.
     """
     sink = _sink(sys.stdout, sys.__stdout__)
 
@@ -43,7 +45,11 @@ def lasting() -> Iterator[Callable[[], str | None]]:
         return None if failure is None or failure.errno == errno.EPIPE else failure.strerror
 
     said = _sink(sys.stderr, sys.__stderr__)
-    with redirect_stdout(_text(sys.stdout, sink)), redirect_stderr(_text(sys.stderr, said)):
+    with (
+        open(os.devnull, "w", encoding="utf-8", errors="replace") as nowhere,
+        redirect_stdout(_text(sys.stdout or nowhere, sink)),
+        redirect_stderr(_text(sys.stderr or nowhere, said)),
+    ):
         try:
             yield lost
         finally:

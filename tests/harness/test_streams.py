@@ -6,7 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import click
 import pytest
+from delphic.harness.commands.streams import lasting
+from delphic.harness.gate.show import watcher
+from delphic.harness.running.progress import Lines, progress
 
 RIGHT = """\
 {"process": 0, "type": "invoke", "f": "write", "value": 1}
@@ -73,6 +77,20 @@ def test_what_could_not_be_printed_is_said_and_hides_no_broken_promise(
         told = "error: cannot write to standard output: No space left on device\n"
         assert run(folder, words, full.fileno()) == (code, told)
         assert run(folder, words, full.fileno(), full.fileno())[0] == code
+
+
+def test_who_has_no_streams_is_told_nothing_and_ends_as_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As after `2>&-`, and for services that begin with none."""
+    for name in ("stdout", "stderr", "__stdout__", "__stderr__"):
+        monkeypatch.setattr(sys, name, None)
+    with lasting() as lost:
+        assert isinstance(progress(quiet=False), Lines)
+        watcher(1.0, quiet=False).close()
+        click.echo("a name: \udcff")
+        click.echo("a mistake", err=True)
+        assert lost() is None
 
 
 @pytest.mark.slow
