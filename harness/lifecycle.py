@@ -280,7 +280,7 @@ def open_run_directory(order: Order) -> RunDir:
         if latest.is_dir() and not latest.is_symlink():
             raise WorldError(f"{latest} is a folder, where a link to the latest run should be")
         run = RunDir(_made(order.out, name).resolve())
-        run.scenario.write_text(order.text)
+        run.scenario.write_text(order.text, encoding="utf-8")
         run.plan.write_bytes(encode(order.plan))
         facts = msgspec.json.format(msgspec.json.encode(environment()), indent=2)
         run.environment.write_bytes(facts + b"\n")

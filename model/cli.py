@@ -193,7 +193,7 @@ def _write(
         found = trace(model, violation, stuck, diagram=trace_out.endswith(".mmd"))
         if found is not None:
             try:
-                File(trace_out).write_text(found)
+                File(trace_out).write_text(found, encoding="utf-8")
             except OSError as error:
                 _wrong(f"--trace-out: {error}")
 

@@ -119,7 +119,7 @@ def _give(process: "subprocess.Popen[bytes]", order: Order) -> None:
 def _death(process: "subprocess.Popen[bytes]", log: Path) -> str:
     status = process.returncode
     how = f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-    text = log.read_text(errors="replace").strip()
+    text = log.read_text(encoding="utf-8", errors="replace").strip()
     last = text[-LOG_CHARACTERS:] or "it printed nothing"
     return f"The process ended with {how} and no answer: {last}"
 

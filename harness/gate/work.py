@@ -243,7 +243,7 @@ def _checking(work: Check) -> str:
 
 def _text(shown: object) -> tuple[str, ...]:
     """What a console would show, without colours."""
-    with open(os.devnull, "w") as nowhere:
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:
         console = Console(file=nowhere, width=100, record=True, color_system=None)
         console.print(shown)
         return tuple(console.export_text().splitlines()[:LINES_MAX])

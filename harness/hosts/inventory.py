@@ -186,7 +186,7 @@ def load(path: str | Path, ssh_config: Path | None = None) -> Inventory:
     """Read an inventory. Raises ScenarioError with every mistake, each with its line."""
     file = Path(path)
     try:
-        text = file.read_text()
+        text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read the inventory {file}: {error}") from error
     document = _filled(parse(text, str(path)))

@@ -53,9 +53,9 @@ def built(sources: Path, *beside: Path) -> Program:
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
         _add(archive, "__main__.py", _START)
         for path in sorted(sources.glob("*.py")):
-            _add(archive, f"{_PACKAGE}/{path.name}", path.read_text())
+            _add(archive, f"{_PACKAGE}/{path.name}", path.read_text(encoding="utf-8"))
         for path in beside:
-            _add(archive, path.name, path.read_text())
+            _add(archive, path.name, path.read_text(encoding="utf-8"))
     content = held.getvalue()
     return Program(f"agent-{hashlib.sha256(content).hexdigest()[:16]}.pyz", content)
 

@@ -99,7 +99,7 @@ def _tests(root: Path) -> dict[str, list[str]]:
     """Promises to the tests whose source names them."""
     found: dict[str, list[str]] = {}
     for path in sorted((root / "tests").rglob("test_*.py")):
-        pieces = _TEST.split(path.read_text())
+        pieces = _TEST.split(path.read_text(encoding="utf-8"))
         for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
             for promise in dict.fromkeys(_PROMISE.findall(body)):
                 found.setdefault(promise, []).append(f"{path.stem}::{name}")

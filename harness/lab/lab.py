@@ -313,7 +313,7 @@ def _inventory(
         },
         sort_keys=False,
     )
-    folder.inventory.write_text(text)
+    folder.inventory.write_text(text, encoding="utf-8")
 
 
 def _await_sshds(hosts: Sequence[HostRecord]) -> None:

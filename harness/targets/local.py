@@ -193,7 +193,7 @@ class LocalCluster:
         for name, text in self._system.files(self._setup, alias, self._sites, home).items():
             file = home / name
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text)
+            file.write_text(text, encoding="utf-8")
         place = Place(home, sys.executable, is_reserved=True)
         command = self._system.command(self._setup, alias, place, self._sites, proxy.dials(alias))
         return Daemon(alias, command, log=self._run.node_log(alias), lease=self._lease)

@@ -168,7 +168,7 @@ def _exit_code(pid: int) -> int | None:
 def tail(log: Path) -> str:
     """The last lines of a log, as they are."""
     try:
-        lines = log.read_text(errors="replace").splitlines()
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return "(it wrote no log)"
     return "\n".join(lines[-TAIL_LINES:]) or "(its log is empty)"

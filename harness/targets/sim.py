@@ -94,7 +94,8 @@ class SimCluster:
             host.disk.export(str(HOME), run.node(alias))
             if host.trace:
                 run.node_trace(alias).write_bytes(host.trace)
-            run.node_log(alias).write_text("".join(f"{line}\n" for line in host.log))
+            log = "".join(f"{line}\n" for line in host.log)
+            run.node_log(alias).write_text(log, encoding="utf-8")
 
     def inspect(self) -> dict[str, dict[str, Any] | None]:
         """What each member has in memory; None for one that is not up."""

@@ -202,7 +202,7 @@ def create(
     try:
         (path / FOLDER).mkdir(parents=True)
         for file, text in files.items():
-            (path / file).write_text(text)
+            (path / file).write_text(text, encoding="utf-8")
     except OSError as error:
         raise WorldError(f"cannot write {path / 'config'}: {error.strerror}") from error
 

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +123,16 @@ def test_an_option_that_is_no_line_of_text_leaves_nothing_behind(line: str, tmp_
     with pytest.raises(UsageError, match="one line of text"):
         create(tmp_path / "new", 3, None, more=[line])
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.slow
+def test_a_run_s_texts_are_utf_8_whatever_the_locale(tmp_path: Path) -> None:
+    text = "name: own\ntitle: reads — and writes\nworkload: {name: log, clients: 1}\nduration: 1s\n"
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    # This stands for any locale of another encoding, as a machine has them that runs tests.
+    locale = {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    words = [sys.executable, "-m", "delphic", "run", "own.yaml", "--on", "sim", "--quiet"]
+    done = subprocess.run(words, cwd=tmp_path, env=os.environ | locale, capture_output=True)
+    assert done.returncode == 0, done.stderr.decode()
+    scenario = tmp_path / "runs" / "latest" / "scenario.yaml"
+    assert scenario.read_text(encoding="utf-8") == text

@@ -130,12 +130,12 @@ def _merge(
         # Of lines of the same millisecond those come first: what is asked for is then done.
         logs[""] = story.faults(run.history, zeroes[0])
     began_s = began.hour * 3600 + began.minute * 60 + began.second + began.microsecond / 1e6
-    with run.merged_log.open("w") as file:
+    with run.merged_log.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in merged(logs, ahead_s, began_s))
 
 
 def _text(log: Path) -> str:
     try:
-        return log.read_text(errors="replace")
+        return log.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
         return ""
