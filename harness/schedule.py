@@ -197,6 +197,15 @@ Choice = tuple[str, Planned | None]
 """A kind of fault; None: with one of the kind's own targets."""
 
 
+DRAWN_MAX = 10_000
+"""More faults than these no run has time for, and no plan should hold."""
+
+
+def stretches(every_s: float, until_s: float) -> int:
+    """How many faults `random` draws: none in the first stretch of `every`."""
+    return int(until_s / every_s + 1e-9) - 1
+
+
 def draw(
     choices: Sequence[Choice],
     *,
@@ -207,12 +216,13 @@ def draw(
     chance: random.Random,
 ) -> list[Fault]:
     """One fault in every stretch of `every_s`, somewhere in it, over before the next begins."""
+    own = {kind: own_targets(kind, members) for kind, planned in choices if planned is None}
     faults: list[Fault] = []
-    for stretch in range(1, int(until_s / every_s + 1e-9)):
+    for stretch in range(1, stretches(every_s, until_s) + 1):
         at_s = round(stretch * every_s + chance.uniform(0, every_s - for_s), 3)
         kind, planned = chance.choice(choices)
         if planned is None:
-            planned = chance.choice(own_targets(kind, members))
+            planned = chance.choice(own[kind])
         lasts_s = None if NEMESES[kind].momentary else for_s
         faults.append(Fault(kind=kind, at_s=at_s, for_s=lasts_s, **planned))
     return faults

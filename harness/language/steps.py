@@ -18,7 +18,7 @@ from pydantic import (
 from ..conduct.triggers import FORMS
 from ..fault import Fault
 from ..nemeses import NEMESES
-from ..schedule import DRAWABLE, Choice
+from ..schedule import DRAWABLE, DRAWN_MAX, Choice, stretches
 from .selector import closest
 from .units import Duration
 
@@ -91,6 +91,10 @@ class RandomPart(Part):
             raise ValueError("`for` must be shorter than `every`: each fault ends before the next")
         if self.until < 2 * self.every:
             raise ValueError("`until` leaves room for no fault: it is at least twice `every`")
+        if (drawn := stretches(self.every, self.until)) > DRAWN_MAX:
+            raise ValueError(
+                f"draws {drawn:,} faults, and {DRAWN_MAX:,} are the most: lengthen `every`"
+            )
         return self
 
 

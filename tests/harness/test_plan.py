@@ -1,12 +1,17 @@
 """Scenario → Plan: all chance from the seed."""
 
+import random
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from delphic.harness.errors import UsageError
 from delphic.harness.language import shipped
+from delphic.harness.nemeses import NEMESES
+from delphic.harness.nemeses.nemesis import Nemesis, Planned
 from delphic.harness.plan import Plan, decode, encode, plan
 from delphic.harness.scenario import load
+from delphic.harness.schedule import Choice, draw
 
 RANDOM = """\
 name: mine
@@ -46,6 +51,28 @@ def test_drawn_faults_are_in_the_plan_one_in_every_stretch_and_never_overlap() -
     assert all(later - earlier >= 1.0 for earlier, later in pairwise(times))
     assert times[-1] + 1.0 <= 28.0
     assert {fault.kind for fault in drawn} == {"partition", "kill", "pause"}
+
+
+def test_what_a_kind_aims_at_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    of = Nemesis.planned
+
+    def planned(self: Nemesis, raw: Any) -> Planned:
+        asked.append(raw)
+        return of(self, raw)
+
+    monkeypatch.setattr(Nemesis, "planned", planned)
+    choices: list[Choice] = [("kill", None), ("pause", None)]
+    drawn = draw(
+        choices,
+        every_s=1.0,
+        for_s=0.5,
+        until_s=101.0,
+        members=("n1", "n2", "n3"),
+        chance=random.Random(1),
+    )
+    assert len(drawn) == 100
+    assert len(asked) == sum(len(NEMESES[kind].drawn) for kind, _ in choices)
 
 
 def test_different_seeds_draw_different_faults() -> None:

@@ -354,6 +354,10 @@ def test_a_mistake_is_told_with_file_line_field_and_what_would_be_right(
             "faults[0].random: `until` leaves room for no fault: it is at least twice `every`",
         ),
         (
+            "{random: {from: [kill], every: 1ms, for: 0s, until: 14s}}",
+            "faults[0].random: draws 13,999 faults, and 10,000 are the most: lengthen `every`",
+        ),
+        (
             "{random: {from: [kill], every: 2s, for: 1s, until: 19s}}",
             "faults[0].random.until: 19s is after the end of the run (15s, `duration`)",
         ),
