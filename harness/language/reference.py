@@ -107,7 +107,7 @@ def _limits(value: Schema) -> str:
     if examples := value.get("examples"):
         said.append("as in " + ", ".join(f"`{_cell(example)}`" for example in examples))
     elif pattern := value.get("pattern"):
-        said.append(f"of the form `{_cell(pattern)}`")
+        said.append(f"of the form `{_cell(pattern.removeprefix('^').removesuffix('$'))}`")
     for key, words in _BOUNDS:
         if key in value:
             bound = value[key]

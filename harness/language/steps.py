@@ -38,7 +38,7 @@ def _word(text: str) -> str:
 Word = Annotated[
     str,
     AfterValidator(_word),
-    WithJsonSchema({"type": "string", "pattern": _WORD, "maxLength": WORD_MAX}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_WORD}$", "maxLength": WORD_MAX}),
 ]
 
 

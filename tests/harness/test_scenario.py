@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from complaints import HEAD, complaint
 from delphic.harness.conduct.triggers import FORMS
-from delphic.harness.errors import UsageError
+from delphic.harness.errors import ScenarioError, UsageError
 from delphic.harness.language import shipped
 from delphic.harness.nemeses import NEMESES
 from delphic.harness.scenario import load, schema
@@ -523,6 +523,15 @@ def test_the_json_schema_knows_every_key_of_every_shipped_scenario() -> None:
     assert json.loads(json.dumps(made)) == made
     text = files("delphic").joinpath("scenarios/quickstart.yaml").read_text()
     assert all(f"{key}:" in text for key in made["required"])
+
+
+def test_the_json_schema_refuses_the_words_that_are_refused() -> None:
+    """A pattern of JSON Schema may fit anywhere in a text."""
+    pattern = schema()["properties"]["name"]["pattern"]
+    assert re.search(pattern, "mine-2")
+    assert not any(re.search(pattern, text) for text in ("My Scenario!", "mine!", "2-mine"))
+    with pytest.raises(ScenarioError, match="lower-case letters"):
+        load("name: My Scenario!\nworkload: {name: log}\nduration: 5s\n", "my.yaml")
 
 
 @pytest.mark.parametrize(
