@@ -12,6 +12,7 @@ from delphic.harness.zoo.cli import measured
 from delphic.harness.zoo.matrix import Matrix
 from delphic.harness.zoo.nouns import Family
 from delphic.harness.zoo.page import IN_PART, NOT_HERE, page
+from delphic.harness.zoo.worlds import SOUND, SOUND_SEEDS, Worlds
 from delphic.impl.bugs import ALL_BUGS, BUGS
 from delphic.impl.bugs_of_users import USER_BUGS
 
@@ -39,6 +40,17 @@ def test_every_mistake_is_caught_and_nothing_else_is(found: Matrix) -> None:
     assert len(found.mistakes) == len(found.rows) - 1
     assert found.escaped == []
     assert found.alarms == []
+
+
+def test_where_no_mistake_was_made_every_check_looked_at_the_whole(found: Matrix) -> None:
+    reasons = {cell.check: cell.reason for cell in found.quiet}
+    assert list(reasons) == list(CHECKS)
+    worlds = len(SOUND) * SOUND_SEEDS
+    for name, check in CHECKS.items():
+        if isinstance(check, Worlds):
+            assert reasons.pop(name) == f"{worlds} worlds raised no alarm."
+    assert reasons.pop("explore") == "No state within its bounds breaks a promise."
+    assert all(reason.startswith("All ") for reason in reasons.values())
 
 
 def test_histories_show_every_seeded_bug_from_every_start_in_few_seeds(found: Matrix) -> None:

@@ -30,7 +30,7 @@ BUDGET_S = 60.0
     default=BUDGET_S,
     show_default=True,
     metavar="SECONDS",
-    help="Of one core, for one hunt.",
+    help="Of one core, for the hunt of one mistake.",
 )
 @click.option("--jobs", type=click.IntRange(1), help="Processes; as many as cores if not said.")
 @click.option(
@@ -112,13 +112,15 @@ def measured(file: Path) -> Matrix:
 
 
 def _explain(found: Matrix) -> None:
-    """What the table cannot say: why something was missed, what a false alarm said."""
+    """What the table cannot say: why something was missed, how far no alarm was found, or what."""
     for row in found.mistakes:
         if row.family is Family.HARNESS and row.caught:
             continue  # each guard looks at its own part of the harness
         for cell in row.cells:
             if cell.outcome == "missed":
                 click.echo(f"missed   {row.name} by {cell.check}: {cell.reason}")
+    for cell in found.quiet:
+        click.echo(f"quiet    {cell.check}: {cell.reason}")
     for cell in found.alarms:
         click.echo(f"ALARM    {cell.check}: {cell.sentence}")
     click.echo(counts(found))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..plan import Plan
+from ..prose import plural
 from ..simulate.execute import simulate_plan
 from ..verdict import Validity
 from .mutants import installed
@@ -58,7 +59,9 @@ class Guard:
             # A harness that falls over is noticed by everybody.
             name, cpu_s = type(error).__name__, time.process_time() - began
             return Caught(name, f"The harness fell over: {name}: {error}", looks + 1, cpu_s)
-        return Missed(self.quiet, time.process_time() - began)
+        all_of_them = f"All {plural(looks, 'look')} noticed nothing."
+        reason = all_of_them if bug.family is Family.NOTHING else self.quiet
+        return Missed(reason, time.process_time() - began)
 
 
 def must_pass(plan: Plan) -> Noticed | None:

@@ -1,5 +1,6 @@
 """The kill matrix: every mistake against every check, over several processes; plain data."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -105,13 +106,21 @@ class Matrix(msgspec.Struct, frozen=True):
     @property
     def alarms(self) -> list[Cell]:
         """What was caught where there was nothing to catch."""
+        return self._of_nothing("caught")
+
+    @property
+    def quiet(self) -> list[Cell]:
+        """What found nothing there; the reason says how far it looked."""
+        return self._of_nothing("missed")
+
+    def _of_nothing(self, outcome: str) -> list[Cell]:
         rows = [row for row in self.rows if row.family is Family.NOTHING]
-        return [cell for row in rows for cell in row.cells if cell.outcome == "caught"]
+        return [cell for row in rows for cell in row.cells if cell.outcome == outcome]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How thoroughly to hunt: seconds of one core a hunt, starts, processes."""
+    """How thoroughly to hunt: seconds of one core a hunt of a mistake, starts, processes."""
 
     budget_s: float
     starts: int = 1
@@ -183,7 +192,9 @@ def _hunts(
     cell = before.get(_key(bug, check))
     if check.blind(bug) is not None or (cell is not None and cell.starts >= starts):
         return []
-    return [(*_key(bug, check), Budget(terms.budget_s, start)) for start in range(starts)]
+    # Without a mistake nothing ends a hunt but its end: the last look may be the false alarm.
+    budget_s = math.inf if bug.family is Family.NOTHING else terms.budget_s
+    return [(*_key(bug, check), Budget(budget_s, start)) for start in range(starts)]
 
 
 def _hunt(family: Family, place: str, name: str, check: str, budget: Budget) -> Outcome:

@@ -33,7 +33,10 @@ NOTHING = Bug(
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one hunt may cost: seconds of one core. `start` tells hunts by chance apart."""
+    """What one hunt may cost: seconds of one core. `start` tells hunts by chance apart.
+
+    Where nothing is wrong, a hunt that ends early proves little: it gets all the time it needs.
+    """
 
     seconds: float
     start: int = 0

@@ -150,17 +150,14 @@ def _said(row: Row, cell: Cell) -> str:
 
 def _summary(found: Matrix) -> Iterator[str]:
     yield f"**{counts(found)}**"
-    quiet = [
-        cell.check
-        for row in found.rows
-        if row.family is Family.NOTHING
-        for cell in row.cells
-        if cell.outcome == "missed"
-    ]
-    if quiet:
-        yield ""
-        yield f"Where no mistake was made, all was quiet: {', '.join(f'`{q}`' for q in quiet)}."
     yield ""
+    if found.quiet:
+        yield "Where no mistake was made, hunts go to their end, whatever that costs. Quiet were:"
+        yield ""
+        yield "| check | how far it looked |"
+        yield "|---|---|"
+        yield from (f"| `{cell.check}` | {cell.reason} |" for cell in found.quiet)
+        yield ""
 
 
 def _checks(found: Matrix) -> Iterator[str]:

@@ -66,7 +66,8 @@ class Worlds:
                 return Caught(by, first.sentence, tried, cpu_s)
             if cpu_s > budget.seconds:
                 break
-        return Missed(f"{plural(tried, 'world')} did not show it.", time.process_time() - began)
+        saw = "raised no alarm" if bug.family is Family.NOTHING else "did not show it"
+        return Missed(f"{plural(tried, 'world')} {saw}.", time.process_time() - began)
 
     def _judged(self, plan: Plan) -> list[Verdict]:
         """The verdicts that catch a mistake in one world."""

@@ -1,6 +1,7 @@
 """Mistakes in the harness: each is noticed by its guard, and without one all guards are quiet."""
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -47,6 +48,7 @@ def test_a_mistake_in_the_harness_is_noticed_by_the_guard_whose_business_it_is(n
 def test_a_guard_is_quiet_where_nothing_is_wrong(name: str) -> None:
     found = CHECKS[name].hunt(NOTHING, ENOUGH)
     assert isinstance(found, Missed), found
+    assert re.fullmatch(r"All [\d,]+ looks noticed nothing\.", found.reason)
 
 
 def test_the_eight_mistakes_of_the_notes_are_among_them() -> None:

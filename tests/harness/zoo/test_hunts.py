@@ -150,7 +150,7 @@ def test_histories_show_a_bug_to_the_checker_that_judges_its_promise() -> None:
 def test_histories_of_a_group_without_a_mistake_show_nothing() -> None:
     found = HISTORY.hunt(NOTHING, Budget(0.01))
     assert isinstance(found, Missed)
-    assert found.reason == "1 world did not show it."
+    assert found.reason == "1 world raised no alarm."
 
 
 @pytest.mark.slow

@@ -118,6 +118,24 @@ def test_what_is_caught_where_nothing_is_wrong_is_a_false_alarm(
     assert code(result) is ExitCode.HARNESS
 
 
+def test_where_no_mistake_was_made_hunts_go_to_their_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A check that was cut short has not looked for the false alarms that come last."""
+    told = Told({"nothing": [Missed("All 7 whims were well.", 9.0)], "stale-read": [*CAUGHT]})
+    monkeypatch.setattr(told, "hunt", lambda bug, budget: Missed(f"{budget.seconds:g} s", 0.0))
+    monkeypatch.setitem(checks.CHECKS, told.name, told)  # type: ignore[arg-type]
+    asked = [bug for bug in zoo.chosen(["nothing", "stale-read"]) if not bug.place]
+    sound, wrong = rows(asked, [told], Terms(1.0))
+    assert [sound.cells[0].reason, wrong.cells[0].reason] == ["inf s", "1 s"]
+
+
+def test_the_page_says_how_far_checks_have_looked_where_no_mistake_was_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    well = Missed("All 7 whims were well.", 9.0)
+    text = page(found(monkeypatch, {"nothing": [well, well]}))
+    assert "| `told` | All 7 whims were well. |" in text
+
+
 def test_what_is_known_is_not_hunted_again(monkeypatch: pytest.MonkeyPatch) -> None:
     before = found(monkeypatch, {"stale-read": [*CAUGHT]})
     told: Check = Told({"stale-read": [], "vote-twice": [*CAUGHT]})
