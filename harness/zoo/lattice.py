@@ -16,8 +16,8 @@ from .guard import Guard, Noticed
 _CODES = {"pass": 0, "inconclusive": 3, "unknown": 3, "harness_error": 5, "fail": 1}
 """Exit codes where a pass is expected, from the least severe validity to the most."""
 
-_HOPED_CODES = {"pass": 1, "inconclusive": 1, "unknown": 1, "harness_error": 5, "fail": 0}
-"""Where the promise is expected to break that a `fail` here names."""
+_HOPED_CODES = {"harness_error": 5, "fail": 0}
+"""Where the promise is expected to break that a `fail` names: the first that is there, else 1."""
 
 _CAMPAIGN_CODES = {**_CODES, "harness_error": 5}
 """Of many worlds, one error of Delphic's own outweighs all: its other verdicts mean nothing."""
@@ -30,7 +30,8 @@ def look() -> Iterator[Noticed | None]:
     for pair in product(_CODES, _CODES):
         severe = max(pair, key=list(_CODES).index)
         yield _run(pair, "pass", severe, _CODES[severe])
-        yield _run(pair, "fail", severe, 0 if "fail" in pair else _HOPED_CODES[severe])
+        hoped = [code for word, code in _HOPED_CODES.items() if word in pair]
+        yield _run(pair, "fail", severe, hoped[0] if hoped else 1)
         codes = list(_CODES)
         loudest = "harness_error" if "harness_error" in pair else max(pair, key=codes.index)
         yield _campaign(pair, _CAMPAIGN_CODES[loudest])
