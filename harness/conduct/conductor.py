@@ -40,6 +40,7 @@ class Conductor:
     ) -> None:
         self._faults = plan.faults
         self._members = plan.members
+        self._sides = tuple(sides(plan.members))
         self._acts = Acts(cluster, recorder, observer)
         self._observer = observer
         self._names: dict[str, tuple[str, ...]] = {}
@@ -288,7 +289,7 @@ class Conductor:
     def _seen(self, now_s: float) -> Seen:
         held = frozenset(self._watch.matches)
         leading = self._observer.leader_of
-        led = frozenset(side for side in sides(self._members) if leading(side) is not None)
+        led = frozenset(side for side in self._sides if leading(side) is not None)
         return Seen(now_s, self._observer.term, self._observer.leader, held, led)
 
     async def _look(self, seconds: float) -> None:
