@@ -7,7 +7,6 @@ python bench/explore.py --large    one bound of more than 10^8 states, to the en
 import argparse
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from delphic.model.explore.explorer import explore
 from delphic.model.explore.limits import Limits, Progress
 from delphic.model.raft_group import raft_group, vars_of
 from delphic.model.raft_types import Options
+from kernel import status
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,6 @@ BARS = {
     "bytes_per_state": 60,
     "warm_start_s": 3,
 }
-
-
-def status(field: str) -> int:
-    """A size of this process in bytes, as the kernel counts it."""
-    found = re.search(rf"^{field}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
-    assert found is not None
-    return int(found[1]) << 10
 
 
 def measure(case: Case, workers: int, limits: Limits, *, talks: bool = False) -> dict[str, Any]:

@@ -7,7 +7,6 @@ code 1: one was judged wrongly.
 import argparse
 import json
 import random
-import re
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ from delphic.harness import history as histories
 from delphic.harness.checkers.judging import check
 from delphic.harness.formats.read import read
 from delphic.harness.op import Op, OpType
+from kernel import status
 
 NS_PER_STEP = 100_000
 LATE = 0.7
@@ -217,15 +217,8 @@ def measured(path: Path, name: str) -> dict[str, Any]:
         "read_s": round(read_s, 3),
         "check_s": round(check_s, 3),
         "check_cpu_s": round(check_cpu_s, 3),
-        "memory_mib": peak_mib(),
+        "memory_mib": status("VmHWM") >> 20,
     }
-
-
-def peak_mib() -> int:
-    """The highest memory of this process; what `getrusage` tells begins at its parent's."""
-    told = re.search(r"^VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.M)
-    assert told is not None
-    return int(told[1]) // 1024
 
 
 def cases(count: int, seed: int, names: list[str]) -> Iterator[dict[str, Any]]:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from kernel import status
+
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "user", "uts")
 
 MEMORY = "memory_kib"
@@ -39,7 +41,7 @@ def remains(mark: str, folders: Iterable[Path], but: Collection[Path] = ()) -> d
         "control groups": sum(mark in path.name for path in _groups()),
         "files": len(files),
         "disk_kib": sum(_kib(file) for file in files),
-        MEMORY: _memory_kib(),
+        MEMORY: status("VmRSS") >> 10,
     }
 
 
@@ -135,15 +137,6 @@ def _kib(file: Path) -> int:
     except FileNotFoundError:
         return 0
     return 0 if file.is_dir() else at.st_blocks // 2
-
-
-def _memory_kib() -> int:
-    (line,) = (
-        line
-        for line in Path("/proc/self/status").read_text().splitlines()
-        if line.startswith("VmRSS:")
-    )
-    return int(line.split()[1])
 
 
 def _read(path: Path) -> str:

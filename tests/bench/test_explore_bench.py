@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture
 def bench(load: Callable[..., ModuleType]) -> ModuleType:
-    return load("explore")
+    return load("kernel", "explore")
 
 
 def case(workers: int, rate: float, size: float) -> dict[str, Any]:

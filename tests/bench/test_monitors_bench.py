@@ -15,7 +15,7 @@ BENCH = Path(__file__).resolve().parents[2] / "bench"
 
 @pytest.fixture
 def bench(load: Callable[..., ModuleType]) -> ModuleType:
-    return load("monitors")
+    return load("kernel", "monitors")
 
 
 @pytest.mark.slow
