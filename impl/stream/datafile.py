@@ -233,7 +233,7 @@ class DataFiles:
     def remove(self) -> None:
         """Delete the files: the table is no more. Raises OSError."""
         self.close()
-        remove_files(self._disk, self.folder)
+        remove_table(self._disk, self.folder)
 
     def close(self) -> None:
         """Give the files back."""
@@ -382,7 +382,7 @@ class DataFiles:
             self._last_read = None
 
 
-def remove_files(disk: Disk, folder: str) -> None:
+def remove_table(disk: Disk, folder: str) -> None:
     """Delete a table's folder with what is in it."""
     names = disk.names(folder)
     for name in names:

@@ -30,7 +30,7 @@ from .checks import (
     exists,
     missing,
 )
-from .datafile import remove_files
+from .datafile import remove_table
 from .schema import from_bytes, to_bytes
 from .table import StreamTable
 
@@ -148,7 +148,7 @@ class OrdinaryTables:
         for name in self._disk.names(self._folder):
             folder = posixpath.join(self._folder, name)
             if name not in (CATALOG, FRESH_CATALOG) and folder not in folders:
-                remove_files(self._disk, folder)
+                remove_table(self._disk, folder)
 
     def close(self) -> None:
         """Give the files back; calls under way are not answered, their connections end."""
@@ -334,7 +334,7 @@ class OrdinaryTables:
         del self._tables[table.listed.name]
         table.wal.close()
         self._list(*(other.listed for other in self._tables.values()))
-        remove_files(self._disk, table.folder)
+        remove_table(self._disk, table.folder)
 
     def _catalog(self) -> _Catalog:
         path = posixpath.join(self._folder, CATALOG)

@@ -18,7 +18,7 @@ from ..raft.disk import Disk
 from ..raft.terms import Position
 from ..runtime import Worker
 from .commands import TableOptions
-from .datafile import DataFiles, remove_files
+from .datafile import DataFiles, remove_table
 from .manifest import KeptTable, Manifest, read_manifest, write_manifest
 from .retention import Ages
 from .schema import from_bytes
@@ -199,7 +199,7 @@ class Store:
         for folder in self._disk.names(self._folder):
             found = _FOLDER.fullmatch(folder)
             if found and folder not in named and int(found[1]) <= self.manifest.index:
-                remove_files(self._disk, posixpath.join(self._folder, folder))
+                remove_table(self._disk, posixpath.join(self._folder, folder))
 
     def _close(self, tables: Mapping[str, Stored]) -> None:
         for stored in [*tables.values(), *self._dropped]:
