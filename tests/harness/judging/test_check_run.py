@@ -7,37 +7,19 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cut_off_leader import broken_run
 from delphic.harness.commands.cli import check_command
 from delphic.harness.errors import ExitCode, WorldError
-from delphic.harness.lifecycle import Order
-from delphic.harness.plan import plan
 from delphic.harness.rundir import RunDir
-from delphic.harness.running.progress import Quiet
-from delphic.harness.scenario import load
 from delphic.harness.shrink.cut import cut_down
 from delphic.harness.shrink.search import Bounds
 from delphic.harness.shrink.trial import one_by_one
-from delphic.harness.simulate.keep import execute_simulated
-
-TEXT = """\
-name: mine
-cluster: {bugs: {all: [ack-before-quorum]}}
-workload:
-  name: log
-  ops:
-    - {client: 0, at: 100ms, append: 1}
-duration: 1s
-faults:
-  - {at: 0s, partition: leader}
-"""
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """Broke HS-2."""
-    planned = plan(load(TEXT, ""), seed=3, target="sim", command="delphic run x")
-    out = tmp_path_factory.mktemp("runs")
-    return execute_simulated(Order(planned, TEXT, out), Quiet(), lambda path: None).run
+    return broken_run(tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import cut_off_leader
 import pytest
 from delphic.harness.language.document import parse
 from delphic.harness.plan import Switches, encode, plan
@@ -12,18 +13,9 @@ from delphic.harness.shrink import cut
 from delphic.harness.shrink.cut import start_of, written
 from delphic.harness.shrink.search import Candidate
 
-TEXT = """\
-name: mine
-cluster: {bugs: {all: [ack-before-quorum]}}
-workload:
-  name: log
-  ops:
-    - {client: 0, at: 100ms, append: 1}
-duration: 1s
-faults:
-  - {at: 0s, partition: leader}
-requires: [cut]
-minimum: {elections: 1}
+TEXT = f"""\
+{cut_off_leader.TEXT}requires: [cut]
+minimum: {{elections: 1}}
 stop_on_violation: true
 """
 

@@ -2,25 +2,21 @@
 
 import json
 from collections.abc import Generator, Iterable, Iterator
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cut_off_leader import broken_run
 from delphic.harness.errors import ExitCode, WorldError
-from delphic.harness.lifecycle import Order
-from delphic.harness.plan import plan
 from delphic.harness.rundir import RunDir
-from delphic.harness.running.progress import Quiet
 from delphic.harness.scenario import load
 from delphic.harness.shrink import command, trial
 from delphic.harness.shrink.command import shrink_command
 from delphic.harness.shrink.moves import size
 from delphic.harness.shrink.search import Bounds, Candidate, Failure, Outcome, Trials, shrink
-from delphic.harness.simulate.keep import execute_simulated
+from dying_pool import DyingPool
 
 HS2 = frozenset({"HS-2"})
 BOUNDS = Bounds(clock=lambda: 0.0)
@@ -60,32 +56,9 @@ def test_before_the_failure_was_seen_once_there_is_nothing_to_keep(error: BaseEx
         shrink(Candidate(DATA, 7), HS2, ending(error, 0), BOUNDS)
 
 
-class Dying:
-    """A pool of processes, of which one dies with its third candidate."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self._count = 0
-
-    def __enter__(self) -> "Dying":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def submit(self, *_: object) -> "Future[Outcome]":
-        self._count += 1
-        if self._count > 4:
-            raise BrokenProcessPool
-        future = Future[Outcome]()
-        if self._count < 3:
-            future.set_result(Outcome((Failure(HS2),)))
-        else:
-            future.set_exception(BrokenProcessPool())
-        return future
-
-
 def test_a_process_that_was_ended_ends_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "ProcessPoolExecutor", Dying)
+    dying = DyingPool(lambda *_: Outcome((Failure(HS2),)))
+    monkeypatch.setattr(trial, "ProcessPoolExecutor", dying)
     with trial.trials(2) as ask:
         found = shrink(Candidate(DATA, 7), HS2, ask, BOUNDS)
     assert found is not None
@@ -94,25 +67,10 @@ def test_a_process_that_was_ended_ends_the_search(monkeypatch: pytest.MonkeyPatc
     assert "was ended: mostly the machine had no memory left" in str(found.stopped)
 
 
-TEXT = """\
-name: mine
-cluster: {bugs: {all: [ack-before-quorum]}}
-workload:
-  name: log
-  ops:
-    - {client: 0, at: 100ms, append: 1}
-duration: 1s
-faults:
-  - {at: 0s, partition: leader}
-"""
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> RunDir:
     """Broke HS-2."""
-    planned = plan(load(TEXT, ""), seed=3, target="sim", command="delphic run x")
-    out = tmp_path_factory.mktemp("runs")
-    return execute_simulated(Order(planned, TEXT, out), Quiet(), lambda path: None).run
+    return broken_run(tmp_path_factory.mktemp("runs"))
 
 
 def stopped(

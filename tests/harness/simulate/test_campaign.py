@@ -7,8 +7,6 @@ import subprocess
 import sys
 import weakref
 from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from delphic.harness.simulate.guided import guided
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.targets.sim import SimCluster
 from delphic.harness.verdict import Validity, Verdict
+from dying_pool import DyingPool
 
 TINY = """
 name: tiny
@@ -198,39 +197,13 @@ def test_a_group_that_does_not_get_ready_is_no_bug_of_ours() -> None:
     assert "the group was not ready 2ms after its start" in found.sentence
 
 
-class Dying:
-    """A pool of processes, of which one dies with its third case."""
-
-    def __init__(self, *_: Any, **__: Any) -> None:
-        self._count = 0
-
-    def __enter__(self) -> "Dying":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def submit(self, _: object, case: Case) -> "Future[Tried]":
-        self._count += 1
-        if self._count > 4:
-            raise BrokenProcessPool
-        future = Future[Tried]()
-        if self._count < 3:
-            future.set_result(Tried(case, Validity.PASS, True, "…"))
-        else:
-            future.set_exception(BrokenProcessPool())
-        return future
-
-    def shutdown(self, **_: Any) -> None:
-        return None
-
-
 @pytest.mark.parametrize("search", [campaign, guided])
 def test_what_was_found_before_a_process_died_is_told(
     search: Callable[..., Campaign], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    dying = DyingPool(lambda case: Tried(case, Validity.PASS, True, "…"))
     for name in ("campaign", "guided"):
-        monkeypatch.setattr(f"delphic.harness.simulate.{name}.ProcessPoolExecutor", Dying)
+        monkeypatch.setattr(f"delphic.harness.simulate.{name}.ProcessPoolExecutor", dying)
     seeds = range(1, 20)
     tries: Any = seeds if search is guided else [Case(seed) for seed in seeds]
     found = search(CORRECT, tries, jobs=2, keep_going=True)
