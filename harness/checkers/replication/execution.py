@@ -121,8 +121,8 @@ def _finished(before: Poll, after: Poll) -> Iterator[Wrong]:
         if task.state != "FINISH":
             continue
         now = after.tasks.get(task.id)
-        if now is None and len(after.tasks) >= len(before.tasks):
-            continue  # the table shows the last ones only
+        if now is None and not after.tells_of(task.id):
+            continue
         what = (task.state, task.finished_ns, task.node)
         if now is None or (now.state, now.finished_ns, now.node) != what:
             state = "gone" if now is None else f"{now.state} on {now.node or 'no node'}"

@@ -86,7 +86,7 @@ def by_status(found: Story, slave: str, known: dict[int, Bounds]) -> dict[int, B
                 is_skipped = True
             elif row is not None and row.state == "FINISH":
                 high = min(high, poll.end)
-            elif row is None or row.state in ("WAITING", "FAILED"):
+            elif poll.tells_of(task) if row is None else row.state in ("WAITING", "FAILED"):
                 low = max(low, poll.begin)
         if is_skipped:
             bounds[txn.number] = Bounds(Fate.MUST_NOT, low, high, "its task was skipped")

@@ -34,9 +34,6 @@ PROMISES: dict[str, tuple[str, ...]] = {
 
 CHECKED = ("PR-1", "PR-2", "PR-3", "PR-6", "PR-12", "PR-13", "PR-17", "PR-24")
 
-ROWS_MAX = 10_000
-"""So many finished tasks a status table shows at most: of a longer queue the end alone is known."""
-
 
 def judge(evidence: Evidence) -> Verdict:
     """Hold every look at the queue against the transactions."""
@@ -133,7 +130,7 @@ def _of_transactions(found: Story) -> Iterator[Wrong]:
 
 def _missing(found: Story, by_tid: dict[int, list[tuple[Task, Poll]]]) -> Iterator[Wrong]:
     last = max(found.queue, key=lambda poll: poll.begin, default=None)
-    if last is None or len(last.tasks) >= ROWS_MAX:
+    if last is None or last.first:
         return
     for txn in found.txns:
         if txn.tid is None or txn.tid in by_tid or txn.end >= last.begin:
@@ -247,12 +244,12 @@ def _truncation(found: Story) -> Iterator[Wrong]:
     for side in found.slaves:
         for poll in found.tasks[side]:
             for number, before in gone.items():
-                row = poll.tasks.get(number)
-                state = "not even pulled" if row is None else row.state
-                if before.end < poll.begin and state != "FINISH" and len(poll.tasks) < ROWS_MAX:
+                state = poll.state_of(number)
+                if before.end < poll.begin and state != "FINISH":
                     sentence = (
                         f"Task {number} had left the master's queue at {told(before.call)}, but "
-                        f"{side} had not finished it: at {told(poll.call)} it is {state} there."
+                        f"{side} had not finished it: at {told(poll.call)} it is "
+                        f"{state or 'not even pulled'} there."
                     )
                     yield Wrong("truncated-early", sentence, (before.call, poll.call))
                     return

@@ -91,7 +91,7 @@ def _unsettled(found: Story, calls: list[Call], since: int, said: Op) -> Iterato
             continue
         failed = next((t for t in table.tasks.values() if t.state == "FAILED"), None)
         rest = [t for t in table.tasks.values() if t.state != "FINISH"]
-        behind = [t for number, t in sorted(queue.tasks.items()) if number not in table.tasks]
+        behind = [t for number, t in sorted(queue.tasks.items()) if not table.state_of(number)]
         if failed is not None:
             sentence = (
                 f"When the time was over {side} was still stopped at task {failed.id} "
@@ -225,7 +225,7 @@ def _stood_still(found: Story, still: str, side: str, since: int, until: int) ->
     if not queues or not healthy or _is_broken(found, side, last):
         return
     queue = queues[-1]
-    late = [number for number in queue.tasks if _state(last, number) != "FINISH"]
+    late = [number for number in queue.tasks if last.state_of(number) != "FINISH"]
     if late:
         span_s = (asked_ns - queue.call.invoke.time_ns) / 1e9
         sentence = (
@@ -234,11 +234,6 @@ def _stood_still(found: Story, still: str, side: str, since: int, until: int) ->
             f"{span_s:.1f} s later at {told(last.call)}."
         )
         yield Wrong("held-up", sentence, (queue.call, last.call))
-
-
-def _state(poll: Poll, number: int) -> str:
-    task = poll.tasks.get(number)
-    return "" if task is None else task.state
 
 
 def _is_broken(found: Story, side: str, last: Poll) -> bool:

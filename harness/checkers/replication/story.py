@@ -19,6 +19,9 @@ from .switches import Setting, Switch
 
 NEVER = 1 << 62
 
+ROWS_MAX = 10_000
+"""So many finished tasks a status table shows at most, the newest; the others scrolled out."""
+
 WRITES = {
     "append": "APPEND",
     "bulk": "APPEND",
@@ -106,6 +109,19 @@ class Poll(msgspec.Struct, frozen=True):
     tasks: dict[int, Task]
     """By id; a row that comes twice is in `twice`."""
     twice: tuple[int, ...] = ()
+    first: int = 0
+    """Tasks below this id may have been finished and scrolled out of the table."""
+
+    def tells_of(self, number: int) -> bool:
+        """Whether a task that is not shown was not there, for it cannot have scrolled out."""
+        return number >= self.first
+
+    def state_of(self, number: int) -> str:
+        """A task's state; "" where it was not there."""
+        task = self.tasks.get(number)
+        if task is None:
+            return "" if self.tells_of(number) else "FINISH"
+        return task.state
 
 
 class Metrics(msgspec.Struct, frozen=True):
@@ -278,7 +294,9 @@ def poll(call: Call, side: str) -> Poll:
         if task.id in found:
             twice.append(task.id)
         found[task.id] = task
-    return Poll(call, side, call.invoke.index, identity(call), found, tuple(twice))
+    over = [task.id for task in found.values() if task.truncated or task.state == "FINISH"]
+    first = min(over) if len(over) >= ROWS_MAX else 0
+    return Poll(call, side, call.invoke.index, identity(call), found, tuple(twice), first)
 
 
 def _metrics(call: Call) -> Metrics:
