@@ -116,7 +116,10 @@ def _notes(source: Source) -> list[str]:
 def _which(source: Source) -> str:
     """Which specifications have all operations of the file."""
     used = {operation.f for operation in source.operations}
-    fit = [spec.name for spec in SPECS.values() if used <= {shape.f for shape in spec.operations}]
+    named = [spec for spec in SPECS.values() if used <= {shape.f for shape in spec.operations}]
+    # Only what transactions did is looked at: part of another's value may yet turn out to be a key.
+    right = [s for s in named if not s.models or not any(map(s.misfit, source.operations))]
+    fit = [spec.name for spec in right or named]
     told = printable(", ".join(sorted(used)))
     what = f"its operations ({told}) are those of {', '.join(fit)}"
     if not fit:

@@ -18,7 +18,7 @@ decides the first of them.
 """
 
 
-def anything(value: Any) -> bool:
+def anything(*values: Any) -> bool:
     return True
 
 
@@ -27,7 +27,8 @@ class Shape:
     """One kind of operation: what is asked and answered, in words and as tests.
 
     The words are for those who write a history. The tests are of plain values, lists as tuples;
-    `answers` is never asked about UNKNOWN.
+    `answers` is never asked about UNKNOWN, nor `pairs`: whether a result, of a shape that answers,
+    is one to this argument.
     """
 
     f: str
@@ -35,6 +36,7 @@ class Shape:
     result: str
     asks: Callable[[Any], bool] = anything
     answers: Callable[[Any], bool] = anything
+    pairs: Callable[[Any, Any], bool] = anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,9 @@ class Spec:
                 return f"the argument of {operation.f} must be {shape.argument}"
             if shape.answers is anything or operation.result is UNKNOWN:
                 return None
-            fits = shape.answers(operation.result)
+            fits = shape.answers(operation.result) and shape.pairs(
+                operation.argument, operation.result
+            )
             return None if fits else f"the result of {operation.f} must be {shape.result}"
         known = ", ".join(shape.f for shape in self.operations)
         return f"{operation.f!r} is no operation of a {self.name}: it has {known}"

@@ -1,18 +1,16 @@
 """Transactions on many objects, each at one moment: lists that are appended to, and registers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from ..operations import UNKNOWN
 from ..transactions import list_append, models, rw_register
-from .spec import Monitor, Shape, Spec, is_list
+from .spec import Monitor, Shape, Spec, is_sequence
 
 State = frozenset[tuple[Any, Any]]
 """Pairs of a key and what it holds; a key that was never written is not there."""
-
-KINDS = frozenset({"append", "w", "r"})
 
 
 def initial() -> State:
@@ -47,14 +45,23 @@ def _found(answer: Any) -> Any:
     return None if answer == () else answer
 
 
-def is_transaction(argument: Any) -> bool:
-    return is_list(argument) and all(
-        isinstance(micro, tuple) and len(micro) == 3 and micro[0] in KINDS for micro in argument
+def is_transaction(argument: Any, kinds: Collection[str]) -> bool:
+    return is_sequence(argument) and all(
+        isinstance(micro, tuple) and len(micro) == 3 and micro[0] in kinds for micro in argument
     )
 
 
-_ASKED = "a list of [kind, key, value]; the value of a read is null"
-_ANSWERED = "the same with what reads found"
+def is_same(argument: Any, result: Any) -> bool:
+    """Whether a result has the kinds and keys of what was asked, in that order."""
+    return [micro[:2] for micro in argument] == [micro[:2] for micro in result]
+
+
+def _shape(*kinds: str) -> Shape:
+    """Transactions of these kinds alone: to a monitor all that is not its own is a read."""
+    asked = f"a list of [kind, key, value]; the value of a read is null; kinds: {', '.join(kinds)}"
+    answered = "the same with what reads found"
+    fits = partial(is_transaction, kinds=kinds)
+    return Shape("txn", asked, answered, fits, fits, is_same)
 
 
 def promising(spec: Spec, monitor: Callable[[str], Monitor], model: str) -> Spec:
@@ -68,9 +75,7 @@ def promising(spec: Spec, monitor: Callable[[str], Monitor], model: str) -> Spec
 LIST_APPEND: Spec = Spec(
     name="list-append",
     about="Transactions that append to lists and read them; strictly serializable.",
-    operations=(
-        Shape("txn", f"{_ASKED}; kinds: append, r", _ANSWERED, is_transaction, is_transaction),
-    ),
+    operations=(_shape("append", "r"),),
     initial=initial,
     step=step,
     monitor=list_append.judge,
@@ -86,7 +91,7 @@ LIST_APPEND: Spec = Spec(
 RW_REGISTER: Spec = Spec(
     name="rw-register",
     about="Transactions that write and read registers; strictly serializable.",
-    operations=(Shape("txn", f"{_ASKED}; kinds: w, r", _ANSWERED, is_transaction, is_transaction),),
+    operations=(_shape("w", "r"),),
     initial=initial,
     step=step,
     monitor=rw_register.judge_by(step, initial()),

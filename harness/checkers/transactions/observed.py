@@ -31,9 +31,6 @@ def unfolded(operation: Operation) -> tuple[Transaction, list[Finding]]:
     is_known = operation.result is not UNKNOWN
     answers: Sequence[Any] = operation.result if is_known else operation.argument
     wrong = ""
-    if len(answers) != len(operation.argument):
-        wrong = f"was answered with {len(answers)} parts for {len(operation.argument)}"
-        answers = operation.argument
     for (kind, key, value), (_, _, answer) in zip(operation.argument, answers, strict=True):
         mine = own.get(key, ())
         if kind == "append":

@@ -61,9 +61,6 @@ class Registers:
     def _read(self, at: int, operation: Operation) -> None:
         if operation.result is UNKNOWN:
             return
-        if len(operation.result) != len(operation.argument):
-            self._wrong("internal", "was answered with another number of parts", at)
-            return
         held: dict[Any, Any] = {}
         own: set[Any] = set()
         for (kind, key, value), (_, _, raw) in zip(

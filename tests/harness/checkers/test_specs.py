@@ -139,6 +139,9 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         assert "'dance' is no operation" in (spec.misfit(other) or "")
 
 
+X_AND_Y = (("r", "x", None), ("r", "y", None))
+
+
 @pytest.mark.parametrize(
     ("name", "f", "argument", "result", "why"),
     [
@@ -160,6 +163,14 @@ def test_a_spec_tells_which_operations_it_has() -> None:
         ("list-append", "txn", (("append", "x", 1),), UNKNOWN, None),
         ("list-append", "txn", (("r", "x"),), UNKNOWN, "argument of txn must be a list of"),
         ("rw-register", "txn", (("w", "x", 1),), ("w",), "result of txn must be the same"),
+        ("rw-register", "txn", (("append", "x", 1),), UNKNOWN, "kinds: w, r"),
+        ("list-append", "txn", (("w", "x", 1),), UNKNOWN, "kinds: append, r"),
+        ("list-append", "txn", frozenset({("r", "x", None)}), UNKNOWN, "argument of txn must be"),
+        ("rw-register", "txn", X_AND_Y, (("r", "x", 5), ("r", "y", 6)), None),
+        ("rw-register", "txn", X_AND_Y, (("r", "y", 6), ("r", "x", 5)), "result of txn must be"),
+        ("rw-register", "txn", X_AND_Y, (("r", "x", 5),), "result of txn must be the same"),
+        ("rw-register", "txn", X_AND_Y, (("w", "x", 5), ("r", "y", 6)), "result of txn must be"),
+        ("list-append", "txn", X_AND_Y, (("r", "x", ()),), "result of txn must be the same"),
         ("counter", "add", "1", None, "argument of add must be 1, or nothing"),
         ("bitmask-counter", "add", 1.5, None, "argument of add must be the amount"),
         ("keyed-log", "append", ("a", 1, 2), None, "argument of append must be [key, value]"),

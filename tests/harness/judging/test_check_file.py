@@ -258,6 +258,23 @@ def test_mistakes_are_told_with_file_and_line(tmp_path: Path) -> None:
     assert told.endswith(f"which says itself what it is: delphic check '{folder}'")
 
 
+@pytest.mark.parametrize(
+    ("kind", "found", "own", "other"),
+    [("append", [5], "list-append", "rw-register"), ("w", 5, "rw-register", "list-append")],
+)
+def test_transactions_of_the_other_kind_are_refused_not_convicted(
+    kind: str, found: Any, own: str, other: str, tmp_path: Path
+) -> None:
+    lines = []
+    for asked, answered in (([kind, "x", 5],) * 2, (["r", "x", None], ["r", "x", found])):
+        lines.append({"process": 0, "type": "invoke", "f": "txn", "value": [asked]})
+        lines.append({"process": 0, "type": "ok", "f": "txn", "value": [answered]})
+    path = written(tmp_path, jsonl(*lines), "h.jsonl")
+    assert run(path, "--spec", own).exit_code == 0
+    assert refused(path, "--spec", other).startswith(f"{path}:1: the argument of txn must be")
+    assert refused(path).endswith(f"its operations (txn) are those of {own}")
+
+
 HOSTILE = "a\n::error::hacked\x1b[2J"
 
 
