@@ -13,11 +13,13 @@ Ambiguous: an element that was appended to a list twice, and read.
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from ..operations import Ambiguous, Finding, Judgement, Operation
 from .conclusion import Words, against, concluded, cycles
 from .graph import ORDERS, Graph
 from .models import STRICTEST, level
-from .observed import Transaction, unfolded
+from .observed import Transaction, too_early, unfolded
 from .versions import Versions
 
 UNREAD = "nobody read in which order two transactions appended to one list that lie on one cycle"
@@ -34,6 +36,14 @@ def judge(operations: Sequence[Operation], model: str = STRICTEST) -> Judgement 
         transactions.append(transaction)
         findings += wrong
     keys = _keys(transactions)
+    early = _too_early(transactions, keys)
+    if early:
+        findings += early.values()
+        transactions = [
+            msgspec.structs.replace(one, reads={}) if at in early else one
+            for at, one in enumerate(transactions)
+        ]
+        keys = _keys(transactions)
     clear = [one for one in keys.values() if not one.is_ambiguous]
     usable: list[Versions] = []
     for versions in clear:
@@ -70,4 +80,17 @@ def _keys(transactions: Sequence[Transaction]) -> dict[Any, Versions]:
             if key not in found:
                 found[key] = Versions(key, transactions)
             found[key].read(at, seen)
+    return found
+
+
+def _too_early(
+    transactions: Sequence[Transaction], keys: dict[Any, Versions]
+) -> dict[int, Finding]:
+    """Of each transaction that read what it alone appended, and only later, that."""
+    found: dict[int, Finding] = {}
+    for at, transaction in enumerate(transactions):
+        for key, elements in transaction.early.items():
+            own = tuple(element for element in elements if keys[key].is_of_one(element))
+            if own and at not in found:
+                found[at] = too_early(transaction, key, own)
     return found

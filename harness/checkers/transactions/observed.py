@@ -12,11 +12,15 @@ List = tuple[Any, ...]
 
 
 class Transaction(msgspec.Struct, frozen=True):
-    """`appends` by key, in order; `reads`: of each key that was read, what others had appended."""
+    """`appends` by key, in order; `reads`: of each key that was read, what others had appended.
+
+    Of that `early` is what the transaction itself appended only later: others must have, too.
+    """
 
     operation: Operation
     appends: dict[Any, List]
     reads: dict[Any, List]
+    early: dict[Any, List] = {}
 
 
 def name(operation: Operation) -> str:
@@ -37,15 +41,22 @@ def unfolded(operation: Operation) -> tuple[Transaction, list[Finding]]:
             own[key] = (*mine, value)
         elif is_known and not wrong:
             wrong = _read(reads, key, mine, () if answer is None else answer)
-    for key, seen in reads.items():
-        early = set(seen).intersection(own.get(key, ()))
-        if early and not wrong:
-            wrong = f"found {value_text(tuple(early))} at key {key!r} before it appended that"
-    if not wrong:
-        return Transaction(operation, own, reads), []
-    sentence = f"{name(operation)} {wrong}."
-    found = Finding("internal", sentence, (operation.invoked,), {"key": None})
-    return Transaction(operation, own, {}), [found]
+    if wrong:
+        return Transaction(operation, own, {}), [_internal(operation, wrong)]
+    found = {key: tuple(e for e in seen if e in own.get(key, ())) for key, seen in reads.items()}
+    early = {key: elements for key, elements in found.items() if elements}
+    return Transaction(operation, own, reads, early), []
+
+
+def too_early(transaction: Transaction, key: Any, elements: List) -> Finding:
+    """It read what nobody had appended but itself, later."""
+    told = f"found {value_text(elements)} at key {key!r} before it appended that"
+    return _internal(transaction.operation, told)
+
+
+def _internal(operation: Operation, told: str) -> Finding:
+    sentence = f"{name(operation)} {told}."
+    return Finding("internal", sentence, (operation.invoked,), {"key": None})
 
 
 def _read(reads: dict[Any, List], key: Any, mine: List, found: Any) -> str:

@@ -39,6 +39,10 @@ class Versions:
         if self._reader is None or len(found) > len(self.longest):
             self.longest, self._reader = found, at
 
+    def is_of_one(self, element: Any) -> bool:
+        """Whether it was appended no more than once by those who may have committed."""
+        return element not in self._twice
+
     @property
     def is_ambiguous(self) -> bool:
         """Whether somebody read an element that was appended twice."""

@@ -254,6 +254,31 @@ def test_an_element_appended_twice_is_left_to_the_search() -> None:
     assert unread.validity is Validity.PASS
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [(1, "x7", 0, 1), (2, "x7 rx=77", 2, 3)],
+        [(1, "x7", 0, 1), (2, "rx=7 x7", 2, 3)],
+        [(1, "x7", 0, None), (2, "rx=7 x7 rx=77", 2, 3)],
+    ],
+)
+def test_what_one_appends_again_another_may_have_appended_before(lines: list[Line]) -> None:
+    assert list_append.judge(written(*lines)) == Ambiguous(list_append.TWICE, (None,))
+    for model in TARGETS:
+        assert isinstance(list_append.judge(written(*lines), model), Ambiguous)
+    found = check(written(*lines), "list-append", second_opinion=True)
+    assert (found.validity, found.method) == (Validity.PASS, "search")
+
+
+def test_what_nobody_else_can_have_appended_is_found_too_early() -> None:
+    """Not by one that failed, and whatever else was appended twice."""
+    for other in ((1, "x7", 0, FAILED), (1, "x1 x1 y7", 0, 1), (1, "x1", 0, None)):
+        found = list_append.judge(written(other, (2, "rx=78 x7 x8", 2, 3)))
+        assert isinstance(found, Judgement)
+        assert [finding.anomaly for finding in found.findings] == ["internal"]
+        assert "found [7, 8] at key 'x' before it appended that" in found.sentence
+
+
 def test_nothing_answered_is_inconclusive() -> None:
     for lines in ([], [(1, "x1", 0, None)]):
         found = list_append.judge(written(*lines))

@@ -2,6 +2,7 @@
 
 import os
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -62,6 +63,29 @@ def disagreements() -> Iterator[tuple[Truth, set[str]]]:
 
 def test_cycles_agree_with_all_permutations_by_brute_force() -> None:
     assert list(disagreements()) == []
+
+
+def append_again(held: dict[str, Any], key: str, number: int) -> tuple[str, str, int]:
+    return append(held, key, 1 + number % 3)
+
+
+AGAIN = Kind(append_again, misread)
+
+
+def test_elements_appended_twice_are_judged_rightly_or_not_at_all_by_brute_force() -> None:
+    """Of what is wrong beside them, they may hide how wrong it is."""
+    counted: Counter[str] = Counter()
+    for operations, *known in drafts(SPEC.name, AGAIN, HISTORIES // 4):
+        found = list_append.judge(operations)
+        if not isinstance(found, Judgement):
+            counted["ambiguous"] += 1
+            continue
+        anomalies = {finding.anomaly for finding in found.findings}
+        counted.update(anomalies or {"pass"})
+        assert bool(anomalies) is not known[0]
+        for is_right, shown in zip(known, (anomalies, *orderless(anomalies)), strict=True):
+            assert not (is_right and shown), (operations, anomalies)
+    assert min(counted["ambiguous"], counted["pass"], counted["internal"]) > HISTORIES / 400
 
 
 def snapshot_disagreements() -> list[Truth]:
