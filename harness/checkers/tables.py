@@ -4,7 +4,9 @@ Every making has a number of its own, which the table's columns tell, so that a 
 which making it is of. A look that was answered is linearizable; refusals prove nothing.
 """
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -16,6 +18,7 @@ from ..prose import plural
 from ..verdict import Validity, Verdict
 from .checker import Checker, undecided
 from .log.prose import identity, node_of
+from .operations import FOREVER
 from .timeline import phase
 from .wrong import Wrong, failure
 
@@ -117,23 +120,26 @@ def _answer(call: Call) -> Any:
 
 
 def _of_life(life: Life) -> Iterator[Wrong]:
+    signs = sorted(life.signs, key=lambda sign: sign.end)
     first: dict[int, Sign] = {}
-    for sign in sorted(life.signs, key=lambda sign: sign.end):
+    for sign in signs:
         first.setdefault(sign.made, sign)
     yield from _back(life, first)
-    yield from _gone(life, first)
+    yield from _gone(life, signs)
     yield from _rows(life)
 
 
 def _back(life: Life, first: dict[int, Sign]) -> Iterator[Wrong]:
     """A making that was there before a drop began is gone once the drop has happened."""
     drops = [call for call in life.drops if call.outcome is OpType.OK]
+    ends = Least((drop.invoke.index, identity(drop)) for drop in drops)
+    dropped = {made: ends.beyond(before.end) for made, before in first.items()}
     for sign in life.signs:
         before = first[sign.made]
-        drop = next(
-            (d for d in drops if before.end < d.invoke.index and identity(d) < sign.begin), None
-        )
-        if drop is not None:
+        if dropped[sign.made] < sign.begin:
+            drop = next(
+                d for d in drops if before.end < d.invoke.index and identity(d) < sign.begin
+            )
             sentence = (
                 f"Making {sign.made} of table {life.name} is back: {_told(sign.call)} met it, "
                 f"after {_told(drop)}, which began when {_told(before.call)} had met it."
@@ -142,36 +148,78 @@ def _back(life: Life, first: dict[int, Sign]) -> Iterator[Wrong]:
             return
 
 
-def _gone(life: Life, first: dict[int, Sign]) -> Iterator[Wrong]:
+def _gone(life: Life, signs: list[Sign]) -> Iterator[Wrong]:
     """A making that was there, and that nobody can have dropped since, is still there."""
     others: list[tuple[Call, int | None]] = [(sign.call, sign.made) for sign in life.signs]
     others += [(call, None) for call in life.scans if _answer(call) is None]
-    for before in first.values():
-        for call, made in others:
-            if made == before.made or call.invoke.index < before.end:
-                continue
-            if any(_may_end(drop, before, call) for drop in life.drops):
-                continue
-            what = "no table" if made is None else f"making {made}"
-            kind = "two-at-once" if call.invoke.f == "make" else "vanished"
-            sentence = (
-                f"Making {before.made} of table {life.name} was there at {_told(before.call)}, "
-                f"nobody can have dropped it, and yet {_told(call)} met {what}."
-            )
-            yield Wrong(kind, sentence, (before.call, call))
-            return
+    before = _contradicted(life, signs, others)
+    if before is None:
+        return
+    until = _until(life).beyond(before.begin)
+    call, made = next(
+        (call, made)
+        for call, made in others
+        if made != before.made and before.end < call.invoke.index and identity(call) < until
+    )
+    what = "no table" if made is None else f"making {made}"
+    kind = "two-at-once" if call.invoke.f == "make" else "vanished"
+    sentence = (
+        f"Making {before.made} of table {life.name} was there at {_told(before.call)}, "
+        f"nobody can have dropped it, and yet {_told(call)} met {what}."
+    )
+    yield Wrong(kind, sentence, (before.call, call))
 
 
-def _may_end(drop: Call, before: Sign, call: Call) -> bool:
-    """Whether a drop may have happened after the sign's making and before the call was over."""
-    if drop.invoke.index > identity(call):
-        return False
-    return drop.outcome is not OpType.OK or identity(drop) > before.begin
+def _contradicted(
+    life: Life, signs: list[Sign], others: list[tuple[Call, int | None]]
+) -> Sign | None:
+    """The first sign after which something else was met before anybody can have dropped it."""
+    until = _until(life)
+    ahead = sorted(others, key=lambda other: other[0].invoke.index)
+    # Of what began after the sign that which ended first, and the first of another making.
+    soonest: dict[int | None, int] = {}
+    found = None
+    for sign in reversed(signs):
+        while ahead and ahead[-1][0].invoke.index > sign.end:
+            call, made = ahead.pop()
+            soonest[made] = min(identity(call), soonest.get(made, FOREVER))
+            if len(soonest) > 2:
+                del soonest[max(soonest, key=soonest.__getitem__)]
+        ends = (end for made, end in soonest.items() if made != sign.made)
+        if min(ends, default=FOREVER) < until.beyond(sign.begin):
+            found = sign
+    return found
+
+
+def _until(life: Life) -> "Least":
+    """Beyond a moment: until when nobody can have dropped what was there at some time after it."""
+    return Least(
+        (identity(drop) if drop.outcome is OpType.OK else FOREVER, drop.invoke.index)
+        for drop in life.drops
+    )
+
+
+class Least:
+    """Pairs of a place and a number, to be asked for the least number of all beyond a place."""
+
+    def __init__(self, pairs: Iterable[tuple[int, int]]) -> None:
+        ordered = sorted(pairs)
+        self._places = [place for place, _ in ordered]
+        self._least = list(accumulate((number for _, number in reversed(ordered)), min))
+
+    def beyond(self, place: int) -> int:
+        """FOREVER where there is none."""
+        count = len(self._places) - bisect_right(self._places, place)
+        return self._least[count - 1] if count else FOREVER
 
 
 def _rows(life: Life) -> Iterator[Wrong]:
     """Rows are of the making that shows them; acknowledged ones are where it was said."""
     owner = {row: call for call in life.appends for row in call.invoke.value["rows"]}
+    acknowledged: dict[int, list[Call]] = {}
+    for call in sorted(life.appends, key=identity):
+        if call.outcome is OpType.OK:
+            acknowledged.setdefault(call.invoke.value["made"], []).append(call)
     for scan in life.scans:
         found = _answer(scan)
         if found is None:
@@ -187,7 +235,7 @@ def _rows(life: Life) -> Iterator[Wrong]:
                 others = () if append is None else (append,)
                 yield Wrong("foreign-row", sentence, (*others, scan))
                 return
-        lost = next((a for a in life.appends if _is_lost(a, scan, found)), None)
+        lost = _lost(acknowledged.get(found["made"], []), scan, found["rows"])
         if lost is not None:
             sentence = (
                 f"{_told(lost, capital=True)} to table {life.name} is lost: {_told(scan)} does not "
@@ -197,12 +245,15 @@ def _rows(life: Life) -> Iterator[Wrong]:
             return
 
 
-def _is_lost(append: Call, scan: Call, found: dict[str, Any]) -> bool:
-    if append.outcome is not OpType.OK or identity(append) > scan.invoke.index:
-        return False
-    asked, offset = append.invoke.value, _answer(append)
-    rows = found["rows"][offset : offset + len(asked["rows"])]
-    return bool(asked["made"] == found["made"] and rows != asked["rows"])
+def _lost(acknowledged: list[Call], scan: Call, found: list[int]) -> Call | None:
+    """The first append to what was scanned that is not where its answer, by then, had said."""
+    for append in acknowledged:
+        if identity(append) > scan.invoke.index:
+            break
+        rows, offset = append.invoke.value["rows"], _answer(append)
+        if found[offset : offset + len(rows)] != rows:
+            return append
+    return None
 
 
 def _unlike(history: History, lives: list[Life]) -> Iterator[Wrong]:
