@@ -140,7 +140,10 @@ def _answers(history: History, node: str) -> list[Told]:
 
 
 def _streaks(history: History, node: str) -> list[Wrong]:
-    """The first answer that a member gives for long against what it says of itself."""
+    """The first answer that a member gives for long against what it says of itself.
+
+    Only what was asked since it says so counts.
+    """
     seen = [op for op in history.of(OBSERVER) if op.f == "role" and op.node == node]
     began: Told | None = None
     since: Op | None = None
@@ -150,6 +153,10 @@ def _streaks(history: History, node: str) -> list[Wrong]:
         while at < len(seen) and seen[at].index < told.end.index:
             at += 1
         view = seen[at - 1] if at else None
+        if view is not None and told.call.invoke.index < view.index:
+            # It may have been settled by what the member was before, and be late: it shows nothing.
+            last = last if last is not None and last.named == told.named else None
+            continue
         goes_on = (
             last is not None
             and last.named == told.named
