@@ -107,7 +107,7 @@ def _leader(evidence: Evidence, heal: Op, acknowledged: Call | None) -> Finding:
         signs.append(acknowledged.completion)
     first = min(signs, key=lambda op: op.index, default=None)
     is_late = first is None or _since(heal, first) > limit_s
-    if is_late and _has_standing_leader(evidence.history, heal):
+    if is_late and _has_standing_leader(evidence.history, heal, limit_s):
         # Roles are recorded when they change: a leader that just stays leaves no further sign.
         first = heal
     name, promises = "leader", ("HS-22",)
@@ -210,10 +210,32 @@ def is_leading(value: Any) -> bool:
     return isinstance(value, dict) and value.get("role") == "leader"
 
 
-def _has_standing_leader(history: History, heal: Op) -> bool:
-    """Whether some member led before the heal and was never seen in another role since."""
-    last = {op.node: op for op in history.of(OBSERVER) if op.f == "role"}
-    return any(op.index < heal.index and is_leading(op.value) for op in last.values())
+def _has_standing_leader(history: History, heal: Op, limit_s: float) -> bool:
+    """Whether some member led before the heal, and until the limit was seen as nothing else.
+
+    Who steps down within the limit may have been the leader of a minority. One that was killed and
+    is seen as something else later may have been that all the time.
+    """
+    until_ns = heal.time_ns + limit_s * 1e9
+    seen = [op for op in history.of(OBSERVER) if op.f in ("role", "died")]
+    last = {op.node: op for op in seen}
+    in_time = {op.node: op for op in seen if op.time_ns <= until_ns}
+    return any(
+        op.index < heal.index
+        and is_leading(op.value)
+        and (op is last[op.node] or not _was_killed(history, op))
+        for op in in_time.values()
+    )
+
+
+def _was_killed(history: History, seen: Op) -> bool:
+    """Whether a fault ended the member after it was seen so."""
+    return any(
+        act.f in ("kill", "power-cut")
+        and seen.node in act.nodes
+        and (act.receipt or act.asked).index > seen.index
+        for act in acts(history)
+    )
 
 
 def _first_acknowledgement(history: History, heal: Op) -> Call | None:

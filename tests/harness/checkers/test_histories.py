@@ -237,11 +237,24 @@ def test_liveness_measures_what_it_judges() -> None:
     }
 
 
+def test_who_led_before_the_heal_and_until_the_limit_was_a_leader_in_time() -> None:
+    found = verdict("liveness/unknown/a-leader-from-before-the-heal-hands-over-after-the-limit")
+    assert {name: found.details[name]["validity"] for name in found.details} == {
+        "leader": "pass",
+        "first_ack": "unknown",
+        "replicas": "pass",
+    }
+    assert found.details["leader"]["seconds"] == 0.0
+
+
 @pytest.mark.parametrize(
     ("name", "promises"),
     [
         ("no-leader-and-no-acknowledgement", ("HS-22", "HS-23", "HS-26")),
         ("a-leader-after-the-limit", ("HS-22", "HS-23", "HS-26")),
+        ("a-leader-of-before-steps-down-after-the-heal", ("HS-22",)),
+        ("a-leader-that-was-killed-before-the-heal-leads-no-more", ("HS-22",)),
+        ("a-leader-that-died-before-the-heal-leads-no-more", ("HS-22",)),
         ("a-leader-but-no-acknowledgement", ("HS-23", "HS-26")),
         ("the-first-acknowledgement-after-the-limit", ("HS-23", "HS-26")),
         ("a-standing-leader-that-acknowledges-nothing-for-long", ("HS-23", "HS-26")),
