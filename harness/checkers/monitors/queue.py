@@ -13,8 +13,7 @@ from its beginning on. Of such values, in order of acknowledgement, each must le
 the next; so the first is given to the dequeue that began first, the second to the second, and if
 any assignment is right this one is.
 
-Ambiguous: a value that was enqueued twice and dequeued, or None, which means that nothing was
-there.
+Ambiguous: a value that was enqueued twice and dequeued.
 """
 
 from collections.abc import Sequence
@@ -40,7 +39,6 @@ COUNTING = frozenset({"skipped", "false-empty"})
 """Anomalies that say that no dequeue can have taken a value: no few operations alone show them."""
 
 TWICE = "a value was enqueued twice and dequeued: which of its enqueues it was, nobody can tell"
-NONE = "None was enqueued, which as an answer means that the queue was empty"
 NOBODY = -1
 
 
@@ -97,8 +95,6 @@ def _queues(c: Columns) -> Queues:
     for at, (operation, key) in enumerate(zip(c.operations, c.key.tolist(), strict=True)):
         if operation.f == "enqueue":
             name = (key, operation.argument)
-            if operation.argument is None:
-                found.ambiguous[key] = NONE
             if enqueued.setdefault(name, at) != at:
                 twice.add(name)
                 others.append(at)

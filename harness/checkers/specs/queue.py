@@ -27,11 +27,16 @@ def step(state: State, f: str, argument: Any, result: Any) -> State | None:
     return None
 
 
+def is_value(argument: Any) -> bool:
+    """None as an answer says that the queue was empty: no dequeue could tell one in it."""
+    return argument is not None
+
+
 QUEUE = Spec(
     name="queue",
     about="A first-in-first-out queue.",
     operations=(
-        Shape("enqueue", "the value, not null", "nothing, or anything"),
+        Shape("enqueue", "the value, not null", "nothing, or anything", is_value),
         Shape("dequeue", "nothing", "the value; null where the queue was empty"),
     ),
     initial=initial,

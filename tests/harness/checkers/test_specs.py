@@ -177,6 +177,10 @@ X_AND_Y = (("r", "x", None), ("r", "y", None))
         ("keyed-log", "read", None, ("a",), "result of read must be all [key, value]"),
         ("keyed-log", "read", None, frozenset({("a", 1)}), "result of read must be all [key, val"),
         ("set", "read", None, frozenset({1}), None),
+        ("queue", "enqueue", None, None, "the argument of enqueue must be the value, not null"),
+        ("queue", "enqueue", 0, None, None),
+        ("queue", "enqueue", (), UNKNOWN, None),
+        ("queue", "dequeue", None, None, None),
     ],
 )
 def test_a_spec_says_what_does_not_fit(

@@ -211,5 +211,4 @@ CASES: list[tuple[str, str, list[Line]]] = [
             (2, "dequeue", None, "a", 4, 5),
         ],
     ),
-    ("queue", "ambiguous", [(1, "enqueue", None, None, 0, 1), (2, "dequeue", None, None, 2, 3)]),
 ]
