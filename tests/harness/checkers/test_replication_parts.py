@@ -372,6 +372,19 @@ def test_a_master_that_miscounts_is_told_apart() -> None:
     assert list(verdict.details["kinds"]) == ["master"]
 
 
+@pytest.mark.parametrize(("rows", "kind"), [(0, None), (500, None), (15_000, None), (499, "half")])
+def test_of_many_bulks_any_may_be_there(rows: int, kind: str | None) -> None:
+    """By their sums: 30 of them have a billion subsets."""
+    lines = Lines()
+    lines.made()
+    for tid in range(2, 32):
+        lines.done("bulk", "dfs://a/t", {"rows": 500, "partitions": 2}, {"tid": tid, "rows": 500})
+    lines.done("count", "dfs://a/t", None, rows, "s1d1")
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    assert list(verdict.details.get("kinds", {})) == ([] if kind is None else [kind])
+
+
 @pytest.mark.parametrize(
     ("settled", "late", "validity"),
     [
