@@ -129,8 +129,17 @@ def _open(invoke: Op, node: str | None, *, failed: bool = False) -> Operation:
     )
 
 
+class Mapping(msgspec.Struct, frozen=True):
+    """A mapping among values, equal to one of the same pairs, and to no list or set of them."""
+
+    pairs: frozenset[tuple[Any, Any]]
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(sorted(f'{name!r}: {held!r}' for name, held in self.pairs))}}}"
+
+
 def hashable(value: Any) -> Any:
-    """The value with lists as tuples, and mappings as tuples of pairs in order of their keys."""
+    """The value with lists as tuples, sets as frozensets, and mappings as Mapping."""
     if value.__class__ in _ATOMS:
         return value
     if isinstance(value, list | tuple):
@@ -141,8 +150,7 @@ def hashable(value: Any) -> Any:
             return tuple(map(hashable, flat))
         return flat
     if isinstance(value, dict):
-        pairs = sorted(value.items(), key=lambda pair: str(pair[0]))
-        return tuple((hashable(name), hashable(inner)) for name, inner in pairs)
+        return Mapping(frozenset((hashable(k), hashable(inner)) for k, inner in value.items()))
     if isinstance(value, set | frozenset):
         return frozenset(map(hashable, value))
     return value

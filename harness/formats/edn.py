@@ -40,7 +40,6 @@ _CONSTANTS: dict[str, Any] = {
     "false": False,
     "##Inf": float("inf"),
     "##-Inf": float("-inf"),
-    "##NaN": float("nan"),
 }
 _CHARACTERS = {"newline": "\n", "space": " ", "tab": "\t", "return": "\r"}
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
@@ -164,6 +163,8 @@ def _simple(text: str, line: int) -> Any:
 
 
 def _atom(kind: str, text: str, line: int) -> Any:
+    if text == "##NaN":
+        raise BadLine(line, "##NaN is equal to nothing, not even to itself: no read could show it")
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if kind == "string":

@@ -4,10 +4,12 @@ import pickle
 from typing import Any
 
 import pytest
-from delphic.harness.checkers.monitors.prose import operation_text
+from delphic.harness.checkers import check
+from delphic.harness.checkers.monitors.prose import operation_text, value_text
 from delphic.harness.checkers.operations import (
     FOREVER,
     UNKNOWN,
+    Mapping,
     Operation,
     hashable,
     operations,
@@ -15,6 +17,7 @@ from delphic.harness.checkers.operations import (
 )
 from delphic.harness.history import validated
 from delphic.harness.op import Op, OpType
+from delphic.harness.verdict import Validity
 
 INVOKE, OK, FAIL, INFO = OpType.INVOKE, OpType.OK, OpType.FAIL, OpType.INFO
 
@@ -63,11 +66,22 @@ def test_only_clients_have_operations() -> None:
 def test_values_are_made_hashable() -> None:
     assert hashable([1, [2, {"b": [3], "a": None}], {4}]) == (
         1,
-        (2, (("a", None), ("b", (3,)))),
+        (2, Mapping(frozenset({("a", None), ("b", (3,))}))),
         frozenset({4}),
     )
+    assert hash(hashable({"a": [1, {2: 3}]})) == hash(hashable({"a": (1, {2: 3})}))
     found = history((0, INVOKE, "cas", [1, 2]), (0, OK, "cas", [1, 2]))
     assert found[0].argument == found[0].result == (1, 2)
+
+
+@pytest.mark.parametrize("other", [[["a", 1]], {("a", 1)}, {"a": 2}, {"a": 1, "b": None}])
+def test_a_mapping_is_no_list_or_set_of_pairs(other: Any) -> None:
+    written = (0, INVOKE, "write", {"a": 1}), (0, OK, "write", None)
+    reads = (1, INVOKE, "read", None), (1, OK, "read", other)
+    found = history(*written, *reads)
+    assert check(found, "register").validity is Validity.FAIL
+    assert hashable({"a": 1, "b": 2}) == hashable({"b": 2, "a": 1})
+    assert value_text(hashable({"b": [2], "a": 1})) == "{'a': 1, 'b': (2,)}"
 
 
 def test_unknown_stays_the_same_object_in_another_process() -> None:

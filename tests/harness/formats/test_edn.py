@@ -92,6 +92,8 @@ def test_a_string_that_is_never_closed_is_looked_through_once() -> None:
         ('{:a 1}\n{:a "x', 2, "never closed"),
         ("{:a 12x}", 1, "'12x' is no number"),
         ("{:a ^b 1}", 1, "is no EDN"),
+        ("{:a 1}\n{:a ##NaN}", 2, "##NaN is equal to nothing, not even to itself"),
+        ("{:a 1}\n{:a [1\n [##NaN]]}", 3, "##NaN is equal to nothing"),
     ],
 )
 def test_what_is_no_edn_is_refused_with_its_line(text: str, line: int, says: str) -> None:

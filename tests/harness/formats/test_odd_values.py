@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.checkers.judging import check
+from delphic.harness.checkers.operations import hashable
 from delphic.harness.checkers.specs import SPECS
 from delphic.harness.errors import HistoryError
 from delphic.harness.formats.read import read
 from delphic.harness.history import validated
 from delphic.harness.op import INDEX_MAX, Op, OpType
+
+MAP = hashable({":a": 1})
 
 OPEN = ":process 0 :type :invoke"
 TABLE = "process,type,f,value\n0,invoke,write,"
@@ -53,7 +56,7 @@ def test_what_cannot_be_meant_is_refused_with_its_line(
 @pytest.mark.parametrize(
     ("text", "argument"),
     [
-        (f"{{{OPEN} :f :write :value [[{{:a 1}} 1 2]]}}\n", ((((":a", 1),), 1, 2),)),
+        (f"{{{OPEN} :f :write :value [[{{:a 1}} 1 2]]}}\n", ((MAP, 1, 2),)),
         (f'{{{OPEN} :f :write :value "\\ud83d\\ude00"}}\n', "😀"),
         (TABLE + r'"""\ud83d\ude00"""' + "\n", "😀"),
         (TABLE + r'"[""\u00e9""]"' + "\n", ("é",)),
