@@ -10,7 +10,7 @@ from ...traces import CoreRecord
 class Unlike(Exception):
     """A record that the model does not explain: which, in what, and what either side says.
 
-    `rule`: continuity, recovery, agreement or step.
+    `rule`: continuity, recovery, agreement, step or queue.
     """
 
     record: CoreRecord
@@ -48,11 +48,21 @@ class Unlike(Exception):
 
 @dataclass
 class Followed:
-    """What was replayed of a cluster: steps by core and kind; of each node what is unlike first."""
+    """What was replayed of a cluster: steps by core and kind; of each node what is unlike first.
+
+    `unknown`: tasks that a slave took and no trace of the master has.
+    """
 
     steps: dict[str, int] = field(default_factory=dict)
     lives: int = 0
     unlike: list[Unlike] = field(default_factory=list)
+    unknown: set[int] = field(default_factory=set)
+
+    @property
+    def is_headless(self) -> bool:
+        """Whether tasks were committed and no trace tells of anyone who led."""
+        led = any(name.startswith("dispatcher ") for name in self.steps)
+        return not led and "slave recorded" in self.steps
 
     def count(self, record: CoreRecord) -> None:
         """One more step."""

@@ -1,5 +1,6 @@
 """One controller's trace of a slave: its log's entries, and what it did as the leader."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
@@ -17,10 +18,11 @@ from ....model.replication_events import (
     Pulled,
     Skip,
 )
-from ....model.replication_rules import Rules, done_up_to, is_undone
+from ....model.replication_rules import Rules, done_up_to, is_current, is_undone
 from ....model.replication_types import Reason, Slave, Slot, State, Status
 from ...traces import CoreRecord
 from .finding import Unlike
+from .leading import Leading
 from .names import Names
 
 ME, DATA_NODE = 2, 3
@@ -36,8 +38,10 @@ class SlaveReplay:
     step costs no more than what is unfinished. `done`: so many are forgotten.
     """
 
-    def __init__(self, names: Names) -> None:
+    def __init__(self, names: Names, nodes: Sequence[str] = (), *, leads: bool = False) -> None:
+        """`nodes`: in configured order, if known. `leads`: since before a snapshot."""
         self._names = names
+        self.leading = Leading(nodes, leads=leads)
         self._actor = SlaveControllers(names.options, Rules(), 0)
         self.state: Slave = self._actor.initial(ME)
         self.done = 0
@@ -55,6 +59,7 @@ class SlaveReplay:
             status=Status(told["status"]), offset=told["offset"], slots=slots
         )
         self._forget()
+        self.leading.inherit(self._current())
         self._compare(record, self.state.slots)
 
     def follow(self, record: CoreRecord) -> None:
@@ -70,8 +75,10 @@ class SlaveReplay:
     def lead(self, record: CoreRecord) -> None:
         """News of the leader, and what it asked for. Raises Unlike."""
         event = record.event
+        self.leading.heard(record)
         match event["kind"]:
             case "led" | "stooddown":
+                self.leading.inherit(self._current())
                 slots = tuple(slot._replace(run=0) for slot in self.state.slots)
                 self.state = self.state._replace(slots=slots)
             case "attemptended" if event["ending"] != "failed":
@@ -116,10 +123,21 @@ class SlaveReplay:
             return False
         match event["kind"]:
             case "recorded":
-                return self._step(Receive(Apply(DATA_NODE, ME, slot.task.id, slot.run)))
+                return self._record(record, slot)
             case "finished":
                 return self._step(Finish(slot.task.id))
         return is_undone(slot) and self._fail(record, slot)
+
+    def _record(self, record: CoreRecord, slot: Slot) -> bool:
+        """PR-4, which in the model attempts see to: they are of the current group only."""
+        current = is_current(self.state, slot)
+        if not self._step(Receive(Apply(DATA_NODE, ME, slot.task.id, slot.run))):
+            return False
+        if not current:
+            groups = (s.task.group for s in self.state.slots if s.state is not State.FINISH)
+            raise Unlike(record, "step", "group that commits", min(groups), slot.task.group)
+        self.leading.commits(record, slot.task.id)
+        return True
 
     def _fail(self, record: CoreRecord, slot: Slot) -> bool:
         """The entry says how many failures stop the slave; a plan that says it, too, is right."""
@@ -169,6 +187,7 @@ class SlaveReplay:
                 task = effect["task"]
                 if self._find(task) is None or not self._step(Dispatch(task)):
                     raise Unlike(record, "step", "dispatched", "not this one", task)
+                self.leading.dispatches(record, effect)
             case "pull":
                 step = self._actor.step(self.state, Own.PULL)
                 sends = () if step is None else step.sends
@@ -176,6 +195,8 @@ class SlaveReplay:
                 found = [(effect["offset"], effect["finished"])]
                 if found != expected:
                     raise Unlike(record, "step", "pulls", expected, found)
+            case _:
+                self.leading.asks(record, effect)
 
     # What is compared.
 
@@ -202,6 +223,12 @@ class SlaveReplay:
             changed.pop(number, None)
         if changed:
             raise Unlike(record, "step", "tasks that change", changed, post["tasks"])
+
+    def _current(self) -> list[int]:
+        """Tasks of the current group that are not finished."""
+        left = [slot.task for slot in self.state.slots if slot.state is not State.FINISH]
+        group = min((task.group for task in left), default=0)
+        return [task.id for task in left if task.group == group]
 
     def _find(self, task: int) -> Slot | None:
         """Ids have no gap, and the first ones are forgotten."""

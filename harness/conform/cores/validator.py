@@ -12,20 +12,30 @@ from ...traces import CoreRecord
 from .finding import Followed, Unlike
 from .master import MasterReplay
 from .names import Names
+from .queue import Queue
 from .slave import SlaveReplay
 
 CORES = ("master", "slave")
 LEADER = "dispatcher"
 
 
-def follow(traces: Mapping[str, Sequence[CoreRecord]], limit: int | None = None) -> Followed:
-    """The traces of all controllers of a cluster, by alias; so many failures stop a slave."""
+def follow(
+    traces: Mapping[str, Sequence[CoreRecord]],
+    limit: int | None = None,
+    nodes: Sequence[str] = (),
+    queue: Queue | None = None,
+) -> Followed:
+    """The traces of all controllers of a cluster, by alias; so many failures stop a slave.
+
+    `nodes`: its data nodes in configured order; none: whichever they name is believed. `queue`: the
+    master's tasks, which a slave's must be; None: they are not compared.
+    """
     names = Names((record for records in traces.values() for record in records), limit)
     found = Followed()
     agreed = Agreed(traces)
     for node in sorted(traces):
         try:
-            _Node(names, agreed, found).follow(traces[node])
+            _Node(names, agreed, found, nodes, queue).follow(traces[node])
         except Unlike as unlike:
             found.unlike.append(unlike)
     found.unlike.sort(key=lambda unlike: unlike.record.t_ns)
@@ -68,7 +78,16 @@ class Agreed:
 class _Node:
     """One controller, from its first process to its last."""
 
-    def __init__(self, names: Names, agreed: "Agreed", found: Followed) -> None:
+    def __init__(
+        self,
+        names: Names,
+        agreed: "Agreed",
+        found: Followed,
+        nodes: Sequence[str],
+        queue: Queue | None,
+    ) -> None:
+        self._nodes = nodes
+        self._queue = queue
         self._names = names
         self._agreed = agreed
         self._found = found
@@ -105,11 +124,16 @@ class _Node:
     def _boot(self, record: CoreRecord) -> None:
         """A checkpoint, or a snapshot from another node, has what the log had at its index."""
         known = record.group == "master"
-        replay = MasterReplay(self._names) if known else SlaveReplay(self._names)
+        replay = MasterReplay(self._names) if known else self._slave()
         replay.boot(record)
         self._replays[record.group] = replay
         self._at[record.group] = record.index
         self._agreed.state(record, replay)
+
+    def _slave(self) -> SlaveReplay:
+        before = self._replays.get("slave")
+        leads = isinstance(before, SlaveReplay) and before.leading.leads
+        return SlaveReplay(self._names, self._nodes, leads=leads)
 
     def _entry(self, record: CoreRecord) -> None:
         replay = self._replays.get(record.group)
@@ -121,8 +145,21 @@ class _Node:
         replay.follow(record)
         if record.group == "slave":
             self._known = max(self._known, record.index)
+            if record.event["kind"] == "queued" and not record.out:
+                self._queued(record)
         self._agreed.entry(record)
         self._agreed.state(record, replay)
+
+    def _queued(self, record: CoreRecord) -> None:
+        """G3, PR-6: id, group and transaction are the master's. Raises Unlike."""
+        if self._queue is None:
+            return
+        for task in record.event["tasks"]:
+            known = self._queue.get(task[0])
+            if known is None:
+                self._found.unknown.add(task[0])
+            elif known != task:
+                raise Unlike(record, "queue", "task of the master", known, task)
 
     def _lead(self, record: CoreRecord) -> None:
         replay = self._replays.get("slave")

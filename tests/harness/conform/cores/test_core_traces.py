@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from core_worlds import LIMIT, MEMBERS, Records, meta, post, world
 from delphic.harness.checkers.replication.conformance import CONFORMANCE, PROMISES
 from delphic.harness.conform.cores.finding import Followed
 from delphic.harness.conform.cores.validator import follow
@@ -13,143 +14,17 @@ from delphic.harness.evidence import Evidence
 from delphic.harness.history import History
 from delphic.harness.traces import CoreRecord, Trace
 from delphic.harness.verdict import Validity
-from delphic.impl.cluster.operations import Operation
-from delphic.impl.replication.dispatcher import Dispatcher
 from delphic.impl.replication.effects import Dispatch as Dispatched
-from delphic.impl.replication.effects import Propose
 from delphic.impl.replication.events import (
-    Applied,
-    AttemptEnded,
-    Completed,
-    Ending,
     Failed,
-    Finished,
-    FlagSet,
-    Led,
-    PullAnswered,
     Pulled,
     Queued,
-    Recorded,
-    RetryDue,
-    Skipped,
-    Started,
-    StoodDown,
-    Stopped,
 )
 from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
-from delphic.impl.replication.tasks import Task, TaskMeta
+from delphic.impl.replication.tasks import Task
 from delphic.impl.replication.tracing import fields, master_post, slave_post, told
 from written_lines import Written
-
-LIMIT = 3
-SITES = ("s1:1", "s2:1")
-Records = dict[str, list[CoreRecord]]
-
-
-def meta(tid: int, dice: random.Random) -> TaskMeta:
-    whole = dice.random() < 0.2
-    return TaskMeta(
-        tid=tid,
-        operation=dice.choice((Operation.TRUNCATE_TABLE, Operation.DROP_PARTITION))
-        if whole
-        else Operation.APPEND,
-        database="dfs://d",
-        table="t",
-        chunks=() if whole else (f"dfs://d/t/{dice.randrange(3)}",),
-        source_host="n",
-        source_port=1,
-        submitted_ns=0,
-    )
-
-
-def world(seed: int, tasks: int = 30) -> tuple[Records, Records]:
-    """A master and a slave of one controller that fails, is stopped, and stands down."""
-    dice = random.Random(seed)
-    m, s = Written("mc1"), Written("s1c1")
-    master, slave = Master(), Slave()
-    dispatcher = Dispatcher(slave, ("a", "b"), LIMIT)
-    m.add("master", {"kind": "boot", "state": fields(master.dump())}, master_post(master))
-    s.add(
-        "slave",
-        {"kind": "boot", "state": fields(slave.dump())},
-        slave_post(slave, slave.records),
-    )
-    counts = {"master": 0, "slave": 0}
-
-    def of_master(entry: Any) -> None:
-        effects = master.step(entry)
-        counts["master"] += 1
-        m.add("master", told(entry), master_post(master), counts["master"], fields(effects))
-
-    def news(piece: Any) -> None:
-        effects = dispatcher.step(piece)
-        out = [told(effect) for effect in effects]
-        s.add("dispatcher", told(piece), fields(dispatcher.dump()), out=out)
-        for effect in effects:
-            if isinstance(effect, Propose):
-                of_slave(effect.entry)
-
-    def of_slave(entry: Any) -> None:
-        effects = slave.step(entry)
-        counts["slave"] += 1
-        out = {"refusal": effects.refusal} if effects.refusal else None
-        post = slave_post(slave, effects.changed)
-        s.add("slave", told(entry), post, counts["slave"], out)
-        news(Applied(entry))
-
-    of_master(FlagSet("dfs://d", on=True))
-    news(Led())
-    tid = 0
-    while tid < tasks or slave.finished < master.next - 1:
-        if tid < tasks and dice.random() < 0.5:
-            tid += 1
-            if dice.random() < 0.05:
-                of_master(dice.choice((Started(), Stopped())))
-            of_master(Completed(meta(tid, dice), flagged=dice.random() < 0.9))
-        pull = Pulled(SITES[0], SITES, slave.offset, slave.finished, 0, 1)
-        if not master.refuses(pull) and master.changes(pull):
-            of_master(pull)
-        _act(dice, master, slave, dispatcher, news, of_slave)
-    return {"mc1": m.records}, {"s1c1": s.records}
-
-
-def _act(
-    dice: random.Random,
-    master: Master,
-    slave: Slave,
-    dispatcher: Dispatcher,
-    news: Callable[[Any], None],
-    of_slave: Callable[[Any], None],
-) -> None:
-    """One thing that befalls a slave."""
-    state = dispatcher.dump()
-    if not state.leads:
-        news(Led())
-    elif slave.status.value != "ENABLED":
-        failed = [x.task.id for x in slave.records.values() if x.state.value == "FAILED"]
-        if failed and dice.random() < 0.5 and not dispatcher.refuses_skip((failed[0],)):
-            of_slave(Skipped((failed[0],), 0))
-        of_slave(Started())
-    elif state.pulling:
-        news(PullAnswered(master.after(slave.offset, 5)[0], more=False, at_ns=0))
-    elif state.running and dice.random() < 0.8:
-        task = dice.choice(state.running)
-        if dice.random() < 0.5:
-            of_slave(Recorded(task))
-            news(AttemptEnded(task, Ending.DONE, 0))
-            of_slave(Finished(task, "a", 0))
-        else:
-            ending = dice.choice((Ending.FAILED, Ending.FAILED, Ending.NOT_PERSISTED))
-            news(AttemptEnded(task, ending, 0, "why"))
-    elif state.resting and dice.random() < 0.7:
-        news(RetryDue(dice.choice(state.resting)))
-    elif dice.random() < 0.1:
-        of_slave(Stopped())
-    elif dice.random() < 0.1:
-        news(StoodDown())
-    else:
-        news(Led())
 
 
 def found(records: Records) -> Followed:
@@ -178,14 +53,6 @@ def test_worlds_show_failures_to_the_limit_skips_and_stops() -> None:
     assert seen >= {"FAILED", "skipped", "stopped", "stooddown", "EXECUTING"}
 
 
-def _post(name: str, change: Callable[[Any], Any]) -> Callable[[CoreRecord], CoreRecord]:
-    def spoil(record: CoreRecord) -> CoreRecord:
-        post = record.post | {name: change(record.post[name])}
-        return msgspec.structs.replace(record, post=post)
-
-    return spoil
-
-
 def _failures(tasks: Any) -> Any:
     return [[task, state, failures + 1] for task, state, failures in tasks]
 
@@ -193,16 +60,16 @@ def _failures(tasks: Any) -> Any:
 @pytest.mark.parametrize(
     ("side", "kind", "spoil", "what"),
     [
-        (0, "completed", _post("group", lambda group: group + 1), "group"),
-        (0, "completed", _post("next", lambda number: number + 1), "next"),
-        (0, "pulled", _post("head", lambda head: head + 1), "head"),
-        (0, "flagset", _post("flagged", lambda flagged: []), "flagged"),
-        (1, "recorded", _post("tasks", _failures), "task"),
-        (1, "recorded", _post("tasks", lambda tasks: []), "tasks that change"),
-        (1, "queued", _post("offset", lambda offset: offset - 1), "offset"),
-        (1, "finished", _post("finished", lambda done: done + 1), "finished"),
-        (1, "failed", _post("status", lambda status: "DISABLED"), "status"),
-        (1, "retrydue", _post("running", lambda running: []), "tasks that run"),
+        (0, "completed", post("group", lambda group: group + 1), "group"),
+        (0, "completed", post("next", lambda number: number + 1), "next"),
+        (0, "pulled", post("head", lambda head: head + 1), "head"),
+        (0, "flagset", post("flagged", lambda flagged: []), "flagged"),
+        (1, "recorded", post("tasks", _failures), "task"),
+        (1, "recorded", post("tasks", lambda tasks: []), "tasks that change"),
+        (1, "queued", post("offset", lambda offset: offset - 1), "offset"),
+        (1, "finished", post("finished", lambda done: done + 1), "finished"),
+        (1, "failed", post("status", lambda status: "DISABLED"), "status"),
+        (1, "retrydue", post("running", lambda running: []), "tasks that run"),
     ],
 )
 def test_a_spoiled_record_is_seen(
@@ -305,14 +172,13 @@ def evidence(records: Records, members: tuple[str, ...]) -> Evidence:
 def test_the_checker_passes_sound_sides_and_names_the_first_step_that_is_not() -> None:
     master, slave = world(6)
     both = master | slave
-    members = ("mc1", "md1", "s1c1", "s1d1")
-    sound = CONFORMANCE.judge(evidence(both, members))
+    sound = CONFORMANCE.judge(evidence(both, MEMBERS))
     assert (sound.validity, sound.promises) == (Validity.PASS, PROMISES)
     assert "2 sides" in sound.sentence
     lines = slave["s1c1"]
     at = max(i for i, record in enumerate(lines) if record.event["kind"] == "failed")
-    lines[at] = _post("tasks", _failures)(lines[at])
-    broken = CONFORMANCE.judge(evidence(both, members))
+    lines[at] = post("tasks", _failures)(lines[at])
+    broken = CONFORMANCE.judge(evidence(both, MEMBERS))
     assert broken.validity is Validity.FAIL
     assert f"step {lines[at].seq} of incarnation 1 of s1c1" in broken.sentence
     assert broken.details["divergence"]["core"] == "slave"
@@ -322,6 +188,22 @@ def test_the_checker_says_when_it_knows_nothing() -> None:
     assert CONFORMANCE.judge(Evidence(History(()), ("n1", "n2"))).validity is Validity.PASS
     silent = CONFORMANCE.judge(evidence({}, ("mc1",)))
     assert silent.validity is Validity.INCONCLUSIVE
+    master, slave = world(6)
+    headless = {"s1c1": _headless(slave["s1c1"])}
+    told_by = {
+        "who dispatched them": master | headless,
+        "no trace of the master has": {"mc1": _headless(master["mc1"])[:1]} | slave,
+    }
+    for words, records in told_by.items():
+        verdict = CONFORMANCE.judge(evidence(records, MEMBERS))
+        assert verdict.validity is Validity.INCONCLUSIVE
+        assert words in verdict.sentence
+
+
+def _headless(lines: list[CoreRecord]) -> list[CoreRecord]:
+    """Without the leader's records."""
+    kept = [record for record in lines if record.group != "dispatcher"]
+    return [msgspec.structs.replace(record, seq=seq) for seq, record in enumerate(kept)]
 
 
 def test_lines_about_cores_and_raft_are_told_apart_and_a_torn_one_is_neither() -> None:
