@@ -50,6 +50,11 @@ class SimTask(asyncio.Task[Any]):
         self.process = process
         super().__init__(coroutine, **options)
 
+    @property
+    def is_unheard(self) -> bool:
+        """Whether it ended with an error that nobody has taken."""
+        return self.done() and bool(self._log_traceback)
+
     def __hash__(self) -> int:
         return self._number
 

@@ -115,6 +115,9 @@ class Process:
         """End at once: nothing of it runs any more. May be called twice."""
         if not self.is_alive:
             return
+        if not self.queue:
+            # Else somebody may be about to hear of what a task ended with.
+            self.complain()
         self.is_alive = False
         # Steps of its coroutines are kept for their burial: one that never began could not end.
         steps = (h for h in self.queue if isinstance(_owner(h.callback), asyncio.Task))
@@ -138,10 +141,20 @@ class Process:
         """Keep a task alive as long as it is not done: the collector must not decide anything."""
         self._tasks.append(task)
         if len(self._tasks) > self._tasks_kept:
-            self._tasks = [one for one in self._tasks if not one.done()]
+            self._tasks = [one for one in self._tasks if not one.done() or one.is_unheard]
             self._tasks_kept = max(HELD_TASKS_MIN, 2 * len(self._tasks))
 
     def pending(self) -> "list[SimTask]":
         """Its tasks that are not done, oldest first."""
-        self._tasks = [one for one in self._tasks if not one.done()]
-        return self._tasks
+        self._tasks = [one for one in self._tasks if not one.done() or one.is_unheard]
+        return [one for one in self._tasks if not one.done()]
+
+    def complain(self) -> None:
+        """Tell the loop of its tasks that ended with an error that nobody has taken.
+
+        A real node ends there (`impl/node.py`), but for an OSError, which is a socket's. Those that
+        are held would be heard only when they are collected, and then of a process that is dead.
+        """
+        for task in self._tasks:
+            if task.is_unheard and not isinstance(error := task.exception(), OSError):
+                self.loop.complaints.append(f"{self.name}: nobody took {error!r} of a task")

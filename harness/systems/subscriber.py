@@ -161,6 +161,7 @@ class SubscriberConnection:
     async def perform(self, f: str, key: Any, value: Any, timeout_s: float) -> Answer:
         clock = self._runtime.clock
         deadline_ns = clock.now_ns() + int(timeout_s * 1e9)
+        _require_sound(self._task)
         match f:
             case "subscribe":
                 failed = await self._subscribe(key, value, timeout_s)
@@ -241,6 +242,7 @@ class SubscriberConnection:
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
+            _require_sound(task)
 
     async def _handle(self, table: pa.Table, last: int) -> None:
         runtime = self._runtime
@@ -317,3 +319,9 @@ class SubscriberConnection:
             finally:
                 alarm.cancel()
         return True
+
+
+def _require_sound(task: asyncio.Task[None] | None) -> None:
+    """Raise what a program ended with that no program may end with: a bug, and nobody's answer."""
+    if task is not None and task.done() and not task.cancelled():
+        task.result()

@@ -82,6 +82,7 @@ class SimCluster:
     async def down(self) -> None:
         await self._loops.close()
         self.world.end()
+        self.world.loop.main.complain()
         # The dead are unwound before anything else runs.
         await asyncio.sleep(0)
         if self.world.loop.complaints:

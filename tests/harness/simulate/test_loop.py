@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TypeVar
 
 import pytest
 from delphic.harness.simulate.loop import Deadlock, SimLoop, Standstill
-from delphic.harness.simulate.process import Crashed, Process
+from delphic.harness.simulate.process import HELD_TASKS_MIN, Crashed, Process
 
 T = TypeVar("T")
 
@@ -217,3 +218,64 @@ def test_tasks_have_numbers_for_hashes() -> None:
 
     first, second, third = run(work)
     assert (second - first, third - second) == (1, 1)
+
+
+def complaints(*, ended_by: str, error: Exception, is_awaited: bool = False) -> list[str]:
+    """Of a process that starts a task, which fails, and lives on until it is killed."""
+
+    async def work(loop: SimLoop) -> list[str]:
+        one = process(loop, "n1")
+
+        async def fails() -> None:
+            await asyncio.sleep(0.01)
+            raise error
+
+        async def lives() -> None:
+            task = loop.create_task(fails())
+            if is_awaited:
+                with suppress(type(error)):
+                    await task
+            await asyncio.sleep(100)
+
+        one.call(lambda: loop.create_task(lives()))
+        await asyncio.sleep(1)
+        if ended_by == "kill":
+            one.kill()
+        else:
+            one.complain()
+            one.complain()
+        return loop.complaints
+
+    return run(work)
+
+
+@pytest.mark.parametrize("ended_by", ["kill", "the end of the world"])
+def test_an_error_of_a_task_that_nobody_took_is_a_complaint(ended_by: str) -> None:
+    """`hold` keeps the task: asyncio would not say it before it is collected."""
+    told = complaints(ended_by=ended_by, error=ValueError("a bug"))
+    assert told == ["n1: nobody took ValueError('a bug') of a task"]
+
+
+def test_an_error_that_somebody_took_and_one_of_a_socket_are_none() -> None:
+    assert complaints(ended_by="kill", error=ValueError("x"), is_awaited=True) == []
+    assert complaints(ended_by="kill", error=OSError("no descriptor")) == []
+
+
+def test_an_error_is_not_forgotten_among_many_tasks() -> None:
+    async def work(loop: SimLoop) -> int:
+        one = process(loop, "n1")
+
+        async def fails() -> None:
+            raise ValueError
+
+        async def lives() -> None:
+            loop.create_task(fails())
+            for _ in range(3 * HELD_TASKS_MIN):
+                await loop.create_task(asyncio.sleep(0))
+
+        one.call(lambda: loop.create_task(lives()))
+        await asyncio.sleep(1)
+        one.kill()
+        return len(loop.complaints)
+
+    assert run(work) == 1

@@ -86,3 +86,23 @@ def test_a_drain_asks_again_while_the_life_before_is_not_forgotten(
 def test_a_drain_that_is_refused_all_the_time_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     events = {event[0] for event in drained(1_000_000, monkeypatch)}
     assert events == {"ended"}
+
+
+@pytest.mark.parametrize("what", ["receive", "crash"])
+def test_a_bug_of_the_client_library_is_no_lost_row(
+    what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def breaks(self: Subscription) -> None:
+        self.is_live = True
+        self._told(Note("live", 0, 0, "n1", 1))
+        raise KeyError("a bug")
+
+    async def whole() -> None:
+        monkeypatch.setattr(Subscription, "run", breaks)
+        monkeypatch.setattr(subscriber, "Subscription", Group(0).subscription)
+        program = subscriber.SubscriberConnection([Site("n1", "::1", 1)], "s", frozenset(), None)
+        await program.perform("subscribe", "t", ASKED, 1.0)
+        with pytest.raises(KeyError, match="a bug"):
+            await program.perform(what, "t", None, 0.1)
+
+    asyncio.run(whole())
