@@ -3,7 +3,8 @@
 Between two syncs the kernel may write what it holds in any order and in part. After a power cut
 either a beginning of it is there, the last piece perhaps torn, or any of its sectors are, with
 zeros where one is missing. The length may be there before the content: then zeros follow, or, where
-blocks are not cleared, rubbish. What a completed sync covered is always there.
+blocks are not cleared, rubbish. What a completed sync covered is always there, or what was written
+over it.
 """
 
 from random import Random
@@ -147,6 +148,10 @@ def _a_beginning(data: bytearray, writes: list[Write], chance: Random) -> None:
     if chance.random() < _LENGTH_KEPT:
         size = len(torn.data) - kept
         rest = bytes(size) if chance.random() < 0.5 else chance.randbytes(size)
+        # Where a file is written again, what was there stays until it is overwritten.
+        at = torn.at + kept
+        before = bytes(data[at : at + size])
+        rest = before + rest[len(before) :]
     apply(data, Put(torn.at, torn.data[:kept] + rest))
 
 

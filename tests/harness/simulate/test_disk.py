@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 from delphic.harness.simulate.disk import SimDisk
+from delphic.harness.simulate.inode import Inode
 from delphic.harness.simulate.loop import SimLoop
 from delphic.harness.simulate.process import Crashed, Process
 from delphic.harness.simulate.worker import SimWorker
@@ -84,6 +85,28 @@ def test_what_a_sync_covered_survives_and_the_rest_may_be_torn() -> None:
     found = left(make)
     assert {b"ab", b"abc", b"abcd", b"abcde", b"abcdef", b"abc\0"} <= found
     assert all(one is not None and one[:2] == b"ab" for one in found)
+
+
+def test_what_a_sync_covered_survives_while_the_same_bytes_are_written_again() -> None:
+    """As `Wal._reopen` and `DataFile._write_again` do at a start; before, only behind the end."""
+    known = b"known" * 300
+    for seed in range(2000):
+        inode = Inode(known)
+        inode.rewrite(0, known)
+        inode.append(b"new")
+        inode.power_cut(Random(seed))
+        assert bytes(inode.now[: len(known)]) == known
+        assert inode.durable == inode.now
+
+
+def test_what_is_torn_while_it_is_written_anew_has_new_bytes_and_then_old_ones() -> None:
+    found = set()
+    for seed in range(200):
+        inode = Inode(b"old" * 300)
+        inode.rewrite(0, b"new" * 400)
+        inode.power_cut(Random(seed))
+        found.add(bytes(inode.now[300:303]))
+    assert found == {b"old", b"new"}
 
 
 def test_a_name_survives_only_a_sync_of_its_folder() -> None:
