@@ -27,6 +27,7 @@ TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 INTERRUPTED = "interrupted"
 DIED = "nodes"
 WORLD = "world"
+CRASH = "crash"
 SEAL = "seal"
 ONLINE = "online"
 
@@ -43,7 +44,8 @@ class Ending(msgspec.Struct, frozen=True):
     `zero_ns`: what members' steady clocks said when the history began; `hosts_zero_ns`: what ours
     said, where they ran by those of their hosts (`clocks.py`); None if nobody knows. `seen`: what
     ended it early, where checks were made while it went on; `watch_crash`: the traceback of one of
-    those.
+    those. `missed`: crash points that a run which came to its end never reached, and how many
+    effects there were.
     """
 
     started: str
@@ -55,6 +57,7 @@ class Ending(msgspec.Struct, frozen=True):
     hosts_zero_ns: int | None = None
     seen: Sighting | None = None
     watch_crash: str | None = None
+    missed: tuple[tuple[str, int], ...] = ()
 
 
 class _Sealed(msgspec.Struct, frozen=True):
@@ -136,6 +139,9 @@ def _beyond_the_history(ending: Ending, *, sealed: bool) -> list[Verdict]:
     if ending.died:
         deaths = ", ".join(f"{alias} ({how})" for alias, how in ending.died)
         found.append(_inconclusive(DIED, f"Members ended by themselves: {deaths}. See their logs."))
+    if ending.missed:
+        points = ", ".join(f"{point} (of {count} effects)" for point, count in ending.missed)
+        found.append(_inconclusive(CRASH, f"Crash points were not reached: {points}."))
     if not sealed:
         found.append(
             _inconclusive(

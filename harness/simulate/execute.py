@@ -68,15 +68,19 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
     recorder.flush()
     history = _first_lines(stream.getvalue(), until)
     traces = {alias: cluster.trace(alias) for alias in plan.members}
+    effects = cluster.effects()
+    interrupted = until is not None or (lockstep is not None and lockstep.is_broken)
+    is_whole = not interrupted and world is None and running.listener.first is None
     ending = Ending(
         started=STARTED,
         duration_s=round(recorder.now_ns() / 1e9, 3),
-        interrupted=until is not None or (lockstep is not None and lockstep.is_broken),
+        interrupted=interrupted,
         died=tuple(running.live.observer.died),
         error=None if world is None else str(world).split("\n")[0],
         zero_ns=EPOCH_NS,
         seen=running.listener.first,
         watch_crash=running.listener.crash,
+        missed=_missed(plan, effects) if is_whole else (),
     )
     evidence = Evidence(
         history=load(io.BytesIO(history)),
@@ -89,8 +93,13 @@ def simulate_plan(plan: Plan, *, until: int | None = None) -> Simulated:
         clocks=shared(EPOCH_NS),
     )
     verdict = decide(evidence, plan, ending, sealed=True)
-    effects = cluster.effects()
     return Simulated(cluster, verdict, ending, history, traces, effects, states, world)
+
+
+def _missed(plan: Plan, effects: dict[str, int]) -> tuple[tuple[str, int], ...]:
+    """Crash points that lie behind the last effect of their member's first process."""
+    points = [(point, effects[point.node]) for point in plan.crash]
+    return tuple((str(point), count) for point, count in points if count < point.effect)
 
 
 class _Recorder(Recorder):

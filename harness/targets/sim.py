@@ -55,8 +55,6 @@ class SimCluster:
         self._crash = {point.node: point for point in crash}
         self.world.crashed = self._crashed
         self._to_restart: set[str] = set()
-        self.crashes: list[str] = []
-        """Crash points that were reached."""
         self._members: dict[str, Member] = {}
         self._clocks: dict[str, ClockState] = {}
         self._seen: dict[str, MemberState] = {}
@@ -269,8 +267,7 @@ class SimCluster:
         program = partial(self._system.program, self._setup, alias, HOME, started)
         self.world.boot(alias, program, self._crash.pop(alias, None))
 
-    def _crashed(self, aliases: Sequence[str], where: str) -> None:
-        self.crashes.append(where)
+    def _crashed(self, aliases: Sequence[str], _: str) -> None:
         for alias in aliases:
             self._to_restart.add(alias)
             self.world.loop.main.call_after(RESTART_NS, self._restart, alias)
