@@ -10,10 +10,12 @@ import json
 import os
 import pickle
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -27,6 +29,7 @@ from .result import Result
 from .tables import Tables
 
 SCHEMA = 4
+SOURCE = Path(__file__).parents[1]
 LATEST = "LATEST"
 OWN = frozenset({"model", "seed", "permutations", "arrays", "findings"})
 """Attributes of tables that are not pickled: they are given, arrays, or hold functions."""
@@ -98,6 +101,7 @@ def identity(exploration: Exploration) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": version("delphic"),
+        "source": _source(model),
         "model": model.name,
         **{f"bound {name}": value for name, value in model.parameters},
         **{f"budget of {name}": amount for name, amount in model.budgets},
@@ -108,6 +112,33 @@ def identity(exploration: Exploration) -> dict[str, Any]:
         "workers": exploration.workers,
         "bytes of bit-state": exploration.bitstate,
     }
+
+
+def _source(model: Model) -> str:
+    """A digest of what is asked: these packages' source, and the model's functions and their files.
+
+    Properties, observers, bounds and names of states are functions: what was explored with other
+    ones was never asked these questions, and steps alone do not tell.
+    """
+    asked = (prop.holds for prop in model.properties)
+    parts: list[Any] = [
+        *model.actors,
+        *model.observers,
+        *model.good,
+        *asked,
+        model.within,
+        model.rename,
+    ]
+    files, digest = set(SOURCE.rglob("*.py")), sha256()
+    for part in parts:
+        owner: Any = part if hasattr(part, "__qualname__") else type(part)
+        digest.update(f"{owner.__module__}.{owner.__qualname__}\n".encode())
+        file = getattr(sys.modules.get(owner.__module__), "__file__", None)
+        if file is not None and Path(file).suffix == ".py":
+            files.add(Path(file))
+    for path in sorted(files, key=lambda path: (path.name, str(path))):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def workers_of(folder: Path) -> int:

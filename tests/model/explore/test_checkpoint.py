@@ -1,6 +1,7 @@
 """An exploration that was cut off and taken up again ends as if nothing had happened."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from delphic.model.actor import Bag, Fifo, Model, Network, Soup
 from delphic.model.cli import explore_command
+from delphic.model.explore import checkpoint
 from delphic.model.explore.checkpoint import LATEST, Checkpoints, WrongCheckpoint, workers_of
 from delphic.model.explore.explorer import explore
 from delphic.model.explore.limits import Limits, Progress
@@ -107,6 +109,45 @@ def test_another_exploration_is_refused(
     folder = small(tmp_path, raft_group(Options(members=2, terms=3, entries=1)))
     with pytest.raises(WrongCheckpoint, match=said):
         explore(raft_group(options), checkpoints=Checkpoints(resume=folder), **how)
+
+
+class Elsewhere:
+    """An observer of the same name as one of Raft's, which finds something else."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def initial(self) -> None:
+        return None
+
+    def observe(self, state: Any, note: Any) -> None:
+        return state
+
+
+def test_other_questions_of_the_same_name_are_refused(tmp_path: Path) -> None:
+    """What is explored already would never be asked."""
+    model = raft_group(Options(members=2, terms=3, entries=1))
+    folder = small(tmp_path, model)
+    explore(replace(model), checkpoints=Checkpoints(resume=folder), limits=Limits(depth=5))
+    others = [
+        {"observers": tuple(Elsewhere(one.name) for one in model.observers)},
+        {"within": lambda state: True},
+        {"properties": tuple(replace(p, holds=lambda *_: True) for p in model.properties)},
+    ]
+    for other in others:
+        with pytest.raises(WrongCheckpoint, match="source is"):
+            explore(replace(model, **other), checkpoints=Checkpoints(resume=folder))
+
+
+def test_another_version_of_the_sources_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = raft_group(Options(members=2, terms=3, entries=1))
+    folder = small(tmp_path / "kept", model)
+    shutil.copytree(checkpoint.SOURCE / "properties", tmp_path / "source")
+    monkeypatch.setattr(checkpoint, "SOURCE", tmp_path / "source")
+    with pytest.raises(WrongCheckpoint, match="source is"):
+        explore(model, checkpoints=Checkpoints(resume=folder))
 
 
 def test_a_mutant_of_the_same_bounds_is_refused(tmp_path: Path) -> None:
