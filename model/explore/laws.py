@@ -1,8 +1,9 @@
 """What the explorers rely on a model for, as far as it can be asked: see the laws in actor.py."""
 
+from collections.abc import Iterable
 from typing import Any
 
-from ..actor import Model, Receive, Step
+from ..actor import Broken, Fifo, Model, Observer, Receive, Step
 
 
 class Impure(AssertionError):
@@ -49,17 +50,80 @@ def check_step(
         raise Impure(f"step({state!r}, {event!r}) answered differently the second time")
     for p in permutations[1:]:
         again = model.step(p[node], renamed(model, state, p), _renamed_event(model, event, p))
-        if _shape(again) != _shape(step) or (
-            step is not None and again is not None and again.state != renamed(model, step.state, p)
-        ):
+        if not _is_renamed(model, step, again, p):
             raise Impure(f"step({state!r}, {event!r}) is not the same under renaming {p}")
+
+
+def check_events(
+    model: Model,
+    permutations: list[tuple[int, ...]],
+    node: int,
+    state: Any,
+    events: Iterable[Any],
+) -> None:
+    """Raises Impure where `events`, an actor's own in a state, are others under renaming."""
+    for p in permutations[1:]:
+        again = model.events(p[node], renamed(model, state, p))
+        if not _same((_renamed_event(model, event, p) for event in events), again):
+            raise Impure(f"events({state!r}) are not the same under renaming {p}")
+
+
+def _is_renamed(model: Model, step: Step | None, again: Step | None, p: tuple[int, ...]) -> bool:
+    """Whether `again` is `step` with actors' names exchanged, as far as anybody can tell."""
+    if step is None or again is None:
+        return step is again
+    sends = [renamed(model, message, p) for message in step.sends]
+    if isinstance(model.network, Fifo):
+        # Each link keeps the order of its own messages.
+        by_link = (sorted(some, key=lambda m: m.dst) for some in (sends, again.sends))
+        are_sent = next(by_link) == next(by_link)
+    else:
+        are_sent = _same(sends, again.sends)
+    return (
+        are_sent
+        and again.state == renamed(model, step.state, p)
+        and again.cost == step.cost
+        and _notes_alike(model, step, again, p)
+    )
+
+
+def _notes_alike(model: Model, step: Step, again: Step, p: tuple[int, ...]) -> bool:
+    """Notes have no names that could be exchanged: what observers make of them from the start."""
+    if len(step.notes) != len(again.notes):
+        return False
+    for observer in model.observers if step.notes else ():
+        begin = observer.initial()
+        one = _made(observer, begin, step.notes)
+        expected = None if one is None else renamed(model, one, p)
+        if _made(observer, renamed(model, begin, p), again.notes) != expected:
+            return False
+    return True
+
+
+def _made(observer: Observer, state: Any, notes: Iterable[Any]) -> Any:
+    """What an observer makes of notes; None if they contradict, or cannot come in this state."""
+    for note in notes:
+        try:
+            state = observer.observe(state, note)
+        except Exception:
+            # Such as an answer before anybody has asked.
+            return None
+        if isinstance(state, Broken):
+            return None
+    return state
+
+
+def _same(some: Iterable[Any], others: Iterable[Any]) -> bool:
+    """Whether they are equal in whatever order; what need not be hashable."""
+    left = list(others)
+    for one in some:
+        if one not in left:
+            return False
+        left.remove(one)
+    return not left
 
 
 def _renamed_event(model: Model, event: Any, permutation: tuple[int, ...]) -> Any:
     if isinstance(event, Receive):
         return Receive(renamed(model, event.message, permutation))
     return renamed(model, event, permutation)
-
-
-def _shape(step: Step | None) -> tuple[int, int, str | None] | None:
-    return None if step is None else (len(step.sends), len(step.notes), step.cost)

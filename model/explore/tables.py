@@ -30,7 +30,7 @@ from .arrays import (
 from .canonical import MASK, hash64
 from .facts import COST, FLAG, NOTE, SPECIAL
 from .kernel import DROP_BASE, RESET_BASE, ROW_LIMIT
-from .laws import TooManyMoves, check_step, renamed, require_one_class
+from .laws import TooManyMoves, check_events, check_step, renamed, require_one_class
 from .naive import group, verdicts_on_step
 from .world import Drop, Move, Reset
 
@@ -219,6 +219,8 @@ class Tables:
     def _internal(self, lid: int) -> None:
         node, state = self.locals[lid]
         events = tuple(self.model.events(node, state))
+        if lid & 31 == 0:
+            check_events(self.model, self.permutations, node, state, events)
         found = [r for event in events if (r := self._evaluate(lid, event)) != DISABLED]
         if len(found) > self._most_moves():
             raise TooManyMoves(self._too_many(lid))

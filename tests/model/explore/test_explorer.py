@@ -1,6 +1,7 @@
 """The fast explorer against the slow one: every count, every verdict, every path length."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,7 +30,7 @@ from delphic.model.raft_types import Options
 from hypothesis import HealthCheck, assume, given, settings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from systems import Letter, Local, TableActor, system, systems
+from systems import Letter, Local, Poke, TableActor, system, systems
 
 
 def face(result: Result) -> dict[str, Any]:
@@ -162,18 +163,40 @@ class Favourite(TableActor):
         return Step(Local(state.me, int(state.me == 0), state.peer))
 
 
-def test_a_handler_that_is_not_symmetric_is_caught() -> None:
-    model = system(1, Soup())
-    unfair = Model(
-        "unfair",
-        (Favourite(1, 2, 2, 2),) * 2,
-        Soup(),
-        symmetric=(0, 1),
-        rename=model.rename,
-        expected_events=(),
-    )
+class Writer(TableActor):
+    """Whoever it is, it writes to actor 0; its states are symmetric."""
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        return Step(state._replace(value=1), (Letter(state.me, 0, 0),))
+
+
+class Chooser(TableActor):
+    """May poke actor 0 alone."""
+
+    def events(self, state: Local) -> Sequence[Any]:
+        return (Poke(0),)
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        return Step(state._replace(value=1))
+
+
+class Teller(TableActor):
+    """Tells observers about actor 0, whoever it is."""
+
+    def step(self, state: Local, event: Any) -> Step | None:
+        return Step(state._replace(value=1), notes=((1, 0),))
+
+
+@pytest.mark.parametrize("network", [Soup(), Bag(2), Fifo(2)])
+@pytest.mark.parametrize("unfair", [Favourite, Writer, Chooser, Teller])
+def test_a_handler_that_is_not_symmetric_is_caught(
+    unfair: type[TableActor], network: Network
+) -> None:
+    model = system(1, network)
+    actors = (unfair(1, 2, 2, 2),) * 2
+    model = Model("unfair", actors, network, model.observers, symmetric=(0, 1), rename=model.rename)
     with pytest.raises(Impure, match="renaming"):
-        explore(unfair, symmetry=True)
+        explore(model, symmetry=True)
 
 
 class Sender(TableActor):
