@@ -1,9 +1,11 @@
 """Simulated code that reaches for the real world ends the run."""
 
+import _thread
 import asyncio
 import contextlib
 import os
 import random
+import secrets
 import socket
 import threading
 import time
@@ -22,6 +24,18 @@ REACHES: dict[str, Callable[[], object]] = {
     "random.random": lambda: random.random(),
     "random.shuffle": lambda: random.shuffle([1, 2]),
     "os.urandom": lambda: os.urandom(1),
+    "time.clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME),
+    "time.localtime": lambda: time.localtime(),
+    "time.thread_time": lambda: time.thread_time(),
+    "random.randbytes": lambda: random.randbytes(1),
+    "random.normalvariate": lambda: random.normalvariate(),
+    "random.Random": lambda: random.Random(),
+    "random.SystemRandom": lambda: random.SystemRandom(),
+    "secrets.randbelow": lambda: secrets.randbelow(2),
+    "os.getrandom": lambda: os.getrandom(1),
+    "os.stat": lambda: Path(__file__).exists(),
+    "os.scandir": lambda: os.scandir("/"),
+    "a bare thread": lambda: _thread.start_new_thread(print, ()),
     "a thread": lambda: threading.Thread(target=print).start(),
     "a file": lambda: Path(__file__).read_bytes(),
     "a folder": lambda: os.listdir("/"),
@@ -67,6 +81,15 @@ def test_a_task_cannot_hide_it() -> None:
 @pytest.mark.parametrize("name", ["time.time", "random.random", "a file", "a folder"])
 def test_the_harness_may(name: str) -> None:
     assert heard(REACHES[name], simulated=False) == ([], [])
+
+
+def test_chance_with_a_seed_and_a_given_time_are_no_reach() -> None:
+    def act() -> None:
+        random.Random(7).random()
+        random.Random(x=7).random()
+        time.gmtime(0)
+
+    assert heard(act, simulated=True) == ([], [])
 
 
 def test_nothing_is_left_of_the_guard() -> None:
