@@ -11,8 +11,9 @@ from ..conform.trace.cuts import Cut
 from ..conform.trace.validator import Validated, Validator
 from ..errors import UsageError
 from ..history import load
-from ..judging.judgement import plan_of, trace_of
+from ..judging.judgement import plan_of, require_whole, trace_of
 from ..language.sides import side_of
+from ..prose import plural
 from ..rundir import RunDir
 from ..traces import Persisted, Received, Record, Torn, Trace, Uid
 from .atlas import NoSuchState
@@ -32,7 +33,7 @@ class RunPaths:
     """The paths of one run, one a Raft group; read when somebody asks."""
 
     def __init__(self, run: RunDir) -> None:
-        """Raises UsageError where there is no run, or one without traces."""
+        """Raises UsageError where there is no run, one without traces, or with changed ones."""
         self.run = run
         plan = plan_of(run)
         self._scenario = plan.scenario
@@ -42,16 +43,22 @@ class RunPaths:
         self._read: tuple[Validated, tuple[RunPath, ...]] | None = None
         if not any(run.node_trace(member).is_file() for member in self._members):
             raise UsageError(f"{run.path} has no traces: there is no path to show (docs/traces.md)")
+        require_whole(run, plan)
+        self._silent: list[str] = []
+        """Members without records; known once the traces are read."""
 
     def about(self) -> RunAbout:
         validated, paths = self._paths()
         found = len(validated.rejected)
         sentence = (
-            f"All {validated.steps:,} steps of {len(validated.members)} members are the model's."
+            f"All {validated.steps:,} steps of "
+            f"{plural(len(self._members) - len(self._silent), 'member')} are the model's."
             if not found
             else f"{found} of {validated.records:,} lines are not the model's; the first: "
             f"{validated.rejected[0]}."
         )
+        if self._silent:
+            sentence += f" No trace of {', '.join(self._silent)}: what was done there is not known."
         if validated.undecided:
             sentence += f" Undecided: {validated.undecided[0].reason}."
         about = tuple(path.about() for path in paths)
@@ -68,6 +75,7 @@ class RunPaths:
         with self._lock:
             if self._read is None:
                 traces = {member: trace_of(self.run, member) for member in self._members}
+                self._silent = [m for m, trace in traces.items() if not trace.records]
                 self._read = paths_of(self._members, traces, self._clocks, self._cuts())
             return self._read
 

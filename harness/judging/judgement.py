@@ -88,7 +88,7 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
     seal = journal.seal_of(run.journal)
     if seal is not None and seal != journal.digest(run.history):
         raise UsageError(f"{run.history} is not what was sealed: its SHA-256 is another")
-    _assert_whole(run, plan)
+    require_whole(run, plan)
     try:
         with run.history.open("rb") as stream:
             history = load(stream, torn_tail=seal is None)
@@ -110,7 +110,7 @@ def evidence_of(run: RunDir, plan: Plan) -> Evidence:
     )
 
 
-def _assert_whole(run: RunDir, plan: Plan) -> None:
+def require_whole(run: RunDir, plan: Plan) -> None:
     """Raises UsageError where a trace is not what the run left; one that is gone is told later."""
     sealed = journal.traces_of(run.journal) if plan.trace else {}
     for alias, found in journal.digests(run.traces(sealed)).items():

@@ -1,5 +1,6 @@
 """The path that a real run makes in the model, and where the two part."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +140,19 @@ def test_a_run_without_traces_is_refused(run: Path, assemble: Assemble, tmp_path
         (bare / name).write_bytes((run / name).read_bytes())
     with pytest.raises(UsageError, match="has no traces"):
         assemble("--run", str(bare))
+
+
+def test_a_member_whose_trace_is_missing_is_named(run: Path, tmp_path: Path) -> None:
+    """As the checker does, and as `delphic check` refuses a trace that is not what was sealed."""
+    less = tmp_path / "less"
+    shutil.copytree(run, less)
+    (less / "nodes" / "n3" / "trace.jsonl").unlink()
+    told = RunPaths(RunDir(less)).about().sentence
+    assert "3 members" not in told
+    assert " No trace of n3: what was done there is not known." in told
+    (less / "nodes" / "n2" / "trace.jsonl").write_bytes(b"")
+    with pytest.raises(UsageError, match="not what was sealed"):
+        RunPaths(RunDir(less))
 
 
 def test_torn_lines_are_passed_on_in_their_place(run: Path) -> None:
