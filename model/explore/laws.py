@@ -18,15 +18,27 @@ class TooManyMoves(Exception):
 
 
 def require_one_class(known: Any, value: Any) -> None:
-    """Of two equal values: raises Impure unless their classes, and those of their items, are one.
+    """Of two equal values: raises Impure unless their classes, and those of all in them, are one.
 
-    The explorers take equal values for one. Items are those of a plain tuple.
+    The explorers take equal values for one. Looked into are tuples, dataclasses and frozen sets.
     """
-    same = type(known) is type(value)
-    if same and type(value) is tuple:
-        same = all(type(a) is type(b) for a, b in zip(known, value, strict=True))
-    if not same:
+    if not _are_alike(known, value):
         raise Impure(f"{value!r} equals {known!r}, which is of another class")
+
+
+def _are_alike(known: Any, value: Any) -> bool:
+    if known is value:
+        return True
+    if type(known) is not type(value):
+        return False
+    if isinstance(value, tuple):
+        return all(map(_are_alike, known, value))
+    if isinstance(value, frozenset):
+        theirs = {item: item for item in known}
+        return all(_are_alike(theirs[item], item) for item in value)
+    parts = getattr(value, "__dataclass_fields__", {})
+    names = (name for name, part in parts.items() if part.compare)
+    return all(_are_alike(getattr(known, name), getattr(value, name)) for name in names)
 
 
 def renamed(model: Model, value: Any, permutation: tuple[int, ...]) -> Any:

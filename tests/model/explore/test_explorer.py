@@ -1,7 +1,8 @@
 """The fast explorer against the slow one: every count, every verdict, every path length."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -325,6 +326,25 @@ class Nought(NamedTuple):
     value: int
 
 
+class Holder(NamedTuple):
+    """A state that has the other one somewhere inside."""
+
+    inner: Any
+
+
+@dataclass(frozen=True)
+class Boxed:
+    inner: Any
+
+
+HOLDERS: dict[str, Callable[[Any], Any]] = {
+    "tuple in a tuple": lambda inner: ((inner,), 1),
+    "named tuple": lambda inner: Holder((1, inner)),
+    "dataclass": lambda inner: Boxed(inner),
+    "frozen set": lambda inner: Holder(frozenset({(inner, 1), (2, 3)})),
+}
+
+
 class Twin:
     """Goes from one state to another, equal, one; `how` says what is of two classes."""
 
@@ -340,7 +360,10 @@ class Twin:
         return ("go", "stay")
 
     def step(self, state: Any, event: Any) -> Step:
-        other = Nought(0) if event == "go" else Zero(0)
+        other: Any = Nought(0) if event == "go" else Zero(0)
+        if self.how in HOLDERS:
+            other = HOLDERS[self.how](other)
+            return Step(other if isinstance(state, Zero) else Zero(0))
         if self.how == "state":
             return Step(other)
         note = other if self.how == "note" else event
@@ -350,7 +373,7 @@ class Twin:
         return Nought(0) if self.how == "ghost" and note == "go" else Zero(0)
 
 
-@pytest.mark.parametrize("how", ["state", "note", "ghost"])
+@pytest.mark.parametrize("how", ["state", "note", "ghost", *HOLDERS])
 def test_equal_values_of_two_classes_are_not_taken_for_one(how: str) -> None:
     model = Model("twins", (Twin(how),), Soup(), observers=(Twin(how),))  # type: ignore[arg-type]
     with pytest.raises(Impure, match="which is of another class"):
