@@ -28,7 +28,7 @@ class Taker:
         found: list[tuple[str, Any, Any]] = []
         for size in {1, max(1, len(state.queue))}:
             self.steps += 1
-            found += self._compare(state, event, step, size)
+            found += self._compare(state, event, step, size) + self._refuses(state, size)
         return found
 
     def cursor(self, s: State, size: int) -> Cursor:
@@ -70,6 +70,23 @@ class Taker:
         asked = wanted(self._options, after) if asked is None else asked
         if cursor.wanted != asked:
             found.append(("offset to ask for", asked, cursor.wanted))
+        return found
+
+    def _refuses(self, state: State, size: int) -> list[tuple[str, Any, Any]]:
+        """Rows that it has had, or with a gap before them: the model's frames always fit."""
+        if state.next is None:
+            return []
+        following = state.queue[-1] + 1 if state.queue else state.next
+        found: list[tuple[str, Any, Any]] = []
+        for offset in (following - 1, following + 1):
+            cursor = self.cursor(state, size)
+            before = cursor.wanted, tuple(cursor.waiting)
+            try:
+                cursor.take(_frame(offset, 1), "n0")
+            except GapError:
+                if (cursor.wanted, tuple(cursor.waiting)) == before:
+                    continue
+            found.append((f"rows that are not row {following}", "refused, nothing changed", offset))
         return found
 
     def _do(self, cursor: Cursor, state: State, event: Any) -> int | None:

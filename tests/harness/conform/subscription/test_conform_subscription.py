@@ -9,6 +9,7 @@ from delphic.impl.bugs import BUGS
 from delphic.impl.client.cursor import Cursor
 from delphic.impl.client.errors import OVERLOADED, RequestError
 from delphic.impl.stream.broker import Ask, Broker, Subscription
+from delphic.impl.wire import Rows
 
 SUBSCRIPTION = SubscriptionBinding()
 LEAST = SMALL[-1]
@@ -52,6 +53,24 @@ def test_a_start_that_is_not_recorded_is_seen(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("misses", [-1, 1])
+def test_rows_that_are_not_the_next_ones_must_be_refused(
+    misses: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cursor that takes rows twice, or with a gap before them: no frame of the model shows it."""
+    takes = Cursor.take
+
+    def lax(self: Cursor, rows: Rows, leader: str) -> None:
+        if self._next is not None and rows.offset == self._next + misses:
+            self._next = rows.offset
+        takes(self, rows, leader)
+
+    monkeypatch.setattr(Cursor, "take", lax)
+    found = conform()
+    assert not found.conforms
+    assert found.divergences[0].field.startswith("rows that are not row")
+
+
 def test_a_drop_makes_the_models_steps() -> None:
     """Promise HS-17."""
     found = SUBSCRIPTION.conform(DROPPED)
