@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import asdict
 from typing import Any
 
-from .actor import Kind, Model
+from .actor import Kind, Model, Soup
 from .explore.bitstate import Bits
 from .explore.result import Eventually, Finding, Result, Stuck
 from .explore.show import as_json, as_mermaid, as_text
@@ -45,7 +45,7 @@ def sentence(model: Model, result: Result, asked: Collection[str] = ()) -> str:
         lines.extend(f"  never fired: {name}" for name in result.never_fired)
         for name, depth in sorted(result.reached.items()):
             lines.append(f"  reached after {depth:2} steps: {name}")
-        lines.extend(f"  eventually: {_progress(each)}" for each in result.eventually)
+        lines.extend(f"  eventually: {_progress(model, each)}" for each in result.eventually)
     s = result.statistics
     rate = result.transitions / max(s["seconds"], 1e-9) / 1e6
     lines.append(
@@ -89,12 +89,14 @@ def _approximately(states: int, bits: Bits) -> str:
     )
 
 
-def _progress(each: Eventually) -> str:
+def _progress(model: Model, each: Eventually) -> str:
     if each.skipped:
         return f"{each.property}: not checked: {each.skipped}"
     if each.stuck is not None:
         return f"{each.property}: not always, while {each.phase}"
-    return f"{each.property}: always, while {each.phase} ({each.states:,} states)"
+    # A good phase keeps nothing of a soup: late messages are not asked about.
+    left = ", nothing left in flight" if isinstance(model.network, Soup) else ""
+    return f"{each.property}: always, while {each.phase}{left} ({each.states:,} states)"
 
 
 def trace(

@@ -2,7 +2,8 @@
 
 The states that an exploration reached differ in their network, observers and budgets; of these the
 good phase keeps what is in flight in a bag or queue, and nothing else. From a soup it keeps
-nothing: any part of a soup may be lost, and all of it is the worst that can happen.
+nothing: any part of a soup may be lost. That is one of the ways in which faults may end; what a
+late message does afterwards is not asked then, and results say so.
 """
 
 from array import array

@@ -10,8 +10,8 @@ full. Two questions, of which the second implies the first and the first has the
 
 The largest components suffice: an event that is enabled in all of a component and never taken in
 it is so in each of its parts. A good phase has wider bounds than the faulty one and its graph is
-complete and concrete, so both answers are exact. With symmetry the phase begins in one state of
-each orbit, which is as good as in all.
+complete and concrete, so both answers are exact; from a soup, for nothing left in flight. With
+symmetry the phase begins in one state of each orbit, which is as good as in all.
 """
 
 from collections.abc import Callable, Container, Iterable, Sequence

@@ -8,10 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 from delphic.model.actor import Bag, Fifo, Network, Soup
 from delphic.model.cli import explore_command
+from delphic.model.explore.explorer import explore
 from delphic.model.explore.naive import explore_naively
 from delphic.model.models import MODELS
 from delphic.model.raft_group import raft_group
 from delphic.model.raft_types import Options
+from delphic.model.summary import sentence
+
+NETWORKS: dict[str, Network] = {"soup": Soup(), "bag:1": Bag(1)}
 
 TINY = ["raft", "--bound", "members=2", "--bound", "entries=0"]
 
@@ -73,6 +77,14 @@ def test_the_network_is_a_choice(words: str, network: Network) -> None:
     assert result.return_value == 0
     states = explore_naively(raft_group(Options(members=2, entries=0), network=network)).states
     assert f"HOLDS: 21 promises in all {states} reachable states." in result.output
+
+
+@pytest.mark.parametrize(("network", "said"), [("soup", True), ("bag:1", False)])
+def test_it_says_that_a_good_phase_keeps_nothing_of_a_soup(network: str, said: bool) -> None:
+    model = raft_group(Options(members=2, terms=1, entries=0), network=NETWORKS[network])
+    told = sentence(model, explore(model))
+    assert "eventually: the group converges: always, while all members are up" in told
+    assert ("are up, nothing left in flight (" in told) == said
 
 
 def test_members_and_seed_and_symmetry_are_choices() -> None:
