@@ -51,7 +51,7 @@ def launch(
     loaded = load(text, file)
     with find(asked.target, loaded.cluster.aliases) as where:
         planned = _planned(loaded, asked, where)
-        for sentence in leases.heal():
+        for sentence in leases.heal()[0]:
             warn(sentence)
         if isinstance(where, RealTarget):
             return execute(Order(planned, text, out, keep, where), show, report)

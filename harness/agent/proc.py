@@ -46,6 +46,15 @@ def boot_id() -> str:
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
 
 
+def is_older_than_boot(path: Path) -> bool:
+    """Whether a file was last written before the machine booted. False for one that is gone."""
+    booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    try:
+        return path.stat().st_mtime < booted
+    except FileNotFoundError:
+        return False
+
+
 def here() -> Place:
     """The place of this process."""
     try:

@@ -36,18 +36,21 @@ def heal_command(
 
     Nothing else is touched, and runs that go on are left alone. What members wrote stays on hosts
     unless an option says otherwise. Exit code: 0 all is undone, 2 a mistake in the inventory, 4 a
-    host cannot be reached, or something there cannot be undone.
+    host cannot be reached, or something cannot be undone.
     """
     if hosts is None:
         if home is not None or purge:
             raise UsageError("--home and --purge are for the hosts of an inventory: name it")
-        here = [*leases.heal(), *lab.heal()]
+        told = (leases.heal(), lab.heal())
+        here = [sentence for said, _ in told for sentence in said]
+        is_whole = all(whole for _, whole in told)
+        code = ExitCode.AS_EXPECTED if is_whole else ExitCode.WORLD
         if as_json:
-            data.show({"healed": [_plain(None, here, whole=True)]})
-            return
+            data.show({"healed": [_plain(None, here, whole=is_whole)]}, code)
+            context.exit(code)
         for sentence in here or ["Nothing was left running."]:
             click.echo(sentence)
-        return
+        context.exit(code)
     if home is not None and purge:
         raise UsageError("--home brings it home and removes it: without --purge")
     fate = Fate(None if home is None else lambda run, part: _place(home, run, part), purge)

@@ -11,7 +11,7 @@ from ..agent import proc
 from ..errors import UsageError
 from . import kernel
 from . import rootless as namespaces
-from .folder import folders
+from .folder import records
 from .lab import HOSTS_MAX, HOSTS_MIN, Lab, Status, down, heal, status, up
 
 
@@ -89,7 +89,7 @@ def _plain(lab: Lab, known: Path) -> dict[str, object]:
 @data.AS_JSON
 def _down(as_json: bool) -> None:
     """Remove all laboratories but those that a living run has made for itself."""
-    said = heal()
+    said, _ = heal()
     said += [f"{name} is gone." for name in down()]
     if as_json:
         data.show({"said": said})
@@ -102,8 +102,7 @@ def _down(as_json: bool) -> None:
 @click.argument("words", metavar="COMMAND…", nargs=-1, required=True, type=click.UNPROCESSED)
 def _enter(words: tuple[str, ...]) -> None:
     """Run a command where it reaches the hosts of a laboratory that was made without root."""
-    records = [record for folder in folders() if (record := folder.read()) is not None]
-    held = [record.inside for record in records if record.inside is not None]
+    held = [record.inside for record in records() if record.inside is not None]
     if not held:
         raise UsageError("no laboratory was made without root: every command reaches its hosts")
     held = [inside for inside in held if proc.alive(inside)]
@@ -122,7 +121,7 @@ def _status(as_json: bool) -> None:
         return
     for lab in found:
         whose = "stays until it is taken down" if lab.owner is None else f"of pid {lab.owner}"
-        whose = "nobody needs it: delphic lab down" if lab.is_stale else whose
+        whose = "nobody needs it: delphic lab down" if lab.is_stale else lab.error or whose
         click.echo(f"{lab.name}  {lab.inventory}  ({whose})")
         for name, address, on in lab.hosts:
             click.echo(f"  {name}  {address}  {'on' if on else 'off'}")
@@ -133,4 +132,4 @@ def _status(as_json: bool) -> None:
 def _status_as_data(lab: Status) -> dict[str, object]:
     hosts = [{"name": name, "address": address, "is_on": on} for name, address, on in lab.hosts]
     about = {"name": lab.name, "inventory": lab.inventory, "hosts": hosts}
-    return {**about, "owner": lab.owner, "is_stale": lab.is_stale}
+    return {**about, "owner": lab.owner, "is_stale": lab.is_stale, "error": lab.error}

@@ -60,13 +60,17 @@ class Folder:
     def inventory(self) -> Path:
         return self.path / "hosts.yaml"
 
+    @property
+    def record(self) -> Path:
+        return self.path / "lab.json"
+
     def host(self, name: str) -> Path:
         """The files of one host: what it needs to start, its log, its /tmp and /var/tmp."""
         return self.path / name
 
     def read(self) -> Record | None:
         """None if nothing was recorded, or it has just been removed. Raises WorldError."""
-        file = self.path / "lab.json"
+        file = self.record
         try:
             return msgspec.json.decode(file.read_bytes(), type=Record)
         except FileNotFoundError:
@@ -76,7 +80,7 @@ class Folder:
 
     def write(self, record: Record) -> None:
         """Raises WorldError."""
-        file = self.path / "lab.json"
+        file = self.record
         whole = file.with_suffix(".new")
         try:
             whole.write_bytes(msgspec.json.encode(record))
@@ -127,6 +131,15 @@ def folders() -> list[Folder]:
     directory = labs_directory()
     found = directory.glob("lab*") if directory.is_dir() else ()
     return [Folder(path) for path in sorted(found, key=lambda path: (len(path.name), path.name))]
+
+
+def records() -> list[Record]:
+    """What is on record of every laboratory, but for those whose record cannot be read."""
+    found = []
+    for folder in folders():
+        with suppress(WorldError):  # `heal` and `status` say so.
+            found.append(folder.read())
+    return [record for record in found if record is not None]
 
 
 def create(

@@ -61,6 +61,8 @@ class Status:
     hosts: tuple[tuple[str, str, bool], ...]
     owner: int | None
     is_stale: bool
+    error: str | None = None
+    """Why nothing else is known of it."""
 
 
 def up(count: int = 3, *, addresses: int = 1, sudo: bool = False, keep: bool = False) -> Lab:
@@ -98,7 +100,11 @@ def status() -> list[Status]:
     """All laboratories of this user."""
     found = []
     for folder in folders():
-        record = folder.read()
+        try:
+            record = folder.read()
+        except WorldError as error:
+            found.append(Status(folder.name, folder.inventory, (), None, False, error.message))
+            continue
         if record is None:
             continue
         same_boot = record.boot == proc.boot_id()
@@ -132,22 +138,38 @@ def remove(folder: Folder) -> None:
     folder.remove()
 
 
-def heal() -> list[str]:
-    """Remove the laboratories that nobody needs any more; a sentence about each."""
-    said = []
+def heal() -> tuple[list[str], bool]:
+    """Remove the laboratories that nobody needs any more.
+
+    Returns a sentence about each, and whether all of them are gone.
+    """
+    said, is_whole = [], True
     for folder in folders():
-        record = folder.read()
         try:
-            if record is None and folder.age_s() > _RECORDED_S:
-                folder.remove()  # Whoever made it was killed before it said what for.
-            if record is not None and _is_stale(record):
-                remove(folder)
-                said.append(f"The laboratory {folder.name}, which nobody needed any more, is gone.")
+            said.append(_heal(folder))
         except WorldError as error:  # The others are to be removed.
             said.append(f"The laboratory {folder.name} is not gone: {error}.")
+            is_whole = False
     if hindrance() is None:
         said += [_forgotten(name, owner) for name, owner in kernel.bridges().items() if owner]
-    return [sentence for sentence in said if sentence]
+    return [sentence for sentence in said if sentence], is_whole
+
+
+def _heal(folder: Folder) -> str:
+    """What is to be said of one laboratory, if anything. Raises WorldError."""
+    try:
+        record = folder.read()
+    except WorldError:
+        if not proc.is_older_than_boot(folder.record):
+            raise
+        folder.remove()  # Nothing of it outlived the boot.
+        return f"The laboratory {folder.name}, which is of before the machine started, is gone."
+    if record is None and folder.age_s() > _RECORDED_S:
+        folder.remove()  # Whoever made it was killed before it said what for.
+    if record is None or not _is_stale(record):
+        return ""
+    remove(folder)
+    return f"The laboratory {folder.name}, which nobody needed any more, is gone."
 
 
 def hindrance() -> str | None:
@@ -175,7 +197,11 @@ def hindrance() -> str | None:
 
 
 def _is_in_use(folder: Folder) -> bool:
-    record = folder.read()
+    """Whether a living run has made it for itself, or may have: its record cannot be read."""
+    try:
+        record = folder.read()
+    except WorldError:
+        return True
     return record is not None and record.owner is not None and not _is_stale(record)
 
 

@@ -95,42 +95,68 @@ class Lease:
             raise WorldError(f"cannot write {self._path}: {error.strerror}") from error
 
 
-def heal() -> list[str]:
-    """End what dead harnesses left running; a sentence about each of their runs."""
+def heal() -> tuple[list[str], bool]:
+    """End what dead harnesses left running.
+
+    Returns a sentence about each of their runs, and whether all of them are undone.
+    """
     folder = state_directory()
-    said = []
+    said, is_whole = [], True
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
-        try:
-            record = msgspec.json.decode(path.read_bytes(), type=Record)
-        except FileNotFoundError:
-            continue  # Its owner has just finished.
-        except (OSError, *UNDECODABLE) as error:
-            raise WorldError(
-                f"cannot read {path}: {error}; remove it if it is not yours"
-            ) from error
-        same_boot = record.boot == proc.boot_id()
-        if same_boot and proc.alive(record.harness):
-            continue
-        ended = _end_all(record, path.stem) if same_boot else []
+        # The others are to be healed, whatever has become of this one.
+        sentence, is_undone = _heal(path)
+        said += [sentence] if sentence else []
+        is_whole = is_whole and is_undone
+    return said, is_whole
+
+
+def _heal(path: Path) -> tuple[str, bool]:
+    """What is to be said of one lease, if anything, and whether its run is undone."""
+    try:
+        record = msgspec.json.decode(path.read_bytes(), type=Record)
+    except FileNotFoundError:
+        return "", True  # Its owner has just finished.
+    except OSError as error:
+        return _unread(path, error), False
+    except UNDECODABLE as error:
+        if not proc.is_older_than_boot(path):
+            return _unread(path, error), False
+        path.unlink(missing_ok=True)  # The machine stopped while it was written.
+        return f"{path} cannot be read, and is of before the machine started: removed.", True
+    same_boot = record.boot == proc.boot_id()
+    if same_boot and proc.alive(record.harness):
+        return "", True
+    ended, failed = _end_all(record, path.stem) if same_boot else ([], [])
+    if not failed:
         path.unlink(missing_ok=True)
-        what = f"ended {', '.join(ended)}" if ended else "nothing of it was running any more"
-        sentence = f"The {record.who} of {record.run} (pid {record.harness.pid}) is gone: {what}."
-        if record.who == HARNESS:
-            again = shlex.join(["delphic", "check", str(record.run)])
-            sentence += f" What it recorded can still be checked: {again}"
-        said.append(sentence)
-    return said
+    return _gone(record, ended, failed), not failed
 
 
-def _end_all(record: Record, name: str) -> list[str]:
+def _unread(path: Path, error: Exception) -> str:
+    return f"{path} is not healed, for it cannot be read: {error}; remove it if it is not yours."
+
+
+def _gone(record: Record, ended: list[str], failed: list[str]) -> str:
+    parts = [f"ended {', '.join(ended)}"] if ended else []
+    parts += [f"not ended: {', '.join(failed)}"] if failed else []
+    what = "; ".join(parts) or "nothing of it was running any more"
+    sentence = f"The {record.who} of {record.run} (pid {record.harness.pid}) is gone: {what}."
+    if record.who == HARNESS:
+        again = shlex.join(["delphic", "check", str(record.run)])
+        sentence += f" What it recorded can still be checked: {again}"
+    return sentence
+
+
+def _end_all(record: Record, name: str) -> tuple[list[str], list[str]]:
+    """What was ended, and what could not be."""
     known = {child.process: child.what for child in record.children}
     for process in proc.marked(f"{LEASE_VARIABLE}={name}"):
         known.setdefault(process, "a process that it had just started")
-    return [f"{what} (pid {p.pid})" for p, what in known.items() if _end(p)]
-
-
-def _end(process: Identity) -> bool:
-    try:
-        return proc.end(process)
-    except OSError as error:
-        raise WorldError(str(error)) from error
+    ended, failed = [], []
+    for process, what in known.items():
+        try:
+            if proc.end(process):
+                ended.append(f"{what} (pid {process.pid})")
+        except OSError as error:
+            failed.append(f"{what} ({error})")
+    return ended, failed

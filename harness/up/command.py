@@ -77,7 +77,7 @@ def up_command(
     replication = _replication(slaves, slave_of)
     if replication is not None and controllers is None:
         raise UsageError("replication is of databases, which need --controllers; give it, too")
-    for sentence in leases.heal():
+    for sentence in leases.heal()[0]:
         click.echo(sentence, err=True)
     path = resolved(directory)
     if new:

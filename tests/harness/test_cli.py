@@ -139,6 +139,18 @@ def test_heal_says_so_when_nothing_is_left(capsys: pytest.CaptureFixture[str]) -
     assert (found.code, found.out) == (ExitCode.AS_EXPECTED, "Nothing was left running.\n")
 
 
+def test_what_cannot_be_healed_is_told_with_a_code_of_its_own(
+    capsys: pytest.CaptureFixture[str], folder: Path
+) -> None:
+    (folder / "state").mkdir()
+    (folder / "state" / "x.json").touch()
+    found = Said(capsys, "heal")
+    assert found.code == ExitCode.WORLD
+    assert "x.json is not healed" in found.out
+    told = json.loads(Said(capsys, "heal", "--json").out)
+    assert [one["is_whole"] for one in told["healed"]] == [False]
+
+
 @pytest.mark.slow
 def test_a_run_tells_its_verdict_its_report_and_how_to_repeat_it(
     capsys: pytest.CaptureFixture[str], memory: Any, folder: Path

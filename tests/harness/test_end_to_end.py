@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
     (tmp_path / "short.yaml").write_text(SHORT)
     yield tmp_path
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 def members_alive(folder: Path) -> list[int]:
@@ -93,7 +93,7 @@ def test_a_killed_run_is_healed_and_what_it_recorded_can_be_checked(folder: Path
     alive = members_alive(folder)
     os.kill(process.pid, signal.SIGKILL)
     assert finish(process)[0] == -signal.SIGKILL
-    (said,) = leases.heal()
+    ((said,), _) = leases.heal()
     assert "is gone: ended" in said
     assert [proc.letter(pid) for pid in alive] == [None] * len(alive)
     code, out, err = finish(start(folder, "check", "runs/latest"))

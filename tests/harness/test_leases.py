@@ -69,25 +69,25 @@ def test_a_killed_harness_is_cleaned_up_after_and_it_is_said(tmp_path: Path) -> 
     )
     assert harness.stdout is not None
     pids = [int(word) for word in harness.stdout.readline().split()]
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
     os.kill(harness.pid, signal.SIGKILL)
     harness.wait()
     harness.stdout.close()
     assert all(proc.letter(pid) for pid in pids)
-    (said,) = leases.heal()
+    ((said,), _) = leases.heal()
     assert f"(pid {harness.pid}) is gone" in said
     assert f"n1 (pid {pids[0]}), n3 (pid {pids[2]})" in said
     assert f"a process that it had just started (pid {pids[1]})" in said
     assert f"delphic check {tmp_path / 'run'}" in said
     assert [proc.letter(pid) for pid in pids] == [None, None, None]
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 def test_a_live_harness_is_left_alone(state: Path) -> None:
     lease = Lease(Path("run"))
     with sleeper() as process:
         lease.add("n1", process.pid)
-        assert leases.heal() == []
+        assert leases.heal() == ([], True)
         assert proc.letter(process.pid) is not None
         lease.remove(process.pid)
     lease.release()
@@ -97,7 +97,7 @@ def test_a_live_harness_is_left_alone(state: Path) -> None:
 def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(state: Path) -> None:
     with sleeper() as process:
         path = record(state, GONE, Identity(process.pid, start=1))
-        (said,) = leases.heal()
+        ((said,), _) = leases.heal()
         assert "nothing of it was running any more" in said
         assert proc.letter(process.pid) is not None
     assert not path.exists()
@@ -108,16 +108,54 @@ def test_a_lease_from_before_a_reboot_is_only_removed(state: Path) -> None:
         alive = proc.identity(process.pid)
         assert alive is not None
         path = record(state, GONE, alive, boot="another")
-        assert len(leases.heal()) == 1
+        assert len(leases.heal()[0]) == 1
         assert proc.alive(alive)
     assert not path.exists()
 
 
-def test_a_lease_that_cannot_be_read_is_told(state: Path) -> None:
+def test_a_lease_that_cannot_be_read_is_told_and_hinders_no_other(state: Path) -> None:
+    with sleeper() as process:
+        path = record(state, GONE, proc.identity(process.pid) or GONE)
+        for name in ("0", "x"):
+            (state / f"{name}.json").touch()
+        (first, ended, last), is_whole = leases.heal()
+        assert not is_whole
+        assert f"ended n1 (pid {process.pid})" in ended
+        assert proc.letter(process.pid) is None
+    assert "0.json is not healed, for it cannot be read: " in first
+    assert last.endswith("; remove it if it is not yours.")
+    assert not path.exists()
+    assert len(list(state.iterdir())) == 2
+
+
+def test_a_lease_that_was_cut_short_when_the_machine_stopped_is_removed(state: Path) -> None:
     state.mkdir()
-    (state / "x.json").write_text("{")
-    with pytest.raises(WorldError, match=r"x\.json: .*; remove it if it is not yours"):
-        leases.heal()
+    path = state / "x.json"
+    path.touch()
+    os.utime(path, (0, 0))
+    ((said,), is_whole) = leases.heal()
+    assert "of before the machine started: removed" in said
+    assert is_whole
+    assert not path.exists()
+
+
+def test_who_does_not_end_keeps_the_lease_and_hinders_no_other(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    end = proc.end
+
+    def stuck(process: Identity) -> bool:
+        if process == GONE:
+            raise OSError("pid 7 does not die of SIGKILL")
+        return end(process)
+
+    monkeypatch.setattr(proc, "end", stuck)
+    with sleeper() as process:
+        path = record(state, GONE, GONE, proc.identity(process.pid) or GONE)
+        ((said,), is_whole) = leases.heal()
+        assert f"ended n2 (pid {process.pid}); not ended: n1 (pid 7 does not die" in said
+        assert not is_whole
+    assert path.exists()
 
 
 def test_a_state_directory_that_cannot_be_written_is_told(

@@ -247,7 +247,7 @@ def test_a_second_interrupt_ends_at_once_and_still_seals(memory: Any, tmp_path: 
     assert memory.last.log[-1] == "down"
     assert seal_of(run.journal) is not None
     assert recheck(run).exit_code == ExitCode.INCONCLUSIVE
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 def test_a_group_that_does_not_start_is_the_worlds_fault(
@@ -262,7 +262,7 @@ def test_a_group_that_does_not_start_is_the_worlds_fault(
     assert str(done.world) == "n2: ended right after its start\nlast words"
     assert "n2: ended right after its start" in done.verdict.sentence
     assert memory.last.log == ["down"]
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 def test_a_full_disk_ends_the_run_with_everything_down(
@@ -272,7 +272,7 @@ def test_a_full_disk_ends_the_run_with_everything_down(
     with pytest.raises(WorldError, match="cannot write the history: No space left on device"):
         finished(tmp_path)
     assert memory.last.log[-1] == "down"
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 def test_a_bug_of_ours_still_seals_and_takes_everything_down(

@@ -1,5 +1,6 @@
 """The files of a laboratory: removed whoever owns them, and whatever they forbid."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -66,10 +67,36 @@ def test_one_that_cannot_be_removed_hinders_no_other(
     monkeypatch.setattr(Folder, "remove", remove)
     monkeypatch.setattr(Folder, "age_s", lambda folder: 1e6)
     monkeypatch.setattr(lab, "hindrance", lambda: "no network here")
-    assert lab.heal() == [
+    said, is_whole = lab.heal()
+    assert said == [
         f"The laboratory {name} is not gone: cannot remove {name}." for name in ("lab1", "lab2")
     ]
+    assert not is_whole
     assert removed == ["lab1", "lab2"]
+
+
+def test_one_whose_record_cannot_be_read_hinders_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    monkeypatch.setattr(lab, "hindrance", lambda: "no network here")
+    me = proc.me()
+    assert create(9, replace(me, start=me.start + 1), rootless=False, inside=None) is not None
+    for name, at in (("lab7", 0), ("lab8", None)):
+        file = tmp_path / "labs" / name / "lab.json"
+        file.parent.mkdir()
+        file.touch()
+        os.utime(file, None if at is None else (at, at))
+    old, unread, dead = lab.heal()[0]
+    assert "lab7, which is of before the machine started, is gone" in old
+    assert "lab8 is not gone: cannot read " in unread
+    assert "lab9, which nobody needed any more, is gone" in dead
+    assert not lab.heal()[1]
+    assert lab.down() == []
+    (known,) = lab.status()
+    assert "cannot read " in str(known.error)
+    said = CliRunner().invoke(lab_command, ["status"])
+    assert "remove it by hand" in said.output
 
 
 def test_only_namespaces_that_live_are_entered(

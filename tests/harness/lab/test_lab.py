@@ -212,20 +212,20 @@ def test_whenever_its_owner_dies_a_laboratory_is_removed(labs: Path, at: str) ->
     assert died.returncode == -signal.SIGKILL
     (status,) = lab.status()
     assert status.is_stale
-    assert any(status.name in said for said in lab.heal())
+    assert any(status.name in said for said in lab.heal()[0])
     assert left(labs, status.name) == []
 
 
 def test_a_laboratory_whose_files_are_gone_is_found_by_its_bridge(labs: Path) -> None:
     made = lab.up(3, keep=True)
     subprocess.run(["rm", "-rf", str(made.folder.path)], check=True)
-    assert any(str(made.folder.path) in said for said in lab.heal())
+    assert any(str(made.folder.path) in said for said in lab.heal()[0])
     assert left(labs, made.name) == []
 
 
 def test_only_what_nobody_uses_is_taken_down(labs: Path) -> None:
     kept, used = lab.up(3, keep=True), lab.up(3)
-    assert not any(made.name in said for made in (kept, used) for said in lab.heal())
+    assert not any(made.name in said for made in (kept, used) for said in lab.heal()[0])
     assert lab.down() == [kept.name]
     assert [status.name for status in lab.status()] == [used.name]
 

@@ -32,7 +32,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing of a test may be alive at its end."""
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path / "state"))
     yield
-    assert leases.heal() == []
+    assert leases.heal() == ([], True)
 
 
 class Up:
@@ -136,7 +136,7 @@ def test_what_a_killed_up_leaves_running_is_ended_by_whoever_comes_next(tmp_path
     with up("--new", str(tmp_path / "c")) as cluster:
         assert cluster.ends(signal.SIGKILL) == -signal.SIGKILL
         assert all(proc.alive(node) for node in cluster.nodes)
-        (sentence,) = leases.heal()
+        ((sentence,), _) = leases.heal()
         assert sentence.startswith(f"The cluster of {tmp_path / 'c'} (pid {cluster.process.pid})")
         assert "delphic check" not in sentence
         assert not any(proc.alive(node) for node in cluster.nodes)
