@@ -7,10 +7,14 @@ import signal
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 _PROC = Path("/proc")
+
+FIRST_NAMESPACE = "pid:[4026531836]"
+"""The namespace of pids that every kernel begins with (PROC_PID_INIT_INO); all others are in it."""
 
 _DIES_S = 5.0
 
@@ -29,6 +33,16 @@ class Identity:
     """Clock ticks from boot to its start."""
 
 
+class Whose(Enum):
+    """What pids that were written down mean here."""
+
+    OURS = "ours"
+    GONE = "gone"
+    """Nothing: none of those processes lives."""
+    OTHERS = "others"
+    """They are of another namespace, and may live."""
+
+
 class Place(NamedTuple):
     """Where a pid and a table mean something: a boot of a machine and the namespaces in it.
 
@@ -44,6 +58,47 @@ class Place(NamedTuple):
 def boot_id() -> str:
     """Another one after every boot of the machine."""
     return (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+
+
+def pid_namespace() -> str:
+    """Where the pids that this process sees mean something."""
+    return os.readlink(_PROC / "self/ns/pid")
+
+
+def whose(boot: str, pids: str) -> Whose:
+    """What pids of such a boot and namespace mean here; no namespace: it was not written down."""
+    if boot != boot_id():
+        return Whose.GONE
+    if pids in ("", pid_namespace()):
+        return Whose.OURS
+    return Whose.GONE if _is_empty(pids) else Whose.OTHERS
+
+
+def _is_empty(pids: str) -> bool:
+    """Whether nobody is in that namespace for certain: only from the first one all are seen."""
+    if pid_namespace() != FIRST_NAMESPACE or not (_PROC / "1").exists():
+        return False
+    return not any(_may_be_in(int(f.name), pids) for f in _PROC.iterdir() if f.name.isdigit())
+
+
+def _may_be_in(pid: int, pids: str) -> bool:
+    try:
+        return letter(pid) is not None and os.readlink(_PROC / f"{pid}/ns/pid") == pids
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return _is_nested(pid)
+
+
+def _is_nested(pid: int) -> bool:
+    """Whether it has a pid of its own in another namespace than this one."""
+    try:
+        text = (_PROC / f"{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return any(len(line.split()) > 2 for line in text.splitlines() if line.startswith("NSpid:"))
 
 
 def is_older_than_boot(path: Path) -> bool:
@@ -64,7 +119,7 @@ def here() -> Place:
     return Place(
         f"{os.uname().nodename} {machine}",
         boot_id(),
-        os.readlink(_PROC / "self/ns/pid"),
+        pid_namespace(),
         os.readlink(_PROC / "self/ns/net"),
     )
 

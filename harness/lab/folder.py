@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from ..agent import proc
-from ..agent.proc import Identity
+from ..agent.proc import Identity, Whose
 from ..errors import WorldError
 from ..reading import UNDECODABLE
 from ..running.leases import state_directory
@@ -39,6 +39,13 @@ class Record(msgspec.Struct, frozen=True):
     rootless: bool = False
     inside: Identity | None = None
     """Rootless: who holds the namespaces in which the laboratory is."""
+    pids: str = ""
+    """The namespace in which its pids mean something."""
+
+    @property
+    def whose(self) -> Whose:
+        """What its pids mean here."""
+        return proc.whose(self.boot, self.pids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +162,13 @@ def create(
     except OSError as error:
         raise WorldError(f"cannot make {path}: {error.strerror}") from error
     folder = Folder(path)
-    record = Record(number, proc.boot_id(), owner, rootless=rootless, inside=inside)
+    record = Record(
+        number,
+        proc.boot_id(),
+        owner,
+        rootless=rootless,
+        inside=inside,
+        pids=proc.pid_namespace(),
+    )
     folder.write(record)
     return folder

@@ -20,7 +20,7 @@ import msgspec
 import yaml
 
 from ..agent import proc
-from ..agent.proc import Identity
+from ..agent.proc import Identity, Whose
 from ..errors import UsageError, WorldError
 from ..hosts.inventory import Inventory, load
 from . import host, kernel, rootless
@@ -31,6 +31,7 @@ HOSTS_MIN, HOSTS_MAX = 3, kernel.HOSTS_MAX
 TOOLS = ("ip", "unshare", "ssh-keygen", "/usr/sbin/sshd")
 """What a laboratory is made with."""
 
+_ELSEWHERE = "it is of another namespace of pids"
 _SSH = 22
 _SSHD_S = 20.0
 _RECORDED_S = 60.0  # A folder is made, and then says what it is: no more than a moment apart.
@@ -102,22 +103,23 @@ def status() -> list[Status]:
     for folder in folders():
         try:
             record = folder.read()
-        except WorldError as error:
-            found.append(Status(folder.name, folder.inventory, (), None, False, error.message))
+        except WorldError as unread:
+            found.append(Status(folder.name, folder.inventory, (), None, False, unread.message))
             continue
         if record is None:
             continue
-        same_boot = record.boot == proc.boot_id()
+        whose = record.whose
         hosts = tuple(
             (
                 h.name,
                 h.addresses[0],
-                same_boot and h.process is not None and proc.alive(h.process),
+                whose is Whose.OURS and h.process is not None and proc.alive(h.process),
             )
-            for h in record.hosts
+            for h in (() if whose is Whose.OTHERS else record.hosts)
         )
         owner = None if record.owner is None else record.owner.pid
-        found.append(Status(folder.name, folder.inventory, hosts, owner, _is_stale(record)))
+        error = _ELSEWHERE if whose is Whose.OTHERS else None
+        found.append(Status(folder.name, folder.inventory, hosts, owner, _is_stale(record), error))
     return found
 
 
@@ -125,12 +127,13 @@ def remove(folder: Folder) -> None:
     """Hosts, bridge, files, in this order, whoever uses it; what is gone already is no failure."""
     record = folder.read()
     if record is not None and record.boot == proc.boot_id():
-        for at in record.hosts:
+        is_ours = record.whose is Whose.OURS
+        for at in record.hosts if is_ours else ():
             if at.process is not None:
                 host.end(at.process)
         for process in proc.marked(folder.mark):
             host.end(process)
-        if record.inside is not None:
+        if record.inside is not None and is_ours:
             host.end(record.inside)
         name = kernel.bridge(record.number)
         if kernel.bridges().get(name) in ("", str(folder.path)):
@@ -166,6 +169,8 @@ def _heal(folder: Folder) -> str:
         return f"The laboratory {folder.name}, which is of before the machine started, is gone."
     if record is None and folder.age_s() > _RECORDED_S:
         folder.remove()  # Whoever made it was killed before it said what for.
+    if record is not None and record.whose is Whose.OTHERS:
+        return f"The laboratory {folder.name} is of another namespace of pids: left alone."
     if record is None or not _is_stale(record):
         return ""
     remove(folder)
@@ -197,18 +202,21 @@ def hindrance() -> str | None:
 
 
 def _is_in_use(folder: Folder) -> bool:
-    """Whether a living run has made it for itself, or may have: its record cannot be read."""
+    """Whether a living run has made it for itself, or may have, as far as is to be seen here."""
     try:
         record = folder.read()
     except WorldError:
         return True
-    return record is not None and record.owner is not None and not _is_stale(record)
+    if record is None:
+        return False
+    has_owner = record.owner is not None and not _is_stale(record)
+    return has_owner or record.whose is Whose.OTHERS
 
 
 def _is_stale(record: Record) -> bool:
     """Whether its owner is gone, or its network, or the machine has been restarted."""
-    if record.boot != proc.boot_id():
-        return True
+    if (whose := record.whose) is not Whose.OURS:
+        return whose is Whose.GONE
     needed = (record.owner, record.inside)
     return any(process is not None and not proc.alive(process) for process in needed)
 

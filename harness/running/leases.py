@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ..agent import proc
-from ..agent.proc import Identity
+from ..agent.proc import Identity, Whose
 from ..errors import WorldError
 from ..reading import UNDECODABLE
 
@@ -38,6 +38,8 @@ class Record(msgspec.Struct, frozen=True):
     harness: Identity
     children: tuple[Child, ...] = ()
     who: str = HARNESS
+    pids: str = ""
+    """The namespace in which its pids mean something."""
 
 
 def state_directory() -> Path:
@@ -54,7 +56,9 @@ class Lease:
     def __init__(self, run: Path, who: str = HARNESS) -> None:
         self.name = uuid.uuid4().hex
         self._path = state_directory() / f"{self.name}.json"
-        self._record = Record(str(run.resolve()), proc.boot_id(), proc.me(), who=who)
+        self._record = Record(
+            str(run.resolve()), proc.boot_id(), proc.me(), who=who, pids=proc.pid_namespace()
+        )
         self._write()
 
     @property
@@ -123,28 +127,31 @@ def _heal(path: Path) -> tuple[str, bool]:
             return _unread(path, error), False
         path.unlink(missing_ok=True)  # The machine stopped while it was written.
         return f"{path} cannot be read, and is of before the machine started: removed.", True
-    same_boot = record.boot == proc.boot_id()
-    if same_boot and proc.alive(record.harness):
+    whose = proc.whose(record.boot, record.pids)
+    about = f"The {record.who} of {record.run} (pid {record.harness.pid})"
+    if whose is Whose.OTHERS:
+        return f"{about} is of another namespace of pids: left alone.", True
+    is_ours = whose is Whose.OURS
+    if is_ours and proc.alive(record.harness):
         return "", True
-    ended, failed = _end_all(record, path.stem) if same_boot else ([], [])
+    ended, failed = _end_all(record, path.stem) if is_ours else ([], [])
     if not failed:
         path.unlink(missing_ok=True)
-    return _gone(record, ended, failed), not failed
+    return f"{about} is gone: {_ended(record, ended, failed)}", not failed
 
 
 def _unread(path: Path, error: Exception) -> str:
     return f"{path} is not healed, for it cannot be read: {error}; remove it if it is not yours."
 
 
-def _gone(record: Record, ended: list[str], failed: list[str]) -> str:
+def _ended(record: Record, ended: list[str], failed: list[str]) -> str:
     parts = [f"ended {', '.join(ended)}"] if ended else []
     parts += [f"not ended: {', '.join(failed)}"] if failed else []
     what = "; ".join(parts) or "nothing of it was running any more"
-    sentence = f"The {record.who} of {record.run} (pid {record.harness.pid}) is gone: {what}."
-    if record.who == HARNESS:
-        again = shlex.join(["delphic", "check", str(record.run)])
-        sentence += f" What it recorded can still be checked: {again}"
-    return sentence
+    if record.who != HARNESS:
+        return f"{what}."
+    again = shlex.join(["delphic", "check", str(record.run)])
+    return f"{what}. What it recorded can still be checked: {again}"
 
 
 def _end_all(record: Record, name: str) -> tuple[list[str], list[str]]:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,11 +50,13 @@ def sleeper() -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def record(folder: Path, harness: Identity, *children: Identity, boot: str = "") -> Path:
+def record(
+    folder: Path, harness: Identity, *children: Identity, boot: str = "", pids: str = ""
+) -> Path:
     path = folder / "abc.json"
     path.parent.mkdir(exist_ok=True)
     told = tuple(Child(f"n{number}", child) for number, child in enumerate(children, start=1))
-    text = Record("/runs/x", boot or proc.boot_id(), harness, told)
+    text = Record("/runs/x", boot or proc.boot_id(), harness, told, pids=pids)
     path.write_bytes(msgspec.json.encode(text))
     return path
 
@@ -101,6 +103,52 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(state: Path) -> None:
         assert "nothing of it was running any more" in said
         assert proc.letter(process.pid) is not None
     assert not path.exists()
+
+
+@contextmanager
+def elsewhere(require: Callable[[object, str], None]) -> Iterator[tuple[int, str]]:
+    """A process of lease `abc` in a namespace of pids of its own; its pid here, and which it is."""
+    words = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    may = subprocess.run([*words, "true"], capture_output=True, check=False).returncode == 0
+    require(may, "no namespaces can be made here")
+    code = "import time; print('up', flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [*words, sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        env={**os.environ, LEASE_VARIABLE: "abc"},
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"up\n"
+        (child,) = proc.children(process.pid)
+        try:
+            yield child, os.readlink(f"/proc/{child}/ns/pid")
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_lease_of_another_namespace_of_pids_is_left_alone_as_long_as_that_is_there(
+    state: Path, require: Callable[[object, str], None]
+) -> None:
+    with elsewhere(require) as (child, pids):
+        path = record(state, Identity(1, 5), Identity(2, 6), pids=pids)
+        ((said,), is_whole) = leases.heal()
+        assert said.endswith("is of another namespace of pids: left alone.")
+        assert is_whole
+        assert proc.letter(child) is not None
+        assert path.exists()
+    ((said,), is_whole) = leases.heal()
+    sees_all = proc.pid_namespace() == proc.FIRST_NAMESPACE
+    assert ("is gone: nothing of it was running any more" in said) is sees_all
+    assert path.exists() is not sees_all
+
+
+def test_a_lease_says_where_its_pids_mean_something(state: Path) -> None:
+    lease = Lease(Path("run"))
+    (path,) = state.iterdir()
+    assert msgspec.json.decode(path.read_bytes(), type=Record).pids == os.readlink(
+        "/proc/self/ns/pid"
+    )
+    lease.release()
 
 
 def test_a_lease_from_before_a_reboot_is_only_removed(state: Path) -> None:

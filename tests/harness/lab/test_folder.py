@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from delphic.harness.agent import proc
@@ -97,6 +98,32 @@ def test_one_whose_record_cannot_be_read_hinders_no_other(
     assert "cannot read " in str(known.error)
     said = CliRunner().invoke(lab_command, ["status"])
     assert "remove it by hand" in said.output
+
+
+def test_one_of_another_namespace_of_pids_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    monkeypatch.setattr(lab, "hindrance", lambda: "no network here")
+    folder = create(1, proc.Identity(1, 5), rootless=False, inside=None)
+    assert folder is not None
+    made = folder.read()
+    assert made is not None
+    assert made.pids == proc.pid_namespace()
+    folder.write(msgspec.structs.replace(made, pids="pid:[1]", owner=None))
+    monkeypatch.setattr(proc, "FIRST_NAMESPACE", "")  # Nobody sees here who else there is.
+    assert lab.heal() == (
+        ["The laboratory lab1 is of another namespace of pids: left alone."],
+        True,
+    )
+    assert lab.down() == []
+    (known,) = lab.status()
+    assert (known.is_stale, known.error) == (False, "it is of another namespace of pids")
+    assert folder.path.exists()
+    monkeypatch.undo()
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    if proc.pid_namespace() == proc.FIRST_NAMESPACE:
+        assert lab.status()[0].is_stale, "nobody is in it"
 
 
 def test_only_namespaces_that_live_are_entered(
