@@ -42,6 +42,7 @@ from .targets.target import (
     Capability,
     Cluster,
     FurnishedCluster,
+    HastyCluster,
     RealTarget,
     RemoteClocks,
     TraceClock,
@@ -84,35 +85,23 @@ class _Life:
     diary: Journal
     cluster: Cluster
     show: Progress
+    ears: signals.Ears
 
 
 def execute(order: Order, show: Progress, report: Report) -> Finished:
     """Run a scenario. Raises WorldError only where nothing is left to judge.
 
     SIGINT, SIGTERM and SIGHUP end it early: faults are undone, the history is sealed and checked. A
-    second one ends it at once, and raises KeyboardInterrupt when everything is down.
+    second one ends it at once, and raises KeyboardInterrupt when everything is down. While it is
+    taken down a signal ends nothing; after a second one what has not come home stays on hosts.
     """
     plan = order.plan
     run = open_run_directory(order)
     diary = Journal(run.journal)
     diary.write("planned")
-    lease = Lease(run.path)
-    target = order.target or REAL_TARGETS[plan.target]
-    cluster = target.cluster(plan.setup, SYSTEMS[plan.system], run, lease)
-    if isinstance(cluster, FurnishedCluster):
-        cluster.furnish(_needed(plan))
-    announce(plan, run, show)
-    left: DelphicError | None = None
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            ending, world = runner.run(_live(_Life(plan, run, diary, cluster, show)))
-        except asyncio.CancelledError:
-            raise KeyboardInterrupt from None
-        finally:
-            left = _down(runner, cluster, lease)
-    # What could not be ended or brought home may still grow.
-    traces = {} if left is not None else {TRACES: digests(run.traces(plan.members))}
-    diary.write("down", left=None if left is None else str(left), **traces)
+    ears = signals.Ears()
+    with ears.open():
+        ending, world, left = _lived(order, run, diary, show, ears)
     verdict = _judged(run, plan, ending)
     write(run, verdict)
     diary.write("checked", validity=verdict.validity)
@@ -121,6 +110,32 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
         drop_bulk(plan, run)
     failure = reported(run, report)
     return Finished(run, verdict, world or left, failure)
+
+
+def _lived(
+    order: Order, run: RunDir, diary: Journal, show: Progress, ears: signals.Ears
+) -> tuple[Ending, DelphicError | None, DelphicError | None]:
+    """How it ended, with which error of the world's if any, and what could not be taken down."""
+    plan = order.plan
+    lease = Lease(run.path)
+    target = order.target or REAL_TARGETS[plan.target]
+    cluster = target.cluster(plan.setup, SYSTEMS[plan.system], run, lease)
+    if isinstance(cluster, FurnishedCluster):
+        cluster.furnish(_needed(plan))
+    announce(plan, run, show)
+    life = _Life(plan, run, diary, cluster, show, ears)
+    left: DelphicError | None = None
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        try:
+            ending, world = runner.run(_live(life))
+        except asyncio.CancelledError:
+            raise KeyboardInterrupt from None
+        finally:
+            left = _down(runner, life, lease)
+    # What could not be ended or brought home may still grow.
+    traces = {} if left is not None else {TRACES: digests(run.traces(plan.members))}
+    diary.write("down", left=None if left is None else str(left), **traces)
+    return ending, world, left
 
 
 def announce(plan: Plan, run: RunDir, show: Progress) -> None:
@@ -137,15 +152,40 @@ def _needed(plan: Plan) -> frozenset[Capability]:
     return frozenset(need for need in needs if need is not None)
 
 
-def _down(runner: asyncio.Runner, cluster: Cluster, lease: Lease) -> DelphicError | None:
+def _down(runner: asyncio.Runner, life: _Life, lease: Lease) -> DelphicError | None:
     """End every process. What cannot be ended stays on the lease, for `delphic heal`."""
     try:
-        runner.run(cluster.down())
+        runner.run(_take_down(life))
     except DelphicError as error:
         lease.release_if_empty()
         return error
     lease.release()
     return None
+
+
+async def _take_down(life: _Life) -> None:
+    """Nobody's signal ends this: processes would run on, and what members wrote would be lost."""
+    cluster = life.cluster
+    asked = 0
+
+    def hear() -> None:
+        nonlocal asked
+        asked += 1
+        if isinstance(cluster, HastyCluster) and asked > 1:
+            cluster.hurry()
+        if asked == 1:
+            once_more = isinstance(cluster, HastyCluster)
+            hint = "; once more, and what has not come home stays on the hosts" * once_more
+            _say(life.show, f"everything is being taken down{hint}")
+
+    with life.ears.answered(hear):
+        await cluster.down()
+
+
+def _say(show: Progress, text: str) -> None:
+    """Tell whoever looks: a terminal that is gone is no reason to stop."""
+    with suppress(OSError):
+        show.say(text)
 
 
 def _judged(run: RunDir, plan: Plan, ending: Ending) -> RunVerdict:
@@ -160,7 +200,7 @@ async def _live(life: _Life) -> tuple[Ending, DelphicError | None]:
     zero_s, start_ns = time.time(), time.monotonic_ns()
     started = datetime.fromtimestamp(zero_s, UTC).strftime(TIME_FORMAT)
     stop = asyncio.Event()
-    with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life.show):
+    with life.run.history.open("wb", buffering=0) as stream, _interrupts(stop, life):
         recorder = Recorder(stream, lambda: time.monotonic_ns() - start_ns)
         running = Run(life.plan, life.cluster, recorder)
         world: DelphicError | None = None
@@ -216,9 +256,8 @@ async def _show(life: _Life, running: Run) -> None:
 
 
 @contextmanager
-def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
+def _interrupts(stop: asyncio.Event, life: _Life) -> Iterator[None]:
     """The first signal asks for an early end, the second ends at once."""
-    loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     assert task is not None
 
@@ -227,16 +266,10 @@ def _interrupts(stop: asyncio.Event, show: Progress) -> Iterator[None]:
             task.cancel()
         else:
             stop.set()
-            show.say("stopping: faults are undone, then what there is is checked")
+            _say(life.show, "stopping: faults are undone, then what there is is checked")
 
-    numbers = signals.ending()
-    for number in numbers:
-        loop.add_signal_handler(number, interrupted)
-    try:
+    with life.ears.answered(interrupted):
         yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
 
 
 def _seal(life: _Life, stream: BinaryIO, recorder: Recorder, ending: Ending) -> None:

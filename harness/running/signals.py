@@ -1,6 +1,11 @@
-"""Which signals end what runs."""
+"""Which signals end what runs, and who hears them."""
 
+import asyncio
 import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 
 def ending() -> tuple[signal.Signals, ...]:
@@ -8,3 +13,59 @@ def ending() -> tuple[signal.Signals, ...]:
     hangup = signal.SIGHUP
     ignored = signal.getsignal(hangup) is signal.SIG_IGN
     return (signal.SIGINT, signal.SIGTERM) if ignored else (signal.SIGINT, signal.SIGTERM, hangup)
+
+
+class Ears:
+    """Hears what is to end a run, from its beginning until it is down: no signal falls between."""
+
+    def __init__(self) -> None:
+        self._unanswered = 0
+        self._answer: Callable[[], object] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """Signals do nothing by themselves, as long as this lasts. For the main thread."""
+        before = {number: signal.signal(number, self._heard) for number in ending()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @contextmanager
+    def answered(self, answer: Callable[[], object]) -> Iterator[None]:
+        """For each signal `answer` is called in the running loop, also for those of before."""
+        self._loop, self._answer = asyncio.get_running_loop(), answer
+        try:
+            self._tell()
+            yield
+        finally:
+            self._loop = self._answer = None
+
+    def _heard(self, number: int, frame: FrameType | None) -> None:
+        self._unanswered += 1
+        if self._loop is not None:  # Here it may be in the middle of anything.
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        while self._unanswered and self._answer is not None:
+            self._unanswered -= 1
+            self._answer()
+
+
+@contextmanager
+def as_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP are KeyboardInterrupts here, as SIGINT is, where they would just end us.
+
+    Python hears of signals in the main thread alone: elsewhere this does nothing.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    numbers = [one for one in ending() if is_main and signal.getsignal(one) is signal.SIG_DFL]
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            signal.signal(number, signal.SIG_DFL)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import UsageError
 from ..language.selector import closest
+from ..running import signals
 from .registry import TARGETS
 from .target import Target
 
@@ -58,11 +59,12 @@ def _laboratory(count: int | None, members: Sequence[str]) -> "Iterator[Inventor
     rootless.enter()
     fits = max(LAB_HOSTS_MIN, min(LAB_HOSTS_MAX, len(members)))
     hosts = fits if count is None else count
-    made = lab.up(hosts, addresses=-(-len(members) // max(1, hosts)))
-    try:
-        yield made.inventory
-    finally:
-        lab.down(made)
+    with signals.as_interrupts():  # Whatever ends us, the laboratory goes.
+        made = lab.up(hosts, addresses=-(-len(members) // max(1, hosts)))
+        try:
+            yield made.inventory
+        finally:
+            lab.down(made)
 
 
 def _surveyed(

@@ -235,6 +235,14 @@ class MessageCluster(Cluster, Protocol):
 
 
 @runtime_checkable
+class HastyCluster(Cluster, Protocol):
+    """A group that brings home what its members wrote, which takes its time."""
+
+    def hurry(self) -> None:
+        """While it is taken down: what has not come home stays where it is. No process does."""
+
+
+@runtime_checkable
 class PacketCluster(Cluster, Protocol):
     """A group whose links carry packets that can be lost."""
 

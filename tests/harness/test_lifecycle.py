@@ -250,6 +250,46 @@ def test_a_second_interrupt_ends_at_once_and_still_seals(memory: Any, tmp_path: 
     assert leases.heal() == ([], True)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_do_not_keep_a_run_from_being_taken_down_and_judged(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    down = memory.kind.down
+    hurried = []
+
+    async def signalled(self: Any) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), number)
+            await asyncio.sleep(0.01)
+        await down(self)
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr(memory.kind, "down", signalled)
+    monkeypatch.setattr(memory.kind, "hurry", lambda one: hurried.append(one), raising=False)
+    done = finished(tmp_path, TEXT.split("faults")[0])
+    assert done.verdict.validity is Validity.PASS, done.verdict.sentence
+    assert memory.last.log[-1] == "down"
+    assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
+    assert hurried == [memory.last], "only who asks twice leaves behind what has not come home"
+    assert signal.getsignal(number) is before
+    assert leases.heal() == ([], True)
+
+
+def test_a_signal_before_the_group_is_up_ends_the_run_early(
+    memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = memory.cluster
+
+    def signalled(*given: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return cluster(*given)
+
+    monkeypatch.setattr(memory, "cluster", signalled)
+    done = finished(tmp_path, TEXT.replace("duration: 1s", "duration: 60s"))
+    assert "The run was interrupted" in done.verdict.sentence
+    assert phases(done.run)[-3:] == ["sealed", "down", "checked"]
+
+
 def test_a_group_that_does_not_start_is_the_worlds_fault(
     memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

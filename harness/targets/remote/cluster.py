@@ -9,6 +9,7 @@ from pathlib import Path
 from ...agent import proc
 from ...conduct.feed import Feed
 from ...conduct.triggers import Snapshot
+from ...errors import DelphicError, WorldError
 from ...hosts.inventory import Inventory
 from ...rundir import RunDir
 from ...running.leases import Lease
@@ -64,6 +65,9 @@ for address in sys.argv[2:]:
 """Ports below those that the system gives to whoever asks for any."""
 
 
+_HURRIED = "not all that members wrote has come home: delphic heal HOSTS.yaml --home brings it"
+
+
 class RemoteCluster:
     """A group on hosts. An agent on each of them does what is done there."""
 
@@ -94,6 +98,8 @@ class RemoteCluster:
         self._conditions = disks.Conditions()
         self._pressure = Pressure(self._daemons)
         self._loops = CrashLoops(self._kill, self._start)
+        self._homing: asyncio.Future[list[DelphicError]] | None = None
+        self._is_hurried = False
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -121,11 +127,31 @@ class RemoteCluster:
         looped = await asyncio.gather(self._loops.close(), return_exceptions=True)
         _, errors = await self.fleet.each(self._stop_all)
         errors += failures(looped)
-        errors += await bring_home(self.fleet, self._daemons, self._sites, self._run, self._began)
+        errors += await self._bring_home()
         errors += await self.fleet.down()
         failed = all_of(errors)
         if failed is not None:
             raise failed
+
+    def hurry(self) -> None:
+        self._is_hurried = True
+        if self._homing is not None:
+            self._homing.cancel()
+
+    async def _bring_home(self) -> list[DelphicError]:
+        """What is missing of what hosts have to tell."""
+        for station in self.fleet.stations.values():
+            station.is_kept = True
+        coming = bring_home(self.fleet, self._daemons, self._sites, self._run, self._began)
+        self._homing = asyncio.ensure_future(coming)
+        if self._is_hurried:
+            self._homing.cancel()
+        try:
+            return await self._homing
+        except asyncio.CancelledError:
+            if not self._is_hurried:
+                raise
+            return [WorldError(_HURRIED)]
 
     async def set_links(self, links: Links) -> None:
         assert self._wires is not None

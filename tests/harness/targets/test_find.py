@@ -1,9 +1,13 @@
 """What `--on` may name."""
 
+import os
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from delphic.harness.errors import UsageError
+from delphic.harness.lab import lab, rootless
 from delphic.harness.targets.find import find
 from delphic.harness.targets.local import LOCAL
 from delphic.harness.targets.sim import SIM
@@ -32,6 +36,30 @@ def test_what_is_none_is_refused(text: str, message: str) -> None:
     with pytest.raises(UsageError) as caught, find(text, MEMBERS):
         pass
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_takes_the_laboratory_down(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    made, gone = SimpleNamespace(inventory=None), []
+
+    def survey(*_: object, **__: object) -> Target:
+        os.kill(os.getpid(), number)
+        return LOCAL
+
+    before = signal.signal(number, signal.SIG_DFL)
+    monkeypatch.setattr(rootless, "enter", lambda: None)
+    monkeypatch.setattr(lab, "up", lambda *_, **__: made)
+    monkeypatch.setattr(lab, "down", gone.append)
+    monkeypatch.setattr("delphic.harness.targets.find._surveyed", survey)
+    try:
+        with pytest.raises(KeyboardInterrupt), find("lab", MEMBERS):
+            pass
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert gone == [made]
 
 
 def test_too_few_addresses_are_told_before_any_host_is_asked(tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from delphic.harness.errors import WorldError
@@ -14,7 +15,11 @@ from delphic.harness.hosts.connection import Host
 from delphic.harness.hosts.inventory import Entry, Inventory
 from delphic.harness.lab import lab
 from delphic.harness.rundir import RunDir
-from delphic.harness.system import Site
+from delphic.harness.running.leases import Lease
+from delphic.harness.system import Setup, Site
+from delphic.harness.systems.hastream import HASTREAM
+from delphic.harness.targets.remote.cluster import RemoteCluster
+from delphic.harness.targets.remote.daemons import RemoteDaemon
 from delphic.harness.targets.remote.fleet import Fleet
 from delphic.harness.targets.remote.home import bring_home
 
@@ -47,6 +52,79 @@ def test_a_member_that_cannot_come_home_hinders_no_other(tmp_path: Path) -> None
     errors = asyncio.run(bring_home(fleet, daemons, sites, run, datetime.now(UTC)))
     assert [str(error) for error in errors] == ["cannot get /n1", "cannot run"]
     assert run.node("n2").is_dir()
+    assert station.is_kept
+
+
+class SlowHost(OneHost):
+    """What it has takes longer than anybody waits."""
+
+    def __init__(self, asked: asyncio.Event) -> None:
+        self._asked = asked
+        self.ran: list[str] = []
+
+    async def get(self, remote: str, local: Path, *, sudo: bool) -> None:
+        self._asked.set()
+        await asyncio.Event().wait()
+
+
+@dataclass
+class Member:
+    """It ends when it is told to."""
+
+    station: Any
+    alias: str = "n1"
+    home: str = "/n1"
+    is_subject: bool = False
+
+    async def stop(self) -> None:
+        self.station.host.ran.append("stop")
+
+
+class FarAgent:
+    """One that does as it is told, and notes it with its host."""
+
+    alive = True
+    diary: tuple[str, ...] = ()
+
+    def __init__(self, host: SlowHost) -> None:
+        self._host = host
+
+    async def bye(self) -> None:
+        self._host.ran.append("bye")
+
+    async def abandon(self) -> None:
+        self._host.ran.append("abandon")
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_who_is_in_a_hurry_leaves_what_has_not_come_home_on_the_hosts(
+    tmp_path: Path, at_once: bool
+) -> None:
+    async def work() -> tuple[SlowHost, Any, str]:
+        asked = asyncio.Event()
+        host = SlowHost(asked)
+        station: Any = SimpleNamespace(
+            name="a", host=host, agent=FarAgent(host), is_sudo=False, is_gone=False, is_kept=False
+        )
+        inventory = Inventory((Entry("a", "127.0.0.1", "me"),))
+        setup, lease = Setup(("n1",)), SimpleNamespace(name="0123456789")
+        run = RunDir(tmp_path / "run")
+        cluster = RemoteCluster(setup, HASTREAM, run, cast(Lease, lease), inventory)
+        cluster.fleet.stations["a"] = station
+        cluster._daemons["n1"] = cast(RemoteDaemon, Member(station))
+        if at_once:
+            cluster.hurry()
+        down = asyncio.create_task(cluster.down())
+        if not at_once:
+            await asyncio.wait_for(asked.wait(), 5)
+            cluster.hurry()
+        with pytest.raises(WorldError) as caught:
+            await asyncio.wait_for(down, 5)
+        return host, station, str(caught.value)
+
+    host, station, error = asyncio.run(work())
+    assert "not all that members wrote has come home" in error
+    assert host.ran == ["stop", "bye", "abandon"], "members are ended, and nothing is removed"
     assert station.is_kept
 
 
