@@ -159,6 +159,10 @@ def _down(runner: asyncio.Runner, life: _Life, lease: Lease) -> DelphicError | N
     except DelphicError as error:
         lease.release_if_empty()
         return error
+    try:
+        lease.end_rest()
+    except WorldError as error:
+        return error
     lease.release()
     return None
 

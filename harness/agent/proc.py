@@ -156,12 +156,17 @@ def children(pid: int) -> list[int]:
         return []
 
 
-def marked(mark: str) -> list[Identity]:
-    """Every process that was started with this `NAME=value`, as far as we may look."""
+def marked(mark: str, leader: int | None = None) -> list[Identity]:
+    """Every process that was started with this `NAME=value`, as far as we may look.
+
+    `leader`: of the session that it leads, or led, alone.
+    """
     wanted = mark.encode()
     found = []
     for folder in _PROC.iterdir():
         if not folder.name.isdigit() or int(folder.name) == os.getpid():
+            continue
+        if leader is not None and not _is_led(int(folder.name), leader):
             continue
         try:
             environment = _environment(int(folder.name))
@@ -195,7 +200,12 @@ def _is_beginning(pid: int) -> bool:
 def session(leader: int) -> list[int]:
     """Every process of the session that it leads."""
     pids = [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdigit()]
-    return [pid for pid in pids if (of := _fields(pid)) is not None and of[3] == str(leader)]
+    return [pid for pid in pids if _is_led(pid, leader)]
+
+
+def _is_led(pid: int, leader: int) -> bool:
+    fields = _fields(pid)
+    return fields is not None and fields[3] == str(leader)
 
 
 def end(process: Identity) -> bool:
@@ -248,14 +258,15 @@ def _end_all(processes: Iterable[Identity]) -> tuple[int, list[str]]:
             os.close(handle)
 
 
-def end_marked(mark: str) -> int:
+def end_marked(mark: str, leader: int | None = None) -> int:
     """End every marked process, those included that they start meanwhile; how many there were.
 
-    Raises OSError about those that cannot be ended, when all others have been.
+    `leader`: as `marked` takes it. Raises OSError about those that cannot be ended, when all others
+    have been.
     """
     ended = 0
     give_up = time.monotonic() + _DIES_S
-    while found := marked(mark):
+    while found := marked(mark, leader):
         count, failed = _end_all(found)
         ended += count
         if failed and not count:

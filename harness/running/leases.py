@@ -76,6 +76,18 @@ class Lease:
         """Forget a child that has been waited for."""
         self._change(tuple(c for c in self._record.children if c.process.pid != pid))
 
+    @property
+    def mark(self) -> str:
+        """The mark as it stands in the environment of every child."""
+        return f"{LEASE_VARIABLE}={self.name}"
+
+    def end_rest(self) -> None:
+        """End what children have left behind. Raises WorldError; then the lease is to stay."""
+        try:
+            proc.end_marked(self.mark)
+        except OSError as error:
+            raise WorldError(str(error)) from error
+
     def release(self) -> None:
         """All children are gone."""
         self._path.unlink(missing_ok=True)

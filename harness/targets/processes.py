@@ -25,7 +25,8 @@ _KILL_S = 5.0
 class Daemon:
     """One long-lived process, started again and again with the same arguments.
 
-    It leads a session of its own: a Ctrl-C at the terminal is the harness's to hear, not its.
+    It leads a session of its own: a Ctrl-C at the terminal is the harness's to hear, not its. When
+    it has ended, so has all that is left of the session.
     """
 
     def __init__(
@@ -45,6 +46,8 @@ class Daemon:
         self._process: asyncio.subprocess.Process | None = None
         self._identity: proc.Identity | None = None
         self._ended_by_us = True
+        self._led: int | None = None
+        """The session of a life of which something may be left."""
 
     async def start(self, *, is_subject: bool = False) -> None:
         """Start it; its output is appended to its log. Raises WorldError.
@@ -52,6 +55,7 @@ class Daemon:
         `is_subject`: the permissions of files mean something to it, whoever starts it.
         """
         assert self.state() is ProcessState.DEAD
+        await self._end_rest()
         command = permissions.subject(self._command) if is_subject else self._command
         try:
             with self._log.open("ab") as log:
@@ -69,6 +73,7 @@ class Daemon:
                 f"cannot start {self._command[0]}: {error.strerror}", node=self.what
             ) from error
         self._ended_by_us = False
+        self._led = self._process.pid
         self._identity = proc.identity(self._process.pid)
         self._lease.add(self.what, self._process.pid)
 
@@ -152,6 +157,20 @@ class Daemon:
         except TimeoutError:
             raise self.failure(f"still runs {timeout_s:g} s after it was told to end") from None
         self._lease.remove(self._process.pid)
+        await self._end_rest()
+
+    async def _end_rest(self) -> None:
+        """End what it started and left behind. Raises WorldError.
+
+        Its number may be somebody else's by now: only who carries the mark of the run is ended.
+        """
+        if self._led is None:
+            return
+        try:
+            await asyncio.to_thread(proc.end_marked, self._lease.mark, self._led)
+        except OSError as error:
+            raise WorldError(str(error), node=self.what) from error
+        self._led = None
 
 
 def _exit_code(pid: int) -> int | None:

@@ -226,6 +226,18 @@ def test_the_state_directory_is_where_the_user_wants_it(monkeypatch: pytest.Monk
     assert leases.state_directory() == Path("/home/me/.local/state/delphic")
 
 
+def test_whoever_carries_the_mark_of_a_lease_ends_before_it_is_released() -> None:
+    lease = Lease(Path("run"))
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"],
+        env={**os.environ, **lease.environment},
+        start_new_session=True,
+    ) as process:
+        lease.end_rest()
+        assert process.wait(10) == -signal.SIGKILL
+    lease.release()
+
+
 def test_the_mark_of_a_lease_stands_in_the_environment() -> None:
     lease = Lease(Path("run"))
     assert lease.environment == {LEASE_VARIABLE: lease.name}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from delphic.harness.agent import proc
 from delphic.harness.errors import WorldError
 from delphic.harness.running.leases import Lease
 from delphic.harness.targets.processes import Daemon, tail
@@ -17,6 +18,21 @@ pytestmark = pytest.mark.slow
 
 SLEEP = "import time; print('up', flush=True); time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+SERVER = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('up', flush=True)
+time.sleep(600)
+"""
+
+STARTS_SERVER = f"""
+import subprocess, sys
+server = subprocess.Popen([sys.executable, '-c', {SERVER!r}], stdout=subprocess.PIPE)
+server.stdout.readline()
+print(server.pid, flush=True)
+"""
 
 
 def check(folder: Path, code: str, scene: Callable[[Daemon], Awaitable[None]]) -> None:
@@ -80,6 +96,38 @@ def test_a_death_of_its_own_is_told_once_and_how(tmp_path: Path) -> None:
         assert "why" in str(daemon.failure("ended"))
 
     check(tmp_path, "import sys; print('why'); sys.exit(3)", scene)
+
+
+async def started(log: Path) -> int:
+    """The pid of what the daemon started, which does not listen to SIGTERM."""
+    deadline = asyncio.get_running_loop().time() + 10
+    while not tail(log).isdigit():
+        assert asyncio.get_running_loop().time() < deadline
+        await asyncio.sleep(0.001)
+    return int(tail(log))
+
+
+def test_what_a_daemon_started_ends_with_it(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        server = await started(tmp_path / "log.txt")
+        await daemon.stop()
+        assert proc.letter(server) is None
+
+    check(tmp_path, STARTS_SERVER + "server.wait()", scene)
+
+
+def test_what_a_daemon_left_behind_is_not_there_in_its_next_life(tmp_path: Path) -> None:
+    async def scene(daemon: Daemon) -> None:
+        await daemon.start()
+        server = await started(tmp_path / "log.txt")
+        await until(daemon, ProcessState.DEAD)
+        assert proc.letter(server) is not None
+        assert daemon.death() == "exit status 3"
+        await daemon.start()
+        assert proc.letter(server) is None
+
+    check(tmp_path, STARTS_SERVER + "sys.exit(3)", scene)
 
 
 def _until_dead(pid: int) -> None:
