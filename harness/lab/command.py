@@ -108,7 +108,7 @@ def _enter(words: tuple[str, ...]) -> None:
     held = [inside for inside in held if proc.alive(inside)]
     if not held:
         raise UsageError("the laboratory that was made without root is gone: delphic lab up")
-    namespaces.enter_holder(held[-1].pid, words)
+    namespaces.enter_holder(held[-1], words)
 
 
 @lab_command.command("status")

@@ -221,18 +221,12 @@ def _is_stale(record: Record) -> bool:
     return any(process is not None and not proc.alive(process) for process in needed)
 
 
-def _holder() -> Identity | None:
-    """Who keeps the namespaces that this process is in; None if they go with it."""
-    pid = os.environ.get(rootless.HOLDER) if rootless.is_inside() else None
-    return None if pid is None else proc.identity(int(pid))
-
-
 def _claim(owner: Identity | None) -> Folder:
     """A number that nobody else has: its folder and its bridge."""
     first = random.SystemRandom().randrange(kernel.NUMBERS)
     for step in range(kernel.NUMBERS):
         number = (first + step) % kernel.NUMBERS
-        folder = create(number, owner, rootless=rootless.is_inside(), inside=_holder())
+        folder = create(number, owner, rootless=rootless.is_inside(), inside=rootless.holder())
         if folder is None:
             continue
         try:

@@ -7,20 +7,22 @@ the laboratory runs inside, too. Each host is a user namespace below, in which i
 
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from ..agent import proc
+from ..agent.proc import Identity
 from ..errors import WorldError
 from . import host
+from .folder import folders
 
 ENTER = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 """Before a command: it is inside."""
 
 HOLDER = "DELPHIC_LAB_HOLDER"
-"""The environment variable by which those inside know who keeps the namespaces."""
+"""The environment variable by which those inside know who keeps the namespaces: `pid:start`."""
 
 _ALL = 4_294_967_295
 _POWERS = 1 << 12 | 1 << 21  # CAP_NET_ADMIN and CAP_SYS_ADMIN.
@@ -90,9 +92,18 @@ def enter() -> None:
     _replace([*ENTER, "--", sys.executable, *sys.orig_argv[1:]], os.environ)
 
 
-def enter_holder(pid: int, words: Sequence[str]) -> None:
+def enter_holder(who: Identity, words: Sequence[str]) -> None:
     """Run a command inside the namespaces that a process holds, in this one's place."""
-    _replace([*into(pid), *words], {**os.environ, HOLDER: str(pid)})
+    _replace([*into(who.pid), *words], {**os.environ, HOLDER: f"{who.pid}:{who.start}"})
+
+
+def holder() -> Identity | None:
+    """Who keeps the namespaces that this process is in; None if they go with it."""
+    pid, _, start = os.environ.get(HOLDER, "").partition(":")
+    if not is_inside() or not (pid.isdecimal() and start.isdecimal()):
+        return None
+    known = Identity(int(pid), int(start))
+    return known if proc.alive(known) else None
 
 
 def into(pid: int) -> tuple[str, ...]:
@@ -101,8 +112,11 @@ def into(pid: int) -> tuple[str, ...]:
     return (*way, "--target", str(pid), "--")
 
 
-def hold() -> int:
-    """Start a process that does nothing but hold the namespaces of a laboratory; its pid."""
+def hold() -> Identity:
+    """Start a process that does nothing but hold the namespaces of a laboratory.
+
+    Raises WorldError where there can be none.
+    """
     words = [
         *ENTER,
         "sh",
@@ -122,16 +136,27 @@ def hold() -> int:
             setsid=True,
         )
         os.close(ours)
-        if said.readline() != b"held\n":
-            os.waitpid(pid, 0)
-            raise WorldError(f"no laboratory without root: {hindrance()}")
-    return pid
+        held = proc.identity(pid) if said.readline() == b"held\n" else None
+    if held is None:
+        os.waitpid(pid, 0)
+        raise WorldError(f"no laboratory without root: {hindrance()}")
+    return held
 
 
 def let_go() -> None:
-    """End who holds the namespaces that this process is in: there is no laboratory in them."""
-    if is_inside() and HOLDER in os.environ:
-        os.kill(int(os.environ[HOLDER]), signal.SIGKILL)
+    """End who holds the namespaces that this process is in, if there is no laboratory in them."""
+    held = holder()
+    if held is not None and not _is_needed(held):
+        host.end(held)
+
+
+def _is_needed(held: Identity) -> bool:
+    """Whether a laboratory is in those namespaces, or may be: its record cannot be read."""
+    try:
+        records = [folder.read() for folder in folders()]
+    except WorldError:
+        return True
+    return any(record is not None and record.inside == held for record in records)
 
 
 def _replace(words: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -130,8 +130,8 @@ def test_only_namespaces_that_live_are_entered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
-    entered: list[int] = []
-    monkeypatch.setattr(rootless, "enter_holder", lambda pid, words: entered.append(pid))
+    entered: list[proc.Identity] = []
+    monkeypatch.setattr(rootless, "enter_holder", lambda holder, words: entered.append(holder))
     me = proc.me()
     dead = replace(me, start=me.start + 1)
     assert create(1, None, rootless=True, inside=dead) is not None
@@ -139,4 +139,35 @@ def test_only_namespaces_that_live_are_entered(
     assert isinstance(said.exception, UsageError)
     assert create(0, None, rootless=True, inside=me) is not None
     CliRunner().invoke(lab_command, ["enter", "true"])
-    assert entered == [me.pid]
+    assert entered == [me]
+
+
+@pytest.mark.parametrize("whose", ["another's by now", "another laboratory's", "unread", "its own"])
+def test_who_fails_to_make_one_ends_the_holder_that_is_its_own_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    monkeypatch.setattr(rootless, "is_inside", lambda: True)
+    monkeypatch.setattr(rootless, "may_here", lambda: True)
+
+    def fails(*_: object, **__: object) -> None:
+        raise WorldError("no folder")
+
+    monkeypatch.setattr("delphic.harness.lab.command.up", fails)
+    process = subprocess.Popen(["sleep", "600"])
+    try:
+        holder = proc.identity(process.pid)
+        assert holder is not None
+        start = holder.start - (whose == "another's by now")
+        monkeypatch.setenv(rootless.HOLDER, f"{holder.pid}:{start}")
+        if whose == "another laboratory's":
+            assert create(1, None, rootless=True, inside=holder) is not None
+        if whose == "unread":
+            (tmp_path / "labs/lab1").mkdir(parents=True)
+            (tmp_path / "labs/lab1/lab.json").touch()
+        said = CliRunner().invoke(lab_command, ["up"])
+        assert isinstance(said.exception, WorldError)
+        assert proc.alive(holder) is (whose != "its own")
+    finally:
+        process.kill()
+        process.wait()
