@@ -51,6 +51,8 @@ async def _heal(entry: Entry, fate: Fate) -> Healed:
 
 async def _settle(host: Host, one: Left, fate: Fate) -> tuple[str, bool]:
     """What becomes of a run's files, in a sentence, and whether that is what was wanted."""
+    if not one.is_run:
+        return f"{path(host, one.name)} was made by no run: left alone.", True
     what = f"The files of run {one.name} ({_size(one.bytes)}, begun {_age(one.age_s)} ago)"
     if fate.home is not None:
         return await _bring(host, one, fate.home, what)

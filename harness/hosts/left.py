@@ -14,6 +14,9 @@ from .connection import Host
 RUNS = "runs"
 """The folder of a host's directory in which each run has one."""
 
+MARK = ".delphic-run"
+"""The file in the folder of a run by which it is known as one: the directory may be anybody's."""
+
 KEPT_S = 24 * 3600.0
 """What nobody asked for is removed by the next run after so long."""
 
@@ -35,7 +38,7 @@ found = []
 for folder in folders:
     try:
         at = folder.stat().st_mtime
-        parts = sorted(os.listdir(folder))
+        inside = os.listdir(folder)
     except FileNotFoundError:
         continue
     is_served = any(run.startswith(f"{folder.name} on ") for run in served)
@@ -47,8 +50,9 @@ for folder in folders:
                 size += os.lstat(os.path.join(path, name)).st_blocks * 512
             except FileNotFoundError:
                 continue
+    parts = sorted(name for name in inside if name != sys.argv[3])
     one = {"name": folder.name, "age_s": time.time() - at, "bytes": size, "parts": parts}
-    found.append({**one, "is_served": is_served})
+    found.append({**one, "is_served": is_served, "is_run": sys.argv[3] in inside})
 print(json.dumps(found))
 """
 """Standard library: the host's own Python runs it."""
@@ -87,7 +91,7 @@ print(json.dumps([run for run in found if Path(sys.argv[1], sys.argv[2], run).is
 
 
 class Left(msgspec.Struct, frozen=True):
-    """A run's folder on a host. `parts`: what is in it, a member's home each."""
+    """A folder on a host where those of runs are. `parts`: what is in it, a member's home each."""
 
     name: str
     age_s: float
@@ -97,12 +101,14 @@ class Left(msgspec.Struct, frozen=True):
     parts: tuple[str, ...]
     is_served: bool
     """Whether it goes on, or is not undone yet."""
+    is_run: bool
+    """Whether a run made it."""
 
 
 async def left(host: Host) -> list[Left]:
-    """All runs that have a folder there. Raises WorldError."""
+    """All folders that are where those of runs are. Raises WorldError."""
     entry = host.entry
-    words = (entry.python, "-c", _LOOK, entry.directory, RUNS)
+    words = (entry.python, "-c", _LOOK, entry.directory, RUNS, MARK)
     ran = await host.must(*words, sudo=host.entry.is_sudo, again=True, timeout_s=_LOOK_S)
     try:
         found = msgspec.json.decode(ran.out, type=list[Left])
@@ -126,6 +132,11 @@ async def carried(host: Host) -> list[str]:
         raise host.error("says something else than which runs go on there", ran.said) from error
 
 
+async def make(host: Host, name: str) -> None:
+    """Make a run's folder, known as one. Raises WorldError."""
+    await host.must("sh", "-c", _MAKE, "sh", path(host, name), MARK, again=True)
+
+
 async def remove(host: Host, name: str) -> None:
     """Remove a run's folder; that it is gone already is no failure. Raises WorldError."""
     words = ("sh", "-c", _REMOVE, "sh", path(host, name))
@@ -135,7 +146,7 @@ async def remove(host: Host, name: str) -> None:
 async def remove_old(host: Host) -> None:
     """Remove what has been left for so long that nobody will ask for it. Raises WorldError."""
     for one in await left(host):
-        if not one.is_served and one.age_s > KEPT_S:
+        if one.is_run and not one.is_served and one.age_s > KEPT_S:
             await remove(host, one.name)
 
 
@@ -143,6 +154,8 @@ def path(host: Host, name: str) -> str:
     """A run's folder on a host."""
     return f"{host.entry.directory}/{RUNS}/{name}"
 
+
+_MAKE = 'mkdir -p -- "$1" && : > "$1/$2"'
 
 _REMOVE = '[ ! -d "$1" ] || { chmod -R u+w -- "$1"; rm -rf -- "$1"; }'
 """A killed run may have left files that nobody may write."""

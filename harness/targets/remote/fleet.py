@@ -159,7 +159,7 @@ class Fleet:
             host, deployed, agent, Clock(0.0, 0.0), Steady(), {}
         )
         # Who finds a folder that no agent serves takes the run for dead.
-        await host.must("mkdir", "-p", "--", self.folder(name), again=True)
+        await left.make(host, self.run)
         await self._demand_alone(host, 0.0)  # Another may have begun at the same moment.
         station.cannot = await agent.call("capabilities", timeout_s=PROBE_S)
         station.clock, station.steady = await station.look_at_clocks()

@@ -40,6 +40,7 @@ def run_left(sshd: Sshd, name: str, age_s: float) -> Path:
     (folder / "n1" / "log.txt").write_text("n1 INFO it began\n")
     (folder / "n1" / "log" / "locked").write_bytes(bytes(10_000))
     (folder / "n1" / "log").chmod(0o555)
+    (folder / left.MARK).touch()
     os.utime(folder, (time.time() - age_s,) * 2)
     return folder
 
@@ -145,6 +146,28 @@ def test_files_of_a_dead_run_stay_until_somebody_says_that_they_may_go(sshd: Ssh
     assert list(sshd.folder.rglob("pwned")) == []
 
 
+def test_a_folder_that_no_run_made_is_nobodys_to_remove(sshd: Sshd) -> None:
+    thesis = sshd.folder / "data" / "runs" / "thesis"
+    (thesis / "data").mkdir(parents=True)
+    old = run_left(sshd, "old", 48 * HOUR_S)
+    os.utime(thesis, (time.time() - 7 * 24 * HOUR_S,) * 2)
+
+    async def remove_old() -> None:
+        host = await Host.open(sshd.entry)
+        try:
+            await left.remove_old(host)
+        finally:
+            host.close()
+
+    asyncio.run(remove_old())
+    assert (thesis / "data").is_dir()
+    assert not old.exists()
+    purged = heal(sshd, "--purge")
+    assert purged.exit_code == 0, purged.output
+    assert "runs/thesis was made by no run: left alone." in purged.output
+    assert (thesis / "data").is_dir()
+
+
 def test_files_of_a_dead_run_come_home_to_where_the_run_has_them(
     sshd: Sshd, tmp_path: Path
 ) -> None:
@@ -230,7 +253,7 @@ def test_the_next_run_removes_what_has_been_left_for_a_day(sshd: Sshd) -> None:
 def test_a_host_that_names_a_path_for_a_run_is_not_believed(
     sshd: Sshd, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = {"name": name, "age_s": 1e6, "bytes": 1, "parts": [], "is_served": False}
+    one = {"name": name, "age_s": 1e6, "bytes": 1, "parts": [], "is_served": False, "is_run": True}
     monkeypatch.setattr(left, "_LOOK", f"print({json.dumps([one])!r})")
     with pytest.raises(WorldError, match="impossible name"):
         look(sshd)
