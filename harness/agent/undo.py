@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from pathlib import Path
 
-from .proc import Identity, Place, alive, here
+from .proc import Identity, Place, Whose, alive, here, whose
 
 HEALED = "That is all."
 """The last line of the command `heal`: without it, it did not come to its end."""
@@ -189,11 +189,13 @@ def _remove_if_empty(folder: Path) -> None:
 def in_use(agent: Identity, place: Place) -> str | None:
     """Why the run that such an agent serves, or served, is not ours to undo; None if it is."""
     own = here()
-    if place == own:
+    if place.boot != own.boot:
+        return None if place.machine == own.machine else "is another machine's"
+    # One boot is one machine, whatever it is called meanwhile.
+    if (place.pids, place.network) == (own.pids, own.network):
         return f"is being served (pid {agent.pid})" if alive(agent) else None
-    if place.machine != own.machine:
-        return "is another machine's"
-    return "is of other namespaces of this kernel" if place.boot == own.boot else None
+    is_gone = whose(place.boot, place.pids) is Whose.GONE
+    return None if is_gone else "is of other namespaces of this kernel"
 
 
 def heal(state: Path, kinds: Kinds) -> tuple[list[str], list[str]]:

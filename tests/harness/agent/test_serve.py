@@ -343,7 +343,7 @@ def test_a_run_is_served_once_and_what_a_dead_agent_left_is_undone_first(tmp_pat
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({0: "elsewhere"}, "another machine's"),
+        ({0: "elsewhere", 1: "another boot"}, "another machine's"),
         ({3: "net:[1]"}, "other namespaces"),
         ({0: "elsewhere", 1: "another boot", 2: "pid:[1]", 3: "net:[1]"}, "another machine's"),
     ],
@@ -361,6 +361,26 @@ def test_a_run_of_another_place_on_a_shared_disk_is_left_alone(
     assert why in sentence
     assert failed == []
     assert len(list(run.glob("undo/*"))) == 1
+
+
+@pytest.mark.parametrize("change", [{"machine": "renamed"}, {"pids": "pid:[1]"}])
+def test_a_dead_run_of_a_host_that_was_renamed_or_of_a_container_that_is_gone_is_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str]
+) -> None:
+    monkeypatch.setattr(proc, "FIRST_NAMESPACE", proc.pid_namespace())
+    run = tmp_path / "runs" / "mine"
+    undone: list[object] = []
+    UndoLog(run).add("noted", what="this")
+    place = [*proc.here()._replace(**change)]
+    (run / "agent.json").write_text(json.dumps({"run": "m", "agent": [1, 1], "place": place}))
+    (sentence,), failed = undo.heal(tmp_path, {"noted": lambda what: undone.append(what["what"])})
+    assert "everything is undone" in sentence
+    assert (undone, failed) == (["this"], [])
+    assert not run.exists()
+
+
+def test_a_live_run_of_a_host_that_was_renamed_is_left_alone() -> None:
+    assert "is being served" in str(undo.in_use(proc.me(), proc.here()._replace(machine="renamed")))
 
 
 def test_a_run_from_before_a_reboot_is_undone(tmp_path: Path) -> None:

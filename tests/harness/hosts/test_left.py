@@ -90,7 +90,8 @@ def test_a_run_goes_on_where_its_agent_lives_and_has_a_folder_for_it(sshd: Sshd)
     agents = {
         "on": (me, here),
         "dead": (replace(me, start=me.start + 1), here),
-        "elsewhere": (me, here._replace(machine="other")),
+        "renamed": (me, here._replace(machine="other")),
+        "elsewhere": (me, here._replace(boot="other")),
         "doctor": (me, here),
     }
     for name, (agent, place) in agents.items():
@@ -110,7 +111,7 @@ def test_a_run_goes_on_where_its_agent_lives_and_has_a_folder_for_it(sshd: Sshd)
         finally:
             host.close()
 
-    assert asyncio.run(ask()) == ["on"]
+    assert sorted(asyncio.run(ask())) == ["on", "renamed"]
 
 
 def test_an_agent_that_is_lost_with_its_machine_serves_no_run(sshd: Sshd) -> None:
