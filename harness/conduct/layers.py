@@ -4,6 +4,7 @@ Faults of one layer stack: each adds its part while it lasts, and the wanted sta
 layer is always all parts merged, so that undoing one leaves the others in force.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from ..targets.faults import (
     merged_messages,
     merged_packets,
 )
-from ..targets.links import as_wanted, merged
+from ..targets.links import any_late, as_wanted, merged, soonest
 from ..targets.rules import merged_rules
 from ..targets.target import (
     ClockCluster,
@@ -42,6 +43,10 @@ Part = Mapping[Any, Any]
 
 Made = tuple[dict[str, Any], bool]
 """What was observed once it was made so, and whether it was as wanted."""
+
+
+_LATE_LOOKS, _LOOK_AGAIN_S = 5, 0.3
+"""So often what comes late is looked at again: a machine that is busy is so for a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,11 @@ class Layer:
 async def _make_links(cluster: Cluster, wanted: Part, _: Collection[str]) -> Made:
     await cluster.set_links(wanted)
     probes = await cluster.probe(wanted)
+    for _look in range(_LATE_LOOKS):
+        if not any_late(wanted, probes):
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        probes = soonest(wanted, probes, await cluster.probe(wanted))
     return spelled(probes), as_wanted(wanted, probes, cluster.members)
 
 
@@ -77,6 +87,11 @@ async def _make_packets(cluster: Cluster, wanted: Part, _: Collection[str]) -> M
     assert isinstance(cluster, PacketCluster)
     await cluster.set_packets(wanted)
     probes = await cluster.probe_packets(wanted)
+    for _look in range(_LATE_LOOKS):
+        if not any(probe.is_late(wanted.get(pair, UNHARMED)) for pair, probe in probes.items()):
+            break
+        await asyncio.sleep(_LOOK_AGAIN_S)
+        probes = await cluster.probe_packets(wanted)
     as_wanted = all(probe.shows(wanted.get(pair, UNHARMED)) for pair, probe in probes.items())
     return spelled(probes), as_wanted and bool(probes)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from .links import Pair
+from .links import LATE_S, Pair
 
 
 class MessageFaults(msgspec.Struct, frozen=True):
@@ -86,7 +86,12 @@ class PacketProbe(msgspec.Struct, frozen=True):
             and (self.overtaken > 0 or faults.reorder == 0)
             and (self.overtaken == 0 or may_overtake)
             and (faults.jitter_s == 0 or self.late_s >= faults.jitter_s / 2)
+            and not self.is_late(faults)
         )
+
+    def is_late(self, faults: PacketFaults) -> bool:
+        """Whether something came later than such a link lets it."""
+        return self.late_s > faults.jitter_s + LATE_S
 
     def plus(self, more: "PacketProbe") -> "PacketProbe":
         """What became of all of them."""

@@ -112,18 +112,57 @@ _TIMER_S = 0.01
 _RATE_OFF = 0.05
 """A rate is seen so exactly, where it is counted in packets."""
 
+LATE_S = 0.25
+"""What arrives later than this is held up by a fault, or by a machine that is very busy. Shorter
+delays cannot be told from it: that one of them was undone, no probe shows."""
+
+_LIFTED_S, _LIFTED_BYTES_MAX = 2 * LATE_S, 64_000
+
 
 def payload(state: LinkState) -> tuple[int, float]:
     """How many bytes a probe of such a link sends, and how many seconds the link makes of them."""
     if state.rate_bytes_s is None:
         return _PROBE_BYTES_MIN, state.delay_s
-    size = max(_PROBE_BYTES_MIN, min(_PROBE_BYTES_MAX, int(state.rate_bytes_s * _NARROW_S)))
+    size = _probe_bytes(state.rate_bytes_s * _NARROW_S, _PROBE_BYTES_MAX)
     return size, state.delay_s + size / state.rate_bytes_s
+
+
+def lifted_bytes(rate_bytes_s: float) -> int:
+    """How many a probe sends over a link that should be so narrow no more: if it is, that is late.
+
+    Rates above 250 kB/s are not seen: more on all links at once would be late by itself.
+    """
+    return _probe_bytes(rate_bytes_s * _LIFTED_S, _LIFTED_BYTES_MAX)
+
+
+def _probe_bytes(wanted: float, most: int) -> int:
+    return max(_PROBE_BYTES_MIN, min(most, int(wanted)))
 
 
 def as_wanted(links: Links, probes: Probes, members: Sequence[str]) -> bool:
     """Whether every link was seen to be as it should: cut, open, or as slow as asked for."""
     return all(_fits(links.get(pair, OPEN), probes[pair]) for pair in pairs(members))
+
+
+def any_late(links: Links, probes: Probes) -> bool:
+    """Whether something arrived, but later than it should have."""
+    return any(
+        seconds is not None and _is_late(links.get(pair, OPEN), seconds)
+        for pair, seconds in probes.items()
+    )
+
+
+def soonest(links: Links, one: Probes, other: Probes) -> Probes:
+    """Of two looks at the same links the better one; the last one where something came only once.
+
+    A link that holds something up does so every time.
+    """
+    found = dict(other)
+    for pair, seconds in one.items():
+        last = other[pair]
+        if seconds is not None and last is not None and not links.get(pair, OPEN).cut:
+            found[pair] = min(seconds, last)
+    return found
 
 
 def _fits(state: LinkState, seconds: float | None) -> bool:
@@ -132,4 +171,11 @@ def _fits(state: LinkState, seconds: float | None) -> bool:
     if seconds is None:
         return False
     narrow_s = payload(state)[1] - state.delay_s
-    return seconds >= state.delay_s + narrow_s * (1 - _RATE_OFF) - _TIMER_S
+    least_s = state.delay_s + narrow_s * (1 - _RATE_OFF) - _TIMER_S
+    return seconds >= least_s and not _is_late(state, seconds)
+
+
+def _is_late(state: LinkState, seconds: float) -> bool:
+    """On a narrow link a probe may stand behind what members send."""
+    is_bound = not state.cut and state.rate_bytes_s is None
+    return is_bound and seconds > state.delay_s + LATE_S

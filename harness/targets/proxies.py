@@ -14,7 +14,7 @@ import msgspec
 from ..errors import WorldError
 from ..running.leases import Lease
 from ..system import Site
-from .links import OPEN, Links, LinkState, Pair, Probes, pairs, payload
+from .links import OPEN, Links, LinkState, Pair, Probes, lifted_bytes, pairs, payload
 from .orders import LOOPBACK, Carry, Desired, Done, Opening
 from .processes import Daemon
 
@@ -39,6 +39,8 @@ class LinkProxy:
         self._lease = lease
         self._dials: dict[Pair, Site] = {}
         self._probes: dict[Pair, int] = {}
+        self._rates: dict[Pair, float] = {}
+        """How narrow links were that have been narrow: an open one is to pass more by now."""
         self._carries: tuple[Carry, ...] = ()
         self._daemon: Daemon | None = None
         self._control: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
@@ -116,15 +118,17 @@ class LinkProxy:
     async def probe(self, links: Links) -> Probes:
         """Send bytes through every link and time them, nearly all at once."""
         places = asyncio.Semaphore(_PROBES_MAX)
+        narrow = {p: s.rate_bytes_s for p, s in links.items() if s.rate_bytes_s is not None}
+        self._rates |= narrow
 
-        async def probe(port: int, state: LinkState) -> float | None:
+        async def probe(pair: Pair, port: int) -> float | None:
+            lifted = self._rates.get(pair) if pair not in narrow else None
             async with places:
-                return await _probe(port, state)
+                return await _probe(port, links.get(pair, OPEN), lifted)
 
         async with asyncio.TaskGroup() as group:
             tasks = {
-                pair: group.create_task(probe(port, links.get(pair, OPEN)))
-                for pair, port in self._probes.items()
+                pair: group.create_task(probe(pair, port)) for pair, port in self._probes.items()
             }
         return {pair: task.result() for pair, task in tasks.items()}
 
@@ -168,9 +172,14 @@ def _listen() -> socket.socket:
     return listening
 
 
-async def _probe(port: int, state: LinkState) -> float | None:
-    """Seconds until the bytes came back; None if they did not in the time that they may take."""
+async def _probe(port: int, state: LinkState, lifted: float | None) -> float | None:
+    """Seconds until the bytes came back; None if they did not in the time that they may take.
+
+    `lifted`: bytes a second that the link should pass again more than.
+    """
     size, due_s = payload(state)
+    if lifted is not None:
+        size = lifted_bytes(lifted)
     wait_s = _CUT_WAIT_S if state.cut else due_s + _OPEN_WAIT_S
     began = time.perf_counter()
     writer: asyncio.StreamWriter | None = None

@@ -120,6 +120,7 @@ class RemoteCluster:
             {a: (d.station, f"{d.home}/trace.jsonl") for a, d in self._daemons.items()}
         )
         await together(*(self._first_start(alias) for alias in self.members))
+        await self._wires.learn()
 
     async def down(self) -> None:
         """Raises one WorldError for all that went wrong; what could be brought home has been."""

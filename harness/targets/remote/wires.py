@@ -8,8 +8,19 @@ from typing import Any
 from ...hosts.reach import Heard, Way, reach
 from ...running.together import together
 from ..faults import UNHARMED, PacketFaults, PacketProbe, Packets
-from ..links import HEALED, OPEN, Links, LinkState, Pair, Probes, pairs, payload
-from .fleet import Fleet, Station
+from ..links import (
+    HEALED,
+    LATE_S,
+    OPEN,
+    Links,
+    LinkState,
+    Pair,
+    Probes,
+    lifted_bytes,
+    pairs,
+    payload,
+)
+from .fleet import Clock, Fleet, Station
 from .placement import Spot
 
 _CUT_WAIT_S = 0.15
@@ -33,6 +44,12 @@ _AT_ONCE_MAX = 2000
 _NARROW_WAIT_S = 4.0
 """Behind what members send, which may fill a second's worth of queue, and their next tries."""
 
+_SLOW_LINE_S = 0.02
+"""What a line takes by itself is part of what is told, unless it takes longer than this."""
+
+_CLOCK_AGE_S = 60.0
+"""Clocks that are not kept part: those known from longer ago are looked at again."""
+
 
 class Wires:
     """All links of a group."""
@@ -44,7 +61,21 @@ class Wires:
         self._packets: Packets = {}
         self._set: dict[str, list[dict[str, Any]] | None] = {}
         """What each host was told last; None where nobody knows whether it is so."""
+        self._lines: dict[Pair, float] = {}
+        """Seconds that each line takes by itself, where that is known."""
+        self._rates: dict[Pair, float] = {}
+        """How narrow links were that nobody has seen to be wide again."""
+        self._clocks: dict[str, Clock] = {}
+        self._looked_at: float | None = None
+        """When clocks were looked at last; None until lines are learned."""
         self._turn = asyncio.Lock()
+
+    async def learn(self) -> None:
+        """See how long lines take by themselves: nothing is wrong with them yet."""
+        async with self._turn:
+            self._looked_at = asyncio.get_running_loop().time()
+            found = await self._times(dict.fromkeys(pairs(list(self._spots)), OPEN), _OPEN_WAIT_S)
+            self._lines = {pair: s for pair, s in found.items() if s is not None}
 
     async def set(self, links: Links) -> None:
         """Make all links so, on all hosts at once. Raises WorldError."""
@@ -61,6 +92,7 @@ class Wires:
     async def probe_packets(self, packets: Packets) -> dict[Pair, PacketProbe]:
         """Send datagrams over every link that is not cut, and see what becomes of them."""
         async with self._turn:
+            await self._look_at_clocks()
             every = [p for p in pairs(list(self._spots)) if not self._links.get(p, OPEN).cut]
             needed = {pair: _needed(packets.get(pair, UNHARMED)) for pair in every}
             wait_s = _OPEN_WAIT_S / 2 + max(
@@ -97,15 +129,19 @@ class Wires:
             for pair, way in zip(alike, ways, strict=True):
                 one = heard[way.pair]
                 late_s = 0.0 if one is None else self._late_s(pair, one)
+                if count > _PROBED_MIN or self._links.get(pair, OPEN).rate_bytes_s is not None:
+                    # So many, or so narrow a link, hold one another up.
+                    late_s = min(late_s, self._packets.get(pair, UNHARMED).jitter_s)
                 found[pair] = _fates(count, one, late_s)
         return found
 
     def _late_s(self, pair: Pair, heard: Heard) -> float:
         """How late the slowest was at most, by clocks that are known so well."""
-        source, to = (self._station(alias).clock for alias in pair)
+        source, to = (self._clock(alias) for alias in pair)
         took_s = heard.late_ns / 1e9 - to.ahead_s + source.ahead_s
         error_s = source.within_s + to.within_s
-        return round(max(0.0, took_s + error_s - self._links.get(pair, OPEN).delay_s), 6)
+        own_s = self._slow_line_s(pair) + self._links.get(pair, OPEN).delay_s
+        return round(max(0.0, took_s + error_s - own_s), 6)
 
     async def probe(self, links: Links) -> Probes:
         """Send datagrams over every link, all at once, and see how long they take.
@@ -114,18 +150,30 @@ class Wires:
         tell which way it was.
         """
         async with self._turn:
-            wanted = pairs(list(self._spots))
-            states = {pair: links.get(pair, OPEN) for pair in wanted}
-            cut = [pair for pair, state in states.items() if state.cut]
-            narrow = [p for p, s in states.items() if s.rate_bytes_s is not None and not s.cut]
-            plain = [pair for pair in wanted if pair not in cut and pair not in narrow]
-            late_s = max((states[pair].delay_s for pair in plain), default=0.0)
+            await self._look_at_clocks()
+            states = {pair: links.get(pair, OPEN) for pair in pairs(list(self._spots))}
+            cut = {pair: state for pair, state in states.items() if state.cut}
+            narrow = {
+                pair: state.rate_bytes_s
+                for pair, state in states.items()
+                if state.rate_bytes_s is not None and not state.cut
+            }
+            self._rates |= narrow
+            plain = {p: state for p, state in states.items() if p not in cut and p not in narrow}
+            late_s = max((state.delay_s for state in plain.values()), default=0.0)
             parts = await asyncio.gather(
                 self._times(cut, _CUT_WAIT_S),
                 self._times(plain, late_s + _OPEN_WAIT_S),
                 *(self._narrow(pair, states[pair]) for pair in narrow),
             )
-            return {pair: seconds for part in parts for pair, seconds in part.items()}
+            found = {pair: seconds for part in parts for pair, seconds in part.items()}
+            lifted = [p for p in plain if p in self._rates and found[p] is not None]
+            more = await asyncio.gather(*(self._lifted(pair, states[pair]) for pair in lifted))
+            for pair, seconds in zip(lifted, more, strict=True):
+                known = found[pair]
+                assert known is not None
+                found[pair] = None if seconds is None else round(known + seconds, 6)
+            return found
 
     async def reset(self, wanted: Collection[Pair]) -> int:
         """Break the connections that carry these links, at both ends; how many there were."""
@@ -169,36 +217,79 @@ class Wires:
         await self._fleet.stations[name].agent.call("links", links=value)
         self._set[name] = value
 
-    async def _times(self, these: Sequence[Pair], wait_s: float) -> dict[Pair, float | None]:
+    async def _times(
+        self, these: Mapping[Pair, LinkState], wait_s: float
+    ) -> dict[Pair, float | None]:
         """How long the first datagram took over each of these links."""
         if not these:
             return {}
         heard = await reach([self._way(pair) for pair in these], wait_s=wait_s)
-        return {pair: self._seconds(pair, heard[self._way(pair).pair]) for pair in these}
+        return {
+            pair: self._seconds(pair, state, heard[self._way(pair).pair])
+            for pair, state in these.items()
+        }
 
-    def _seconds(self, pair: Pair, heard: Heard | None) -> float | None:
-        """From the sender's clock to the receiver's, both put right."""
+    def _seconds(self, pair: Pair, state: LinkState, heard: Heard | None) -> float | None:
+        """From the sender's clock to the receiver's, both put right.
+
+        What jitter and a slow line may have added to what the link is to take is left out.
+        """
         if heard is None:
             return None
-        source, to = (self._station(alias).clock for alias in pair)
-        return round(max(0.0, heard.delay_s - to.ahead_s + source.ahead_s), 6)
+        source, to = (self._clock(alias) for alias in pair)
+        took_s = max(0.0, heard.delay_s - to.ahead_s + source.ahead_s)
+        more_s = self._packets.get(pair, UNHARMED).jitter_s + self._slow_line_s(pair)
+        return round(max(min(took_s, state.delay_s), took_s - more_s), 6)
+
+    def _slow_line_s(self, pair: Pair) -> float:
+        """What the line takes by itself, where that is much."""
+        line_s = self._lines.get(pair, 0.0)
+        return line_s if line_s > _SLOW_LINE_S else 0.0
+
+    async def _look_at_clocks(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if self._looked_at is None or now_s - self._looked_at < _CLOCK_AGE_S:
+            return
+        stations = self._fleet.stations
+        looks = await asyncio.gather(*(each.look_at_clocks() for each in stations.values()))
+        self._clocks = {name: clock for name, (clock, _) in zip(stations, looks, strict=True)}
+        self._looked_at = now_s
+
+    def _clock(self, alias: str) -> Clock:
+        return self._clocks.get(self._spots[alias].host, self._station(alias).clock)
 
     async def _narrow(self, pair: Pair, state: LinkState) -> dict[Pair, float | None]:
         """How long the link takes for what a probe of it is to send, from how fast packets come."""
         size, due_s = payload(state)
         assert state.rate_bytes_s is not None
+        bytes_s = await self._passes(pair, state.rate_bytes_s, size, due_s)
+        return {pair: None if bytes_s is None else round(size / bytes_s + state.delay_s, 6)}
+
+    async def _lifted(self, pair: Pair, state: LinkState) -> float | None:
+        """How long the link takes for what is much to it, if it is as narrow as it was."""
+        size = lifted_bytes(self._rates[pair])
+        bytes_s = await self._passes(pair, self._rates[pair], size, state.delay_s)
+        seconds = None if bytes_s is None else size / bytes_s
+        if seconds is not None and seconds <= LATE_S:
+            del self._rates[pair]
+        return seconds
+
+    async def _passes(
+        self, pair: Pair, rate_bytes_s: float, size: int, due_s: float
+    ) -> float | None:
+        """Bytes a second that the link passes of so many, or of what such a rate has to lose."""
         packet = min(_PACKET_BYTES, max(64, size // 4))
         count, interval_s, wait_s = max(3, size // packet), 0.0, _NARROW_WAIT_S
         if self._station(pair[1]).lacks("shape"):
-            await self._fill(pair, state.rate_bytes_s)
-            offered = int(state.rate_bytes_s * _OFFER_S * _OFFER_TIMES)
+            await self._fill(pair, rate_bytes_s)
+            offered = int(rate_bytes_s * _OFFER_S * _OFFER_TIMES)
             count = max(10, min(_OFFER_PACKETS_MAX, offered // packet))
             interval_s, wait_s = _OFFER_S / count, _CUT_WAIT_S
         way = self._way(pair)
         found = await reach(
             [way], count=count, size=packet, interval_s=interval_s, wait_s=due_s + wait_s
         )
-        return {pair: _for_payload(state, found[way.pair])}
+        return _bytes_s(found[way.pair])
 
     async def _fill(self, pair: Pair, rate_bytes_s: float) -> None:
         """Use up what passes at once."""
@@ -257,11 +348,9 @@ def _fates(sent: int, heard: Heard | None, late_s: float) -> PacketProbe:
     return PacketProbe(sent, len(seen), len(order) - len(seen), overtaken, late_s)
 
 
-def _for_payload(state: LinkState, heard: Heard | None) -> float | None:
-    """Seconds that such a link takes for what a probe sends; None if too little came to tell."""
-    if heard is None or heard.packets < 2 or heard.last_ns <= heard.first_ns:
+def _bytes_s(heard: Heard | None) -> float | None:
+    """How fast packets came; None if too little came to tell."""
+    if heard is None or heard.packets < 2:
         return None
     behind_first = heard.bytes * (heard.packets - 1) / heard.packets
-    bytes_s = behind_first / (heard.last_ns - heard.first_ns) * 1e9
-    size, _ = payload(state)
-    return round(size / bytes_s + state.delay_s, 6)
+    return behind_first / max(1, heard.last_ns - heard.first_ns) * 1e9

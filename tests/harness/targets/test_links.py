@@ -14,6 +14,7 @@ from delphic.harness.targets.links import (
     cut,
     halves,
     isolate,
+    lifted_bytes,
     majority_ring,
     merged,
     one_way,
@@ -109,6 +110,10 @@ def test_a_probe_of_a_narrow_link_sends_enough_to_be_slow() -> None:
         (LinkState(), None, False),
         (LinkState(delay_s=0.3), 0.301, True),
         (LinkState(delay_s=0.3), 0.002, False),
+        (LinkState(), 0.9, False),
+        (LinkState(delay_s=0.1), 1.9, False),
+        (LinkState(delay_s=0.3), 0.5, True),
+        (LinkState(rate_bytes_s=10_000.0), 3.0, True),
         (LinkState(rate_bytes_s=10_000.0), 0.2, True),
         (LinkState(rate_bytes_s=10_000.0), 0.01, False),
     ],
@@ -118,3 +123,9 @@ def test_a_receipt_tells_whether_a_link_is_as_wanted(
 ) -> None:
     probes = dict.fromkeys(pairs(["n1", "n2"]), 0.001) | {("n1", "n2"): seconds}
     assert as_wanted({("n1", "n2"): state}, probes, ["n1", "n2"]) is wanted
+
+
+@pytest.mark.parametrize(("rate", "is_seen"), [(1, True), (32_000, True), (1_000_000, False)])
+def test_a_link_that_is_still_narrow_is_late(rate: int, is_seen: bool) -> None:
+    seconds = lifted_bytes(rate) / rate
+    assert as_wanted(HEALED, {("n1", "n2"): seconds, ("n2", "n1"): 0.0}, ["n1", "n2"]) != is_seen

@@ -23,6 +23,9 @@ from delphic.harness.targets.faults import PacketFaults, PacketProbe, merged_pac
         (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0, 0.05), True),
         (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0, 0.01), False),
         (PacketFaults(), PacketProbe(20, 20, 0, 0, 0.05), True),
+        (PacketFaults(), PacketProbe(20, 20, 0, 0, 0.9), False),
+        (PacketFaults(jitter_s=0.1), PacketProbe(20, 20, 0, 0, 0.9), False),
+        (PacketFaults(jitter_s=1.0), PacketProbe(20, 20, 0, 0, 0.9), True),
     ],
 )
 def test_a_receipt_tells_whether_a_link_does_what_is_asked_of_it(

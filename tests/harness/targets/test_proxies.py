@@ -121,6 +121,21 @@ def test_probes_do_not_believe_what_was_only_asked_for(tmp_path: Path) -> None:
     check(tmp_path, scene)
 
 
+@pytest.mark.parametrize("fault", [LinkState(delay_s=0.9), LinkState(rate_bytes_s=20_000.0)])
+def test_a_link_that_nobody_healed_is_not_taken_for_an_open_one(
+    tmp_path: Path, fault: LinkState
+) -> None:
+    async def scene(proxy: LinkProxy) -> None:
+        slow = {("n1", "n2"): fault}
+        await proxy.set(slow)
+        assert as_wanted(slow, await proxy.probe(slow), MEMBERS)
+        assert not as_wanted(HEALED, await proxy.probe(HEALED), MEMBERS)
+        await proxy.set(HEALED)
+        assert as_wanted(HEALED, await proxy.probe(HEALED), MEMBERS)
+
+    check(tmp_path, scene)
+
+
 def test_setting_the_same_value_twice_changes_nothing(tmp_path: Path) -> None:
     async def scene(proxy: LinkProxy) -> None:
         wanted = cut(isolate(["n2"], MEMBERS))

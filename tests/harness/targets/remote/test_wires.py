@@ -9,7 +9,7 @@ import pytest
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts.reach import Heard, Way
 from delphic.harness.targets.faults import UNHARMED, PacketFaults, PacketProbe
-from delphic.harness.targets.links import HEALED, cut
+from delphic.harness.targets.links import HEALED, Links, LinkState, Probes, as_wanted, cut
 from delphic.harness.targets.remote import wires
 from delphic.harness.targets.remote.fleet import Clock
 from delphic.harness.targets.remote.placement import Spot
@@ -109,3 +109,114 @@ def test_lateness_is_by_clocks_put_right(
     probe, _ = probed(monkeypatch, faults, lambda count: count, late_s)
     assert probe.late_s == pytest.approx(late_s + 0.002)
     assert probe.shows(faults) is shown
+
+
+class Line:
+    """What comes over the link from the first member: late by so much, and so many bytes a second.
+
+    Packets come back at once. Hosts' clocks differ.
+    """
+
+    def __init__(self, late_s: float = 0.0, bytes_s: float = 1e9) -> None:
+        self.late_s = late_s
+        self.bytes_s = bytes_s
+        self.waited_s: list[float] = []
+
+    async def reach(
+        self,
+        ways: Sequence[Way],
+        *,
+        count: int = 3,
+        size: int = 64,
+        interval_s: float = 0.0,
+        wait_s: float,
+    ) -> dict[Any, Heard | None]:
+        self.waited_s.append(wait_s)
+        return {way.pair: self._heard(way, count, size) for way in ways}
+
+    def _heard(self, way: Way, count: int, size: int) -> Heard:
+        is_first = way.source == "10.0.0.1"
+        first_ns = int(((self.late_s if is_first else 0.0) + (-5.0 if is_first else 5.0)) * 1e9)
+        took_ns = int((count - 1) * size / (self.bytes_s if is_first else 1e9) * 1e9)
+        order = tuple(range(count))
+        return Heard(count, count * size, 0, first_ns, first_ns + took_ns, first_ns, order)
+
+
+def seen(monkeypatch: pytest.MonkeyPatch, made: Wires, line: Line, links: Links) -> Probes:
+    monkeypatch.setattr(wires, "reach", line.reach)
+    return asyncio.run(made.probe(links))
+
+
+@pytest.mark.parametrize(
+    ("late_s", "own_s", "jitter_s", "told_s"),
+    [
+        (0.9, 0.0, 0.0, 0.9),
+        (0.9, 0.9, 0.0, 0.0),
+        (0.9, 0.5, 0.0, 0.4),
+        (0.0004, 0.0003, 0.0, 0.0004),
+        (0.4, 0.0, 0.5, 0.0),
+        (0.9, 0.0, 0.5, 0.4),
+    ],
+)
+def test_an_open_link_is_late_by_what_neither_its_line_nor_jitter_adds(
+    monkeypatch: pytest.MonkeyPatch, late_s: float, own_s: float, jitter_s: float, told_s: float
+) -> None:
+    made, _ = group(ahead_s=5.0)
+    monkeypatch.setattr(wires, "reach", Line(own_s).reach)
+    asyncio.run(made.learn())
+    asyncio.run(made.set_packets({ONE: PacketFaults(jitter_s=jitter_s)}))
+    found = seen(monkeypatch, made, Line(late_s), HEALED)
+    assert found[ONE] == pytest.approx(told_s)
+    assert as_wanted(HEALED, found, ["n1", "n2"]) is (told_s < 0.25)
+
+
+def test_a_link_that_is_delayed_by_less_than_was_asked_for_is_seen_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = group(ahead_s=5.0)
+    wanted = {ONE: LinkState(delay_s=0.3)}
+    assert not as_wanted(wanted, seen(monkeypatch, made, Line(0.1), wanted), ["n1", "n2"])
+    assert as_wanted(wanted, seen(monkeypatch, made, Line(0.3), wanted), ["n1", "n2"])
+    assert not as_wanted(wanted, seen(monkeypatch, made, Line(0.9), wanted), ["n1", "n2"])
+
+
+def test_a_link_that_was_narrow_has_to_be_seen_wide_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, _ = group(ahead_s=5.0)
+    for station in made._fleet.stations.values():
+        station.lacks = lambda what: False  # type: ignore[method-assign]
+    narrow, wide = Line(bytes_s=20_000.0), Line()
+    wanted = {ONE: LinkState(rate_bytes_s=20_000.0)}
+    assert as_wanted(wanted, seen(monkeypatch, made, narrow, wanted), ["n1", "n2"])
+    assert not as_wanted(HEALED, seen(monkeypatch, made, narrow, HEALED), ["n1", "n2"])
+    assert as_wanted(HEALED, seen(monkeypatch, made, wide, HEALED), ["n1", "n2"])
+    assert len(wide.waited_s) == 2
+    assert as_wanted(HEALED, seen(monkeypatch, made, wide, HEALED), ["n1", "n2"])
+    assert len(wide.waited_s) == 3
+
+
+def test_what_holds_up_packets_of_a_narrow_link_is_no_jitter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made, _ = group(ahead_s=5.0)
+    asyncio.run(made.set({ONE: LinkState(rate_bytes_s=1000.0)}))
+    monkeypatch.setattr(wires, "reach", Line(late_s=0.9).reach)
+    assert asyncio.run(made.probe_packets({}))[ONE].shows(UNHARMED)
+    asyncio.run(made.set(HEALED))
+    assert not asyncio.run(made.probe_packets({}))[ONE].shows(UNHARMED)
+
+
+def test_clocks_that_may_have_parted_are_looked_at_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wires, "_CLOCK_AGE_S", 0.0)
+    made, _ = group(ahead_s=4.0)
+    monkeypatch.setattr(wires, "reach", Line().reach)
+    asyncio.run(made.learn())
+
+    async def look() -> tuple[Clock, None]:
+        return Clock(5.0, 0.001), None
+
+    async def other() -> tuple[Clock, None]:
+        return Clock(0.0, 0.001), None
+
+    stations: Any = made._fleet.stations
+    stations["h1"].look_at_clocks, stations["h2"].look_at_clocks = look, other
+    assert as_wanted(HEALED, asyncio.run(made.probe(HEALED)), ["n1", "n2"])
