@@ -95,6 +95,7 @@ class RemoteCluster:
         self._feed = Feed(setup.members, self._trace, self._is_alive)
         self._began = datetime.now(UTC)
         self._needs: frozenset[Capability] = frozenset()
+        self._locked: set[str] = set()
         self._conditions = disks.Conditions()
         self._pressure = Pressure(self._daemons)
         self._loops = CrashLoops(self._kill, self._start)
@@ -253,11 +254,14 @@ class RemoteCluster:
         await (locks.unlock if writable else locks.lock)(
             daemon.station.host, self._files(daemon, of)
         )
-        daemon.is_subject = not writable
+        (self._locked.discard if writable else self._locked.add)(alias)
 
     async def is_writable(self, alias: str, of: str | None = None) -> bool:
         daemon = self._daemons[alias]
-        return not await locks.is_locked(daemon.station.host, self._files(daemon, of))
+        host = daemon.station.host
+        if not await locks.is_locked(host, self._files(daemon, of)):
+            return True
+        return self._is_alive(alias) and not await locks.heeds(host, daemon.pid)
 
     def _files(self, daemon: RemoteDaemon, of: str | None) -> list[Path]:
         folders = self._system.bulk(Path(daemon.home))
@@ -336,7 +340,9 @@ class RemoteCluster:
         place = Place(Path(home), station.deployed.python, source=spot.address)
         sites = {member: self._sites[member] for member in self.members}
         command = self._system.command(self._setup, alias, place, sites, {})
-        return RemoteDaemon(alias, station, command, home)
+        daemon = RemoteDaemon(alias, station, command, home)
+        daemon.is_subject = Capability.PERMISSIONS in self._needs
+        return daemon
 
     async def _first_start(self, alias: str) -> None:
         daemon = self._daemons[alias]
@@ -368,5 +374,5 @@ class RemoteCluster:
             return  # It undid everything when it was left alone.
         here = [daemon for daemon in self._daemons.values() if daemon.station is station]
         await together(*(daemon.stop() for daemon in here))
-        locked = [daemon for daemon in here if daemon.is_subject]
+        locked = [daemon for daemon in here if daemon.alias in self._locked]
         await together(*(self.set_writable(daemon.alias, True) for daemon in locked))

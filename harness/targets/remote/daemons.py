@@ -30,7 +30,7 @@ class RemoteDaemon:
         # Logs of hosts in several time zones are read side by side.
         self.environment = {"TZ": "UTC"}
         self.is_subject = False
-        """Whether permissions of files mean something to it, from its next start on."""
+        """Whether permissions of files are to mean something to it, from its next start on."""
         self._state = ProcessState.DEAD
         self.pid = 0
         self._ended_by_us = True

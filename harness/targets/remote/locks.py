@@ -27,6 +27,14 @@ done
 """
 
 
+_POWERS = """
+[ ! -e "/proc/$1" ] || grep ^CapEff: "/proc/$1/status" || [ ! -e "/proc/$1" ]
+"""
+
+_PASSES_OVER = 1 << 1
+"""CAP_DAC_OVERRIDE, in capabilities(7)."""
+
+
 class Said(Protocol):
     """What a command wrote."""
 
@@ -53,6 +61,12 @@ async def unlock(shell: Shell, folders: Sequence[Path]) -> None:
 async def is_locked(shell: Shell, folders: Sequence[Path]) -> bool:
     """Whether there is something in them, and nothing of it may be written."""
     return await _run(shell, _LOOK, *map(str, folders)) == "locked"
+
+
+async def heeds(shell: Shell, pid: int) -> bool:
+    """Whether permissions mean something to this process; nobody passes over them if it is gone."""
+    _, _, powers = (await _run(shell, _POWERS, str(pid))).partition(":")
+    return not int(powers.strip() or "0", 16) & _PASSES_OVER
 
 
 async def _run(shell: Shell, script: str, *words: str) -> str:
