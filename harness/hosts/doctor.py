@@ -26,6 +26,7 @@ _COMMAND_MS_MAX = 100.0  # A shell's start-up files can cost more than all that 
 _SKEW_S_MAX = 1.0
 _FREE_KIB_MIN = 1 << 20
 _CAPABILITIES_S = 90.0
+_SAID_MAX = 80
 _CAP_NET_ADMIN = 12
 _NEEDED = ("sh", "timeout", "sha256sum", "tar", "mktemp")
 _FOR_FAULTS = ("ip", "nft", "ss", "tc", "iptables", "unshare")
@@ -93,6 +94,8 @@ async def _host(
         one.bad("host", f"{error.message}\n{error.detail}".strip())
     except (DelphicError, OSError) as error:
         one.bad("host", str(error))
+    except (ValueError, IndexError) as error:
+        one.bad("host", f"says what is no answer: {error}")
 
 
 async def _login(one: Examined, host: Host) -> None:
@@ -101,7 +104,8 @@ async def _login(one: Examined, host: Host) -> None:
         before, clock = time.monotonic(), time.time()
         said = (await host.must("date", "+%s.%N", again=True)).text
         took.append(time.monotonic() - before)
-        ahead.append((took[-1], float(said) - clock - took[-1] / 2))
+        day, error = _day(host, said)
+        ahead.append((took[-1] + error, day - clock - took[-1] / 2))
     milliseconds = 1000 * statistics.median(took)
     words = f"{one.entry.user} at {one.entry.address}, {milliseconds:.0f} ms a command"
     if milliseconds > _COMMAND_MS_MAX:
@@ -115,6 +119,19 @@ async def _login(one: Examined, host: Host) -> None:
         one.note("clock", f"{words}: run a time service; logs are merged by these clocks")
     else:
         one.ok("clock", words)
+
+
+def _day(host: Host, said: str) -> tuple[float, float]:
+    """What `date` says, and how long it may have been since; of some, `%N` means nothing.
+
+    Raises WorldError.
+    """
+    whole, _, part = said.partition(".")
+    if not (whole.isascii() and whole.isdigit()):
+        raise host.error(f"its `date` says no time: {said[:_SAID_MAX]!r}")
+    if part.isascii() and part.isdigit():
+        return float(said), 0.0
+    return float(whole) + 0.5, 1.0
 
 
 async def _look(one: Examined, host: Host) -> None:

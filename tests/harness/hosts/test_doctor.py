@@ -1,6 +1,7 @@
 """The doctor says what a host lacks, thing by thing, and nothing where nothing is lacking."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from delphic.harness.commands.doctor import doctor_command
 from delphic.harness.commands.heal import heal_command
+from delphic.harness.errors import WorldError
 from delphic.harness.hosts import doctor as doctor_of_hosts
 from delphic.harness.hosts.doctor import examine
 from delphic.harness.hosts.examined import Examined, Grade
@@ -99,6 +101,65 @@ def test_a_host_without_its_variable_does_not_hide_the_others(
     lacking, there = found(sshd.but(name="lacking", password_env="NOT_THERE"), sshd.entry)
     assert "no variable 'NOT_THERE'" in bad(lacking)["host"]
     assert not there.is_bad
+
+
+class Says:
+    """A host whose every command says this."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    async def must(self, *words: str, again: bool) -> "Says":
+        return self
+
+    def error(self, message: str) -> WorldError:
+        return WorldError(message, node="odd")
+
+    def close(self) -> None:
+        pass
+
+
+def examined(monkeypatch: pytest.MonkeyPatch, text: str) -> Examined:
+    """A host that says nothing else, beside one that is away."""
+
+    async def opened(entry: Entry) -> Says:
+        if entry.name == "away":
+            raise WorldError("cannot connect")
+        return Says(text)
+
+    monkeypatch.setattr(doctor_of_hosts.Host, "open", opened)
+    odd, away = found(Entry("odd", "127.0.0.1", "root"), Entry("away", "127.0.0.1", "root"))
+    assert bad(away) == {"host": "cannot connect"}
+    return odd
+
+
+@pytest.mark.parametrize("text", ["Sun Nov 22 2026", "", "."])
+def test_a_host_that_says_no_time_does_not_hide_the_others(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    assert "its `date` says no time" in bad(examined(monkeypatch, text))["host"]
+
+
+def test_what_a_host_should_not_say_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def looked(one: Examined, host: Any) -> None:
+        int("x86_64")
+
+    monkeypatch.setattr(doctor_of_hosts, "_look", looked)
+    said = bad(examined(monkeypatch, f"{time.time()}"))["host"]
+    assert said == "says what is no answer: invalid literal for int() with base 10: 'x86_64'"
+
+
+def test_a_date_without_parts_of_a_second_is_as_good_as_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def looked(one: Examined, host: Any) -> None:
+        raise WorldError("enough")
+
+    monkeypatch.setattr(doctor_of_hosts, "_look", looked)
+    odd = examined(monkeypatch, f"{int(time.time())}.%N")
+    (clock,) = (f for f in odd.findings if f.about == "clock")
+    assert clock.grade is Grade.OK
+    assert "give or take 0.5" in clock.sentence
 
 
 def hosts_yaml(sshd: Sshd, folder: Path, *more: str) -> str:
