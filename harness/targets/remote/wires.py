@@ -24,7 +24,7 @@ from .fleet import Clock, Fleet, Station
 from .placement import Spot
 
 _CUT_WAIT_S = 0.15
-"""How long a probe of a cut link listens for what must not come; an open one answers in 1 ms."""
+"""So much longer than its line takes a probe of a cut link listens for what must not come."""
 
 _OPEN_WAIT_S = 2.0
 """How long a probe of any other link may take beyond its delay, on hosts that are busy."""
@@ -160,9 +160,10 @@ class Wires:
             }
             self._rates |= narrow
             plain = {p: state for p, state in states.items() if p not in cut and p not in narrow}
+            cut_s = max((self._lines.get(pair, 0.0) for pair in cut), default=0.0)
             late_s = max((state.delay_s for state in plain.values()), default=0.0)
             parts = await asyncio.gather(
-                self._times(cut, _CUT_WAIT_S),
+                self._times(cut, cut_s + _CUT_WAIT_S),
                 self._times(plain, late_s + _OPEN_WAIT_S),
                 *(self._narrow(pair, states[pair]) for pair in narrow),
             )

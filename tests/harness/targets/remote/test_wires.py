@@ -120,6 +120,7 @@ class Line:
     def __init__(self, late_s: float = 0.0, bytes_s: float = 1e9) -> None:
         self.late_s = late_s
         self.bytes_s = bytes_s
+        self.is_cut = False
         self.waited_s: list[float] = []
 
     async def reach(
@@ -132,7 +133,13 @@ class Line:
         wait_s: float,
     ) -> dict[Any, Heard | None]:
         self.waited_s.append(wait_s)
-        return {way.pair: self._heard(way, count, size) for way in ways}
+        return {
+            way.pair: self._heard(way, count, size) if self._comes(way, wait_s) else None
+            for way in ways
+        }
+
+    def _comes(self, way: Way, wait_s: float) -> bool:
+        return way.source != "10.0.0.1" or (not self.is_cut and self.late_s < wait_s)
 
     def _heard(self, way: Way, count: int, size: int) -> Heard:
         is_first = way.source == "10.0.0.1"
@@ -220,3 +227,17 @@ def test_clocks_that_may_have_parted_are_looked_at_again(monkeypatch: pytest.Mon
     stations: Any = made._fleet.stations
     stations["h1"].look_at_clocks, stations["h2"].look_at_clocks = look, other
     assert as_wanted(HEALED, asyncio.run(made.probe(HEALED)), ["n1", "n2"])
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_cut_over_a_slow_line_is_listened_for_as_long_as_the_line_takes(
+    monkeypatch: pytest.MonkeyPatch, is_cut: bool
+) -> None:
+    made, _ = group(ahead_s=5.0)
+    line = Line(0.2)
+    monkeypatch.setattr(wires, "reach", line.reach)
+    asyncio.run(made.learn())
+    line.is_cut = is_cut
+    found = seen(monkeypatch, made, line, cut([ONE]))
+    assert (found[ONE] is None) is is_cut
+    assert as_wanted(cut([ONE]), found, ["n1", "n2"]) is is_cut
