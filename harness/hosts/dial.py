@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shlex
 import socket
 import subprocess
 import threading
@@ -92,7 +91,8 @@ def _proxied(entry: Entry, command: str) -> socket.socket:
     with theirs:
         try:
             end = theirs.fileno()
-            words = shlex.split(command)
+            # As ssh runs it: a shell that is replaced by it.
+            words = (os.environ.get("SHELL") or "/bin/sh", "-c", f"exec {command}")
             # Of a session of its own: Ctrl-C is for us, who need it to undo everything.
             process = subprocess.Popen(words, stdin=end, stdout=end, start_new_session=True)
         except (OSError, ValueError) as error:
@@ -190,7 +190,8 @@ def _why(entry: Entry, error: Exception) -> str:
             or_not = f", or ${phrase} is not its passphrase" if phrase else ""
             return f"{where}: cannot log in with {_ways(entry)}: a key is damaged{or_not}"
         case _:
-            return f"{where}: no SSH connection: {error or type(error).__name__}"
+            through = f" through its proxy {entry.proxy}" if entry.proxy is not None else ""
+            return f"{where}: no SSH connection{through}: {error or type(error).__name__}"
 
 
 def _ways(entry: Entry) -> str:

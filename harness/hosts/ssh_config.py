@@ -1,7 +1,10 @@
 """What ~/.ssh/config says of a host, and how it is reached from there."""
 
+import os
 import re
 import shlex
+from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import paramiko
@@ -9,6 +12,12 @@ import paramiko
 from ..errors import UsageError
 
 _JUMP_WITH_PORT = re.compile(r"([^@]*@)?(\[[^\]]+\]|[^:\[\]]+):[0-9]+")
+
+
+_LINE = re.compile(r"\s*(host|match|include)(?:\s*=\s*|\s+)(.*)", re.IGNORECASE)
+
+_DEEP_MAX = 16
+"""Files that are included by one another, as in ssh."""
 
 
 def text_of(file: Path) -> str:
@@ -27,18 +36,70 @@ def looked_up(
 ) -> paramiko.SSHConfigDict:
     """What it says of a host; port and user are those of the inventory, which come first.
 
-    Raises UsageError for a configuration that is none, or that has a port that is none.
+    Inclusions are followed; relative names are of files beside `file`. Raises UsageError for a
+    configuration that is none, or has a port that is none, or cannot be followed.
     """
     said = f"Port {port}\n" if port is not None else ""
     said += f"User {shlex.quote(user)}\n" if user is not None else ""
     try:
-        found = paramiko.SSHConfig.from_text(said + text).lookup(alias)
+        whole = "\n".join(_with_included(text, file, alias, 0))
+        found = paramiko.SSHConfig.from_text(said + whole).lookup(alias)
     except (paramiko.SSHException, ImportError, ValueError, UnicodeError) as error:
         raise UsageError(f"cannot use {file}: {error}") from error
     written = found.get("port", "22")
     if not written.isdecimal() or not 1 <= int(written) <= 65535:
         raise UsageError(f"{file}: the port of {alias} is {written!r}")
     return found
+
+
+def _with_included(text: str, file: Path, alias: str, depth: int) -> Iterator[str]:
+    """The lines that mean something to a host, those of files included that count for it.
+
+    Raises UsageError.
+    """
+    if depth > _DEEP_MAX:
+        raise UsageError(f"{file} includes itself, or too many files one in another")
+    counts: bool | None = True  # None: only the library knows.
+    for line in text.splitlines():
+        found = _LINE.fullmatch(line)
+        word = found[1].lower() if found is not None else ""
+        if found is None or word != "include":
+            if found is not None:
+                counts = _is_meant(_words(line, found[2], file), alias) if word == "host" else None
+            yield line
+        elif counts is not False:
+            for inner in _named(_words(line, found[2], file), file):
+                if counts is None:
+                    raise UsageError(
+                        f"{file}: `{line.strip()}` under a `Match` cannot be followed; put it first"
+                    )
+                yield from _with_included(text_of(inner), file, alias, depth + 1)
+                # The block in which the inclusion stands goes on, and it is one of this host.
+                yield "Host *"
+
+
+def _named(patterns: list[str], file: Path) -> list[Path]:
+    """The files that are there."""
+    found: list[Path] = []
+    for pattern in patterns:
+        path = Path(os.path.expanduser(pattern))
+        within = Path(path.anchor) if path.is_absolute() else file.parent
+        found += sorted(within.glob(str(path.relative_to(path.anchor))))
+    return found
+
+
+def _is_meant(patterns: list[str], alias: str) -> bool:
+    """Whether a `Host` is about this one."""
+    if any(p.startswith("!") and fnmatchcase(alias, p[1:]) for p in patterns):
+        return False
+    return any(fnmatchcase(alias, pattern) for pattern in patterns)
+
+
+def _words(line: str, text: str, file: Path) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{file}: `{line.strip()}` cannot be read: {error}") from error
 
 
 def proxy(ssh: paramiko.SSHConfigDict) -> str | None:

@@ -336,6 +336,13 @@ def test_who_interrupts_us_does_not_end_our_proxy(tmp_path: Path) -> None:
         assert int(connection.recv(100)) != os.getsid(0)
 
 
+@pytest.mark.parametrize("command", ["echo $((40 + 2)) 2>/dev/null", "echo 41 | tr 1 2"])
+def test_a_proxy_command_is_the_shells_as_ssh_has_it(command: str) -> None:
+    with dial_socket(Entry("a", "a", "me", proxy=command), 1.0, 1.0) as connection:
+        connection.settimeout(20)
+        assert connection.recv(100) == b"42\n"
+
+
 @pytest.mark.slow
 def test_a_host_behind_another_is_reached_by_the_users_proxy_command(sshd: Sshd) -> None:
     """The proxy is ssh itself, through the same server."""
@@ -363,5 +370,5 @@ def test_a_host_behind_another_is_reached_by_the_users_proxy_command(sshd: Sshd)
     while proxies() and time.monotonic() < until:
         time.sleep(0.02)
     assert proxies() == 0
-    with pytest.raises(WorldError, match="cannot run its proxy no-such-program"):
+    with pytest.raises(WorldError, match="no SSH connection through its proxy no-such"):
         do(Host.open(sshd.but(proxy="no-such-program")))

@@ -202,6 +202,50 @@ def test_a_mistake_in_the_ssh_configuration_is_one_of_the_user(
         load(tmp_path / "hosts.yaml", tmp_path / "config")
 
 
+INCLUDING = """\
+Port 2200
+Include config.d/*.conf none/*
+User after
+Host b
+  Include "config.d/for hosts"
+  IdentityFile /after
+Host a
+  Include = config.d/only_a
+Host *
+  Port 23
+"""
+
+
+def test_what_the_ssh_configuration_includes_stands_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "config.d"
+    folder.mkdir()
+    (folder / "1.conf").write_text("Host a\n  HostName 192.0.2.1\n  User inner\n")
+    (folder / "2.conf").write_text("Include config.d/deep\nHost c\n  HostName 192.0.2.3\n")
+    (folder / "deep").write_text("ForwardAgent no\nHost b\n  HostName 192.0.2.2\n")
+    (folder / "for hosts").write_text("IdentityFile /inner\nHost a\n  HostName nobody\n")
+    (folder / "only_a").write_text("Host c *\n  ProxyCommand px %h\n")
+    a, b, c = read(tmp_path, "hosts: [{name: a}, {name: b}, {name: c}]", INCLUDING).hosts
+    assert (a.address, a.user, a.port, a.proxy) == ("192.0.2.1", "inner", 2200, "px 192.0.2.1")
+    assert (b.address, b.user, b.keys) == ("192.0.2.2", "after", ("/inner", "/after"))
+    assert (c.address, c.user, c.keys, c.proxy) == ("192.0.2.3", "after", (), None)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("Include config\n", "includes itself, or too many files one in another"),
+        ("Match host a\n  Include x\n", "`Include x` under a `Match` cannot be followed"),
+        ('Include "x\n', "cannot be read: No closing quotation"),
+    ],
+)
+def test_an_inclusion_that_cannot_be_followed_is_named(
+    tmp_path: Path, config: str, said: str
+) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(UsageError, match=re.escape(said)):
+        read(tmp_path, "hosts: [{name: a}]", config)
+
+
 def test_an_ssh_configuration_may_hold_any_bytes(tmp_path: Path) -> None:
     (tmp_path / "hosts.yaml").write_text("hosts: [{name: a}]")
     (tmp_path / "config").write_bytes(
