@@ -91,14 +91,18 @@ class Links:
         ]
 
     async def reset(self, pairs: Sequence[Pair]) -> int:
-        """Break the TCP connections between these addresses, at our end; how many there were."""
+        """Break the TCP connections between these addresses, at our end; how many there were.
+
+        Those that orders come through are left alone.
+        """
         lacking = tool.missing("ss")
         if lacking:
             raise Refused(lacking)
-        closed = 0
+        port, closed = self._run.spare_port, 0
+        spared = [] if port is None else ["sport", "!=", f":{port}", "dport", "!=", f":{port}"]
         for source, own in (link({"source": a, "own": b}).pair for a, b in pairs):
             here, there = (f"[{each}]" if ":" in each else each for each in (own, source))
-            words = ("-K", "-tnH", "-o", "state", "established", "src", here, "dst", there)
+            words = ("-K", "-tnH", "-o", "state", "established", "src", here, "dst", there, *spared)
             closed += len((await tool.run("ss", *words)).splitlines())
         return closed
 

@@ -129,7 +129,8 @@ def ruleset(
     lines += [
         "chain input {",
         f"type filter hook input priority {PRIORITY}; policy accept;",
-        *([f"tcp dport {spare_port} accept"] if spare_port is not None else []),
+        # Orders that come here, and answers to those that whoever is here gives to other hosts.
+        *(f"tcp {end} {spare_port} accept" for end in ("dport", "sport") if spare_port is not None),
         f"meta mark {COPY} accept",
         # Version 6 finds its neighbours by packets: without, no other packet goes either way.
         "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept",

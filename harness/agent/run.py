@@ -29,7 +29,8 @@ class Run:
     mark: str
     """`NAME=value` in the environment of all that is started."""
     spare_port: int | None
-    """The port of the SSH daemon that our orders come through: no fault may close it."""
+    """The port of the SSH daemon that our orders come through, here and, of a harness that is on
+    a host itself, at the others: no fault may close it."""
     has_loops: bool
     """Whether loop devices may be used, where there are any."""
     log: UndoLog

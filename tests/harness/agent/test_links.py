@@ -230,11 +230,14 @@ def test_rules_that_somebody_took_away_are_news_and_can_be_set_again(on_hosts: A
     on_hosts(test, lease_s=3.0)
 
 
-def test_no_cut_closes_the_port_that_orders_come_through(on_hosts: Any) -> None:
+def test_nothing_closes_the_port_that_orders_go_and_come_through(on_hosts: Any) -> None:
+    """Who gives them may be on a host itself: then answers of the others come there."""
+
     async def test(hosts: Sequence[Any]) -> None:
         one, other = hosts
         loop = asyncio.get_running_loop()
-        await set_links(hosts, cuts([(one.net.address, other.net.address)]))
+        both = list(itertools.permutations((one.net.address, other.net.address)))
+        await set_links(hosts, cuts(both))
         with other.net.open() as spared, other.net.open() as shut:
             spared.bind((other.net.address, other.host.entry.port))
             shut.bind((other.net.address, 0))
@@ -244,6 +247,12 @@ def test_no_cut_closes_the_port_that_orders_come_through(on_hosts: Any) -> None:
                 await asyncio.wait_for(loop.sock_connect(made, spared.getsockname()), 5)
                 with pytest.raises(TimeoutError):
                     await asyncio.wait_for(loop.sock_connect(refused, shut.getsockname()), 0.5)
+                for host, pair in zip((one, other), both, strict=True):
+                    assert await host.agent.call("reset", pairs=[pair[::-1]]) == 0
+                accepted, _ = await asyncio.wait_for(loop.sock_accept(spared), 5)
+                with accepted:
+                    await loop.sock_sendall(accepted, b"x")
+                    assert await asyncio.wait_for(loop.sock_recv(made, 1), 5) == b"x"
 
     on_hosts(test)
 
