@@ -215,9 +215,10 @@ def test_a_verdict_that_is_none_is_refused(run: RunDir, content: bytes | None) -
 
 
 def test_a_lease_that_is_no_text_is_the_world_s(
-    said: Said, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["delphic", "heal"])
     (tmp_path / "x.json").write_bytes(b'{"run":"\xff"}')
-    code, err = said("heal")
-    assert (code, "x.json" in err) == (ExitCode.WORLD, True), err
+    code, told = main(), capsys.readouterr().out
+    assert (code, "x.json is not healed" in told) == (ExitCode.WORLD, True), told
