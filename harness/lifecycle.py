@@ -13,7 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -103,13 +103,24 @@ def execute(order: Order, show: Progress, report: Report) -> Finished:
     with ears.open():
         ending, world, left = _lived(order, run, diary, show, ears)
     verdict = _judged(run, plan, ending)
-    write(run, verdict)
-    diary.write("checked", validity=verdict.validity)
-    if verdict.validity is Validity.PASS and not order.keep:
+    return concluded(order, Finished(run, verdict, world or left), diary, report)
+
+
+def concluded(order: Order, found: Finished, diary: Journal, report: Report) -> Finished:
+    """Write the verdict and the reports, and drop what nobody needs.
+
+    A verdict that cannot be written is told all the same: all that it is made of is kept.
+    """
+    run, validity = found.run, found.verdict.validity
+    try:
+        write(run, found.verdict)
+        diary.write("checked", validity=validity)
+    except WorldError as error:
+        return replace(found, world=found.world or error)
+    if validity is Validity.PASS and not order.keep:
         # Before the reports, which list the files of the run.
-        drop_bulk(plan, run)
-    failure = reported(run, report)
-    return Finished(run, verdict, world or left, failure)
+        _drop_bulk(order.plan, run)
+    return replace(found, report_failure=_reported(run, report))
 
 
 def _lived(
@@ -288,7 +299,7 @@ def _seal(life: _Life, stream: BinaryIO, recorder: Recorder, ending: Ending) -> 
     )
 
 
-def reported(run: RunDir, report: Report) -> str | None:
+def _reported(run: RunDir, report: Report) -> str | None:
     """Write the reports; what went wrong with them, if anything did: they never cost a run."""
     try:
         report(run.path)
@@ -297,7 +308,7 @@ def reported(run: RunDir, report: Report) -> str | None:
     return None
 
 
-def drop_bulk(plan: Plan, run: RunDir) -> None:
+def _drop_bulk(plan: Plan, run: RunDir) -> None:
     """Delete what members kept and nobody needs."""
     for alias in plan.members:
         for path in SYSTEMS[plan.system].bulk(run.node(alias)):

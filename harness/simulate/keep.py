@@ -3,11 +3,9 @@
 import msgspec
 
 from ..errors import WorldError
-from ..judging.judgement import write
-from ..lifecycle import Finished, Order, Report, announce, drop_bulk, open_run_directory, reported
+from ..lifecycle import Finished, Order, Report, announce, concluded, open_run_directory
 from ..running.journal import SEALED, TRACES, Journal, digest, digests
 from ..running.progress import Progress
-from ..verdict import Validity
 from .execute import simulate_plan
 
 
@@ -28,10 +26,4 @@ def execute_simulated(order: Order, show: Progress, report: Report) -> Finished:
     ending = msgspec.to_builtins(found.ending)
     traces = {TRACES: digests(run.traces(plan.members))}
     diary.write(SEALED, sha256=digest(run.history), ops=ops, ending=ending, **traces)
-    write(run, found.verdict)
-    diary.write("checked", validity=found.verdict.validity)
-    if found.verdict.validity is Validity.PASS and not order.keep:
-        # Before the reports, which list the files of the run.
-        drop_bulk(plan, run)
-    failure = reported(run, report)
-    return Finished(run, found.verdict, found.world, failure)
+    return concluded(order, Finished(run, found.verdict, found.world), diary, report)
