@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -26,14 +27,19 @@ class Side(msgspec.Struct, frozen=True):
 
 def side_of(alias: str | None) -> str | None:
     """The cluster's name; None where the alias names no member of one."""
-    found = _ALIAS.fullmatch(alias or "")
-    return None if found is None else found.group(1)
+    return _parts(alias or "")[0]
 
 
 def is_controller(alias: str) -> bool:
     """Whether the member decides, where the others store."""
+    return _parts(alias)[1] == "c"
+
+
+@lru_cache(1024)
+def _parts(alias: str) -> tuple[str | None, str | None]:
+    """Cluster and kind. Asked of the same few members for every record of a trace."""
     found = _ALIAS.fullmatch(alias)
-    return found is not None and found.group(2) == "c"
+    return (None, None) if found is None else (found.group(1), found.group(2))
 
 
 def sides(members: Iterable[str]) -> dict[str, Side]:
