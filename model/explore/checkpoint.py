@@ -79,19 +79,22 @@ class Checkpoints:
         self.every_s = every_s
         self.source = resume
         self.kept_at = time.perf_counter()
+        self._identity: dict[str, Any] = {}
 
     def take_up(self, exploration: Exploration) -> bool:
         """Continue where a checkpoint left off, if asked to. Raises WrongCheckpoint."""
+        # Asked once: files may change while what was loaded of them goes on.
+        self._identity = identity(exploration)
         if self.source is None:
             return False
-        load(exploration, self.source)
+        load(exploration, self.source, self._identity)
         return True
 
     def offer(self, exploration: Exploration, *, last: bool) -> None:
         """Keep the exploration if it is time, or if this is the last chance."""
         due = time.perf_counter() - self.kept_at >= self.every_s
         if self.folder is not None and (due or last):
-            save(exploration, self.folder)
+            save(exploration, self.folder, self._identity)
             self.kept_at = time.perf_counter()
 
 
@@ -146,8 +149,8 @@ def workers_of(folder: Path) -> int:
     return int(_header(_latest(folder))["workers"])
 
 
-def save(exploration: Exploration, folder: Path) -> None:
-    """Write a checkpoint, and then forget the one before."""
+def save(exploration: Exploration, folder: Path, made_with: dict[str, Any]) -> None:
+    """Write a checkpoint, and then forget the one before. `made_with`: see `identity`."""
     folder.mkdir(parents=True, exist_ok=True)
     name = f"level-{exploration.depth}"
     for leftover in (folder / f"{name}.part", folder / name):
@@ -161,7 +164,7 @@ def save(exploration: Exploration, folder: Path) -> None:
     with _written(part / "plain.pickle") as file:
         pickle.dump(_plain(exploration), file, protocol=5)
     with _written(part / "header.json") as file:
-        file.write(json.dumps(identity(exploration), indent=2).encode())
+        file.write(json.dumps(made_with, indent=2).encode())
     _sync(part)
     part.rename(folder / name)
     _sync(folder)
@@ -174,10 +177,13 @@ def save(exploration: Exploration, folder: Path) -> None:
             shutil.rmtree(old)
 
 
-def load(exploration: Exploration, folder: Path) -> None:
-    """Make a fresh exploration what the checkpoint was. Raises WrongCheckpoint."""
+def load(exploration: Exploration, folder: Path, ours: dict[str, Any]) -> None:
+    """Make a fresh exploration what the checkpoint was. `ours`: see `identity`.
+
+    Raises WrongCheckpoint.
+    """
     place = _latest(folder)
-    ours, theirs = identity(exploration), _header(place)
+    theirs = _header(place)
     for what in ours | theirs:
         if json.dumps(ours.get(what)) != json.dumps(theirs.get(what)):
             raise WrongCheckpoint(

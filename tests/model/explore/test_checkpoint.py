@@ -150,6 +150,28 @@ def test_another_version_of_the_sources_is_refused(
         explore(model, checkpoints=Checkpoints(resume=folder))
 
 
+def test_a_source_that_changed_while_it_was_explored_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs is what was loaded, whatever the files say when a checkpoint is written."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "rules.py").write_text("A = 1\n")
+    monkeypatch.setattr(checkpoint, "SOURCE", source)
+
+    def edit(now: Progress) -> None:
+        if now.depth == 2:
+            (source / "rules.py").write_text("A = 2\n")
+
+    model = raft_group(Options(members=2, terms=3, entries=1))
+    keep = Checkpoints(tmp_path / "kept")
+    explore(model, limits=Limits(depth=4), checkpoints=keep, watch=edit)
+    with pytest.raises(WrongCheckpoint, match="source is"):
+        explore(model, checkpoints=Checkpoints(resume=tmp_path / "kept"))
+    (source / "rules.py").write_text("A = 1\n")
+    explore(model, checkpoints=Checkpoints(resume=tmp_path / "kept"), limits=Limits(depth=5))
+
+
 def test_a_mutant_of_the_same_bounds_is_refused(tmp_path: Path) -> None:
     model = raft_group(Options(terms=2, entries=1))
     folder = small(tmp_path, model)
