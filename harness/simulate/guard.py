@@ -41,6 +41,8 @@ FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
             "localtime",
             "gmtime",
             "ctime",
+            "asctime",
+            "strftime",
             "sleep",
         )
     ),
@@ -86,8 +88,11 @@ FUNCTIONS: tuple[tuple[Any, str, str], ...] = (
 )
 """Where, which name, and what it would reach."""
 
-WITHOUT_ARGUMENTS = {"localtime": 0, "gmtime": 0, "ctime": 0, "__init__": 1}
-"""What reaches the real world only if it is given no more arguments: no time, no seed."""
+WITHOUT_ARGUMENTS = {
+    **dict.fromkeys(("localtime", "gmtime", "ctime", "asctime"), 0),
+    **dict.fromkeys(("strftime", "__init__"), 1),
+}
+"""What reaches the real world only if it is given no more arguments: no time, no seed, or None."""
 
 AUDITED = {
     "open": "a real file",
@@ -153,9 +158,10 @@ def _watched(function: Callable[..., Any], name: str, what: str) -> Callable[...
 
     @functools.wraps(function)
     def watched(*args: Any, **options: Any) -> Any:
-        is_harmless = least is not None and len(args) + len(options) > least
-        process = None if is_harmless else simulated_process()
-        if process is not None and not _is_exempt(sys._getframe(1).f_globals):
+        if least is not None and any(one is not None for one in (*args[least:], *options.values())):
+            return function(*args, **options)
+        process = simulated_process()
+        if process is not None and not _is_importing():
             raise _reached(process, f"called {name}: {what}")
         return function(*args, **options)
 

@@ -3,6 +3,7 @@
 import _thread
 import asyncio
 import contextlib
+import importlib
 import os
 import random
 import secrets
@@ -26,10 +27,14 @@ REACHES: dict[str, Callable[[], object]] = {
     "os.urandom": lambda: os.urandom(1),
     "time.clock_gettime": lambda: time.clock_gettime(time.CLOCK_REALTIME),
     "time.localtime": lambda: time.localtime(),
+    "time.localtime of no time": lambda: time.localtime(None),
+    "time.strftime": lambda: time.strftime("%H"),
+    "time.asctime": lambda: time.asctime(),
     "time.thread_time": lambda: time.thread_time(),
     "random.randbytes": lambda: random.randbytes(1),
     "random.normalvariate": lambda: random.normalvariate(),
     "random.Random": lambda: random.Random(),
+    "random.Random of no seed": lambda: random.Random(None),
     "random.SystemRandom": lambda: random.SystemRandom(),
     "secrets.randbelow": lambda: secrets.randbelow(2),
     "os.getrandom": lambda: os.getrandom(1),
@@ -88,8 +93,19 @@ def test_chance_with_a_seed_and_a_given_time_are_no_reach() -> None:
         random.Random(7).random()
         random.Random(x=7).random()
         time.gmtime(0)
+        time.strftime("%H", time.gmtime(0))
 
     assert heard(act, simulated=True) == ([], [])
+
+
+def test_a_module_that_simulated_code_loads_may_look_around(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As libraries do that load their parts when they are first needed."""
+    lines = "import os, random, time", "random.Random()", "time.time()", "os.path.exists('/')"
+    (tmp_path / "loaded_late.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    assert heard(lambda: importlib.import_module("loaded_late"), simulated=True) == ([], [])
 
 
 def test_nothing_is_left_of_the_guard() -> None:
