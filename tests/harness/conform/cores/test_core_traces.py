@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from core_worlds import LIMIT, MEMBERS, Records, meta, post, world
+from core_worlds import LIMIT, MEMBERS, NODES, Records, meta, post, world
 from delphic.harness.checkers.replication.conformance import CONFORMANCE, PROMISES
 from delphic.harness.conform.cores.finding import Followed
 from delphic.harness.conform.cores.validator import follow
@@ -175,6 +175,8 @@ def test_the_checker_passes_sound_sides_and_names_the_first_step_that_is_not() -
     sound = CONFORMANCE.judge(evidence(both, MEMBERS))
     assert (sound.validity, sound.promises) == (Validity.PASS, PROMISES)
     assert "2 sides" in sound.sentence
+    elsewhere = CONFORMANCE.judge(evidence(both, (*MEMBERS[:3], *reversed(NODES))))
+    assert elsewhere.details["divergence"]["what"] == "data node"
     lines = slave["s1c1"]
     at = max(i for i, record in enumerate(lines) if record.event["kind"] == "failed")
     lines[at] = post("tasks", _failures)(lines[at])

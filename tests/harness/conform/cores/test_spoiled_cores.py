@@ -12,14 +12,18 @@ from delphic.harness.conform.cores.validator import follow
 from delphic.harness.traces import CoreRecord
 from delphic.impl.replication.dispatcher import Dispatcher
 from delphic.impl.replication.events import (
+    Completed,
     Finished,
+    FlagSet,
     Led,
+    Pulled,
     Queued,
     Recorded,
 )
+from delphic.impl.replication.master import Master
 from delphic.impl.replication.slave import Slave
 from delphic.impl.replication.tasks import Task
-from delphic.impl.replication.tracing import fields, slave_post, told
+from delphic.impl.replication.tracing import fields, master_post, slave_post, told
 from written_lines import Written
 
 Spoil = Callable[[list[CoreRecord]], list[CoreRecord]]
@@ -58,6 +62,31 @@ def _asks(kind: str, **changes: Any) -> Spoil:
     return _effects(lambda effect: effect | changes if effect["kind"] == kind else effect)
 
 
+def _proposes(kind: str, **changes: Any) -> Spoil:
+    """Change the entries of one kind that the leader wants in the log."""
+
+    def spoil(effect: dict[str, Any]) -> dict[str, Any]:
+        entry = effect.get("entry", {})
+        return effect | {"entry": entry | changes} if entry.get("kind") == kind else effect
+
+    return _effects(spoil)
+
+
+def _unled(lines: list[CoreRecord]) -> list[CoreRecord]:
+    """Nobody says that it begins to lead."""
+    at = next(at for at, record in enumerate(lines) if record.event["kind"] == "led")
+    other = msgspec.structs.replace(lines[at], event={"kind": "pulldue"})
+    return [*lines[:at], other, *lines[at + 1 :]]
+
+
+def _restless(lines: list[CoreRecord]) -> list[CoreRecord]:
+    """Who stands down asks for something."""
+    at = max(at for at, record in enumerate(lines) if record.group == "dispatcher")
+    post, out = lines[at].post | {"leads": False}, [{"kind": "arm", "wait": "pull", "task": 0}]
+    other = msgspec.structs.replace(lines[at], event={"kind": "stooddown"}, post=post, out=out)
+    return [*lines[:at], other, *lines[at + 1 :]]
+
+
 def _out_of_order(lines: list[CoreRecord]) -> list[CoreRecord]:
     """The last of the first tasks, of another group, is executed first; nobody leads."""
     slave, written = Slave(), Written("s1c1")
@@ -81,9 +110,13 @@ def _out_of_order(lines: list[CoreRecord]) -> list[CoreRecord]:
         (_tasks(lambda task: [*task[:2], [task[2][0], "SQL_UPDATE", *task[2][2:]]]), "task"),
         (_each("dispatcher", post("running", lambda running: [])), "tasks that run"),
         (_each("dispatcher", post("leads", lambda leads: False)), "leads"),
+        (_unled, "news"),
+        (_restless, "what it asks for"),
         (_asks("dispatch", node="s1d99"), "data node"),
         (_asks("arm", wait="retry", task=99), "task of an alarm"),
         (_asks("propose", entry={"kind": "finished", "task": 1}), "propose"),
+        (_proposes("queued", tasks=[]), "propose"),
+        (_proposes("failed", task=99), "propose"),
         (_effects(lambda effect: effect | {"kind": "nonsense"}), "nonsense"),
     ],
 )
@@ -125,3 +158,14 @@ def test_the_task_that_an_earlier_leader_dispatched_may_commit_under_the_next() 
             written.add("dispatcher", told(Led()), post, out=[])
     (unlike,) = follow({"s1c1": written.records}).unlike
     assert (unlike.what, unlike.found) == ("task that commits", 2)
+
+
+def test_what_a_checkpoint_has_in_outline_only_no_task_of_a_slave_is_held_against() -> None:
+    dice, master, written = random.Random(1), Master(), Written("mc1")
+    entries = (Completed(meta(tid, dice), flagged=True) for tid in (1, 2))
+    for entry in (FlagSet("dfs://d", on=True), *entries, Pulled("s:1", ("s:1",), 1, 1, 0, 1)):
+        master.step(entry)
+    boot = {"kind": "boot", "state": fields(master.dump())}
+    written.add("master", boot, master_post(master))
+    assert [task[0] for task in written.records[0].event["state"]["tasks"]] == [1, 2]
+    assert list(enqueued({"mc1": written.records})) == [2]
