@@ -213,17 +213,14 @@ def is_leading(value: Any) -> bool:
 def _has_standing_leader(history: History, heal: Op, limit_s: float) -> bool:
     """Whether some member led before the heal, and until the limit was seen as nothing else.
 
-    Who steps down within the limit may have been the leader of a minority. One that was killed and
-    is seen as something else later may have been that all the time.
+    Who steps down within the limit may have been the leader of a minority. One that was killed led
+    no more, whatever it is seen as later, or is not seen any more.
     """
     until_ns = heal.time_ns + limit_s * 1e9
     seen = [op for op in history.of(OBSERVER) if op.f in ("role", "died")]
-    last = {op.node: op for op in seen}
     in_time = {op.node: op for op in seen if op.time_ns <= until_ns}
     return any(
-        op.index < heal.index
-        and is_leading(op.value)
-        and (op is last[op.node] or not _was_killed(history, op))
+        op.index < heal.index and is_leading(op.value) and not _was_killed(history, op)
         for op in in_time.values()
     )
 
@@ -232,6 +229,7 @@ def _was_killed(history: History, seen: Op) -> bool:
     """Whether a fault ended the member after it was seen so."""
     return any(
         act.f in ("kill", "power-cut")
+        and act.bit
         and seen.node in act.nodes
         and (act.receipt or act.asked).index > seen.index
         for act in acts(history)
