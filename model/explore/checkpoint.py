@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -134,6 +135,8 @@ def _source(model: Model) -> str:
     ]
     files, digest = set(SOURCE.rglob("*.py")), sha256()
     for part in parts:
+        while isinstance(part, partial):
+            part = part.func
         owner: Any = part if hasattr(part, "__qualname__") else type(part)
         digest.update(f"{owner.__module__}.{owner.__qualname__}\n".encode())
         file = getattr(sys.modules.get(owner.__module__), "__file__", None)

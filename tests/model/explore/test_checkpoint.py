@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,13 @@ def test_another_version_of_the_sources_is_refused(
     monkeypatch.setattr(checkpoint, "SOURCE", tmp_path / "source")
     with pytest.raises(WrongCheckpoint, match="source is"):
         explore(model, checkpoints=Checkpoints(resume=folder))
+
+
+def test_a_question_with_some_arguments_given_is_told_by_its_function() -> None:
+    model = raft_group(Options(members=2, terms=3, entries=1))
+    asked = [replace(model, within=partial(question)) for question in (face, face, small)]
+    one, same, other = map(checkpoint._source, asked)
+    assert one == same != other
 
 
 def test_a_source_that_changed_while_it_was_explored_is_refused(
