@@ -1,5 +1,6 @@
 """What ~/.ssh/config says of a host, and how it is reached from there."""
 
+import glob
 import os
 import re
 import shlex
@@ -13,8 +14,10 @@ from ..errors import UsageError
 
 _JUMP_WITH_PORT = re.compile(r"([^@]*@)?(\[[^\]]+\]|[^:\[\]]+):[0-9]+")
 
-
 _LINE = re.compile(r"\s*(host|match|include)(?:\s*=\s*|\s+)(.*)", re.IGNORECASE)
+
+_FOR_A_SHELL = re.compile(r"""['"`$;&<>|(){}]|\s-|^-""")
+"""What no user has for whom ssh asks a shell, in which a `%r` may stand in any quotes."""
 
 _DEEP_MAX = 16
 """Files that are included by one another, as in ssh."""
@@ -37,7 +40,8 @@ def looked_up(
     """What it says of a host; port and user are those of the inventory, which come first.
 
     Inclusions are followed; relative names are of files beside `file`. Raises UsageError for a
-    configuration that is none, or has a port that is none, or cannot be followed.
+    configuration that is none, or has a port that is none, or cannot be followed, and for a user
+    that a proxy's shell would take for more than a name.
     """
     said = f"Port {port}\n" if port is not None else ""
     said += f"User {shlex.quote(user)}\n" if user is not None else ""
@@ -47,6 +51,8 @@ def looked_up(
     except (paramiko.SSHException, ImportError, ValueError, UnicodeError) as error:
         raise UsageError(f"cannot use {file}: {error}") from error
     written = found.get("port", "22")
+    if user is not None and "proxycommand" in found and _FOR_A_SHELL.search(user):
+        raise UsageError(f"{alias}: a ProxyCommand is a shell's, which no user {user!r} is for")
     if not written.isdecimal() or not 1 <= int(written) <= 65535:
         raise UsageError(f"{file}: the port of {alias} is {written!r}")
     return found
@@ -65,7 +71,10 @@ def _with_included(text: str, file: Path, alias: str, depth: int) -> Iterator[st
         word = found[1].lower() if found is not None else ""
         if found is None or word != "include":
             if found is not None:
-                counts = _is_meant(_words(line, found[2], file), alias) if word == "host" else None
+                words = _words(line, found[2], file)
+                # Of conditions one is known: `Match all`.
+                is_for_all = True if [each.lower() for each in words] == ["all"] else None
+                counts = _is_meant(words, alias) if word == "host" else is_for_all
             yield line
         elif counts is not False:
             for inner in _named(_words(line, found[2], file), file):
@@ -79,13 +88,10 @@ def _with_included(text: str, file: Path, alias: str, depth: int) -> Iterator[st
 
 
 def _named(patterns: list[str], file: Path) -> list[Path]:
-    """The files that are there."""
-    found: list[Path] = []
-    for pattern in patterns:
-        path = Path(os.path.expanduser(pattern))
-        within = Path(path.anchor) if path.is_absolute() else file.parent
-        found += sorted(within.glob(str(path.relative_to(path.anchor))))
-    return found
+    """The files that are there; hidden ones only if they are named."""
+    within = glob.escape(str(file.parent))
+    patterns = [os.path.join(within, os.path.expanduser(pattern)) for pattern in patterns]
+    return [Path(name) for pattern in patterns for name in sorted(glob.glob(pattern))]
 
 
 def _is_meant(patterns: list[str], alias: str) -> bool:

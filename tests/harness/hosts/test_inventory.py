@@ -1,6 +1,7 @@
 """hosts.yaml: what it may say, where else answers are looked for, what is refused."""
 
 import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -244,6 +245,49 @@ def test_an_inclusion_that_cannot_be_followed_is_named(
     (tmp_path / "x").touch()
     with pytest.raises(UsageError, match=re.escape(said)):
         read(tmp_path, "hosts: [{name: a}]", config)
+
+
+@pytest.mark.parametrize("hidden", [b"b0VIM 8.2\0\n\0stuff\n", b"Host a\n  HostName copy\n"])
+def test_hidden_files_are_included_only_by_name_as_ssh_does_it(
+    tmp_path: Path, hidden: bytes
+) -> None:
+    (tmp_path / "config.d").mkdir()
+    (tmp_path / "config.d/.one.swp").write_bytes(hidden)
+    (tmp_path / "config.d/one").write_text("Host a\n  HostName 192.0.2.1\n")
+    (entry,) = read(tmp_path, "hosts: [{name: a}]", "Include config.d/*\n").hosts
+    assert entry.address == "192.0.2.1"
+
+
+@pytest.mark.parametrize("named", ["/", "''", ".", "long" * 100, "a**", "~nobody-at-all/x"])
+def test_an_inclusion_that_means_no_file_is_none(tmp_path: Path, named: str) -> None:
+    (entry,) = read(tmp_path, "hosts: [{name: a}]", f"Include {named}\nPort 23\n").hosts
+    assert entry.port == 23
+
+
+def test_an_inclusion_for_all_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("Port 24\n")
+    config = "Host b\n  Port 23\nMatch all\n  Include x\n  User me\n"
+    a, b = read(tmp_path, "hosts: [{name: a}, {name: b}]", config).hosts
+    assert (a.port, a.user, b.port, b.user) == (24, "me", 23, "me")
+
+
+@pytest.mark.parametrize(
+    "user", ["$(touch it)", "a;touch it", "`touch it`", "a -F it", 'a"b', "a'b"]
+)
+def test_no_user_is_a_command_of_the_shell_that_runs_a_proxy(tmp_path: Path, user: str) -> None:
+    hosts = f"hosts: [{{name: a, user: {json.dumps(user)}}}]"
+    (entry,) = read(tmp_path, hosts).hosts
+    assert entry.user == user
+    with pytest.raises(
+        UsageError, match=r"a: a ProxyCommand is a shell's, which no user .* is for"
+    ):
+        read(tmp_path, hosts, 'ProxyCommand ssh "%r@jump"\n')
+
+
+def test_a_user_of_a_domain_may_have_a_proxy(tmp_path: Path) -> None:
+    hosts = "hosts: [{name: a, user: 'CORP\\me'}]"
+    (entry,) = read(tmp_path, hosts, "ProxyCommand px %r %h\n").hosts
+    assert entry.proxy == "px 'CORP\\me' a"
 
 
 def test_an_ssh_configuration_may_hold_any_bytes(tmp_path: Path) -> None:
