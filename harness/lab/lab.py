@@ -133,8 +133,9 @@ def remove(folder: Folder) -> None:
                 host.end(at.process)
         for process in proc.marked(folder.mark):
             host.end(process)
-        if record.inside is not None and is_ours:
-            host.end(record.inside)
+        held = record.inside if is_ours else None
+        if held is not None and not rootless.is_needed(held, besides=folder):
+            host.end(held)
         name = kernel.bridge(record.number)
         if kernel.bridges().get(name) in ("", str(folder.path)):
             kernel.disconnect(name)

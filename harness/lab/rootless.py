@@ -16,7 +16,7 @@ from ..agent import proc
 from ..agent.proc import Identity
 from ..errors import WorldError
 from . import host
-from .folder import folders
+from .folder import Folder, folders
 
 ENTER = ("unshare", "--user", "--map-root-user", "--net", "--mount")
 """Before a command: it is inside."""
@@ -146,14 +146,17 @@ def hold() -> Identity:
 def let_go() -> None:
     """End who holds the namespaces that this process is in, if there is no laboratory in them."""
     held = holder()
-    if held is not None and not _is_needed(held):
+    if held is not None and not is_needed(held):
         host.end(held)
 
 
-def _is_needed(held: Identity) -> bool:
-    """Whether a laboratory is in those namespaces, or may be: its record cannot be read."""
+def is_needed(held: Identity, besides: Folder | None = None) -> bool:
+    """Whether a laboratory is in those namespaces, or may be: its record cannot be read.
+
+    `besides`: another one than this.
+    """
     try:
-        records = [folder.read() for folder in folders()]
+        records = [folder.read() for folder in folders() if folder != besides]
     except WorldError:
         return True
     return any(record is not None and record.inside == held for record in records)

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from delphic.harness.agent import proc
 from delphic.harness.errors import UsageError, WorldError
-from delphic.harness.lab import lab, rootless
+from delphic.harness.lab import kernel, lab, rootless
 from delphic.harness.lab.command import lab_command
 from delphic.harness.lab.folder import Folder, create
 from delphic.harness.targets.permissions import subject
@@ -124,6 +124,26 @@ def test_one_of_another_namespace_of_pids_is_left_alone(
     monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
     if proc.pid_namespace() == proc.FIRST_NAMESPACE:
         assert lab.status()[0].is_stale, "nobody is in it"
+
+
+def test_who_holds_namespaces_for_another_laboratory_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DELPHIC_STATE", str(tmp_path))
+    monkeypatch.setattr(kernel, "bridges", dict)
+    with subprocess.Popen(["sleep", "1000"]) as holder:
+        try:
+            held = proc.identity(holder.pid)
+            first, second = (create(n, None, rootless=True, inside=held) for n in (1, 2))
+            assert first is not None
+            assert second is not None
+            lab.remove(second)
+            assert held is not None
+            assert proc.alive(held), "the first one is in them"
+            lab.remove(first)
+            assert not proc.alive(held)
+        finally:
+            holder.kill()
 
 
 def test_only_namespaces_that_live_are_entered(
