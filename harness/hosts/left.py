@@ -41,6 +41,8 @@ for folder in folders:
         inside = os.listdir(folder)
     except FileNotFoundError:
         continue
+    except PermissionError:
+        inside = []  # As lost+found: no run's, whose folders are ours.
     is_served = any(run.startswith(f"{folder.name} on ") for run in served)
     size = 0
     # What grows is not worth the time.

@@ -4,8 +4,10 @@ import asyncio
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from delphic.harness.commands.heal import heal_command
 from delphic.harness.errors import WorldError
 from delphic.harness.hosts import left
 from delphic.harness.hosts.connection import Host
+from delphic.harness.targets.permissions import subject
 
 NASTY = "it's a $(touch pwned)\n`touch pwned` -rf *"
 RUN = "20260101T000000Z-short-1"
@@ -72,6 +75,19 @@ def heal(sshd: Sshd, *words: str) -> Result:
         f"  host_key: {' '.join(sshd.host_key.split()[:2])}\n"
     )
     return CliRunner().invoke(heal_command, [str(file), *words])
+
+
+def test_a_folder_that_we_may_not_look_into_is_no_runs_and_hinders_nobody(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    require(shutil.which("setpriv"), "there is no setpriv: apt-get install util-linux")
+    (tmp_path / "runs/lost+found").mkdir(parents=True)
+    (tmp_path / "runs/lost+found").chmod(0)
+    words = [sys.executable, "-c", left._LOOK, str(tmp_path), left.RUNS, left.MARK]
+    looked = subprocess.run(subject(words), capture_output=True, text=True, check=False)
+    assert looked.returncode == 0, looked.stderr
+    (found,) = json.loads(looked.stdout)
+    assert (found["name"], found["is_run"], found["parts"]) == ("lost+found", False, [])
 
 
 def test_what_is_left_is_told_from_what_goes_on(sshd: Sshd) -> None:
