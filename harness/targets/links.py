@@ -153,15 +153,15 @@ def any_late(links: Links, probes: Probes) -> bool:
 
 
 def soonest(links: Links, one: Probes, other: Probes) -> Probes:
-    """Of two looks at the same links the better one; the last one where something came only once.
+    """Of two looks at the same links the better one; the last one of those that should be cut.
 
-    A link that holds something up does so every time.
+    A link that holds something up does so every time; what came once, came.
     """
     found = dict(other)
     for pair, seconds in one.items():
         last = other[pair]
-        if seconds is not None and last is not None and not links.get(pair, OPEN).cut:
-            found[pair] = min(seconds, last)
+        if seconds is not None and not links.get(pair, OPEN).cut:
+            found[pair] = seconds if last is None else min(seconds, last)
     return found
 
 

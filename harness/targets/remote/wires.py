@@ -136,12 +136,18 @@ class Wires:
         return found
 
     def _late_s(self, pair: Pair, heard: Heard) -> float:
-        """How late the slowest was at most, by clocks that are known so well."""
+        """How late the slowest was at most, by clocks that are known so well.
+
+        Later than it may be is only what is so whatever the clocks are: they may be far from ours.
+        """
         source, to = (self._clock(alias) for alias in pair)
         took_s = heard.late_ns / 1e9 - to.ahead_s + source.ahead_s
         error_s = source.within_s + to.within_s
         own_s = self._slow_line_s(pair) + self._links.get(pair, OPEN).delay_s
-        return round(max(0.0, took_s + error_s - own_s), 6)
+        may_s = self._packets.get(pair, UNHARMED).jitter_s + LATE_S
+        is_late = took_s - error_s - own_s > may_s
+        most_s = took_s + error_s - own_s
+        return round(max(0.0, most_s if is_late else min(most_s, may_s)), 6)
 
     async def probe(self, links: Links) -> Probes:
         """Send datagrams over every link, all at once, and see how long they take.
@@ -268,9 +274,15 @@ class Wires:
 
     async def _lifted(self, pair: Pair, state: LinkState) -> float | None:
         """How long the link takes for what is much to it, if it is as narrow as it was."""
-        size = lifted_bytes(self._rates[pair])
+        size, packets = lifted_bytes(self._rates[pair]), self._packets.get(pair, UNHARMED)
         bytes_s = await self._passes(pair, self._rates[pair], size, state.delay_s)
         seconds = None if bytes_s is None else size / bytes_s
+        if seconds is None and packets.lose:
+            return 0.0  # It may be wide: next time it is seen.
+        if seconds is not None:
+            # What is lost before, or comes up to so much later, is not held up.
+            passed = 1.0 - packets.lose if self._station(pair[1]).lacks("shape") else 1.0
+            seconds = max(0.0, seconds * passed - packets.jitter_s)
         if seconds is not None and seconds <= LATE_S:
             del self._rates[pair]
         return seconds

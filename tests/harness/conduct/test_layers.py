@@ -52,7 +52,8 @@ def made(monkeypatch: pytest.MonkeyPatch, cluster: Any, layer: Any, wanted: Any)
         (HEALED, [0.001], True, 1),
         (HEALED, [0.9], False, 6),
         (HEALED, [0.9, 0.4, 0.001], True, 3),
-        (HEALED, [0.9, None], False, 2),
+        (HEALED, [0.9, None], False, 6),
+        (HEALED, [None], False, 1),
         ({ONE: LinkState(delay_s=0.3)}, [0.9, 0.31], True, 2),
         ({ONE: LinkState(delay_s=0.3)}, [0.9, 0.001], False, 2),
         (cut([ONE]), [0.9], False, 1),
@@ -69,6 +70,35 @@ def test_a_link_that_stays_late_is_not_as_wanted(
     seen, found = made(monkeypatch, cluster, LINKS, wanted)
     assert (found, cluster.looks) == (bit, looks)
     assert seen["n2->n1"] == 0.001
+
+
+def test_what_came_once_has_come_whatever_is_lost_of_a_later_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Lossy(Late):
+        async def probe(self, links: Links) -> Probes:
+            late_s = self._next()
+            return {ONE: late_s, OTHER: 0.001 if self.looks == 1 else None}
+
+    cluster = Lossy(0.9, 0.001)
+    assert made(monkeypatch, cluster, LINKS, HEALED)[1]
+    assert cluster.looks == 2
+
+
+def test_a_busy_machine_may_hold_up_packets_of_another_link_each_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Busy(Late):
+        async def probe_packets(self, packets: Packets) -> Mapping[Pair, PacketProbe]:
+            self.looks += 1
+            late_s = [0.9, 0.0] if self.looks % 2 else [0.0, 0.9]
+            both = zip((ONE, OTHER), late_s, strict=True)
+            return {pair: PacketProbe(20, 20, 0, 0, late) for pair, late in both}
+
+    cluster = Busy()
+    (layer,) = (each for each in LAYERS if each.name == "packets")
+    assert made(monkeypatch, cluster, layer, {})[1]
+    assert cluster.looks == 2
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,13 @@ class Told:
             raise WorldError("nft failed")
 
 
-def group(*, fails: bool = False, ahead_s: float = 0.0) -> tuple[Wires, dict[str, Told]]:
+def group(
+    *, fails: bool = False, ahead_s: float = 0.0, within_s: float = 0.001
+) -> tuple[Wires, dict[str, Told]]:
     """Two members on two hosts; what is done to the first may fail, and its clock is ahead."""
     agents = {"h1": Told(fails), "h2": Told(False)}
     stations = {
-        name: SimpleNamespace(agent=agent, clock=Clock(ahead_s if name == "h1" else 0.0, 0.001))
+        name: SimpleNamespace(agent=agent, clock=Clock(ahead_s if name == "h1" else 0.0, within_s))
         for name, agent in agents.items()
     }
     fleet: Any = SimpleNamespace(stations=stations)
@@ -62,10 +64,14 @@ Fate = Callable[[int], int]
 
 
 def probed(
-    monkeypatch: pytest.MonkeyPatch, packets: PacketFaults, fate: Fate, late_s: float = 0.0
+    monkeypatch: pytest.MonkeyPatch,
+    packets: PacketFaults,
+    fate: Fate,
+    late_s: float = 0.0,
+    within_s: float = 0.001,
 ) -> tuple[PacketProbe, list[int]]:
     """What a probe of the first link says, and how many packets each attempt was."""
-    made, _ = group(ahead_s=5.0)
+    made, _ = group(ahead_s=5.0, within_s=within_s)
     asked: list[int] = []
 
     async def reach(ways: Sequence[Way], *, count: int, wait_s: float) -> dict[Any, Heard | None]:
@@ -76,7 +82,7 @@ def probed(
                 asked.append(count)
             order = tuple(range(fate(count) if is_first else count))
             # The sender's clock is ahead of the receiver's, or the other way round.
-            late_ns = int((late_s + (-5.0 if is_first else 5.0)) * 1e9)
+            late_ns = int((late_s - 5.0 if is_first else 5.0) * 1e9)
             found[way.pair] = Heard(len(order), 64, 0, 0, 0, late_ns, order)
         return found
 
@@ -111,14 +117,28 @@ def test_lateness_is_by_clocks_put_right(
     assert probe.shows(faults) is shown
 
 
+@pytest.mark.parametrize(
+    ("late_s", "jitter_s", "shown"), [(0.01, 0.0, True), (0.9, 0.0, False), (0.09, 0.1, True)]
+)
+def test_what_clocks_may_be_off_makes_no_packet_late(
+    monkeypatch: pytest.MonkeyPatch, late_s: float, jitter_s: float, shown: bool
+) -> None:
+    """Hosts that are far from the harness, whose clocks are known within half of the way."""
+    faults = PacketFaults(jitter_s=jitter_s)
+    probe, _ = probed(monkeypatch, faults, lambda count: count, late_s, within_s=0.15)
+    assert probe.shows(faults) is shown
+
+
 class Line:
     """What comes over the link from the first member: late by so much, and so many bytes a second.
 
     Packets come back at once. Hosts' clocks differ.
     """
 
-    def __init__(self, late_s: float = 0.0, bytes_s: float = 1e9) -> None:
+    def __init__(self, late_s: float = 0.0, bytes_s: float = 1e9, most: int = 10_000) -> None:
         self.late_s = late_s
+        self.most = most
+        """So many come, if so many are sent."""
         self.bytes_s = bytes_s
         self.is_cut = False
         self.waited_s: list[float] = []
@@ -146,7 +166,8 @@ class Line:
         first_ns = int(((self.late_s if is_first else 0.0) + (-5.0 if is_first else 5.0)) * 1e9)
         took_ns = int((count - 1) * size / (self.bytes_s if is_first else 1e9) * 1e9)
         order = tuple(range(count))
-        return Heard(count, count * size, 0, first_ns, first_ns + took_ns, first_ns, order)
+        many = min(count, self.most if is_first else count)
+        return Heard(many, many * size, 0, first_ns, first_ns + took_ns, first_ns, order[:many])
 
 
 def seen(monkeypatch: pytest.MonkeyPatch, made: Wires, line: Line, links: Links) -> Probes:
@@ -199,6 +220,28 @@ def test_a_link_that_was_narrow_has_to_be_seen_wide_again(monkeypatch: pytest.Mo
     assert len(wide.waited_s) == 2
     assert as_wanted(HEALED, seen(monkeypatch, made, wide, HEALED), ["n1", "n2"])
     assert len(wide.waited_s) == 3
+
+
+@pytest.mark.parametrize(
+    ("line", "packets", "lacks", "fits"),
+    [
+        (Line(bytes_s=25_000.0), PacketFaults(jitter_s=0.5), False, True),
+        (Line(bytes_s=25_000.0), PacketFaults(jitter_s=0.1), False, False),
+        (Line(most=1), PacketFaults(lose=0.9), False, True),
+        (Line(most=1), UNHARMED, False, False),
+        (Line(bytes_s=30_000.0), PacketFaults(lose=0.5), True, True),
+        (Line(bytes_s=30_000.0), UNHARMED, True, False),
+    ],
+)
+def test_what_else_happens_to_packets_makes_no_link_narrow(
+    monkeypatch: pytest.MonkeyPatch, line: Line, packets: PacketFaults, lacks: bool, fits: bool
+) -> None:
+    made, _ = group(ahead_s=5.0)
+    for station in made._fleet.stations.values():
+        station.lacks = lambda what: lacks  # type: ignore[method-assign]
+    seen(monkeypatch, made, Line(bytes_s=20_000.0), {ONE: LinkState(rate_bytes_s=20_000.0)})
+    asyncio.run(made.set_packets({ONE: packets}))
+    assert as_wanted(HEALED, seen(monkeypatch, made, line, HEALED), ["n1", "n2"]) is fits
 
 
 def test_what_holds_up_packets_of_a_narrow_link_is_no_jitter(
