@@ -26,6 +26,10 @@ _CUT_WAIT_S = 0.1
 _PROBES_MAX = 400
 """Connections at once, which the usual limit of 1,024 descriptors leaves room for."""
 
+_AT_ONCE, _APART_S = 16, 0.05
+"""So many begin at once, and others when they are done, or so much later: all of a large group at
+once would take longer for one another than for a link that is held up."""
+
 _OPEN_WAIT_S = 2.0
 """How long a probe of any other link may take beyond its delay, on a machine that is busy."""
 
@@ -116,15 +120,18 @@ class LinkProxy:
             await self._reply(self._ids)
 
     async def probe(self, links: Links) -> Probes:
-        """Send bytes through every link and time them, nearly all at once."""
-        places = asyncio.Semaphore(_PROBES_MAX)
+        """Send bytes through every link and time them, nearly all side by side."""
+        places, beginning = asyncio.Semaphore(_PROBES_MAX), asyncio.Semaphore(_AT_ONCE)
         narrow = {p: s.rate_bytes_s for p, s in links.items() if s.rate_bytes_s is not None}
         self._rates |= narrow
 
         async def probe(pair: Pair, port: int) -> float | None:
             lifted = self._rates.get(pair) if pair not in narrow else None
             async with places:
-                return await _probe(port, links.get(pair, OPEN), lifted)
+                async with beginning:
+                    looking = group.create_task(_probe(port, links.get(pair, OPEN), lifted))
+                    await asyncio.wait([looking], timeout=_APART_S)
+                return await looking
 
         async with asyncio.TaskGroup() as group:
             tasks = {

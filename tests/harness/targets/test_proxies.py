@@ -121,6 +121,31 @@ def test_probes_do_not_believe_what_was_only_asked_for(tmp_path: Path) -> None:
     check(tmp_path, scene)
 
 
+@pytest.mark.parametrize("is_slow", [False, True])
+def test_probes_of_many_links_do_not_hold_one_another_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_slow: bool
+) -> None:
+    """A few begin at a time; those that take long, as a delay wants it, do so side by side."""
+    looking, most, begun, all_begun = 0, 0, 0, asyncio.Event()
+
+    async def look(*_: object) -> float:
+        nonlocal looking, most, begun
+        looking, begun = looking + 1, begun + 1
+        most = max(most, looking)
+        if begun == 100:
+            all_begun.set()
+        await (all_begun.wait() if is_slow else asyncio.sleep(0))
+        looking -= 1
+        return 0.001
+
+    monkeypatch.setattr(proxies, "_probe", look)
+    monkeypatch.setattr(proxies, "_APART_S", 0.0 if is_slow else 60.0)
+    made = LinkProxy({}, tmp_path / "log.txt", Lease(tmp_path))
+    monkeypatch.setattr(made, "_probes", {("n1", f"n{port}"): port for port in range(100)})
+    assert len(asyncio.run(made.probe(HEALED))) == 100
+    assert most == 100 if is_slow else most <= 16
+
+
 @pytest.mark.parametrize("fault", [LinkState(delay_s=0.9), LinkState(rate_bytes_s=20_000.0)])
 def test_a_link_that_nobody_healed_is_not_taken_for_an_open_one(
     tmp_path: Path, fault: LinkState
