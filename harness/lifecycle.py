@@ -165,17 +165,17 @@ def _needed(plan: Plan) -> frozenset[Capability]:
 
 def _down(runner: asyncio.Runner, life: _Life, lease: Lease) -> DelphicError | None:
     """End every process. What cannot be ended stays on the lease, for `delphic heal`."""
+    left: DelphicError | None = None
     try:
         runner.run(_take_down(life))
     except DelphicError as error:
-        lease.release_if_empty()
-        return error
+        left = error
     try:
         lease.end_rest()
     except WorldError as error:
-        return error
-    lease.release()
-    return None
+        return left or error
+    lease.release_if_empty() if left else lease.release()
+    return left
 
 
 async def _take_down(life: _Life) -> None:
