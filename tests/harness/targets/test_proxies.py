@@ -23,12 +23,15 @@ from delphic.harness.targets.links import (
     HEALED,
     Links,
     LinkState,
+    Probes,
+    any_late,
     as_wanted,
     cut,
     isolate,
     merged,
     one_way,
     pairs,
+    soonest,
 )
 from delphic.harness.targets.orders import Done, Opening
 from delphic.harness.targets.proxies import LinkProxy
@@ -61,6 +64,16 @@ async def carried(folder: Path, members: Sequence[str] = MEMBERS) -> AsyncIterat
         lease.release()
         for server in servers.values():
             server.close()
+
+
+async def looked_at(proxy: LinkProxy, links: Links) -> Probes:
+    """What is seen as a run looks at it: a machine that is busy is so for a moment."""
+    probes = await proxy.probe(links)
+    for _ in range(5):
+        if not any_late(links, probes):
+            break
+        probes = soonest(links, probes, await proxy.probe(links))
+    return probes
 
 
 def check(folder: Path, scene: Callable[[LinkProxy], Awaitable[None]]) -> None:
@@ -100,14 +113,13 @@ def test_a_member_reaches_its_peers_through_the_proxy(tmp_path: Path) -> None:
 def test_probes_see_every_link_as_it_was_set(tmp_path: Path, links: Links) -> None:
     async def scene(proxy: LinkProxy) -> None:
         await proxy.set(links)
-        probes = await proxy.probe(links)
+        probes = await looked_at(proxy, links)
         assert as_wanted(links, probes, MEMBERS)
         assert [p for p, s in probes.items() if s is None] == [
             p for p in pairs(MEMBERS) if p in links and links[p].cut
         ]
         await proxy.set(HEALED)
-        healed = await proxy.probe(HEALED)
-        assert as_wanted(HEALED, healed, MEMBERS)
+        assert as_wanted(HEALED, await looked_at(proxy, HEALED), MEMBERS)
 
     check(tmp_path, scene)
 
@@ -140,7 +152,9 @@ def test_probes_of_many_links_do_not_hold_one_another_up(
 
     monkeypatch.setattr(proxies, "_probe", look)
     monkeypatch.setattr(proxies, "_APART_S", 0.0 if is_slow else 60.0)
-    made = LinkProxy({}, tmp_path / "log.txt", Lease(tmp_path))
+    lease = Lease(tmp_path)
+    lease.release()
+    made = LinkProxy({}, tmp_path / "log.txt", lease)
     monkeypatch.setattr(made, "_probes", {("n1", f"n{port}"): port for port in range(100)})
     assert len(asyncio.run(made.probe(HEALED))) == 100
     assert most == 100 if is_slow else most <= 16
@@ -153,10 +167,10 @@ def test_a_link_that_nobody_healed_is_not_taken_for_an_open_one(
     async def scene(proxy: LinkProxy) -> None:
         slow = {("n1", "n2"): fault}
         await proxy.set(slow)
-        assert as_wanted(slow, await proxy.probe(slow), MEMBERS)
+        assert as_wanted(slow, await looked_at(proxy, slow), MEMBERS)
         assert not as_wanted(HEALED, await proxy.probe(HEALED), MEMBERS)
         await proxy.set(HEALED)
-        assert as_wanted(HEALED, await proxy.probe(HEALED), MEMBERS)
+        assert as_wanted(HEALED, await looked_at(proxy, HEALED), MEMBERS)
 
     check(tmp_path, scene)
 
@@ -166,7 +180,7 @@ def test_setting_the_same_value_twice_changes_nothing(tmp_path: Path) -> None:
         wanted = cut(isolate(["n2"], MEMBERS))
         await proxy.set(wanted)
         await proxy.set(wanted)
-        probes = await proxy.probe(wanted)
+        probes = await looked_at(proxy, wanted)
         assert as_wanted(wanted, probes, MEMBERS)
 
     check(tmp_path, scene)
@@ -207,7 +221,7 @@ def test_many_members_need_more_descriptors_than_a_shell_gives(tmp_path: Path) -
                 async with carried(tmp_path, members) as proxy:
                     wanted = cut(isolate(["n2"], members))
                     await proxy.set(wanted)
-                    assert as_wanted(wanted, await proxy.probe(wanted), members)
+                    assert as_wanted(wanted, await looked_at(proxy, wanted), members)
                     assert resource.getrlimit(resource.RLIMIT_NOFILE) == limit
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
