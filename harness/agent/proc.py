@@ -204,7 +204,10 @@ def session(leader: int) -> list[int]:
 
 
 def _is_led(pid: int, leader: int) -> bool:
-    fields = _fields(pid)
+    try:
+        fields = _fields(pid)
+    except PermissionError:
+        return False  # Somebody else's, where /proc shows only one's own.
     return fields is not None and fields[3] == str(leader)
 
 

@@ -42,6 +42,25 @@ def test_a_process_that_is_just_being_started_is_found_by_its_mark(
     assert next(clock) < 10, "it is not waited for for ever, and for others not at all"
 
 
+def test_who_may_not_be_looked_at_is_in_no_session_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where /proc is mounted with hidepid=1: others are listed, and that is all."""
+    for pid in (1, 5):
+        a_process(tmp_path, pid, size=4096, env_end=99, environment=f"{MARK}\0".encode())
+    look = proc._fields
+
+    def fields(pid: int) -> list[str] | None:
+        if pid == 1:
+            raise PermissionError(1, "Operation not permitted")
+        return look(pid)
+
+    monkeypatch.setattr(proc, "_PROC", tmp_path)
+    monkeypatch.setattr(proc, "_fields", fields)
+    assert [found.pid for found in proc.marked(MARK, leader=1)] == [5]
+    assert proc.session(1) == [5]
+
+
 def test_processes_are_found_as_soon_as_they_have_been_started() -> None:
     """Of four hundred, a dozen were not."""
     for _ in range(20):
