@@ -60,8 +60,7 @@ def as_interrupts() -> Iterator[None]:
 
     Python hears of signals in the main thread alone: elsewhere this does nothing.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    numbers = [one for one in ending() if is_main and signal.getsignal(one) is signal.SIG_DFL]
+    numbers = [one for one in _heard_of() if signal.getsignal(one) is signal.SIG_DFL]
     for number in numbers:
         signal.signal(number, signal.default_int_handler)
     try:
@@ -69,3 +68,29 @@ def as_interrupts() -> Iterator[None]:
     finally:
         for number in numbers:
             signal.signal(number, signal.SIG_DFL)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """What is to end us does so afterwards: what is taken down is not left half way.
+
+    Elsewhere than in the main thread this does nothing, either.
+    """
+    heard: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+
+    before = {number: signal.signal(number, note) for number in _heard_of()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in heard[:1]:
+            signal.raise_signal(number)
+
+
+def _heard_of() -> tuple[signal.Signals, ...]:
+    is_main = threading.current_thread() is threading.main_thread()
+    return ending() if is_main else ()

@@ -64,7 +64,8 @@ def _laboratory(count: int | None, members: Sequence[str]) -> "Iterator[Inventor
         try:
             yield made.inventory
         finally:
-            lab.down(made)
+            with signals.held():
+                lab.down(made)
 
 
 def _surveyed(

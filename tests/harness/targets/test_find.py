@@ -62,6 +62,33 @@ def test_who_is_told_to_end_takes_the_laboratory_down(
     assert gone == [made]
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_is_told_to_end_while_the_laboratory_goes_ends_when_it_has_gone(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    gone = []
+
+    def down(made: object) -> None:
+        signal.raise_signal(number)
+        signal.raise_signal(number)
+        gone.append(made)
+
+    made = SimpleNamespace(inventory=None)
+    handler = signal.default_int_handler if number is signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, handler)
+    monkeypatch.setattr(rootless, "enter", lambda: None)
+    monkeypatch.setattr(lab, "up", lambda *_, **__: made)
+    monkeypatch.setattr(lab, "down", down)
+    monkeypatch.setattr("delphic.harness.targets.find._surveyed", lambda *_, **__: LOCAL)
+    try:
+        with pytest.raises(KeyboardInterrupt), find("lab", MEMBERS):
+            pass
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)
+    assert gone == [made]
+
+
 def test_too_few_addresses_are_told_before_any_host_is_asked(tmp_path: Path) -> None:
     file = tmp_path / "hosts.yaml"
     file.write_text("hosts: [{name: h1, address: 192.0.2.1}]\n")
