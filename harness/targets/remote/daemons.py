@@ -39,10 +39,6 @@ class RemoteDaemon:
         """Which process the agent said last that it had ended, and its exit code."""
 
     @property
-    def _is_root(self) -> bool:
-        return self.station.entry.user == "root"
-
-    @property
     def log(self) -> str:
         return f"{self.home}/log.txt"
 
@@ -59,7 +55,7 @@ class RemoteDaemon:
         said = await self.station.agent.call(
             "spawn",
             name=self.alias,
-            words=[*(POWERLESS if self.is_subject and self._is_root else ()), *self._command],
+            words=[*(POWERLESS if self.is_subject else ()), *self._command],
             env=self.environment,
             cwd=self.home,
             log=self.log,

@@ -4,8 +4,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-POWERLESS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
-"""Permissions mean nothing to root, unless it has laid down the powers to pass over them."""
+_POWERS_OFF = " ".join(
+    f"--{kind}=-dac_override,-dac_read_search"
+    for kind in ("bounding-set", "inh-caps", "ambient-caps")
+)
+
+POWERLESS = (
+    *("sh", "-c"),
+    f'setpriv {_POWERS_OFF} true 2> /dev/null && exec setpriv {_POWERS_OFF} "$@"; exec "$@"',
+    "sh",
+)
+"""Permissions mean nothing to root, nor to who has its powers (as everybody on hosts of a
+laboratory without root), unless it lays down those to pass over them; who has none cannot."""
 
 # Folders come first: nothing new appears in them while their files are changed.
 _CHANGE = """

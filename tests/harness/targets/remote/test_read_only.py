@@ -4,12 +4,15 @@ import asyncio
 import os
 import shutil
 import subprocess
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from delphic.harness.hosts.inventory import Entry, Inventory
+from delphic.harness.lab import rootless
+from delphic.harness.lab.host import WITHOUT_ROOT
 from delphic.harness.rundir import RunDir
 from delphic.harness.system import Setup
 from delphic.harness.targets.remote.cluster import RemoteCluster
@@ -32,7 +35,8 @@ class Agent:
 
     alive = True
 
-    def __init__(self) -> None:
+    def __init__(self, way: Sequence[str]) -> None:
+        self.way = way
         self.events: asyncio.Queue[Any] = asyncio.Queue()
         self.process: subprocess.Popen[str] | None = None
 
@@ -40,7 +44,7 @@ class Agent:
         assert do == "spawn"
         pipe = subprocess.PIPE
         self.process = await asyncio.to_thread(
-            subprocess.Popen, words, cwd=cwd, stdin=pipe, stdout=pipe, text=True
+            subprocess.Popen, [*self.way, *words], cwd=cwd, stdin=pipe, stdout=pipe, text=True
         )
         return {"pid": self.process.pid}
 
@@ -68,14 +72,16 @@ class Writer:
         return [home / "data"]
 
 
-async def denied(home: Path, needs: set[Capability]) -> tuple[bool, bool, bool]:
+async def denied(
+    home: Path, needs: set[Capability], user: str = "root", way: Sequence[str] = ()
+) -> tuple[bool, bool, bool]:
     """Whether a member that runs is denied a file, what the receipt says, and whether for good."""
     system: Any = Writer()
     lease: Any = SimpleNamespace(name="0123456789")
-    entry = Entry("h1", "127.0.0.1", "root", directory=str(home))
+    entry = Entry("h1", "127.0.0.1", user, directory=str(home))
     made = RemoteCluster(Setup(("n1",)), system, RunDir(home), lease, Inventory((entry,)))
     made.furnish(needs)
-    agent = Agent()
+    agent = Agent(way)
     station: Any = SimpleNamespace(
         name="h1",
         entry=entry,
@@ -105,6 +111,17 @@ async def denied(home: Path, needs: set[Capability]) -> tuple[bool, bool, bool]:
 
 def test_a_member_that_runs_as_root_is_denied_its_files(tmp_path: Path) -> None:
     assert asyncio.run(denied(tmp_path, {Capability.PERMISSIONS})) == (True, True, False)
+
+
+def test_a_member_that_is_no_root_and_has_all_of_its_powers_is_denied_its_files(
+    tmp_path: Path, require: Callable[[object, str], None]
+) -> None:
+    """As on hosts of a laboratory without root."""
+    reason = rootless.hindrance()
+    require(reason is None, reason or "")
+    needs = {Capability.PERMISSIONS}
+    found = asyncio.run(denied(tmp_path, needs, user="operator", way=WITHOUT_ROOT))
+    assert found == (True, True, False)
 
 
 def test_where_permissions_mean_nothing_to_it_the_receipt_says_so(tmp_path: Path) -> None:
