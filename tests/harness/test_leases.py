@@ -1,5 +1,6 @@
 """What a killed harness leaves behind, found and ended."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -8,14 +9,18 @@ import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
+from delphic.harness import lifecycle
 from delphic.harness.agent import proc
 from delphic.harness.agent.proc import Identity
 from delphic.harness.errors import WorldError
-from delphic.harness.running import leases
+from delphic.harness.running import leases, signals
 from delphic.harness.running.leases import LEASE_VARIABLE, Child, Lease, Record
+from delphic.harness.running.progress import Quiet
 
 HARNESS = textwrap.dedent("""
     import os, pathlib, subprocess, sys, time
@@ -242,3 +247,25 @@ def test_the_mark_of_a_lease_stands_in_the_environment() -> None:
     lease = Lease(Path("run"))
     assert lease.environment == {LEASE_VARIABLE: lease.name}
     lease.release()
+
+
+def test_where_something_could_not_be_taken_down_all_that_members_left_ends_all_the_same(
+    tmp_path: Path,
+) -> None:
+    class Lost:
+        async def down(self) -> None:
+            raise WorldError("is lost", node="h2")
+
+    lease = Lease(tmp_path)
+    life: Any = SimpleNamespace(cluster=Lost(), ears=signals.Ears(), show=Quiet())
+    with subprocess.Popen(
+        ["sleep", "1000"], env={**os.environ, **lease.environment}, start_new_session=True
+    ) as rest:
+        try:
+            with asyncio.Runner() as runner:
+                left = lifecycle._down(runner, life, lease)
+            assert "h2: is lost" in str(left)
+            assert rest.poll() == -signal.SIGKILL
+        finally:
+            rest.kill()
+    assert not leases.heal()[0]

@@ -4,14 +4,11 @@ import asyncio
 import json
 import os
 import signal
-import subprocess
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from delphic.harness import lifecycle
 from delphic.harness.errors import ExitCode, UsageError, WorldError
 from delphic.harness.gate.bell import Bell
 from delphic.harness.judging.judgement import recheck
@@ -122,28 +119,6 @@ def test_whom_a_disk_ends_after_the_heal_is_started_again(late_ends: Any, tmp_pa
 def test_two_runs_in_one_second_have_directories_of_their_own(memory: Any, tmp_path: Path) -> None:
     runs = {finished(tmp_path, TEXT.split("faults")[0]).run.path for _ in range(2)}
     assert len(runs) == 2
-
-
-def test_where_something_could_not_be_taken_down_all_that_members_left_ends_all_the_same(
-    tmp_path: Path,
-) -> None:
-    class Lost:
-        async def down(self) -> None:
-            raise WorldError("is lost", node="h2")
-
-    lease = leases.Lease(tmp_path)
-    life: Any = SimpleNamespace(cluster=Lost(), ears=signals.Ears(), show=Quiet())
-    with subprocess.Popen(
-        ["sleep", "1000"], env={**os.environ, **lease.environment}, start_new_session=True
-    ) as rest:
-        try:
-            with asyncio.Runner() as runner:
-                left = lifecycle._down(runner, life, lease)
-            assert "h2: is lost" in str(left)
-            assert rest.poll() == -signal.SIGKILL
-        finally:
-            rest.kill()
-    assert not leases.heal()[0]
 
 
 class Losing(Quiet):
