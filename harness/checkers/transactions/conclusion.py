@@ -11,7 +11,7 @@ from ...prose import plural
 from ...verdict import Validity
 from ..monitors.prose import value_text
 from ..operations import Finding, Judgement, Operation
-from .graph import ORDERS, PROCESS, RW, WR, WW, Edge, Graph
+from .graph import LINK, ORDERS, PROCESS, RW, WR, WW, Edge, Graph
 from .models import STRICTEST, forbidden_by, ruled_out
 from .observed import name
 
@@ -34,10 +34,15 @@ def against(findings: Sequence[Finding], model: str) -> list[Finding]:
 
 
 def concluded(
-    operations: Sequence[Operation], keys: int, edges: int, findings: Sequence[Finding], model: str
+    operations: Sequence[Operation],
+    keys: int,
+    edges: Sequence[Edge],
+    findings: Sequence[Finding],
+    model: str,
 ) -> Judgement:
     """The answer; right where nothing was found that the model does not allow."""
-    statistics = {**_statistics(operations, keys, edges, findings), "model": model}
+    dependencies = sum(edge.stands_for for edge in edges if edge.kind != LINK)
+    statistics = {**_statistics(operations, keys, dependencies, findings), "model": model}
     wrong = against(findings, model)
     if not wrong:
         return _right(statistics, model)
@@ -63,14 +68,14 @@ def _right(statistics: dict[str, Any], model: str) -> Judgement:
 
 
 def _statistics(
-    operations: Sequence[Operation], keys: int, edges: int, findings: Sequence[Finding]
+    operations: Sequence[Operation], keys: int, dependencies: int, findings: Sequence[Finding]
 ) -> dict[str, Any]:
     weakest, stronger = ruled_out(finding.anomaly for finding in findings)
     return {
         "operations": sum(not operation.failed for operation in operations),
         "answered": sum(operation.returned is not None for operation in operations),
         "keys": keys,
-        "dependencies": edges,
+        "dependencies": dependencies,
         "anomalies": dict(Counter(finding.anomaly for finding in findings)),
         "not": weakest,
         "also_not": stronger,

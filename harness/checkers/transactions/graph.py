@@ -1,7 +1,9 @@
 """What depends on what, as a graph, and the shortest ways around in it.
 
 Real time is a chain of moments: a transaction leads to the moment at which it returned, and the
-last moment before it began leads to it. So its edges are as many as there are transactions.
+last moment before it began leads to it. So its edges are as many as there are transactions. Reads
+that missed many writes lead to nodes, too, and links lead from these to the writers (`missed`).
+What is found has edges between transactions only: whatever lies between two of them is one edge.
 """
 
 import heapq
@@ -20,6 +22,8 @@ WR: Final = 2
 RW: Final = 4
 PROCESS: Final = 8
 TIME: Final = 16
+LINK: Final = 32
+"""Goes on with the read that missed a write from which it was reached, and is none by itself."""
 DEPENDENCIES: Final = WW | WR | RW
 ORDERS: Final = {"": 0, "-process": PROCESS, "-realtime": PROCESS | TIME}
 """What is counted beside dependencies, by the suffix of an anomaly that needs it."""
@@ -43,16 +47,18 @@ class Edge(msgspec.Struct, frozen=True):
     shown_by: int | None = None
     is_guess: bool = False
     """Whether it is so in every serial order, but not by what was read alone."""
+    stands_for: int = 1
+    """So many dependencies; where links follow, of one reader on as many writers."""
 
 
 class Graph:
-    """Transactions by number; numbers after theirs are moments."""
+    """Transactions by number; after theirs come moments, and then nodes before links."""
 
     def __init__(self, operations: Sequence[Operation], edges: Sequence[Edge]) -> None:
         self._count = len(operations)
         self._edges = [*edges, *_in_process(operations), *_in_time(operations)]
         self._of: dict[int, list[Edge]] = {}
-        self._nodes = 2 * self._count
+        self._nodes = _nodes(operations, edges)
         parts = self._parts(DEPENDENCIES | PROCESS | TIME)
         inside = [edge for edge in self._edges if parts[edge.source] == parts[edge.target]]
         self._edges = inside
@@ -61,6 +67,7 @@ class Graph:
 
     def _parts(self, kinds: int) -> "np.ndarray[Any, Any]":
         """For each node its strongly connected component."""
+        kinds |= LINK
         chosen = [(edge.source, edge.target) for edge in self._edges if edge.kind & kinds]
         return _components(chosen, self._nodes)
 
@@ -70,14 +77,17 @@ class Graph:
         if not self._edges:
             return best
         parts = self._parts(first | rest)
+        inside = [edge for edge in self._edges if parts[edge.source] == parts[edge.target]]
+        last = rest | LINK if rest & RW else rest
+        met = {edge.target for edge in inside if edge.kind & last}
         tried = 0
-        for edge in self._edges:
-            if edge.kind != first or parts[edge.source] != parts[edge.target]:
+        for edge in inside:
+            if edge.kind != first or edge.source not in met:
                 continue
             tried += 1
-            way = self._way(edge.target, edge.source, rest)
-            if way is not None and (not best or len(way) + 1 < len(best)):
-                best = [edge, *way]
+            way = self._way(edge, rest)
+            if way is not None and (not best or len(way) < len(best)):
+                best = way
             if len(best) == 2 or tried >= (SHORTEST_OF if best else STARTS_MAX):
                 break
         return best
@@ -91,8 +101,8 @@ class Graph:
         best: list[Edge] = []
         for edge in inside[:SHORTEST_OF]:
             way = self._way_apart(edge, WW | WR | order)
-            if way is not None and (not best or len(way) + 1 < len(best)):
-                best = [edge, *way]
+            if way is not None and (not best or len(way) < len(best)):
+                best = way
         return best
 
     def tangled(self, groups: Iterable[Sequence[int]], order: int) -> bool:
@@ -113,22 +123,23 @@ class Graph:
             source, target = edge.source, edge.target
             if edge.kind == RW:
                 reads.append((source, target + self._nodes, edge))
+            elif edge.kind == LINK:
+                steps.append((source + self._nodes, target + self._nodes))
             elif edge.kind & kinds:
                 steps += ((source, target), (source + self._nodes, target))
         parts = _components([*steps, *((a, b) for a, b, _ in reads)], 2 * self._nodes)
         return [edge for a, b, edge in reads if parts[a] == parts[b]]
 
     def _way_apart(self, first: Edge, kinds: int) -> list[Edge] | None:
-        """The shortest way back to where a read began, with the last step another than a read."""
+        """The shortest way around from a read, with the last step another than a read."""
         start, goal = (first.target, True), (first.source, False)
         came: dict[tuple[int, bool], tuple[tuple[int, bool], Edge] | None] = {start: None}
         ahead = deque([start])
         while ahead and goal not in came:
             place = node, is_after_read = ahead.popleft()
             for edge in self._of.get(node, ()):
-                is_read = edge.kind == RW
-                following = edge.target, is_read
-                allowed = not is_after_read if is_read else edge.kind & kinds
+                following = edge.target, bool(edge.kind & (RW | LINK))
+                allowed = not is_after_read if edge.kind == RW else edge.kind & (kinds | LINK)
                 if allowed and following not in came:
                     came[following] = place, edge
                     if edge.target >= self._count:
@@ -142,18 +153,19 @@ class Graph:
         while step is not None:
             backwards.append(step[1])
             step = came[step[0]]
-        return _joined(backwards, self._count)
+        return _joined([*backwards, first], self._count)
 
-    def _way(self, start: int, goal: int, kinds: int) -> list[Edge] | None:
-        """The shortest way; moments between two transactions count as one edge."""
+    def _way(self, first: Edge, kinds: int) -> list[Edge] | None:
+        """The shortest way around; whatever lies between two transactions counts as one edge."""
+        start, goal = first.target, first.source
         came: dict[int, Edge | None] = {start: None}
         ahead = deque([start])
         while ahead:
             node = ahead.popleft()
             if node == goal:
-                return _joined(list(_back(came, goal)), self._count)
+                return _joined([*_back(came, goal), first], self._count)
             for edge in self._of.get(node, ()):
-                if edge.kind & kinds and edge.target not in came:
+                if edge.kind & (kinds | LINK) and edge.target not in came:
                     came[edge.target] = edge
                     if edge.target >= self._count:
                         ahead.appendleft(edge.target)
@@ -183,7 +195,7 @@ def _back(came: dict[int, Edge | None], goal: int) -> Iterator[Edge]:
 
 
 def _joined(backwards: list[Edge], count: int) -> list[Edge]:
-    """The way from its end to its beginning, without moments."""
+    """The way from its end to its beginning, from transaction to transaction."""
     found: list[Edge] = []
     began: int | None = None
     for edge in reversed(backwards):
@@ -191,8 +203,9 @@ def _joined(backwards: list[Edge], count: int) -> list[Edge]:
             began = edge.source
         elif edge.target < count <= edge.source:
             assert began is not None
-            found.append(Edge(began, edge.target, TIME))
-        elif edge.kind != TIME:
+            kind = RW if edge.kind == LINK else TIME
+            found.append(msgspec.structs.replace(edge, source=began, kind=kind))
+        elif edge.source < count:
             found.append(edge)
     return found
 
@@ -222,19 +235,26 @@ def _in_time(operations: Sequence[Operation]) -> Iterator[Edge]:
             yield Edge(count + before - 1, at, TIME)
 
 
-def in_order(operations: Sequence[Operation], edges: Sequence[Edge], kinds: int) -> list[int]:
-    """Transactions and moments in an order that agrees with the edges of these kinds.
+def _nodes(operations: Sequence[Operation], edges: Iterable[Edge]) -> int:
+    """How many there are: something leads away from each that is no transaction and no moment."""
+    return max(2 * len(operations), 1 + max((edge.source for edge in edges), default=0))
 
-    Of those that could be next the one that returned first. Fewer than there are: there is a cycle.
+
+def in_order(
+    operations: Sequence[Operation], edges: Sequence[Edge], kinds: int
+) -> list[int] | None:
+    """All nodes in an order that agrees with the edges of these kinds; None where there is none.
+
+    Of the transactions that could be next the one that returned first.
     """
-    every = [*edges, *_in_process(operations), *_in_time(operations)]
     following: dict[int, list[int]] = {}
-    missing = [0] * (2 * len(operations))
-    for edge in every:
-        if edge.kind & kinds:
+    missing = [0] * _nodes(operations, edges)
+    for edge in (*edges, *_in_process(operations), *_in_time(operations)):
+        if edge.kind & (kinds | LINK):
             following.setdefault(edge.source, []).append(edge.target)
             missing[edge.target] += 1
-    ends = [*(operation.end for operation in operations), *([-1] * len(operations))]
+    ends = [operation.end for operation in operations]
+    ends += [-1] * (len(missing) - len(ends))
     ready = [(ends[node], node) for node, count in enumerate(missing) if count == 0]
     heapq.heapify(ready)
     found = []
@@ -245,20 +265,22 @@ def in_order(operations: Sequence[Operation], edges: Sequence[Edge], kinds: int)
             missing[target] -= 1
             if missing[target] == 0:
                 heapq.heappush(ready, (ends[target], target))
-    return found
+    return found if len(found) == len(missing) else None
 
 
 def reached(operations: Sequence[Operation], edges: Sequence[Edge], kinds: int) -> list[int] | None:
-    """For each node, as bits, all that come after it; None where there is a cycle."""
+    """For each node, as bits, the transactions that come after it; None where there is a cycle."""
     order = in_order(operations, edges, kinds)
-    if len(order) < 2 * len(operations):
+    if order is None:
         return None
     after = [0] * len(order)
     following: dict[int, list[int]] = {}
     for edge in (*edges, *_in_process(operations), *_in_time(operations)):
-        if edge.kind & kinds:
+        if edge.kind & (kinds | LINK):
             following.setdefault(edge.source, []).append(edge.target)
     for node in reversed(order):
         for target in following.get(node, ()):
-            after[node] |= after[target] | 1 << target
+            after[node] |= after[target]
+            if target < len(operations):
+                after[node] |= 1 << target
     return after

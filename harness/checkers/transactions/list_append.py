@@ -11,6 +11,7 @@ Ambiguous: an element that was appended to a list twice, and read.
 """
 
 from collections.abc import Sequence
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -56,7 +57,8 @@ def judge(operations: Sequence[Operation], model: str = STRICTEST) -> Judgement 
     seen = {at for versions in usable for at in versions.seen()}
     seen |= {at for at, one in enumerate(operations) if one.returned is not None}
     happened = frozenset(seen)
-    edges = [edge for versions in usable for edge in versions.edges(happened)]
+    fresh = count(2 * len(operations))
+    edges = [edge for versions in usable for edge in versions.edges(happened, fresh)]
     graph = Graph(operations, edges)
     findings += cycles(operations, lambda _: graph, Words("appended", "appended"))
     if not against(findings, model):
@@ -66,7 +68,7 @@ def judge(operations: Sequence[Operation], model: str = STRICTEST) -> Judgement 
             reason = UNREAD
         if reason:
             return Ambiguous(reason, tuple(dict.fromkeys(one.key for one in operations)))
-    return concluded(operations, len(keys), len(edges), findings, model)
+    return concluded(operations, len(keys), edges, findings, model)
 
 
 def _keys(transactions: Sequence[Transaction]) -> dict[Any, Versions]:

@@ -12,6 +12,7 @@ Ambiguous: a value that was written to a register twice and read, or None writte
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from typing import Any
 
 from ..monitors.prose import value_text
@@ -19,6 +20,7 @@ from ..operations import UNKNOWN, Ambiguous, Finding, Judgement, Operation
 from .conclusion import Words, against, concluded, cycles
 from .graph import DEPENDENCIES, ORDERS, RW, WR, WW, Edge, in_order, reached
 from .graph import Graph as Dependencies
+from .missed import missed
 from .models import STRICTEST, level, ruled_out
 from .observed import name
 
@@ -110,8 +112,8 @@ class Registers:
         seen = {self.writer[version] for version in self.readers if version in self.writer}
         return seen | {at for at, one in enumerate(self.operations) if one.returned is not None}
 
-    def edges(self, writers: dict[Any, list[int]]) -> Iterator[Edge]:
-        """What follows at once from reads."""
+    def edges(self, writers: dict[Any, list[int]], fresh: Iterator[int]) -> Iterator[Edge]:
+        """What follows at once from reads; `fresh` numbers nodes of `missed`."""
         for (key, value), readers in self.readers.items():
             writer = self.writer.get((key, value))
             next_ones = [at for at in readers if key in self.last[at]]
@@ -120,9 +122,8 @@ class Registers:
             for at in readers:
                 if writer is not None and writer != at:
                     yield Edge(writer, at, WR, key, value)
-                for other in next_ones:
-                    if other != at:
-                        yield Edge(at, other, RW, key, self.last[other][key])
+            writes = [(at, self.last[at][key]) for at in next_ones]
+            yield from missed(readers, writes, key, None, fresh)
 
     def inferred(self, writers: dict[Any, list[int]], after: list[int]) -> Iterator[Edge]:
         """No write lies between another and a read of that."""
@@ -159,7 +160,7 @@ def judge_by(
         for at in sorted(happened):
             for key in found.last[at]:
                 writers.setdefault(key, []).append(at)
-        known = list(found.edges(writers))
+        known = list(found.edges(writers, count(2 * len(operations))))
         edges = list(known)
 
         def inferred(order: int) -> Dependencies:
@@ -174,7 +175,7 @@ def judge_by(
         ):
             return Ambiguous(HARD, ambiguous)
         keys = len({key for key, _ in (*found.writer, *found.readers)})
-        return concluded(operations, keys, len(edges), findings, model)
+        return concluded(operations, keys, edges, findings, model)
 
     return judge
 
@@ -228,7 +229,7 @@ def _explains(
     step, state = machine
     held = dict(state)
     order = in_order(operations, edges, kinds)
-    if len(order) < 2 * len(operations):
+    if order is None:
         return False
     for at in order:
         if at in happened:

@@ -7,6 +7,7 @@ from typing import Any
 from ..monitors.prose import value_text
 from ..operations import Finding
 from .graph import RW, WR, WW, Edge
+from .missed import missed
 from .observed import List, Transaction, name
 
 
@@ -156,8 +157,11 @@ class Versions:
                 found.append((at, left[0]))
         return found
 
-    def edges(self, happened: frozenset[int]) -> Iterator[Edge]:
-        """Write after write, read of a write, and write after a read that missed it."""
+    def edges(self, happened: frozenset[int], fresh: Iterator[int]) -> Iterator[Edge]:
+        """Write after write, read of a write, and write after a read that missed it.
+
+        `fresh` numbers nodes of `missed`.
+        """
         known = [(self.writer[e], e) for e in self.longest if e in self.writer]
         for (one, x), (other, y) in pairwise(known):
             if one != other:
@@ -166,23 +170,28 @@ class Versions:
         for at, element in unread:
             if known and known[-1][0] != at:
                 yield Edge(known[-1][0], at, WW, self.key, known[-1][1], element, self._reader)
-        yield from self._of_reads(unread)
+        following = self._following()
+        ended = [at for at, found in self.reads if following[len(found)] is None]
+        yield from self._of_reads(following)
+        yield from missed(ended, unread, self.key, self._reader, fresh)
 
-    def _of_reads(self, unread: list[tuple[int, Any]]) -> Iterator[Edge]:
+    def _following(self) -> list[tuple[int, Any] | None]:
+        """For each length of a list who appended what to it next, of those who are known."""
         following: list[tuple[int, Any] | None] = [None] * (len(self.longest) + 1)
         for place in range(len(self.longest) - 1, -1, -1):
             writer = self.writer.get(self.longest[place])
             known = None if writer is None else (writer, self.longest[place])
             following[place] = known or following[place + 1]
+        return following
+
+    def _of_reads(self, following: list[tuple[int, Any] | None]) -> Iterator[Edge]:
         for at, found in self.reads:
             writer = self.writer.get(found[-1]) if found else None
             if writer is not None and writer != at:
                 yield Edge(writer, at, WR, self.key, found[-1])
             after = following[len(found)]
-            missed = unread if after is None else [after]
-            for other, element in missed:
-                if other != at:
-                    yield Edge(at, other, RW, self.key, element, None, self._reader)
+            if after is not None and after[0] != at:
+                yield Edge(at, after[0], RW, self.key, after[1], shown_by=self._reader)
 
     def _name(self, at: int) -> str:
         return name(self._of[at].operation)
