@@ -8,7 +8,7 @@ import click
 
 from .. import data
 from ..agent import proc
-from ..errors import UsageError
+from ..errors import ExitCode, UsageError
 from . import kernel
 from . import rootless as namespaces
 from .folder import records
@@ -87,15 +87,21 @@ def _plain(lab: Lab, known: Path) -> dict[str, object]:
 
 @lab_command.command("down")
 @data.AS_JSON
-def _down(as_json: bool) -> None:
-    """Remove all laboratories but those that a living run has made for itself."""
-    said, _ = heal()
+@click.pass_context
+def _down(context: click.Context, as_json: bool) -> None:
+    """Remove all laboratories but those that a living run has made for itself.
+
+    Exit code: 0 nothing is left of them, 4 something is.
+    """
+    said, is_whole = heal()
     said += [f"{name} is gone." for name in down()]
+    code = ExitCode.AS_EXPECTED if is_whole else ExitCode.WORLD
     if as_json:
-        data.show({"said": said})
-        return
+        data.show({"said": said}, code)
+        context.exit(code)
     for sentence in said or ["There was no laboratory."]:
         click.echo(sentence)
+    context.exit(code)
 
 
 @lab_command.command("enter", context_settings={"ignore_unknown_options": True})

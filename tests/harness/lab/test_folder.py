@@ -1,5 +1,6 @@
 """The files of a laboratory: removed whoever owns them, and whatever they forbid."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 from delphic.harness.agent import proc
-from delphic.harness.errors import UsageError, WorldError
+from delphic.harness.errors import ExitCode, UsageError, WorldError
 from delphic.harness.lab import kernel, lab, rootless
 from delphic.harness.lab.command import lab_command
 from delphic.harness.lab.folder import Folder, create
@@ -98,6 +99,12 @@ def test_one_whose_record_cannot_be_read_hinders_no_other(
     assert "cannot read " in str(known.error)
     said = CliRunner().invoke(lab_command, ["status"])
     assert "remove it by hand" in said.output
+    said = CliRunner().invoke(lab_command, ["down"])
+    assert (said.exit_code, "lab8 is not gone" in said.output) == (ExitCode.WORLD, True)
+    said = CliRunner().invoke(lab_command, ["down", "--json"])
+    assert (said.exit_code, json.loads(said.output)["exit_code"]) == (4, 4)
+    (tmp_path / "labs/lab8/lab.json").unlink()
+    assert CliRunner().invoke(lab_command, ["down"]).exit_code == 0
 
 
 def test_one_of_another_namespace_of_pids_is_left_alone(
