@@ -20,10 +20,13 @@ from delphic.harness.targets.remote.placement import Spot
 from delphic.harness.targets.target import Capability
 from shells import HereShell
 
-pytestmark = [
-    pytest.mark.skipif(os.geteuid() != 0, reason="permissions mean nothing to root alone"),
-    pytest.mark.skipif(shutil.which("setpriv") is None, reason="no setpriv"),
-]
+
+@pytest.fixture(autouse=True)
+def root_with_setpriv(require: Callable[[object, str], None]) -> None:
+    """To others than root permissions mean something anyway."""
+    require(os.geteuid() == 0, "permissions mean nothing to root alone: run the tests as root")
+    require(shutil.which("setpriv"), "there is no setpriv: apt-get install util-linux")
+
 
 _MEMBER = """
 while read -r word; do { true > "data/$word"; } 2> /dev/null && echo ok || echo denied; done
