@@ -10,9 +10,9 @@ from .finding import Unlike
 class Leading:
     """Who leads, and which tasks somebody can have dispatched. `nodes`: in configured order."""
 
-    def __init__(self, nodes: Sequence[str], *, leads: bool) -> None:
+    def __init__(self, nodes: Sequence[str]) -> None:
         self._nodes = nodes
-        self.leads = leads
+        self.leads = False
         self._dispatched: set[int] = set()
 
     def inherit(self, current: Iterable[int]) -> None:

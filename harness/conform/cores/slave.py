@@ -38,10 +38,10 @@ class SlaveReplay:
     step costs no more than what is unfinished. `done`: so many are forgotten.
     """
 
-    def __init__(self, names: Names, nodes: Sequence[str] = (), *, leads: bool = False) -> None:
-        """`nodes`: in configured order, if known. `leads`: since before a snapshot."""
+    def __init__(self, names: Names, nodes: Sequence[str] = ()) -> None:
+        """`nodes`: in configured order, if known."""
         self._names = names
-        self.leading = Leading(nodes, leads=leads)
+        self.leading = Leading(nodes)
         self._actor = SlaveControllers(names.options, Rules(), 0)
         self.state: Slave = self._actor.initial(ME)
         self.done = 0

@@ -124,16 +124,11 @@ class _Node:
     def _boot(self, record: CoreRecord) -> None:
         """A checkpoint, or a snapshot from another node, has what the log had at its index."""
         known = record.group == "master"
-        replay = MasterReplay(self._names) if known else self._slave()
+        replay = MasterReplay(self._names) if known else SlaveReplay(self._names, self._nodes)
         replay.boot(record)
         self._replays[record.group] = replay
         self._at[record.group] = record.index
         self._agreed.state(record, replay)
-
-    def _slave(self) -> SlaveReplay:
-        before = self._replays.get("slave")
-        leads = isinstance(before, SlaveReplay) and before.leading.leads
-        return SlaveReplay(self._names, self._nodes, leads=leads)
 
     def _entry(self, record: CoreRecord) -> None:
         replay = self._replays.get(record.group)

@@ -163,20 +163,26 @@ def test_files_of_a_dead_run_stay_until_somebody_says_that_they_may_go(sshd: Ssh
     assert list(sshd.folder.rglob("pwned")) == []
 
 
-def test_a_folder_that_no_run_made_is_nobodys_to_remove(sshd: Sshd) -> None:
-    thesis = sshd.folder / "data" / "runs" / "thesis"
-    (thesis / "data").mkdir(parents=True)
-    old = run_left(sshd, "old", 48 * HOUR_S)
-    os.utime(thesis, (time.time() - 7 * 24 * HOUR_S,) * 2)
+def remove_old(sshd: Sshd) -> None:
+    """As the next run does."""
 
-    async def remove_old() -> None:
+    async def remove() -> None:
         host = await Host.open(sshd.entry)
         try:
             await left.remove_old(host)
         finally:
             host.close()
 
-    asyncio.run(remove_old())
+    asyncio.run(remove())
+
+
+def test_a_folder_that_no_run_made_is_nobodys_to_remove(sshd: Sshd) -> None:
+    thesis = sshd.folder / "data" / "runs" / "thesis"
+    (thesis / "data").mkdir(parents=True)
+    old = run_left(sshd, "old", 48 * HOUR_S)
+    os.utime(thesis, (time.time() - 7 * 24 * HOUR_S,) * 2)
+
+    remove_old(sshd)
     assert (thesis / "data").is_dir()
     assert not old.exists()
     purged = heal(sshd, "--purge")
@@ -255,14 +261,7 @@ def test_the_next_run_removes_what_has_been_left_for_a_day(sshd: Sshd) -> None:
     long = run_left(sshd, "long", 50 * HOUR_S)
     served(sshd, "long")
 
-    async def remove() -> None:
-        host = await Host.open(sshd.entry)
-        try:
-            await left.remove_old(host)
-        finally:
-            host.close()
-
-    asyncio.run(remove())
+    remove_old(sshd)
     assert [folder.is_dir() for folder in (old, fresh, long)] == [False, True, True]
 
 
