@@ -25,7 +25,7 @@ STANDSTILL_MAX = 2_000_000
 """Callbacks at one moment after which the world is taken to run in a circle."""
 
 BURIAL_ROUNDS = 20
-"""How often the coroutines of a dead process are cancelled before they are left to lie."""
+"""How often the coroutines of a dead process are cancelled before they are closed."""
 
 COMPACT_MIN = 4_096
 
@@ -199,18 +199,24 @@ class SimLoop(asyncio.AbstractEventLoop):
         process.is_buried = True
         left = STANDSTILL_MAX
         for _ in range(BURIAL_ROUNDS):
-            pending = list(process.pending())
-            if not (pending or process.queue):
+            if not (process.queue or process.pending()):
                 break
-            for task in pending:
-                task.cancel()
-            while process.queue and left:
-                left -= 1
-                self._run_dead(process.queue.popleft())
-        for task in process.pending():
-            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            left = self._cancel(process, left)
+        if process.pending():
+            process.close_pending()
+            # What has no coroutine any more ends as soon as it is woken.
+            self._cancel(process, STANDSTILL_MAX)
         process.queue.clear()
         process.is_buried = False
+
+    def _cancel(self, process: Process, left: int) -> int:
+        """One round; how many callbacks may be run after it, of so many before."""
+        for task in process.pending():
+            task.cancel()
+        while process.queue and left:
+            left -= 1
+            self._run_dead(process.queue.popleft())
+        return left
 
     def _run_dead(self, handle: Handle) -> None:
         """What code of a dead process raises concerns nobody."""
@@ -242,10 +248,7 @@ class SimLoop(asyncio.AbstractEventLoop):
             with suppress(*_ENDS_ALL):
                 self._unwind(process)
                 break
-        for task in process.pending():
-            # Nothing will run it any more: what it ends with concerns nobody.
-            with suppress(Exception):
-                task.get_coro().close()
+        process.close_pending()
 
     # asyncio's loop, as far as code without sockets, threads and processes needs it.
 

@@ -20,6 +20,9 @@ CURRENT: ContextVar["Process | None"] = ContextVar("process", default=None)
 
 HELD_TASKS_MIN = 64
 
+CLOSINGS_MAX = 20
+"""How often a coroutine that waits again while it is closed is closed again."""
+
 
 class Crashed(BaseException):
     """This process is dead. Nothing may catch it: what follows has no effect anyway."""
@@ -148,6 +151,19 @@ class Process:
         """Its tasks that are not done, oldest first."""
         self._tasks = [one for one in self._tasks if not one.done() or one.is_unheard]
         return [one for one in self._tasks if not one.done()]
+
+    def close_pending(self) -> None:
+        """Unwind now whom cancelling did not end: the collector would do it at any time, loudly.
+
+        A group of tasks waits for the word that one is done, which may have died with the process.
+        """
+        for task in self.pending():
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            for _ in range(CLOSINGS_MAX):
+                # On its way out it may wait once more; what it ends with concerns nobody.
+                with suppress(Exception, Crashed):
+                    self.context.run(task.get_coro().close)
+                    break
 
     def complain(self) -> None:
         """Tell the loop of its tasks that ended with an error that nobody has taken.

@@ -6,8 +6,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 import pytest
-from delphic.harness.simulate.loop import Deadlock, SimLoop, Standstill
-from delphic.harness.simulate.process import HELD_TASKS_MIN, Crashed, Process
+from delphic.harness.simulate.loop import BURIAL_ROUNDS, Deadlock, SimLoop, Standstill
+from delphic.harness.simulate.process import CURRENT, HELD_TASKS_MIN, Crashed, Process
 
 T = TypeVar("T")
 
@@ -247,6 +247,63 @@ def complaints(*, ended_by: str, error: Exception, is_awaited: bool = False) -> 
         return loop.complaints
 
     return run(work)
+
+
+def test_what_waits_on_while_it_is_unwound_is_unwound_on() -> None:
+    left: list[str] = []
+
+    async def work(loop: SimLoop) -> int:
+        one = process(loop, "n1")
+
+        async def stubborn() -> None:
+            while len(left) < 100:
+                try:
+                    await loop.create_future()
+                except asyncio.CancelledError:
+                    left.append("cancelled")
+                except GeneratorExit:
+                    left.append("closed")
+                    if left.count("closed") == 3:
+                        raise
+
+        one.call(lambda: loop.create_task(stubborn()))
+        await asyncio.sleep(1)
+        one.kill()
+        await asyncio.sleep(1)
+        return len(one.pending())
+
+    assert run(work) == 0
+    assert left == ["cancelled"] * BURIAL_ROUNDS + ["closed"] * 3
+
+
+def test_who_waits_for_a_task_whose_end_died_with_the_process_is_unwound_all_the_same() -> None:
+    """Of a group of tasks nobody says any more that one is done: cancelling cannot end it."""
+    unwound: list[str | None] = []
+
+    async def work(loop: SimLoop) -> int:
+        one = process(loop, "n1")
+
+        async def dies() -> None:
+            await asyncio.sleep(0.01)
+            one.kill()
+
+        async def lives() -> None:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(dies())
+                    await loop.create_future()
+            finally:
+                current = CURRENT.get()
+                unwound.append(None if current is None else current.name)
+                one.effect("append", "a file", unwound.append, "an effect")
+
+        one.call(lambda: loop.create_task(lives()))
+        await asyncio.sleep(1)
+        return len(one.pending())
+
+    assert run(work) == 0
+    # Where the collector does it, it is nobody's turn.
+    assert unwound == ["n1"]
 
 
 @pytest.mark.parametrize("ended_by", ["kill", "the end of the world"])
