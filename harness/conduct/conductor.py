@@ -137,6 +137,8 @@ class Conductor:
 
     async def _break(self, step: int) -> None:
         fault = self._faults[step]
+        # Who ended by itself before this did not end by it, and may be why it finds nobody.
+        self._observer.note_deaths()
         match = self._watch.matches.get(step)
         aim = NEMESES[fault.kind].aim(fault, self._view(fault, match), self._acts.states())
         if fault.name is not None:

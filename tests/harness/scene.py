@@ -45,7 +45,9 @@ class Scene:
         asyncio.run(self._conduct())
         self._recorder.flush()
         self._stream.seek(0)
-        self.acts = list(load(self._stream).of(NEMESIS))
+        history = load(self._stream)
+        self.ops = history.ops
+        self.acts = list(history.of(NEMESIS))
 
     async def _conduct(self) -> None:
         observer = Observer(self.cluster, self._recorder, "t")

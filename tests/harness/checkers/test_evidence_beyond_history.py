@@ -9,6 +9,7 @@ from delphic.harness.evidence import Evidence, Limits
 from delphic.harness.history import History, validated
 from delphic.harness.op import Op, OpType
 from delphic.harness.verdict import Validity, Verdict
+from msgspec.structs import replace
 from traced import trace
 
 LINKS = [["n1", "n2"], ["n2", "n1"]]
@@ -31,9 +32,25 @@ def nemesis(*acts: tuple[str, dict[str, Any]]) -> History:
         at_ns = len(ops) // 2 * SECOND
         asked = {"kind": receipt.get("kind", f), "target": "leader", **receipt.pop("asked", {})}
         ops.append(Op(len(ops), at_ns, "nemesis", OpType.INVOKE, f, value=asked))
+        error = receipt.pop("error", None)
         value = {"asked": asked, "nodes": [], "observed": {}, "bit": True, **receipt}
-        ops.append(Op(len(ops), at_ns + 100, "nemesis", OpType.INFO, f, value=value))
+        info = Op(len(ops), at_ns + 100, "nemesis", OpType.INFO, f, value=value, error=error)
+        ops.append(info)
     return validated(ops)
+
+
+def died(history: History, *deaths: tuple[float, str, str]) -> History:
+    """The same history, in which members were seen to end: when in s, who and how."""
+    seen = [
+        Op(0, int(at_s * SECOND), "observer", OpType.INFO, "died", node=node, error=how)
+        for at_s, node, how in deaths
+    ]
+    ops = sorted([*history.ops, *seen], key=lambda op: op.time_ns)
+    return validated(replace(op, index=at) for at, op in enumerate(ops))
+
+
+def of_faults(history: History) -> Verdict:
+    return check(Evidence(history, ("n1", "n2", "n3")), ["faults"])[0]
 
 
 def in_force(history: History) -> list[tuple[float, float, tuple[str, ...]]]:
@@ -135,6 +152,45 @@ def test_momentary_faults_count_and_are_never_in_force() -> None:
     assert in_force(history) == []
     found = check(Evidence(history, ("n1", "n2")), ["faults"])[0]
     assert found.sentence.startswith("2 faults took hold")
+
+
+def test_a_fault_that_found_nobody_tells_who_was_down_already_and_why() -> None:
+    missed = ("kill", {"bit": False, "error": "no member qualified"})
+    stopped = ("restart", {"nodes": ["n1"]})
+    later = (1.5, "n2", "signal 11")
+    found = of_faults(died(nemesis(stopped, missed), (0.9, "n3", "exit code 4"), later))
+    assert found.sentence == (
+        "The kill at 1.000 s did not take hold (no member qualified; n3 had ended at 0.900 s: exit "
+        "code 4): what the run shows about it is worth nothing."
+    )
+    assert found.details["hollow"][0]["down"] == ["n3"]
+    assert found.details["deaths"] == [
+        {"node": "n3", "time_s": 0.9, "how": "exit code 4"},
+        {"node": "n2", "time_s": 1.5, "how": "signal 11"},
+    ]
+
+
+def test_who_was_started_again_or_answered_since_was_not_down() -> None:
+    missed = ("kill", {"bit": False})
+    history = nemesis(("restart", {"nodes": ["n1"]}), ("restart", {"nodes": ["n2"]}), missed)
+    ended = died(history, (0.1, "n1", "exit code 4"), (0.2, "n2", "exit code 4"))
+    assert "n1 had ended" in of_faults(ended).sentence
+    assert "n2 had ended" not in of_faults(ended).sentence
+    role = Op(0, SECOND, "observer", OpType.INFO, "role", node="n1", value={"role": "follower"})
+    ops = sorted([*ended.ops, role], key=lambda op: op.time_ns)
+    answered = validated(replace(op, index=at) for at, op in enumerate(ops))
+    assert "had ended" not in of_faults(answered).sentence
+
+
+def test_who_ended_under_faults_that_took_hold_is_named() -> None:
+    full = nemesis(("disk", {"nodes": ["n1"]}), ("mend", {"nodes": ["n1"]}))
+    loop = [(0.5 + at / 100, "n2", "killed by a crash loop") for at in range(3)]
+    found = of_faults(died(full, (0.4, "n1", "no space left on device"), *loop))
+    assert found.validity is Validity.PASS
+    assert found.sentence == (
+        "1 fault took hold, each with its receipt. Processes that ended meanwhile: n1 (no space "
+        "left on device), n2 (killed by a crash loop, 3 times)."
+    )
 
 
 def test_overlapping_faults_make_one_window() -> None:

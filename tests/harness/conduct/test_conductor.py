@@ -110,6 +110,22 @@ def test_a_fault_that_nobody_qualifies_for_did_not_bite(memory: Any) -> None:
     assert scene.receipts()[1].error == "no member qualified"
 
 
+def test_who_ended_by_itself_is_written_down_before_a_fault_looks_for_it(
+    memory: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def nobody_looks(self: Observer) -> None:
+        # By itself between two looks: only the fault finds it gone.
+        memory.last.processes["n2"] = ProcessState.DEAD
+        memory.last.ended = [("n2", "exit code 4")]
+
+    monkeypatch.setattr(Observer, "watch", nobody_looks)
+    scene = Scene(memory, "[{at: 100ms, kill: n2}]")
+    assert scene.told()[0] == ("kill", [], False)
+    assert scene.died == [("n2", "exit code 4")]
+    death = next(op for op in scene.ops if op.f == "died")
+    assert death.index < scene.acts[0].index
+
+
 def test_a_step_whose_event_never_came_is_written_down(memory: Any) -> None:
     scene = Scene(
         memory,
