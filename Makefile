@@ -60,7 +60,8 @@ nightly: test lab
 	$(BIN)/python bench/campaign.py --on local --seeds 20 --jobs 1 --ledger build/campaigns.jsonl --fresh --minutes 120
 	$(BIN)/python bench/campaign.py --on sim --seeds 1000 --ledger build/campaigns.jsonl --fresh --minutes 240
 	$(BIN)/delphic simulate handful --seeds 1 --crash-points --keep-going
-	$(BIN)/delphic zoo --starts 3
+	$(BIN)/delphic zoo --starts 3 --json > build/zoo.json
+	DELPHIC_ZOO=build/zoo.json $(BIN)/python -m pytest -q tests/test_zoo_page.py
 	$(BIN)/delphic aa --seeds 5
 	# In some of so many worlds a drawn fault finds nobody to hit, and they are inconclusive (3).
 	$(BIN)/delphic simulate chaos --seeds 1..10000 --keep-going || test $$? -eq 3

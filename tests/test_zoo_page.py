@@ -1,5 +1,6 @@
 """docs/zoo.md: every seeded mistake, caught; the page says what its figures say."""
 
+import os
 import re
 from pathlib import Path
 
@@ -21,11 +22,12 @@ DOCS = Path(__file__).resolve().parents[1] / "docs"
 
 @pytest.fixture(scope="module")
 def found() -> Matrix:
-    return measured(DOCS / "zoo.json")
+    """The figures of the page; `make nightly` holds those of the night to the same rules."""
+    return measured(Path(os.environ.get("DELPHIC_ZOO", DOCS / "zoo.json")))
 
 
-def test_the_page_says_what_was_measured(found: Matrix) -> None:
-    assert (DOCS / "zoo.md").read_text() == page(found)
+def test_the_page_says_what_was_measured() -> None:
+    assert (DOCS / "zoo.md").read_text() == page(measured(DOCS / "zoo.json"))
 
 
 def test_every_mistake_met_every_check(found: Matrix) -> None:
