@@ -126,8 +126,8 @@ def here() -> Place:
 
 def identity(pid: int) -> Identity | None:
     """Who has this pid now; None if nobody, or only a zombie."""
-    fields = _fields(pid)
-    return None if fields is None or fields[0] == "Z" else Identity(pid, int(fields[19]))
+    fields = _living(pid)
+    return None if fields is None else Identity(pid, int(fields[19]))
 
 
 def me() -> Identity:
@@ -143,9 +143,12 @@ def alive(process: Identity) -> bool:
 
 
 def letter(pid: int) -> str | None:
-    """The kernel's letter (R, S, D, T, …); None if there is no such process, or only a zombie."""
-    fields = _fields(pid)
-    return None if fields is None or fields[0] == "Z" else fields[0]
+    """The kernel's letter (R, S, D, T, …); None if there is no such process, or only a zombie.
+
+    Z: its first thread has ended, and others have not yet.
+    """
+    fields = _living(pid)
+    return None if fields is None else fields[0]
 
 
 def children(pid: int) -> list[int]:
@@ -183,18 +186,21 @@ def _environment(pid: int) -> list[bytes]:
 
     Who starts it hears that it has begun before the kernel shows what with: that is waited for.
     """
+    path = _PROC / str(pid) / "environ"
     give_up = time.monotonic() + _BEGINS_S
-    while True:
-        data = (_PROC / str(pid) / "environ").read_bytes()
-        if data or not _is_beginning(pid) or time.monotonic() > give_up:
-            return data.split(b"\0")
+    while not (data := path.read_bytes()):
+        if not _is_beginning(pid) or time.monotonic() > give_up:
+            # It may have begun since it was read.
+            data = path.read_bytes()
+            break
         time.sleep(_LOOK_S)
+    return data.split(b"\0")
 
 
 def _is_beginning(pid: int) -> bool:
-    """Whether it has memory, but nothing that it was started with in it yet."""
+    """Whether it has memory, but not yet all in it that it is started with: its code comes last."""
     fields = _fields(pid)
-    return fields is not None and fields[20] != "0" and fields[48] == "0"
+    return fields is not None and fields[20] != "0" and fields[23] == "0"
 
 
 def session(leader: int) -> list[int]:
@@ -277,6 +283,12 @@ def end_marked(mark: str, leader: int | None = None) -> int:
         if time.monotonic() > give_up:
             raise OSError(f"processes marked {mark} come back faster than they are ended")
     return ended
+
+
+def _living(pid: int) -> list[str] | None:
+    """Its fields; None if no thread of it lives."""
+    fields = _fields(pid)
+    return None if fields is None or (fields[0] == "Z" and int(fields[17]) < 2) else fields
 
 
 def _fields(pid: int) -> list[str] | None:

@@ -11,12 +11,14 @@ from delphic.harness.agent import proc
 MARK = "DELPHIC_TEST_MARK=1"
 
 
-def a_process(folder: Path, pid: int, *, size: int, env_end: int, environment: bytes) -> Path:
-    """As /proc shows one: its size in memory, and where in it its environment ends."""
+def a_process(
+    folder: Path, pid: int, *, size: int = 4096, code: int = 99, environment: bytes = b""
+) -> Path:
+    """As /proc shows one: its size in memory, and where in it its code begins."""
     own = folder / str(pid)
     own.mkdir(parents=True)
     fields = ["R", *(["1"] * 48)]
-    fields[20], fields[48] = str(size), str(env_end)
+    fields[20], fields[23] = str(size), str(code)
     (own / "stat").write_text(f"{pid} (a ) name) {' '.join(fields)}\n")
     (own / "environ").write_bytes(environment)
     return own
@@ -26,9 +28,9 @@ def a_process(folder: Path, pid: int, *, size: int, env_end: int, environment: b
 def test_a_process_that_is_just_being_started_is_found_by_its_mark(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begins: bool
 ) -> None:
-    own = a_process(tmp_path, 5, size=4096, env_end=0, environment=b"")
-    a_process(tmp_path, 6, size=4096, env_end=99, environment=b"")  # One with no environment.
-    a_process(tmp_path, 7, size=0, env_end=0, environment=b"")  # One of the kernel's own.
+    own = a_process(tmp_path, 5, code=0)
+    a_process(tmp_path, 6)  # One with no environment.
+    a_process(tmp_path, 7, size=0, code=0)  # One of the kernel's own.
     clock = iter(range(1000))
 
     def sleep(_: float) -> None:
@@ -42,12 +44,51 @@ def test_a_process_that_is_just_being_started_is_found_by_its_mark(
     assert next(clock) < 10, "it is not waited for for ever, and for others not at all"
 
 
+def test_a_process_that_has_begun_between_two_looks_is_found_by_its_mark(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment was not there yet; that it is by now does not mean that it has none."""
+    own = a_process(tmp_path, 5)
+    look = proc._fields
+
+    def fields(pid: int) -> list[str] | None:
+        (own / "environ").write_bytes(f"{MARK}\0".encode())
+        return look(pid)
+
+    monkeypatch.setattr(proc, "_PROC", tmp_path)
+    monkeypatch.setattr(proc, "_fields", fields)
+    assert [found.pid for found in proc.marked(MARK)] == [5]
+
+
+def test_a_process_lives_until_the_last_of_its_threads_has_ended() -> None:
+    """The first may be done before: the kernel calls it a zombie, that cannot be waited for."""
+    code = (
+        "import ctypes, threading, time\n"
+        "threading.Thread(target=time.sleep, args=[60]).start()\n"
+        "ctypes.CDLL(None).pthread_exit(None)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as process:
+        try:
+            while (fields := proc._fields(process.pid)) is not None and fields[0] != "Z":
+                os.sched_yield()
+            assert os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+            assert proc.letter(process.pid) is not None
+            own = proc.identity(process.pid)
+            assert own is not None
+            assert proc.end(own)
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+            assert proc.letter(process.pid) is None
+            assert proc.identity(process.pid) is None
+        finally:
+            process.kill()
+
+
 def test_who_may_not_be_looked_at_is_in_no_session_of_ours(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where /proc is mounted with hidepid=1: others are listed, and that is all."""
     for pid in (1, 5):
-        a_process(tmp_path, pid, size=4096, env_end=99, environment=f"{MARK}\0".encode())
+        a_process(tmp_path, pid, environment=f"{MARK}\0".encode())
     look = proc._fields
 
     def fields(pid: int) -> list[str] | None:
@@ -61,9 +102,10 @@ def test_who_may_not_be_looked_at_is_in_no_session_of_ours(
     assert proc.session(1) == [5]
 
 
+@pytest.mark.slow
 def test_processes_are_found_as_soon_as_they_have_been_started() -> None:
     """Of four hundred, a dozen were not."""
-    for _ in range(20):
+    for _ in range(40):
         with subprocess.Popen(
             [sys.executable, "-c", "while True: pass"],
             env={**os.environ, **dict([MARK.split("=", 1)])},
