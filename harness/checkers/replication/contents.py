@@ -89,14 +89,24 @@ def judge(evidence: Evidence) -> Verdict:
         why = f"{plural(len(given_up), 'row')} met too many open operations to be followed."
         return undecided(NAME, why)
     looked = plural(len(found.looks) + len(found.counts), "look")
-    counted = max((count.rows for count in found.counts), default=0)
-    more = f" and {counted:,} that were only counted" if counted else ""
     sentence = (
-        f"{plural(len(rows.partition), 'row')}{more} on {plural(len(benches), 'side')}: "
+        f"{_judged(found, rows)} on {plural(len(benches), 'side')}: "
         f"in {looked} nothing was missing that had to be there, nothing was there that must not "
         "be, and no side showed any order but the master's."
     )
     return Verdict(NAME, Validity.PASS, sentence, CHECKED, details=details)
+
+
+def _judged(found: Story, rows: Field) -> str:
+    """How many rows were followed, and how many there were at most in tables that are counted."""
+    most: dict[str, int] = {}
+    for count in found.counts:
+        most[count.table] = max(count.rows, most.get(count.table, 0))
+    followed, counted = len(rows.partition), sum(most.values())
+    if not counted:
+        return plural(followed, "row")
+    told = plural(counted, "counted row")
+    return f"{plural(followed, 'row')} and {told}" if followed else told
 
 
 def _bounds(

@@ -102,7 +102,6 @@ def test_who_may_not_be_looked_at_is_in_no_session_of_ours(
     assert proc.session(1) == [5]
 
 
-@pytest.mark.slow
 def test_processes_are_found_as_soon_as_they_have_been_started() -> None:
     """Of four hundred, a dozen were not."""
     for _ in range(40):

@@ -355,9 +355,26 @@ def test_many_rows_are_there_whole_or_not_at_all(early: int, late: int, kind: st
     verdict = check(evidence, ["replicated-contents"])[0]
     if kind is None:
         assert verdict.validity is Validity.PASS, verdict.sentence
-        assert verdict.sentence.startswith("0 rows and 500 that were only counted on 2 sides")
+        assert verdict.sentence.startswith("500 counted rows on 2 sides: in 3 looks")
     else:
         assert kind in verdict.details["kinds"]
+
+
+def test_rows_followed_are_told_apart_from_those_of_all_tables_that_are_counted() -> None:
+    lines = Lines()
+    lines.made()
+    lines.append(1, 2)
+    many = [("dfs://a/u", 3, 500), ("dfs://a/v", 5, 700)]
+    for table, tid, rows in many:
+        lines.done("make-table", table, None, {"tid": tid})
+        lines.done("bulk", table, {"rows": rows, "partitions": 2}, {"tid": tid + 1, "rows": rows})
+    for node in ("md1", "s1d1"):
+        lines.done("read", "dfs://a/t", {"p": None}, [[1, 0, 1]], node)
+        for table, _, rows in many:
+            lines.done("count", table, None, rows, node)
+    evidence = Evidence(validated(lines.ops), ("mc1", "md1", "s1c1", "s1d1"))
+    verdict = check(evidence, ["replicated-contents"])[0]
+    assert verdict.sentence.startswith("1 row and 1,200 counted rows on 2 sides: in 6 looks")
 
 
 def test_a_master_that_miscounts_is_told_apart() -> None:
