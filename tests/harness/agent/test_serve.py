@@ -28,14 +28,14 @@ FORK = """
 import os, time
 child = os.fork()
 if child:
-    print(child, flush=True)
+    os.write(1, b"%d\\n" % child)
 else:
     os.setsid()
-    print("away", flush=True)
+    os.write(1, b"away\\n")
 time.sleep(600)
 """
 FORKS = [sys.executable, "-c", FORK]
-"""A process with a child that leaves its session."""
+"""A process with a child that leaves its session. Each writes its line in one piece."""
 
 LEASE_S = 1.0
 
