@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from delphic.harness.agent import proc
+from headless import headless
 
 MARK = "DELPHIC_TEST_MARK=1"
 
@@ -61,26 +62,14 @@ def test_a_process_that_has_begun_between_two_looks_is_found_by_its_mark(
 
 
 def test_a_process_lives_until_the_last_of_its_threads_has_ended() -> None:
-    """The first may be done before: the kernel calls it a zombie, that cannot be waited for."""
-    code = (
-        "import ctypes, threading, time\n"
-        "threading.Thread(target=time.sleep, args=[60]).start()\n"
-        "ctypes.CDLL(None).pthread_exit(None)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code]) as process:
-        try:
-            while (fields := proc._fields(process.pid)) is not None and fields[0] != "Z":
-                os.sched_yield()
-            assert os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
-            assert proc.letter(process.pid) is not None
-            own = proc.identity(process.pid)
-            assert own is not None
-            assert proc.end(own)
-            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
-            assert proc.letter(process.pid) is None
-            assert proc.identity(process.pid) is None
-        finally:
-            process.kill()
+    with headless() as pid:
+        assert proc.letter(pid) is not None
+        own = proc.identity(pid)
+        assert own is not None
+        assert proc.end(own)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert proc.letter(pid) is None
+        assert proc.identity(pid) is None
 
 
 def test_who_may_not_be_looked_at_is_in_no_session_of_ours(

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from delphic.harness.errors import WorldError
 from delphic.harness.hosts import left
 from delphic.harness.hosts.connection import Host
 from delphic.harness.targets.permissions import subject
+from headless import headless
 
 NASTY = "it's a $(touch pwned)\n`touch pwned` -rf *"
 RUN = "20260101T000000Z-short-1"
@@ -128,6 +130,25 @@ def test_a_run_goes_on_where_its_agent_lives_and_has_a_folder_for_it(sshd: Sshd)
             host.close()
 
     assert sorted(asyncio.run(ask())) == ["on", "renamed"]
+
+
+def test_a_run_goes_on_until_the_last_thread_of_its_agent_has_ended(tmp_path: Path) -> None:
+    def carried() -> list[str]:
+        words = [sys.executable, "-c", left._CARRIED, str(tmp_path), left.RUNS]
+        asked = subprocess.run(words, capture_output=True, text=True, check=True)
+        return list(json.loads(asked.stdout))
+
+    with headless() as pid:
+        agent = proc.identity(pid)
+        assert agent is not None
+        said = {"run": f"{RUN} on a", "agent": astuple(agent), "place": proc.here()}
+        for folder in ("agent/runs/some", f"{left.RUNS}/{RUN}"):
+            (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / "agent/runs/some/agent.json").write_text(json.dumps(said))
+        assert carried() == [RUN]
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        assert carried() == []
 
 
 def test_an_agent_that_is_lost_with_its_machine_serves_no_run(sshd: Sshd) -> None:
